@@ -9,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/kv-sync/kv-sync/internal/wholefile"
+	"github.com/kv-sync/kv-sync/internal/atomicfile"
 )
 
 // Options configure [Install].
@@ -157,7 +157,7 @@ func writeScript(path string, b []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err
 	}
-	return wholefile.Write(path, b, 0o755)
+	return atomicfile.Write(path, b, 0o755)
 }
 
 // restoreChained undoes the renaming of the former hook, unless there is a new one.

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/kv-sync/kv-sync/internal/wholefile"
+	"github.com/kv-sync/kv-sync/internal/atomicfile"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
@@ -62,7 +62,7 @@ func (c manifestCache) Put(name string, value []byte) {
 	if _, err := manifest.ParseRef(name); err != nil || len(value) > maxCachedManifest {
 		return
 	}
-	if wholefile.Write(filepath.Join(c.dir, name), value, 0o600) == nil {
+	if atomicfile.Write(filepath.Join(c.dir, name), value, 0o600) == nil {
 		c.evict()
 	}
 }

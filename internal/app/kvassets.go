@@ -13,7 +13,7 @@ import (
 	"syscall"
 
 	"github.com/kv-sync/kv-sync/internal/app/advice"
-	"github.com/kv-sync/kv-sync/internal/wholefile"
+	"github.com/kv-sync/kv-sync/internal/atomicfile"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
@@ -179,5 +179,5 @@ func writeIndexFile(name string, index []byte) (err error) {
 	if st, err := os.Stat(name); err == nil {
 		mode = st.Mode().Perm()
 	}
-	return wholefile.WriteDurable(name, index, mode)
+	return atomicfile.WriteDurable(name, index, mode)
 }

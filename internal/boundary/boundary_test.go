@@ -13,7 +13,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/boundary"
 )
 
-// tree makes a folder with these files. A value that begins with "->" is a symlink.
+// tree makes a folder with these files. A value that begins with "->" makes a symlink.
 func tree(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
@@ -46,7 +46,7 @@ func mustNew(t *testing.T, top string) *boundary.Boundary {
 	return b
 }
 
-// Only regular files inside the top and outside git's folders are read (promise 13).
+// Open opens only regular files that are inside the top and outside of git's folders.
 func TestOpen(t *testing.T) {
 	dir := tree(t, map[string]string{
 		"top/a.txt": "a", "top/sub/b.txt": "b", "top/.git/config": "token", "top/vendor/.GIT/config": "token",
@@ -102,11 +102,12 @@ func TestOpen(t *testing.T) {
 		}
 	}
 	if _, err := b.ReadFile(filepath.Join(top, "a.txt"), 0); err == nil {
-		t.Error("the limit does not hold")
+		t.Error("a file of more bytes than the limit was read")
 	}
 }
 
-// A person may name a path outside. A symlink of the repository may not.
+// Allow accepts a path outside of the top, but not one that leaves the top through a symlink
+// of the repository.
 func TestAllow(t *testing.T) {
 	dir := tree(t, map[string]string{
 		"top/a": "a", "top/.git/config": "token", "top/link": "->../outside", "outside/x": "x",
@@ -150,20 +151,19 @@ func TestFind(t *testing.T) {
 			"top/sub/.git":    "gitdir: ../.git/modules/sub",
 			"top/sub/y":       "",
 			"plain/z":         "",
-			"way":             "->top/apps/site",
+			"link":            "->top/apps/site",
 		},
 	)
 	for name, want := range map[string]string{"top": "top", "top/apps/site": "top", "top/sub": "top/sub",
-		"plain": "plain", "way": "top", "top/apps/absent": "top"} {
+		"plain": "plain", "link": "top", "top/apps/absent": "top"} {
 		if got, err := boundary.Find(filepath.Join(dir, name)); err != nil || got != filepath.Join(dir, want) {
 			t.Errorf("%s: %s, %v", name, got, err)
 		}
 	}
 }
 
-// The file that is opened is the one that was checked, while a folder is replaced by a symlink
-// to git's, and a file by one to outside.
-func TestOpenWhileItIsReplaced(t *testing.T) {
+// Open never reads through a symlink that replaces a folder or a file at the same time.
+func TestOpenDuringReplacement(t *testing.T) {
 	dir := tree(t, map[string]string{
 		"top/a/config": "public", "top/.git/config": "token", "top/f": "public", "outside/config": "token",
 	})
@@ -199,8 +199,8 @@ func TestOpenWhileItIsReplaced(t *testing.T) {
 	<-done
 }
 
-// A folder that is replaced by a symlink while it is opened leads nowhere else.
-func TestOpenRootWhileItIsReplaced(t *testing.T) {
+// OpenRoot never returns the target of a symlink that replaces the folder at the same time.
+func TestOpenRootDuringReplacement(t *testing.T) {
 	dir := tree(t, map[string]string{"top/a/file": "public", "top/.git/file": "token"})
 	top := filepath.Join(dir, "top")
 	b := mustNew(t, top)
@@ -233,8 +233,8 @@ func TestOpenRootWhileItIsReplaced(t *testing.T) {
 	<-done
 }
 
-// A project in the root of the file system has processes and devices below it.
-func TestRootOfTheFileSystem(t *testing.T) {
+// If the top is "/", files of /proc, /dev and /sys are still not inside.
+func TestTopIsTheRoot(t *testing.T) {
 	b := mustNew(t, "/")
 	for _, name := range []string{"/proc/self/environ", "/dev/zero", "/sys/kernel"} {
 		if b.Inside(name) {

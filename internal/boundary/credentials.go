@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// ErrCredentials is returned (wrapped) for a file that holds credentials by its name. Such a
-// file is not read, also through a symlink of another name.
-var ErrCredentials = errors.New("a file of this name holds credentials, and those are never read or published")
+// ErrCredentials is returned (wrapped) for a file whose name says that it has credentials. It
+// is also returned for a symlink, with any name, to such a file.
+var ErrCredentials = errors.New("files of this name have credentials and are never read or published")
 
-// Secret reports whether a file of this name is not read: it holds credentials by its name and
-// is not code. In code, as in .env.js, the name says nothing about credentials.
+// Secret reports whether a file must not be read: its name says that it has credentials, and
+// it is not code. A code file, such as .env.js, may have such a name without credentials.
 func Secret(name string) bool { return Credentials(name) && !IsCode(name) }
 
-// IsCode reports whether a name is that of JavaScript or TypeScript.
+// IsCode reports whether a name is that of a JavaScript or TypeScript file.
 func IsCode(name string) bool {
 	switch filepath.Ext(name) {
 	case ".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx":
@@ -23,8 +23,8 @@ func IsCode(name string) bool {
 	return false
 }
 
-// Credentials reports whether a file of this name holds credentials, whatever its content. Such
-// a file is never published, and never part of a Worker.
+// Credentials reports whether the name of a file says that it has credentials. Such a file is
+// never published and never part of a Worker, whatever its content is.
 func Credentials(name string) bool {
 	name = strings.ToLower(name)
 	switch name {
@@ -34,8 +34,7 @@ func Credentials(name string) bool {
 	return strings.HasPrefix(name, ".env") || strings.HasPrefix(name, ".dev.vars") || PrivateKey(name)
 }
 
-// PrivateKey reports whether ssh-keygen gives private keys this name. No other files have these
-// names.
+// PrivateKey reports whether ssh-keygen gives this name to private keys.
 func PrivateKey(name string) bool {
 	switch strings.ToLower(name) {
 	case "id_rsa", "id_dsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk":

@@ -14,36 +14,38 @@ import (
 // ErrReplaced is returned (wrapped) for a path that changed while it was opened.
 var ErrReplaced = errors.New("it was replaced while it was being opened")
 
-// Open opens a regular file. The file that it returns is the one that was checked: every folder
-// on the way is opened from the one above, and must be a real folder there. So a path that is
-// replaced meanwhile leads nowhere else. Open never waits for the writer of a FIFO, and opens
-// no device. For a path that does not exist the error is [fs.ErrNotExist].
+// Open opens a regular file. It returns the file that it checked, even if somebody replaces a
+// part of the path at the same time: it opens each folder of the path from the parent folder,
+// and fails if the folder has become a symlink. Open never waits for the writer of a FIFO, and
+// opens no device. For a path that does not exist the error is [fs.ErrNotExist].
 func (b *Boundary) Open(path string) (*os.File, error) {
 	base, rel, err := b.locate(path)
 	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: absent(path, err)}
+		return nil, &fs.PathError{Op: "open", Path: path, Err: notExistOr(path, err)}
 	}
 	if Secret(filepath.Base(filepath.Join(base, rel))) {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: ErrCredentials}
 	}
 	f, err := openBelow(base, rel)
 	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: pathless(err)}
+		return nil, &fs.PathError{Op: "open", Path: path, Err: cause(err)}
 	}
 	return f, nil
 }
 
-// absent returns fs.ErrNotExist for a path that does not exist, wherever it would be: a bare
-// repository, all of which is git's, has no configuration.
-func absent(path string, err error) error {
+// notExistOr returns fs.ErrNotExist if the path does not exist, and err otherwise. A caller
+// that looks for a configuration file in a bare repository so learns that there is none. All
+// paths in a bare repository are git's own.
+func notExistOr(path string, err error) error {
 	if _, missing := os.Lstat(path); errors.Is(missing, fs.ErrNotExist) {
 		return fs.ErrNotExist
 	}
 	return err
 }
 
-// pathless removes the part of the path that the last of several steps was about.
-func pathless(err error) error {
+// cause returns the cause of a [fs.PathError] without its path, which is only the last part
+// of the path that the caller asked for.
+func cause(err error) error {
 	if p := (*fs.PathError)(nil); errors.As(err, &p) {
 		return p.Err
 	}
@@ -51,7 +53,7 @@ func pathless(err error) error {
 }
 
 func openBelow(base, rel string) (*os.File, error) {
-	if rel == "." { // a person named the file
+	if rel == "." { // base is an allowed file
 		base, rel = filepath.Dir(base), filepath.Base(base)
 	}
 	at, err := folderBelow(base, filepath.Dir(rel))
@@ -62,7 +64,7 @@ func openBelow(base, rel string) (*os.File, error) {
 	return openIn(at, filepath.Base(rel))
 }
 
-// OpenRoot opens a folder. As with [Boundary.Open], it is the folder that was checked.
+// OpenRoot opens a folder. Like [Boundary.Open], it returns the folder that it checked.
 func (b *Boundary) OpenRoot(path string) (*os.Root, error) {
 	base, rel, err := b.locate(path)
 	if err == nil {
@@ -71,7 +73,7 @@ func (b *Boundary) OpenRoot(path string) (*os.Root, error) {
 			return at, nil
 		}
 	}
-	return nil, &fs.PathError{Op: "open", Path: path, Err: pathless(err)}
+	return nil, &fs.PathError{Op: "open", Path: path, Err: cause(err)}
 }
 
 func folderBelow(base, rel string) (*os.Root, error) {
@@ -90,7 +92,8 @@ func folderBelow(base, rel string) (*os.Root, error) {
 	return at, nil
 }
 
-// Enter opens a folder in another one, and not the target of a symlink that has replaced it.
+// Enter opens a folder in another folder. It fails if the name is a symlink, or becomes one
+// at the same time.
 func Enter(at *os.Root, name string) (*os.Root, error) {
 	below, err := at.OpenRoot(name)
 	if err != nil {
@@ -98,7 +101,7 @@ func Enter(at *os.Root, name string) (*os.Root, error) {
 	}
 	opened, err := below.Stat(".")
 	if err == nil {
-		err = same(at, name, opened)
+		err = checkSame(at, name, opened)
 	}
 	if err != nil {
 		_ = below.Close() // only read
@@ -107,8 +110,8 @@ func Enter(at *os.Root, name string) (*os.Root, error) {
 	return below, nil
 }
 
-// openIn opens a regular file of a folder. It checks the kind first, because opening a device
-// may have effects.
+// openIn opens a regular file in a folder. It checks the type of the file before it opens the
+// file, because opening a device may have effects.
 func openIn(at *os.Root, name string) (*os.File, error) {
 	info, err := at.Lstat(name)
 	if err != nil {
@@ -126,7 +129,7 @@ func openIn(at *os.Root, name string) (*os.File, error) {
 		err = ErrReplaced
 	}
 	if err == nil {
-		err = same(at, name, opened)
+		err = checkSame(at, name, opened)
 	}
 	if err != nil {
 		_ = f.Close() // only read
@@ -135,9 +138,9 @@ func openIn(at *os.Root, name string) (*os.File, error) {
 	return f, nil
 }
 
-// same is an error unless the opened file is the one that has the name in the folder, not
-// through a symlink.
-func same(at *os.Root, name string, opened fs.FileInfo) error {
+// checkSame returns an error unless the name in the folder is the opened file itself, and not
+// a symlink to it.
+func checkSame(at *os.Root, name string, opened fs.FileInfo) error {
 	info, err := at.Lstat(name)
 	if err != nil {
 		return err
@@ -160,17 +163,17 @@ func (b *Boundary) ReadFile(path string, limit int64) ([]byte, error) {
 		err = fmt.Errorf("it has more than %d bytes", limit)
 	}
 	if err != nil {
-		return nil, &fs.PathError{Op: "read", Path: path, Err: pathless(err)}
+		return nil, &fs.PathError{Op: "read", Path: path, Err: cause(err)}
 	}
 	return data, nil
 }
 
-// Stat describes what a path leads to. For a path that does not exist the error is
-// [fs.ErrNotExist].
+// Stat describes the file or folder that a path leads to. For a path that does not exist the
+// error is [fs.ErrNotExist].
 func (b *Boundary) Stat(path string) (fs.FileInfo, error) {
 	base, rel, err := b.locate(path)
 	if err != nil {
-		return nil, &fs.PathError{Op: "stat", Path: path, Err: absent(path, err)}
+		return nil, &fs.PathError{Op: "stat", Path: path, Err: notExistOr(path, err)}
 	}
 	at := filepath.Join(base, rel)
 	info, err := os.Lstat(at)

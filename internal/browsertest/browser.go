@@ -1,5 +1,6 @@
-// Package browsertest runs test scripts in Chromium. A script imports harness.mjs,
-// which opens pages, keeps screenshots and checks what holds for every page.
+// Package browsertest provides what tests in Chromium need. A test script imports
+// harness.mjs, which opens pages, saves screenshots and makes the checks that apply to
+// every page.
 package browsertest
 
 import (
@@ -27,9 +28,9 @@ var lock []byte
 //go:embed chromium.sh
 var findChromium []byte
 
-// Environ returns the variables that harness.mjs reads. It installs playwright-core
-// and, as root on Debian, Chromium if they are missing; that needs npm. Screenshots go
-// to the repository's folder artefacts.
+// Environ returns the environment variables that harness.mjs reads. It installs
+// playwright-core with npm if it is missing, and Chromium if it is missing and this
+// process is root on Debian. Screenshots are saved in the repository's folder artefacts.
 func Environ(t *testing.T) []string {
 	t.Helper()
 	packages, err := platformtest.InstallPackages(t.Context(), manifest, lock)

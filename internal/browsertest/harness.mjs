@@ -1,4 +1,4 @@
-// The harness of all tests in Chromium. Its environment is set by browser.go.
+// The harness of all tests in Chromium. browser.go sets its environment variables.
 
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
@@ -10,18 +10,18 @@ const { CHROMIUM, PACKAGES, SCREENSHOTS } = process.env;
 const { chromium } = createRequire(join(PACKAGES, "/"))("playwright-core");
 mkdirSync(SCREENSHOTS, { recursive: true });
 
-/** Milliseconds. It only ends a test that hangs; no result depends on it. */
+/** The timeout of a test that hangs, in milliseconds. No result depends on it. */
 export const hangLimit = 120_000;
 
-/** Errors of pages and violations of their policies. A test file ends by checking that there are none. */
+/** Errors of pages, and violations of their security policies. The last test of a file checks that there are none. */
 export const pageErrors = [];
 
 let browser;
 
-/** Starts Chromium before the tests of a file and then calls ready. */
+/** Starts Chromium before the tests of a file, and then calls ready. */
 export function launch(ready, args = []) {
   before(async () => {
-    // Chromium's own sandbox does not work for root. The pages are this repository's.
+    // Chromium's sandbox does not work for root. It is not needed: the pages are this repository's own.
     browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", ...args] });
     await ready();
   });
@@ -50,7 +50,7 @@ export const press = (page, name) => page.getByRole("button", { name, exact: tru
 export const heading = (page) => page.getByRole("heading", { level: 1 }).innerText();
 export const alert = (page) => page.getByRole("alert").innerText();
 
-/** Calls read until its result is as wanted, and returns it. */
+/** Calls read until isWanted accepts its result, and returns that result. */
 export async function until(read, isWanted) {
   for (const end = Date.now() + hangLimit; ; ) {
     const got = await read();
@@ -60,13 +60,13 @@ export async function until(read, isWanted) {
   }
 }
 
-/** Two sizes of screen, as [name, width, height, colour scheme]. */
+/** Two screen sizes, as [name, width, height, colour scheme]. */
 export const screens = [["1280", 1280, 900, "light"], ["390", 390, 844, "light"]];
 
 /**
- * Keeps a screenshot of each screen. It checks that the page is not wider than the
- * screen, and that every control has an accessible name: unnamed matches a control
- * without one in the page's ARIA snapshot. each is called for each screen.
+ * Saves a screenshot for each screen size and calls each. It checks that the page is not
+ * wider than the screen, and that every control has an accessible name. The expression
+ * unnamed matches a control without a name in the page's ARIA snapshot.
  */
 export async function keep(page, name, { on = screens, unnamed, each = () => {} }) {
   for (const [kind, width, height, colorScheme] of on) {

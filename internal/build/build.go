@@ -18,16 +18,17 @@ type Command struct {
 	Dir string
 	// Env is the whole environment; see [Environment].
 	Env []string
-	// Timeout ends the build. The default is an hour.
+	// Timeout limits how long the build may run. The default is an hour.
 	Timeout time.Duration
 	// Output receives stdout and stderr as they are written. nil discards them.
 	Output io.Writer
-	// Confined keeps the build, on Linux, from gaining privileges (sudo). Since Linux
-	// 6.12 it also keeps it from signalling, tracing and inspecting other processes.
+	// Confined restricts the build on Linux: it cannot gain privileges (sudo). Since
+	// Linux 6.12 it also cannot signal, trace or inspect processes outside of the build.
 	Confined bool
-	// Guarded, if not "", is a folder that a confined build cannot change, except for
-	// the folders Writable in it (Linux 6.12). It also cannot create entries directly
-	// in the parent folders. All paths are absolute.
+	// Guarded is a folder that a confined build cannot change (Linux 6.12), or "". A
+	// confined build also cannot create entries directly in the parents of that folder.
+	// Writable are folders inside Guarded that the build may change. All paths are
+	// absolute.
 	Guarded  string
 	Writable []string
 }
@@ -121,7 +122,7 @@ func (c Command) run(ctx context.Context) error {
 	}
 	select {
 	case <-printed:
-	case <-time.After(time.Second): // a process outside of the build may hold the pipe
+	case <-time.After(time.Second): // a process outside of the build may keep the pipe open
 	}
 	return err
 }

@@ -25,11 +25,11 @@ import (
 // hangLimit ends a test that hangs. No result depends on it.
 const hangLimit = 2 * time.Minute
 
-// roles are functions that this executable runs instead of the tests, with the process
-// number in an environment variable.
+// roles are functions that this executable runs instead of the tests, if the environment
+// variable of that name is set. The variable's value is a process number.
 var roles = map[string]func(pid int){}
 
-// TestMain also runs a build for another process, or a role.
+// TestMain runs the tests. If certain variables are set, it runs a build or a role instead.
 func TestMain(m *testing.M) {
 	if line := os.Getenv("BUILD_AS_CHILD"); line != "" {
 		err := build.Command{Line: line, Env: os.Environ(), Output: os.Stdout,
@@ -77,20 +77,20 @@ func TestRunFails(t *testing.T) {
 	}
 }
 
-// output is a build's output. It closes line after the first line.
+// output is a build's output. After the first line it closes firstLine.
 type output struct {
-	mu   sync.Mutex
-	text string
-	line chan struct{}
+	mu        sync.Mutex
+	text      string
+	firstLine chan struct{}
 }
 
-func (n *output) Write(p []byte) (int, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.text += string(p)
-	if strings.Count(n.text, "\n") == 1 && n.line != nil {
-		close(n.line)
-		n.line = nil
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.text += string(p)
+	if strings.Count(o.text, "\n") == 1 && o.firstLine != nil {
+		close(o.firstLine)
+		o.firstLine = nil
 	}
 	return len(p), nil
 }
@@ -110,9 +110,9 @@ func runOutput(t *testing.T, c build.Command) string {
 func runCancelled(t *testing.T, c build.Command) (text string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	out := &output{line: make(chan struct{})}
-	line := out.line
-	go func() { <-line; cancel() }()
+	firstLine := make(chan struct{})
+	out := &output{firstLine: firstLine}
+	go func() { <-firstLine; cancel() }()
 	c.Output = out
 	if err := c.Run(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
@@ -123,8 +123,8 @@ func runCancelled(t *testing.T, c build.Command) (text string) {
 // All processes of a build end with it: after success, a timeout, a cancellation, and
 // when the process that runs it is killed.
 func TestProcessesEndWithTheBuild(t *testing.T) {
-	// A child and a grandchild that ignores SIGTERM. They sleep longer than the test
-	// waits.
+	// This starts a child, and a grandchild that ignores SIGTERM. Both sleep longer than
+	// the test waits.
 	const children = `(trap '' TERM; sleep 600) & echo $!; `
 	child := func(t *testing.T, text string) int {
 		t.Helper()
@@ -139,21 +139,22 @@ func TestProcessesEndWithTheBuild(t *testing.T) {
 		if err := (build.Command{Line: children, Output: out}).Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		gone(t, child(t, out.text))
+		awaitExit(t, child(t, out.text))
 	})
 	t.Run("timeout", func(t *testing.T) {
 		out := &output{}
-		for limit := 200 * time.Millisecond; out.text == ""; limit *= 2 { // until the child was started in time
+		// The timeout grows until the child is started before it.
+		for limit := 200 * time.Millisecond; out.text == ""; limit *= 2 {
 			err := build.Command{Line: children + "sleep 600", Output: out, Timeout: limit}.Run(t.Context())
 			var failed *build.Error
 			if !errors.As(err, &failed) || !strings.Contains(err.Error(), limit.String()) {
 				t.Fatal(err)
 			}
 		}
-		gone(t, child(t, out.text))
+		awaitExit(t, child(t, out.text))
 	})
 	t.Run("cancelled", func(t *testing.T) {
-		gone(t, child(t, runCancelled(t, build.Command{Line: children + "sleep 600"})))
+		awaitExit(t, child(t, runCancelled(t, build.Command{Line: children + "sleep 600"})))
 	})
 	t.Run("killed", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "pid")
@@ -174,12 +175,12 @@ func TestProcessesEndWithTheBuild(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = runner.Wait()
-		gone(t, child(t, string(text)))
+		awaitExit(t, child(t, string(text)))
 	})
 }
 
-// gone waits until a process has ended.
-func gone(t *testing.T, pid int) {
+// awaitExit waits until a process has ended.
+func awaitExit(t *testing.T, pid int) {
 	t.Helper()
 	for end := time.Now().Add(hangLimit); ; time.Sleep(5 * time.Millisecond) {
 		if err := syscall.Kill(pid, 0); errors.Is(err, syscall.ESRCH) || zombie(pid) {
@@ -191,8 +192,8 @@ func gone(t *testing.T, pid int) {
 	}
 }
 
-// zombie reports whether a process has ended and was not waited for, as may happen in a
-// container.
+// zombie reports whether a process has ended but no parent has waited for it. In a
+// container without an init process it stays like that.
 func zombie(pid int) bool {
 	b, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	_, after, _ := strings.Cut(string(b), ") ")
@@ -201,12 +202,12 @@ func zombie(pid int) bool {
 
 func TestEnvironment(t *testing.T) {
 	const token, github = "cf-0123456789", "ghs_0123456789"
-	stays := []string{
+	kept := []string{
 		"PATH=/usr/bin", "HOME=/home/ada", "CARGO_HOME=/c", "RUSTFLAGS=-Dwarnings", "CI=true", "LANG=C.UTF-8", "PWD=/x",
 		"GITHUB_SHA=abc", "GITHUB_ACTIONS=true", "SSH_AUTH_SOCK=/tmp/agent", "KEYBOARD=de", "MONKEY=1", "PATTERN=x", "EMPTY=",
 		"URL=https://example.org/a:b@c", "AUTHOR=Ada", "PASSAGE=x", "LINES=a\nb",
 	}
-	goes := []string{
+	removed := []string{
 		"CLOUDFLARE_API_TOKEN=" + token, "CLOUDFLARE_ACCOUNT_ID=1", "cloudflare_email=a", "CF_API_KEY=k", "CF_EMAIL=e",
 		"GITHUB_TOKEN=" + github, "GH_TOKEN=x",
 		"ACTIONS_ID_TOKEN_REQUEST_URL=https://x", "ACTIONS_RUNTIME_URL=https://x", "INPUT_API-TOKEN=x", "NPM_TOKEN=x",
@@ -217,8 +218,8 @@ func TestEnvironment(t *testing.T) {
 		"GITHUB_OUTPUT=/x", "FTP_PASS=x",
 		"INNOCENT=Bearer " + token, "OTHER=" + github, "DATABASE_URL=postgres://ada:hunter2@db/x",
 	}
-	got := build.Environment(slices.Concat(goes, stays), []string{token, "", github})
-	if !slices.Equal(got, stays) {
-		t.Errorf("got %q\nwant %q", got, stays)
+	got := build.Environment(slices.Concat(removed, kept), []string{token, "", github})
+	if !slices.Equal(got, kept) {
+		t.Errorf("got %q\nwant %q", got, kept)
 	}
 }

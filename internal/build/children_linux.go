@@ -9,11 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// listed yields the processes in /proc. Tests replace it.
-var listed = listProc
+// listedPIDs yields the processes in /proc. Tests replace it.
+var listedPIDs = listProc
 
-// listProc yields the processes in /proc, highest number first: a process that forks and
-// exits all the time is only found while it is new.
+// listProc yields the processes in /proc, the newest (highest number) first. A process
+// that forks and exits in a loop exists only for a moment, so it must be reached early.
 func listProc(yield func(pid int) bool) {
 	dir, err := os.Open("/proc")
 	if err != nil {
@@ -35,9 +35,9 @@ func listProc(yield func(pid int) bool) {
 	}
 }
 
-// all yields every possible process number. /proc may hide processes that cannot be
-// inspected (hidepid, systemd's ProtectProc=).
-func all(yield func(pid int) bool) {
+// allPIDs yields every possible process number. /proc may hide processes that this
+// process cannot inspect (hidepid, systemd's ProtectProc=).
+func allPIDs(yield func(pid int) bool) {
 	highest := 1 << 22
 	if b, err := os.ReadFile("/proc/sys/kernel/pid_max"); err == nil {
 		if n, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil {
@@ -51,9 +51,9 @@ func all(yield func(pid int) bool) {
 	}
 }
 
-// child reports whether a process is a child of this process that was not waited for.
+// isChild reports whether a process is a child of this process that was not waited for.
 // It does not use /proc.
-func child(pid int) bool {
+func isChild(pid int) bool {
 	var info unix.Siginfo
 	return unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT|unix.WALL, nil) == nil
 }

@@ -20,8 +20,9 @@ import (
 
 func init() { roles["SNOOP"] = snoop }
 
-// dropCapabilities drops root's capabilities to inspect any process, for the processes
-// that this goroutine starts. Its thread ends with it.
+// dropCapabilities takes from root the capabilities to inspect any process. It affects
+// the processes that this goroutine starts. The goroutine's thread stays locked to it and
+// ends with it.
 func dropCapabilities(t *testing.T) {
 	t.Helper()
 	runtime.LockOSThread()
@@ -55,8 +56,9 @@ func snoop(pid int) {
 	fmt.Println("tried")
 }
 
-// snooped runs snoop in a process of the same user outside of a build.
-func snooped(t *testing.T, pid int) []string {
+// runSnoop runs snoop in another process of the same user, outside of a build, and
+// returns what snoop printed.
+func runSnoop(t *testing.T, pid int) []string {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -71,8 +73,8 @@ func snooped(t *testing.T, pid int) []string {
 	return strings.Fields(strings.TrimSuffix(string(out), "tried\n"))
 }
 
-// The process that runs a build, and its supervisor, cannot be inspected by the build or
-// by other processes, also after the build.
+// Neither the build nor another process can inspect the process that runs a build or its
+// supervisor. The former also holds after the build.
 func TestConceal(t *testing.T) {
 	dropCapabilities(t)
 	dir := t.TempDir()
@@ -82,7 +84,7 @@ grep -c "" /proc/$PPID/environ 2>/dev/null
 grep -z ^BUILD_SECRET= /proc/$$/environ | tr "\0" "\n"
 echo building $PPID; until test -e `+goOn+`; do sleep 0.01; done`, "BUILD_SECRET=s3cret")
 	lines := r.await("building ")
-	if len(lines) != 2 || lines[0] != "BUILD_SECRET=s3cret" { // it can read its own
+	if len(lines) != 2 || lines[0] != "BUILD_SECRET=s3cret" { // a build can read its own environment
 		t.Errorf("the build reads %q", lines)
 	}
 	supervisor, err := strconv.Atoi(strings.TrimPrefix(lines[len(lines)-1], "building "))
@@ -90,7 +92,7 @@ echo building $PPID; until test -e `+goOn+`; do sleep 0.01; done`, "BUILD_SECRET
 		t.Fatal(err)
 	}
 	for what, pid := range map[string]int{"the runner": r.cmd.Process.Pid, "the supervisor": supervisor} {
-		if got := snooped(t, pid); len(got) > 0 {
+		if got := runSnoop(t, pid); len(got) > 0 {
 			t.Errorf("%s shows %q while it builds", what, got)
 		}
 	}
@@ -98,17 +100,18 @@ echo building $PPID; until test -e `+goOn+`; do sleep 0.01; done`, "BUILD_SECRET
 		t.Fatal(err)
 	}
 	r.await("ended: <nil>")
-	if got := snooped(t, r.cmd.Process.Pid); len(got) > 0 {
+	if got := runSnoop(t, r.cmd.Process.Pid); len(got) > 0 {
 		t.Errorf("the runner shows %q after a build", got)
 	}
 }
 
-// All ways of snoop work on a process that ran no build.
-func TestConcealAttempts(t *testing.T) {
+// Every attempt of snoop succeeds on a process that did not call Conceal. Otherwise
+// TestConceal would prove nothing.
+func TestSnoopWithoutConceal(t *testing.T) {
 	dropCapabilities(t)
 	r := startRunner(t, "", "IDLE=s3cret")
 	r.await("idle")
-	got := snooped(t, r.cmd.Process.Pid)
+	got := runSnoop(t, r.cmd.Process.Pid)
 	for _, way := range []string{"environ", "mem", "fd", "ptrace"} {
 		if !slices.Contains(got, way) {
 			t.Errorf("%s does not work: %q", way, got)
@@ -116,8 +119,8 @@ func TestConcealAttempts(t *testing.T) {
 	}
 }
 
-// A confined build reaches only its own processes: it can neither signal its supervisor
-// nor inspect another process of the user, such as the daemon's git.
+// A confined build cannot signal its supervisor, and cannot inspect another process of
+// the user, such as the daemon's git.
 func TestConfined(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {

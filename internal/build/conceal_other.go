@@ -2,6 +2,6 @@
 
 package build
 
-// Conceal has no effect here: the system hides environments from other processes of the
-// user by itself, or not at all.
+// Conceal has no effect: this system offers no way to hide a process from other
+// processes of the same user.
 func Conceal() error { return nil }

@@ -10,13 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// domain is a Landlock domain that limits signals and ptrace: a process in it reaches
-// only processes in it and in nested domains. One thread of the supervisor is in it. The
-// build is in a nested domain, so it cannot reach that thread.
+// domain is a Landlock domain that restricts signals and ptrace: a process inside can
+// signal only processes in the same domain and in nested domains. One thread of the
+// supervisor is in the domain. The build is in a nested domain, so it cannot signal that
+// thread.
 type domain struct{ calls chan func() }
 
-// newDomain returns nil if the kernel has no such domains (before Linux 6.12, or without
-// Landlock).
+// newDomain creates a domain. It returns nil if the kernel has no such domains (before
+// Linux 6.12, or without Landlock).
 func newDomain() *domain {
 	d := &domain{make(chan func())}
 	entered := make(chan bool)
@@ -59,7 +60,7 @@ func (d *domain) do(f func()) {
 
 // kill kills all processes in the domain at once, so that none can fork meanwhile.
 func (d *domain) kill() {
-	d.do(func() { _ = unix.Kill(-1, unix.SIGKILL) }) // all that it may signal, except itself
+	d.do(func() { _ = unix.Kill(-1, unix.SIGKILL) }) // -1: all that this thread may signal, except itself
 }
 
 // becomeShell enters a nested domain and executes the shell.
@@ -74,8 +75,8 @@ func becomeShell(line, guarded string, writable []string) error {
 	return syscall.Exec("/bin/sh", []string{"/bin/sh", "-c", line}, os.Environ())
 }
 
-// restrict puts this thread and its children into a new domain without the forbidden
-// kinds of file access, except where allow adds a rule.
+// restrict puts this thread and its children into a new domain. The domain forbids kinds
+// of file access, except where allow adds a rule.
 func restrict(forbidden uint64, allow func(ruleset int) error) error {
 	attr := unix.LandlockRulesetAttr{Handled_access_fs: forbidden, Scoped: unix.LANDLOCK_SCOPE_SIGNAL}
 	upToScoped := unsafe.Offsetof(attr.Scoped) + unsafe.Sizeof(attr.Scoped)

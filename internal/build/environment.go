@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// Environment returns an environment for a build: from without variables that have, or
-// seem to have, a credential.
+// Environment returns an environment for a build: the variables of from, except those
+// that have, or seem to have, a credential.
 //
-// A list of allowed variables would be safer against unknown names, but the variables
-// that compilers, wrappers and build scripts need cannot be listed, and people would
-// solve a failing build by allowing everything. So these are removed:
+// A list of allowed variables would be safer. But nobody can list the variables that
+// compilers, wrappers and build scripts need, and people would repair a failing build by
+// allowing all variables. So these are removed:
 //
 //   - variables of kv-sync, wrangler and GitHub Actions that have credentials, give
 //     access to new ones, or change later steps of a job;
@@ -34,17 +34,17 @@ func Environment(from, secrets []string) []string {
 // password matches a URL with a password.
 var password = regexp.MustCompile(`://[^/\s@:]*:[^/\s@]+@`)
 
-// Prefixes of removed variables. Those of Actions give access to tokens, and an input
-// may be any secret.
+// removedPrefixes begin the names of removed variables. ACTIONS_ variables give access
+// to tokens, and an INPUT_ variable may have any secret.
 var removedPrefixes = []string{"CLOUDFLARE_", "CF_", "ACTIONS_", "INPUT_"}
 
-// Names of files through which a step changes later steps of a job.
+// removedNames are variables with the name of a file that changes later steps of a job.
 var removedNames = []string{"GITHUB_ENV", "GITHUB_PATH", "GITHUB_OUTPUT", "GITHUB_STATE", "GITHUB_STEP_SUMMARY"}
 
-// Words anywhere in a name.
+// removedWords remove a variable if its name contains one of them anywhere.
 var removedWords = []string{"TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "APIKEY"}
 
-// Words between underscores.
+// removedParts remove a variable if its name has one of them between underscores.
 var removedParts = []string{"KEY", "PAT", "PASS"}
 
 func credentialName(name string) bool {

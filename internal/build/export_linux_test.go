@@ -6,12 +6,13 @@ import (
 	"time"
 )
 
-// With this environment variable the supervisor sees no process in /proc, as with
-// hidepid. It is set in a variable's initialiser, because the supervisor runs in init.
+// With the environment variable BUILD_HIDES_PROCESSES the supervisor sees no process in
+// /proc, as with hidepid. A variable's initialiser sets it up, because the supervisor
+// runs in an init function, and initialisers run before these.
 var _ = func() bool {
 	hides := os.Getenv("BUILD_HIDES_PROCESSES") != ""
 	if hides {
-		listed = func(func(int) bool) {}
+		listedPIDs = func(func(int) bool) {}
 	}
 	return hides
 }()
@@ -19,18 +20,18 @@ var _ = func() bool {
 // ScopesSignals reports whether confined builds can only signal their own processes.
 func ScopesSignals() bool { return newDomain() != nil }
 
-// SetLateSupervisor sets the timeout of a supervisor that does not answer.
-func SetLateSupervisor(t *testing.T, d time.Duration) {
-	before := lateSupervisor
-	lateSupervisor = d
-	t.Cleanup(func() { lateSupervisor = before })
+// SetSupervisorTimeout sets the timeout of a supervisor that does not answer.
+func SetSupervisorTimeout(t *testing.T, d time.Duration) {
+	before := supervisorTimeout
+	supervisorTimeout = d
+	t.Cleanup(func() { supervisorTimeout = before })
 }
 
-// HiddenChild reports whether a process is found to be a child without /proc.
-func HiddenChild(pid int) bool {
-	for p := range all {
+// IsChildWithoutProc reports whether a process is a child of this process, without /proc.
+func IsChildWithoutProc(pid int) bool {
+	for p := range allPIDs {
 		if p == pid {
-			return child(pid)
+			return isChild(pid)
 		}
 	}
 	return false

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The kinds of access that change a file, and a folder.
+// Kinds of access that change a file, and kinds that change a file or folder.
 const (
 	changesFile = unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_TRUNCATE
 	changes     = changesFile | unix.LANDLOCK_ACCESS_FS_REMOVE_DIR | unix.LANDLOCK_ACCESS_FS_REMOVE_FILE |
@@ -21,10 +21,10 @@ const (
 		unix.LANDLOCK_ACCESS_FS_MAKE_SYM | unix.LANDLOCK_ACCESS_FS_REFER
 )
 
-// allowChanges allows changes outside of a folder, and in some folders inside, in a
-// ruleset that forbids all changes. Landlock rules can only allow, so they list the
-// siblings of the folder and of its parents. Therefore no entries can be created
-// directly in the parents.
+// allowChanges adds rules to a ruleset that forbids all changes. The rules allow changes
+// outside of the guarded folder and in the writable folders. A Landlock rule can only
+// allow, so there is one rule for each sibling of the guarded folder and of its parents.
+// A parent itself has no rule, so a build cannot create entries directly in it.
 func allowChanges(ruleset int, guarded string, writable []string) error {
 	guarded, err := filepath.EvalSymlinks(guarded)
 	if err != nil {
@@ -43,8 +43,8 @@ func allowChanges(ruleset int, guarded string, writable []string) error {
 	return nil
 }
 
-// allowMoves allows moving files between folders. A domain without that rule forbids it,
-// also for nested domains that allow it.
+// allowMoves allows moving files between folders. Each domain must allow it: if an outer
+// domain does not, a nested domain cannot.
 func allowMoves(ruleset int) error { return allowBelow(ruleset, "/", unix.LANDLOCK_ACCESS_FS_REFER) }
 
 // siblings yields the siblings of a path and of its parents. It skips folders that

@@ -9,8 +9,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/build"
 )
 
-// A confined build cannot change the guarded folder, under any name, except for its
-// writable folders.
+// A confined build cannot change the guarded folder through any path. It can change the
+// writable folders inside.
 func TestGuardedFolder(t *testing.T) {
 	if !build.ScopesSignals() {
 		t.Skip("this kernel has no Landlock with scoped signals (Linux 6.12)")

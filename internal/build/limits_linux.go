@@ -7,19 +7,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// abi is an ABI for system calls, with its number of prlimit64.
+// abi is an ABI for system calls. prlimit is the number of prlimit64 in it.
 type abi struct{ arch, prlimit uint32 }
 
-// abis are the ABIs of an architecture. A 64-bit process can also make 32-bit calls.
+// abis are the ABIs of each architecture. A 64-bit process can also make 32-bit calls.
 var abis = map[string][]abi{
 	"amd64": {{unix.AUDIT_ARCH_X86_64, 302}, {unix.AUDIT_ARCH_X86_64, 302 | 1<<30}, {unix.AUDIT_ARCH_I386, 340}},
 	"arm64": {{unix.AUDIT_ARCH_AARCH64, 261}, {unix.AUDIT_ARCH_ARM, 369}},
 }
 
-// keepLimits keeps this thread and its children from setting resource limits of other
-// processes. A limit of CPU time kills a process, and Landlock does not cover limits. The
-// filter does not know a process's own number, so it only allows number 0, as setrlimit
-// uses.
+// keepLimits installs a seccomp filter that keeps this thread and its children from
+// setting resource limits of other processes. A limit of CPU time would kill a process,
+// and Landlock does not cover limits. The filter cannot see which process makes the call,
+// so it allows only process number 0, the caller, which setrlimit uses.
 //
 // PR_SET_NO_NEW_PRIVS must be set before.
 func keepLimits() error {
@@ -33,16 +33,16 @@ func keepLimits() error {
 	return nil
 }
 
-// Offsets in the kernel's struct seccomp_data. Those of arguments are for the lower half
-// on a little-endian machine, as all in abis are.
+// Offsets in the kernel's struct seccomp_data. An argument has 64 bits: its offset is
+// that of the lower half, because all architectures in abis are little-endian.
 const (
 	callNumber, callArch = 0, 4
 	pidArgument          = 16
 	newLimitArgument     = 32
 )
 
-// limitFilter returns a BPF program that refuses prlimit64 with a process and a new
-// limit.
+// limitFilter returns a BPF program that refuses a call of prlimit64 that sets a limit of
+// a process given by its number.
 func limitFilter(abis []abi) []unix.SockFilter {
 	load := func(at uint32) unix.SockFilter {
 		return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: at}

@@ -13,7 +13,8 @@ import (
 
 func init() { roles["LIMIT"] = limit }
 
-// limit sets a limit of a process to its current value, and prints the results.
+// limit tries to set a limit of another process (to its current value) and one of its own,
+// and prints the results.
 func limit(pid int) {
 	var now unix.Rlimit
 	fmt.Println("read:", unix.Prlimit(pid, unix.RLIMIT_CPU, nil, &now))
@@ -21,8 +22,8 @@ func limit(pid int) {
 	fmt.Println("its own:", unix.Prlimit(0, unix.RLIMIT_CORE, &unix.Rlimit{}, nil))
 }
 
-// A confined build cannot set limits of other processes. With a limit the kernel would
-// kill the supervisor and the daemon, which the build cannot signal.
+// A confined build cannot set limits of other processes. It cannot signal the supervisor
+// and the daemon, but a limit would make the kernel kill them.
 func TestConfinedBuildCannotSetLimits(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {

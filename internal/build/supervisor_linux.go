@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Names under which this executable starts itself, and the supervisor's modes and
-// requests.
+// The names under which this executable starts itself, the modes of the supervisor, and
+// the requests to it.
 const (
 	supervisorName = "kv-sync-build"
 	shellName      = "kv-sync-build-shell"
@@ -32,11 +32,12 @@ const (
 // longestPause is the longest wait between two attempts to kill all processes.
 const longestPause = 50 * time.Millisecond
 
-// maxDenied is the number of attempts at processes that may not be killed.
+// maxDenied is how often the supervisor tries again if it has no permission to kill a
+// process.
 const maxDenied = 100
 
-// init runs the supervisor, or executes the shell, in any program that uses this
-// package.
+// init makes any program that uses this package run as the supervisor, or as the shell,
+// if it was started under their name.
 func init() {
 	switch args := os.Args; {
 	case len(args) >= 4 && args[0] == supervisorName:
@@ -57,14 +58,14 @@ type supervisor struct {
 	gone   chan struct{} // closed when no process of the build is left
 }
 
-// supervise runs a build. When the shell ends or the lifeline closes, it kills all
-// processes of the build and reports the shell's status. The arguments are the command
-// line, the guarded folder and the writable folders.
+// supervise runs a build and returns the supervisor's exit code. When the shell ends or
+// the lifeline closes, it kills all processes of the build and reports the shell's
+// status. args are the command line, the guarded folder and the writable folders.
 func supervise(isConfined bool, args []string) int {
 	for _, fd := range []int{lifelineFD, reportFD} {
 		unix.CloseOnExec(fd)
 	}
-	// Only the process that runs the build may end it.
+	// Ignore these signals: only the process that started the supervisor may end the build.
 	signal.Notify(make(chan os.Signal, 1), unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT)
 	s := &supervisor{ended: make(chan struct{}), gone: make(chan struct{})}
 	if err := s.start(isConfined, args); err != nil {
@@ -122,8 +123,9 @@ func (s *supervisor) serve(lifeline io.Reader, closed chan<- struct{}) {
 	}
 }
 
-// reap waits for the shell and all adopted processes. A process's children are adopted
-// before it can be waited for, so without children there is no process of the build.
+// reap waits for the shell and all adopted processes. When a process ends, its children
+// become children of the supervisor before the supervisor can wait for that process. So
+// when the supervisor has no children, no process of the build is left.
 func (s *supervisor) reap() {
 	defer close(s.gone)
 	for {
@@ -140,16 +142,17 @@ func (s *supervisor) reap() {
 	}
 }
 
-// killAll kills until no process of the build is left. If some run as another user and
-// may not be killed, it gives up and returns one of them.
+// killAll kills processes until no process of the build is left, and returns 0. If the
+// supervisor has no permission to kill some, because they run as another user, killAll
+// gives up and returns the number of one of them.
 func (s *supervisor) killAll() (left int) {
 	var found int
 	for denied, pause := 0, time.Duration(0); denied < maxDenied; pause = min(pause+time.Millisecond/10, longestPause) {
 		if s.domain != nil {
 			s.domain.kill()
 		}
-		if found, left = killChildren(listed); found == 0 && left == 0 && !s.isGone() {
-			found, left = killChildren(all)
+		if found, left = killChildren(listedPIDs); found == 0 && left == 0 && !s.isGone() {
+			found, left = killChildren(allPIDs)
 		}
 		if found == 0 && left != 0 {
 			denied++
@@ -172,11 +175,11 @@ func (s *supervisor) isGone() bool {
 	}
 }
 
-// killChildren kills the children of this process among pids. It returns their number,
-// and one that it may not kill.
+// killChildren kills those of the processes that are children of this process. It
+// returns how many it killed, and the number of one that it has no permission to kill.
 func killChildren(pids func(func(int) bool)) (found, denied int) {
 	for pid := range pids {
-		if !child(pid) {
+		if !isChild(pid) {
 			continue
 		}
 		if err := unix.Kill(pid, unix.SIGKILL); errors.Is(err, unix.EPERM) {

@@ -17,9 +17,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/build"
 )
 
-// escapes are ways in which a process tries to survive its build. Each keeps descriptor 9
-// open. The one that forks is always one process: each forks once and exits, and it ends
-// when the test's folder is gone.
+// escapes are ways in which a process tries to survive its build. The process keeps
+// descriptor 9 open. "forks all the time" is one process at any moment: each process forks
+// once and exits. It ends when the test's folder is removed.
 var escapes = map[string]string{
 	"background":            `sh -c 'READY; sleep 60' &`,
 	"own session":           `setsid sh -c 'READY; sleep 60' &`,
@@ -55,8 +55,8 @@ func newWatch(t *testing.T) *watch {
 	return w
 }
 
-// line returns a build that starts a process by escape, waits for it, prints "ready" and
-// then runs a command.
+// line returns the command line of a build: it starts a process with one of the escapes,
+// waits until that process has the FIFO open, prints "ready", and then runs a command.
 func (w *watch) line(escape, then string) string {
 	ready := filepath.Join(w.dir, "ready")
 	_ = os.Remove(ready)
@@ -65,21 +65,21 @@ func (w *watch) line(escape, then string) string {
 		then)
 }
 
-// check reports whether a process was started, and whether one is left.
-func (w *watch) check() (came, left bool) {
+// check reports whether a process has opened the FIFO, and whether one still has it open.
+func (w *watch) check() (started, left bool) {
 	w.t.Helper()
 	b := make([]byte, 1<<10)
 	for {
 		switch n, err := unix.Read(w.fd, b); {
 		case errors.Is(err, unix.EINTR):
 		case errors.Is(err, unix.EAGAIN):
-			return came, true
+			return started, true
 		case err != nil:
 			w.t.Fatal(err)
 		case n == 0:
-			return came, false
+			return started, false
 		default:
-			came = true
+			started = true
 		}
 	}
 }
@@ -87,18 +87,18 @@ func (w *watch) check() (came, left bool) {
 // nothingLeft fails the test if a process of the build is left, or none was started.
 func (w *watch) nothingLeft() {
 	w.t.Helper()
-	if came, left := w.check(); !came || left {
-		w.t.Errorf("a process was started: %v, and is left: %v", came, left)
+	if started, left := w.check(); !started || left {
+		w.t.Errorf("a process was started: %v; a process is left: %v", started, left)
 	}
 }
 
 // awaitNone waits until no process of the build is left.
 func (w *watch) awaitNone() {
 	w.t.Helper()
-	came := false
+	anyStarted := false
 	for {
-		some, left := w.check()
-		if came = came || some; !left {
+		started, left := w.check()
+		if anyStarted = anyStarted || started; !left {
 			break
 		}
 		polled := []unix.PollFd{{Fd: int32(w.fd), Events: unix.POLLIN}}
@@ -106,12 +106,13 @@ func (w *watch) awaitNone() {
 			w.t.Fatal("a process of the build is left")
 		}
 	}
-	if !came {
+	if !anyStarted {
 		w.t.Error("no process was started")
 	}
 }
 
-// No process survives its build, whatever it tries and however the build ends.
+// No process survives its build, with any of the escapes, when the build succeeds, fails
+// or is cancelled.
 func TestNothingSurvivesABuild(t *testing.T) {
 	for _, confined := range []bool{false, true} {
 		for name, escape := range escapes {
@@ -157,7 +158,7 @@ func TestNothingSurvivesATimeout(t *testing.T) {
 	}
 }
 
-// No process survives when the process that runs the build is killed.
+// When the process that runs a build is killed, no process of the build survives.
 func TestNothingSurvivesItsRunner(t *testing.T) {
 	for _, confined := range []string{"", "yes"} {
 		for name, escape := range escapes {
@@ -175,9 +176,9 @@ func TestNothingSurvivesItsRunner(t *testing.T) {
 	}
 }
 
-// No process survives when the build kills or stops its supervisor.
+// When a build kills or stops its supervisor, no process of the build survives.
 func TestKilledSupervisor(t *testing.T) {
-	build.SetLateSupervisor(t, 100*time.Millisecond)
+	build.SetSupervisorTimeout(t, 100*time.Millisecond)
 	for name, escape := range escapes {
 		t.Run(name, func(t *testing.T) {
 			w := newWatch(t)
@@ -196,27 +197,28 @@ func TestKilledSupervisor(t *testing.T) {
 	})
 }
 
-// Killing the orphans of a supervisor does not kill other processes of this process.
-func TestKilledSupervisorBesideOthers(t *testing.T) {
+// After a supervisor was killed, its orphans are killed. Another build and another child
+// of this process go on.
+func TestKilledSupervisorLeavesOtherProcesses(t *testing.T) {
 	other := exec.Command("sleep", "60")
 	if err := other.Start(); err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = other.Process.Kill(); _ = other.Wait() }()
-	besides := newWatch(t)
-	out := &output{line: make(chan struct{})}
-	line := out.line
+	otherBuild := newWatch(t)
+	firstLine := make(chan struct{})
+	out := &output{firstLine: firstLine}
 	ended := make(chan error, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
-		ended <- build.Command{Line: besides.line(escapes["double fork"], "sleep 60"), Env: os.Environ(),
+		ended <- build.Command{Line: otherBuild.line(escapes["double fork"], "sleep 60"), Env: os.Environ(),
 			Output: out}.Run(ctx)
 	}()
-	<-line
+	<-firstLine
 	w := newWatch(t)
 	_ = build.Command{Line: w.line(escapes["double fork"], "kill -9 $PPID; sleep 60"), Env: os.Environ()}.Run(t.Context())
 	w.nothingLeft()
-	if _, left := besides.check(); !left {
+	if _, left := otherBuild.check(); !left {
 		t.Error("another build was killed")
 	}
 	if err := other.Process.Signal(unix.Signal(0)); err != nil {
@@ -226,12 +228,12 @@ func TestKilledSupervisorBesideOthers(t *testing.T) {
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("the other build ended with %v", err)
 	}
-	if _, left := besides.check(); left {
+	if _, left := otherBuild.check(); left {
 		t.Error("a process of the other build is left")
 	}
 }
 
-// A process that /proc does not show, as with hidepid, does not survive its build.
+// A process that is not listed in /proc (hidepid) does not survive its build.
 func TestNoHiddenProcessSurvivesABuild(t *testing.T) {
 	w := newWatch(t)
 	c := build.Command{Line: w.line(escapes["double fork"], "exit 0"),
@@ -242,19 +244,22 @@ func TestNoHiddenProcessSurvivesABuild(t *testing.T) {
 	w.nothingLeft()
 }
 
-// A child is found without /proc.
+// A child process is found without /proc.
 func TestChildrenWithoutProc(t *testing.T) {
 	cmd := exec.Command("sleep", "60")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
-	if !build.HiddenChild(cmd.Process.Pid) || build.HiddenChild(1) {
-		t.Error("a child is not found, or another process is")
+	if !build.IsChildWithoutProc(cmd.Process.Pid) {
+		t.Error("a child is not found")
+	}
+	if build.IsChildWithoutProc(1) {
+		t.Error("process 1 is found to be a child")
 	}
 }
 
-// runner is a process that runs a build with this executable.
+// runner is a process of this executable that runs a build. TestMain reads its environment.
 type runner struct {
 	t   *testing.T
 	cmd *exec.Cmd

@@ -12,24 +12,24 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/kv-sync/kv-sync/internal/family"
+	"github.com/kv-sync/kv-sync/internal/procgroup"
 )
 
-// tree is a running build: its supervisor and all processes under it. The other side is
-// in supervisor_linux.go.
+// tree is a running build: its supervisor (see supervisor_linux.go) and all processes
+// under it.
 type tree struct {
 	cmd *exec.Cmd
-	// lifeline sends requests to the supervisor. When it closes, as at the end of this
-	// process, the supervisor kills the build.
+	// lifeline sends requests to the supervisor. When it closes, the supervisor kills the
+	// build. The kernel closes it when this process ends.
 	lifeline *os.File
-	// report receives the result when no process of the build is left.
+	// report has the result. It arrives when no process of the build is left.
 	report *os.File
-	ended  chan struct{}
+	ended  chan struct{} // closed when the supervisor has ended
 }
 
-// lateSupervisor limits how long a supervisor may take to kill a build. A later one may
-// have been stopped by the build, and is killed.
-var lateSupervisor = 10 * time.Second
+// supervisorTimeout limits how long a supervisor may take to kill a build. After that
+// time it is killed itself: the build may have stopped it with SIGSTOP.
+var supervisorTimeout = 10 * time.Second
 
 func start(c Command, output *os.File) (_ *tree, err error) {
 	var passed [2]*os.File
@@ -47,11 +47,11 @@ func start(c Command, output *os.File) (_ *tree, err error) {
 	if c.Confined {
 		mode = confined
 	}
-	t.cmd = exec.Command("/proc/self/exe") // works also after the file was replaced
+	t.cmd = exec.Command("/proc/self/exe") // also valid after an upgrade replaced the file
 	t.cmd.Args = append([]string{supervisorName, mode, c.Line, c.Guarded}, c.Writable...)
 	t.cmd.Dir, t.cmd.Env, t.cmd.Stdout, t.cmd.Stderr, t.cmd.ExtraFiles = c.Dir, c.Env, output, output, passed[:]
 	if err = adoptOrphans(); err == nil {
-		if err = family.StartSession(t.cmd); err != nil {
+		if err = procgroup.StartSession(t.cmd); err != nil {
 			disownOrphans()
 		}
 	}
@@ -64,24 +64,24 @@ func start(c Command, output *os.File) (_ *tree, err error) {
 // terminate sends SIGTERM to the build's process group.
 func (t *tree) terminate() { _, _ = t.lifeline.Write([]byte{requestTerm}) }
 
-// kill kills the build. Then wait returns.
+// kill makes the supervisor kill the build, and wait return.
 func (t *tree) kill() {
 	_ = t.lifeline.Close()
-	late := time.AfterFunc(lateSupervisor, func() { _ = t.cmd.Process.Kill() })
+	timeout := time.AfterFunc(supervisorTimeout, func() { _ = t.cmd.Process.Kill() })
 	go func() {
 		<-t.ended
-		late.Stop()
+		timeout.Stop()
 	}()
 }
 
-// wait returns the result when no process of the build is left.
+// wait waits until no process of the build is left, and returns the result.
 func (t *tree) wait() error {
 	defer disownOrphans()
 	defer t.lifeline.Close() //nolint:errcheck // a pipe
 	defer t.report.Close()   //nolint:errcheck // only read
 	text, _ := io.ReadAll(t.report)
 	err := t.cmd.Wait()
-	family.EndSession(t.cmd)
+	procgroup.EndSession(t.cmd)
 	close(t.ended)
 	var status, left int
 	if n, _ := fmt.Sscan(string(text), &status, &left); n != 2 {
@@ -106,14 +106,14 @@ type exitError int
 func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 func (e exitError) ExitCode() int { return int(e) }
 
-// adopting counts the running builds, for which this process adopts orphans.
+// adopting counts the running builds. While there is one, this process adopts orphans.
 var adopting struct {
 	sync.Mutex
 	builds int
 }
 
-// adoptOrphans makes the processes of a killed supervisor children of this process, until
-// disownOrphans.
+// adoptOrphans makes this process a subreaper until disownOrphans is called: if a
+// supervisor is killed, its children become children of this process.
 func adoptOrphans() error {
 	adopting.Lock()
 	defer adopting.Unlock()
@@ -126,16 +126,16 @@ func adoptOrphans() error {
 	return nil
 }
 
-// disownOrphans ends adoptOrphans. It reaps adopted processes that have ended, such as a
-// helper that git left.
+// disownOrphans reverts adoptOrphans. It also waits for adopted processes that have
+// ended, such as a background process of git.
 func disownOrphans() {
 	adopting.Lock()
 	defer adopting.Unlock()
 	if adopting.builds--; adopting.builds == 0 {
 		_ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 	}
-	for pid := range listed {
-		if orphan(pid) {
+	for pid := range listedPIDs {
+		if isOrphan(pid) {
 			_, _ = unix.Wait4(pid, nil, unix.WNOHANG|unix.WALL, nil)
 		}
 	}
@@ -145,7 +145,7 @@ func disownOrphans() {
 func killOrphans() {
 	kill := func(pids func(func(int) bool)) (found int) {
 		for pid := range pids {
-			if !orphan(pid) || errors.Is(unix.Kill(pid, unix.SIGKILL), unix.EPERM) {
+			if !isOrphan(pid) || errors.Is(unix.Kill(pid, unix.SIGKILL), unix.EPERM) {
 				continue
 			}
 			found++
@@ -154,17 +154,18 @@ func killOrphans() {
 		return found
 	}
 	pause := time.Duration(0)
-	for kill(listed) > 0 || kill(all) > 0 {
+	for kill(listedPIDs) > 0 || kill(allPIDs) > 0 {
 		time.Sleep(pause)
 		pause = min(pause+time.Millisecond, longestPause)
 	}
 }
 
-// orphan reports whether a process is a child that this process did not start. Processes
-// that it starts are in its own session or in one that package family knows. A build
-// starts in another session and cannot enter these.
-func orphan(pid int) bool {
-	if !child(pid) {
+// isOrphan reports whether a process is a child that this process did not start. A child
+// that it did start is in its own session or in one that [procgroup.StartSession]
+// created. The processes of a build are in other sessions, and a process cannot move
+// into a session that exists.
+func isOrphan(pid int) bool {
+	if !isChild(pid) {
 		return false
 	}
 	own, err := unix.Getsid(0)
@@ -172,5 +173,5 @@ func orphan(pid int) bool {
 		return false
 	}
 	session, err := unix.Getsid(pid)
-	return err == nil && session != own && !family.Started(session)
+	return err == nil && session != own && !procgroup.Started(session)
 }

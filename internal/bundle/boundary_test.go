@@ -9,8 +9,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/bundle"
 )
 
-// A tsconfig.json above the boundary does not count, for it is another one on every
-// machine.
+// A tsconfig.json above the boundary is ignored: each machine may have another one there.
 func TestSettingsAboveTheBoundary(t *testing.T) {
 	root := project(t, map[string]string{
 		"tsconfig.json": `{"compilerOptions": {"jsxFactory": "above"}}`, "package.json": `{"type": "module"}`,
@@ -29,10 +28,11 @@ func TestSettingsAboveTheBoundary(t *testing.T) {
 	}
 }
 
-// Where it would count for a part of the code only, the code is refused.
-func TestSettingsAboveForAPart(t *testing.T) {
-	for name, inside := range map[string]string{"the main file's": "top/app/tsconfig.json",
-		"the other's": "top/lib/tsconfig.json"} {
+// If a tsconfig.json above the boundary would apply to some of the Worker's files but not to
+// all, the code is refused.
+func TestSettingsAboveForSomeFiles(t *testing.T) {
+	for name, inside := range map[string]string{"beside the main file": "top/app/tsconfig.json",
+		"beside the library": "top/lib/tsconfig.json"} {
 		root := project(t, map[string]string{
 			"tsconfig.json": "{}", inside: "{}",
 			"top/app/w.ts":   `import lib from "../lib/lib"; export default { fetch: () => lib }`,
@@ -47,8 +47,9 @@ func TestSettingsAboveForAPart(t *testing.T) {
 	}
 }
 
-// The forms in which package managers link packages inside of a repository.
-func TestLinksInside(t *testing.T) {
+// Package managers link packages with symlinks. Symlinks that stay inside of the repository
+// are followed.
+func TestSymlinksInside(t *testing.T) {
 	root := project(t, map[string]string{
 		"apps/site/w.js": `import a from "a"; import lib from "lib"; import data from "lib/data.txt"; export default { ` +
 			`fetch: () => [a, lib, data] }`,

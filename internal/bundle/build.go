@@ -33,7 +33,7 @@ func build(ctx context.Context, o *project, rules []rule) (*Result, error) {
 	options := api.BuildOptions{
 		EntryPoints:   []string{entry},
 		AbsWorkingDir: o.Root,
-		Outfile:       filepath.Join(o.Root, mainModule), // only for messages: it is never written
+		Outfile:       filepath.Join(o.Root, mainModule), // only for messages: esbuild writes no file
 		Bundle:        true,
 		Metafile:      true,
 		Format:        api.FormatESModule,
@@ -88,7 +88,7 @@ func define(o *project) map[string]string {
 	return d
 }
 
-// metafile is the part of esbuild's report that is used.
+// metafile is the part of esbuild's report that this package uses.
 type metafile struct {
 	Outputs map[string]struct {
 		Imports []struct {
@@ -129,7 +129,8 @@ func (c *collector) result(out api.BuildResult) (*Result, error) {
 		used[i.Path] = i.External
 	}
 	r.ServesSite = used[manifestImport]
-	// Modules that tree shaking removed are not sent: they would slow down every start.
+	// Modules whose import tree shaking removed are not sent. They would slow down every
+	// start of the Worker.
 	for name, m := range c.modules {
 		if used["./"+name] {
 			r.Modules = append(r.Modules, m)

@@ -3,7 +3,7 @@
 // files that it imports.
 //
 // It runs esbuild in-process. The same input gives the same bytes on every machine and in
-// every folder, because the hash of the modules tells whether a deployment has changes.
+// every folder, because a deploy compares the hash of the modules with the live one.
 package bundle
 
 import (
@@ -20,14 +20,14 @@ import (
 	"github.com/kv-sync/kv-sync/worker"
 )
 
-// Bundle bundles a Worker. It returns everything that the author has to correct as one
-// *Error. It writes no file.
+// Bundle bundles a Worker. If the author has to correct something, the error is an *Error
+// with all problems. Bundle writes no file.
 func Bundle(ctx context.Context, options Options) (*Result, error) {
 	o := &project{Options: options}
 	if o.Library == nil {
 		o.Library = worker.Source
 	}
-	root, err := realfolder(o.Root)
+	root, err := resolveFolder(o.Root)
 	if err != nil {
 		return nil, fmt.Errorf("bundle: find the project %s: %w", o.Root, err)
 	}
@@ -44,7 +44,7 @@ func Bundle(ctx context.Context, options Options) (*Result, error) {
 		return nil, err
 	}
 	if file := o.tsconfig(); file != "" {
-		o.reads(file)
+		o.reportRead(file)
 		if err := newSettings(o).checkExtends(file, nil); o.Tsconfig != "" && err != nil {
 			return nil, refuse(o.displayMain(), err.Error(), fixOf(err))
 		}
@@ -63,7 +63,7 @@ func Bundle(ctx context.Context, options Options) (*Result, error) {
 		return nil, err
 	}
 	switch {
-	case o.Main == "": // the default Worker serves the site
+	case o.Main == "": // the default Worker has no code of the author, so no routing
 	case o.Routing != nil && !r.ServesSite:
 		if err := r.route(ctx, o); err != nil {
 			return nil, err
@@ -75,7 +75,8 @@ func Bundle(ctx context.Context, options Options) (*Result, error) {
 	return r, r.finish(o)
 }
 
-// checkMain makes the path of the main file absolute, and refuses an unsuitable file.
+// checkMain makes the path of the main file absolute. It refuses a file that is missing, not
+// readable or not JavaScript.
 func checkMain(o *project) error {
 	if o.Main == "" {
 		if o.NoBundle {
@@ -101,8 +102,8 @@ func checkMain(o *project) error {
 	return nil
 }
 
-// reads reports to Read that the bundle depends on a file, or on the files in a folder.
-func (o *project) reads(path string) {
+// reportRead calls Options.Read: the bundle depends on a file, or on the files in a folder.
+func (o *project) reportRead(path string) {
 	if o.Read != nil {
 		o.Read(path)
 	}

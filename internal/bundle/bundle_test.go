@@ -16,7 +16,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/bundle"
 )
 
-// library stands for our TypeScript where a test looks at the bundle's text.
+// library replaces the source of @kv-sync/worker in tests that check the bundle's text.
 var library = fstest.MapFS{
 	"src/index.ts": {
 		Data: []byte(`export function serve(m: ArrayBuffer) { return new Response("site " + m.byteLength) }`),
@@ -88,7 +88,7 @@ func wantParts(t *testing.T, text string, parts ...string) {
 	}
 }
 
-func TestDefaultWorkerOfThisBinary(t *testing.T) {
+func TestDefaultWorker(t *testing.T) {
 	r, err := bundle.Bundle(t.Context(), bundle.Options{Root: t.TempDir(), KeepNames: true})
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +99,8 @@ func TestDefaultWorkerOfThisBinary(t *testing.T) {
 	wantParts(t, mainText(t, r), `from "./kv-sync-manifest.bin"`, "as default")
 }
 
-func TestSameBytesAnywhere(t *testing.T) {
+// The bundle's bytes do not depend on the folder of the project.
+func TestSameBytesInEveryFolder(t *testing.T) {
 	files := map[string]string{
 		"app/src/index.ts": serving + `import w from "./x.wasm"; import { a } from "../../shared/a"; import c ` +
 			`from "c"; export default { fetch: () => [site, w, a, c] }; export class Thing {}`,
@@ -117,12 +118,12 @@ func TestSameBytesAnywhere(t *testing.T) {
 				Boundary: boundaryAt(t, root)})
 		for _, m := range r.Modules {
 			if strings.Contains(string(m.Content), filepath.Base(filepath.Dir(root))) {
-				t.Errorf("%s holds the absolute path", m.Name)
+				t.Errorf("%s contains the absolute path", m.Name)
 			}
 		}
 		if first != nil {
 			if d := cmp.Diff(first, r); d != "" {
-				t.Errorf("the bundle depends on where the project lies:\n%s", d)
+				t.Errorf("the bundle depends on the project's folder:\n%s", d)
 			}
 		}
 		first = r
@@ -219,14 +220,14 @@ func TestRefusals(t *testing.T) {
 			_, err := bundle.Bundle(t.Context(), tt.options)
 			var refused *bundle.Error
 			if !errors.As(err, &refused) {
-				t.Fatalf("error %v is no *bundle.Error", err)
+				t.Fatalf("error %v is not a *bundle.Error", err)
 			}
 			wantParts(t, err.Error(), tt.want...)
 			if strings.Contains(err.Error(), "mark the path") {
-				t.Errorf("it advises what nobody can do here: %v", err)
+				t.Errorf("the message has esbuild's advice about an option that kv-sync does not have: %v", err)
 			}
 			if strings.Contains(err.Error(), tt.options.Root) {
-				t.Errorf("the message holds the absolute path: %v", err)
+				t.Errorf("the message contains the absolute path: %v", err)
 			}
 		})
 	}
@@ -271,7 +272,7 @@ func TestWorkerThatServesNoSite(t *testing.T) {
 	if r := mustBundle(t, bundle.Options{Root: root, Main: "index.ts"}); !r.ServesSite || len(r.Notices) > 0 {
 		t.Errorf("serves %v, notices %v", r.ServesSite, r.Notices)
 	}
-	// A Dynamic Worker has no manifest beside it.
+	// A Dynamic Worker has no manifest module.
 	if _, err := bundle.Bundle(t.Context(), bundle.Options{Root: root, Main: "index.ts", Dynamic: true}); err == nil ||
 		!strings.Contains(err.Error(), "env.ASSETS.fetch") {
 		t.Errorf("a project's code that reads a manifest: %v", err)

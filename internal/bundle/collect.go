@@ -13,8 +13,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
-// collect implements no_bundle: the main file unchanged, and the files below the base folder
-// that rules match, under their own names.
+// collect implements no_bundle. It returns the main file, and the files below the base folder
+// that a rule matches, all unchanged and under their own names.
 func collect(ctx context.Context, o *project, rules []rule) (*Result, error) {
 	base := filepath.Dir(o.Main)
 	if o.BaseDir != "" {
@@ -54,7 +54,7 @@ func collect(ctx context.Context, o *project, rules []rule) (*Result, error) {
 	if err := add(o.Main, r.Main, typeESModule); err != nil {
 		return nil, err
 	}
-	files, err := o.below(ctx, base)
+	files, err := o.filesBelow(ctx, base)
 	if err != nil {
 		return nil, err
 	}
@@ -75,11 +75,11 @@ func collect(ctx context.Context, o *project, rules []rule) (*Result, error) {
 	return r, nil
 }
 
-// below lists the files in a folder: those of the commit, and those that exist only on the
-// disk.
-func (o *project) below(ctx context.Context, base string) ([]string, error) {
-	o.reads(base)
-	files, err := o.committed.below(base)
+// filesBelow lists the files below a folder: those of the commit, and those that exist only on
+// the disk.
+func (o *project) filesBelow(ctx context.Context, base string) ([]string, error) {
+	o.reportRead(base)
+	files, err := o.committed.filesBelow(base)
 	if err != nil {
 		return nil, refuse(o.display(base), "the folder cannot be read from the commit: "+reason(err),
 			"check the repository with git fsck")

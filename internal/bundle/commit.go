@@ -18,12 +18,12 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// committed reads the project's files from a commit, and records where the commit and the
-// disk differ. A nil committed has no file.
+// committed reads the project's files from a commit, and records differences between the
+// commit and the disk. A nil committed has no files.
 type committed struct {
 	files   fs.FS
-	root    string // the folder on the disk that is the root of files
-	project string // the folder to which messages name files relative
+	root    string // the folder on the disk that corresponds to the root of files
+	project string // file names in messages are relative to this folder
 	disk    *boundary.Boundary
 
 	mu      sync.Mutex
@@ -41,14 +41,15 @@ func newCommitted(o Options, project string, disk *boundary.Boundary) (*committe
 	}
 	if o.CommitRoot != "" {
 		var err error
-		if c.root, err = realfolder(o.CommitRoot); err != nil {
+		if c.root, err = resolveFolder(o.CommitRoot); err != nil {
 			return nil, fmt.Errorf("bundle: find the repository %s: %w", o.CommitRoot, err)
 		}
 	}
 	return c, nil
 }
 
-// name returns a file's name in the commit. Installed packages are in no commit.
+// name returns the name that a file on the disk has in the commit. ok is false for a file that
+// no commit can have: one outside of the root, or of an installed package.
 func (c *committed) name(file string) (name string, ok bool) {
 	if c == nil {
 		return "", false
@@ -81,7 +82,7 @@ func (c *committed) read(file string) (content []byte, ok bool, err error) {
 	return content, true, nil
 }
 
-// sameText ignores line endings, which git may change in a checkout.
+// sameText compares two texts. It ignores line endings, which git may change in a checkout.
 func sameText(a, b []byte) bool {
 	cr, lf := []byte("\r\n"), []byte("\n")
 	return bytes.Equal(a, b) || bytes.Equal(bytes.ReplaceAll(a, cr, lf), bytes.ReplaceAll(b, cr, lf))
@@ -103,8 +104,8 @@ func (c *committed) has(file string) bool {
 	return err == nil && st.Mode().IsRegular()
 }
 
-// below lists the files of the commit in a folder, with their paths on the disk.
-func (c *committed) below(dir string) ([]string, error) {
+// filesBelow lists the commit's files below a folder, with their paths on the disk.
+func (c *committed) filesBelow(dir string) ([]string, error) {
 	base, ok := c.name(dir)
 	if !ok {
 		return nil, nil
@@ -126,19 +127,20 @@ func (c *committed) below(dir string) ([]string, error) {
 	return list, err
 }
 
-// skipped reports whether the files of a folder are never collected.
+// skipped reports whether a folder of this name is never searched for modules.
 func skipped(dir string) bool { return dir == "node_modules" || strings.HasPrefix(dir, ".") }
 
-// report adds notices about files that do not come from the commit, or differ from it.
+// report adds notices about files that were not read from the commit, and about a tsconfig.json
+// that differs from it.
 func (c *committed) report(r *Result, tsconfig string) {
 	if c == nil {
 		return
 	}
 	r.Differ = slices.Sorted(maps.Keys(c.differ))
 	if list := slices.Sorted(maps.Keys(c.missing)); len(list) > 0 {
-		reason := "the commit does not hold this file of the Worker, so it was read from the work tree"
+		reason := "the commit does not have this file of the Worker, so it was read from the work tree"
 		if n := len(list) - 1; n > 0 {
-			reason = fmt.Sprintf("the commit does not hold this file of the Worker and %d more, "+
+			reason = fmt.Sprintf("the commit does not have this file of the Worker and %d more, "+
 				"so they were read from the work tree", n)
 		}
 		r.Notices = append(r.Notices, manifest.Problem{Path: list[0], Reason: reason})
@@ -148,14 +150,15 @@ func (c *committed) report(r *Result, tsconfig string) {
 		have, missing := c.disk.ReadFile(tsconfig, maxBytes)
 		if err == nil && (missing != nil || !sameText(want, have)) {
 			r.Notices = append(r.Notices, manifest.Problem{
-				Path: display(c.project, tsconfig), Reason: "the file is read from the work tree, where it differs from the commit",
-				Fix: "check the commit out if the difference matters",
+				Path:   display(c.project, tsconfig),
+				Reason: "the file is read from the work tree, where it differs from the commit",
+				Fix:    "check out the commit if the difference matters",
 			})
 		}
 	}
 }
 
-// tsconfig returns the tsconfig.json with which the Worker is compiled, or "".
+// tsconfig returns the path of the tsconfig.json that applies to the Worker, or "".
 func (o *project) tsconfig() string {
 	if o.Tsconfig != "" {
 		if filepath.IsAbs(o.Tsconfig) {
@@ -176,8 +179,9 @@ func (o *project) tsconfig() string {
 	}
 }
 
-// commit resolves relative imports in the commit, whose files may not exist on the disk.
-func (c *collector) commit(b api.PluginBuild) {
+// resolveCommitted is a plugin that resolves relative imports in the commit, whose files may
+// not exist on the disk.
+func (c *collector) resolveCommitted(b api.PluginBuild) {
 	o := c.options
 	relative := api.OnResolveOptions{Filter: `^\.\.?(/|$)`, Namespace: "file"}
 	b.OnResolve(relative, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
@@ -196,8 +200,8 @@ func (c *collector) commit(b api.PluginBuild) {
 	})
 }
 
-// folderOf returns the folder to which an import is relative. With a commit, ResolveDir is
-// only where packages are searched.
+// folderOf returns the folder to which an import is relative. That is not always ResolveDir:
+// for a file that is only in the commit, ResolveDir is the nearest folder on the disk.
 func folderOf(args api.OnResolveArgs) string {
 	if args.Namespace == "file" && filepath.IsAbs(args.Importer) {
 		return filepath.Dir(args.Importer)
@@ -205,8 +209,9 @@ func folderOf(args api.OnResolveArgs) string {
 	return args.ResolveDir
 }
 
-// onDisk returns the nearest folder above that exists. esbuild needs one to search packages.
-func onDisk(dir string) string {
+// nearestOnDisk returns the folder, or its nearest parent that exists on the disk. esbuild
+// searches packages from there.
+func nearestOnDisk(dir string) string {
 	for {
 		if st, err := os.Stat(dir); err == nil && st.IsDir() || dir == filepath.Dir(dir) {
 			return dir
@@ -215,11 +220,11 @@ func onDisk(dir string) string {
 	}
 }
 
-// extensions are tried for an import without one, in esbuild's order.
+// extensions are tried for an import without an extension, in esbuild's order.
 var extensions = []string{".tsx", ".ts", ".jsx", ".js", ".mts", ".mjs", ".json"}
 
-// candidates lists the files that a relative import can mean: the file itself, with an
-// extension, TypeScript under a JavaScript name, or the index of a folder.
+// candidates lists the files that a relative import can mean: the path itself, the path with an
+// extension, the TypeScript file for a JavaScript name, and the index file of a folder.
 func candidates(base string) []string {
 	list := []string{base}
 	for _, e := range extensions {

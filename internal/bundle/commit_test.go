@@ -20,8 +20,8 @@ func mapFS(files map[string]string) fstest.MapFS {
 	return m
 }
 
-// Code comes from the commit, also where the work tree has none of it; what no
-// commit has comes from the work tree, and is named.
+// Code is read from the commit, even if the work tree does not have the file. A file that is
+// not in the commit is read from the work tree, and a notice names it.
 func TestCodeOfACommit(t *testing.T) {
 	commit := mapFS(map[string]string{
 		"app/src/index.ts": serving +
@@ -66,7 +66,7 @@ func TestCodeOfACommit(t *testing.T) {
 	for _, n := range r.Notices {
 		notices = append(notices, n.Path)
 		if n.Path == "src/made.js" && !strings.Contains(n.Reason, "1 more") {
-			t.Errorf("%s does not say how many", n)
+			t.Errorf("the notice %s does not count the files", n)
 		}
 	}
 	if d := cmp.Diff([]string{"src/made.js", "tsconfig.json"}, notices); d != "" {
@@ -77,9 +77,9 @@ func TestCodeOfACommit(t *testing.T) {
 	}
 }
 
-// A commit that is checked out gives what the work tree gives, with nothing to
-// say, whatever git did to the line endings.
-func TestCodeOfTheCommitThatIsCheckedOut(t *testing.T) {
+// If the commit is checked out, commit and work tree give the same bundle without notices,
+// whatever line endings the checkout has.
+func TestCodeOfTheCheckedOutCommit(t *testing.T) {
 	files := map[string]string{
 		"src/index.ts":  serving + "import { a } from './a';\nexport default { a, site };\n",
 		"src/a.ts":      "export const a = 1;\n",
@@ -103,7 +103,7 @@ func TestCodeOfTheCommitThatIsCheckedOut(t *testing.T) {
 	}
 }
 
-// Without bundling, the commit says which files there are, too.
+// With no_bundle, files are listed in the commit, and on the disk.
 func TestNoBundleOfACommit(t *testing.T) {
 	main := `import m from "./kv-sync-manifest.bin"; import w from "./index.wasm"; export default { m, w }`
 	o := bundle.Options{
@@ -130,9 +130,9 @@ func TestNoBundleOfACommit(t *testing.T) {
 	}
 }
 
-// In a bare repository every path on the disk is git's own: what is wrong with the
-// code of the commit is told all the same.
-func TestMessageAboutABareRepository(t *testing.T) {
+// In a bare repository every path on the disk is one of git's own. An error in the commit's
+// code is still reported.
+func TestErrorInABareRepository(t *testing.T) {
 	root := t.TempDir()
 	inside := boundaryAt(t, root)
 	if err := inside.Hide(root); err != nil {

@@ -11,11 +11,11 @@ import (
 	"github.com/kv-sync/kv-sync/worker"
 )
 
-// companionMain is the one module of a companion.
+// companionMain is the name of a companion's only module.
 const companionMain = "overlay.js"
 
-// Companion bundles the script with the Durable Object of overlays. It contains nothing of a
-// project. library is as in [Options].
+// Companion bundles the script with the Durable Object of overlays. It contains no code of the
+// project. library is the same as Library in [Options].
 func Companion(ctx context.Context, root string, library fs.FS) (*Result, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -23,7 +23,7 @@ func Companion(ctx context.Context, root string, library fs.FS) (*Result, error)
 	if library == nil {
 		library = worker.Source
 	}
-	root, err := realfolder(root)
+	root, err := resolveFolder(root)
 	if err != nil {
 		return nil, err
 	}
@@ -41,13 +41,13 @@ func Companion(ctx context.Context, root string, library fs.FS) (*Result, error)
 	return &Result{Main: companionMain, Modules: []cloud.Module{module}}, nil
 }
 
-// buildLibrary builds a module of the library's code, which the author's settings do not
-// affect. options have the entry point, and the plugins that come first.
+// buildLibrary builds a module of the library's code. The author's settings do not affect it.
+// The caller sets the entry point in options, and may add plugins, which esbuild calls first.
 func (o *project) buildLibrary(name string, options api.BuildOptions) (cloud.Module, error) {
 	options.AbsWorkingDir, options.Bundle = o.Root, true
 	options.Format, options.Target, options.Platform = api.FormatESModule, api.ES2024, api.PlatformNeutral
 	options.Charset, options.LogLevel = api.CharsetUTF8, api.LogLevelSilent
-	options.TsconfigRaw = "{}" // the author's does not apply
+	options.TsconfigRaw = "{}" // the author's tsconfig.json does not apply
 	options.Plugins = append(options.Plugins, newCollector(o, nil).plugins()...)
 	options.MinifyWhitespace, options.MinifyIdentifiers, options.MinifySyntax = o.Minify, o.Minify, o.Minify
 	out := api.Build(options)

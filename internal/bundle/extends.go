@@ -12,34 +12,36 @@ import (
 	"github.com/kv-sync/kv-sync/internal/boundary"
 )
 
-// checkExtends checks a tsconfig.json and the ones that it extends. esbuild reads them by
-// itself, so every file that an "extends" can mean is checked.
+// checkExtends checks a tsconfig.json and the files that it extends. esbuild reads these files
+// itself and decides which one an "extends" means, so every candidate is checked. from has the
+// files that led to this one.
 func (s *settings) checkExtends(file string, from []string) error {
 	if slices.Contains(from, file) {
 		return nil // esbuild reports the cycle
 	}
 	config, err := s.parse(file)
 	if broken := (*syntaxError)(nil); errors.As(err, &broken) && boundary.IsCode(file) {
-		return nil // code that a package exports beside its settings
+		return nil // a package may export code beside its settings
 	}
 	if err != nil {
 		return err
 	}
 	from = append(from, file)
-	if file, err = filepath.EvalSymlinks(file); err != nil { // paths in the file are relative to this
+	// Paths in the file are relative to its real folder.
+	if file, err = filepath.EvalSymlinks(file); err != nil {
 		return err
 	}
 	for _, extends := range members(config, "extends") {
-		for _, name := range texts(extends) {
-			bases, err := s.bases(filepath.Dir(file), filepath.FromSlash(name))
+		for _, name := range stringsIn(extends) {
+			candidates, err := s.extendsCandidates(filepath.Dir(file), filepath.FromSlash(name))
 			if err != nil {
 				return err
 			}
-			for _, base := range bases {
-				if !s.present(base) {
+			for _, candidate := range candidates {
+				if !s.present(candidate) {
 					continue
 				}
-				if err := s.checkExtends(base, from); err != nil {
+				if err := s.checkExtends(candidate, from); err != nil {
 					return err
 				}
 			}
@@ -64,8 +66,8 @@ func (s *settings) parse(file string) (hujson.Value, error) {
 // syntaxError reports a file that is not JSON.
 type syntaxError struct{ error }
 
-// members returns the values of all members of an object with a name. Where a name occurs
-// twice, esbuild decides which one counts.
+// members returns the values of all members of an object with a name. A name may occur twice,
+// and esbuild decides which value it uses.
 func members(v hujson.Value, name string) []hujson.Value {
 	object, ok := v.Value.(*hujson.Object)
 	if !ok {
@@ -80,8 +82,8 @@ func members(v hujson.Value, name string) []hujson.Value {
 	return list
 }
 
-// texts returns the strings of a JSON value, at any depth.
-func texts(v hujson.Value) []string {
+// stringsIn returns all strings in a JSON value, at any depth.
+func stringsIn(v hujson.Value) []string {
 	var list []string
 	switch v := v.Value.(type) {
 	case hujson.Literal:
@@ -90,11 +92,11 @@ func texts(v hujson.Value) []string {
 		}
 	case *hujson.Array:
 		for _, e := range v.Elements {
-			list = append(list, texts(e)...)
+			list = append(list, stringsIn(e)...)
 		}
 	case *hujson.Object:
 		for _, m := range v.Members {
-			list = append(list, texts(m.Value)...)
+			list = append(list, stringsIn(m.Value)...)
 		}
 	}
 	return list
@@ -102,8 +104,8 @@ func texts(v hujson.Value) []string {
 
 var errPnP = errors.New("it extends a package that Yarn's Plug'n'Play resolves; extend the file by its path")
 
-// bases returns the files that an "extends" can mean.
-func (s *settings) bases(dir, name string) ([]string, error) {
+// extendsCandidates returns the files that an "extends" can mean.
+func (s *settings) extendsCandidates(dir, name string) ([]string, error) {
 	forms := func(file string) []string {
 		return []string{file, file + ".json", filepath.Join(file, "tsconfig.json")}
 	}
@@ -120,19 +122,19 @@ func (s *settings) bases(dir, name string) ([]string, error) {
 			return nil, &settingsError{s.display(filepath.Join(dir, "tsconfig.json")), errPnP}
 		}
 		list = append(list, forms(filepath.Join(at, "node_modules", name))...)
-		named, err := s.packageTSConfig(filepath.Join(at, "node_modules"), filepath.ToSlash(name))
+		files, err := s.packageTSConfig(filepath.Join(at, "node_modules"), filepath.ToSlash(name))
 		if err != nil {
 			return nil, err
 		}
-		for _, file := range named {
+		for _, file := range files {
 			list = append(list, forms(file)...)
 		}
 	}
 	return list, nil
 }
 
-// packageTSConfig returns the files that a package offers for extension: its "tsconfig", and
-// its "exports".
+// packageTSConfig returns the files that a package offers as a base: those that "tsconfig" and
+// "exports" in its package.json name.
 func (s *settings) packageTSConfig(modules, name string) ([]string, error) {
 	parts := strings.SplitN(name, "/", 3)
 	n := 1
@@ -151,11 +153,11 @@ func (s *settings) packageTSConfig(modules, name string) ([]string, error) {
 	}
 	var list []string
 	for _, v := range members(p, "tsconfig") {
-		for _, named := range texts(v) {
-			if named = filepath.FromSlash(named); !filepath.IsAbs(named) {
-				named = filepath.Join(dir, named)
+		for _, target := range stringsIn(v) {
+			if target = filepath.FromSlash(target); !filepath.IsAbs(target) {
+				target = filepath.Join(dir, target)
 			}
-			list = append(list, named)
+			list = append(list, target)
 		}
 	}
 	for _, v := range members(p, "exports") {
@@ -166,22 +168,22 @@ func (s *settings) packageTSConfig(modules, name string) ([]string, error) {
 	return list, nil
 }
 
-// exported returns the targets of an "exports" for a subpath such as "./base.json", under any
-// condition.
+// exported returns the targets that "exports" has for a subpath such as "./base.json", under all
+// conditions.
 func exported(exports hujson.Value, subpath string) []string {
 	object, ok := exports.Value.(*hujson.Object)
 	if !ok || len(object.Members) > 0 && !strings.HasPrefix(nameOf(object.Members[0]), ".") {
 		if subpath != "." {
 			return nil
 		}
-		return decoded(texts(exports))
+		return withDecoded(stringsIn(exports))
 	}
 	var list []string
 	for _, m := range object.Members {
 		key := nameOf(m)
 		before, after, pattern := strings.Cut(key, "*")
 		rest, begins := strings.CutPrefix(subpath, before)
-		for _, target := range texts(m.Value) {
+		for _, target := range stringsIn(m.Value) {
 			switch {
 			case key == subpath:
 				list = append(list, target)
@@ -192,13 +194,13 @@ func exported(exports hujson.Value, subpath string) []string {
 			}
 		}
 	}
-	return decoded(list)
+	return withDecoded(list)
 }
 
 func nameOf(m hujson.ObjectMember) string { return m.Name.Value.(hujson.Literal).String() }
 
-// decoded returns targets unchanged, and with percent-encoding decoded.
-func decoded(targets []string) []string {
+// withDecoded returns the targets, and those with percent-encoding also in decoded form.
+func withDecoded(targets []string) []string {
 	list := slices.Clone(targets)
 	for _, target := range targets {
 		if plain, err := url.PathUnescape(target); err == nil && plain != target {

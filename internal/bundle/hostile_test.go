@@ -13,12 +13,13 @@ import (
 	"github.com/kv-sync/kv-sync/internal/bundle"
 )
 
-// canary is what no module of any bundle may hold.
+// canary is the content of the secret files. No module of a bundle may contain it.
 const canary = "canary-0d1f9c"
 
-// hostile is a repository with a dependency that wants what it must not have:
-// files outside, git's settings and this process's environment.
-func hostile(t *testing.T, dependency map[string]string, links map[string]string) (root, outside string) {
+// hostileRepository makes a repository whose dependency "nice" tries to bundle secrets: files
+// outside of the repository, git's settings and this process's environment. It returns the top
+// of the repository and the folder outside. OUTSIDE in a file or link is replaced by that folder.
+func hostileRepository(t *testing.T, dependency map[string]string, links map[string]string) (root, outside string) {
 	t.Helper()
 	t.Setenv("KV_SYNC_CANARY", canary)
 	outside = project(t, map[string]string{
@@ -59,9 +60,8 @@ func hostile(t *testing.T, dependency map[string]string, links map[string]string
 	return filepath.Join(root, "top"), outside
 }
 
-// Whatever a dependency imports and however, nothing from outside of the repository,
-// of git's or of this process is bundled (promise 13), and the message names the
-// file and who imports it.
+// A dependency cannot bundle a file from outside of the repository, git's own files or the
+// process's environment, whatever it imports. The error names the file and the importing file.
 func TestHostileDependency(t *testing.T) {
 	const by = "node_modules/nice/index.js:1"
 	js := func(code string) map[string]string { return map[string]string{"index.js": code} }
@@ -69,7 +69,7 @@ func TestHostileDependency(t *testing.T) {
 		files, links map[string]string
 		options      bundle.Options
 		want         []string
-		empty        bool // it is bundled, without what is wanted
+		harmless     bool // the code is bundled, without the secret
 	}{
 		"text attribute": {
 			files: js(`export { default } from "/proc/self/environ" with { type: "text" }`),
@@ -221,16 +221,16 @@ func TestHostileDependency(t *testing.T) {
 			want:  []string{"w.js:1", "secret.js"}},
 		"browser of the package": {
 			files: map[string]string{"package.json": `{"main": "index.js", "browser": {"./index.js": ` +
-				`"../../../.git/hooks/code.js"}}`, "index.js": ""}, empty: true,
+				`"../../../.git/hooks/code.js"}}`, "index.js": ""}, harmless: true,
 		},
-		"source map": {files: js("export default 1\n//# sourceMappingURL=/proc/self/environ"), empty: true},
+		"source map": {files: js("export default 1\n//# sourceMappingURL=/proc/self/environ"), harmless: true},
 		"URL of a module": {
-			files: js(`export default new URL("/proc/self/environ", import.meta.url).href`), empty: true,
+			files: js(`export default new URL("/proc/self/environ", import.meta.url).href`), harmless: true,
 		},
-		"require.resolve": {files: js(`export default require.resolve("OUTSIDE/secret.js")`), empty: true},
+		"require.resolve": {files: js(`export default require.resolve("OUTSIDE/secret.js")`), harmless: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			root, _ := hostile(t, c.files, c.links)
+			root, _ := hostileRepository(t, c.files, c.links)
 			o := c.options
 			o.Root, o.Main, o.Alone, o.Library, o.Boundary = filepath.Join(root, "app"), "w.js", true, library, boundaryAt(t,
 				root)
@@ -238,28 +238,28 @@ func TestHostileDependency(t *testing.T) {
 			if err == nil {
 				for _, m := range r.Modules {
 					if strings.Contains(string(m.Content), canary) {
-						t.Errorf("%s holds what is secret", m.Name)
+						t.Errorf("%s contains a secret", m.Name)
 					}
 				}
 			}
-			if (err == nil) != c.empty {
+			if (err == nil) != c.harmless {
 				t.Fatalf("%v", err)
 			}
 			if err != nil {
 				t.Log(err)
 				if strings.Contains(err.Error(), canary) {
-					t.Errorf("the message holds what is secret: %v", err)
+					t.Errorf("the message contains a secret: %v", err)
 				}
 				wantParts(t, err.Error(), c.want...)
 				if broken := (*bundle.Error)(nil); !errors.As(err, &broken) {
-					t.Errorf("it is no refusal: %v", err)
+					t.Errorf("the error is not a *bundle.Error: %v", err)
 				}
 			}
 		})
 	}
 }
 
-// The same for what the repository itself names.
+// The repository's own configuration and main file cannot bundle such files, either.
 func TestHostileProject(t *testing.T) {
 	outside := project(t,
 		map[string]string{"main.js": `export default { fetch: () => "` + canary + `" }`, "tsconfig.json": `{}`,
@@ -277,13 +277,13 @@ func TestHostileProject(t *testing.T) {
 			options: bundle.Options{Main: "w.js"}, links: map[string]string{"w.js": "main.js"},
 			want: "main file cannot be read: it leads to",
 		},
-		"main without": {
+		"main by a link, no_bundle": {
 			options: bundle.Options{Main: "w.js", NoBundle: true}, links: map[string]string{"w.js": "main.js"},
 			want: "outside of",
 		},
 		"main credentials": {
 			options: bundle.Options{Main: "w.js", NoBundle: true}, files: map[string]string{".env": canary},
-			links: map[string]string{"w.js": "ROOT/.env"}, want: "holds credentials",
+			links: map[string]string{"w.js": "ROOT/.env"}, want: "have credentials",
 		},
 		"main of git": {
 			options: bundle.Options{Main: ".git/config.js"}, files: map[string]string{".git/config.js": canary},
@@ -331,7 +331,7 @@ func TestHostileProject(t *testing.T) {
 			files: map[string]string{"w.ts": "import './a'; export default {}", "a.ts": "", "tsconfig.json": `{"extends": ` +
 				`"base"}`, ".pnp.data.json": `{}`}, want: "extend the file by its path",
 		},
-		"exports beside": {options: bundle.Options{Main: "w.ts"}, files: map[string]string{"w.ts": "import './a'; export " +
+		"extends a package that also exports code": {options: bundle.Options{Main: "w.ts"}, files: map[string]string{"w.ts": "import './a'; export " +
 			"default {}", "a.ts": "", "tsconfig.json": `{"extends": "base/strict"}`,
 			"node_modules/base/package.json": `{"exports": {".": "./main.js", "./strict": {"types": "./strict.d.ts", ` +
 				`"default": "./strict.json"}}}`, "node_modules/base/main.js": "let a",
@@ -346,7 +346,7 @@ func TestHostileProject(t *testing.T) {
 			options: bundle.Options{Main: "w.js", NoBundle: true}, files: map[string]string{"w.js": "export default {}"},
 			links: map[string]string{"data.txt": "data.txt"},
 		},
-		"base by a link": {
+		"base_dir by a link": {
 			options: bundle.Options{Main: "base/w.js", BaseDir: "base", NoBundle: true}, files: map[string]string{},
 			links: map[string]string{"base": ""}, want: "main file",
 		},
@@ -378,7 +378,7 @@ func TestHostileProject(t *testing.T) {
 			}
 			for _, m := range r.Modules {
 				if strings.Contains(string(m.Content), canary) {
-					t.Errorf("%s holds what is secret", m.Name)
+					t.Errorf("%s contains a secret", m.Name)
 				}
 			}
 		})

@@ -12,16 +12,16 @@ import (
 	"github.com/kv-sync/kv-sync/internal/boundary"
 )
 
-// read returns a file of the project, from the commit or inside of the boundary.
+// read reads a file of the project: from the commit, or from the disk inside of the boundary.
 func (o *project) read(file string) ([]byte, error) {
-	o.reads(file)
+	o.reportRead(file)
 	if b, ok, err := o.committed.read(file); ok || err != nil {
 		return b, err
 	}
 	return o.Boundary.ReadFile(file, maxBytes)
 }
 
-// fixOf returns the fix for a file that cannot be read.
+// fixOf returns advice for an author whose file cannot be read.
 func fixOf(err error) string {
 	outside := (*boundary.Error)(nil)
 	switch {
@@ -37,9 +37,9 @@ func fixOf(err error) string {
 	return "correct the import"
 }
 
-// load reads every file that esbuild bundles, and returns an error for a file that must not
-// be read. esbuild adds the file and line of the import. esbuild reads no file itself, so
-// the content that was checked is the content that is bundled.
+// load is a plugin that reads every file for esbuild, which reads none itself. So the content
+// that was checked is the content that is bundled. For a file that must not be read, load
+// returns an error, and esbuild adds the file and the line of the import.
 func (c *collector) load(b api.PluginBuild) {
 	b.OnLoad(api.OnLoadOptions{Filter: `.*`, Namespace: "file"}, func(args api.OnLoadArgs) (api.OnLoadResult, error) {
 		o := c.options
@@ -50,18 +50,18 @@ func (c *collector) load(b api.PluginBuild) {
 		src, err := o.read(args.Path)
 		if err != nil {
 			return api.OnLoadResult{Errors: []api.Message{{
-				Text:  o.unbundled(args.Path, err),
+				Text:  o.cannotBundle(args.Path, err),
 				Notes: []api.Note{{Text: fixOf(err)}},
 			}}}, nil
 		}
 		contents := string(src)
-		return api.OnLoadResult{Contents: &contents, Loader: loader, ResolveDir: onDisk(filepath.Dir(args.Path))}, nil
+		return api.OnLoadResult{Contents: &contents, Loader: loader, ResolveDir: nearestOnDisk(filepath.Dir(args.Path))}, nil
 	})
 }
 
-// unbundled returns the reason for not bundling a file. A file outside of the boundary has
-// its whole path.
-func (o *project) unbundled(file string, err error) string {
+// cannotBundle returns the message about a file that cannot be bundled. It names a file outside
+// of the boundary by its absolute path.
+func (o *project) cannotBundle(file string, err error) string {
 	name := filepath.ToSlash(file)
 	if o.Boundary.Inside(file) {
 		name = o.display(file)
@@ -69,7 +69,7 @@ func (o *project) unbundled(file string, err error) string {
 	return fmt.Sprintf("%s cannot be bundled: %s", name, reason(err))
 }
 
-// loaderOf returns the loader for import attributes, like esbuild.
+// loaderOf returns the loader for an import's attributes. It follows esbuild.
 func loaderOf(with map[string]string) (loader api.Loader, problem string) {
 	loader = api.LoaderDefault
 	for name, value := range with {

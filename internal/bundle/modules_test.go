@@ -10,7 +10,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/bundle"
 )
 
-func TestModulesTravelAlong(t *testing.T) {
+// Imported WebAssembly, text and data files become separate modules.
+func TestSeparateModules(t *testing.T) {
 	root := project(t, map[string]string{
 		"package.json": `{"type":"module"}`,
 		"src/index.ts": serving + `
@@ -37,7 +38,7 @@ func TestModulesTravelAlong(t *testing.T) {
 		"node_modules/greet/package.json": `{"name":"greet","exports":{"workerd":"./w.js","default":"./d.js"}}`,
 		"node_modules/greet/w.js":         `export const hello = n => "workerd " + n;`,
 		"node_modules/greet/d.js":         `export const hello = n => "default " + n;`,
-		// An installed copy of ours, which must not be used.
+		// An installed copy of @kv-sync/worker, which must not be used.
 		"node_modules/@kv-sync/worker/package.json": `{"exports":{"./site":"./old.js"}}`,
 		"node_modules/@kv-sync/worker/old.js":       `export default "an old copy";`,
 	})
@@ -47,7 +48,7 @@ func TestModulesTravelAlong(t *testing.T) {
 	text := mainText(t, r)
 	for _, m := range r.Modules[1:] {
 		if !hash.MatchString(m.Name) {
-			t.Errorf("%s has no hash in front", m.Name)
+			t.Errorf("the name %s does not begin with a hash", m.Name)
 		}
 		if !strings.Contains(text, `"./`+m.Name+`"`) {
 			t.Errorf("the Worker does not import %s", m.Name)
@@ -88,10 +89,10 @@ func TestNodeModules(t *testing.T) {
 		text := mainText(t, mustBundle(t, o))
 		wantParts(t, text, `"node:fs"`, `"node:fs/promises"`, `from "node:path"`)
 		if strings.Contains(text, "Dynamic require") {
-			t.Errorf("a require is left, which fails at run time:\n%s", text)
+			t.Errorf("the bundle contains a require, which fails at run time:\n%s", text)
 		}
 	}
-	t.Run("an installed package of a plain name", func(t *testing.T) {
+	t.Run("an installed package with the name of a module of node", func(t *testing.T) {
 		root := project(t, map[string]string{
 			"index.ts":                         serving + `import b from "buffer"; export default { b, site }`,
 			"node_modules/buffer/package.json": `{"main":"i.js"}`,
@@ -103,7 +104,7 @@ func TestNodeModules(t *testing.T) {
 	})
 }
 
-// A file that only dead code imports is not sent.
+// A file that is imported only by dead code is not sent.
 func TestUnusedModuleIsLeftOut(t *testing.T) {
 	root := project(t, map[string]string{
 		"index.ts":     serving + `import { used } from "./lib"; export default { used, site }`,
@@ -113,6 +114,6 @@ func TestUnusedModuleIsLeftOut(t *testing.T) {
 		"package.json": `{"sideEffects": false}`,
 	})
 	if r := mustBundle(t, bundle.Options{Root: root, Main: "index.ts"}); len(r.Modules) != 1 {
-		t.Errorf("%s is sent, though nothing imports it", r.Modules[1].Name)
+		t.Errorf("%s is sent, but no code imports it", r.Modules[1].Name)
 	}
 }

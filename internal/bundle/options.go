@@ -41,8 +41,8 @@ type Options struct {
 	// Dynamic reports that this is the code of a Dynamic Worker. It gets its assets from the
 	// loader, and has no manifest.
 	Dynamic bool
-	// Alone reports that the Worker has no site, so that it needs no notice about not
-	// serving one.
+	// Alone reports that the Worker has no site. Then there is no notice that the Worker does
+	// not serve one.
 	Alone bool
 	// Routing, if set, lets the site answer requests before code that does not serve the
 	// site itself.
@@ -59,12 +59,13 @@ type Options struct {
 	Commit fs.FS
 	// CommitRoot is the folder that is the root of Commit; "" is Root.
 	CommitRoot string
-	// Read, if set, is called with the absolute path of each file, and of each folder whose
-	// files are listed, before it is read: also if it does not exist, or the code is refused.
-	// It is called from several goroutines, and repeatedly for the same file.
+	// Read, if set, is called before a file is read, and before the files of a folder are
+	// listed, with the absolute path. It is also called for a missing file, and if the code is
+	// refused. Several goroutines call it, and more than once for the same file.
 	Read func(path string)
 	// Boundary contains all files that may be read from the disk, whatever imports, symlinks
-	// and tsconfig.json name; nil is CommitRoot, or Root, and all below it.
+	// and tsconfig.json name. If it is nil, everything below CommitRoot, or else below Root,
+	// may be read.
 	Boundary *boundary.Boundary
 }
 
@@ -81,6 +82,6 @@ type Rule struct {
 	// Globs are compared with the import as it is written. "*" and "**" match any text, as
 	// with wrangler.
 	Globs []string
-	// Fallthrough allows later rules of the same type.
+	// Fallthrough allows later rules of the same type to match other imports.
 	Fallthrough bool
 }

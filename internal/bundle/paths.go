@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 )
 
-// displayMain is the main file in messages.
+// displayMain returns the name of the main file for messages.
 func (o *project) displayMain() string {
 	if o.Main == "" {
 		return "@kv-sync/worker"
@@ -24,20 +24,17 @@ func display(root, file string) string {
 	return filepath.ToSlash(file)
 }
 
-func realpath(name string) (string, error) {
+// resolveFolder returns the real path of a folder. The folder may exist only in the commit; the
+// part of the path that does not exist on the disk stays as it is.
+func resolveFolder(name string) (string, error) {
 	abs, err := filepath.Abs(name)
 	if err != nil {
 		return "", err
 	}
-	return filepath.EvalSymlinks(abs)
-}
-
-// realfolder is realpath for a folder that may exist only in the commit.
-func realfolder(name string) (string, error) {
-	real, err := realpath(name)
-	if above := filepath.Dir(name); errors.Is(err, fs.ErrNotExist) && above != name {
-		real, err = realfolder(above)
-		real = filepath.Join(real, filepath.Base(name))
+	resolved, err := filepath.EvalSymlinks(abs)
+	if parent := filepath.Dir(abs); errors.Is(err, fs.ErrNotExist) && parent != abs {
+		resolved, err = resolveFolder(parent)
+		resolved = filepath.Join(resolved, filepath.Base(abs))
 	}
-	return real, err
+	return resolved, err
 }

@@ -15,22 +15,22 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Names of the library's code inside a bundle.
+// Import names that only kv-sync uses, for entry points and generated code.
 const (
-	libraryNamespace  = "kv-sync"
-	libraryDefault    = "kv-sync:src/default.ts"
-	libraryOverlaid   = "kv-sync:src/default_overlay.ts"
-	libraryRouter     = "kv-sync:src/router.ts"
-	libraryOverRouter = "kv-sync:src/router_overlay.ts"
-	manifestImport    = "./" + cloud.ModuleManifest
+	libraryNamespace     = "kv-sync"
+	libraryDefault       = "kv-sync:src/default.ts"
+	libraryOverlaid      = "kv-sync:src/default_overlay.ts"
+	libraryRouter        = "kv-sync:src/router.ts"
+	libraryOverlayRouter = "kv-sync:src/router_overlay.ts"
+	manifestImport       = "./" + cloud.ModuleManifest
 )
 
 const (
-	// loaderModule is for loaders of Dynamic Workers.
+	// loaderModule is the code for loaders of Dynamic Workers.
 	loaderModule = "@kv-sync/worker/dynamic"
-	// readWriteModule reads and writes the site at run time.
+	// readWriteModule is the code that reads and writes the site at run time.
 	readWriteModule = "@kv-sync/worker/read-write"
-	// companionModule is the script with the Durable Object of overlays.
+	// companionModule is the code of the companion script.
 	companionModule = "@kv-sync/worker/overlay"
 )
 
@@ -40,7 +40,7 @@ var library = map[string]string{
 	libraryDefault:         "src/default.ts",
 	libraryOverlaid:        "src/default_overlay.ts",
 	libraryRouter:          "src/router.ts",
-	libraryOverRouter:      "src/router_overlay.ts",
+	libraryOverlayRouter:   "src/router_overlay.ts",
 	"@kv-sync/worker":      "src/index.ts",
 	"@kv-sync/worker/site": "src/site.ts",
 	readWriteModule:        "src/read_write.ts",
@@ -48,8 +48,8 @@ var library = map[string]string{
 	loaderModule:           "src/dynamic.ts",
 }
 
-// collector collects the results of esbuild's plugins. esbuild calls them from many
-// goroutines.
+// collector has the plugins for esbuild and collects the modules that they find. esbuild calls
+// the plugins from many goroutines.
 type collector struct {
 	options  *project
 	rules    []rule
@@ -66,24 +66,24 @@ func newCollector(o *project, rules []rule) *collector {
 // plugins returns the plugins in the order in which esbuild calls them.
 func (c *collector) plugins() []api.Plugin {
 	list := []api.Plugin{
-		{Name: "settings", Setup: c.guard},
+		{Name: "settings", Setup: c.checkSettings},
 		{Name: "kv-sync", Setup: c.resolveLibrary},
 		{Name: "runtime", Setup: c.resolveRuntime},
-		{Name: "modules", Setup: c.separate},
+		{Name: "modules", Setup: c.resolveModules},
 	}
 	if c.options.Commit != nil {
-		list = append(list, api.Plugin{Name: "commit", Setup: c.commit})
+		list = append(list, api.Plugin{Name: "commit", Setup: c.resolveCommitted})
 	}
 	return append(list, api.Plugin{Name: "load", Setup: c.load})
 }
 
-// failed returns an error and its fix for an import.
+// failed is the result for an import that is refused: the reason, and how to fix it.
 func failed(reason, fix string) api.OnResolveResult {
 	return api.OnResolveResult{Errors: []api.Message{{Text: reason, Notes: []api.Note{{Text: fix}}}}}
 }
 
-// resolveLibrary resolves @kv-sync/worker to the source in this binary, and the manifest to
-// the module that the engine adds.
+// resolveLibrary is a plugin that resolves @kv-sync/worker to the source in this binary, and
+// the manifest to the module that the engine adds to the upload.
 func (c *collector) resolveLibrary(b api.PluginBuild) {
 	const (
 		manifests = `|@kv-sync/worker/manifest)$`
@@ -140,11 +140,13 @@ func (c *collector) resolveLibrary(b api.PluginBuild) {
 		})
 }
 
-// nested marks a call of a plugin to esbuild, so that the plugin does not answer it itself.
+// nested marks a resolve request that a plugin sends to esbuild, so that the same plugin does
+// not answer it.
 type nested struct{}
 
-// separate turns files that rules match into modules.
-func (c *collector) separate(b api.PluginBuild) {
+// resolveModules is a plugin that makes a separate module of each imported file that a rule
+// matches.
+func (c *collector) resolveModules(b api.PluginBuild) {
 	b.OnResolve(api.OnResolveOptions{Filter: `.*`}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
 		_, isNested := args.PluginData.(nested)
 		if isNested || args.Kind == api.ResolveEntryPoint || args.Namespace == libraryNamespace {
@@ -164,15 +166,15 @@ func (c *collector) separate(b api.PluginBuild) {
 		}
 		content, err := c.options.read(file)
 		if err != nil {
-			return failed(c.options.unbundled(file, err), fixOf(err)), nil
+			return failed(c.options.cannotBundle(file, err), fixOf(err)), nil
 		}
 		m := c.add(path.Base(filepath.ToSlash(file)), contentTypes[r.Type], content)
 		return api.OnResolveResult{Path: "./" + m.Name, External: true}, nil
 	})
 }
 
-// locate finds the file of an import: like esbuild, and, for a plain name that is not a
-// package, beside the importer like wrangler.
+// locate finds the file of an import like esbuild. A plain name that is not a package is
+// searched beside the importing file, like wrangler.
 func (c *collector) locate(b api.PluginBuild, specifier string, args api.OnResolveArgs) (string, []api.Message) {
 	if args.ResolveDir != "" && (strings.HasPrefix(specifier, "./") || strings.HasPrefix(specifier, "../")) {
 		file := filepath.Join(folderOf(args), filepath.FromSlash(specifier))
@@ -196,12 +198,12 @@ func (c *collector) locate(b api.PluginBuild, specifier string, args api.OnResol
 	return "", found.Errors
 }
 
-// unsafeName matches characters that a module's name must not contain: it becomes part of a
-// multipart header.
+// unsafeName matches characters that a module's name must not contain, because the name is sent
+// in a multipart header.
 var unsafeName = regexp.MustCompile(`[^A-Za-z0-9._-]`)
 
-// add adds a module. Its name begins with a hash of the content, so that it does not depend on
-// the project's folder.
+// add adds a module. The module's name begins with a hash of its content, unless the file names
+// are to be preserved and the name is free.
 func (c *collector) add(base, contentType string, content []byte) cloud.Module {
 	h := manifest.HashOf(append([]byte(contentType+"\x00"), content...)).String()[:16]
 	name := unsafeName.ReplaceAllString(base, "_")

@@ -31,8 +31,8 @@ func problems(messages []api.Message) []manifest.Problem {
 	return list
 }
 
-// problems converts esbuild's messages about the project. A message about a file outside of
-// the boundary may quote the file, so it is replaced.
+// problems converts esbuild's messages about the project. It replaces messages about a file
+// outside of the boundary, because they may quote the file.
 func (o *project) problems(messages []api.Message) []manifest.Problem {
 	shown := make([]api.Message, len(messages))
 	for i, m := range messages {
@@ -49,11 +49,11 @@ func (o *project) problems(messages []api.Message) []manifest.Problem {
 	return problems(shown)
 }
 
-// advice returns the fix for a message, or "".
+// advice returns how to fix the problem in a message, or "".
 func advice(m api.Message) string {
 	var notes []string
 	for _, n := range m.Notes {
-		// This advice is for users of esbuild's own options.
+		// This note names an option of esbuild, which users of kv-sync cannot set.
 		if !strings.HasPrefix(n.Text, "You can mark the path ") {
 			notes = append(notes, n.Text)
 		}
@@ -69,11 +69,11 @@ func advice(m api.Message) string {
 	if err != nil {
 		return ""
 	}
-	return findImport(name)
+	return adviceUnresolved(name)
 }
 
-// findImport returns the fix for an import that cannot be resolved.
-func findImport(name string) string {
+// adviceUnresolved returns how to fix an import that cannot be resolved.
+func adviceUnresolved(name string) string {
 	pkg := strings.SplitN(name, "/", 3)
 	switch scoped := strings.HasPrefix(name, "@") && len(pkg) > 1; {
 	case strings.HasPrefix(name, "#"):

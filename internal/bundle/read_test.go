@@ -9,9 +9,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/bundle"
 )
 
-// Whoever watches the Worker's code learns of every file that it is made of, also
-// where it is refused for one of them.
-func TestTellsWhatItReads(t *testing.T) {
+// Options.Read is called for every file of the Worker, also if the code is refused.
+func TestReportsEveryFileItReads(t *testing.T) {
 	root, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -68,11 +67,11 @@ func TestTellsWhatItReads(t *testing.T) {
 		}
 		for _, name := range c.want {
 			if !read[name] {
-				t.Errorf("%s: of %s nobody was told, only of %v", c.options.Main, name, read)
+				t.Errorf("%s: %s is not reported, only %v", c.options.Main, name, read)
 			}
 		}
 		if read[c.not] {
-			t.Errorf("%s: %s was not read", c.options.Main, c.not)
+			t.Errorf("%s: %s is reported, but it is not read", c.options.Main, c.not)
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// maxBytes is the most that a Worker may weigh, uncompressed.
+// maxBytes is Cloudflare's limit for the uncompressed size of a Worker.
 // Source: https://developers.cloudflare.com/workers/platform/limits/
 const maxBytes = 64 << 20
 
@@ -17,13 +17,13 @@ const maxBytes = 64 << 20
 type Result struct {
 	// Main is the name of the module whose default export handles requests.
 	Main string
-	// Modules is sorted by name, Main first.
+	// Modules has Main first, and then the others sorted by name.
 	Modules []cloud.Module
 	// ServesSite reports whether the Worker reads the manifest of the site.
 	ServesSite bool
 	// Routing decides which requests the author's code gets before the site.
 	Routing manifest.Routing
-	// Notices inform, and stop nothing.
+	// Notices are information for the author. They do not stop a deploy.
 	Notices []manifest.Problem
 	// Differ lists the files, relative to Root, that were read from the commit and differ on
 	// the disk.
@@ -47,7 +47,7 @@ func refuse(file, reason, fix string) error {
 	return &Error{Problems: []manifest.Problem{{Path: file, Reason: reason, Fix: fix}}}
 }
 
-// finish sorts the modules, and checks what every Worker must fulfil.
+// finish sorts the modules, checks the size of the Worker, and adds notices.
 func (r *Result) finish(o *project) error {
 	o.committed.report(r, o.tsconfig())
 	sort.Slice(r.Modules, func(i, j int) bool {

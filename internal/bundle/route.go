@@ -11,19 +11,18 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
-// Routing decides which requests the site answers before the Worker, for code that leaves
-// this to its configuration, as with Static Assets. The router of the Worker library
-// applies it.
+// Routing decides which requests the site answers before the Worker's code, like the
+// configuration of Static Assets. The router of the Worker library applies it.
 type Routing struct {
-	// Binding is the name of the site in the Worker's env; "" is none.
+	// Binding is the name of the site's binding in the Worker's env. "" is no binding.
 	Binding string `json:"binding,omitempty"`
-	// Site has patterns of pathnames that only the site answers, Worker those of pathnames
-	// that only the Worker answers. Site has precedence. "*" matches any text. For all other
-	// pathnames the site answers if it has an asset.
+	// Site has patterns of pathnames that only the site answers. Worker has patterns of
+	// pathnames that only the Worker answers. Site has precedence. "*" matches any text. For
+	// all other pathnames the site answers if it has an asset.
 	Site   []string `json:"site,omitempty"`
 	Worker []string `json:"worker,omitempty"`
-	// NotFound decides when not_found_handling counts as an asset: "always", for a
-	// "navigation" of a browser, or "" for never.
+	// NotFound decides for which requests the response of not_found_handling counts as an
+	// asset: "always", "navigation" (of a browser), or "" for none.
 	NotFound string `json:"notFound,omitempty"`
 }
 
@@ -54,7 +53,7 @@ func (r *Result) route(ctx context.Context, o *project) error {
 	if err != nil {
 		return fmt.Errorf("bundle: encode the routing: %w", err)
 	}
-	authors := api.Plugin{Name: "main", Setup: func(b api.PluginBuild) {
+	externalMain := api.Plugin{Name: "main", Setup: func(b api.PluginBuild) {
 		b.OnResolve(api.OnResolveOptions{Filter: `.*`}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
 			if args.Namespace == libraryNamespace || args.Path != main {
 				return api.OnResolveResult{}, nil
@@ -73,7 +72,7 @@ func (r *Result) route(ctx context.Context, o *project) error {
 			Sourcefile: routerModule,
 			Loader:     api.LoaderJS,
 		},
-		Plugins: []api.Plugin{authors},
+		Plugins: []api.Plugin{externalMain},
 	})
 	if err != nil {
 		return err
@@ -83,9 +82,9 @@ func (r *Result) route(ctx context.Context, o *project) error {
 	return nil
 }
 
-// router returns the router of the library, and what else it exports. With an overlay it
-// exports the entrypoint through which other Workers bind the site, unless the author exports
-// one of that name, such as a loader's for projects.
+// router returns the name of the library's router, and code that exports more. With an overlay
+// the code exports the entrypoint through which other Workers bind the site, unless the author
+// exports that name, as a loader of projects may.
 func (r *Result) router(o *project) (name, exports string, err error) {
 	if !o.Overlay {
 		return libraryRouter, "", nil
@@ -93,16 +92,16 @@ func (r *Result) router(o *project) (name, exports string, err error) {
 	i := slices.IndexFunc(r.Modules, func(m cloud.Module) bool { return m.Name == r.Main })
 	theirs, err := exportsOf(r.Modules[i].Content)
 	if err != nil || slices.Contains(theirs, assetBinding) {
-		return libraryOverRouter, "", err
+		return libraryOverlayRouter, "", err
 	}
-	return libraryOverRouter, fmt.Sprintf("export { %s } from %q;\n", assetBinding, libraryOverRouter), nil
+	return libraryOverlayRouter, fmt.Sprintf("export { %s } from %q;\n", assetBinding, libraryOverlayRouter), nil
 }
 
 // assetBinding is the name of the entrypoint for a site's assets.
 const assetBinding = "AssetBinding"
 
-// exportsOf lists the names that a module exports itself. Those of "export *" are missing; a
-// bundled module has none.
+// exportsOf lists the names that a module exports. Names of "export *" are missing; a bundled
+// module has no "export *".
 func exportsOf(module []byte) ([]string, error) {
 	out := api.Build(api.BuildOptions{
 		Stdin: &api.StdinOptions{Contents: string(module), Loader: api.LoaderJS}, Metafile: true, Outfile: mainModule,

@@ -10,10 +10,11 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-const unaware = `export class Thing {} export default { fetch: () => new Response("hi") }`
+// ignoresSite is a Worker that does not import the site.
+const ignoresSite = `export class Thing {} export default { fetch: () => new Response("hi") }`
 
-// route bundles code with the library of this binary.
-func route(t *testing.T, code string, o bundle.Options) *bundle.Result {
+// bundleCode bundles code with the library of this binary.
+func bundleCode(t *testing.T, code string, o bundle.Options) *bundle.Result {
 	t.Helper()
 	o.Root, o.Main = project(t, map[string]string{"index.mjs": code}), "index.mjs"
 	r, err := bundle.Bundle(t.Context(), o)
@@ -31,43 +32,43 @@ func moduleNames(r *bundle.Result) []string {
 	return names
 }
 
-func TestSiteBeforeTheWorker(t *testing.T) {
+func TestRouter(t *testing.T) {
 	routing := &bundle.Routing{Binding: "ASSETS", Worker: []string{"/api/*"}, Site: []string{"/a\"</script>\u2028*"}}
-	plain := route(t, unaware, bundle.Options{})
+	plain := bundleCode(t, ignoresSite, bundle.Options{})
 	for main, noBundle := range map[string]bool{"index.js": false, "index.mjs": true} {
-		r := route(t, unaware, bundle.Options{Routing: routing, NoBundle: noBundle})
+		r := bundleCode(t, ignoresSite, bundle.Options{Routing: routing, NoBundle: noBundle})
 		if d := cmp.Diff([]string{"kv-sync-router.js", main}, moduleNames(r)); d != "" || r.Main != "kv-sync-router.js" ||
 			!r.ServesSite || len(r.Notices) > 0 {
 			t.Errorf("main %s, serves %v, notices %v, modules (-want +got):\n%s", r.Main, r.ServesSite, r.Notices, d)
 		}
 		wantParts(t, mainText(t, r), `from "./`+main+`"`, `export * from "./`+main+`"`, "as default",
 			`from "./kv-sync-manifest.bin"`, `"ASSETS"`)
-		if again := route(t, unaware, bundle.Options{Routing: routing, NoBundle: noBundle}); !cmp.Equal(r, again) {
-			t.Error("the bundle depends on where the project lies")
+		if again := bundleCode(t, ignoresSite, bundle.Options{Routing: routing, NoBundle: noBundle}); !cmp.Equal(r, again) {
+			t.Error("the bundle depends on the project's folder")
 		}
 		if !noBundle && !cmp.Equal(plain.Modules[0], r.Modules[1]) {
 			t.Error("the author's code changed")
 		}
-		other := route(t, unaware, bundle.Options{Routing: &bundle.Routing{}, NoBundle: noBundle})
+		other := bundleCode(t, ignoresSite, bundle.Options{Routing: &bundle.Routing{}, NoBundle: noBundle})
 		if cmp.Equal(r.Modules[0].Content, other.Modules[0].Content) {
 			t.Error("other settings give the same modules")
 		}
 	}
-	if text := mainText(t, route(t, unaware, bundle.Options{Routing: routing, Minify: true})); len(text) > 40<<10 {
+	if text := mainText(t, bundleCode(t, ignoresSite, bundle.Options{Routing: routing, Minify: true})); len(text) > 40<<10 {
 		t.Errorf("the router has %d bytes", len(text))
 	}
 }
 
-// What serves the site itself has no router, and nothing of it.
-func TestNoRouterWhereTheCodeServes(t *testing.T) {
+// Code that serves the site itself gets no router.
+func TestNoRouterIfTheCodeServesTheSite(t *testing.T) {
 	routing := &bundle.Routing{Binding: "ASSETS"}
 	for name, code := range map[string]string{
 		"site":     serving + `export default { fetch: r => site.fetch(r) }`,
 		"manifest": `import m from "@kv-sync/worker/manifest"; export default { fetch: () => new Response(m) }`,
 	} {
-		without := route(t, code, bundle.Options{})
-		if with := route(t, code, bundle.Options{Routing: routing}); !cmp.Equal(without, with) || with.Main != "index.js" {
-			t.Errorf("%s: the routing made a difference", name)
+		without := bundleCode(t, code, bundle.Options{})
+		if with := bundleCode(t, code, bundle.Options{Routing: routing}); !cmp.Equal(without, with) || with.Main != "index.js" {
+			t.Errorf("%s: the routing changes the bundle", name)
 		}
 	}
 	r, err := bundle.Bundle(t.Context(), bundle.Options{Root: t.TempDir(), Routing: routing})
@@ -77,7 +78,7 @@ func TestNoRouterWhereTheCodeServes(t *testing.T) {
 }
 
 func TestRouterRefusals(t *testing.T) {
-	root := project(t, map[string]string{"index.mjs": unaware, "kv-sync-router.js": ""})
+	root := project(t, map[string]string{"index.mjs": ignoresSite, "kv-sync-router.js": ""})
 	for want, o := range map[string]bundle.Options{
 		"reserved for kv-sync": {
 			NoBundle: true, Rules: []bundle.Rule{{Type: "ESModule", Globs: []string{"**/*.js"}}},
@@ -91,8 +92,8 @@ func TestRouterRefusals(t *testing.T) {
 	}
 }
 
-// A file that code guards is never retired, so a bundle says which requests the code
-// gets: all, but where the site is put before it, or where the code is ours.
+// A bundle reports which requests the author's code gets: all requests, unless the router is
+// before the code or there is no code of the author. A deploy needs this to retire files.
 func TestRoutingOfABundle(t *testing.T) {
 	routing := &bundle.Routing{Binding: "ASSETS", Worker: []string{"/api/*"}, Site: []string{"/api/docs/*"}}
 	every := manifest.Routing{Worker: []string{manifest.EveryRequest}}
@@ -105,30 +106,30 @@ func TestRoutingOfABundle(t *testing.T) {
 		want manifest.Routing
 	}{
 		"patterns": {
-			unaware, bundle.Options{Routing: routing}, manifest.Routing{Worker: []string{"/api/*"},
+			ignoresSite, bundle.Options{Routing: routing}, manifest.Routing{Worker: []string{"/api/*"},
 				Site: []string{"/api/docs/*"}},
 		},
-		"patterns, sent as it is": {
-			unaware, bundle.Options{Routing: routing, NoBundle: true},
+		"patterns, no_bundle": {
+			ignoresSite, bundle.Options{Routing: routing, NoBundle: true},
 			manifest.Routing{Worker: []string{"/api/*"}, Site: []string{"/api/docs/*"}},
 		},
-		"the site first": {unaware, bundle.Options{Routing: &bundle.Routing{Binding: "ASSETS"}},
+		"the site first": {ignoresSite, bundle.Options{Routing: &bundle.Routing{Binding: "ASSETS"}},
 			manifest.Routing{}},
-		"run_worker_first = true":  {unaware, bundle.Options{Routing: &bundle.Routing{Worker: []string{"*"}}}, every},
-		"imports the site":         {serves, bundle.Options{Routing: routing}, every},
-		"imports it, no assets":    {serves, bundle.Options{}, every},
-		"writes the site":          {writes, bundle.Options{Routing: routing, Overlay: true}, every},
-		"a Dynamic Worker":         {unaware, bundle.Options{Dynamic: true}, every},
-		"code that serves no site": {unaware, bundle.Options{}, every},
+		"run_worker_first = true":      {ignoresSite, bundle.Options{Routing: &bundle.Routing{Worker: []string{"*"}}}, every},
+		"imports the site":             {serves, bundle.Options{Routing: routing}, every},
+		"imports the site, no routing": {serves, bundle.Options{}, every},
+		"writes the site":              {writes, bundle.Options{Routing: routing, Overlay: true}, every},
+		"a Dynamic Worker":             {ignoresSite, bundle.Options{Dynamic: true}, every},
+		"code that serves no site":     {ignoresSite, bundle.Options{}, every},
 	} {
-		if d := cmp.Diff(c.want, route(t, c.code, c.o).Routing); d != "" {
+		if d := cmp.Diff(c.want, bundleCode(t, c.code, c.o).Routing); d != "" {
 			t.Errorf("%s (-want +got):\n%s", name, d)
 		}
 	}
 	for _, overlay := range []bool{false, true} {
 		r, err := bundle.Bundle(t.Context(), bundle.Options{Root: t.TempDir(), Routing: routing, Overlay: overlay})
 		if err != nil || !cmp.Equal(r.Routing, manifest.Routing{}) {
-			t.Errorf("our own Worker, overlay %v: %+v, %v", overlay, r.Routing, err)
+			t.Errorf("the default Worker, overlay %v: %+v, %v", overlay, r.Routing, err)
 		}
 	}
 }

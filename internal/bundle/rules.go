@@ -14,8 +14,8 @@ const (
 	typeText     = "text/plain"
 )
 
-// contentTypes maps a rule's type to the content type of its modules. "" is JavaScript, which
-// esbuild bundles.
+// contentTypes maps a rule's type to the content type of its modules. JavaScript has "", because
+// esbuild bundles it.
 var contentTypes = map[string]string{
 	"ESModule":     "",
 	"CommonJS":     "",
@@ -24,7 +24,7 @@ var contentTypes = map[string]string{
 	"CompiledWasm": typeWasm,
 }
 
-// defaultRules are wrangler's.
+// defaultRules are wrangler's default rules.
 var defaultRules = []Rule{
 	{Type: "Text", Globs: []string{"**/*.txt", "**/*.html", "**/*.sql"}},
 	{Type: "Data", Globs: []string{"**/*.bin"}},

@@ -8,17 +8,18 @@ import (
 	"github.com/evanw/esbuild/pkg/api"
 )
 
-// The dates from which the platform has node's modules without a flag, and under their plain
-// names.
+// Compatibility dates that decide about node's modules.
 // Source: workers-sdk, packages/workers-utils/src/compatibility-date.ts.
 const (
-	nodeByDefault   = "2026-08-04"
-	nodePlainNames  = "2024-09-23"
-	nodeRequireName = "kv-sync-require"
+	nodeByDefault  = "2026-08-04" // from this date the flag nodejs_compat is not needed
+	nodePlainNames = "2024-09-23" // from this date the names without "node:" exist, too
 )
 
-// builtins are node's built-in modules. Names with a slash, such as "fs/promises", belong to
-// them.
+// requireNamespace is the namespace of modules that replace a require of a module of node.
+const requireNamespace = "kv-sync-require"
+
+// builtins are node's built-in modules. A name with a slash, such as "fs/promises", belongs to
+// the module before the slash.
 var builtins = strings.Fields(`_http_agent _http_client _http_common _http_incoming _http_outgoing _http_server
 	_stream_duplex _stream_passthrough _stream_readable _stream_transform _stream_wrap _stream_writable
 	_tls_common _tls_wrap assert async_hooks buffer child_process cluster console constants crypto dgram
@@ -36,7 +37,7 @@ const (
 	nodePlain           // node:* and the plain names
 )
 
-// level interprets the compatibility date and flags like Cloudflare.
+// level derives the part of node from the compatibility date and flags, like Cloudflare.
 func level(date string, flags []string) nodeLevel {
 	has := func(flag string) bool { return slices.Contains(flags, flag) }
 	byDefault := date >= nodeByDefault
@@ -54,7 +55,8 @@ func level(date string, flags []string) nodeLevel {
 	return nodeNone
 }
 
-// resolveRuntime leaves imports of the platform's own modules to the platform.
+// resolveRuntime is a plugin that keeps imports of the platform's own modules, which exist at
+// run time.
 func (c *collector) resolveRuntime(b api.PluginBuild) {
 	have := level(c.options.CompatibilityDate, c.options.CompatibilityFlags)
 
@@ -87,13 +89,13 @@ func (c *collector) resolveRuntime(b api.PluginBuild) {
 				nodeFix(c.options)), nil
 		})
 
-	// A CommonJS package calls require("fs"), which does not exist in a Worker: the call is
-	// replaced by an import of the same module.
-	b.OnResolve(api.OnResolveOptions{Filter: `^(node|cloudflare|workerd):`, Namespace: nodeRequireName},
+	// A CommonJS package calls require("fs"). A Worker has no require, so an import of the same
+	// module replaces the call.
+	b.OnResolve(api.OnResolveOptions{Filter: `^(node|cloudflare|workerd):`, Namespace: requireNamespace},
 		func(args api.OnResolveArgs) (api.OnResolveResult, error) {
 			return api.OnResolveResult{Path: args.Path, External: true}, nil
 		})
-	b.OnLoad(api.OnLoadOptions{Filter: `.*`, Namespace: nodeRequireName},
+	b.OnLoad(api.OnLoadOptions{Filter: `.*`, Namespace: requireNamespace},
 		func(args api.OnLoadArgs) (api.OnLoadResult, error) {
 			contents := fmt.Sprintf("import builtin from %q;\nmodule.exports = builtin;\n", args.Path)
 			return api.OnLoadResult{Contents: &contents, Loader: api.LoaderJS}, nil
@@ -103,7 +105,7 @@ func (c *collector) resolveRuntime(b api.PluginBuild) {
 // external leaves an import unchanged, and replaces a require by an import.
 func external(args api.OnResolveArgs) api.OnResolveResult {
 	if args.Kind == api.ResolveJSRequireCall {
-		return api.OnResolveResult{Path: args.Path, Namespace: nodeRequireName}
+		return api.OnResolveResult{Path: args.Path, Namespace: requireNamespace}
 	}
 	return api.OnResolveResult{Path: args.Path, External: true}
 }

@@ -15,12 +15,13 @@ import (
 	"github.com/kv-sync/kv-sync/internal/boundary"
 )
 
-// settings checks the files that esbuild reads by itself to resolve an import. Like every
-// file, they must be regular files inside of the boundary. Their content never becomes part
-// of the bundle.
+// settings checks the files that esbuild itself reads to resolve an import, such as
+// package.json and tsconfig.json. They must be regular files inside of the boundary. Their
+// content never becomes part of the bundle.
 type settings struct {
 	*project
-	// none is set if the Worker's own code has no tsconfig.json. Others are then ignored.
+	// none is set if no tsconfig.json inside of the boundary applies to the main file. Then
+	// every tsconfig.json is ignored.
 	none bool
 
 	mu      sync.Mutex
@@ -40,21 +41,22 @@ func newSettings(o *project) *settings {
 // folders above.
 var settingsFiles = []string{"package.json", "tsconfig.json", "jsconfig.json", ".pnp.data.json", ".pnp.cjs", ".pnp.js"}
 
-// maxSettings limits the size of such a file.
+// maxSettings limits the size of a settings file, in bytes.
 const maxSettings = 4 << 20
 
-// guard refuses an import if esbuild would have to read a forbidden file to resolve it.
-func (c *collector) guard(b api.PluginBuild) {
+// checkSettings is a plugin that refuses an import if esbuild would have to read a forbidden
+// file to resolve it.
+func (c *collector) checkSettings(b api.PluginBuild) {
 	b.OnResolve(api.OnResolveOptions{Filter: `.*`}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
 		if _, ok := args.PluginData.(nested); ok || args.Namespace == libraryNamespace {
 			return api.OnResolveResult{}, nil
 		}
-		if path := named(args); path != "" {
-			if err := c.settings.leaves(path); err != nil {
-				return failed(c.options.unbundled(path, err), fixOf(err)), nil
+		if path := importedPath(args); path != "" {
+			if err := c.settings.checkInside(path); err != nil {
+				return failed(c.options.cannotBundle(path, err), fixOf(err)), nil
 			}
 		}
-		for _, dir := range consulted(args) {
+		for _, dir := range settingsFolders(args) {
 			if p := c.settings.check(dir); p != nil {
 				return failed(p.Error(), fixOf(p)), nil
 			}
@@ -63,13 +65,13 @@ func (c *collector) guard(b api.PluginBuild) {
 	})
 }
 
-// consulted returns the folders whose settings decide how an import is resolved.
-func consulted(args api.OnResolveArgs) []string {
+// settingsFolders returns the folders whose settings decide how an import is resolved.
+func settingsFolders(args api.OnResolveArgs) []string {
 	from := folderOf(args)
 	if from == "" {
 		return nil
 	}
-	if path := named(args); path != "" {
+	if path := importedPath(args); path != "" {
 		return []string{from, path}
 	}
 	dirs := []string{from}
@@ -79,8 +81,8 @@ func consulted(args api.OnResolveArgs) []string {
 	return dirs
 }
 
-// named returns the path that an import names, or "" for a package.
-func named(args api.OnResolveArgs) string {
+// importedPath returns the absolute path that an import means, or "" for the name of a package.
+func importedPath(args api.OnResolveArgs) string {
 	from, name := folderOf(args), filepath.FromSlash(args.Path)
 	switch {
 	case from == "":
@@ -93,10 +95,9 @@ func named(args api.OnResolveArgs) string {
 	return ""
 }
 
-// leaves refuses a path that leads out of the boundary, before esbuild reads settings around
-// it. In a bare repository every path is one of git's own, and the code comes from the
-// commit.
-func (s *settings) leaves(path string) error {
+// checkInside returns an error if a path leads out of the boundary. It accepts git's own paths:
+// in a bare repository all paths are git's own, and the code is read from the commit.
+func (s *settings) checkInside(path string) error {
 	err := s.Boundary.Check(path)
 	if outside := (*boundary.Error)(nil); !errors.As(err, &outside) || outside.Git {
 		return nil
@@ -139,8 +140,8 @@ func (s *settings) check(dir string) error {
 	return err
 }
 
-// checkFolder checks the settings in one folder. Those above the boundary belong to the
-// machine, not to a repository.
+// checkFolder checks the settings in one folder. It ignores folders above the boundary, whose
+// settings belong to the machine and not to the repository.
 func (s *settings) checkFolder(dir string) error {
 	info, err := os.Stat(dir)
 	if err != nil {
@@ -150,8 +151,8 @@ func (s *settings) checkFolder(dir string) error {
 		return &settingsError{s.display(dir), boundary.ErrIrregular} // esbuild would wait for ever for a FIFO
 	}
 	if rel, err := filepath.Rel(s.Boundary.Top(), dir); err == nil && filepath.IsLocal(rel) {
-		// A folder whose name is inside may be a link to settings outside.
-		if err := s.leaves(dir); err != nil {
+		// The folder's path is inside, but it may be a symlink to a folder outside.
+		if err := s.checkInside(dir); err != nil {
 			return &settingsError{s.display(dir), err}
 		}
 	}
@@ -182,7 +183,7 @@ func (s *settings) present(file string) bool {
 	return err != nil && !errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir()
 }
 
-// readSettings reads a settings file. Opening it also refuses a FIFO, for which esbuild would
+// readSettings reads a settings file. It returns an error for a FIFO, for which esbuild would
 // wait for ever.
 func (s *settings) readSettings(file string) ([]byte, error) {
 	data, err := s.Boundary.ReadFile(file, maxSettings)
@@ -204,8 +205,8 @@ func (e *settingsError) Error() string {
 
 func (e *settingsError) Unwrap() error { return e.err }
 
-// checkTypeScript refuses code whose nearest tsconfig.json is outside of the boundary: the
-// Worker would differ from machine to machine.
+// checkTypeScript refuses code whose nearest tsconfig.json is outside of the boundary, because
+// the bundle would depend on the machine.
 func (s *settings) checkTypeScript(dir string) error {
 	if !s.Boundary.Inside(dir) || slices.Contains(strings.Split(filepath.ToSlash(dir), "/"), "node_modules") {
 		return nil

@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/atomicfile"
 	"github.com/kv-sync/kv-sync/internal/filelock"
-	"github.com/kv-sync/kv-sync/internal/wholefile"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -128,7 +128,7 @@ func lockState(dir string) (io.Closer, error) {
 
 // sweep removes temporary files that a killed daemon left.
 func sweep(dir string) {
-	left, _ := filepath.Glob(filepath.Join(dir, wholefile.TempPrefix+"*"))
+	left, _ := filepath.Glob(filepath.Join(dir, atomicfile.TempPrefix+"*"))
 	for _, name := range left {
 		_ = os.Remove(name)
 	}
@@ -174,7 +174,7 @@ func (d *Daemon) Deliveries() *Deliveries { return d.deliveries }
 
 // Healthy returns an error if the state folder cannot be written to.
 func (d *Daemon) Healthy() error {
-	if err := wholefile.Write(filepath.Join(d.cfg.State, "healthy"), nil, 0o600); err != nil {
+	if err := atomicfile.Write(filepath.Join(d.cfg.State, "healthy"), nil, 0o600); err != nil {
 		return fmt.Errorf("the state folder cannot be written to: %w", err)
 	}
 	return nil

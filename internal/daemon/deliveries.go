@@ -11,7 +11,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/kv-sync/kv-sync/internal/wholefile"
+	"github.com/kv-sync/kv-sync/internal/atomicfile"
 )
 
 // KeptDeliveries is how many webhook deliveries are kept.
@@ -106,7 +106,7 @@ func (d *Deliveries) rewrite() error {
 	for i := range d.ring {
 		b.WriteString(hex.EncodeToString(d.ring[(d.next+i)%len(d.ring)][:]) + "\n")
 	}
-	if err := wholefile.Write(d.path, []byte(b.String()), 0o600); err != nil {
+	if err := atomicfile.Write(d.path, []byte(b.String()), 0o600); err != nil {
 		return fmt.Errorf("write the list of deliveries: %w", err)
 	}
 	f, err := os.OpenFile(d.path, os.O_APPEND|os.O_WRONLY, 0o600)

@@ -9,7 +9,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/kv-sync/kv-sync/internal/wholefile"
+	"github.com/kv-sync/kv-sync/internal/atomicfile"
 )
 
 // formats matches the lines of a repository's configuration that describe its storage.
@@ -40,7 +40,7 @@ func (m *mirror) restore() error {
 	if err == nil && string(before) == want {
 		return nil
 	}
-	if err := wholefile.Write(file, []byte(want), 0o600); err != nil {
+	if err := atomicfile.Write(file, []byte(want), 0o600); err != nil {
 		return fmt.Errorf("restore the mirror's configuration: %w", err)
 	}
 	return nil

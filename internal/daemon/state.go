@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kv-sync/kv-sync/internal/wholefile"
+	"github.com/kv-sync/kv-sync/internal/atomicfile"
 )
 
 // stateFormat is raised when an older daemon would misread the file.
@@ -153,7 +153,7 @@ func (s *state) save(file string) error {
 	if err != nil {
 		return fmt.Errorf("write the state: %w", err)
 	}
-	if err := wholefile.WriteDurable(file, data, 0o600); err != nil {
+	if err := atomicfile.WriteDurable(file, data, 0o600); err != nil {
 		return fmt.Errorf("write the state: %w", err)
 	}
 	return nil

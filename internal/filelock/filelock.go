@@ -1,4 +1,5 @@
-// Package filelock keeps two processes from working in one folder.
+// Package filelock provides a lock file, which keeps two processes from working in the
+// same folder at the same time.
 //
 //	lock, err := filelock.Acquire(filepath.Join(dir, "lock"))
 //	defer lock.Close()

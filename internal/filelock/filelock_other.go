@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// Acquire opens the lock's file. This system has no flock, so two processes are not kept apart.
+// Acquire opens the file. It locks nothing, because this system has no flock.
 func Acquire(file string) (io.Closer, error) {
 	return os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
 }

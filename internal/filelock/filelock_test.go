@@ -27,12 +27,12 @@ func TestAcquire(t *testing.T) {
 		}
 	}
 	if _, err := filelock.Acquire(filepath.Join(file, "below")); err == nil || errors.Is(err, filelock.ErrHeld) {
-		t.Errorf("a file that cannot be: %v", err)
+		t.Errorf("a path below a file: %v", err)
 	}
 }
 
-// A lock is free after Close, also while processes are being started: they have a copy of every
-// open descriptor until they run their program.
+// A lock is free after Close, even if child processes are being started. A child process has
+// a copy of every open descriptor until it executes its program.
 func TestCloseWhileProcessesStart(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "lock")
 	done := make(chan struct{})

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Acquire takes the lock that a file stands for, and creates the file if needed. It does not
-// wait. Close releases the lock. The system releases it when the process ends.
+// Acquire locks a file, which it creates if needed. It does not wait: if another process has
+// the lock, it returns [ErrHeld]. Close releases the lock, and so does the end of the process.
 func Acquire(file string) (io.Closer, error) {
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -29,8 +29,8 @@ func Acquire(file string) (io.Closer, error) {
 
 type held struct{ *os.File }
 
-// Close unlocks explicitly. Closing the file is not enough: a process that is being started has
-// a copy of the descriptor for a moment.
+// Close unlocks the file explicitly. Closing it is not enough: a child process has a copy of
+// the descriptor until it executes its program.
 func (h held) Close() error {
 	return errors.Join(unix.Flock(int(h.Fd()), unix.LOCK_UN), h.File.Close())
 }

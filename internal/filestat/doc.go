@@ -1,4 +1,4 @@
-// Package filestat reads what a system knows of a file beyond [fs.FileInfo].
+// Package filestat returns metadata of a file that [fs.FileInfo] has no method for.
 //
 //	changed, inode := filestat.ChangeTime(info)
 package filestat

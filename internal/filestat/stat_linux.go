@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// ChangeTime returns when a file's inode last changed, in nanoseconds, and its number.
-// A tool that sets the modification time back cannot set these.
+// ChangeTime returns the time when a file's inode last changed, in nanoseconds, and the
+// inode's number. Unlike the modification time, a program cannot set them.
 func ChangeTime(info fs.FileInfo) (ctime int64, inode uint64) {
 	if s, ok := info.Sys().(*syscall.Stat_t); ok {
 		return s.Ctim.Nano(), s.Ino

@@ -11,7 +11,7 @@ import (
 	"sort"
 	"strconv"
 
-	"github.com/kv-sync/kv-sync/internal/wholefile"
+	"github.com/kv-sync/kv-sync/internal/atomicfile"
 )
 
 // account holds the namespaces and scripts of one account.
@@ -145,7 +145,7 @@ func writeState(path string, v any) error {
 	if err != nil {
 		return err
 	}
-	return wholefile.Write(path, raw, 0o600)
+	return atomicfile.Write(path, raw, 0o600)
 }
 
 func namespaceJSON(ns *namespace) map[string]any {

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kv-sync/kv-sync/internal/wholefile"
+	"github.com/kv-sync/kv-sync/internal/atomicfile"
 )
 
 // Static Assets: a client opens a session with the manifest of a version, and uploads
@@ -204,7 +204,7 @@ func (c *call) storeAsset(session *assetSession, hash string, content io.Reader)
 	if int64(len(raw)) != size {
 		return failure(http.StatusBadRequest, 100333, "asset %s has %d bytes, the manifest says %d", hash, len(raw), size)
 	}
-	if err := wholefile.Write(c.s.assetFile(c.account, hash), raw, 0o600); err != nil {
+	if err := atomicfile.Write(c.s.assetFile(c.account, hash), raw, 0o600); err != nil {
 		return internal(err)
 	}
 	c.s.mu.Lock()

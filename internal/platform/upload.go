@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kv-sync/kv-sync/internal/wholefile"
+	"github.com/kv-sync/kv-sync/internal/atomicfile"
 	"github.com/kv-sync/kv-sync/internal/workerd"
 )
 
@@ -111,7 +111,7 @@ func (s *Server) storeModule(name, contentType string, content []byte) (module, 
 	if now := time.Now(); os.Chtimes(path, now, now) == nil {
 		return m, nil // it exists
 	}
-	return m, internal(wholefile.Write(path, content, 0o600))
+	return m, internal(atomicfile.Write(path, content, 0o600))
 }
 
 func (s *Server) moduleFile(m module) string { return filepath.Join(s.dir, "modules", m.Hash) }

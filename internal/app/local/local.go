@@ -22,9 +22,9 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/atomicfile"
 	"github.com/kv-sync/kv-sync/internal/filelock"
 	"github.com/kv-sync/kv-sync/internal/platform"
-	"github.com/kv-sync/kv-sync/internal/wholefile"
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
@@ -164,7 +164,7 @@ func (p *Platform) publish() error {
 	if err != nil {
 		return err
 	}
-	return wholefile.Write(filepath.Join(p.home, "platform.json"), b, 0o600)
+	return atomicfile.Write(filepath.Join(p.home, "platform.json"), b, 0o600)
 }
 
 func secret() string { return rand.Text() }

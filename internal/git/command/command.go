@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kv-sync/kv-sync/internal/family"
+	"github.com/kv-sync/kv-sync/internal/procgroup"
 )
 
 const (
@@ -83,7 +83,7 @@ func (g *Git) Do(ctx context.Context, c Call) (string, error) {
 	}
 	out, text := &bounded{limit: c.MaxOutput}, &bounded{limit: maxText}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, out, text
-	group, err := family.Start(cmd)
+	group, err := procgroup.Start(cmd)
 	if err == nil {
 		err = cmd.Wait()
 		group.End()
@@ -107,7 +107,7 @@ func (g *Git) command(ctx context.Context, args, set []string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "git", append([]string{"-c", "core.fsmonitor=false"}, args...)...)
 	cmd.Dir, cmd.Env = g.dir, append(slices.Clone(g.environ), set...)
 	cmd.WaitDelay = timeToEnd
-	family.Detach(cmd)
+	procgroup.Detach(cmd)
 	return cmd
 }
 

@@ -5,7 +5,7 @@ import (
 	"io"
 	"os/exec"
 
-	"github.com/kv-sync/kv-sync/internal/family"
+	"github.com/kv-sync/kv-sync/internal/procgroup"
 )
 
 // Process is a git command that answers questions until it is ended.
@@ -16,7 +16,7 @@ type Process struct {
 	args  []string
 	cmd   *exec.Cmd
 	text  *bounded
-	group *family.Family
+	group *procgroup.Group
 }
 
 // Start starts a command to talk to. It outlives ctx; it is ended by End.
@@ -30,7 +30,7 @@ func (g *Git) Start(ctx context.Context, args ...string) (*Process, error) {
 	if p.Out, err = p.cmd.StdoutPipe(); err != nil {
 		return nil, err
 	}
-	if p.group, err = family.Start(p.cmd); err != nil {
+	if p.group, err = procgroup.Start(p.cmd); err != nil {
 		return nil, newError(args, "", err)
 	}
 	return p, nil

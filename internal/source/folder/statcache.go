@@ -12,8 +12,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/atomicfile"
 	"github.com/kv-sync/kv-sync/internal/filestat"
-	"github.com/kv-sync/kv-sync/internal/wholefile"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
@@ -78,7 +78,7 @@ func (c *statCache) save(folder string, entries map[string]cached) error {
 		return nil
 	}
 	c.entries = entries
-	return wholefile.Write(c.path, encodeCache(folder, entries), 0o600)
+	return atomicfile.Write(c.path, encodeCache(folder, entries), 0o600)
 }
 
 var errCache = errors.New("the stat cache is corrupt")

@@ -1,7 +1,7 @@
-// Package wholefile writes files so that they exist whole or not at all.
+// Package atomicfile replaces files atomically.
 //
-//	err := wholefile.Write(name, content, 0o600)
-package wholefile
+//	err := atomicfile.Write(name, content, 0o600)
+package atomicfile
 
 import (
 	"errors"
@@ -10,22 +10,22 @@ import (
 	"path/filepath"
 )
 
-// Write replaces the file in one step: a reader gets the old content or the new one, and a
-// process that is killed leaves one of the two. It makes the folder, with perm and the right to
-// enter it for everybody who may read.
+// Write replaces a file in one step: a reader gets the old content or the new content, also
+// if this process is killed. Write creates missing parent folders, with the permissions perm
+// and, for everybody who may read, the permission to enter.
 //
-// After a loss of power the old content may be back: see [WriteDurable].
+// After a power failure the file may have its old content again: see [WriteDurable].
 func Write(name string, content []byte, perm fs.FileMode) error {
 	return write(name, content, perm, false)
 }
 
-// WriteDurable is Write, and returns when the content is on the disk.
+// WriteDurable is like Write, but returns only when the content is on the disk.
 func WriteDurable(name string, content []byte, perm fs.FileMode) error {
 	return write(name, content, perm, true)
 }
 
-// TempPrefix begins the names of files that are being written. A file that a killed process
-// left may be removed.
+// TempPrefix begins the names of temporary files. A killed process may leave such a file; it
+// may be removed.
 const TempPrefix = ".new-"
 
 func write(name string, content []byte, perm fs.FileMode, durable bool) error {

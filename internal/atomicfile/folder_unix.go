@@ -1,13 +1,13 @@
 //go:build unix
 
-package wholefile
+package atomicfile
 
 import (
 	"errors"
 	"os"
 )
 
-// syncFolder writes the folder's names to the disk.
+// syncFolder writes the names of a folder's entries to the disk.
 func syncFolder(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

@@ -1,4 +1,4 @@
-package wholefile_test
+package atomicfile_test
 
 import (
 	"bytes"
@@ -9,12 +9,12 @@ import (
 	"runtime"
 	"testing"
 
-	"github.com/kv-sync/kv-sync/internal/wholefile"
+	"github.com/kv-sync/kv-sync/internal/atomicfile"
 )
 
 func TestWrite(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "a", "b", "state")
-	for _, write := range []func(string, []byte, fs.FileMode) error{wholefile.Write, wholefile.WriteDurable} {
+	for _, write := range []func(string, []byte, fs.FileMode) error{atomicfile.Write, atomicfile.WriteDurable} {
 		for _, c := range []struct {
 			content      string
 			perm, folder fs.FileMode
@@ -39,38 +39,38 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// A file that cannot be replaced stays, and no other file is left beside it.
-func TestWriteThatFails(t *testing.T) {
+// If a write fails, the old file stays, and no temporary file is left.
+func TestFailedWrite(t *testing.T) {
 	dir := t.TempDir()
 	name := filepath.Join(dir, "state")
 	if err := os.MkdirAll(filepath.Join(name, "a folder"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := wholefile.Write(name, []byte("x"), 0o600); err == nil {
+	if err := atomicfile.Write(name, []byte("x"), 0o600); err == nil {
 		t.Error("a folder was replaced by a file")
 	}
 	left, err := os.ReadDir(dir)
 	if err != nil || len(left) != 1 {
 		t.Errorf("there are %v, %v", left, err)
 	}
-	if err := wholefile.Write(filepath.Join(dir, "no", "\x00"), nil, 0o600); err == nil ||
+	if err := atomicfile.Write(filepath.Join(dir, "no", "\x00"), nil, 0o600); err == nil ||
 		errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("a name that no file can have: %v", err)
+		t.Errorf("an invalid name: %v", err)
 	}
 }
 
-// A concurrent reader gets one content or the other.
+// A concurrent reader gets the old content or the new content.
 func TestConcurrentReaders(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "state")
 	a, b := bytes.Repeat([]byte("a"), 1<<20), bytes.Repeat([]byte("b"), 1<<20)
-	if err := wholefile.Write(name, a, 0o600); err != nil {
+	if err := atomicfile.Write(name, a, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for i := range 50 {
-			if err := wholefile.Write(name, [][]byte{b, a}[i%2], 0o600); err != nil {
+			if err := atomicfile.Write(name, [][]byte{b, a}[i%2], 0o600); err != nil {
 				t.Error(err)
 			}
 		}

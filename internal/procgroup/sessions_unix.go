@@ -1,6 +1,6 @@
 //go:build unix
 
-package family
+package procgroup
 
 import (
 	"os/exec"
@@ -8,8 +8,7 @@ import (
 	"syscall"
 )
 
-// sessions holds the running commands that this process started in a session of
-// their own.
+// sessions has the ids of the sessions that this process started and that have not ended.
 var sessions = struct {
 	sync.Mutex
 	started map[int]bool
@@ -18,7 +17,7 @@ var sessions = struct {
 // StartSession starts a command in a new session. [Started] reports the session
 // until [EndSession] is called.
 func StartSession(cmd *exec.Cmd) error {
-	sessions.Lock() // Started must not miss a session that exists already
+	sessions.Lock() // until the session is recorded: Started must not miss it
 	defer sessions.Unlock()
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
@@ -31,14 +30,14 @@ func StartSession(cmd *exec.Cmd) error {
 	return nil
 }
 
-// EndSession forgets the session of a command that has been waited for.
+// EndSession removes the session of a command that has been waited for.
 func EndSession(cmd *exec.Cmd) {
 	sessions.Lock()
 	defer sessions.Unlock()
 	delete(sessions.started, cmd.Process.Pid)
 }
 
-// Started reports whether this process started a session that has not ended.
+// Started reports whether this process started the session and [EndSession] was not called.
 func Started(session int) bool {
 	sessions.Lock()
 	defer sessions.Unlock()
