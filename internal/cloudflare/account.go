@@ -31,7 +31,8 @@ const DefaultBaseURL = "https://api.cloudflare.com/client/v4"
 const (
 	// DefaultTries covers an outage of about a minute.
 	DefaultTries = 8
-	// DefaultStall is how long a request may transfer no byte in either direction.
+	// DefaultStall is the time without any transferred byte, in either direction, after which a
+	// request is cancelled.
 	DefaultStall = 60 * time.Second
 )
 
@@ -53,10 +54,10 @@ type Options struct {
 	Log *slog.Logger
 	// Transport is the connection pool; nil creates one for the account.
 	Transport http.RoundTripper
-	// Tries is how often a request is sent at most; 0 is DefaultTries.
+	// Tries is the maximum number of attempts of a request. 0 is DefaultTries.
 	Tries int
-	// Stall is how long a request may transfer no byte before it is cancelled and sent again;
-	// 0 is DefaultStall.
+	// Stall is the time without any transferred byte after which a request is cancelled and sent
+	// again. 0 is DefaultStall.
 	Stall time.Duration
 }
 
@@ -87,16 +88,16 @@ type Account struct {
 
 var _ cloud.Account = (*Account)(nil)
 
-// Stats count what was sent so far, for display. Benchmarks use the server's own count.
+// Stats count the requests so far, for display. Benchmarks use the server's own count.
 type Stats struct {
 	Requests int64 // all attempts
-	Retries  int64 // the attempts that repeated another
-	BytesUp  int64 // the bytes of request bodies that were sent
+	Retries  int64 // attempts after the first one of a call
+	BytesUp  int64 // sent bytes of request bodies
 }
 
 var accountID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
-// checkCredentials returns the secret of the options, and whether it is a token.
+// checkCredentials returns the API token or API key, and whether it is a token.
 func checkCredentials(o Options) (secret string, token bool, err error) {
 	secret, token = strings.TrimSpace(o.Token), true
 	if secret == "" && o.Email != "" {
@@ -141,7 +142,7 @@ func New(o Options) (*Account, error) {
 		base:  base,
 		client: &http.Client{
 			Transport: transport,
-			// The API never redirects. Following a redirect would turn a PUT into a GET, whose
+			// The API never redirects. Following a redirect would reserve a PUT into a GET, whose
 			// response looks like success.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
@@ -173,8 +174,7 @@ func New(o Options) (*Account, error) {
 	return a, nil
 }
 
-// parseBase refuses a base URL that would send the token unencrypted, or to another host than
-// it seems.
+// parseBase refuses a base URL that is not encrypted, or whose user info hides the real host.
 func parseBase(raw string) (*url.URL, error) {
 	if raw == "" {
 		raw = DefaultBaseURL
@@ -199,7 +199,7 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// Stats returns what was sent so far.
+// Stats returns the counts so far.
 func (a *Account) Stats() Stats {
 	return Stats{
 		Requests: a.count.requests.Load(),
@@ -217,13 +217,13 @@ func (a *Account) GoString() string { return a.String() }
 // Close closes idle connections. The account remains usable.
 func (a *Account) Close() { a.client.CloseIdleConnections() }
 
-// Verify checks whether the token is valid and active. It does not check permissions: the API
-// names them only when one is missing.
+// Verify checks whether the token is valid and active. It cannot check permissions: the API
+// reports a missing one only when it is needed.
 func (a *Account) Verify(ctx context.Context) error {
 	err := a.verify(ctx, "user/tokens/verify")
 	var refused *APIError
 	if errors.As(err, &refused) && refused.outcome == outcomeRefused {
-		// A token that belongs to the account is unknown to the user's route.
+		// The route for users' tokens refuses a token that belongs to an account.
 		if a.verify(ctx, "accounts/"+a.id+"/tokens/verify") == nil {
 			return nil
 		}
@@ -240,7 +240,7 @@ func (a *Account) verify(ctx context.Context, path string) error {
 		if err != nil {
 			return err
 		}
-		_, err = c.send(req, a.client.Do) //nolint:bodyclose // send leaves none open
+		_, err = c.send(req, a.client.Do) //nolint:bodyclose // send closes the body
 		return err
 	})
 	if err != nil {
@@ -305,16 +305,17 @@ func (a *Account) listNamespaces(ctx context.Context, page, perPage int) (found 
 	return found, more, err
 }
 
-// titleTaken is the code of a namespace title that another namespace has.
-const titleTaken = 10014
+// codeTitleTaken is the API's code for a title that another namespace has.
+const codeTitleTaken = 10014
 
-// CreateNamespace creates a namespace with this title and returns its id, or the id of the
-// one that another process created at the same time.
+// CreateNamespace creates a namespace with this title and returns its id. If another process
+// creates it at the same time, CreateNamespace returns the id of that namespace.
 func (a *Account) CreateNamespace(ctx context.Context, title string) (string, error) {
 	id, err := a.createNamespace(ctx, title)
-	// Somebody else created it just now, or the request was repeated after its response was
-	// lost. Listings may be a minute old, so list until it appears.
-	for try := 1; hasCode(err, titleTaken) && try <= a.tries; try++ {
+	// The title is taken: another process has just created the namespace, or an earlier attempt
+	// of this call did and its response was lost. A listing may be a minute old, so list again
+	// until the namespace appears.
+	for try := 1; hasCode(err, codeTitleTaken) && try <= a.tries; try++ {
 		taken := err
 		if err := wait.For(ctx, backoff(try)); err != nil {
 			return "", fmt.Errorf("wait for KV namespace %q to be listed: %w", title, err)

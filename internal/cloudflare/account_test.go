@@ -27,13 +27,13 @@ func TestNewRefuses(t *testing.T) {
 		"no token":           {func(o *Options) { o.Token = " " }, "CLOUDFLARE_API_TOKEN"},
 		"token with a line":  {func(o *Options) { o.Token = "abc\ndef-secret" }, "copy it again"},
 		"no account":         {func(o *Options) { o.AccountID = "" }, "CLOUDFLARE_ACCOUNT_ID"},
-		"account by e-mail":  {func(o *Options) { o.AccountID = "me@exämple.com" }, "has 14 characters, not 32 digits"},
+		"e-mail as account":  {func(o *Options) { o.AccountID = "me@exämple.com" }, "has 14 characters, not 32 digits"},
 		"account with path":  {func(o *Options) { o.AccountID = "../" + testAccount }, "32 digits"},
 		"account upper case": {func(o *Options) { o.AccountID = strings.ToUpper(testAccount) }, "32 digits"},
 		"swapped":            {func(o *Options) { o.Token, o.AccountID = o.AccountID, o.Token }, "32 digits"},
 		"plain http":         {func(o *Options) { o.BaseURL = "http://api.cloudflare.com/client/v4" }, "not https"},
 		"private address":    {func(o *Options) { o.BaseURL = "http://10.0.0.1" }, "not https"},
-		"loopback look-like": {func(o *Options) { o.BaseURL = "http://127.0.0.1.evil.example" }, "not https"},
+		"127.0.0.1.evil":     {func(o *Options) { o.BaseURL = "http://127.0.0.1.evil.example" }, "not https"},
 		"localhost.evil":     {func(o *Options) { o.BaseURL = "http://localhost.evil.example" }, "not https"},
 		"user info":          {func(o *Options) { o.BaseURL = "https://127.0.0.1:x@evil.example" }, ""},
 		"password":           {func(o *Options) { o.BaseURL = "https://u:secretpw@example.com" }, "remove them"},
@@ -80,8 +80,8 @@ func TestTokenIsNeverShown(t *testing.T) {
 	}
 }
 
-// A proxy or a transport may repeat the request's head in its error.
-func TestErrorOfTheTransportIsHarmless(t *testing.T) {
+// A proxy or a transport may repeat the request's header in its error.
+func TestTransportErrorWithoutToken(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		a := s.open(s, func(o *Options) {
 			o.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
@@ -101,8 +101,8 @@ func TestErrorOfTheTransportIsHarmless(t *testing.T) {
 	}, nil)
 }
 
-// A certificate that is not trusted is no better at the next try.
-func TestBadCertificateIsNotTriedAgain(t *testing.T) {
+// An untrusted certificate is not retried: the next attempt would fail, too.
+func TestBadCertificateIsNotRetried(t *testing.T) {
 	other := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter,
 		*http.Request) {
 		t.Error("a request was sent")
@@ -117,11 +117,11 @@ func TestBadCertificateIsNotTriedAgain(t *testing.T) {
 	defer a.Close()
 	wantErr(t, a.Store(testSpace).Put(t.Context(), "k", []byte("v")), "certificate")
 	if n := a.Stats().Requests; n != 1 {
-		t.Errorf("it was tried %d times", n)
+		t.Errorf("there were %d attempts", n)
 	}
 }
 
-// SDK fault: an HTML error body gives an empty message.
+// A defect of the SDK: the error for an HTML page has no message.
 func TestErrorOfAnHTMLPage(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		_, err := s.store().Get(t.Context(), "k")
@@ -132,7 +132,7 @@ func TestErrorOfAnHTMLPage(t *testing.T) {
 	}, page(403, "Attention Required!"))
 }
 
-func TestErrorsAreOneHarmlessLine(t *testing.T) {
+func TestErrorsAreOnePrintableLine(t *testing.T) {
 	evil := "a\n::error::forged\r\x1b[2Jb\u202e" + strings.Repeat("x", 5000)
 	for _, r := range []reply{refuse(400, 1, evil), page(400, evil), answer(400, evil)} {
 		inBubble(t, func(t *testing.T, s *server) {
@@ -146,8 +146,8 @@ func TestErrorsAreOneHarmlessLine(t *testing.T) {
 	}
 }
 
-// SDK fault: HTTP 200 with success:false gives no error.
-func TestSuccessFalseInA200(t *testing.T) {
+// A defect of the SDK: status 200 with success:false gives no error.
+func TestSuccessFalseWithStatus200(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		err := s.store().Put(t.Context(), "k", []byte("v"))
 		wantErr(t, err, "something is off", "code 10021")
@@ -230,12 +230,12 @@ func TestVerify(t *testing.T) {
 		says    string
 		paths   []string
 	}{
-		{"a user's", []reply{active}, "", []string{"/user/tokens/verify"}},
+		{"token of a user", []reply{active}, "", []string{"/user/tokens/verify"}},
 		{
-			"an account's", []reply{invalid, active}, "",
+			"token of an account", []reply{invalid, active}, "",
 			[]string{"/user/tokens/verify", "/accounts/" + testAccount + "/tokens/verify"},
 		},
-		{"nobody's", []reply{invalid}, "is not valid", nil},
+		{"unknown token", []reply{invalid}, "is not valid", nil},
 		{"expired", []reply{result(`{"status":"expired"}`)}, "token is expired", nil},
 		{"no status", []reply{result(`{}`)}, "verify the API token", nil},
 	} {
@@ -257,8 +257,8 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// The root package of the SDK links all of Cloudflare's services: 11 MB more.
-func TestOnlyThreePackagesOfTheSDKAreLinked(t *testing.T) {
+// The root package of the SDK would link all of Cloudflare's services, which need 11 MB.
+func TestOnlyThreeSDKPackagesAreLinked(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
@@ -299,7 +299,7 @@ func FuzzAnswer(f *testing.F) {
 		e := c.interpret(status, http.Header{"Cf-Ray": {body}}, []byte(body))
 		if e == nil {
 			if status < 200 || status > 299 || !strings.Contains(strings.ToLower(body), "success") {
-				t.Errorf("%d %q passes for success", status, body)
+				t.Errorf("status %d with body %q is a success", status, body)
 			}
 			return
 		}
@@ -310,7 +310,7 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-// The older credentials: both headers, and the key in no error.
+// With an e-mail address and an API key, both headers are sent, and no error shows the key.
 func TestAPIKey(t *testing.T) {
 	const key = "global-key-of-ada"
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

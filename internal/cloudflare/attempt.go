@@ -22,17 +22,18 @@ const (
 	// maxResponse limits a response: a page of 1,000 keys has at most 2 MB, and a version's
 	// bindings have less than 1 MB.
 	maxResponse = 32 << 20
-	// maxErrorBody limits what is read of a failed response.
+	// maxErrorBody limits the bytes that are read of a failed response.
 	maxErrorBody = 64 << 10
-	// inFlight bytes may still be in the system's buffers when the last byte is written. A
-	// slow connection gets time to send them before it counts as stalled.
-	inFlight     = 4 << 20
-	slowestBytes = 64 << 10 // a second
+	// When the last byte of a body is written, up to maxBuffered bytes may still be in the
+	// system's buffers. A connection that sends minRate bytes a second or more does not count as
+	// stalled while it sends them.
+	maxBuffered = 4 << 20
+	minRate     = 64 << 10
 )
 
-// NewTransport returns a connection pool, which several Accounts may share. It uses HTTP/1.1,
-// so each bulk write has its own connection: parallel writes do not share a flow-control window,
-// and cancelling a stalled write does not affect the others.
+// NewTransport returns a connection pool. Several Accounts may share it. It uses HTTP/1.1, so
+// each request has its own connection: parallel writes do not share a flow-control window, and
+// cancelling a stalled write does not affect the others.
 func NewTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}
 	var http1 http.Protocols
@@ -49,8 +50,8 @@ func NewTransport() *http.Transport {
 	}
 }
 
-// attempt sends the request once and reads the whole response. If the connection breaks before
-// the end, the attempt has failed. After attempt returns, nothing reads the payload.
+// attempt sends the request once and reads the whole response. It returns nil for success. When
+// it returns, the transport no longer reads the payload, so the caller may reuse its memory.
 func (c *call) attempt(req *http.Request, next option.MiddlewareNext) *APIError {
 	a := c.account
 	ctx, cancel := context.WithCancelCause(req.Context())
@@ -66,7 +67,7 @@ func (c *call) attempt(req *http.Request, next option.MiddlewareNext) *APIError 
 	req.Body, req.GetBody, req.ContentLength = http.NoBody, nil, c.body.size()
 	if req.ContentLength > 0 {
 		req.Body = up.start()
-		// net/http calls GetBody only if it knows that nothing was sent.
+		// net/http calls GetBody only if it has sent nothing.
 		req.GetBody = func() (io.ReadCloser, error) { return up.start(), nil }
 	}
 	a.authorize(req)
@@ -115,7 +116,7 @@ func readWhole(res *http.Response, limit int64, timer *stallTimer) ([]byte, erro
 	if res.ContentLength > limit {
 		return nil, errTooLarge
 	}
-	// ReadFrom grows a Buffer that has less than MinRead bytes free, even for the read at the end.
+	// ReadFrom grows a Buffer with less than MinRead free bytes, even to find the end of the body.
 	buf := bytes.NewBuffer(make([]byte, 0, max(res.ContentLength, 0)+bytes.MinRead))
 	n, err := buf.ReadFrom(io.LimitReader(&progressReader{res.Body, timer}, limit+1))
 	if err == nil && n > limit {
@@ -124,7 +125,7 @@ func readWhole(res *http.Response, limit int64, timer *stallTimer) ([]byte, erro
 	return buf.Bytes(), err
 }
 
-// progressReader restarts the stall timer with each byte of a response.
+// progressReader restarts the stall timer whenever bytes of a response arrive.
 type progressReader struct {
 	io.Reader
 	timer *stallTimer
@@ -155,8 +156,8 @@ func (t *stallTimer) touch()                    { t.timer.Reset(t.limit) }
 func (t *stallTimer) extend(more time.Duration) { t.timer.Reset(t.limit + more) }
 func (t *stallTimer) stop()                     { t.timer.Stop() }
 
-// uploads are the readers of one attempt's payload. There are several if net/http moves the
-// request to another connection.
+// uploads are the readers of one attempt's payload. There is more than one if net/http repeats
+// the request on another connection.
 type uploads struct {
 	payload payload
 	timer   *stallTimer
@@ -169,8 +170,8 @@ func (u *uploads) start() io.ReadCloser {
 	return &upload{Reader: u.payload.open(), uploads: u}
 }
 
-// wait returns when the transport has closed all readers of the payload. The transport may
-// close them after it returned the response, but the caller reuses the memory of the payload.
+// wait returns when the transport has closed all readers of the payload. The transport may do
+// that after it has returned the response.
 func (u *uploads) wait() { u.open.Wait() }
 
 // upload is a payload that is sent over one connection.
@@ -186,8 +187,8 @@ func (u *upload) Read(p []byte) (int, error) {
 	if err == nil {
 		u.uploads.timer.touch()
 	} else {
-		sent := min(u.uploads.payload.size(), inFlight)
-		u.uploads.timer.extend(time.Duration(sent) * time.Second / slowestBytes)
+		buffered := min(u.uploads.payload.size(), maxBuffered)
+		u.uploads.timer.extend(time.Duration(buffered) * time.Second / minRate)
 	}
 	return n, err
 }

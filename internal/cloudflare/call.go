@@ -20,29 +20,29 @@ const jsonType = "application/json"
 // call is one call of the API.
 type call struct {
 	account *Account
-	// what is the operation and the object, for errors.
+	// what names the operation and the object in errors.
 	what string
 	// needs is the permission that is missing if the call is refused.
 	needs permission
 	// body is the request's body; it may be empty.
 	body payload
-	// once is set for a switch. It is not sent again if the first request may have been
+	// once is set for a switch. A switch is not sent again if an earlier attempt may have been
 	// carried out.
 	once bool
-	// read reads a successful response, or is nil. An error means that the response is not
-	// what the API documents; the call is then repeated. It may be called several times.
+	// read, if not nil, decodes a successful response. It may be called for several attempts.
+	// An error means that the response does not have the documented form; the call is repeated.
 	read func(envelope) error
-	// value, if not nil, receives the response's bytes: they are a value of KV, without an
-	// envelope.
+	// value, if not nil, receives the bytes of the response. It is set for responses without an
+	// envelope, such as a value of KV.
 	value *[]byte
 
-	// The outcome.
+	// send sets these.
 	method, path string
 	answered     bool
 	err          error
 }
 
-// envelope is the form of all responses but values.
+// envelope is the form of all responses, except for values of KV.
 type envelope struct {
 	Success    *bool           `json:"success"`
 	Errors     []apiMessage    `json:"errors"`
@@ -56,14 +56,14 @@ type apiMessage struct {
 	Chain   []apiMessage `json:"error_chain"`
 }
 
-// into reads an envelope's result, which ok checks: a member that encoding/json leaves at zero
-// would otherwise look like a response.
+// into returns a function that decodes an envelope's result. ok reports whether the result is
+// complete: encoding/json leaves a missing member at its zero value, without an error.
 func into[T any](result *T, ok func() bool) func(envelope) error {
 	return func(e envelope) error {
 		var zero T
 		*result = zero
 		if err := json.Unmarshal(e.Result, result); err != nil {
-			return fmt.Errorf("its result has another form: %w", err)
+			return fmt.Errorf("its result does not have the documented form: %w", err)
 		}
 		if !ok() {
 			return errors.New("its result is incomplete")
@@ -72,10 +72,10 @@ func into[T any](result *T, ok func() bool) func(envelope) error {
 	}
 }
 
-// do makes a call with the method of the SDK that request calls.
+// do makes a call. request calls the method of the SDK for the route.
 func (a *Account) do(ctx context.Context, c *call, request func(...option.RequestOption) error) error {
 	c.account = a
-	// send gives the SDK an empty response, so it reads nothing itself.
+	// send reads the response and gives the SDK an empty one.
 	var unread []byte
 	o := []option.RequestOption{option.WithMiddleware(c.send), option.WithResponseBodyInto(&unread)}
 	if c.body.parts != nil {
@@ -83,7 +83,7 @@ func (a *Account) do(ctx context.Context, c *call, request func(...option.Reques
 	}
 	err := request(o...)
 	switch {
-	case c.answered: // also if ctx ended just afterwards, which the SDK reports first
+	case c.answered: // the SDK returns ctx's error if ctx ended after the response
 		return nil
 	case c.err != nil:
 		err = c.err
@@ -91,7 +91,7 @@ func (a *Account) do(ctx context.Context, c *call, request func(...option.Reques
 	return fmt.Errorf("%s: %w", c.what, err)
 }
 
-// send is the SDK's only middleware. It returns when the outcome is known.
+// send is the only middleware of the SDK. It returns after the last attempt.
 func (c *call) send(req *http.Request, next option.MiddlewareNext) (*http.Response, error) {
 	c.err = c.sendWithRetries(req, next)
 	if c.err != nil {
@@ -101,7 +101,7 @@ func (c *call) send(req *http.Request, next option.MiddlewareNext) (*http.Respon
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
 }
 
-// interpret returns nil for a successful response, else the error.
+// interpret returns nil for a successful response, and an error for any other one.
 func (c *call) interpret(status int, header http.Header, body []byte) *APIError {
 	ok := status >= 200 && status < 300
 	if ok && c.value != nil {
@@ -148,8 +148,8 @@ func (p payload) open() io.Reader {
 	return io.MultiReader(readers...)
 }
 
-// segment escapes a name for one segment of a path, which the SDK does not do. It refuses names
-// that would lead to another route.
+// segment escapes a name so that it is one segment of a path. The SDK does not do that. It
+// refuses names that would change the route, such as "..".
 func segment(kind, name string) (string, error) {
 	if name == "" || name == "." || name == ".." {
 		return "", fmt.Errorf("%q cannot be the name of a %s", name, kind)
@@ -157,5 +157,5 @@ func segment(kind, name string) (string, error) {
 	return url.PathEscape(name), nil
 }
 
-// unknown reports that a switch may have happened.
+// unknown returns an error for a switch that may have been carried out.
 func unknown(err error) error { return fmt.Errorf("%w: %w", cloud.ErrUnknown, err) }

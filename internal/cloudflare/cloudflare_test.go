@@ -25,7 +25,7 @@ const (
 	testSpace   = "fedcba9876543210fedcba9876543210"
 )
 
-// seen is a request as the server got it.
+// seen is a request that the server received.
 type seen struct {
 	Method, Path, Query string
 	Type                string
@@ -33,8 +33,8 @@ type seen struct {
 	At                  time.Duration // since the server started
 }
 
-// server answers with one reply after the other, the last one again and again.
-// Network and clock are the bubble's.
+// server is a fake API in a synctest bubble. It sends its replies in order and repeats the last
+// one.
 type server struct {
 	t       *testing.T
 	start   time.Time
@@ -45,11 +45,11 @@ type server struct {
 	account *Account
 }
 
-// reply is one answer. It has the request with its body already read.
+// reply sends one response. The body of the request has been read already.
 type reply func(http.ResponseWriter, *http.Request)
 
-// inBubble runs a test against a server with these replies, on a clock of its
-// own: waiting takes no time.
+// inBubble runs a test against a server with these replies. The test runs in a synctest bubble,
+// where waiting takes no time.
 func inBubble(t *testing.T, test func(t *testing.T, s *server), replies ...reply) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -59,7 +59,8 @@ func inBubble(t *testing.T, test func(t *testing.T, s *server), replies ...reply
 	})
 }
 
-// open starts h on a network of pipes and returns an account there.
+// open starts a server with a handler, on a network of pipes, and returns an account that uses
+// it.
 func (s *server) open(h http.Handler, change func(*Options)) *Account {
 	s.t.Helper()
 	s.start = time.Now()
@@ -82,7 +83,7 @@ func (s *server) open(h http.Handler, change func(*Options)) *Account {
 	s.t.Cleanup(func() {
 		a.Close()
 		srv.Close()
-		time.Sleep(time.Second) // net/http lingers on connections that it cuts
+		time.Sleep(time.Second) // net/http waits before it closes an aborted connection
 	})
 	return a
 }
@@ -140,8 +141,7 @@ func (p *pipes) Accept() (net.Conn, error) {
 func (p *pipes) Close() error   { p.once.Do(func() { close(p.done) }); return nil }
 func (p *pipes) Addr() net.Addr { return &net.IPAddr{} }
 
-// The wire shapes of Cloudflare's API.
-
+// answer is a reply in the form of Cloudflare's API.
 func answer(status int, body string, header ...string) reply {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -169,10 +169,10 @@ func page(status int, title string) reply {
 		"Content-Type", "text/html")
 }
 
-// cut reads the request and breaks the connection instead of an answer.
+// cut is a reply that closes the connection without a response.
 func cut(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
-// hang answers nothing until the client gives up.
+// hang is a reply that sends nothing until the client gives up.
 func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
 var (

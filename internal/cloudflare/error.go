@@ -18,29 +18,28 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
-// APIError is a call that was not carried out, or whose outcome is unknown. errors.Is matches
-// it with kvsync.ErrNotFound, kvsync.ErrQuota and kvsync.ErrRefused.
+// APIError is a call that was not carried out, or whose outcome is unknown.
 type APIError struct {
 	Method string
 	// Path has no query and no account id.
 	Path string
 	// Status is 0 if there was no response.
 	Status int
-	// Codes and Messages are Cloudflare's, in pairs.
+	// Codes and Messages are those of Cloudflare's response. They have the same length.
 	Codes    []int
 	Messages []string
 	// RequestID is for Cloudflare's support.
 	RequestID string
-	// Hint is the fix, or "".
+	// Hint says what the user can do, or is "".
 	Hint string
 	// Tries is how many times the request was sent.
 	Tries int
 	// Err is the cause if it is not the response's status.
 	Err error
 
-	enveloped bool
-	outcome   outcome
-	asked     time.Duration // to wait, by the server
+	enveloped     bool // the body had Cloudflare's envelope
+	outcome       outcome
+	requestedWait time.Duration // from Retry-After or Ratelimit
 }
 
 func (e *APIError) Error() string {
@@ -101,12 +100,12 @@ func (e *APIError) brief() string {
 // Unwrap returns the cause, such as context.Canceled.
 func (e *APIError) Unwrap() error { return e.Err }
 
-// Codes of Cloudflare's that this package handles. Cloudflare does not document them; they are
-// from wrangler's source and from reports of users.
+// Error codes of Cloudflare's API that this package handles. They are not documented. The
+// sources are wrangler's code and users' reports.
 const (
-	codeScriptMissing    = 10007 // also: the account has no workers.dev subdomain
+	codeScriptMissing    = 10007 // or the account has no workers.dev subdomain
 	codeKeyMissing       = 10009
-	codeEnvMissing       = 10090 // a script; wrangler calls it a legacy environment
+	codeEnvMissing       = 10090 // a script of a legacy environment
 	codeNamespaceMissing = 10013
 	codeBoundMissing     = 10041 // an upload's binding names a namespace that does not exist
 	codeNoRoute          = 7000  // an account or namespace id is malformed
@@ -116,14 +115,16 @@ const (
 	codeSecretChanged    = 10220
 )
 
-// Is reports whether the object does not exist, the quota is used up, or the call was certainly
-// not carried out. A 404 counts only with Cloudflare's envelope, and only for a key or script:
-// a wrong base URL, account or namespace must not look empty.
+// Is matches cloud.ErrQuota, cloud.ErrRefused (the call was certainly not carried out),
+// cloud.ErrSecretChanged and cloud.ErrNotFound. A 404 is ErrNotFound only with Cloudflare's
+// envelope, and only for a key or a script. Otherwise a wrong base URL, account or namespace
+// would look like an empty one.
 func (e *APIError) Is(target error) bool {
 	switch target {
 	case cloud.ErrQuota:
 		return e.quota()
-	case cloud.ErrRefused: // an earlier attempt may have been carried out
+	case cloud.ErrRefused:
+		// After the first attempt the outcome is not certain: an earlier one may have succeeded.
 		return e.Status != 0 && e.outcome == outcomeRefused && e.Tries == 1
 	case cloud.ErrSecretChanged:
 		return e.has(codeSecretChanged)
@@ -165,7 +166,7 @@ const (
 
 const tokensPage = "https://dash.cloudflare.com/profile/api-tokens"
 
-// hint returns the fix, or "".
+// hint returns what the user can do, or "".
 func (e *APIError) hint(needs permission) string {
 	badToken := strings.Contains(strings.ToLower(strings.Join(e.Messages, " ")), "invalid access token")
 	switch {
@@ -209,16 +210,17 @@ func (c *call) refusal(status int, header http.Header, body []byte, env envelope
 	if !e.enveloped && len(body) > 0 {
 		e.note(0, strconv.Quote(c.account.shown(summary(body), 100)))
 	}
-	e.asked = asked(header)
+	e.requestedWait = requestedWait(header)
 	e.Hint = e.hint(c.needs)
 	e.outcome = e.decideOutcome()
 	return e
 }
 
-// lost describes an attempt without an answer.
+// noAnswer describes an attempt without a response. sent reports whether the request may have
+// been sent.
 func (c *call) noAnswer(err error, sent bool) *APIError {
 	e := c.failure()
-	var outer *url.Error // names the whole address
+	var outer *url.Error // its text has the whole address, including the account id
 	if errors.As(err, &outer) {
 		err = outer.Err
 	}
@@ -241,8 +243,8 @@ func (s displayError) Unwrap() error { return s.error }
 
 func (c *call) failure() *APIError { return &APIError{Method: c.method, Path: c.path} }
 
-// redact removes the query, which has cursors, and the account id, which should not appear in
-// public logs.
+// redact returns the path of a URL without the query and without the account id, which should
+// not appear in public logs.
 func (a *Account) redact(u *url.URL) string {
 	path := "/" + strings.TrimPrefix(u.EscapedPath(), a.base.EscapedPath())
 	return clip(strings.ReplaceAll(a.scrub(path), a.id, "…"), 200)
@@ -251,7 +253,7 @@ func (a *Account) redact(u *url.URL) string {
 // collect adds the messages of a response, including nested ones.
 func (c *call) collect(e *APIError, list []apiMessage) {
 	for _, x := range list {
-		if len(e.Codes) == 8 { // a response may be long
+		if len(e.Codes) == 8 { // more would make the error too long
 			return
 		}
 		e.note(x.Code, c.account.shown(x.Message, 500))
@@ -264,7 +266,7 @@ func (e *APIError) note(code int, message string) {
 	e.Messages = append(e.Messages, message)
 }
 
-// summary returns the title of a page, or the beginning of a body that should have been JSON.
+// summary returns the title of an HTML page, or the beginning of another body.
 func summary(body []byte) string {
 	text := string(body[:min(len(body), 4<<10)])
 	lower := strings.ToLower(text)
@@ -276,12 +278,12 @@ func summary(body []byte) string {
 	return text
 }
 
-// shown prepares an external text for errors and logs: one line of at most n bytes, without the
-// token, which a server might repeat.
+// shown prepares an external text for errors and logs. The result is one line of at most n
+// bytes. It does not contain the token, even if the server repeats it.
 func (a *Account) shown(s string, n int) string { return clip(clean(a.scrub(s)), n) }
 
-// clean reduces an external text to one line without terminal escapes, so that a CI log does not
-// interpret a part of it as a command.
+// clean returns an external text as one line without control characters. Otherwise a terminal
+// or a CI log could interpret a part of the text as a command.
 func clean(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {

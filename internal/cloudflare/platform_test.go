@@ -26,8 +26,8 @@ func onPlatform(t *testing.T) (*platformtest.Fixture, *cloudflare.Account) {
 	return f, a
 }
 
-// Two readings of the API's documents meet here: the platform shares no code
-// with this package.
+// The platform and this package implement the API's documentation independently: they share no
+// code.
 func TestStoreOnThePlatform(t *testing.T) {
 	f, a := onPlatform(t)
 	ctx := t.Context()

@@ -12,10 +12,10 @@ import (
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
-// spare is the number of remaining requests below which requests are spread over the time until
-// the rate limit is reset. It covers the requests that are in flight at that moment. The limit
-// is 1,200 requests in five minutes; exceeding it blocks the account for five minutes.
-const spare = 50
+// reserved is the number of remaining requests below which the pacer spreads requests over the
+// time until the rate limit is reset. It is larger than the number of requests in flight. The
+// limit is 1,200 requests in five minutes; exceeding it blocks the account for five minutes.
+const reserved = 50
 
 // pacer delays requests so that they do not exceed the account's rate limit.
 type pacer struct {
@@ -24,14 +24,14 @@ type pacer struct {
 	mu    sync.Mutex
 	next  time.Time     // the earliest time of the next request
 	gap   time.Duration // the time between two requests
-	until time.Time     // the end of the gap's validity
-	said  time.Time     // the end of the time for which the delay was logged
+	until time.Time     // when the rate limit is reset and gap ends
+	said  time.Time     // until then the delay is not logged again
 }
 
 // wait returns when the next request may be sent.
 func (p *pacer) wait(ctx context.Context) error {
 	for {
-		delay := p.turn()
+		delay := p.reserve()
 		if delay <= 0 {
 			return ctx.Err()
 		}
@@ -41,8 +41,9 @@ func (p *pacer) wait(ctx context.Context) error {
 	}
 }
 
-// turn reserves the next request, or returns how long to wait before calling it again.
-func (p *pacer) turn() time.Duration {
+// reserve reserves the next request and returns 0, or returns how long to wait before the caller
+// tries again.
+func (p *pacer) reserve() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
@@ -65,11 +66,11 @@ func (p *pacer) observe(h http.Header) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	if q.left >= spare {
+	if q.left >= reserved {
 		p.gap = 0
 		return
 	}
-	if now.After(p.said) { // once, although late responses may clear and set the gap again
+	if now.After(p.said) { // late responses may clear the gap and set it again
 		p.said = now.Add(q.reset)
 		p.log.Info("few requests of the API's rate limit are left: slowing down",
 			slog.Int64("left", q.left), slog.Duration("for", q.reset))
@@ -95,7 +96,7 @@ type quota struct {
 	reset time.Duration
 }
 
-// parseQuota returns the tightest item of Ratelimit headers such as
+// parseQuota returns the item with the fewest remaining requests in Ratelimit headers such as
 // "default";r=50;t=30.
 func parseQuota(headers []string) (tightest quota, found bool) {
 	for item := range strings.SplitSeq(strings.Join(headers, ","), ",") {

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-func TestRateLimitIsNotRunInto(t *testing.T) {
-	// 60 requests are left for five minutes; 80 are wanted, 8 at a time.
+func TestRateLimitIsNotExceeded(t *testing.T) {
+	// 60 requests are left for five minutes. The test sends 80, in 8 goroutines.
 	inBubble(t, func(t *testing.T, s *server) {
 		left, blocked := 60, false
 		var mu sync.Mutex
@@ -47,18 +47,18 @@ func TestRateLimitIsNotRunInto(t *testing.T) {
 			}
 		}
 		if blocked {
-			t.Error("the rate limit was run into")
+			t.Error("the rate limit was exceeded")
 		}
 		if d := time.Since(s.start); d > 330*time.Second {
 			t.Errorf("took %s", d)
 		}
 		if n := strings.Count(s.logged.String(), "slowing down"); n < 1 || n > 3 {
-			t.Errorf("said so %d times", n)
+			t.Errorf("the delay was logged %d times", n)
 		}
 	}, nil)
 }
 
-func TestPlentyOfRateLimitSlowsNothing(t *testing.T) {
+func TestNoDelayFarFromTheRateLimit(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		for range 100 {
 			if _, err := s.store().PutBulk(t.Context(), pairs, pairCount); err != nil {
@@ -72,7 +72,7 @@ func TestPlentyOfRateLimitSlowsNothing(t *testing.T) {
 		`"default";r=600;t=120`))
 }
 
-func TestSlownessEndsWhenTheLimitIsRefilled(t *testing.T) {
+func TestDelayEndsWhenTheRateLimitIsReset(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		for range 2 {
 			if _, err := s.store().PutBulk(t.Context(), pairs, pairCount); err != nil {
@@ -80,7 +80,7 @@ func TestSlownessEndsWhenTheLimitIsRefilled(t *testing.T) {
 			}
 		}
 		if at := s.requests()[1].At; at < 10*time.Second {
-			t.Errorf("the second went at %s", at)
+			t.Errorf("the second request was sent at %s", at)
 		}
 		time.Sleep(time.Minute)
 		start := time.Now()
@@ -97,15 +97,15 @@ func TestSlownessEndsWhenTheLimitIsRefilled(t *testing.T) {
 }
 
 // While the token is blocked, responses to earlier requests do not end the pause.
-func TestPauseIsNotCutShort(t *testing.T) {
+func TestPauseIsNotShortened(t *testing.T) {
 	for name, meanwhile := range map[string]func(*pacer){
-		"a shorter Retry-After":         func(p *pacer) { p.block(time.Second) },
-		"few requests left":             func(p *pacer) { p.observe(http.Header{"Ratelimit": {`"default";r=10;t=11`}}) },
-		"many requests left":            func(p *pacer) { p.observe(http.Header{"Ratelimit": {`"default";r=900;t=11`}}) },
-		"a request that may be sent":    func(p *pacer) { p.turn() },
-		"an answer that says nothing":   func(p *pacer) { p.observe(http.Header{}) },
-		"a Retry-After in no time":      func(p *pacer) { p.block(0) },
-		"several of them, in any order": func(p *pacer) { p.block(time.Minute); p.block(time.Second) },
+		"a shorter Retry-After":      func(p *pacer) { p.block(time.Second) },
+		"few requests left":          func(p *pacer) { p.observe(http.Header{"Ratelimit": {`"default";r=10;t=11`}}) },
+		"many requests left":         func(p *pacer) { p.observe(http.Header{"Ratelimit": {`"default";r=900;t=11`}}) },
+		"a request that may be sent": func(p *pacer) { p.reserve() },
+		"no Ratelimit header":        func(p *pacer) { p.observe(http.Header{}) },
+		"a Retry-After of 0":         func(p *pacer) { p.block(0) },
+		"several Retry-After":        func(p *pacer) { p.block(time.Minute); p.block(time.Second) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

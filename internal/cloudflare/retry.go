@@ -16,7 +16,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
-// outcome is what a failed attempt means for the next one.
+// outcome says whether a failed attempt may have been carried out, and so whether it can be
+// repeated.
 type outcome int
 
 const (
@@ -24,30 +25,29 @@ const (
 	outcomeRefused outcome = iota
 	// outcomeNotDone: the request was certainly not carried out, and can be repeated.
 	outcomeNotDone
-	// outcomeUnknown: the request may have been carried out. Only calls that may happen twice
-	// are repeated.
+	// outcomeUnknown: the request may have been carried out. A switch is then not repeated; all
+	// other calls are.
 	outcomeUnknown
 )
 
-// decideOutcome decides what an unsuccessful response means. Only this function and
-// outcomeWithoutAnswer decide.
+// decideOutcome returns the outcome for an unsuccessful response.
 func (e *APIError) decideOutcome() outcome {
 	switch {
 	case e.quota():
-		return outcomeRefused // until tomorrow
+		return outcomeRefused // the quota is reset at midnight
 	case e.Status == http.StatusTooManyRequests, e.Status == http.StatusTooEarly:
 		return outcomeNotDone
 	case e.Status == http.StatusRequestTimeout, e.Status >= 500:
-		// A 5xx may come from a proxy that stopped waiting. Even with an envelope it does not tell
-		// whether the request was carried out.
+		// A 5xx may come from a proxy that stopped waiting. Even a 5xx with an envelope does not
+		// prove that the request was not carried out.
 		return outcomeUnknown
 	case e.Status >= 200 && e.Status < 300 && !e.enveloped:
-		return outcomeUnknown // truncated, or from a proxy
+		return outcomeUnknown // the response is truncated, or from a proxy
 	}
 	return outcomeRefused
 }
 
-// outcomeWithoutAnswer decides what a missing response means.
+// outcomeWithoutAnswer returns the outcome for an attempt without a response.
 func outcomeWithoutAnswer(err error, sent bool) outcome {
 	var certificate *tls.CertificateVerificationError
 	switch {
@@ -59,7 +59,8 @@ func outcomeWithoutAnswer(err error, sent bool) outcome {
 	return outcomeUnknown
 }
 
-// persist sends the request until the call is decided.
+// sendWithRetries sends the request until it succeeds, must not be repeated, or the attempts are
+// used up.
 func (c *call) sendWithRetries(req *http.Request, next option.MiddlewareNext) error {
 	ctx, a := req.Context(), c.account
 	c.method, c.path = req.Method, a.redact(req.URL)
@@ -78,9 +79,9 @@ func (c *call) sendWithRetries(req *http.Request, next option.MiddlewareNext) er
 		case fail.outcome == outcomeRefused, ctx.Err() != nil, try == a.tries:
 			return fail
 		}
-		delay := max(backoff(try), fail.asked)
-		if fail.Status == http.StatusTooManyRequests && fail.asked > 0 {
-			a.pace.block(fail.asked) // the limit applies to all calls with the token
+		delay := max(backoff(try), fail.requestedWait)
+		if fail.Status == http.StatusTooManyRequests && fail.requestedWait > 0 {
+			a.pace.block(fail.requestedWait) // the rate limit applies to all calls with the token
 		}
 		c.logRetry(ctx, fail, delay)
 		if err := wait.For(ctx, delay); err != nil {
@@ -93,8 +94,8 @@ func (c *call) sendWithRetries(req *http.Request, next option.MiddlewareNext) er
 // maxLoggedName limits the object's name in a log line: a key of KV may have 512 bytes.
 const maxLoggedName = 72
 
-// logRetry logs in one short line what is sent again, why and when. The details are logged for
-// debugging.
+// logRetry logs one short line: which call is sent again, why, and when. A debug line has the
+// whole error.
 func (c *call) logRetry(ctx context.Context, fail *APIError, wait time.Duration) {
 	what := c.what
 	if len(what) > maxLoggedName {
@@ -108,8 +109,8 @@ func (c *call) logRetry(ctx context.Context, fail *APIError, wait time.Duration)
 const (
 	firstBackoff = 500 * time.Millisecond
 	lastBackoff  = 16 * time.Second
-	// maxWait limits the wait that a server can request: the API's penalty for too many
-	// requests is five minutes.
+	// maxWait limits the wait that a server can request. The API blocks a token that sends too
+	// many requests for five minutes.
 	maxWait = 5 * time.Minute
 )
 
@@ -123,8 +124,8 @@ func backoff(try int) time.Duration {
 	return d/2 + rand.N(d/2)
 }
 
-// asked returns how long the server wants the client to wait, at most maxWait, or 0.
-func asked(h http.Header) time.Duration {
+// requestedWait returns how long the server asks the client to wait: 0 to maxWait.
+func requestedWait(h http.Header) time.Duration {
 	if s := h.Get("Retry-After"); s != "" {
 		if n, err := strconv.ParseFloat(s, 64); err == nil {
 			return seconds(n)
@@ -139,7 +140,7 @@ func asked(h http.Header) time.Duration {
 	return 0
 }
 
-// seconds converts a number of a header, which may be any value.
+// seconds converts a number from a header to a duration of 0 to maxWait.
 func seconds(n float64) time.Duration {
 	if !(n > 0) { // also NaN
 		return 0

@@ -17,22 +17,22 @@ import (
 	"time"
 )
 
-// SDK fault: it resends after 409 and gives up after two retries; and wrangler
-// gives up after the first 500.
-func TestRepeatsWhatMayHappenTwice(t *testing.T) {
+// Calls that can safely be repeated are retried. The SDK gives up after two retries, and
+// wrangler after the first 500.
+func TestRetriesIdempotentCalls(t *testing.T) {
 	cases := map[string]reply{
-		"500":                  refuse(500, 10001, "internal"),
-		"502 page":             page(502, "Bad gateway"),
-		"524 page":             page(524, "A timeout occurred"),
-		"408":                  page(408, ""),
-		"429":                  refuse(429, 971, "please wait"),
-		"connection cut":       cut,
-		"no answer":            hang,
-		"200 page":             page(200, "Hotel Wi-Fi"),
-		"200 cut off":          answer(200, `{"success":true,"resu`),
-		"200 without result":   result("null"),
-		"200 without counting": result(`{}`),
-		"200 that counts less": result(`{"successful_key_count":1,"unsuccessful_keys":[]}`),
+		"500":                    refuse(500, 10001, "internal"),
+		"502 page":               page(502, "Bad gateway"),
+		"524 page":               page(524, "A timeout occurred"),
+		"408":                    page(408, ""),
+		"429":                    refuse(429, 971, "please wait"),
+		"connection cut":         cut,
+		"no response":            hang,
+		"200 page":               page(200, "Hotel Wi-Fi"),
+		"200 truncated":          answer(200, `{"success":true,"resu`),
+		"200 without result":     result("null"),
+		"200 without a count":    result(`{}`),
+		"200 with a lower count": result(`{"successful_key_count":1,"unsuccessful_keys":[]}`),
 	}
 	for name, bad := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -54,15 +54,16 @@ func TestRepeatsWhatMayHappenTwice(t *testing.T) {
 					t.Errorf("%+v", st)
 				}
 				if n := strings.Count(s.logged.String(), "trying again in"); n != 2 {
-					t.Errorf("%d lines of log:\n%s", n, &s.logged)
+					t.Errorf("%d lines in the log:\n%s", n, &s.logged)
 				}
 			}, bad, bad, bulkOK)
 		})
 	}
 }
 
-// When the API is gone, each retry is one short line: what, why, and when.
-func TestRetriesAreToldInAShortLine(t *testing.T) {
+// If the API cannot be reached, the log has one short line for each retry: which call, why, and
+// when.
+func TestRetryIsLoggedInAShortLine(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		a := s.open(s, func(o *Options) {
 			o.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
@@ -73,7 +74,7 @@ func TestRetriesAreToldInAShortLine(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond) // before the second attempt
 		defer cancel()
 		if err := a.Store(testSpace).Put(ctx, strings.Repeat("k", 500), nil); err == nil {
-			t.Fatal("nobody was there, and nothing was said")
+			t.Fatal("no error, although no server answers")
 		}
 		line := regexp.MustCompile(`msg="(.*)"\n$`).FindStringSubmatch(s.logged.String())
 		if line == nil ||
@@ -84,7 +85,7 @@ func TestRetriesAreToldInAShortLine(t *testing.T) {
 	}, bulkOK)
 }
 
-func TestWhyInAFewWords(t *testing.T) {
+func TestBrief(t *testing.T) {
 	for want, e := range map[string]*APIError{
 		"503 Service Unavailable": {Status: 503, Messages: []string{"long"}},
 		"599":                     {Status: 599},
@@ -105,7 +106,7 @@ func TestWhyInAFewWords(t *testing.T) {
 	}
 }
 
-func TestDoesNotRepeatARefusal(t *testing.T) {
+func TestRefusalIsNotRetried(t *testing.T) {
 	for name, bad := range map[string]reply{
 		"400": refuse(400, 10021, "bad"), "403": refuse(403, 10000, "Authentication error"),
 		"409":               refuse(409, 10014, "taken"),
@@ -123,7 +124,7 @@ func TestDoesNotRepeatARefusal(t *testing.T) {
 	}
 }
 
-func TestGivesUpAfterItsTries(t *testing.T) {
+func TestGivesUpAfterMaxTries(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		_, err := s.store().PutBulk(t.Context(), pairs, pairCount)
 		wantErr(t, err, "write 2 KV pairs", "PUT /accounts/…/storage/kv/namespaces/"+testSpace+"/bulk", "503", "8 times",
@@ -134,8 +135,8 @@ func TestGivesUpAfterItsTries(t *testing.T) {
 	}, page(503, "Service Unavailable"))
 }
 
-// Whoever presses Ctrl-C between two attempts interrupted the run: that is what
-// it ended of, not of the failure before.
+// If the context ends between two attempts, the error has the context's error and the error of
+// the last attempt.
 func TestCancelledBetweenAttempts(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
@@ -148,7 +149,7 @@ func TestCancelledBetweenAttempts(t *testing.T) {
 	}, page(http.StatusBadGateway, "Bad gateway"))
 }
 
-// cancelAtEOF cancels as soon as an answer has been read.
+// cancelAtEOF calls cancel as soon as a response has been read.
 type cancelAtEOF struct {
 	http.RoundTripper
 	cancel func()
@@ -174,16 +175,16 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// SDK fault: Retry-After is obeyed without a cap.
-func TestWaitsAsLongAsIsAsked(t *testing.T) {
+// A defect of the SDK: it waits for any Retry-After, without a limit.
+func TestHonoursRetryAfter(t *testing.T) {
 	for _, tc := range []struct {
 		name, header, value string
 		least, most         time.Duration
 	}{
 		{"seconds", "Retry-After", "7", 7 * time.Second, 8 * time.Second},
 		{"date", "Retry-After", "Sat, 01 Jan 2000 00:00:30 GMT", 29 * time.Second, 31 * time.Second},
-		{"capped", "Retry-After", "99999999", maxWait, maxWait + time.Second},
-		{"capped date", "Retry-After", "Sat, 01 Jan 2050 00:00:30 GMT", maxWait, maxWait + time.Second},
+		{"too long", "Retry-After", "99999999", maxWait, maxWait + time.Second},
+		{"date too late", "Retry-After", "Sat, 01 Jan 2050 00:00:30 GMT", maxWait, maxWait + time.Second},
 		{"not a number", "Retry-After", "NaN", 0, time.Second},
 		{"negative", "Retry-After", "-5", 0, time.Second},
 		{"rate limit used up", "Ratelimit", `"default";r=0;t=30`, 30 * time.Second, 61 * time.Second},
@@ -202,8 +203,8 @@ func TestWaitsAsLongAsIsAsked(t *testing.T) {
 	}
 }
 
-// A 503 is no refusal of the token, so nothing but the call itself waits.
-func TestWaitsAsLongAsA503Asks(t *testing.T) {
+// A 503 does not block the token, so only the call itself waits.
+func TestHonoursRetryAfterOf503(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		if _, err := s.store().PutBulk(t.Context(), pairs, pairCount); err != nil {
 			t.Fatal(err)
@@ -214,7 +215,7 @@ func TestWaitsAsLongAsA503Asks(t *testing.T) {
 	}, refuse(503, 10001, "unavailable", "Retry-After", "7"), bulkOK)
 }
 
-func TestWaitingHonoursTheContext(t *testing.T) {
+func TestWaitEndsWithTheContext(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
@@ -227,8 +228,8 @@ func TestWaitingHonoursTheContext(t *testing.T) {
 	}, refuse(429, 971, "slow", "Retry-After", "200"))
 }
 
-// A refused token is refused for all calls, so all of them wait.
-func TestOneRefusalHoldsAllCallsBack(t *testing.T) {
+// A 429 blocks the token, so all calls wait.
+func TestRetryAfterOf429DelaysAllCalls(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		done := make(chan error)
 		go func() { _, err := s.store().PutBulk(t.Context(), pairs, pairCount); done <- err }()
@@ -248,7 +249,8 @@ func TestOneRefusalHoldsAllCallsBack(t *testing.T) {
 	}, refuse(429, 971, "slow", "Retry-After", "200"), bulkOK)
 }
 
-func TestStalledUploadIsRepeatedAndASlowOneIsNot(t *testing.T) {
+// An upload that stalls is retried. An upload that is slow but never stops is not.
+func TestStalledUploadIsRetried(t *testing.T) {
 	body := make([]byte, 1<<20)
 	inBubble(t, func(t *testing.T, s *server) {
 		h := func(w http.ResponseWriter, r *http.Request) {
@@ -272,7 +274,7 @@ func TestStalledUploadIsRepeatedAndASlowOneIsNot(t *testing.T) {
 		h := func(w http.ResponseWriter, r *http.Request) {
 			if n++; n == 1 {
 				_, _ = io.ReadFull(r.Body, make([]byte, 100<<10))
-				<-time.After(time.Hour) // reads no further, and never answers
+				<-time.After(time.Hour) // read no more, and send no response
 				return
 			}
 			_, _ = io.Copy(io.Discard, r.Body)
@@ -290,9 +292,9 @@ func TestStalledUploadIsRepeatedAndASlowOneIsNot(t *testing.T) {
 	}, nil)
 }
 
-// The system takes a body faster than a slow line sends it: the silence after the
-// last byte is no stall while the line may still be sending.
-func TestSlowLineIsNotAStall(t *testing.T) {
+// The system accepts a body faster than a slow connection sends it. After the last byte is
+// written, the attempt is not stalled while the connection may still be sending.
+func TestSlowConnectionIsNotAStall(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		a := s.open(s, func(o *Options) {
 			o.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
@@ -313,7 +315,7 @@ func TestSlowLineIsNotAStall(t *testing.T) {
 	}, nil)
 }
 
-func TestHangingAnswerIsGivenUp(t *testing.T) {
+func TestStalledResponseIsRetried(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		start := time.Now()
 		if _, err := s.store().Get(t.Context(), "k"); err != nil {
@@ -328,13 +330,13 @@ func TestHangingAnswerIsGivenUp(t *testing.T) {
 	}, hang, answer(200, "v"))
 }
 
-// The caller packs the next bulk write into the same memory.
-func TestPayloadIsLetGoBeforeTheCallReturns(t *testing.T) {
+// The caller reuses the memory of the payload for the next bulk write.
+func TestPayloadIsClosedBeforeTheCallReturns(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		closed := false
 		a := s.open(s, func(o *Options) {
 			o.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
-				go func() { // as net/http may
+				go func() { // net/http may close the body this late
 					time.Sleep(time.Minute)
 					closed = true
 					r.Body.Close()
@@ -348,8 +350,8 @@ func TestPayloadIsLetGoBeforeTheCallReturns(t *testing.T) {
 	}, nil)
 }
 
-// The server answers before it has read the body, and the connection is closed.
-func TestAnswerBeforeTheBodyIsRead(t *testing.T) {
+// The server responds before it has read the body, and closes the connection.
+func TestResponseBeforeTheBodyIsRead(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		n := 0
 		a := s.open(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -380,7 +382,7 @@ func TestConnectionsAreReused(t *testing.T) {
 			}
 		}
 		if reused != 2 {
-			t.Errorf("%d of 3 requests went over a used connection", reused)
+			t.Errorf("%d of 3 requests used an existing connection", reused)
 		}
 	}, bulkOK)
 }

@@ -23,8 +23,9 @@ type Store struct {
 
 var _ cloud.Store = (*Store)(nil)
 
-// PutBulk sends one bulk write. It returns the keys that the API reports as not written, and an
-// error if the API does not report which ones. body is not copied, and may be reused afterwards.
+// PutBulk sends one bulk write. It returns the keys that the API reports as not written. If the
+// response does not report on every key, PutBulk returns an error. body is not copied; the
+// caller may reuse it afterwards.
 func (s *Store) PutBulk(ctx context.Context, body []byte, pairs int) (unconfirmed []string, err error) {
 	c := &call{
 		what:  fmt.Sprintf("write %d KV pairs", pairs),
@@ -41,8 +42,8 @@ func (s *Store) PutBulk(ctx context.Context, body []byte, pairs int) (unconfirme
 	return unconfirmed, err
 }
 
-// DeleteBulk deletes up to kvsync.MaxBulkPairs keys. unconfirmed as in PutBulk.
-// For no keys it sends nothing.
+// DeleteBulk deletes up to kvsync.MaxBulkPairs keys. It returns the same as PutBulk. For no keys
+// it sends no request.
 func (s *Store) DeleteBulk(ctx context.Context, keys []string) (unconfirmed []string, err error) {
 	if len(keys) == 0 {
 		return nil, nil
@@ -66,24 +67,23 @@ func (s *Store) DeleteBulk(ctx context.Context, keys []string) (unconfirmed []st
 	return unconfirmed, err
 }
 
-// readBulk reads the result for n pairs or keys. HTTP 200 can be a partial failure, and a key
-// that is not mentioned is not confirmed.
+// readBulk decodes the result for n pairs or keys and returns the failed ones. A response with
+// status 200 may report failed keys.
 func readBulk(e envelope, n int) ([]string, error) {
 	var r struct {
 		Done   *int     `json:"successful_key_count"`
 		Failed []string `json:"unsuccessful_keys"`
 	}
 	if err := json.Unmarshal(e.Result, &r); err != nil {
-		return nil, fmt.Errorf("its result has another form: %w", err)
+		return nil, fmt.Errorf("its result does not have the documented form: %w", err)
 	}
 	if r.Done == nil || *r.Done+len(r.Failed) < n {
-		return nil, fmt.Errorf("it does not account for all of %d keys", n)
+		return nil, fmt.Errorf("it does not report on all of the %d keys", n)
 	}
 	return r.Failed, nil
 }
 
-// Put writes one value from its raw bytes, without metadata. value is not copied, and may be
-// reused afterwards.
+// Put writes one value without metadata. value is not copied; the caller may reuse it afterwards.
 func (s *Store) Put(ctx context.Context, key string, value []byte) error {
 	name, err := segment("KV key", key)
 	if err != nil {
@@ -102,7 +102,7 @@ func (s *Store) Put(ctx context.Context, key string, value []byte) error {
 	})
 }
 
-// Get returns a value whole, or ErrNotFound.
+// Get returns a complete value, or ErrNotFound.
 func (s *Store) Get(ctx context.Context, key string) (value []byte, err error) {
 	name, err := segment("KV key", key)
 	if err != nil {
@@ -112,7 +112,7 @@ func (s *Store) Get(ctx context.Context, key string) (value []byte, err error) {
 	err = s.do(ctx, c, func(id string, o ...option.RequestOption) error {
 		var p kv.NamespaceValueGetParams
 		p.AccountID.Value = s.account.id
-		_, err := s.account.namespaces.Values.Get(ctx, id, name, p, o...) //nolint:bodyclose // send leaves none open
+		_, err := s.account.namespaces.Values.Get(ctx, id, name, p, o...) //nolint:bodyclose // send closes the body
 		return err
 	})
 	if err != nil {
@@ -121,9 +121,9 @@ func (s *Store) Get(ctx context.Context, key string) (value []byte, err error) {
 	return value, nil
 }
 
-// List returns one page of keys. A page may be empty while next is not "": only next == "" is
-// the end. A page with a key without the prefix, or a cursor to itself, is an error: prune
-// relies on this.
+// List returns one page of keys, and the cursor of the next page, or "" after the last page. A
+// page may be empty although more pages follow. List returns an error if a key does not have the
+// prefix, or if the next cursor is the same. Prune relies on this.
 func (s *Store) List(ctx context.Context, prefix, cursor string) (page []cloud.KeyInfo, next string, err error) {
 	c := &call{
 		what:  fmt.Sprintf("list the KV keys under %q", prefix),
@@ -138,7 +138,8 @@ func (s *Store) List(ctx context.Context, prefix, cursor string) (page []cloud.K
 		p.AccountID.Value = s.account.id
 		o = append(o, option.WithQuery("limit", strconv.Itoa(cloud.ListPageKeys)))
 		if prefix != "" {
-			o = append(o, option.WithQuery("prefix", prefix)) // a cursor alone lists everything
+			// Also with a cursor: a request with only the cursor lists keys with any prefix.
+			o = append(o, option.WithQuery("prefix", prefix))
 		}
 		if cursor != "" {
 			o = append(o, option.WithQuery("cursor", cursor))
@@ -165,7 +166,7 @@ func readPage(e envelope, prefix, cursor string) ([]cloud.KeyInfo, string, error
 		return nil, "", errors.New("it does not say whether there are more keys")
 	}
 	if info.Cursor != "" && info.Cursor == cursor {
-		return nil, "", errors.New("its cursor leads back to the same page")
+		return nil, "", errors.New("its cursor is that of the same page")
 	}
 	page := make([]cloud.KeyInfo, len(keys))
 	for i, k := range keys {

@@ -16,8 +16,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Promise 3: HTTP 200 can be a partial failure.
-func TestBulkReportsWhatWasNotDone(t *testing.T) {
+// A response with status 200 may report failed keys.
+func TestBulkReportsFailedKeys(t *testing.T) {
 	partial := result(`{"successful_key_count":1,"unsuccessful_keys":["b"]}`)
 	inBubble(t, func(t *testing.T, s *server) {
 		failed, err := s.store().PutBulk(t.Context(), pairs, pairCount)
@@ -39,7 +39,7 @@ func TestBulkReportsWhatWasNotDone(t *testing.T) {
 	}, partial)
 }
 
-func TestBulkThatDoesNotAccountForAllKeysIsAnError(t *testing.T) {
+func TestBulkResultWithMissingKeysIsAnError(t *testing.T) {
 	for _, r := range []string{`{}`, `null`, `[]`, `{"successful_key_count":1}`,
 		`{"successful_key_count":0,"unsuccessful_keys":["b"]}`} {
 		inBubble(t, func(t *testing.T, s *server) {
@@ -53,7 +53,7 @@ func TestBulkThatDoesNotAccountForAllKeysIsAnError(t *testing.T) {
 	}
 }
 
-func TestDeletingNothingSendsNothing(t *testing.T) {
+func TestDeleteOfNoKeysSendsNoRequest(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		if _, err := s.store().DeleteBulk(t.Context(), nil); err != nil || len(s.requests()) != 0 {
 			t.Fatal(err, s.requests())
@@ -65,8 +65,8 @@ var oddKeys = []string{
 	"blog/b/0123.abcd", "a b", "a%2Fb", "a%b", "a?b#c", "a/../b", "..a", "ключ/日本", "a+b&c=d;e", `q"\`, ":x", "//", "a\nb",
 }
 
-// SDK fault: key names are not escaped.
-func TestKeysAreOneSegmentOfThePath(t *testing.T) {
+// A defect of the SDK: it does not escape the names of keys.
+func TestKeyIsOnePathSegment(t *testing.T) {
 	for _, key := range oddKeys {
 		inBubble(t, func(t *testing.T, s *server) {
 			if err := s.store().Put(t.Context(), key, []byte("v")); err != nil {
@@ -86,7 +86,7 @@ func TestKeysAreOneSegmentOfThePath(t *testing.T) {
 	}
 }
 
-func TestNamesThatAPathSwallowsAreRefused(t *testing.T) {
+func TestDotNamesAreRefused(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		ctx := t.Context()
 		for _, name := range []string{"", ".", ".."} {
@@ -106,7 +106,7 @@ func TestNamesThatAPathSwallowsAreRefused(t *testing.T) {
 	}, result("{}"))
 }
 
-// SDK fault: a value is sent as a form.
+// A defect of the SDK: it sends a value as a form.
 func TestPutSendsRawBytes(t *testing.T) {
 	for _, value := range [][]byte{nil, {}, {0, 0xff, '\r', '\n'}, bytes.Repeat([]byte("x"), 1<<20)} {
 		inBubble(t, func(t *testing.T, s *server) {
@@ -121,8 +121,8 @@ func TestPutSendsRawBytes(t *testing.T) {
 }
 
 func TestGet(t *testing.T) {
-	t.Run("bytes as they are", func(t *testing.T) {
-		// Also JSON that looks like an answer of the API.
+	t.Run("unchanged bytes", func(t *testing.T) {
+		// The value looks like an envelope of the API.
 		want := `{"success":false,"errors":[{"code":10009,"message":"x"}]}`
 		inBubble(t, func(t *testing.T, s *server) {
 			got, err := s.store().Get(t.Context(), "k")
@@ -131,7 +131,7 @@ func TestGet(t *testing.T) {
 			}
 		}, answer(200, want))
 	})
-	t.Run("cut off half-way", func(t *testing.T) {
+	t.Run("truncated", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *server) {
 			got, err := s.store().Get(t.Context(), "k")
 			if err != nil || string(got) != "whole" || len(s.requests()) != 2 {
@@ -142,7 +142,7 @@ func TestGet(t *testing.T) {
 			_, _ = w.Write([]byte("who"))
 		}, answer(200, "whole"))
 	})
-	t.Run("slow, but never silent for long", func(t *testing.T) {
+	t.Run("slow, but not stalled", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *server) {
 			got, err := s.store().Get(t.Context(), "k")
 			if err != nil || len(got) != 10 || len(s.requests()) != 1 {
@@ -156,7 +156,7 @@ func TestGet(t *testing.T) {
 			}
 		})
 	})
-	t.Run("larger than a value can be", func(t *testing.T) {
+	t.Run("larger than the limit", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *server) {
 			_, err := s.store().Get(t.Context(), "k")
 			if !errors.Is(err, errTooLarge) || len(s.requests()) != 1 {
@@ -184,9 +184,9 @@ func TestGet(t *testing.T) {
 	})
 }
 
-// A key that is missing and an account that is missing must not look the same:
-// prune and verify act on the difference.
-func TestNotFoundIsOnlyTheKeyOrTheScript(t *testing.T) {
+// ErrNotFound means that the key or the script is missing. A missing account or namespace is
+// another error, because prune and verify act on ErrNotFound.
+func TestNotFoundMeansOnlyKeyOrScript(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
 		reply reply
@@ -226,8 +226,8 @@ func listed(cursor string, keys ...string) reply {
 	return answer(200, string(body))
 }
 
-// SDK fault: its pager stops at an empty page, and sends no prefix with a cursor.
-func TestListGoesOnAfterAnEmptyPage(t *testing.T) {
+// A defect of the SDK: its pager stops at an empty page, and sends no prefix with a cursor.
+func TestListContinuesAfterAnEmptyPage(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		var all []string
 		cursor := ""
@@ -270,19 +270,20 @@ func TestListWithoutMetadata(t *testing.T) {
 	}, answer(200, `{"success":true,"result":[{"name":"a"},{"name":"b","metadata":null}],"result_info":{}}`))
 }
 
-// Promise 4: a partial or failed listing deletes nothing, so it must not look whole.
-func TestListThatCannotBeTrustedIsAnError(t *testing.T) {
+// Prune deletes nothing after a partial or failed listing, so an invalid listing must be an
+// error.
+func TestInvalidListingIsAnError(t *testing.T) {
 	for name, r := range map[string]reply{
-		"a key of another site":      listed("", "blog/a", "shop/a"),
-		"a cursor that leads back":   listed("c1", "blog/a"),
-		"no word on further pages":   answer(200, `{"success":true,"result":[{"name":"blog/a"}]}`),
-		"null for further pages":     answer(200, `{"success":true,"result":[{"name":"blog/a"}],"result_info":null}`),
-		"no list":                    answer(200, `{"success":true,"result":null,"result_info":{"cursor":""}}`),
-		"success:false in a 200":     refuse(200, 10001, "nope"),
-		"a key without a name":       answer(200, `{"success":true,"result":[{}],"result_info":{"cursor":""}}`),
-		"another shape":              answer(200, `{"success":true,"result":{"keys":[]},"result_info":{"cursor":""}}`),
-		"no envelope":                answer(200, `[]`),
-		"an envelope without a word": answer(200, `{"result":[],"result_info":{"cursor":""}}`),
+		"a key of another site":  listed("", "blog/a", "shop/a"),
+		"the same cursor":        listed("c1", "blog/a"),
+		"no result_info":         answer(200, `{"success":true,"result":[{"name":"blog/a"}]}`),
+		"result_info null":       answer(200, `{"success":true,"result":[{"name":"blog/a"}],"result_info":null}`),
+		"no list":                answer(200, `{"success":true,"result":null,"result_info":{"cursor":""}}`),
+		"success:false in a 200": refuse(200, 10001, "nope"),
+		"a key without a name":   answer(200, `{"success":true,"result":[{}],"result_info":{"cursor":""}}`),
+		"an object as result":    answer(200, `{"success":true,"result":{"keys":[]},"result_info":{"cursor":""}}`),
+		"no envelope":            answer(200, `[]`),
+		"no success member":      answer(200, `{"result":[],"result_info":{"cursor":""}}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, s *server) {
@@ -305,8 +306,8 @@ func namespaces(pageOf, total int, titles ...string) reply {
 	return answer(200, string(body))
 }
 
-// namespaceOf finds or creates, as the engine does.
-func namespaceOf(ctx context.Context, a *Account, title string) (string, error) {
+// findOrCreateNamespace finds or creates a namespace in the same way as the engine.
+func findOrCreateNamespace(ctx context.Context, a *Account, title string) (string, error) {
 	id, err := a.FindNamespace(ctx, title)
 	if !errors.Is(err, cloud.ErrNotFound) {
 		return id, err
@@ -317,7 +318,7 @@ func namespaceOf(ctx context.Context, a *Account, title string) (string, error) 
 func TestNamespace(t *testing.T) {
 	t.Run("on the second page", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *server) {
-			id, err := namespaceOf(t.Context(), s.account, "c")
+			id, err := findOrCreateNamespace(t.Context(), s.account, "c")
 			if err != nil || id != "id-c" {
 				t.Fatal(id, err)
 			}
@@ -326,7 +327,7 @@ func TestNamespace(t *testing.T) {
 			}
 		}, namespaces(1, 2, "a", "b"), namespaces(2, 2, "c"))
 	})
-	t.Run("on the second page, where no total is given", func(t *testing.T) {
+	t.Run("on the second page, without a total", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *server) {
 			id, err := s.account.FindNamespace(t.Context(), "c")
 			if err != nil || id != "id-c" || len(s.requests()) != 2 {
@@ -334,7 +335,7 @@ func TestNamespace(t *testing.T) {
 			}
 		}, namespaces(1, 0, strings.Split(strings.Repeat("a ", 99)+"a", " ")...), namespaces(2, 0, "c"))
 	})
-	t.Run("not there", func(t *testing.T) {
+	t.Run("missing", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *server) {
 			_, err := s.account.FindNamespace(t.Context(), "x")
 			if !errors.Is(err, cloud.ErrNotFound) || len(s.requests()) != 1 {
@@ -344,7 +345,7 @@ func TestNamespace(t *testing.T) {
 	})
 	t.Run("created", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *server) {
-			id, err := namespaceOf(t.Context(), s.account, "x")
+			id, err := findOrCreateNamespace(t.Context(), s.account, "x")
 			if err != nil || id != "new" {
 				t.Fatal(id, err)
 			}
@@ -354,17 +355,17 @@ func TestNamespace(t *testing.T) {
 		}, namespaces(1, 1), result(`{"id":"new","title":"x"}`))
 	})
 	taken := refuse(400, 10014, "create namespace: 'a namespace with this account ID and title already exists'")
-	t.Run("created by another, listed late", func(t *testing.T) {
+	t.Run("created by another process, listed late", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *server) {
-			id, err := namespaceOf(t.Context(), s.account, "x")
+			id, err := findOrCreateNamespace(t.Context(), s.account, "x")
 			if err != nil || id != "id-x" {
 				t.Fatal(id, err)
 			}
 		}, namespaces(1, 1), taken, namespaces(1, 1), namespaces(1, 1, "x"))
 	})
-	t.Run("created, but the answer was lost", func(t *testing.T) {
+	t.Run("created, but the response was lost", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *server) {
-			id, err := namespaceOf(t.Context(), s.account, "x")
+			id, err := findOrCreateNamespace(t.Context(), s.account, "x")
 			if err != nil || id != "id-x" {
 				t.Fatal(id, err)
 			}
@@ -373,7 +374,7 @@ func TestNamespace(t *testing.T) {
 	t.Run("taken, but never listed", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *server) {
 			start := time.Now()
-			_, err := namespaceOf(t.Context(), s.account, "x")
+			_, err := findOrCreateNamespace(t.Context(), s.account, "x")
 			wantErr(t, err, "10014")
 			if d := time.Since(start); d > 2*time.Minute {
 				t.Error(d)
@@ -382,7 +383,7 @@ func TestNamespace(t *testing.T) {
 	})
 	t.Run("listing without a list", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *server) {
-			_, err := namespaceOf(t.Context(), s.account, "x")
+			_, err := findOrCreateNamespace(t.Context(), s.account, "x")
 			if err == nil || errors.Is(err, cloud.ErrNotFound) {
 				t.Fatal(err)
 			}

@@ -12,8 +12,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
-// Promise 8: a switch is sent once; unknown is not failed.
-func TestSwitchIsSentOnceWhileItMayHaveHappened(t *testing.T) {
+// A switch is not sent again if it may have been carried out. Then the error is ErrUnknown.
+func TestSwitchIsSentOnce(t *testing.T) {
 	switches := map[string]func(*server) error{
 		"Activate":  activate,
 		"PutScript": func(s *server) error { return s.script().PutScript(context.Background(), oneModule) },
@@ -32,9 +32,9 @@ func TestSwitchIsSentOnceWhileItMayHaveHappened(t *testing.T) {
 		{"522 page", page(522, "Connection timed out"), true, 1},
 		{"408", page(408, ""), true, 1},
 		{"connection cut", cut, true, 1},
-		{"no answer", hang, true, 1},
+		{"no response", hang, true, 1},
 		{"200 page", page(200, "proxy"), true, 1},
-		{"200 cut off", answer(200, `{"success":tr`), true, 1},
+		{"200 truncated", answer(200, `{"success":tr`), true, 1},
 		{"429", refuse(429, 971, "slow down", "Retry-After", "3"), false, 2},
 		{"400", refuse(400, 10021, "no such version"), false, 1},
 		{"200 success:false", refuse(200, 10021, "no such version"), false, 1},
@@ -60,8 +60,8 @@ func TestSwitchIsSentOnceWhileItMayHaveHappened(t *testing.T) {
 	}
 }
 
-// Only a no to the first attempt says that a write did not happen.
-func TestRefusedIsKnown(t *testing.T) {
+// ErrRefused means that a write was certainly not carried out: the API refused the first attempt.
+func TestErrRefused(t *testing.T) {
 	for name, tc := range map[string]struct {
 		answers []reply
 		refused bool
@@ -76,14 +76,14 @@ func TestRefusedIsKnown(t *testing.T) {
 			inBubble(t, func(t *testing.T, s *server) {
 				err := s.store().Put(t.Context(), "k", []byte("v"))
 				if err == nil || errors.Is(err, cloud.ErrRefused) != tc.refused {
-					t.Errorf("refused is to be %v: %v", tc.refused, err)
+					t.Errorf("want refused %v: %v", tc.refused, err)
 				}
 			}, tc.answers...)
 		})
 	}
 }
 
-func TestSwitchThatNeverLeftIsSentAgain(t *testing.T) {
+func TestUnsentSwitchIsRetried(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		dials := 0
 		a := s.open(s, func(o *Options) {
@@ -103,8 +103,8 @@ func TestSwitchThatNeverLeftIsSentAgain(t *testing.T) {
 	}, deployedOK)
 }
 
-// A transport that says nothing of its connections may have sent the request.
-func TestSwitchThroughASilentTransportIsUnknown(t *testing.T) {
+// If a transport does not report its connections (httptrace), the request may have been sent.
+func TestSwitchThroughTransportWithoutTraceIsUnknown(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		a := s.open(s, func(o *Options) {
 			o.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
@@ -119,9 +119,9 @@ func TestSwitchThroughASilentTransportIsUnknown(t *testing.T) {
 	}, deployedOK)
 }
 
-// SDK fault: it returns the context's error even where the answer came.
+// A defect of the SDK: it returns the context's error although it has received the response.
 func TestSwitchCancelled(t *testing.T) {
-	t.Run("before the answer", func(t *testing.T) {
+	t.Run("before the response", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *server) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
@@ -141,7 +141,7 @@ func TestSwitchCancelled(t *testing.T) {
 			}
 		}, deployedOK)
 	})
-	t.Run("after the answer", func(t *testing.T) {
+	t.Run("after the response", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *server) {
 			ctx, cancel := context.WithCancel(t.Context())
 			a := s.open(s, func(o *Options) { o.Transport = cancelAtEOF{o.Transport, cancel} })

@@ -14,13 +14,14 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
-// Limits of the annotations. The API truncates a longer one, at any byte.
+// Limits of annotations, in bytes. The API truncates a longer one, also within a character.
 const (
 	maxMessage = 1000
 	maxTag     = 100
 )
 
-// fieldMembers are the members of the metadata that are fields of an Upload.
+// fieldMembers are the members of the metadata that have a field in an Upload. A setting must
+// not have such a name.
 var fieldMembers = []string{
 	"main_module", "body_part", "bindings", "compatibility_date", "compatibility_flags", "annotations", "migrations",
 }
@@ -95,9 +96,9 @@ func scriptMetadata(u cloud.Upload, version bool) ([]byte, error) {
 	return json.Marshal(m)
 }
 
-// checkUpload finds mistakes that the API reports less clearly, or not at all.
+// checkUpload finds mistakes that the API does not report, or reports less clearly.
 func checkUpload(u cloud.Upload) error {
-	names := map[string]bool{"metadata": true} // the name of the other part
+	names := map[string]bool{"metadata": true} // the first part of the form has this name
 	for _, m := range u.Modules {
 		switch {
 		case m.Name == "" || strings.ContainsFunc(m.Name, func(r rune) bool { return r < ' ' }):
@@ -117,7 +118,7 @@ func checkUpload(u cloud.Upload) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(u.Settings)) {
 		if slices.Contains(fieldMembers, name) {
-			return fmt.Errorf("the setting %q has a field of its own", name)
+			return fmt.Errorf("%q cannot be a setting: kv-sync sets it itself", name)
 		}
 	}
 	return nil

@@ -14,8 +14,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
-// Script is one Worker script. Activate and PutScript switch: they are sent again only if it is
-// certain that they were not carried out.
+// Script is one Worker script. Activate and PutScript are switches: they are sent again only if
+// the earlier attempt was certainly not carried out.
 type Script struct {
 	account *Account
 	name    string
@@ -137,11 +137,11 @@ func (s *Script) UploadVersion(ctx context.Context, u cloud.Upload) (string, err
 	return made.ID, err
 }
 
-// strictInherit makes an inherit binding that cannot be resolved an error. Otherwise the
-// binding, for instance a secret, would disappear.
+// strictInherit makes the API return an error for an inherit binding that it cannot resolve.
+// Without it, the binding, for instance a secret, would disappear.
 var strictInherit = option.WithQuery("bindings_inherit", "strict")
 
-// PutScript uploads and switches in one step.
+// PutScript uploads a script and makes it live in one step.
 func (s *Script) PutScript(ctx context.Context, u cloud.Upload) error {
 	what := fmt.Sprintf("upload Worker %q", s.name)
 	form, err := scriptForm(u, false)
@@ -152,13 +152,14 @@ func (s *Script) PutScript(ctx context.Context, u cloud.Upload) error {
 	return s.do(ctx, c, func(name string, o ...option.RequestOption) error {
 		var p workers.ScriptUpdateParams
 		p.AccountID.Value = s.account.id
-		o = append(o, strictInherit, option.WithQuery("excludeScript", "true")) // or the answer repeats it
+		// With excludeScript the response does not repeat the script.
+		o = append(o, strictInherit, option.WithQuery("excludeScript", "true"))
 		_, err := s.scripts.Update(ctx, name, p, o...)
 		return err
 	})
 }
 
-// Activate gives the versions all traffic: the switch.
+// Activate makes the versions live, with their shares of the traffic.
 func (s *Script) Activate(ctx context.Context, versions []cloud.Share, message string, force bool) error {
 	type share struct {
 		Version string  `json:"version_id"`
@@ -237,8 +238,8 @@ func (s *Script) PatchSettings(ctx context.Context, settings map[string]json.Raw
 	})
 }
 
-// EnableURL enables the script's address under workers.dev, but not those of its other versions:
-// an uploaded version remains hidden until the switch.
+// EnableURL enables the script's address under workers.dev. It disables addresses of single
+// versions, so an uploaded version is not reachable before the switch.
 func (s *Script) EnableURL(ctx context.Context) error {
 	c := &call{
 		what:  fmt.Sprintf("put Worker %q on workers.dev", s.name),
@@ -279,8 +280,8 @@ func (s *Script) URL(ctx context.Context) (string, error) {
 	return fmt.Sprintf("https://%s.%s.workers.dev", s.name, account.Subdomain), nil
 }
 
-// localURL returns the address at which an API on this machine serves the script, or "" if the
-// API does not report it. Cloudflare's does not.
+// localURL returns the address at which the local platform serves the script, or "" if the API
+// does not report a local address. Cloudflare's API does not.
 func (s *Script) localURL(ctx context.Context) (string, error) {
 	var script struct{ URL string }
 	c := &call{what: fmt.Sprintf("read the address of Worker %q", s.name), needs: scriptsEdit}

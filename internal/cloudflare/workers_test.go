@@ -81,8 +81,8 @@ func readForm(t *testing.T, r seen) (metadata map[string]any, modules []part) {
 	}
 }
 
-// SDK fault: multipart encoding sends flattened form fields.
-func TestUploadsAreAJSONPartAndModules(t *testing.T) {
+// A defect of the SDK: it sends the metadata as flattened form fields.
+func TestUploadForm(t *testing.T) {
 	version := map[string]any{
 		"main_module": "src/index.js", "compatibility_date": "2026-01-01", "compatibility_flags": []any{"nodejs_compat"},
 		"annotations": map[string]any{"workers/message": "deploy 1", "workers/tag": "t1"},
@@ -144,10 +144,10 @@ func TestModulesAreNotCopied(t *testing.T) {
 			return
 		}
 	}
-	t.Error("no part is the module itself")
+	t.Error("no part of the form has the memory of the module")
 }
 
-func TestUploadThatTheAPIWouldMisreadIsRefused(t *testing.T) {
+func TestInvalidUploadIsRefused(t *testing.T) {
 	for name, change := range map[string]func(*cloud.Upload){
 		"no main":          func(u *cloud.Upload) { u.Main = "x.js" },
 		"main is metadata": func(u *cloud.Upload) { u.Main = "metadata" },
@@ -162,7 +162,7 @@ func TestUploadThatTheAPIWouldMisreadIsRefused(t *testing.T) {
 		"type header": func(u *cloud.Upload) {
 			u.Modules = append(u.Modules, cloud.Module{Name: "a", Type: "text/plain\r\nX: y"})
 		},
-		"setting of our own":  func(u *cloud.Upload) { u.Settings = raw(`{"bindings":[]}`) },
+		"setting: bindings":   func(u *cloud.Upload) { u.Settings = raw(`{"bindings":[]}`) },
 		"setting: migrations": func(u *cloud.Upload) { u.Settings = raw(`{"migrations":{}}`) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -230,10 +230,9 @@ func TestActivations(t *testing.T) {
 		{"id":"d1","created_on":"2025-01-01T00:00:00Z","versions":[{"version_id":"v1","percentage":100}]}]}`))
 }
 
-// An answer without the list would look like a Worker that is not deployed, and
-// the next step like a first deployment. A deployment without versions would keep
-// no blob alive.
-func TestActivationsWithoutAListIsAnError(t *testing.T) {
+// A response without the list must not look like a Worker that is not deployed: the next deploy
+// would be treated as the first one. A deployment without versions would keep no blob alive.
+func TestInvalidActivationsAreAnError(t *testing.T) {
 	for _, r := range []string{`{}`, `null`, `[]`, `{"deployments":[{}]}`, `{"deployments":null}`,
 		`{"deployments":[{"id":"d1"}]}`, `{"deployments":[{"id":"d1","versions":[]}]}`} {
 		inBubble(t, func(t *testing.T, s *server) {
@@ -244,8 +243,8 @@ func TestActivationsWithoutAListIsAnError(t *testing.T) {
 	}
 }
 
-// SDK fault: a binding of a type that v7.9.0 does not know, such as
-// worker_loader, loses its members.
+// A defect of the SDK: a binding of a type that v7.9.0 does not know, such as worker_loader,
+// loses its members.
 func TestVersionKeepsBindingsOfAnyType(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		v, err := s.script().Version(t.Context(), "v1")
@@ -265,9 +264,9 @@ func TestVersionKeepsBindingsOfAnyType(t *testing.T) {
 		{"name":"NEW","type":"never_heard_of","deep":{"x":[1]}}],"script":{"etag":"e"}}}`))
 }
 
-// An answer without the version would look like a Worker without bindings, which is
-// another tool's and has no secrets to carry over.
-func TestVersionThatIsNoneIsAnError(t *testing.T) {
+// A response without the version must not look like a Worker without bindings: a deploy would
+// treat that as a foreign Worker and not keep its secrets.
+func TestInvalidVersionIsAnError(t *testing.T) {
 	for _, r := range []string{`{}`, `null`, `[]`, `{"resources":{"bindings":[]}}`,
 		`{"id":"v1","resources":{"bindings":[{"name":"KV_SYNC"}]}}`,
 		`{"id":"v1","resources":{"bindings":[{"type":"json"}]}}`} {
@@ -290,7 +289,7 @@ func TestMigrationTag(t *testing.T) {
 	}, list)
 	inBubble(t, func(t *testing.T, s *server) {
 		if _, err := s.script().MigrationTag(t.Context()); err == nil {
-			t.Error("no list is taken for no tag")
+			t.Error("a response without a list gives no error")
 		}
 	}, result(`null`))
 }
@@ -301,7 +300,7 @@ func TestURL(t *testing.T) {
 			o.BaseURL = ""
 			base := o.Transport
 			o.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
-				r.URL.Scheme = "http" // the pipes speak no TLS
+				r.URL.Scheme = "http" // the pipes have no TLS
 				return base.RoundTrip(r)
 			})
 		}).Workers("blog")
@@ -314,10 +313,10 @@ func TestURL(t *testing.T) {
 	}{
 		{"Cloudflare", false, "https://blog.me.workers.dev", []reply{result(`{"subdomain":"me"}`)}},
 		{"no subdomain", false, "", []reply{refuse(404, 10007, "no subdomain")}},
-		{"no answer to speak of", false, "", []reply{result(`null`)}},
+		{"null as result", false, "", []reply{result(`null`)}},
 		{"local", true, "http://127.0.0.1:8788", []reply{result(`{"enabled":true,"url":"http://127.0.0.1:8788"}`)}},
 		{
-			"local, but elsewhere", true, "https://blog.me.workers.dev",
+			"local, with an address elsewhere", true, "https://blog.me.workers.dev",
 			[]reply{result(`{"enabled":true,"url":"https://evil.example"}`), result(`{"subdomain":"me"}`)},
 		},
 		{
@@ -375,7 +374,7 @@ func FuzzSegment(f *testing.F) {
 		}
 		u, err := url.Parse("http://h/a/" + s)
 		if err != nil || u.EscapedPath() != "/a/"+s {
-			t.Errorf("%q does not survive in an address: %v", s, err)
+			t.Errorf("%q changes in a URL: %v", s, err)
 		}
 	})
 }
