@@ -142,7 +142,7 @@ func New(o Options) (*Account, error) {
 		base:  base,
 		client: &http.Client{
 			Transport: transport,
-			// The API never redirects. Following a redirect would reserve a PUT into a GET, whose
+			// The API never redirects. Following a redirect would turn a PUT into a GET, whose
 			// response looks like success.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},

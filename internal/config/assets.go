@@ -10,14 +10,14 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Wrangler's limits of run_worker_first.
+// Wrangler's limits for run_worker_first.
 const (
 	maxRoutePatterns     = 100
 	maxRoutePatternBytes = 100
 )
 
-// assets reads the section "assets". Another file or a flag may name the Worker, so
-// finishRouting decides about the routing.
+// assets reads the section "assets". finishRouting completes the routing later, because a
+// flag may name the Worker.
 func (w *wrangler) assets(n *node) {
 	t := w.object(n)
 	w.known(t, "directory", "binding", "html_handling", "not_found_handling", "run_worker_first", "base_path")
@@ -115,7 +115,7 @@ func servedSpelling(pattern string) string {
 	return manifest.EncodePathname(decoded)
 }
 
-// checkRetire reports patterns of "retire" that have no effect.
+// checkRetire refuses or reports a "retire" that has no effect.
 func (l *loader) checkRetire() {
 	s := l.s
 	where := s.origins["retire"]
@@ -132,8 +132,8 @@ func (l *loader) checkRetire() {
 	}
 }
 
-// The compatibility flags that decide whether not_found_handling answers the
-// navigation requests of browsers before the Worker, and the date from which it does.
+// With the flag navigationToAssets, or from the date navigationByDefault, not_found_handling
+// answers navigation requests of browsers before the Worker. navigationNoEffect prevents it.
 // Source: https://developers.cloudflare.com/workers/configuration/compatibility-flags/
 const (
 	navigationByDefault = "2025-04-01"
@@ -141,8 +141,8 @@ const (
 	navigationNoEffect  = "assets_navigation_has_no_effect"
 )
 
-// finishRouting decides about the routing of a wrangler file's "assets", once the
-// Worker and the compatibility date are known.
+// finishRouting completes the routing of a wrangler file's "assets" when the Worker and the
+// compatibility date are known.
 func (l *loader) finishRouting() {
 	s := l.s
 	routing := s.Code.Routing

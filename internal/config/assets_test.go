@@ -11,7 +11,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/bundle"
 )
 
-// How the router uses "assets" of a wrangler file.
+// The section "assets" of a wrangler file gives these settings of the router.
 func TestRouting(t *testing.T) {
 	t.Parallel()
 	const early = `, "compatibility_date": "2025-03-31"`
@@ -92,7 +92,7 @@ func TestRoutingOfAProject(t *testing.T) {
 	}
 }
 
-// Cloudflare's limits of run_worker_first.
+// Cloudflare limits the patterns of run_worker_first.
 func TestLimitsOfRoutePatterns(t *testing.T) {
 	t.Parallel()
 	load := func(patterns ...string) string {
@@ -123,8 +123,8 @@ func TestLimitsOfRoutePatterns(t *testing.T) {
 	}
 }
 
-// A pattern in another spelling than the files that it names guards none of them. The
-// notice names the spelling that does.
+// A pattern may be spelled differently from the pathnames that it means. Then it matches none
+// of them, and a notice names the right spelling.
 func TestRoutePatternSpelling(t *testing.T) {
 	t.Parallel()
 	for pattern, served := range map[string]string{

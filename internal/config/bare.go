@@ -9,15 +9,15 @@ import (
 	"github.com/kv-sync/kv-sync/internal/boundary"
 )
 
-// The Rust kv-sync is called without a command, which is called bare here. It reads two
-// keys of a wrangler file of any version, and nothing else. Every variable CF_… sets the
-// key of that name. kv-sync.toml applies as usual.
+// Bare mode replaces the Rust kv-sync, which is run without a command. Of a wrangler file, of
+// any version, it reads only the name and the account. Variables CF_… have precedence over
+// the file. kv-sync.toml applies as usual.
 
-// DefaultIndex is where the Rust kv-sync writes its index, too.
+// DefaultIndex is the default path of the index, as in the Rust kv-sync.
 const DefaultIndex = "data/assets.bin"
 
-// bareWrangler reads the name and the account. All else in an old file is about the
-// Worker, which wrangler publishes.
+// bareWrangler reads the name and the account. All other keys are about the Worker, which
+// wrangler publishes.
 func (l *loader) bareWrangler(top *table, file string) *wranglerFile {
 	w := &wranglerFile{values: map[string]value{}}
 	r := reader{file: file}
@@ -54,9 +54,9 @@ func (l *loader) finishBare() {
 	}
 }
 
-// MeansBare reports whether kv-sync without a command should act as the Rust kv-sync in
-// this folder: because kv-sync.toml sets the layout, or because the folder contains a
-// Rust Worker or its index.
+// MeansBare reports whether kv-sync without a command acts like the Rust kv-sync in this
+// folder. It does if kv-sync.toml sets the layout kv-assets, or, without a layout there, if
+// the folder contains a Rust Worker or its index.
 func MeansBare(root string) bool {
 	inside, err := boundary.New(root)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/options"
 )
 
-// Bare inputs read the two keys and the variables that the Rust kv-sync reads.
+// In bare mode, the same keys and variables are read as by the Rust kv-sync.
 func TestBare(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

@@ -10,25 +10,24 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
-// bindingKind describes how entries of a section of a wrangler file become bindings of
-// the API. The result is that of wrangler's createWorkerUploadForm; a test compares it
-// with what wrangler sends.
+// bindingKind describes how an entry of a wrangler file becomes a binding of the API. The
+// model is wrangler's createWorkerUploadForm. A test compares the results.
 type bindingKind struct {
 	// wire is the binding's type in the API.
 	wire string
-	// name is the member that names the binding; "" means "binding".
+	// name is the member with the binding's name; "" is "binding".
 	name string
 	// required and optional map members to the API's names; "" keeps the name.
 	required, optional map[string]string
-	// local lists members that wrangler uses on a developer's machine only.
+	// local lists members that wrangler uses only on a developer's machine.
 	local []string
-	// missing is the fix for a missing required member. Wrangler creates some resources
-	// by itself.
+	// missing says what to do if a required member is missing.
 	missing string
 	// check may refuse an entry, or change the fields that were read.
 	check func(w *wrangler, entry *node, fields map[string]json.RawMessage)
 }
 
+// provision is a fix for a missing resource. Wrangler would create the resource.
 const provision = "kv-sync does not create a Worker's resources: create it, for instance with wrangler or in the " +
 	"dashboard, and write its %s here"
 
@@ -41,7 +40,7 @@ func fields(names ...string) map[string]string {
 	return m
 }
 
-// listKinds are the sections that hold a list of bindings.
+// listKinds are the sections with a list of bindings.
 var listKinds = map[string]bindingKind{
 	"kv_namespaces": {wire: "kv_namespace", required: map[string]string{"id": "namespace_id"},
 		local: []string{"preview_id", "remote"}, missing: fmt.Sprintf(provision, "id")},
@@ -84,7 +83,7 @@ var listKinds = map[string]bindingKind{
 	"logfwdr.bindings": {wire: "logfwdr", name: "name", required: fields("destination")},
 }
 
-// singleKinds are the sections that hold one binding.
+// singleKinds are the sections with one binding.
 var singleKinds = map[string]bindingKind{
 	"ai":               {wire: "ai", optional: fields("staging"), local: []string{"remote"}},
 	"browser":          {wire: "browser", local: []string{"remote"}},
@@ -147,8 +146,8 @@ func (w *wrangler) bind(n *node, name, wire string, out map[string]json.RawMessa
 	}
 }
 
-// reserve claims the name of a binding. Each name is used once, and kv-sync's own names
-// are refused.
+// reserve records the name of a binding. It refuses a name that is used already, and the
+// names of kv-sync's own bindings.
 func (w *wrangler) reserve(n *node, name string) bool {
 	switch {
 	case name == "":
@@ -165,7 +164,8 @@ func (w *wrangler) reserve(n *node, name string) bool {
 	return false
 }
 
-// vars reads the section "vars": strings become text, all else JSON.
+// vars reads the section "vars". A string becomes a text binding, any other value a JSON
+// binding.
 func (w *wrangler) vars(n *node) {
 	t := w.object(n)
 	for _, name := range t.names {
@@ -178,7 +178,7 @@ func (w *wrangler) vars(n *node) {
 	}
 }
 
-// unsafe reads the bindings and metadata that wrangler passes on unchanged.
+// unsafe reads the section "unsafe", whose bindings and metadata are sent unchanged.
 func (w *wrangler) unsafe(n *node) {
 	t := w.object(n)
 	w.known(t, "bindings", "metadata")
@@ -215,7 +215,7 @@ func (w *wrangler) unsafeBinding(entry *node) {
 	w.bind(name, w.text(name), w.text(wire), out)
 }
 
-// dispatchOutbound gives the outbound Worker the API's form.
+// dispatchOutbound converts "outbound" to the API's form.
 func dispatchOutbound(w *wrangler, entry *node, out map[string]json.RawMessage) {
 	n := w.object(entry).get("outbound")
 	if n == nil {
@@ -246,7 +246,7 @@ func dispatchOutbound(w *wrangler, entry *node, out map[string]json.RawMessage) 
 	out["outbound"] = encode(outbound)
 }
 
-// pipelineTarget requires a target, and prefers the newer name like wrangler.
+// pipelineTarget requires "stream" or "pipeline". Like wrangler, it prefers "stream".
 func pipelineTarget(w *wrangler, entry *node, out map[string]json.RawMessage) {
 	if out["stream"] != nil {
 		delete(out, "pipeline")
@@ -255,8 +255,8 @@ func pipelineTarget(w *wrangler, entry *node, out map[string]json.RawMessage) {
 	}
 }
 
-// foreignWorkflow refuses a workflow that this Worker defines. Wrangler creates it with
-// a separate request, which kv-sync does not send.
+// foreignWorkflow refuses a workflow that this Worker defines: creating it needs a separate
+// request, which kv-sync does not send.
 func foreignWorkflow(w *wrangler, entry *node, out map[string]json.RawMessage) {
 	if out["script_name"] == nil {
 		w.refuse(entry, entry.path+" defines a workflow, which kv-sync cannot create",

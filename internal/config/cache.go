@@ -11,11 +11,12 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
-// defaultEdgeCache is a day. The cache's key has the version, so it can be long.
+// defaultEdgeCache is a day, in seconds. It can be long, because the cache's key includes the
+// version.
 const defaultEdgeCache = 24 * 60 * 60
 
-// cache reads the section of Workers Caching. The cache is safe across a switch only
-// if every version has its own.
+// cache reads the section of Workers Caching. It refuses cross_version_cache: each version
+// must have its own cache, or visitors would see the old site after a switch.
 func (w *wrangler) cache(n *node) {
 	t := w.object(n)
 	w.known(t, "enabled", "cross_version_cache")
@@ -56,10 +57,9 @@ func setEdgeCache(s *Settings, v string) error {
 	return nil
 }
 
-// checkCache refuses Workers Caching for a Worker that loads others. The cache's key
-// is path and query, without the host, so one project would get another's response, or
-// the loader's own 404. Responses of serveProject are never stored, but those of the
-// loader's own code may be.
+// checkCache refuses Workers Caching for a Worker that loads other Workers. The cache's key
+// is path and query, without the host. So one project could get a cached response of another
+// project or of the loader's own code.
 func (l *loader) checkCache() {
 	s := l.s
 	if s.Serving.EdgeCache == 0 {
@@ -74,8 +74,8 @@ func (l *loader) checkCache() {
 		"remove it, or move what is to be cached into its own Worker")
 }
 
-// dropCache disables Workers Caching for a project. The cache would belong to the
-// loader's version, which does not change when the project does.
+// dropCache disables Workers Caching for a project. The cache would belong to the loader's
+// version, which does not change when the project changes.
 func (l *loader) dropCache() {
 	s := l.s
 	if s.Serving.EdgeCache == 0 {

@@ -20,14 +20,14 @@ func TestEdgeCache(t *testing.T) {
 		"of each version": {
 			`{"enabled": true, "cross_version_cache": false}`, ``, 86400, `{"cross_version_cache":false,"enabled":true}`,
 		},
-		"a time":               {``, `edge-cache = 60`, 60, on},
-		"a time as text":       {``, `edge-cache = "60"`, 60, on},
-		"wrangler, and a time": {`{"enabled": true}`, `edge-cache = 3600`, 3600, on},
-		"ours counts":          {`{"enabled": false}`, `edge-cache = 3600`, 3600, on},
-		"ours counts, off":     {`{"enabled": true}`, `edge-cache = 0`, 0, off},
-		"off":                  {``, `edge-cache = 0`, 0, ``},
-		"on":                   {``, `edge-cache = true`, 86400, on},
-		"false":                {`{"enabled": true}`, `edge-cache = false`, 0, off},
+		"a time":                           {``, `edge-cache = 60`, 60, on},
+		"a time as text":                   {``, `edge-cache = "60"`, 60, on},
+		"wrangler, and a time":             {`{"enabled": true}`, `edge-cache = 3600`, 3600, on},
+		"kv-sync.toml has precedence":      {`{"enabled": false}`, `edge-cache = 3600`, 3600, on},
+		"kv-sync.toml has precedence, off": {`{"enabled": true}`, `edge-cache = 0`, 0, off},
+		"off":                              {``, `edge-cache = 0`, 0, ``},
+		"on":                               {``, `edge-cache = true`, 86400, on},
+		"false":                            {`{"enabled": true}`, `edge-cache = false`, 0, off},
 	} {
 		files := map[string]string{}
 		if tc.wrangler != "" {
@@ -58,9 +58,9 @@ func TestEdgeCache(t *testing.T) {
 	}
 }
 
-// Promise 9: the key of Workers Caching has no host, so it is refused for a Worker that
-// loads the projects of many hosts.
-func TestNoCacheBesideALoader(t *testing.T) {
+// The key of Workers Caching has no host, so the cache is refused for a Worker that loads
+// projects of several hosts.
+func TestNoCacheWithWorkerLoader(t *testing.T) {
 	const loader = `"main": "src/index.js", "compatibility_date": "2026-01-01", ` +
 		`"worker_loaders": [{"binding": "LOADER"}]`
 	for name, tc := range map[string]struct {

@@ -47,12 +47,12 @@ func mustLoad(t *testing.T, in Inputs) (*Settings, []manifest.Problem) {
 	return s, notices
 }
 
-// withoutOrigins compares settings without where they come from.
+// withoutOrigins is an option of cmp that ignores where settings come from.
 var withoutOrigins = cmp.FilterPath(func(p cmp.Path) bool {
 	return p.String() == "origins" || p.String() == "Code.Boundary"
 }, cmp.Ignore())
 
-// reported loads a configuration. It returns the lines of the error, or the settings, and
+// reported loads a configuration. It returns the settings, or the problems of the error, and
 // the notices.
 func reported(t *testing.T, in Inputs) (s *Settings, refused []string, noticed []string) {
 	t.Helper()
@@ -116,13 +116,13 @@ func TestSecretIsNotPrinted(t *testing.T) {
 	}
 }
 
-func TestPlatformDate(t *testing.T) {
-	// The oldest pinned workerd, for macOS, is 1.20261023.1. It refuses later dates.
+func TestDefaultCompatibilityDate(t *testing.T) {
+	// The oldest pinned workerd (1.20261023.1, for macOS) refuses later dates.
 	if DefaultCompatibilityDate > "2026-10-23" || !datePattern.MatchString(DefaultCompatibilityDate) {
 		t.Errorf("the default compatibility date is %s", DefaultCompatibilityDate)
 	}
 	if !slices.IsSorted(wranglerFiles) {
-		t.Errorf("wrangler has another order than %v", wranglerFiles)
+		t.Errorf("%v does not have wrangler's order", wranglerFiles)
 	}
 }
 

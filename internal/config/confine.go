@@ -9,7 +9,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/boundary"
 )
 
-// checkRoot refuses a project's folder that is a symlink out of the repository.
+// checkRoot refuses a project's folder that is outside of the boundary.
 func checkRoot(inside *boundary.Boundary, root string) error {
 	if err := inside.Check(root); isOutside(err) && !ownGit(err) {
 		return fmt.Errorf("the project's folder %s may not be used: %w", root, err)
@@ -17,10 +17,10 @@ func checkRoot(inside *boundary.Boundary, root string) error {
 	return nil
 }
 
-// confine refuses a path that leads out of the boundary, in its text or through a
-// symlink. A flag may name a place outside.
+// confine refuses a path that is outside of the boundary, also through a symlink. A path that
+// a flag names may be outside.
 func (l *loader) confine(abs string, from origin, key string) bool {
-	if from.person() {
+	if from.explicit() {
 		if err := l.boundary.Allow(abs); err != nil {
 			l.refuse(from, key+" cannot be found: "+withoutPath(err), "correct it")
 			return false
@@ -40,8 +40,8 @@ func (l *loader) confine(abs string, from origin, key string) bool {
 	return false
 }
 
-// ofCommit reports whether a path belongs to the commit, which alone has the files of a
-// bare repository. A path that does not exist at all is not one of git's files either.
+// ofCommit reports whether a path is in the commit, or does not exist at all. In a bare
+// repository every path on the disk is one of git's own, but files come from the commit.
 func (l *loader) ofCommit(abs string) bool {
 	if l.in.Commit == nil {
 		return false
@@ -51,7 +51,7 @@ func (l *loader) ofCommit(abs string) bool {
 }
 
 // isOutside reports whether an error means that a path must not be read: it leads out of
-// the boundary, or to a file that holds credentials.
+// the boundary, or to a file with credentials.
 func isOutside(err error) bool {
 	outside := (*boundary.Error)(nil)
 	return errors.As(err, &outside) || errors.Is(err, boundary.ErrCredentials)

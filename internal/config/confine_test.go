@@ -37,10 +37,12 @@ func link(t *testing.T, root, name, target string) {
 	}
 }
 
+// canary is the content of the files outside. No setting or message may contain it.
 const canary = "canary-0d1f9c"
 
-// confinement is a configuration that leads out of the boundary. OUTSIDE is a folder there.
-type confinement struct {
+// escape is a configuration that leads out of the boundary. OUTSIDE is replaced by a folder
+// outside.
+type escape struct {
 	files, links, flags, env map[string]string
 	// want is what Load reports. "" means that the file is silently not read.
 	want string
@@ -48,7 +50,7 @@ type confinement struct {
 
 func own(link string) map[string]string { return map[string]string{ProjectFile: link} }
 
-var confinements = map[string]confinement{
+var escapes = map[string]escape{
 	"kv-sync.toml outside": {
 		links: own("OUTSIDE/kv-sync.toml"), want: "kv-sync.toml: the file is not read: it leads to",
 	},
@@ -58,11 +60,11 @@ var confinements = map[string]confinement{
 	"kv-sync.toml a FIFO":       {links: own("FIFO"), want: "not a regular file"},
 	"kv-sync.toml of credentials": {
 		files: map[string]string{".env": "namespace = \"" + canary + "\""}, links: own(".env"),
-		want: "kv-sync.toml: the file is not read: a file of this name holds credentials",
+		want: "kv-sync.toml: the file is not read: files of this name have credentials",
 	},
 	"wrangler.toml of credentials": {
 		files: map[string]string{".env": "name = \"" + canary + "\""}, links: map[string]string{"wrangler.toml": ".env"},
-		want: "wrangler.toml: the file is not read: a file of this name holds credentials",
+		want: "wrangler.toml: the file is not read: files of this name have credentials",
 	},
 	"wrangler.toml outside": {
 		links: map[string]string{"wrangler.toml": "OUTSIDE/wrangler.toml"},
@@ -124,8 +126,8 @@ func replaced(m map[string]string, outside string) map[string]string {
 	return out
 }
 
-// No configuration is read from outside of the boundary, or from git's files, and none
-// leads there (promise 13).
+// No configuration file is read if it is outside of the boundary or one of git's own. A path
+// in a configuration file cannot be there, either.
 func TestConfined(t *testing.T) {
 	t.Setenv("KV_SYNC_CANARY", canary)
 	outside := project(t, map[string]string{
@@ -133,7 +135,7 @@ func TestConfined(t *testing.T) {
 		"package.json": `{"name": "` + canary + `"}`, "public/index.html": canary, "t.json": "{}",
 		"main.toml": `main = "w.js"`,
 	})
-	for name, c := range confinements {
+	for name, c := range escapes {
 		t.Run(name, func(t *testing.T) {
 			files := map[string]string{".git/config": canary, "public/index.html": ""}
 			maps.Copy(files, replaced(c.files, outside))
@@ -161,7 +163,7 @@ func TestConfined(t *testing.T) {
 	}
 }
 
-// A project's folder may be a symlink out of the boundary as well.
+// A project's folder that is a symlink out of the boundary is refused.
 func TestProjectFolderOutside(t *testing.T) {
 	t.Parallel()
 	outside := project(t, site(nil))
@@ -188,7 +190,7 @@ func TestSymlinkOutOfTheRepository(t *testing.T) {
 			t.Errorf("%s: %q", line, refused)
 		}
 	}
-	// A flag may name what is outside.
+	// A flag may name a path outside.
 	s, _ := mustLoad(t, Inputs{Root: project(t, site(nil)), Flags: map[string]string{
 		"directory": outside, "config": filepath.Join(outside, "wrangler.toml"),
 	}})
@@ -215,7 +217,7 @@ func TestProjectInsideOfARepository(t *testing.T) {
 }
 
 // In a bare repository all files are below git's own folder, and exist only in the commit.
-func TestPathsOfABareRepository(t *testing.T) {
+func TestPathsInABareRepository(t *testing.T) {
 	t.Parallel()
 	root := project(t, map[string]string{"HEAD": "ref: refs/heads/main\n", "objects/x": "", "refs/x": "", "config": ""})
 	commit := fstest.MapFS{"public/index.html": {Data: []byte("x")}, "w.js": {Data: []byte("x")}}

@@ -12,14 +12,14 @@ import (
 	"github.com/kv-sync/kv-sync/internal/boundary"
 )
 
-// Directories are the usual folders of a site, with and without a build.
+// Directories are the usual names of a site's folder.
 var Directories = []string{"public", "dist", "build", "out", "_site", "www"}
 
 // Found is the origin of a directory that was detected.
-const Found = "what the project holds"
+const Found = "the project's folders"
 
-// Candidates returns the files, relative to Root, whose content or existence decides the
-// settings. The file that "config" names decides too.
+// Candidates returns the files, relative to Root, whose content or existence can change the
+// settings. The file that "config" names is not among them.
 func Candidates() []string {
 	names := append([]string{ProjectFile, "package.json"}, wranglerFiles...)
 	for _, d := range Directories {
@@ -58,7 +58,8 @@ func (l *loader) detectDirectory() {
 	l.s.origins["directory"] = origin{place: Found}
 }
 
-// refuseOutside refuses a folder that could be the site, but leads out of the boundary.
+// refuseOutside refuses a folder that could be the site but is outside of the boundary. It
+// reports whether there is one.
 func (l *loader) refuseOutside() bool {
 	for _, d := range Directories {
 		abs := filepath.Join(l.root, d)
@@ -69,7 +70,8 @@ func (l *loader) refuseOutside() bool {
 	return false
 }
 
-// here is Root in messages. A project is named by its folder.
+// here returns the name of Root for messages: its path below the shared folder, if it is a
+// project there.
 func (l *loader) here() origin {
 	if l.in.Shared != "" {
 		if rel, err := filepath.Rel(l.in.Shared, l.root); err == nil {
@@ -81,7 +83,7 @@ func (l *loader) here() origin {
 
 const howToName = "name it with --name, or as \"name\" in " + ProjectFile
 
-// detectName names the site if no configuration does.
+// detectName derives the name of the site if no configuration sets it.
 func (l *loader) detectName() {
 	pkg := l.files.readSmall(filepath.Join(l.root, "package.json"))
 	remote := l.remoteName()
@@ -98,7 +100,7 @@ func (l *loader) detectName() {
 		}
 		from := origin{place: c.place}
 		l.s.Name, l.s.origins["name"] = name, from
-		// Earlier versions ignored the job, and a package.json with a byte order mark.
+		// Earlier versions ignored GITHUB_REPOSITORY, and a package.json with a byte order mark.
 		former := cmp.Or(sanitise(packageName(pkg)), sanitise(remote), sanitise(folder))
 		if former != name {
 			l.s.Formerly = former
@@ -110,7 +112,7 @@ func (l *loader) detectName() {
 	l.refuse(origin{place: "--name"}, "the site has no name", howToName)
 }
 
-// byteOrderMark begins files of some editors on Windows. npm skips it.
+// byteOrderMark is at the beginning of files of some editors on Windows. npm ignores it.
 var byteOrderMark = []byte("\ufeff")
 
 // packageName reads the name in package.json, without a scope.
@@ -124,10 +126,10 @@ func packageName(text []byte) string {
 	return path.Base(p.Name)
 }
 
-// jobRepository returns the name of the repository of a job of GitHub Actions, if Root
-// is the job's workspace: the workspace's own name says nothing, and in the Action's
-// container it is always "workspace". A folder in the workspace keeps its own name,
-// because a repository may contain several sites.
+// jobRepository returns the name of the repository of a job of GitHub Actions, if Root is the
+// job's workspace: the folder's name is not useful, because in the Action's container it is
+// always "workspace". For a folder in the workspace it returns "": a repository may contain
+// several sites, so a site gets the name of its folder.
 func (l *loader) jobRepository() string {
 	if l.in.Getenv == nil || l.in.Getenv("GITHUB_ACTIONS") != "true" {
 		return ""
@@ -140,8 +142,8 @@ func (l *loader) jobRepository() string {
 	return name
 }
 
-// remoteName returns the name of the repository of the remote "origin". This is the only
-// file of git's own that is read, and only for this name.
+// remoteName returns the name of the repository of the remote "origin". It reads .git/config,
+// which is the only file of git's own that kv-sync reads for a setting.
 func (l *loader) remoteName() string {
 	git, err := boundary.New(filepath.Join(l.root, ".git"))
 	if err != nil {
@@ -166,8 +168,8 @@ func (l *loader) remoteName() string {
 	return ""
 }
 
-// repositoryName returns the last part of a remote's path. The name becomes public, so
-// no other part of the URL is used: user, host and query may contain a token.
+// repositoryName returns the last part of a remote's path. The name becomes public, so it must
+// not contain the user, the host or the query of the URL, which may have a token.
 func repositoryName(url string) string {
 	if _, rest, ok := strings.Cut(url, "://"); ok {
 		if i := strings.IndexAny(rest, "?#"); i >= 0 {

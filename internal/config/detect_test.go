@@ -56,8 +56,8 @@ func TestNameWithoutConfiguration(t *testing.T) {
 	}
 }
 
-// The name is public, and a remote's URL may contain a token (promise 13).
-func TestNameHoldsNoToken(t *testing.T) {
+// The name is public, so it must not contain a token of the remote's URL.
+func TestNameContainsNoToken(t *testing.T) {
 	t.Parallel()
 	for url, want := range map[string]string{
 		"https://x-access-token:s3cret@host/":          "",
@@ -125,7 +125,7 @@ func TestDirectoryWithoutConfiguration(t *testing.T) {
 	}
 }
 
-// Candidates has each file that can change the settings of this test's projects.
+// Candidates has each file that can change the settings.
 func TestCandidates(t *testing.T) {
 	t.Parallel()
 	want := []string{
@@ -137,9 +137,9 @@ func TestCandidates(t *testing.T) {
 	}
 }
 
-// The workspace of a job has its repository's name, because its own name says nothing. A
-// folder in it keeps its own name, because there may be several.
-func TestNameOfAJob(t *testing.T) {
+// A site in the workspace of a job is called like the repository. A site in a folder of the
+// workspace is called like the folder, because a repository may contain several sites.
+func TestNameFromAJob(t *testing.T) {
 	t.Parallel()
 	workspace := filepath.Join(project(t, nil), "workspace")
 	for _, dir := range []string{"public", "sites/a/public"} {
@@ -169,10 +169,10 @@ func TestNameOfAJob(t *testing.T) {
 }
 
 // A package.json may begin with a byte order mark, as for npm.
-func TestPackageWithAByteOrderMark(t *testing.T) {
+func TestPackageJSONWithByteOrderMark(t *testing.T) {
 	t.Parallel()
 	s, _ := mustLoad(t, Inputs{Root: project(t, site(map[string]string{"package.json": "\ufeff{\"name\":\"shop\"}\n"}))})
 	if s.Name != "shop" || s.Formerly == "" {
-		t.Errorf("it is called %q, formerly %q", s.Name, s.Formerly)
+		t.Errorf("the name is %q, formerly %q", s.Name, s.Formerly)
 	}
 }

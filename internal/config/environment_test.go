@@ -7,7 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// notInherited has sections that environments do not inherit, with values of production.
+// notInherited has all sections that environments do not inherit, with values of production,
+// and one that they inherit.
 const notInherited = `{"name": "shop", "compatibility_date": "2026-01-01", "limits": {"cpu_ms": 20},
 	"vars": {"API": "https://production.example"},
 	"define": {"MODE": "\"production\""},
@@ -23,9 +24,9 @@ const notInherited = `{"name": "shop", "compatibility_date": "2026-01-01", "limi
 	"ai": {"binding": "AI"},
 	"env": {"staging": {}}}`
 
-// An environment inherits only what it inherits with wrangler: a variable, a database or a
-// secret of production in staging does real harm.
-func TestEnvironmentHasNothingOfProduction(t *testing.T) {
+// An environment inherits the same sections as with wrangler. A variable, a database or a
+// secret of production would do harm in staging.
+func TestEnvironmentInheritance(t *testing.T) {
 	t.Parallel()
 	root := project(t, site(map[string]string{"wrangler.json": notInherited}))
 	production, _ := mustLoad(t, Inputs{Root: root})
@@ -51,13 +52,13 @@ func TestEnvironmentHasNothingOfProduction(t *testing.T) {
 	if staging.Name != "shop-staging" {
 		t.Errorf("staging is deployed to %s", staging.Name)
 	}
-	said := 0
+	count := 0
 	for _, n := range notices {
 		if strings.Contains(n.Reason, "is not inherited") {
-			said++
+			count++
 		}
 	}
-	if said != 12 {
-		t.Errorf("%d sections are said not to be inherited: %v", said, notices)
+	if count != 12 {
+		t.Errorf("%d sections are reported as not inherited: %v", count, notices)
 	}
 }

@@ -7,11 +7,10 @@ import (
 	"github.com/kv-sync/kv-sync/internal/boundary"
 )
 
-// files are the project's files: those of a commit if there is one, else those on the
-// disk.
+// files reads the project's files, from a commit and from the disk.
 type files struct {
-	commit fs.FS  // nil: the disk alone
-	root   string // the folder that is the root of commit
+	commit fs.FS  // nil if files are read only from the disk
+	root   string // the folder on the disk that corresponds to the root of commit
 	disk   *boundary.Boundary
 }
 
@@ -20,12 +19,13 @@ func (f files) inCommit(file string) (name string, ok bool) {
 	if f.commit == nil {
 		return "", false
 	}
-	// Only the folder's links are resolved: the file itself may differ on the disk.
+	// Only the symlinks of the folder are resolved: the file itself may differ on the disk.
 	rel, err := filepath.Rel(existing(f.root), filepath.Join(existing(filepath.Dir(file)), filepath.Base(file)))
 	return filepath.ToSlash(rel), err == nil && filepath.IsLocal(rel)
 }
 
-// stat looks a file up in the commit, then on the disk, and reports where it is.
+// stat looks for a file in the commit and then on the disk. committed reports whether it is in
+// the commit.
 func (f files) stat(file string) (info fs.FileInfo, committed bool, err error) {
 	if name, ok := f.inCommit(file); ok {
 		if info, err := fs.Stat(f.commit, name); err == nil {
@@ -43,16 +43,16 @@ func (f files) read(file string, committed bool) ([]byte, error) {
 	return f.disk.ReadFile(file, maxFileBytes)
 }
 
-// among returns the names that are files in a folder. If the commit has one of them, the
-// others on the disk belong to another commit and are ignored.
-func (f files) among(dir string, names []string) []string {
-	var there, committed []string
+// existingFiles returns those of the names that are files in a folder. If the commit has one,
+// files that are only on the disk are ignored: they belong to another commit.
+func (f files) existingFiles(dir string, names []string) []string {
+	var all, committed []string
 	for _, name := range names {
 		info, inCommit, err := f.stat(filepath.Join(dir, name))
 		if !isOutside(err) && (err != nil || !info.Mode().IsRegular()) {
 			continue
 		}
-		there = append(there, name)
+		all = append(all, name)
 		if inCommit {
 			committed = append(committed, name)
 		}
@@ -60,10 +60,10 @@ func (f files) among(dir string, names []string) []string {
 	if len(committed) > 0 {
 		return committed
 	}
-	return there
+	return all
 }
 
-// isFile and isDir look at what would be published: only at the commit, if there is one.
+// isFile and isDir look only at the commit if there is one: they decide what is published.
 func (f files) isFile(file string) bool { return f.has(file, fs.FileMode.IsRegular) }
 func (f files) isDir(file string) bool  { return f.has(file, fs.FileMode.IsDir) }
 

@@ -7,9 +7,9 @@ import (
 	"testing/fstest"
 )
 
-// A commit is published with its own settings, including the folder of its site. Files
-// that it does not have come from the disk, with a notice.
-func TestSettingsOfACommit(t *testing.T) {
+// Settings come from the configuration files in the commit. A configuration file that the
+// commit does not have is read from the disk, with a notice.
+func TestSettingsFromACommit(t *testing.T) {
 	root := project(t, map[string]string{
 		"app/wrangler.jsonc":      `{"name": "now", "main": "now.ts"}`,
 		"app/kv-sync.toml":        "retain = 9\n",
@@ -45,13 +45,13 @@ func TestSettingsOfACommit(t *testing.T) {
 	if s, _ := load(map[string]string{"config": "../elsewhere/wrangler.toml"}); s.Name != "committed" {
 		t.Errorf("got %s", s.Name)
 	}
-	// A commit without a wrangler file: the one on the disk is used.
+	// If the commit has no wrangler file, the one on the disk is used.
 	delete(commit, "app/wrangler.toml")
 	s, fromDisk = load(nil)
 	if s.Name != "now" || s.Directory != "public" || fromDisk != "kv-sync.toml wrangler.jsonc" {
 		t.Errorf("%s in %s; %q from the disk", s.Name, s.Directory, fromDisk)
 	}
-	// The disk has a site, the commit has none: only the Worker is deployed.
+	// If the commit has no site but the disk has one, only the Worker is deployed.
 	delete(commit, "app/public/index.html")
 	if s, _ := load(nil); s.Directory != "" {
 		t.Errorf("the site is in %s", s.Directory)

@@ -7,7 +7,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/options"
 )
 
-// Values of the settings that allow only a few.
+// Allowed values of settings.
 var (
 	htmlHandlings     = []string{"auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", "none"}
 	notFoundHandlings = []string{"404-page", "single-page-application", "none"}
@@ -18,10 +18,10 @@ type key struct {
 	name string
 	// flag is the name of its flag; "" is name.
 	flag string
-	// env lists the variables that set it. The first one that is set counts. The others
-	// than the first are older names, or those of other tools.
+	// env lists the variables that set the key. The first one that is not empty is used. All
+	// but the first are older names, or names of other tools.
 	env []string
-	// file reports whether kv-sync.toml may set it.
+	// file reports whether kv-sync.toml may set the key.
 	file bool
 	set  setter
 }
@@ -96,15 +96,15 @@ func declared(o *options.Option) key {
 	return key{o.Setting, o.Flag, o.Variables, !o.Secret, set}
 }
 
-// perProject are the settings that a shared file does not pass on to its projects.
+// perProject are the settings that projects do not take from a shared file.
 var perProject = []string{"name", "project", "directory", "worker", "config", "env", "index", "build"}
 
-// isKey reports whether there is a setting of that name.
+// isKey reports whether there is a setting with this name.
 func isKey(name string) bool {
 	return slices.ContainsFunc(keys, func(k key) bool { return k.name == name })
 }
 
-// keyNamed returns the setting of that name, which must exist.
+// keyNamed returns the setting with this name, which must exist.
 func keyNamed(name string) key {
 	return keys[slices.IndexFunc(keys, func(k key) bool { return k.name == name })]
 }

@@ -101,7 +101,7 @@ type source struct {
 	apply func(in *Inputs, files, env map[string]string, text string)
 }
 
-// sources returns the places that can set a key, the strongest first.
+// sources returns the places that can set a key, in order of precedence.
 func (k key) sources(tt keyTest) []source {
 	flag := strings.Replace(k.name, "directory", "dir", 1)
 	list := []source{{"flag", "^--" + flag + "$", func(in *Inputs, _, _ map[string]string, text string) {
@@ -130,22 +130,21 @@ func (k key) sources(tt keyTest) []source {
 	return list
 }
 
-// A flag beats the environment, whose variables count in their order; the environment
-// beats kv-sync.toml, and kv-sync.toml beats the wrangler file. This holds for every
-// setting and every two of its sources.
+// The order of precedence is: flag, environment variables in their order, kv-sync.toml,
+// wrangler file. The test compares every two sources of every setting.
 func TestPrecedence(t *testing.T) {
 	t.Parallel()
 	for _, k := range keys {
 		tt := keyTests[k.name]
 		list := k.sources(tt)
-		for i, strong := range list {
-			for _, weak := range list[i:] {
-				name := k.name + "/" + strong.name + "_before_" + weak.name
+		for i, stronger := range list {
+			for _, weaker := range list[i:] {
+				name := k.name + "/" + stronger.name + "_before_" + weaker.name
 				t.Run(name, func(t *testing.T) {
 					files, env := map[string]string{}, map[string]string{}
 					in := Inputs{Flags: map[string]string{}}
-					weak.apply(&in, files, env, tt.values[1])
-					strong.apply(&in, files, env, tt.values[0])
+					weaker.apply(&in, files, env, tt.values[1])
+					stronger.apply(&in, files, env, tt.values[0])
 					flags := in.Flags
 					in = tt.inputs(t, files)
 					maps.Copy(in.Flags, flags)
@@ -154,8 +153,8 @@ func TestPrecedence(t *testing.T) {
 					if d := cmp.Diff(tt.want[0], tt.get(s)); d != "" {
 						t.Errorf("(-want +got):\n%s", d)
 					}
-					if !regexp.MustCompile(strong.where).MatchString(s.Where(k.name)) {
-						t.Errorf("it comes from %s, want %s", s.Where(k.name), strong.where)
+					if !regexp.MustCompile(stronger.where).MatchString(s.Where(k.name)) {
+						t.Errorf("it comes from %s, want %s", s.Where(k.name), stronger.where)
 					}
 				})
 			}
@@ -163,8 +162,8 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
-// Keys that only the environment may set are refused in a file, by name and line.
-func TestKeysThatFilesCannotSet(t *testing.T) {
+// A key that only the environment may set is refused in a file. The error names key and line.
+func TestEnvironmentOnlyKeys(t *testing.T) {
 	t.Parallel()
 	for _, k := range keys {
 		if k.file {
@@ -179,8 +178,8 @@ func TestKeysThatFilesCannotSet(t *testing.T) {
 	}
 }
 
-// A value of another type is refused with what to write instead.
-func TestTypesOfKeys(t *testing.T) {
+// A value of another type is refused. The error says what to write instead.
+func TestValueTypes(t *testing.T) {
 	t.Parallel()
 	kinds := map[string]string{"7": "a number", "true": "a boolean", "[1]": "a list", "{}": "an object"}
 	for _, k := range keys {
@@ -217,8 +216,8 @@ func TestTypesOfKeys(t *testing.T) {
 	}
 }
 
-// docs/configuration.md has a row for each setting that a file may have, with its
-// variables and its default, and rows for no other setting.
+// docs/configuration.md has a row for each setting of kv-sync.toml, with the right variable
+// and default, and no other rows.
 func TestDocumentedKeys(t *testing.T) {
 	t.Parallel()
 	doc, err := os.ReadFile("../../docs/configuration.md")

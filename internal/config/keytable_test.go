@@ -10,25 +10,26 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// keyTest describes one setting.
+// keyTest is the test data of one setting.
 type keyTest struct {
 	get func(*Settings) any
-	// values are two valid texts, and want is what get returns for them.
+	// values are two valid texts. want is what get returns for them.
 	values [2]string
 	want   [2]any
-	// unset is what get returns if nothing sets the key, and documented is the default in
-	// docs/configuration.md, "" if the document does not name a value.
+	// unset is what get returns if the key is not set. documented is the default in
+	// docs/configuration.md, or "" if that page does not name a value.
 	unset      any
 	documented string
 	// more are further valid texts.
 	more []string
-	// refused are invalid texts and the fix that the error names.
+	// refused maps invalid texts to the fix in the error.
 	refused map[string]string
-	// toml writes a value in kv-sync.toml; nil is a string.
+	// toml returns a value as it is written in kv-sync.toml; nil writes a string.
 	toml func(text string) string
-	// wrangler writes a value as a member of wrangler.json; nil if it has none.
+	// wrangler returns a value as a member of wrangler.json. It is nil if a wrangler file
+	// cannot set the key.
 	wrangler func(text string) string
-	// with are settings and files that the key needs.
+	// with and files are other settings and files that the key needs.
 	with  map[string]string
 	files map[string]string
 }
@@ -37,7 +38,7 @@ func member(format string) func(string) string {
 	return func(text string) string { return fmt.Sprintf(format, text) }
 }
 
-// bare is a TOML value without quotes.
+// bareTOML returns a TOML value without quotes.
 func bareTOML(text string) string { return text }
 
 func tomlList(text string) string { return fmt.Sprintf("[%q]", text) }

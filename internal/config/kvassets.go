@@ -2,11 +2,11 @@ package config
 
 import "cmp"
 
-// layoutKVAssets is the layout of the Rust crate kv-assets. It has settings of its own.
+// layoutKVAssets is the layout of the Rust crate kv-assets, which has additional settings.
 const layoutKVAssets = "kv-assets"
 
-// finishKVAssets checks the settings that only the layout kv-assets has, and the ones
-// that it does not have.
+// finishKVAssets checks the settings that exist only in the layout kv-assets, and those that
+// do not exist there.
 func (l *loader) finishKVAssets() {
 	s := l.s
 	if s.Layout != layoutKVAssets {
@@ -45,8 +45,8 @@ func (l *loader) finishKVAssets() {
 	}
 }
 
-// refuseBuild is for the other layouts. A build that somebody relies on is not ignored
-// silently.
+// refuseBuild refuses, in other layouts, the settings of the layout kv-assets. A wrangler
+// file's build command that is not run is reported, so that it is not ignored silently.
 func (l *loader) refuseBuild() {
 	s := l.s
 	for key, fix := range map[string]string{

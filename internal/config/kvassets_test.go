@@ -93,8 +93,8 @@ func TestKVAssets(t *testing.T) {
 	}
 }
 
-// A caller that runs builds gets wrangler's, in every layout and without a notice.
-func TestBuildForACallerThatRunsIt(t *testing.T) {
+// With Inputs.Builds, a wrangler file's build is a setting in every layout, without a notice.
+func TestBuildsInput(t *testing.T) {
 	t.Parallel()
 	for wrangler, want := range map[string]Build{
 		"[build]\ncommand = \"make\"":                 {"make", "."},

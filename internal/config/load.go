@@ -13,9 +13,9 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Load reads the configuration. It returns everything that has to be corrected as
-// one *Error. Notices inform, and stop nothing. Load only reads files: it runs
-// nothing and sends nothing.
+// Load reads the configuration. If something has to be corrected, the error is an *Error with
+// all problems. Notices are only information. Load only reads files: it runs no program and
+// sends no request.
 func Load(in Inputs) (*Settings, []manifest.Problem, error) {
 	l, err := newLoader(in)
 	if err != nil {
@@ -86,13 +86,13 @@ func (l *loader) notice(from origin, reason, fix string) {
 	l.notices = append(l.notices, from.problem(reason, fix))
 }
 
-// load fills the settings from the weakest source to the strongest.
+// load fills the settings, from the source with the lowest precedence to the highest.
 func (l *loader) load() {
 	own := l.projectFile(filepath.Join(l.root, ProjectFile))
 	l.addShared(own)
 	w := l.wrangler(own)
 	if w != nil {
-		l.takeWrangler(w)
+		l.applyWrangler(w)
 	}
 	for _, k := range keys {
 		if v, ok := l.lookup(k, own, w); ok {
@@ -110,7 +110,7 @@ func (l *loader) load() {
 	}
 }
 
-// finish fills in defaults, and checks what depends on several settings.
+// finish fills in defaults, and makes the checks that involve several settings.
 func (l *loader) finish() {
 	s := l.s
 	if l.in.Bare {
@@ -138,9 +138,8 @@ func (l *loader) finish() {
 	}
 }
 
-// identify makes sure that the deployment has a name: the id of a project, or the
-// name of a site. Every wrangler file has a name, so a name in one does not
-// contradict a project.
+// identify makes sure that either the name of a site or the id of a project is set. A name in
+// a wrangler file is ignored if there is a project, because every wrangler file has a name.
 func (l *loader) identify() {
 	s := l.s
 	switch name := s.origins["name"]; {

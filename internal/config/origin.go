@@ -12,19 +12,19 @@ import (
 type origin struct {
 	// place is a flag, a variable, a file, or a phrase such as "package.json".
 	place string
-	// line counts from 1; it is 0 where place is not a file or the line is unknown.
+	// line counts from 1. It is 0 if place is not a file or the line is unknown.
 	line int
-	// file reports that a file of the repository sets the value.
+	// file reports whether a file of the repository sets the value.
 	file bool
 }
 
 // flagPrefix begins the place of a flag, or of an input of the Action.
 const flagPrefix = "--"
 
-// person reports whether a flag or an input gives the value. Only these may name
-// paths outside of the boundary: earlier steps of a job write the environment too,
-// and files belong to the repository.
-func (o origin) person() bool { return !o.file && strings.HasPrefix(o.place, flagPrefix) }
+// explicit reports whether a flag or an input sets the value. Only these may name paths
+// outside of the boundary: an earlier step of a job can set environment variables, and files
+// belong to the repository.
+func (o origin) explicit() bool { return !o.file && strings.HasPrefix(o.place, flagPrefix) }
 
 func (o origin) String() string {
 	if o.line > 0 {
@@ -43,8 +43,8 @@ type value struct {
 	from origin
 }
 
-// lookup returns the value of a setting from the strongest source that has one: a
-// flag or input, the environment, kv-sync.toml, the wrangler file.
+// lookup returns the value of a setting from the first source that has one: flag or input,
+// environment, kv-sync.toml, wrangler file.
 func (l *loader) lookup(k key, own map[string]value, w *wranglerFile) (value, bool) {
 	if v, ok := l.in.Flags[k.name]; ok {
 		return value{v, origin{place: flagPrefix + cmp.Or(k.flag, k.name)}}, true
@@ -65,7 +65,7 @@ func (l *loader) lookup(k key, own map[string]value, w *wranglerFile) (value, bo
 	return inWrangler, inWrangler.text != ""
 }
 
-// variable returns the value of the first variable of a setting that is set.
+// variable returns the value of the first environment variable of a setting that is not empty.
 func (l *loader) variable(k key) (value, bool) {
 	if l.in.Getenv == nil {
 		return value{}, false
@@ -81,7 +81,7 @@ func (l *loader) variable(k key) (value, bool) {
 // noticeOldNames reports the variables that have a newer name.
 func (l *loader) noticeOldNames() {
 	if l.in.Bare {
-		return // the Rust kv-sync knows only these names
+		return // the Rust kv-sync uses these names
 	}
 	for _, k := range keys {
 		if o := l.s.origins[k.name]; strings.HasPrefix(o.place, "CF_") {
@@ -94,7 +94,7 @@ func (l *loader) noticeOldNames() {
 func (l *loader) set(k key, v value) {
 	if err := k.set(l.s, v.text); err != nil {
 		reason := fmt.Sprintf("%s is %.60q", k.name, v.text)
-		switch k.name { // secrets are not shown
+		switch k.name { // a message does not show a secret
 		case "api-token":
 			reason = "the API token is invalid"
 		case "api-key":

@@ -10,8 +10,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
-// overlay reads the table of that name as one text: "off", or "on" and the rights that
-// it gives. The table enables the overlay; false disables what a shared file enables.
+// overlay reads the setting "overlay" and returns it as one text: "off", or "on" followed by
+// the rights. A table means on; false means off, also if a shared file enables the overlay.
 func (r *reader) overlay(n *node) (string, bool) {
 	if n.value == false {
 		return "off", true
@@ -43,14 +43,14 @@ func setOverlay(s *Settings, v string) error {
 	return nil
 }
 
-// finishOverlay checks what the overlay requires of the other settings.
+// finishOverlay checks the settings that an overlay depends on.
 func (l *loader) finishOverlay() {
 	s := l.s
 	if !s.Serving.Overlay {
 		return
 	}
 	where := s.origins["overlay"]
-	own := where.place == ProjectFile // a shared file may mean the loader
+	own := where.place == ProjectFile // a shared file also applies to the loader
 	switch {
 	case s.Project != "" && s.Layout == "pathname" && own:
 		l.refuse(where, `the layout "pathname" has no overlay`, `remove the table, or use the layout "content"`)

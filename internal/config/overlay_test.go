@@ -15,13 +15,13 @@ func TestOverlay(t *testing.T) {
 		on     bool
 		rights overlay.Rights
 	}{
-		"nothing":       {``, false, overlay.Rights{}},
-		"an empty one":  {"[overlay]\n", true, overlay.Rights{}},
-		"to write":      {"[overlay]\nwrite = true\n", true, overlay.Rights{Write: true}},
-		"rules too":     {"[overlay]\nrules = true\nwrite = true\n", true, overlay.Rights{Write: true, Rules: true}},
-		"said to be no": {"[overlay]\nwrite = false\n", true, overlay.Rights{}},
-		"inline":        {"overlay = { write = true }\n", true, overlay.Rights{Write: true}},
-		"off":           {"overlay = false\n", false, overlay.Rights{}},
+		"nothing":         {``, false, overlay.Rights{}},
+		"an empty table":  {"[overlay]\n", true, overlay.Rights{}},
+		"write":           {"[overlay]\nwrite = true\n", true, overlay.Rights{Write: true}},
+		"write and rules": {"[overlay]\nrules = true\nwrite = true\n", true, overlay.Rights{Write: true, Rules: true}},
+		"write = false":   {"[overlay]\nwrite = false\n", true, overlay.Rights{}},
+		"inline":          {"overlay = { write = true }\n", true, overlay.Rights{Write: true}},
+		"off":             {"overlay = false\n", false, overlay.Rights{}},
 	} {
 		s, _ := mustLoad(t, Inputs{Root: project(t, site(map[string]string{"kv-sync.toml": tc.own}))})
 		if s.Serving.Overlay != tc.on || s.Code.Overlay != tc.on || s.Rights != tc.rights {
@@ -56,8 +56,8 @@ func TestOverlay(t *testing.T) {
 	mustLoad(t, Inputs{Root: project(t, site(map[string]string{"kv-sync.toml": "name = \"" + long + "\"\n[overlay]\n"}))})
 }
 
-// A project has the overlay that the shared file enables, because its loader's companion
-// serves it. The loader decides what may be written.
+// If the shared file enables the overlay, projects have one, too. The project's loader decides
+// what may be written.
 func TestOverlayOfAProject(t *testing.T) {
 	root := project(t, map[string]string{
 		"kv-sync.toml":               "[overlay]\nwrite = true\n",

@@ -5,7 +5,8 @@ import (
 	"path/filepath"
 )
 
-// place makes a path that a setting names relative to Root, and confines it.
+// place makes a path of a setting relative to Root, and refuses it if it is outside of the
+// boundary.
 func (l *loader) place(path *string, key string) {
 	if *path == "" {
 		return
@@ -23,8 +24,8 @@ func (l *loader) resolve(name string) string {
 	return filepath.Join(l.root, filepath.FromSlash(name))
 }
 
-// display returns a path with slashes, relative to Root if it is inside of the
-// boundary, else absolute.
+// display returns a path with slashes. It is relative to Root if the path is inside of the
+// boundary, and absolute otherwise.
 func (l *loader) display(abs string) string {
 	rel, err := filepath.Rel(l.root, abs)
 	if err != nil || !filepath.IsLocal(rel) && !l.inside(abs) {
@@ -33,13 +34,13 @@ func (l *loader) display(abs string) string {
 	return filepath.ToSlash(rel)
 }
 
-// inside reports whether a path leads to a place below the boundary's top.
+// inside reports whether a path, with symlinks resolved, is below the boundary's top.
 func (l *loader) inside(abs string) bool {
 	rel, err := filepath.Rel(l.boundary.Top(), existing(abs))
 	return err == nil && filepath.IsLocal(rel)
 }
 
-// existing resolves the symlinks of the longest part of a path that exists.
+// existing resolves the symlinks in the part of a path that exists.
 func existing(abs string) string {
 	if found, err := filepath.EvalSymlinks(abs); err == nil {
 		return found

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// A project takes the settings of the shared file, but for those that belong to one
-// project. Its own file has precedence.
+// A project takes the settings of the shared file, except for the perProject ones. The
+// project's own file has precedence.
 func TestProject(t *testing.T) {
 	root := project(t, map[string]string{
 		"kv-sync.toml": `
@@ -45,7 +45,7 @@ branch = "main"
 		t.Errorf("edge cache %d, settings %v, notices %v", s.Serving.EdgeCache, s.Worker.Settings, notices)
 	}
 
-	// The file in a project's folder is about that project.
+	// The file in a project's folder cannot name another project.
 	shop := Inputs{Root: at, Shared: root, Boundary: below(t, root), Flags: map[string]string{"project": "shop"}}
 	for _, id := range []string{"shop", "blog"} {
 		ok := id == "shop"
@@ -62,7 +62,7 @@ branch = "main"
 			t.Errorf("project %s: %v", id, err)
 		}
 	}
-	// Without a shared file it names the project.
+	// Without a shared file, the file sets the project's id.
 	if s, _, err := Load(Inputs{Root: at, Boundary: below(t, root)}); err != nil || s.Project != "blog" {
 		t.Errorf("%+v, %v", s, err)
 	}

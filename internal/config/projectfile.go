@@ -42,8 +42,8 @@ func (l *loader) projectFile(file string) map[string]value {
 	return out
 }
 
-// addShared adds the settings of the shared file that a project's own file does
-// not set. A project's own file cannot be about another project.
+// addShared adds the settings of the shared file that a project's own file does not set. It
+// refuses a project's own file that names another project.
 func (l *loader) addShared(own map[string]value) {
 	if l.in.Shared == "" {
 		return
@@ -52,8 +52,8 @@ func (l *loader) addShared(own map[string]value) {
 	if err != nil || dir == l.root {
 		return // the shared file is the project's own
 	}
-	// Below a shared file each project has the name of its folder. Another id in the
-	// file would have no effect, so it is refused.
+	// Below a shared file the id of a project is the name of its folder, so another id in the
+	// project's own file would have no effect.
 	if v, ok := own["project"]; ok && v.text != l.in.Flags["project"] {
 		l.refuse(v.from, fmt.Sprintf("project is %.60q, but its folder is called %s", v.text, filepath.Base(l.root)),
 			"rename the folder, or remove this line")
@@ -65,8 +65,8 @@ func (l *loader) addShared(own map[string]value) {
 	}
 }
 
-// parse reads one file in the language of its extension. It returns nil if the
-// file is not required and does not exist.
+// parse reads one file in the language of its extension. It returns nil if the file is not
+// required and does not exist, or after it reported a problem.
 func (l *loader) parse(file, name string, required bool) *table {
 	at := origin{place: name}
 	st, committed, err := l.files.stat(file)
@@ -135,7 +135,7 @@ var patternLists = map[string]string{"ignore": "*.map", "retire": "/assets/*"}
 // numeric are the settings that kv-sync.toml may give as numbers.
 var numeric = []string{"retain", "parallel", "memory", "edge-cache"}
 
-// fileValue returns a value of kv-sync.toml in the form that a flag has.
+// fileValue returns a value of kv-sync.toml as the text that a flag would have.
 func (r *reader) fileValue(k key, n *node) (string, bool) {
 	if k.name == "overlay" {
 		return r.overlay(n)
@@ -168,8 +168,8 @@ func (r *reader) fileValue(k key, n *node) (string, bool) {
 	return "", false
 }
 
-// quoted returns the fix for a value without quotes: quotes, or what to write
-// instead where quotes would not help.
+// quoted returns the fix for a value without quotes: to add quotes, or what to write if the
+// value would not be valid in quotes, either.
 func (k key) quoted(text string) string {
 	if err := k.set(&Settings{}, text); err != nil {
 		return err.Error()

@@ -20,8 +20,7 @@ func (e *Error) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// reader reads the values of one file. It collects the problems, so that one run reports
-// all of them.
+// reader reads the values of one file. It collects the problems, so that one run reports all.
 type reader struct {
 	// file is the file's name in messages.
 	file            string
@@ -104,7 +103,7 @@ func (r *reader) textMap(n *node) map[string]string {
 	return out
 }
 
-// oneOf reads a string that must be one of a few.
+// oneOf reads a string that must be one of the allowed ones.
 func (r *reader) oneOf(n *node, allowed ...string) string {
 	s := r.text(n)
 	if _, ok := n.value.(string); ok && !slices.Contains(allowed, s) {
@@ -117,8 +116,8 @@ func (r *reader) oneOf(n *node, allowed ...string) string {
 // known refuses the members of t that are not among names.
 func (r *reader) known(t *table, names ...string) { r.knownOf(t, "", names...) }
 
-// knownOf is known for a table of kv-sync.toml. In TOML all that follows a table's header
-// belongs to the table, so a setting may be there by mistake.
+// knownOf is like known, for a table of kv-sync.toml. In TOML all lines below a table's header
+// belong to the table, so a setting may be in the table by mistake.
 func (r *reader) knownOf(t *table, head string, names ...string) {
 	for _, name := range t.names {
 		if slices.Contains(names, name) {
@@ -126,7 +125,7 @@ func (r *reader) knownOf(t *table, head string, names ...string) {
 		}
 		n, fix := t.get(name), nearest(name, names)
 		if head != "" && isKey(name) {
-			fix = fmt.Sprintf("write it above the line [%s]: all below it belongs to that table", head)
+			fix = fmt.Sprintf("write it above the line [%s]: all lines below it belong to that table", head)
 		}
 		r.refuse(n, fmt.Sprintf("%s is not understood", n.path), fix)
 	}
@@ -144,7 +143,7 @@ func orList(list []string) string {
 	return strings.Join(quoted[:len(quoted)-1], ", ") + " or " + quoted[len(quoted)-1]
 }
 
-// nearest returns a fix for an unknown name: the most similar known name.
+// nearest returns the fix for an unknown name: the most similar known name, or to remove it.
 func nearest(name string, known []string) string {
 	best, least := "", 1+len(name)/2
 	for _, k := range known {

@@ -26,8 +26,8 @@ func ownFile(text string) map[string]string      { return map[string]string{Proj
 func wranglerTOML(text string) map[string]string { return map[string]string{"wrangler.toml": text} }
 func wranglerJSON(text string) map[string]string { return map[string]string{"wrangler.json": text} }
 
-// refusals are the errors of files, flags and the environment. Errors of single settings
-// are in keyTests, those of a wrangler file's sections in sectionTests.
+// refusals are errors of files, flags and the environment. Errors of single settings are in
+// keyTests, and those of a wrangler file's sections in testdata/sections.txt.
 var refusals = []refusal{
 	{
 		name: "a misspelled key", files: ownFile("name = \"a\"\n\nretian = 3"),
@@ -94,7 +94,7 @@ var refusals = []refusal{
 		flags: map[string]string{"config": "w.yaml"}, want: []string{"w.yaml: " + badLanguage},
 	},
 	{
-		name: "a folder in the place of a file", files: map[string]string{"kv-sync.toml/x": ""},
+		name: "a folder instead of a file", files: map[string]string{"kv-sync.toml/x": ""},
 		want: []string{"kv-sync.toml: this is not a regular file; replace it by a file, or remove it"},
 	},
 	{
@@ -179,7 +179,7 @@ var refusals = []refusal{
 	},
 }
 
-// Each of these is refused with these errors, and with no other.
+// Each of the refusals has exactly the expected errors.
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	for _, tt := range refusals {
@@ -198,7 +198,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// The error names all problems, one per line.
+// The error lists all problems, one per line.
 func TestErrorText(t *testing.T) {
 	t.Parallel()
 	_, _, err := Load(Inputs{Root: project(t, site(ownFile("retain = 0\ngrace = \"1s\"")))})
@@ -210,7 +210,7 @@ func TestErrorText(t *testing.T) {
 	}
 }
 
-// What has no effect is reported, and stops nothing.
+// A setting without effect is a notice, not an error.
 func TestNoticed(t *testing.T) {
 	t.Parallel()
 	dated := "main = \"w.js\"\ncompatibility_date = \"2026-01-01\"\n"

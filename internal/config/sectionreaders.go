@@ -66,7 +66,7 @@ func (w *wrangler) migrations(n *node) {
 	}
 }
 
-// placement gives the section the form that wrangler sends.
+// placement converts the section to the form of the API, like wrangler.
 func (w *wrangler) placement(n *node) {
 	t := w.object(n)
 	w.known(t, "mode", "hint", "region", "host", "hostname")
@@ -96,7 +96,7 @@ func (w *wrangler) placement(n *node) {
 			}
 		}
 		if len(out) == 1 {
-			w.refuse(n, n.path+" names no place", `write "region", "host" or "hostname", or {"mode": "smart"}`)
+			w.refuse(n, n.path+" has no target", `write "region", "host" or "hostname", or {"mode": "smart"}`)
 			return
 		}
 	}
@@ -157,8 +157,8 @@ func (w *wrangler) complianceRegion(n *node) {
 	}
 }
 
-// directory takes the site's folder from a section that names one. If several do, the
-// first counts.
+// directory takes the site's folder from a section that names one. If several sections do, the
+// first one in alphabetical order is used.
 func (w *wrangler) directory(n *node) {
 	dir := w.text(n)
 	if dir == "" || w.out.Directory != "" {

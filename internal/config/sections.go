@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// scope is where a section applies if an environment is chosen. It is wrangler's
-// decision for each section.
+// scope says whether an environment inherits a section from the top level. Each section has
+// the same scope as in wrangler.
 type scope int
 
 const (
-	inherited scope = iota // an environment without it has the top level's
-	perEnv                 // an environment without it has none
-	topLevel               // it is allowed at the top level only
+	inherited scope = iota // an environment inherits the section
+	perEnv                 // an environment does not inherit the section
+	topLevel               // an environment cannot have the section
 )
 
 // section is one key of a wrangler file.
@@ -22,8 +22,8 @@ type section struct {
 	read  func(w *wrangler, n *node)
 }
 
-// sections lists every key that wrangler 4 knows. It is filled by init, because some
-// readers look into it.
+// sections lists every key of wrangler 4. init fills it, because some read functions refer to
+// it.
 var sections = map[string]section{}
 
 func init() {
@@ -78,8 +78,8 @@ var workerSections = map[string]section{
 	"queues":                   {perEnv, (*wrangler).queues},
 }
 
-// siteSections describe the site, and what is not part of a version. kv-sync never
-// changes the latter.
+// siteSections describe the site, and settings that are not part of a version. kv-sync does
+// not change these settings.
 var siteSections = map[string]section{
 	"assets":                 {inherited, (*wrangler).assets},
 	"site":                   {topLevel, (*wrangler).site},
@@ -93,7 +93,7 @@ var siteSections = map[string]section{
 	"build":        {inherited, (*wrangler).build},
 }
 
-// unusedSections concern wrangler itself.
+// unusedSections affect only wrangler itself.
 var unusedSections = map[string]section{
 	"$schema":      {topLevel, func(*wrangler, *node) {}},
 	"env":          {topLevel, func(*wrangler, *node) {}},
@@ -112,7 +112,8 @@ const (
 	useDashboard = "set it in the dashboard, and remove it here"
 )
 
-// refusedSections change what the Worker is or does, so they cannot be left out.
+// refusedSections change the Worker in a way that kv-sync does not support, so they cannot be
+// ignored.
 var refusedSections = map[string]section{
 	"wasm_modules":       {topLevel, unsupported("import the .wasm file in the Worker's code instead")},
 	"text_blobs":         {topLevel, unsupported("import the text file in the Worker's code instead")},
@@ -136,7 +137,7 @@ var refusedSections = map[string]section{
 	"unsafe_hello_world": {perEnv, unsupported(removeIt)},
 }
 
-// setting reads a text into a field, and records the line for messages about key.
+// setting returns a function that reads a text into a field, and records the line of key.
 func setting(key string, field func(*wranglerFile) *string) func(*wrangler, *node) {
 	return func(w *wrangler, n *node) {
 		*field(w.out) = w.text(n)
@@ -144,12 +145,12 @@ func setting(key string, field func(*wranglerFile) *string) func(*wrangler, *nod
 	}
 }
 
-// metadata passes a section on under the API's name.
+// metadata returns a function that sends a section unchanged in the upload's metadata.
 func metadata(name string) func(*wrangler, *node) {
 	return func(w *wrangler, n *node) { w.addMetadata(name, n.json()) }
 }
 
-// nestedBindings reads a list of bindings inside of a section.
+// nestedBindings returns a function that reads a list of bindings inside of a section.
 func nestedBindings(outer, inner string) func(*wrangler, *node) {
 	return func(w *wrangler, n *node) {
 		t := w.object(n)
@@ -160,17 +161,18 @@ func nestedBindings(outer, inner string) func(*wrangler, *node) {
 	}
 }
 
-// notUsed reports a section that has no effect here.
+// notUsed returns a function that reports a section without effect.
 func notUsed(why string) func(*wrangler, *node) {
 	return func(w *wrangler, n *node) { w.notice(n, n.path+" is not used: "+why, "") }
 }
 
-// unsupported refuses a section.
+// unsupported returns a function that refuses a section.
 func unsupported(fix string) func(*wrangler, *node) {
 	return func(w *wrangler, n *node) { w.refuse(n, n.path+" is not supported by kv-sync", fix) }
 }
 
-// notApplied reports a section about something that kv-sync never changes.
+// notApplied returns a function that reports a section about something that kv-sync never
+// changes.
 func notApplied(what string) func(*wrangler, *node) {
 	return func(w *wrangler, n *node) {
 		w.notice(n, fmt.Sprintf("%s is not applied: kv-sync never changes %s", n.path, what),

@@ -11,15 +11,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// testdata/sections.txt lists wrangler files with the errors and notices that each causes.
-// It has every section.
+// testdata/sections.txt lists wrangler files and their errors and notices. It covers every
+// section.
 func TestSectionMessages(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("testdata/sections.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
-	const undated = `the file has no "compatibility_date"` // TestNoticed has it
+	const undated = `the file has no "compatibility_date"` // TestNoticed covers this notice
 	covered := map[string]bool{}
 	for block := range strings.SplitSeq(strings.TrimSpace(string(text)), "\n\n") {
 		file, want, _ := strings.Cut(block, "\n")
@@ -49,7 +49,7 @@ func TestSectionMessages(t *testing.T) {
 	}
 }
 
-// What a section sets.
+// Sections of a wrangler file set these values.
 func TestSectionValues(t *testing.T) {
 	t.Parallel()
 	settings := func(f *wranglerFile) any {
@@ -143,8 +143,8 @@ func TestSectionValues(t *testing.T) {
 	}
 }
 
-// Routes of an environment replace those of the top level, whichever of the two keys has
-// them; a section of the top level alone is refused in an environment.
+// "route" or "routes" of an environment replaces both keys of the top level. A section that is
+// allowed only at the top level is refused in an environment.
 func TestSectionsOfAnEnvironment(t *testing.T) {
 	t.Parallel()
 	for file, want := range map[string]string{

@@ -14,7 +14,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// text sets a field to one line of text.
+// text returns a function that sets a field to one line of text.
 func text(field func(*Settings) *string) func(*Settings, string) error {
 	return func(s *Settings, v string) error {
 		*field(s) = v
@@ -30,7 +30,7 @@ func oneLine(v string) error {
 	return nil
 }
 
-// oneOf sets a field to one of a few values.
+// oneOf returns a function that sets a field to one of the allowed values.
 func oneOf(field func(*Settings) *string, allowed ...string) func(*Settings, string) error {
 	return func(s *Settings, v string) error {
 		if !slices.Contains(allowed, v) {
@@ -49,7 +49,7 @@ func layoutNames() (names []string) {
 	return names
 }
 
-// matching sets a field to a text that matches a pattern.
+// matching returns a function that sets a field to a text that matches a pattern.
 func matching(field func(*Settings) *string, pattern *regexp.Regexp, fix string) func(*Settings, string) error {
 	return func(s *Settings, v string) error {
 		if !pattern.MatchString(v) {
@@ -60,7 +60,7 @@ func matching(field func(*Settings) *string, pattern *regexp.Regexp, fix string)
 	}
 }
 
-// number sets a field to a number from 1 to most.
+// number returns a function that sets a field to a number from 1 to most.
 func number(field func(*Settings) *int, most int, fix string) func(*Settings, string) error {
 	return func(s *Settings, v string) error {
 		n, err := strconv.Atoi(v)
@@ -72,7 +72,7 @@ func number(field func(*Settings) *int, most int, fix string) func(*Settings, st
 	}
 }
 
-// secret sets a field to a secret of visible ASCII characters.
+// secret returns a function that sets a field to a secret of visible ASCII characters.
 func secret(field func(*Settings) *Secret) func(*Settings, string) error {
 	return func(s *Settings, v string) error {
 		if strings.IndexFunc(v, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0 {

@@ -2,10 +2,10 @@
 // environment, kv-sync.toml and a wrangler file, in this order of precedence,
 // into one [Settings].
 //
-// A configuration file is part of a repository and is not trusted: it cannot set
+// A configuration file is part of a repository and is not trusted. It cannot set
 // the API's address, cannot override an account, namespace or site that a flag or
-// the environment names, and cannot name paths outside of the repository. What is
-// unknown in a file is an error, and what has no effect is a notice.
+// the environment sets, and cannot name paths outside of the repository. An unknown
+// key in a file is an error, and a key without effect is a notice.
 package config
 
 import (
@@ -22,8 +22,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
-// DefaultCompatibilityDate is the compatibility date of Workers whose file sets
-// none. Each workerd that the local platform runs supports it.
+// DefaultCompatibilityDate is the compatibility date if no file sets one. Each workerd that
+// the local platform runs supports it.
 const DefaultCompatibilityDate = "2026-10-01"
 
 // DefaultBaseURL is the address of Cloudflare's API.
@@ -36,7 +36,8 @@ type Settings struct {
 	Root    string // the project's folder, absolute
 	// Name is the site and its Worker: [a-z0-9][a-z0-9_-]{0,62}; "" if Project is set.
 	Name string
-	// Formerly is the name that an earlier kv-sync derived, if Name is derived and differs.
+	// Formerly is the name that an earlier kv-sync would have derived, if Name is derived and
+	// differs from it.
 	Formerly string
 	Project  string // the id of a Dynamic Worker's project, or ""
 	// Directory is the folder of the site's files, relative to Root with "/" as its
@@ -47,10 +48,10 @@ type Settings struct {
 	Layout    string // "content", "pathname" or "kv-assets"
 	// Index is the index of the layout kv-assets, relative to Root; "" in other layouts.
 	Index string
-	// Build compiles the Worker with the index, in the layout kv-assets. In other layouts
+	// Build is the command that compiles the Worker in the layout kv-assets. In other layouts
 	// it is zero unless [Inputs].Builds is set.
 	Build Build
-	// Binding is such a Worker's own name for the namespace, or "".
+	// Binding is the name that the Worker has for the namespace in the layout kv-assets, or "".
 	Binding string
 
 	Account string // the account's id, or ""
@@ -60,7 +61,8 @@ type Settings struct {
 	APIKey  Secret
 	BaseURL string // the API's address, never empty
 
-	// Retain is how many deployments are kept, and Grace how long every key is.
+	// Retain is the number of deployments that are kept. Grace is the time for which every key
+	// is kept.
 	Retain int
 	Grace  time.Duration
 	// Parallel and Memory (bytes) limit an upload; 0 is the engine's default.
@@ -68,8 +70,8 @@ type Settings struct {
 	Memory   int64
 	// Ignore lists patterns, as in .gitignore, of files that are not published.
 	Ignore []string
-	// Retire lists patterns of files that stay reachable for a time after they are
-	// removed, although code gets their requests.
+	// Retire lists patterns of files that stay reachable for a time after they are removed,
+	// even if the Worker's code gets the requests for them.
 	Retire []string
 	// Branch is the branch that hooks deploy, and Remote the name or URL of the remote
 	// whose pushes they handle; "" is the hook's default.
@@ -77,13 +79,13 @@ type Settings struct {
 
 	// Serving is the serving configuration.
 	Serving manifest.Serving
-	// Worker is complete but for Main and Modules, which result from bundling Code.
+	// Worker is complete except for Main and Modules, which bundling of Code produces.
 	Worker cloud.Worker
 	// Code is what to bundle. Its Root and compatibility settings are set.
 	Code bundle.Options
 	// WorkersDev is workers_dev of the wrangler file; nil if the file does not set it.
 	WorkersDev *bool
-	// Rights are what a site's Worker may write at run time. A project's loader decides.
+	// Rights are what a site's Worker may write at run time. For a project its loader decides.
 	Rights          overlay.Rights
 	RequiredSecrets []string // the secrets that the wrangler file requires
 	Files           []string // the configuration files that were read, relative to Root
@@ -127,21 +129,21 @@ func (s Secret) Reveal() string { return string(s) }
 type Inputs struct {
 	// Root is the project's folder, from which the configuration files are read.
 	Root string
-	// Shared is a folder above Root. Its kv-sync.toml sets what a project's own file
-	// does not set. "" is none.
+	// Shared is a folder above Root, or "". Its kv-sync.toml provides the settings that a
+	// project's own file does not set.
 	Shared string
 	// Boundary contains the configuration files and the paths that they name; nil is
-	// Root and all below it. Load adds the paths that Flags name outside of it.
+	// Root and everything below. Load adds the paths outside of it that Flags name.
 	Boundary *boundary.Boundary
-	// Commit, if set, replaces the files on the disk, so that a commit is published
-	// with its own settings. A configuration file that the commit does not have is
-	// read from the disk, with a notice.
+	// Commit, if set, is read instead of the disk, so that a commit is published with its
+	// own settings. A configuration file that the commit does not have is read from the
+	// disk, with a notice.
 	Commit fs.FS
 	// CommitRoot is the folder that is the root of Commit; "" is Boundary's top.
 	CommitRoot string
-	// Flags are the flags, or the inputs of the Action, that are set, by the names of
-	// kv-sync.toml, and "api-token" and "api-base-url". Patterns of "ignore" are
-	// separated by line breaks.
+	// Flags are the values of flags, or of inputs of the Action, by the name of the setting
+	// in kv-sync.toml, "api-token" or "api-base-url". Line breaks separate patterns of
+	// "ignore".
 	Flags map[string]string
 	// Bare reads the configuration like the Rust kv-sync. See bare.go.
 	Bare bool

@@ -19,7 +19,7 @@ type Place struct {
 	lines map[string]int // of the table's settings
 }
 
-// Problem returns a mistake in a setting of the table, or, if key is "", in the table.
+// Problem returns a problem of a setting of the table, or, if key is "", of the table itself.
 func (p Place) Problem(key, reason, fix string) manifest.Problem {
 	line, ok := p.lines[key]
 	if !ok {
@@ -40,10 +40,10 @@ type Valued interface {
 	SetValue(v any) error
 }
 
-// Strict reads a TOML file into a struct. The tags of its fields name the settings.
-// Unknown settings and values of another type are mistakes. Strict returns all of them, in
-// the order of the file. Fields are strings, booleans, integers, lists, tables (structs,
-// and pointers, maps and lists of them), [encoding.TextUnmarshaler] and [Valued].
+// Strict reads a TOML file into a struct whose fields have "toml" tags. It returns all
+// problems, in the order of the file: unknown settings, and values of another type. Fields
+// are strings, booleans, integers, lists, tables (structs, and pointers, maps and lists of
+// them), [encoding.TextUnmarshaler] and [Valued].
 func Strict(name string, data []byte, into any) []manifest.Problem {
 	if len(data) > maxFileBytes {
 		return []manifest.Problem{{Path: name, Reason: tooLarge, Fix: makeSmaller}}
@@ -60,7 +60,7 @@ func Strict(name string, data []byte, into any) []manifest.Problem {
 
 type strict struct{ reader }
 
-// withoutLogin hides the login of an address, because it may contain a password.
+// withoutLogin replaces the login in an address, because it may contain a password.
 func withoutLogin(text string) string {
 	scheme, rest, ok := strings.Cut(text, "://")
 	if at := strings.LastIndexByte(rest, '@'); ok && at >= 0 {

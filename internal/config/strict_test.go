@@ -12,8 +12,8 @@ type address struct{}
 
 func (*address) UnmarshalText([]byte) error { return errors.New("write an address") }
 
-// Unknown settings and wrong types are mistakes: a misspelled setting of the daemon must
-// not silently leave the default in force.
+// Unknown settings and wrong types are problems: if a misspelled setting of the daemon were
+// ignored, its default would silently apply.
 func TestStrict(t *testing.T) {
 	t.Parallel()
 	type hook struct {

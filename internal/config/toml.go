@@ -38,8 +38,8 @@ func parseTOML(data []byte) (*table, error) {
 	return n.value.(*table), nil
 }
 
-// checkKeys refuses keys with very many parts: the decoder's time grows with the square
-// of their number.
+// checkKeys refuses keys with too many parts: the decoder's time grows with the square of
+// their number.
 func checkKeys(text string) error {
 	state := valueState{}
 	for i, line := range strings.Split(text, "\n") {
@@ -67,7 +67,7 @@ func (t tomlTree) node(path string, v any, line, depth int) (*node, error) {
 	switch x := v.(type) {
 	case map[string]any:
 		tab := &table{}
-		// The decoder does not keep the order, so sort: every run reports the same.
+		// The decoder does not keep the order. Sorted names make every run report the same.
 		for _, name := range slices.Sorted(maps.Keys(x)) {
 			e, err := t.node(child(path, name), x[name], line, depth+1)
 			if err != nil {
@@ -109,9 +109,9 @@ func (t tomlTree) node(path string, v any, line, depth int) (*node, error) {
 	return n, nil
 }
 
-// tomlLines returns the line of each key at the start of a line, and of each table. The
-// decoder does not report positions. The text is valid TOML, so only keys have to be
-// distinguished from the content of strings and lists.
+// tomlLines returns the line numbers of tables and of keys at the start of a line, which the
+// decoder does not report. The text is valid TOML, so it is enough to skip the lines inside of
+// strings and lists.
 func tomlLines(text string) map[string]int {
 	lines := map[string]int{}
 	elements := map[string]int{} // the number of [[tables]] of each name so far
@@ -151,7 +151,7 @@ func tomlLines(text string) map[string]int {
 	return lines
 }
 
-// withElements returns a table's name as a path. A part that is a list stands for the
+// withElements returns a table's name as a path. A part of the name that is a list means the
 // last element of the list.
 func withElements(parts []string, elements map[string]int) string {
 	path := ""
@@ -164,7 +164,7 @@ func withElements(parts []string, elements map[string]int) string {
 	return path
 }
 
-// tomlKey splits a dotted key into its parts. It ends at end.
+// tomlKey splits the dotted key at the start of s into its parts. end ends the key.
 func tomlKey(s string, end byte) []string {
 	var parts []string
 	var part strings.Builder
@@ -189,11 +189,11 @@ func tomlKey(s string, end byte) []string {
 	return append(parts, part.String())
 }
 
-// valueState follows a value over several lines.
+// valueState is the state of a scan over a value of several lines.
 type valueState struct {
 	quote string // the quotes of the open string
 	depth int    // the number of open brackets
-	// dots counts the dots of a key, most is the largest count.
+	// dots counts the dots of the current key. most is the largest count so far.
 	dots, most int
 }
 
@@ -235,6 +235,6 @@ func (v *valueState) scan(s string) {
 		i++
 	}
 	if len(v.quote) == 1 {
-		v.quote = "" // a plain string ends with its line
+		v.quote = "" // a string with simple quotes ends on its line
 	}
 }

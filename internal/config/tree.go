@@ -11,8 +11,7 @@ import (
 	"github.com/tailscale/hujson"
 )
 
-// Limits of a configuration file. The parsers recurse, so the depth is checked before
-// they run.
+// Limits of a configuration file. The parsers recurse, so checkDepth limits the depth first.
 const (
 	maxFileBytes = 256 << 10
 	maxDepth     = 64
@@ -20,7 +19,7 @@ const (
 
 // node is one value of a configuration file in any language, with its position.
 type node struct {
-	// path names the value in messages: "kv_namespaces[0].id".
+	// path names the value in messages, such as "kv_namespaces[0].id".
 	path string
 	// line counts from 1; it is 0 if it is unknown.
 	line int
@@ -96,7 +95,7 @@ func encode(v any) json.RawMessage {
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
-		// Every value comes from a parser, so this is a number such as TOML's inf.
+		// The values come from a parser, so only a number such as TOML's inf can fail.
 		return json.RawMessage("null")
 	}
 	return json.RawMessage(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
@@ -129,7 +128,7 @@ type syntaxError struct {
 
 func (e *syntaxError) Error() string { return e.reason }
 
-// checkDepth refuses input with more nested brackets than any configuration has.
+// checkDepth refuses input with so many nested brackets that a parser could overflow its stack.
 func checkDepth(data []byte) error {
 	depth := 0
 	for _, b := range data {
@@ -174,8 +173,8 @@ func parseJSON(data []byte) (*table, error) {
 	return t, nil
 }
 
-// jsonTree converts hujson's syntax tree to nodes. Values come in the order of the file,
-// so counting lines takes one pass.
+// jsonTree converts hujson's syntax tree to nodes. Values come in the order of the file, so
+// line numbers are counted in one pass.
 type jsonTree struct {
 	data          []byte
 	counted, line int

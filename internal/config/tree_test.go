@@ -6,7 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestLinesOfTOML(t *testing.T) {
+func TestTOMLLines(t *testing.T) {
 	text := `a = 1
 b = """
 c = 2

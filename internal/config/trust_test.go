@@ -2,7 +2,7 @@ package config
 
 import "testing"
 
-// The token goes to the API by https, and by http to this machine only.
+// The API's address must be https. For this machine it may be http.
 func TestAPIAddress(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string]bool{
@@ -20,8 +20,8 @@ func TestAPIAddress(t *testing.T) {
 	}
 }
 
-// A site and a project at once are refused, unless only a wrangler file names the site:
-// every wrangler file must have a name.
+// A site's name together with a project is refused, unless the name is in a wrangler file or in
+// kv-sync.toml.
 func TestSiteAndProject(t *testing.T) {
 	t.Parallel()
 	shop := map[string]string{"project": "shop"}
@@ -34,8 +34,8 @@ func TestSiteAndProject(t *testing.T) {
 		"a variable and a file": {
 			env: map[string]string{"KV_SYNC_NAME": "a"}, files: ownFile(`project = "shop"`), refused: true,
 		},
-		"the name is the wrangler file's":  {flags: shop, files: wranglerTOML(`name = "a"`)},
-		"the name is the project's file's": {flags: shop, files: ownFile(`name = "a"`)},
+		"the name in the wrangler file": {flags: shop, files: wranglerTOML(`name = "a"`)},
+		"the name in kv-sync.toml":      {flags: shop, files: ownFile(`name = "a"`)},
 	} {
 		s, _, err := Load(Inputs{Root: project(t, site(tt.files)), Flags: tt.flags, Getenv: environ(tt.env)})
 		if tt.refused != (err != nil) {

@@ -16,10 +16,11 @@ import (
 type wrangler struct {
 	reader
 	out   *wranglerFile
-	bound map[string]*node // binding names and where they are defined
+	bound map[string]*node // where each binding name is defined
 }
 
-// readWrangler reads a parsed wrangler file for one environment. "" is the top level.
+// readWrangler reads a parsed wrangler file for one environment. "" is the top level. It
+// returns errors and notices.
 func readWrangler(file string, top *table, env string) (*wranglerFile, []manifest.Problem, []manifest.Problem) {
 	w := &wrangler{
 		reader: reader{file: file},
@@ -37,7 +38,7 @@ func readWrangler(file string, top *table, env string) (*wranglerFile, []manifes
 	return w.out, w.errors, w.notices
 }
 
-// finish does what depends on several sections.
+// finish makes the checks that involve several sections.
 func (w *wrangler) finish(top *table, chosen map[string]*node, env string) {
 	if env != "" && chosen["name"] == top.get("name") && w.out.Name != "" {
 		w.out.Name += "-" + env // wrangler names the Worker of an environment like this

@@ -12,7 +12,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
-// metadataOf returns the metadata of a Worker in the form of wrangler's.
+// metadataOf returns the metadata of a Worker in the same form as wrangler's.
 func metadataOf(t *testing.T, w cloud.Worker) map[string]any {
 	t.Helper()
 	bindings := map[string]any{}
@@ -46,9 +46,8 @@ func decoded(t *testing.T, raw []byte) any {
 	return v
 }
 
-// The metadata equals the real wrangler's, binding by binding and setting by setting.
-// testdata/README.md says how it was captured.
-func TestMetadataIsWranglers(t *testing.T) {
+// The metadata equals that of wrangler, which testdata/README.md says how to record.
+func TestMetadataEqualsWranglers(t *testing.T) {
 	for dir, env := range map[string]string{"every": "", "environment": "staging"} {
 		t.Run(dir, func(t *testing.T) {
 			raw, err := os.ReadFile(filepath.Join("testdata", dir, "metadata.json"))
@@ -65,7 +64,7 @@ func TestMetadataIsWranglers(t *testing.T) {
 			}
 			want["bindings"] = bindings
 			delete(want, "main_module")
-			delete(want, "keep_bindings") // the engine's business
+			delete(want, "keep_bindings") // the engine adds it
 			flags := map[string]string{"directory": "public"}
 			if env != "" {
 				flags["env"] = env
@@ -95,7 +94,7 @@ func TestMigrations(t *testing.T) {
 	}
 }
 
-// languages is one configuration in wrangler's three languages.
+// languages is the same configuration in the three languages that wrangler reads.
 var languages = map[string]string{
 	"wrangler.json": `{"name": "one", "main": "src/index.ts", "account_id": "acc", "compatibility_date": "2026-02-03",
 		"compatibility_flags": ["nodejs_compat"], "vars": {"A": "x", "N": 1, "F": 1.5, "B": false, "O": {"k": ["v"]}},
@@ -168,7 +167,7 @@ fallthrough = true
 `,
 }
 
-func TestThreeLanguages(t *testing.T) {
+func TestWranglerFileLanguages(t *testing.T) {
 	var first *Settings
 	var reasons []string
 	for _, name := range wranglerFiles {
@@ -207,7 +206,7 @@ const schemaKeys = `$schema access account_id addresses agent_memory ai ai_searc
 	upload_source_maps vars vectorize version_metadata vpc_networks vpc_services wasm_modules worker_loaders
 	workers_dev workflows`
 
-func TestEveryKeyOfWranglerIsKnown(t *testing.T) {
+func TestEveryWranglerKeyIsKnown(t *testing.T) {
 	for _, name := range strings.Fields(schemaKeys) {
 		if _, ok := sections[name]; !ok {
 			t.Errorf("%s is not known", name)

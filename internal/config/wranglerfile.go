@@ -14,7 +14,7 @@ import (
 // wranglerFiles are the names of a wrangler file, in wrangler's order.
 var wranglerFiles = []string{"wrangler.json", "wrangler.jsonc", "wrangler.toml"}
 
-// wranglerFile is the part of a wrangler file that concerns kv-sync.
+// wranglerFile is the part of a wrangler file that kv-sync uses.
 type wranglerFile struct {
 	Worker cloud.Worker
 	Code   bundle.Options
@@ -28,9 +28,9 @@ type wranglerFile struct {
 	Build     Build // Dir is relative to the file
 	// WorkersDev is nil if the file does not set it.
 	WorkersDev *bool
-	Secrets    []string       // the required ones
+	Secrets    []string       // the names of required secrets
 	lines      map[string]int // by setting
-	// values are the settings that kv-sync.toml, variables and flags can set too.
+	// values are the settings that kv-sync.toml, the environment and flags can also set.
 	values map[string]value
 }
 
@@ -66,7 +66,7 @@ func (l *loader) wrangler(own map[string]value) *wranglerFile {
 }
 
 func (l *loader) findWrangler() string {
-	found := l.files.among(l.root, wranglerFiles)
+	found := l.files.existingFiles(l.root, wranglerFiles)
 	if len(found) == 0 {
 		return ""
 	}
@@ -82,8 +82,8 @@ func (l *loader) findWrangler() string {
 	return filepath.Join(l.root, found[0])
 }
 
-// placeWrangler makes the paths of a wrangler file, which are relative to the file,
-// relative to Root, and confines them.
+// placeWrangler makes the paths of a wrangler file relative to Root instead of to the file. It
+// refuses paths outside of the boundary.
 func (l *loader) placeWrangler(w *wranglerFile, file, name string) {
 	dir := filepath.Dir(file)
 	for _, p := range []struct {
@@ -112,8 +112,8 @@ func (l *loader) placeWrangler(w *wranglerFile, file, name string) {
 	}
 }
 
-// takeWrangler takes over what stronger sources may override.
-func (l *loader) takeWrangler(w *wranglerFile) {
+// applyWrangler copies the settings of the wrangler file. Other sources may override them.
+func (l *loader) applyWrangler(w *wranglerFile) {
 	s := l.s
 	s.Worker, s.Code, s.Serving = w.Worker, w.Code, w.Serving
 	s.Directory, s.Ignore, s.Build = w.Directory, w.Exclude, w.Build
