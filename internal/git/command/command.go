@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	// maxOutput bounds what is read of git's output where a call sets no bound.
+	// maxOutput is the default of [Call].MaxOutput.
 	maxOutput = 64 << 20
-	// maxText bounds what is kept of git's messages.
+	// maxText bounds how much of git's standard error is kept.
 	maxText = 16 << 10
-	// timeToEnd is how long git has to remove its locks when it is asked to end.
+	// timeToEnd is how long git has to remove its locks after it is asked to end.
 	timeToEnd = 5 * time.Second
 )
 
@@ -36,17 +36,17 @@ type Git struct {
 	environ []string
 }
 
-// New returns the git that the options describe. The environment is read now.
+// New returns the git that the options describe. It reads the environment now, not at each run.
 func New(o Options) *Git { return &Git{o.Dir, o.environ()} }
 
 // Call is one run of git.
 type Call struct {
 	Args []string
-	// Stdin is what git reads; nil is nothing.
+	// Stdin is git's standard input; nil means empty.
 	Stdin io.Reader
-	// Limit is how long git may take; 0 is as long as the context lasts.
+	// Limit is how long git may take; 0 means no limit but the context.
 	Limit time.Duration
-	// MaxOutput is how many bytes git may print; 0 is 64 MiB.
+	// MaxOutput is how many bytes git may print; 0 means 64 MiB.
 	MaxOutput int
 	// Set are variables ("NAME=value") for this run.
 	Set []string
@@ -57,14 +57,14 @@ func (g *Git) Run(ctx context.Context, args ...string) (string, error) {
 	return g.Do(ctx, Call{Args: args})
 }
 
-// Line is Run, and returns the first line without white space around it.
+// Line runs git like [Git.Run] and returns the first line of its output, trimmed.
 func (g *Git) Line(ctx context.Context, args ...string) (string, error) {
 	out, err := g.Run(ctx, args...)
 	line, _, _ := strings.Cut(out, "\n")
 	return strings.TrimSpace(line), err
 }
 
-// errSlow is the cause where git was ended because its time was up.
+// errSlow is the cause of a run that exceeded its [Call].Limit.
 var errSlow = errors.New("it took too long")
 
 // Do runs git to its end and returns what it printed. The error is an [*Error],
@@ -103,7 +103,7 @@ func (g *Git) Do(ctx context.Context, c Call) (string, error) {
 
 // command prepares a process of git.
 func (g *Git) command(ctx context.Context, args, set []string) *exec.Cmd {
-	// A program that the repository's configuration names is not run.
+	// The repository's configuration can name a program here; it must not run.
 	cmd := exec.CommandContext(ctx, "git", append([]string{"-c", "core.fsmonitor=false"}, args...)...)
 	cmd.Dir, cmd.Env = g.dir, append(slices.Clone(g.environ), set...)
 	cmd.WaitDelay = timeToEnd
@@ -113,25 +113,26 @@ func (g *Git) command(ctx context.Context, args, set []string) *exec.Cmd {
 
 // Error is a git command that failed.
 type Error struct {
-	// Command is what git was asked for, such as "fetch".
+	// Command is git's subcommand, such as "fetch".
 	Command string
-	// Code is the exit code, -1 where git did not end by itself or was not started.
+	// Code is the exit code; -1 if git was killed or did not start.
 	Code int
 	// Text is what git wrote to standard error, without white space around it.
 	Text string
-	// Err is the cause: an [*exec.ExitError], [exec.ErrNotFound], or why git was ended.
+	// Err is the cause: an [*exec.ExitError], [exec.ErrNotFound], or the reason why kv-sync
+	// ended git.
 	Err error
 }
 
 func newError(args []string, text string, err error) *Error {
-	e := &Error{Command: verb(args), Code: -1, Text: strings.TrimSpace(text), Err: err}
+	e := &Error{Command: subcommand(args), Code: -1, Text: strings.TrimSpace(text), Err: err}
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		e.Code = exit.ExitCode()
 	}
 	return e
 }
 
-// Error has the last lines of what git said, which name the reason.
+// Error contains the last lines of git's standard error, which name the reason.
 func (e *Error) Error() string {
 	switch {
 	case errors.Is(e.Err, exec.ErrNotFound):
@@ -144,8 +145,8 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// verb is the command among git's arguments.
-func verb(args []string) string {
+// subcommand returns the first argument that is neither an option nor its value.
+func subcommand(args []string) string {
 	for i, a := range args {
 		if !strings.HasPrefix(a, "-") && (i == 0 || args[i-1] != "-c" && args[i-1] != "-C") {
 			return a
@@ -154,7 +155,7 @@ func verb(args []string) string {
 	return ""
 }
 
-// lastLines are the last lines with text, as one line.
+// lastLines joins the last n lines that are not blank.
 func lastLines(s string, n int) string {
 	var lines []string
 	for line := range strings.Lines(s) {
@@ -165,8 +166,8 @@ func lastLines(s string, n int) string {
 	return strings.Join(lines[max(0, len(lines)-n):], "; ")
 }
 
-// bounded keeps the beginning of what is written to it. The buffer is not embedded:
-// its ReadFrom would go around the bound.
+// bounded keeps the first limit bytes that are written to it. The buffer is not embedded,
+// because [io.Copy] would use its ReadFrom, which ignores the limit.
 type bounded struct {
 	kept  bytes.Buffer
 	limit int

@@ -21,8 +21,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/command"
 )
 
-// scripted returns a git that is a shell script. A write to the returned file is
-// the script's way to say something to the test.
+// scripted replaces the git program by a shell script. The script reports to the test by
+// writing to the returned FIFO, whose path it has in $REPORT.
 func scripted(t *testing.T, script string) (g *command.Git, report string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -56,7 +56,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// A failure says which command it was, its exit code and git's last words.
+// An error has git's subcommand, its exit code and the last lines of its standard error.
 func TestFailure(t *testing.T) {
 	g, _ := scripted(t, "for i in 1 2 3 4; do echo line $i >&2; done; exit 3\n")
 	_, err := g.Run(t.Context(), "-c", "a.b=c", "fetch", "origin")
@@ -88,7 +88,7 @@ func TestOutputIsBounded(t *testing.T) {
 	}
 }
 
-// git has a session of its own, and so no terminal at which its helpers could ask.
+// git runs in a session of its own. So it has no terminal at which its helpers could prompt.
 func TestNoTerminal(t *testing.T) {
 	g, report := scripted(t, "echo $$ >$REPORT; read line\n")
 	p, err := g.Start(t.Context(), "fetch")
@@ -102,8 +102,9 @@ func TestNoTerminal(t *testing.T) {
 	}
 }
 
-// patient starts a helper that ignores SIGTERM, reports its process id, and waits.
-const patient = "(trap '' TERM; echo $$ >$REPORT; exec sleep 1000) >/dev/null 2>&1 &\nwait\n"
+// stubborn is a script that starts a helper and waits for it. The helper ignores SIGTERM and
+// reports its process id.
+const stubborn = "(trap '' TERM; echo $$ >$REPORT; exec sleep 1000) >/dev/null 2>&1 &\nwait\n"
 
 // pid reads the process id that a script reports.
 func pid(t *testing.T, report string) int {
@@ -131,9 +132,9 @@ func gone(t *testing.T, group int) {
 	}
 }
 
-// A cancelled run ends with all that git started.
-func TestCancellationEndsTheFamily(t *testing.T) {
-	g, report := scripted(t, patient)
+// A cancellation also ends the child processes of git.
+func TestCancellationEndsChildren(t *testing.T) {
+	g, report := scripted(t, stubborn)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("enough")
 	done := make(chan error, 1)
@@ -149,9 +150,9 @@ func TestCancellationEndsTheFamily(t *testing.T) {
 	gone(t, group)
 }
 
-// So does one whose time is up, and the error says so.
-func TestLimitEndsTheFamily(t *testing.T) {
-	g, report := scripted(t, patient)
+// The end of the time limit also ends the child processes of git. The error names the limit.
+func TestLimitEndsChildren(t *testing.T) {
+	g, report := scripted(t, stubborn)
 	done := make(chan error, 1)
 	go func() {
 		_, err := g.Do(t.Context(), command.Call{Args: []string{"fetch"}, Limit: 50 * time.Millisecond})
@@ -166,7 +167,7 @@ func TestLimitEndsTheFamily(t *testing.T) {
 	gone(t, group)
 }
 
-// A process answers until it is ended, and a failed one says why.
+// A started process answers requests. After it failed, the error has its standard error.
 func TestStart(t *testing.T) {
 	g, _ := scripted(t, "while read line; do echo \"answer $line\"; done; echo the end >&2; exit 2\n")
 	p, err := g.Start(t.Context(), "cat-file", "--batch")

@@ -8,23 +8,23 @@ import (
 	"strings"
 )
 
-// Profile says which variables of the environment reach git, beside those that
-// every git gets. Credentials and replaced objects are left out of all of them.
+// Profile selects the environment variables that reach git. No profile passes on
+// credentials, or variables that replace objects by others.
 type Profile int
 
 const (
-	// Standalone leaves out what names a repository: git works on the one that it
-	// is started in, or that Options.GitDir names, also inside a hook.
+	// Standalone leaves out the variables that name a repository. So git works on the
+	// repository of its directory, or of Options.GitDir, even if kv-sync runs in a hook.
 	Standalone Profile = iota
-	// Quarantine keeps the variables that say where objects are: a hook of
+	// Quarantine is Standalone with the variables that say where objects are: a hook of
 	// git receive-pack needs them to read what was pushed.
 	Quarantine
-	// Inherited keeps all that names a repository: git works on the one that the
-	// environment means. Relative paths are made absolute, because git takes them
-	// from the directory that it is started in.
+	// Inherited keeps the variables that name a repository: git works on that
+	// repository. Relative paths are made absolute, because git resolves them against the
+	// directory that it is started in.
 	Inherited
-	// Unattended is Standalone without what asks a person, traces, or changes how
-	// git reaches remotes: for a daemon.
+	// Unattended is for a daemon: Standalone without the variables that prompt a person,
+	// trace, or change how git reaches remotes.
 	Unattended
 )
 
@@ -32,22 +32,23 @@ const (
 type Options struct {
 	// Dir is the directory that git is started in; "" is the current one.
 	Dir string
-	// GitDir and WorkTree name the repository. git then neither looks for one nor
-	// checks who owns it. GitDir "" has git look from Dir on.
+	// GitDir and WorkTree name the repository. Then git does not search for one, and
+	// does not check who owns it. If GitDir is "", git searches in Dir and above.
 	GitDir, WorkTree string
 	// Profile says which variables of the environment reach git.
 	Profile Profile
-	// Environ is the environment to select from; nil is this process's.
+	// Environ is the environment to select from; nil means that of this process.
 	Environ []string
-	// Secrets are values that no variable of git's may contain.
+	// Secrets are values. A variable that contains one of them does not reach git.
 	Secrets []string
-	// Set are variables ("NAME=value") that git gets in any case.
+	// Set are variables ("NAME=value") that git always gets.
 	Set []string
-	// Config are settings of git that are not to be seen in its arguments.
+	// Config are git settings. They are passed in the environment, because other users of
+	// the machine can see arguments.
 	Config [][2]string
 }
 
-// Groups of variables. The constants' comments say which profile keeps which.
+// Groups of variables. The comments of the profiles say which of them they keep.
 var (
 	repositoryVariables = []string{
 		"GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_NAMESPACE",
@@ -60,10 +61,10 @@ var (
 		"GIT_ASKPASS", "SSH_ASKPASS", "SSH_ASKPASS_REQUIRE", "GIT_ALLOW_PROTOCOL", "GIT_PROTOCOL_FROM_USER",
 		"GIT_CONFIG", "GIT_CONFIG_PARAMETERS", "GIT_TEMPLATE_DIR",
 	}
-	// An object's id means one content: what the live manifest names by an id must
-	// not be replaced on one machine.
+	// These let git read other content for an object's id. The live manifest names content
+	// by such ids, so an id must mean the same on every machine.
 	replacingVariables = []string{"GIT_GRAFT_FILE", "GIT_REPLACE_REF_BASE", "GIT_NO_REPLACE_OBJECTS"}
-	// fixed are the variables that every git gets, and no other value of them.
+	// fixed are variables that git always gets with these values.
 	fixed = []string{"GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", "GIT_NO_REPLACE_OBJECTS=1", "LC_ALL=C"}
 	// paths are the variables that hold a path or a list of paths.
 	paths = []string{
@@ -72,8 +73,8 @@ var (
 	}
 )
 
-// credential reports whether a variable may hold a credential of ours. Neither a
-// helper for a remote nor a filter needs it.
+// credential reports whether a variable may hold a credential for Cloudflare, which no
+// helper or filter of git needs.
 func credential(name string) bool {
 	return strings.HasPrefix(name, "CLOUDFLARE_") || strings.HasPrefix(name, "CF_") || strings.HasPrefix(name, "INPUT_")
 }
@@ -100,7 +101,7 @@ func (o Options) environ() []string {
 		from = os.Environ()
 	}
 	var env []string
-	given := 0 // settings in the environment
+	given := 0 // number of git settings in the environment
 	for _, pair := range from {
 		name, value, _ := strings.Cut(pair, "=")
 		secret := slices.ContainsFunc(o.Secrets, func(s string) bool { return strings.Contains(value, s) })

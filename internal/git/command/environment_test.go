@@ -7,23 +7,22 @@ import (
 	"testing"
 )
 
-// The policy: which variables reach git under which profile. Each variable has the
-// value "given".
+// Each variable reaches git under the listed profiles, and under no other.
 func TestPolicy(t *testing.T) {
 	const all = "standalone quarantine inherited unattended"
 	for name, keep := range map[string]string{
-		// How git is found, and how it reaches a remote.
+		// Variables with which git is found and reaches a remote.
 		"PATH": all, "HOME": all, "GIT_SSH_COMMAND": all, "SSH_AUTH_SOCK": all, "GIT_CONFIG_GLOBAL": all,
 		"GH_TOKEN":    all,
 		"HTTPS_PROXY": all, "GIT_CEILING_DIRECTORIES": all,
-		// Which repository it works on.
+		// Variables that name a repository.
 		"GIT_DIR": "inherited", "GIT_WORK_TREE": "inherited", "GIT_COMMON_DIR": "inherited",
 		"GIT_INDEX_FILE": "inherited",
 		"GIT_PREFIX":     "inherited", "GIT_NAMESPACE": "inherited", "GIT_INTERNAL_SUPER_PREFIX": "inherited",
-		// Where the objects are that a hook has to read.
+		// Variables that say where the objects are that a hook has to read.
 		"GIT_OBJECT_DIRECTORY": "quarantine inherited", "GIT_ALTERNATE_OBJECT_DIRECTORIES": "quarantine inherited",
 		"GIT_SHALLOW_FILE": "quarantine inherited", "GIT_QUARANTINE_PATH": "quarantine inherited",
-		// What asks a person, traces, or changes how a remote is reached.
+		// Variables that prompt a person, trace, or change how a remote is reached.
 		"GIT_ASKPASS": "standalone quarantine inherited", "SSH_ASKPASS": "standalone quarantine inherited",
 		"GIT_CONFIG_PARAMETERS": "standalone quarantine inherited", "GIT_TRACE_CURL": "standalone quarantine inherited",
 		"GIT_ALLOW_PROTOCOL": "standalone quarantine inherited", "GIT_TEMPLATE_DIR": "standalone quarantine inherited",
@@ -31,9 +30,9 @@ func TestPolicy(t *testing.T) {
 		"CLOUDFLARE_API_TOKEN": "", "CLOUDFLARE_ACCOUNT_ID": "", "CF_API_TOKEN": "", "CF_API_KEY": "",
 		"INPUT_API-TOKEN":        "",
 		"A_SECRET_OF_THE_DAEMON": "",
-		// What gives one object id two contents.
+		// Variables with which git reads other content for an object's id.
 		"GIT_GRAFT_FILE": "", "GIT_REPLACE_REF_BASE": "",
-		// What git gets with another value.
+		// Variables that git gets with another value.
 		"GIT_NO_REPLACE_OBJECTS": "", "GIT_TERMINAL_PROMPT": "", "GIT_OPTIONAL_LOCKS": "", "LC_ALL": "", "SET": "",
 	} {
 		given := "given"
@@ -45,13 +44,12 @@ func TestPolicy(t *testing.T) {
 		}
 		for p, profile := range strings.Fields(all) {
 			env := Options{
-				Profile: Profile(
-					p,
-				), Environ: []string{name + "=" + given}, Secrets: []string{"s3cret"}, Set: []string{"SET=ours"},
+				Profile: Profile(p), Environ: []string{name + "=" + given},
+				Secrets: []string{"s3cret"}, Set: []string{"SET=ours"},
 			}.environ()
 			want := slices.Contains(strings.Fields(keep), profile)
 			if got := slices.Contains(env, name+"="+given); got != want {
-				t.Errorf("%s, %s: it is kept: %t, want %t", profile, name, got, want)
+				t.Errorf("%s, %s: kept %t, want %t", profile, name, got, want)
 			}
 			for _, pair := range []string{
 				"GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", "GIT_NO_REPLACE_OBJECTS=1", "LC_ALL=C", "SET=ours",
@@ -67,7 +65,7 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
-// A variable that a profile keeps names the same place wherever git is started.
+// Relative paths in kept variables are made absolute, because git may start in another directory.
 func TestInheritedPathsAreAbsolute(t *testing.T) {
 	here, err := filepath.Abs(".")
 	if err != nil {
@@ -87,7 +85,7 @@ func TestInheritedPathsAreAbsolute(t *testing.T) {
 	}
 }
 
-// A repository that the options name comes last, so it wins over the environment's.
+// The repository that the options name replaces that of the environment.
 func TestNamedRepository(t *testing.T) {
 	for _, c := range []struct {
 		o    Options
@@ -110,8 +108,8 @@ func TestNamedRepository(t *testing.T) {
 	}
 }
 
-// Settings follow those that the environment has.
-func TestSettings(t *testing.T) {
+// The options' git settings are added to those of the environment.
+func TestConfigIsAdded(t *testing.T) {
 	env := Options{
 		Environ: []string{"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=a.b", "GIT_CONFIG_VALUE_0=c"},
 		Config:  [][2]string{{"http.extraheader", "x"}},

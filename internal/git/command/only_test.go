@@ -9,14 +9,14 @@ import (
 	"testing"
 )
 
-// No other code of the program starts git, so the policy holds everywhere.
-func TestNobodyElseRunsGit(t *testing.T) {
+// No other package starts git, so the policy of this package applies to every run.
+func TestOnlyThisPackageStartsGit(t *testing.T) {
 	const top = "../../.."
 	starts := regexp.MustCompile(`exec\.(Command|CommandContext|LookPath)\((\w+, )?"git"`)
 	allowed := map[string]bool{
 		"internal/git/command/command.go": true,
 		"internal/git/gittest/gittest.go": true, // real git for tests
-		"bench/tools.go":                  true, // git is measured there
+		"bench/tools.go":                  true, // it measures git
 	}
 	found := 0
 	err := filepath.WalkDir(top, func(file string, d fs.DirEntry, err error) error {

@@ -8,7 +8,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/procgroup"
 )
 
-// Process is a git command that answers questions until it is ended.
+// Process is a long-running git command that answers requests on In through Out.
 type Process struct {
 	In  io.WriteCloser
 	Out io.Reader
@@ -19,7 +19,7 @@ type Process struct {
 	group *procgroup.Group
 }
 
-// Start starts a command to talk to. It outlives ctx; it is ended by End.
+// Start starts a long-running command. The end of ctx does not end it; the caller calls End.
 func (g *Git) Start(ctx context.Context, args ...string) (*Process, error) {
 	p := &Process{args: args, cmd: g.command(context.WithoutCancel(ctx), args, nil), text: &bounded{limit: maxText}}
 	p.cmd.Stderr = p.text
@@ -36,11 +36,11 @@ func (g *Git) Start(ctx context.Context, args ...string) (*Process, error) {
 	return p, nil
 }
 
-// Kill kills git and what it started, so that a read of Out ends. End is still to
-// be called.
+// Kill kills git and its child processes, so that a read of Out ends. The caller still
+// has to call End.
 func (p *Process) Kill() { p.group.Kill() }
 
-// End ends the process at once and waits for that.
+// End kills the process and waits until it has ended.
 func (p *Process) End() {
 	_ = p.In.Close()
 	p.group.Kill()

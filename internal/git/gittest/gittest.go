@@ -1,5 +1,5 @@
-// Package gittest makes git repositories for tests, with real git and nothing of
-// the machine's configuration. Commits have the same ids wherever they are made.
+// Package gittest makes git repositories for tests with real git. It ignores git's
+// configuration of the machine, so commits have the same ids everywhere.
 //
 //	w := gittest.New(t)
 //	id := w.Write("index.html", "hello").Commit("first")
@@ -16,8 +16,8 @@ import (
 	"testing"
 )
 
-// Work is a directory of a test, usually with a repository in it. Its methods fail
-// the test if they cannot do what they are asked for.
+// Work is a directory of a test, usually with a repository in it. Its methods fail the
+// test on any error.
 type Work struct {
 	testing.TB
 	Dir string
@@ -40,7 +40,7 @@ func (w *Work) Git(args ...string) string {
 	return w.GitIn(w.Dir, "", args...)
 }
 
-// Command is git in the directory.
+// Command returns a git command that runs in the directory.
 func (w *Work) Command(args ...string) *exec.Cmd {
 	cmd := exec.Command("git", args...)
 	cmd.Dir = w.Dir
@@ -60,7 +60,7 @@ func (w *Work) GitIn(dir, stdin string, args ...string) string {
 	out, err := cmd.Output()
 	if err != nil {
 		detail := ""
-		if exit, ok := err.(*exec.ExitError); ok { //nolint:errorlint // straight from Output
+		if exit, ok := err.(*exec.ExitError); ok { //nolint:errorlint // Output does not wrap it
 			detail = string(exit.Stderr)
 		}
 		w.Fatalf("git %v: %v\n%s", args, err, detail)
@@ -68,7 +68,7 @@ func (w *Work) GitIn(dir, stdin string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// Path is the path of a name in the directory.
+// Path returns the path of a file in the directory.
 func (w *Work) Path(name string) string { return filepath.Join(w.Dir, filepath.FromSlash(name)) }
 
 // Write writes a file, and makes its folder.
@@ -99,7 +99,7 @@ func (w *Work) Symlink(target, name string) {
 	}
 }
 
-// Commit commits all that is there, also what git ignores, and returns the id.
+// Commit commits every file, also ignored ones, and returns the commit's id.
 func (w *Work) Commit(message string) string {
 	w.Helper()
 	w.Git("add", "-A", "-f")
@@ -160,8 +160,8 @@ func Deltas(t testing.TB) *Work {
 	return w
 }
 
-// Growing makes a repository with trees that name each other: wide stands for
-// more files than fit into memory, deep for folders in folders.
+// Growing makes a repository with two hostile trees, whose few objects refer to each other:
+// wide expands to more files than fit into memory, deep to 75 nested folders with long names.
 func Growing(t testing.TB) (w *Work, wide, deep string) {
 	w = New(t)
 	blob := w.GitIn(w.Dir, "x", "hash-object", "-w", "--stdin")

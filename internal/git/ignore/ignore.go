@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Names of the files whose patterns git, and search tools such as ripgrep, go by.
+// Names of ignore files: that of git, and that of search tools such as ripgrep.
 const (
 	GitFile   = ".gitignore"
 	PlainFile = ".ignore"
@@ -18,16 +18,16 @@ type Verdict int
 // The verdicts. A later pattern overrides an earlier one.
 const (
 	Undecided Verdict = iota // no pattern matches
-	Exclude                  // the last matching pattern names it
-	Include                  // the last matching pattern is negated
+	Exclude                  // the last pattern that matches is an ordinary one
+	Include                  // the last pattern that matches is negated
 )
 
 // pattern is one compiled line. go-git's matcher is not used because it differs from git: it
 // does not backtrack over "**", takes "[!a]" literally, and does not allow "**" within a name.
 type pattern struct {
 	negated, dirOnly bool
-	// anchored patterns match the whole path below the file's directory, others only the last
-	// name.
+	// anchored patterns match the whole path, relative to the directory of the ignore file.
+	// Others match only the last element of the path.
 	anchored bool
 	match    func(string) bool
 	text     string
@@ -63,7 +63,7 @@ func parsePattern(line string) (p pattern, ok bool) {
 	return p, p.match != nil
 }
 
-// trimSpaces removes trailing spaces that no backslash protects.
+// trimSpaces removes trailing spaces that no backslash escapes.
 func trimSpaces(line string) string {
 	trimmed := strings.TrimRight(line, " ")
 	if n := len(trimmed); n < len(line) {
@@ -233,8 +233,8 @@ func classChar(s string) (rune, int) {
 type Scope struct {
 	outer    *Scope
 	patterns []pattern
-	// A path is matched without its first drop bytes, which are the scope's directory, and with
-	// above before it, which is the folder's name for patterns of its parent.
+	// drop is the length of the scope's directory, which patterns do not match. above is
+	// prepended to a path: for the patterns of a parent it is the folder's name.
 	drop  int
 	above string
 }
@@ -248,9 +248,9 @@ func (s *Scope) Within(dir, text string) *Scope {
 	return s
 }
 
-// Parent returns a scope with the patterns of the folder's parent. Patterns that exclude the
-// folder itself, or all that is in it, are left out: git usually ignores an output folder that
-// is published.
+// Parent returns a scope with the patterns of the ignore file in the folder's parent. It leaves
+// out patterns that exclude the folder itself or everything in it, because git usually ignores
+// the output folder that is published.
 func Parent(outer *Scope, folder, text string) *Scope {
 	s := &Scope{outer: outer, above: folder + "/"}
 	for _, p := range parsePatterns(text) {
@@ -270,8 +270,8 @@ func Parent(outer *Scope, folder, text string) *Scope {
 	return s
 }
 
-// Decide returns the verdict on one path, relative to the root and with slashes. It ignores the
-// directories above: a walk does not enter a directory that is excluded.
+// Decide returns the verdict on one path, relative to the root and with slashes. It does not
+// check the directories above the path: a walk must not enter a directory that is excluded.
 func (s *Scope) Decide(rel string, isDir bool) Verdict {
 	for ; s != nil; s = s.outer {
 		whole := s.above + rel[s.drop:]

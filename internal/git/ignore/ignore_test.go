@@ -13,7 +13,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
 )
 
-// ignored matches as a walk does: a path is ignored if it or a directory above it is.
+// ignored reports whether a walk would skip a path: the patterns exclude the path itself or a
+// directory above it.
 func ignored(s *Scope, rel string, isDir bool) bool {
 	parts := strings.Split(rel, "/")
 	for i := range parts {
@@ -43,8 +44,8 @@ func checkIgnore(w *gittest.Work, files []string) map[string]bool {
 	return set
 }
 
-// Patterns mean what they mean to git. The files need not exist: git's answer does not depend
-// on them, except that every part of a path but the last is a directory.
+// A pattern matches exactly the paths that git matches. The files need not exist, because git
+// only needs their paths.
 func TestPatternsAsGit(t *testing.T) {
 	t.Parallel()
 	patterns := []string{
@@ -84,8 +85,8 @@ func compareIgnores(w *gittest.Work, text string, files []string) {
 	}
 }
 
-// unclear are patterns with "**" after a name and before a slash. By git's documentation they
-// are like "*". What git 2.39 does with them depends on its memory layout.
+// unclear matches patterns with "**" after a name and before a slash. git's documentation treats
+// such a "**" as "*", but the result of git 2.39 depends on its memory layout.
 var unclear = regexp.MustCompile(`[^/\n!]\*\*+/|(?m:^!?\*\*+[^*/\n]+\*\*+/)`)
 
 func TestRandomPatternsAsGit(t *testing.T) {
@@ -179,7 +180,7 @@ func TestParentNeverExcludesTheFolder(t *testing.T) {
 	}
 }
 
-// Matching ends soon and does not panic, whatever the pattern is.
+// Matching does not panic, and takes linear time for every pattern.
 func FuzzPatterns(f *testing.F) {
 	f.Add("a/**/b*[!c]\\ \n", "a/b/c")
 	f.Add("*a*a*a*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")

@@ -10,10 +10,12 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Compare returns where next stands relative to active. boundary has the commits whose parents
-// the clone lacks. It marks what each of the two reaches, newest commits first, until only
-// common ancestors are left. Where the clone lacks commits that could change the answer, the
-// relation is unknown.
+// Compare returns the relation of the commit next to the commit active. boundary has the commits
+// whose parents the clone lacks. The relation is unknown if commits that the clone lacks could
+// change it.
+//
+// The search marks the ancestors of both commits, newest first, until only common ancestors are
+// left.
 func Compare(ctx context.Context, o *Reader, boundary map[string]bool, active, next string) (manifest.Relation, error) {
 	if !IsID(active) || !IsID(next) {
 		return manifest.RelationUnknown, nil
@@ -22,14 +24,14 @@ func Compare(ctx context.Context, o *Reader, boundary map[string]bool, active, n
 		return manifest.RelationSame, nil
 	}
 	const fromActive, fromNext, both = 1, 2, 3
-	paint := map[string]int{}
+	reached := map[string]int{} // by which of the two
 	commits := map[string]*Commit{}
 	var queue commitQueue
 	single := 0 // queued entries of commits that only one side has reached
 	complete := true
-	push := func(id string, colour int) error {
-		old := paint[id]
-		if old|colour == old {
+	push := func(id string, from int) error {
+		old := reached[id]
+		if old|from == old {
 			return nil
 		}
 		c := commits[id]
@@ -43,9 +45,9 @@ func Compare(ctx context.Context, o *Reader, boundary map[string]bool, active, n
 			}
 			commits[id] = c
 		}
-		paint[id] = old | colour
-		heap.Push(&queue, queued{id, c, old | colour})
-		if old|colour != both {
+		reached[id] = old | from
+		heap.Push(&queue, queued{id, c, old | from})
+		if old|from != both {
 			single++
 		}
 		return nil
@@ -61,33 +63,33 @@ func Compare(ctx context.Context, o *Reader, boundary map[string]bool, active, n
 			return manifest.RelationUnknown, err
 		}
 		item := heap.Pop(&queue).(queued)
-		if item.colour != both {
+		if item.from != both {
 			single--
 		}
 		switch {
-		case paint[active] == both:
+		case reached[active] == both:
 			return manifest.RelationNewer, nil
-		case paint[next] == both:
+		case reached[next] == both:
 			return manifest.RelationOlder, nil
-		case paint[item.id] != item.colour:
-			// The other side has reached the commit since, and that is queued too. Following
-			// this entry as well would walk the whole history.
+		case reached[item.id] != item.from:
+			// The other commit has reached this one since, and a later entry of the queue says
+			// so. Following this entry too would walk the whole history.
 			continue
 		}
 		if boundary[item.id] {
-			complete = complete && item.colour == both
+			complete = complete && item.from == both
 			continue
 		}
 		for _, p := range item.commit.parents {
-			if err := push(p, item.colour); err != nil {
+			if err := push(p, item.from); err != nil {
 				return manifest.RelationUnknown, err
 			}
 		}
 	}
 	switch {
-	case paint[active] == both:
+	case reached[active] == both:
 		return manifest.RelationNewer, nil
-	case paint[next] == both:
+	case reached[next] == both:
 		return manifest.RelationOlder, nil
 	case !complete:
 		return manifest.RelationUnknown, nil
@@ -98,7 +100,7 @@ func Compare(ctx context.Context, o *Reader, boundary map[string]bool, active, n
 type queued struct {
 	id     string
 	commit *Commit
-	colour int // when it was queued
+	from   int // which of the two had reached the commit when it was queued
 }
 
 // commitQueue is a heap, newest first.

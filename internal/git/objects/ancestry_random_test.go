@@ -17,9 +17,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
 )
 
-// In clones that lack commits, behind a boundary or anywhere, a relation is that of the whole
-// history, or unknown.
-func TestCompareWithoutAllCommits(t *testing.T) {
+// In a clone that lacks commits, behind a shallow boundary or elsewhere, the relation is the same
+// as in the complete history, or unknown.
+func TestCompareInIncompleteClones(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)
 	w.Write("a", "a").Commit("root")
@@ -51,14 +51,7 @@ func TestCompareWithoutAllCommits(t *testing.T) {
 				fmt.Fprintf(&text, "parent %s\n", p)
 			}
 			when := 1_000_000_000 + random.IntN(40)
-			fmt.Fprintf(
-				&text,
-				"author A <a@b> %d +0000\ncommitter A <a@b> %d +0000\n\n%d of %d\n",
-				when,
-				when,
-				i,
-				history,
-			)
+			fmt.Fprintf(&text, "author A <a@b> %d +0000\ncommitter A <a@b> %d +0000\n\n%d of %d\n", when, when, i, history)
 			id := idOfCommit(text.String())
 			ids, reaches[id], parents[id] = append(ids, id), own, of
 			if random.IntN(12) == 0 {
@@ -67,8 +60,8 @@ func TestCompareWithoutAllCommits(t *testing.T) {
 			}
 			writeLoose(t, w.Path(".git/objects"), id, text.String())
 		}
-		// A shallow clone lacks the parents of its boundary, or has them for another
-		// reason; the boundary may be as it was before a fetch that deepened it.
+		// The boundary is random: the parents of a boundary commit may be missing or present,
+		// as after a fetch that deepened the clone.
 		boundary := map[string]bool{}
 		for _, id := range ids {
 			if random.IntN(10) == 0 {
@@ -91,24 +84,15 @@ func TestCompareWithoutAllCommits(t *testing.T) {
 					t.Fatal(err)
 				}
 				if said[got]++; got != want && got != manifest.RelationUnknown {
-					t.Fatalf(
-						"history %d: %s..%s is %s, want %s or unknown\nmissing %v\nboundary %v\nparents %v",
-						history,
-						active,
-						next,
-						got,
-						want,
-						missing,
-						boundary,
-						parents,
-					)
+					t.Fatalf("history %d: %s..%s is %s, want %s or unknown\nmissing %v\nboundary %v\nparents %v",
+						history, active, next, got, want, missing, boundary, parents)
 				}
 			}
 		}
 	}
 	for r := manifest.RelationUnknown; r <= manifest.RelationDiverged; r++ {
 		if said[r] < 200 {
-			t.Errorf("it was %s %d times, which tries little", r, said[r])
+			t.Errorf("only %d comparisons returned %s", said[r], r)
 		}
 	}
 }

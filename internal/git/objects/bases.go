@@ -5,23 +5,25 @@ import (
 	"sync"
 )
 
-// resolved is an object that was built from deltas, or a base of deltas. It is read only.
+// resolved is an object that was built from deltas, or the base of a delta. Readers share it,
+// so nobody may change it.
 type resolved struct {
 	kind string
 	data []byte
 }
 
-// baseCache keeps the bases of deltas that were used last, up to a number of bytes. It is safe
-// for concurrent use.
+// baseCache keeps the most recently used bases of deltas, up to limit bytes. It is safe for
+// concurrent use.
 type baseCache struct {
 	limit int
 
 	mu    sync.Mutex
 	size  int
-	order *linked.List // of *cachedBase, the one used last in front
+	order *linked.List // of *cachedBase, most recently used first
 	at    map[place]*linked.Element
 }
 
+// place identifies an entry of a pack.
 type place struct {
 	pack   int
 	offset int64

@@ -107,7 +107,8 @@ func (s *catStore) stat(ctx context.Context, id string) (string, int64, error) {
 	return kind, size, err
 }
 
-// settle keeps a process that can answer again and ends any other.
+// settle keeps the process for the next request, or ends it after an error that leaves its
+// output in an unknown state.
 func (s *catStore) settle(mode string, c *catFile, err error) {
 	if err == nil || errors.Is(err, ErrNoObject) {
 		s.give(mode, c)
@@ -179,7 +180,7 @@ func (c *catFile) skip(n int) bool {
 	return err == nil
 }
 
-// withFix adds to git's refusal what a user can do, where that is known.
+// withFix adds to a known error of git what the user can do.
 func withFix(err error) error {
 	said := (*command.Error)(nil)
 	if !errors.As(err, &said) {
@@ -201,7 +202,7 @@ func (s *catStore) resolve(ctx context.Context, revision string) (string, error)
 	if strings.HasPrefix(revision, "-") {
 		return "", fmt.Errorf("%w %q", ErrNoRevision, revision)
 	}
-	// In two steps, because ":/text" takes all that follows it as text.
+	// The suffix needs a second step: git takes all that follows ":/" as a text to search for.
 	id := revision
 	for _, suffix := range []string{"", "^{commit}"} {
 		out, err := s.git.Line(ctx, "rev-parse", "--verify", "--quiet", id+suffix)
@@ -219,8 +220,8 @@ func (s *catStore) resolve(ctx context.Context, revision string) (string, error)
 	return id, nil
 }
 
-// prefetch leaves the order as it is: git does not say where objects are. It
-// fetches together what a partial clone lacks, which git would fetch one by one.
+// prefetch fetches in one request the objects that a partial clone lacks. git would fetch
+// them one by one. It keeps the order of the ids, because git does not say where objects are.
 func (s *catStore) prefetch(ctx context.Context, ids []string) {
 	remote := s.layout.Promisor
 	if remote == "" || strings.HasPrefix(remote, "-") || s.layout.IDBytes != SHA1Bytes {
@@ -242,8 +243,8 @@ func (s *catStore) prefetch(ctx context.Context, ids []string) {
 	})
 }
 
-// missing returns the objects that the clone lacks. git cannot be asked for that:
-// it fetches them.
+// missing returns the objects that the clone lacks. It reads the files itself, because git
+// would fetch each object that it is asked for.
 func (s *catStore) missing(ctx context.Context, ids []string) []string {
 	local, err := openFiles(s.layout)
 	if err != nil {

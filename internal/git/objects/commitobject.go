@@ -17,7 +17,7 @@ type Commit struct {
 }
 
 // parseCommit decodes a commit object as git does: the tree is on the first line, the parents
-// are on the lines that follow. Later lines of these names do not count.
+// are on the lines that follow. It ignores later lines with these names.
 func parseCommit(data []byte) (*Commit, error) {
 	c := &Commit{}
 	head, message, _ := strings.Cut(string(data), "\n\n")

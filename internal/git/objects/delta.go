@@ -35,8 +35,9 @@ func errDeltaTooLarge(size int64) error {
 		"install git, or deploy the folder (source: folder)", size)
 }
 
-// chain follows the bases of a delta, without reading them, to one that is known or is not a
-// delta. It returns the deltas, the last one first, and the entry at which they end.
+// chain follows a delta to its base, that base to its own base, and so on, up to an entry that
+// is known or is not a delta. It reads only headers. It returns the deltas in this order, and
+// the entry at the end.
 func (p *pack) chain(e packEntry, known func(offset int64) bool) (deltas []packEntry, end packEntry, err error) {
 	for e.kind == "" && !known(e.offset) {
 		// git writes chains of at most 4095 deltas. A longer one is a cycle.
@@ -50,7 +51,7 @@ func (p *pack) chain(e packEntry, known func(offset int64) bool) (deltas []packE
 	return deltas, e, nil
 }
 
-// resolve returns the object that a delta stands for. It caches the objects on the way, because
+// resolve returns the object that a delta produces. It caches the intermediate objects, because
 // the next delta is likely to need them.
 func (p *pack) resolve(e packEntry, bases *baseCache) (resolved, error) {
 	var m resolved
@@ -90,7 +91,7 @@ func (p *pack) resolve(e packEntry, bases *baseCache) (resolved, error) {
 	return m, nil
 }
 
-// deltaSize returns the size of the object that a delta stands for. It reads only the delta's
+// deltaSize returns the size of the object that a delta produces. It reads only the delta's
 // first bytes.
 func (p *pack) deltaSize(e packEntry) (int64, error) {
 	c, err := p.stream(e)
@@ -106,8 +107,8 @@ func (p *pack) deltaSize(e packEntry) (int64, error) {
 	return deltaTarget(head[:n])
 }
 
-// deltaTarget reads the second number of a delta, the size of its result; the first is the size
-// of its base.
+// deltaTarget returns the size of a delta's result. It is the second number of the delta; the
+// first is the size of the base.
 func deltaTarget(delta []byte) (int64, error) {
 	_, n := binary.Uvarint(delta)
 	if n <= 0 {
@@ -120,7 +121,7 @@ func deltaTarget(delta []byte) (int64, error) {
 	return int64(size), nil
 }
 
-// kind returns the kind of the object that a delta stands for.
+// kind returns the kind of the object that a delta produces.
 func (p *pack) kind(e packEntry) (string, error) {
 	_, end, err := p.chain(e, func(int64) bool { return false })
 	return end.kind, err

@@ -11,9 +11,8 @@
 //	err = r.Close()
 //
 // [Compare] says which of two commits is newer. [Extent] bounds a walk over trees,
-// which may be hostile: a few kilobytes can stand for billions of files.
+// which may be hostile: a few kilobytes of trees can expand to billions of files.
 //
-// Nothing here runs a program that the repository names, and a corrupt or hostile
-// object gives an error: it takes neither memory that its bytes could not fill, nor
-// time without bound.
+// The package runs no program that the repository names. A corrupt or hostile object
+// gives an error, after a bounded time and without more memory than its bytes can fill.
 package objects

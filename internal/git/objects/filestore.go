@@ -18,17 +18,16 @@ import (
 	"github.com/go-git/go-git/v5/storage/filesystem/dotgit"
 )
 
-// deltaCache bounds the bases of deltas that are kept. Together with the buffers of an upload
-// they must fit into the memory that a deploy may take.
+// deltaCache is the size of the base cache in bytes. Together with the buffers of an upload it
+// must fit into the memory that a deploy may take.
 const deltaCache = 16 << 20
 
-// fileStore reads a repository without the git command: refs through go-git, objects from their
-// files. go-git's own reading of objects is not used. It takes several times as long and much
-// more memory, because each concurrent reader needs a storage of its own, and each object is
-// held in memory.
+// fileStore reads a repository without the git command. It reads refs through go-git, but not
+// objects: go-git takes several times as long and much more memory, because each concurrent
+// reader needs a storage of its own, and each object is held in memory.
 type fileStore struct {
 	commonDir string
-	// dirs are the repository's own directory of objects and those that it borrows from.
+	// dirs are the repository's own object directory and its alternates.
 	dirs  []*objectDirectory
 	count packCount
 
@@ -122,7 +121,7 @@ func (s *fileStore) isDelta(id string) bool {
 	return false
 }
 
-// prefetch sorts ids by their place in the packs, where a delta is close to its base.
+// prefetch sorts the ids by their offset in the packs, because a delta is close to its base.
 func (s *fileStore) prefetch(_ context.Context, ids []string) {
 	type found struct {
 		id     string
@@ -165,8 +164,8 @@ func (s *fileStore) shallow(context.Context) (map[string]bool, error) {
 	return readShallow(s.commonDir)
 }
 
-// alternates adds the directories that object directories borrow from. git follows them to a
-// depth of five.
+// alternates adds to the object directories those that their info/alternates name, to a depth
+// of five as in git.
 func alternates(dirs []string) ([]string, error) {
 	seen := map[string]bool{}
 	for _, dir := range dirs {

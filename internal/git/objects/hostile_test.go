@@ -42,8 +42,8 @@ func packHeader(kind byte, size uint64) []byte {
 // packedID returns the id of the n-th object of a pack.
 func packedID(n byte) string { return hex.EncodeToString([]byte{n}) + strings.Repeat("0", 38) }
 
-// writePack makes an object directory with one pack of these entries. fanout may change the
-// index's table of first bytes before it is written.
+// writePack makes an object directory with one pack of these entries. If fanout is not nil, it
+// changes the index's fan-out table before the index is written.
 func writePack(t *testing.T, entries [][]byte, fanout func(table []uint32)) *fileStore {
 	t.Helper()
 	dir := t.TempDir()
@@ -86,7 +86,7 @@ func writePack(t *testing.T, entries [][]byte, fanout func(table []uint32)) *fil
 	return s
 }
 
-// contentOf reads the n-th object whole.
+// contentOf reads the content of the n-th object.
 func contentOf(t *testing.T, s *fileStore, n byte) (string, error) {
 	t.Helper()
 	_, _, content, err := s.open(t.Context(), packedID(n))
@@ -98,8 +98,8 @@ func contentOf(t *testing.T, s *fileStore, n byte) (string, error) {
 	return string(b), err
 }
 
-// A hostile pack gives errors. It ends no daemon, takes no memory that it cannot fill, and no
-// time without bound.
+// A hostile pack gives errors. Reading it does not panic, ends in bounded time, and takes no more
+// memory than the pack can fill.
 func TestHostilePack(t *testing.T) {
 	t.Parallel()
 	blob := append(packHeader(3, 5), deflate(t, "hello")...)
@@ -111,35 +111,35 @@ func TestHostilePack(t *testing.T) {
 		t.Fatalf("a good pack gives %q, %v", got, err)
 	}
 
-	t.Run("a table that runs backwards", func(t *testing.T) {
+	t.Run("fan-out table that is not sorted", func(t *testing.T) {
 		s := writePack(t, [][]byte{blob, blob, blob}, func(table []uint32) { table[0], table[1] = 3, 1 })
 		if _, err := contentOf(t, s, 1); !errors.Is(err, errCorrupt) {
 			t.Error(err)
 		}
 	})
-	t.Run("a size that the pack cannot hold", func(t *testing.T) {
+	t.Run("size of more than the pack can hold", func(t *testing.T) {
 		s := writePack(t, [][]byte{append(packHeader(3, 1<<40), deflate(t, "hello")...)}, nil)
 		if _, _, err := s.stat(t.Context(), packedID(0)); !errors.Is(err, errCorrupt) {
 			t.Error(err)
 		}
 	})
-	t.Run("deltas that go round", func(t *testing.T) {
+	t.Run("cycle of deltas", func(t *testing.T) {
 		s := writePack(t, [][]byte{delta(packedID(1), "\x05\x05\x01x"), delta(packedID(0), "\x05\x05\x01x")}, nil)
 		if _, err := contentOf(t, s, 0); !errors.Is(err, errCorrupt) {
 			t.Error(err)
 		}
 		if n := s.count.read.Load(); n > 2<<20 {
-			t.Errorf("%d bytes were read to find that out", n)
+			t.Errorf("%d bytes were read to detect the cycle", n)
 		}
 	})
-	t.Run("a delta that makes too much", func(t *testing.T) {
+	t.Run("delta with a huge result", func(t *testing.T) {
 		text := binary.AppendUvarint(binary.AppendUvarint(nil, 5), maxMeta+1)
 		s := writePack(t, [][]byte{blob, delta(packedID(0), string(text))}, nil)
 		if _, err := contentOf(t, s, 1); err == nil || !strings.Contains(err.Error(), "too many") {
 			t.Error(err)
 		}
 	})
-	t.Run("a delta of nothing", func(t *testing.T) {
+	t.Run("delta of a missing base", func(t *testing.T) {
 		s := writePack(t, [][]byte{blob, delta(packedID(9), "\x05\x02\x02hi")}, nil)
 		if _, err := contentOf(t, s, 1); !errors.Is(err, errCorrupt) {
 			t.Error(err)
@@ -147,8 +147,8 @@ func TestHostilePack(t *testing.T) {
 	})
 }
 
-// An index of an unsupported version is an error. Read as the supported one, its objects would
-// count as missing, and the order of its commits as unknown.
+// An index of an unsupported version is an error. If it were read as version 2, its objects
+// would seem to be missing, and the order of its commits unknown.
 func TestPackIndexOfAnotherVersion(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)
@@ -165,7 +165,7 @@ func TestPackIndexOfAnotherVersion(t *testing.T) {
 	}
 }
 
-// A loose object with a wrong or impossible size is corrupt. No part of it is published.
+// A loose object whose header has a wrong or invalid size is corrupt.
 func TestLooseObjectWithAWrongSize(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)

@@ -19,7 +19,7 @@ type inflater struct {
 
 var inflaters = sync.Pool{New: func() any { return &inflater{in: bufio.NewReaderSize(nil, 16<<10)} }}
 
-// inflate begins a stream. The caller releases the inflater after use.
+// inflate starts to read a stream. The caller releases the inflater after use.
 func inflate(r io.Reader) (*inflater, error) {
 	z := inflaters.Get().(*inflater)
 	z.in.Reset(r)
@@ -41,20 +41,20 @@ func (z *inflater) release() {
 	inflaters.Put(z)
 }
 
-// content is the rest of a stream, which must have exactly left bytes.
+// content reads the rest of a stream, which must have exactly left bytes.
 type content struct {
 	z      *inflater
 	left   int64
 	closer io.Closer // nil if there is none
 }
 
-// Read fails if the stream is shorter or longer than its object says.
+// Read fails if the stream is shorter or longer than the object's header says.
 func (c *content) Read(p []byte) (int, error) {
 	if c.z == nil {
 		return 0, errors.New("read after close")
 	}
 	if c.left == 0 {
-		// The stream ends with its checksum.
+		// Reading to the end also verifies the checksum of the stream.
 		var none [1]byte
 		switch n, err := io.ReadFull(c.z.zlib, none[:]); {
 		case n > 0:

@@ -9,8 +9,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// A large blob that is stored as a delta is read by the git command, if there is one: it can
-// only be built in memory.
+// A large blob that is stored as a delta is read through the git command if there is one. This
+// program would have to build it in memory.
 func TestLargeDelta(t *testing.T) {
 	t.Parallel()
 	film := gittest.Noise(2, manifest.MaxValueBytes+100)
@@ -41,6 +41,6 @@ func TestLargeDelta(t *testing.T) {
 	o.git = git
 	contents()
 	if len(git.idle["--batch"]) != 1 {
-		t.Error("git was not asked for the one that is a difference")
+		t.Error("the blob that is stored as a delta was not read through git")
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"sync/atomic"
 )
 
-// objectDirectory is one of a repository's directories of objects: its own, or one that it
-// borrows from. It is safe for concurrent use.
+// objectDirectory is an object directory of a repository: its own, or an alternate. It is safe
+// for concurrent use.
 type objectDirectory struct {
 	path  string
 	bases *baseCache
@@ -25,15 +25,15 @@ type objectDirectory struct {
 	closed bool
 }
 
-// packCount numbers the packs of all directories that share a cache, and counts the bytes that
-// are read of them.
+// packCount counts the packs of all object directories that share a cache, and the bytes that
+// are read of them. A pack's number is its identity in the cache.
 type packCount struct {
 	n    int
 	read atomic.Int64
 }
 
-// rescan looks for packs that were added since, for example by a concurrent fetch or gc, and
-// reports whether there are any.
+// rescan adds the packs that appeared since the last scan, for example by a concurrent fetch or
+// gc, and reports whether there are any.
 func (d *objectDirectory) rescan(count *packCount) (bool, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -55,7 +55,7 @@ func (d *objectDirectory) rescan(count *packCount) (bool, error) {
 	return len(d.packs) > before, nil
 }
 
-// search calls look for each pack until the object is found.
+// search calls look for each pack until one of the calls reports that it found the object.
 func (d *objectDirectory) search(look func(*pack) (found bool, err error)) error {
 	d.mu.RLock()
 	packs := d.packs
@@ -98,7 +98,8 @@ type object struct {
 	content io.ReadCloser
 }
 
-// get returns an object. The error is ErrNoObject if the directory does not have it.
+// get returns an object: its kind and size, and with whole also its content. The error is
+// ErrNoObject if the directory does not have it.
 func (d *objectDirectory) get(id string, whole bool) (o object, err error) {
 	bin, err := parseID(id)
 	if err != nil {

@@ -12,9 +12,9 @@ import (
 	"sync/atomic"
 )
 
-// pack is a pack file and its index (git's Documentation/gitformat-pack.txt). It is only read
-// at offsets, so any number of goroutines share it. The index is searched in the file: opening
-// a pack costs the same for ten objects and for a million.
+// pack is a pack file and its index (git's Documentation/gitformat-pack.txt). Goroutines share
+// it, because all reads name their offset. Searches read the index file itself, so opening a
+// pack of a million objects costs as much as opening one of ten.
 type pack struct {
 	number int           // identifies the pack in the base cache
 	name   string        // of the .pack file
@@ -80,7 +80,7 @@ func (p *pack) openFiles() (err error) {
 	return nil
 }
 
-// packFile counts the bytes that are read of a file.
+// packFile is a file that counts the bytes that are read of it.
 type packFile struct {
 	file *os.File
 	read *atomic.Int64
@@ -111,7 +111,7 @@ func (p *pack) close() {
 	}
 }
 
-// Types of entries in a pack.
+// packKinds are the kinds of objects by the type of their entry. Deltas have the types below.
 var packKinds = [8]string{1: kindCommit, 2: kindTree, 3: kindBlob, 4: kindTag}
 
 const (
@@ -185,8 +185,8 @@ func (p *pack) entry(offset int64) (e packEntry, err error) {
 		}
 	}
 	e.body = offset + int64(i)
-	// zlib compresses at most about a thousandfold. A size beyond that is false, and gets no
-	// memory.
+	// zlib compresses at most about a thousandfold. A larger size is wrong, and no memory is
+	// allocated for it.
 	if e.body >= p.end || e.size > (p.end-e.body)*1100 {
 		return e, errCorrupt
 	}
@@ -202,9 +202,9 @@ func (p *pack) stream(e packEntry) (*content, error) {
 	return &content{z: z, left: e.size}, nil
 }
 
-// streamReader reads a zlib stream, whose length is not known. It asks for as much as the
-// content is likely to take, not for a whole buffer: a commit has some 200 bytes. The few
-// longer streams go on with whole buffers.
+// streamReader reads a zlib stream of unknown length. It first reads only likely bytes, which is
+// usually the whole stream, and not a whole buffer: a commit has some 200 bytes. After that it
+// reads whole buffers.
 type streamReader struct {
 	from   *io.SectionReader
 	likely int64

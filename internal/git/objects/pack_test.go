@@ -43,7 +43,7 @@ func checkObjects(t *testing.T, w *gittest.Work) {
 		}
 	}
 	if _, _, err := o.store.stat(t.Context(), strings.Repeat("1", 40)); !errors.Is(err, ErrNoObject) {
-		t.Error("an object that is not there:", err)
+		t.Error("a missing object:", err)
 	}
 }
 
@@ -66,7 +66,7 @@ func TestPacks(t *testing.T) {
 			if repack != nil {
 				w.Git(repack...)
 			}
-			if name == "far offsets" { // as if the pack had more than 2 GiB
+			if name == "far offsets" { // 8-byte offsets, as in a pack of more than 2 GiB
 				packs := packFiles(t, w, "pack")
 				if err := os.Chmod(strings.TrimSuffix(packs[0], ".pack")+".idx", 0o600); err != nil {
 					t.Fatal(err)
@@ -87,8 +87,8 @@ func packFiles(t testing.TB, w *gittest.Work, ext string) []string {
 	return files
 }
 
-// A pack that a gc removed before it was opened is skipped: its objects are in another one.
-func TestRepackedBeforeItIsOpened(t *testing.T) {
+// A pack that a gc removed before it was opened is skipped. Its objects are in another pack.
+func TestPackRemovedBeforeItIsOpened(t *testing.T) {
 	t.Parallel()
 	w := gittest.Deltas(t)
 	w.Git("repack", "-adfq")
@@ -109,8 +109,7 @@ func TestRepackedBeforeItIsOpened(t *testing.T) {
 	}
 }
 
-// A pack or an index with wrong bytes gives errors or the object. It neither panics nor takes
-// memory that the pack cannot fill.
+// Reading a pack or an index with wrong bytes gives an error or the object, and does not panic.
 func TestCorruptPack(t *testing.T) {
 	t.Parallel()
 	w := gittest.Deltas(t)
@@ -135,9 +134,7 @@ func TestCorruptPack(t *testing.T) {
 			if err := os.WriteFile(name, bad, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			s, err := openFiles(
-				Layout{GitDir: w.Path(".git"), CommonDir: w.Path(".git"), ObjectDir: w.Path(".git/objects")},
-			)
+			s, err := openFiles(layoutOf(w))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -157,7 +154,7 @@ func TestCorruptPack(t *testing.T) {
 	checkObjects(t, w)
 }
 
-// A stream with a wrong length or checksum is corrupt.
+// A loose object whose stream has a wrong length or checksum is corrupt.
 func TestLooseObjectIsCorrupt(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)
@@ -186,7 +183,7 @@ func TestLooseObjectIsCorrupt(t *testing.T) {
 	}
 }
 
-// The cache keeps the bases that were used last.
+// The cache keeps the most recently used bases.
 func TestBaseCache(t *testing.T) {
 	t.Parallel()
 	c := newBaseCache(100)

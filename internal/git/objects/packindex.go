@@ -26,7 +26,7 @@ func (p *pack) find(id objectID) (int64, error) {
 	if id[0] > 0 {
 		low = p.fanout[id[0]-1]
 	}
-	// Search by halves until the rest is cheaper to read at once.
+	// A binary search narrows the range until it is cheaper to read the rest at once.
 	const few = 64
 	var buffer [few * SHA1Bytes]byte
 	for high-low > few {

@@ -18,8 +18,8 @@ var (
 	ErrNoObject = errors.New("object not found")
 	// ErrNoRevision is returned (wrapped) for a revision that names no commit.
 	ErrNoRevision = errors.New("no such revision")
-	// errSyntax is returned (wrapped) by a store that does not know the form of a revision. The
-	// other store may know it.
+	// errSyntax is returned (wrapped) by fileStore for a form of revision that only the git
+	// command knows.
 	errSyntax = errors.New("this form of revision is not supported")
 )
 
@@ -68,8 +68,8 @@ type Reader struct {
 	commitReads, treeReads, blobReads, sizeReads atomic.Int64
 }
 
-// Open opens a repository whose form this program can read. git is used for what it does
-// better: unusual forms of revision, and large deltas. It may be nil.
+// Open opens a repository whose files this program can read. The git command is only used for
+// unusual forms of revision and for large deltas. It may be nil.
 func Open(l Layout, git *command.Git) (*Reader, error) {
 	store, err := openFiles(l)
 	if err != nil {
@@ -219,12 +219,12 @@ func (o *Reader) blobFrom(ctx context.Context, store store, id string) (io.ReadC
 	return content, nil
 }
 
-// SizedBlob opens a blob of a known size. A large blob that is stored as a delta would be held
-// in memory together with its base; if there is a git command, it does that in a process of its
-// own.
+// SizedBlob opens a blob of a known size. A large blob that is stored as a delta is read through
+// the git command if there is one, because this program would hold it in memory together with
+// its base.
 func (o *Reader) SizedBlob(ctx context.Context, id string, size int64) (io.ReadCloser, error) {
-	s, ours := o.store.(*fileStore)
-	if size <= manifest.MaxValueBytes || !ours || o.git == nil || !s.isDelta(id) {
+	s, fromFiles := o.store.(*fileStore)
+	if size <= manifest.MaxValueBytes || !fromFiles || o.git == nil || !s.isDelta(id) {
 		return o.Blob(ctx, id)
 	}
 	content, err := o.blobFrom(ctx, o.git, id)

@@ -2,6 +2,7 @@ package objects
 
 import (
 	"io"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -10,12 +11,8 @@ import (
 )
 
 func layoutOf(w *gittest.Work) Layout {
-	return Layout{
-		GitDir:    w.Path(".git"),
-		CommonDir: w.Path(".git"),
-		ObjectDir: w.Path(".git/objects"),
-		IDBytes:   SHA1Bytes,
-	}
+	dir := w.Path(".git")
+	return Layout{GitDir: dir, CommonDir: dir, ObjectDir: filepath.Join(dir, "objects"), IDBytes: SHA1Bytes}
 }
 
 // opened opens a repository without the git command.
@@ -29,12 +26,12 @@ func opened(t *testing.T, w *gittest.Work) *Reader {
 	return &Reader{store: s}
 }
 
-// bothStores returns the two ways to read a repository.
+// bothStores opens the repository with each implementation of store.
 func bothStores(t *testing.T, w *gittest.Work) map[string]store {
 	t.Helper()
 	git := newCatStore(command.New(command.Options{Dir: w.Dir}), layoutOf(w))
 	t.Cleanup(func() { _ = git.Close() })
-	return map[string]store{"storage": opened(t, w).store, "git": git}
+	return map[string]store{"fileStore": opened(t, w).store, "catStore": git}
 }
 
 func contentFrom(t *testing.T, store store, id string) string {
@@ -51,8 +48,8 @@ func contentFrom(t *testing.T, store store, id string) string {
 	return string(b)
 }
 
-// Replacements of git replace are not read: an id that the live manifest names means one
-// content.
+// Both stores read the original of an object that git replace replaced, because the live manifest
+// names the original's id.
 func TestReplacedObjects(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)
@@ -66,7 +63,7 @@ func TestReplacedObjects(t *testing.T) {
 	}
 }
 
-// After a content was closed early, the next one begins at its own beginning.
+// After a content is closed before its end, the next content is complete.
 func TestContentClosedEarly(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)
@@ -85,7 +82,7 @@ func TestContentClosedEarly(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := contentFrom(t, store, second); got != "b" {
-				t.Errorf("%s: after %d bytes of the one before, it has %.40q", name, n, got)
+				t.Errorf("%s: after %d bytes of the first content, the second is %.40q", name, n, got)
 			}
 		}
 	}
@@ -100,18 +97,15 @@ func TestTruncatedTree(t *testing.T) {
 		entries, err := parseTree([]byte(whole[:n]), SHA1Bytes)
 		between := n == 0 || n == len(one) || n == len(whole)
 		if (err == nil) != between {
-			t.Errorf("of %d bytes it is %v, %v", n, entries, err)
+			t.Errorf("the first %d bytes: %v, %v", n, entries, err)
 		}
 	}
 }
 
 func FuzzParseCommit(f *testing.F) {
 	id := strings.Repeat("a", 40)
-	f.Add(
-		[]byte(
-			"tree " + id + "\nparent " + id + "\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 2 +0000\n\nsubject\n\nbody",
-		),
-	)
+	f.Add([]byte("tree " + id + "\nparent " + id +
+		"\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 2 +0000\n\nsubject\n\nbody"))
 	f.Add([]byte("tree x"))
 	f.Add([]byte("tree " + id + "\ncommitter > 99999999999999999999"))
 	f.Fuzz(func(t *testing.T, data []byte) {

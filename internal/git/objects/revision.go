@@ -13,10 +13,10 @@ import (
 )
 
 var (
-	// suffix is one step at the end of a revision.
+	// suffix matches one step at the end of a revision, such as "~3".
 	suffix = regexp.MustCompile(`(~\d*|\^\d*|\^\{commit\}|\^\{\}|\^0)$`)
-	// plain is what remains: the name of a ref, or an id. Anything else, such as "@{upstream}"
-	// or ":/text", is for git.
+	// plain matches the rest of a revision: the name of a ref, or an id. Only the git command
+	// resolves other forms, such as "@{upstream}" or ":/text".
 	plain = regexp.MustCompile(`^[^\s~^:?*\[\\@{}]+$|^@$`)
 	// described matches the output of git describe.
 	described = regexp.MustCompile(`-\d+-g[0-9a-f]{4,}$`)
@@ -75,7 +75,8 @@ func peel(ctx context.Context, o *Reader, id string) (string, error) {
 	return "", errors.New("too many tags of tags")
 }
 
-// follow takes one step: "~3" is the third first parent, "^2" the second parent.
+// follow returns the commit after one step: "~3" goes to the first parent three times, "^2" goes
+// to the second parent.
 func follow(ctx context.Context, o *Reader, id, step string) (string, error) {
 	if strings.HasPrefix(step, "^{") {
 		return id, nil

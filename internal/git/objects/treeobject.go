@@ -25,10 +25,10 @@ type Entry struct {
 	ID   string
 }
 
-// Kind is the part of the mode that says what the entry is: ModeDir and its like.
+// Kind returns the part of the mode that says what the entry is, such as ModeDir.
 func (e Entry) Kind() uint32 { return e.Mode & ModeKind }
 
-// parseTree decodes a tree object. It does not judge the names.
+// parseTree decodes a tree object. It does not check the names.
 func parseTree(data []byte, idBytes int) ([]Entry, error) {
 	var entries []Entry
 	for len(data) > 0 {

@@ -18,7 +18,7 @@ import (
 
 //nolint:gosec // git's object ids
 
-// comparison is git status without git, for one directory.
+// comparison does the work of git status for one directory, without the git command.
 type comparison struct {
 	*Repository
 	Snapshot
@@ -57,7 +57,7 @@ func (c *comparison) run(ctx context.Context) (string, error) {
 			return e.name + " is staged and not committed", nil
 		}
 		if e.assumed || e.skipped && !c.sparse {
-			continue // git was told not to look
+			continue // the user told git to ignore changes of the file
 		}
 		if !unchanged(c.Top, e, written.ModTime()) {
 			return e.name + " differs from the commit", nil
@@ -71,8 +71,8 @@ func (c *comparison) run(ctx context.Context) (string, error) {
 	return c.untracked(ctx, staged)
 }
 
-// expand replaces directories, which a sparse index has for what is left out
-// whole, by the files of the commit.
+// expand replaces the directories of a sparse index by their files in the commit. A sparse
+// index has a directory as one entry if the checkout leaves out all of its files.
 func (c *comparison) expand(ctx context.Context, entries []indexEntry) ([]indexEntry, error) {
 	var files []indexEntry
 	var size objects.Extent
@@ -122,9 +122,9 @@ func (c *comparison) flatten(
 	return nil
 }
 
-// unchanged reports whether a file is what the index says: by its stamp if that
-// is older than the index, else by its content. A file that a sparse checkout
-// leaves out need not exist.
+// unchanged reports whether a file has the content that the index names. It trusts the file's
+// time and size if the time is older than the index (written); otherwise it hashes the content.
+// A file that a sparse checkout leaves out need not exist.
 func unchanged(top string, e *indexEntry, written time.Time) bool {
 	name := filepath.Join(top, filepath.FromSlash(e.name))
 	info, err := os.Lstat(name)

@@ -16,19 +16,21 @@ import (
 // readable are the extensions that do not change how objects and refs are stored.
 var readable = map[string]bool{
 	"worktreeconfig": true, "preciousobjects": true, "noop": true, "noop-v1": true, "relativeworktrees": true,
-	// Such a repository also keeps a table of the ids of the other hash.
+	// This one adds a table that maps the ids to those of the other hash function.
 	"compatobjectformat": true,
 }
 
-// repositoryConfig is what a repository's configuration says about its form.
+// repositoryConfig is a repository's configuration.
 type repositoryConfig struct {
-	// linked says that the shared file describes another work tree.
-	linked         bool
+	// linked reports whether this is a linked work tree. Then the work tree in the shared
+	// file is another one.
+	linked bool
+	// shared is the file config, ofTree the file config.worktree.
 	shared, ofTree *config.Config
 }
 
-// readConfig reads the repository's configuration, and notes whether this program can read this
-// form of repository.
+// readConfig reads the repository's configuration. It sets r.unreadable if only the git command
+// can read this form of repository.
 func (r *Repository) readConfig() (c repositoryConfig, err error) {
 	r.IDBytes = objects.SHA1Bytes
 	var known bool
@@ -68,6 +70,7 @@ func (r *Repository) readConfig() (c repositoryConfig, err error) {
 	return c, nil
 }
 
+// partial records that the repository is a partial clone of a remote.
 func (r *Repository) partial(remote string) {
 	r.Promisor = remote
 	r.unreadable = "it is a partial clone, which lacks objects"
@@ -83,11 +86,11 @@ func parseConfig(file string) (c *config.Config, known bool, err error) {
 		return c, false, fmt.Errorf("read the repository's config: %w", err)
 	}
 	err = config.NewDecoder(bytes.NewReader(text)).Decode(c)
-	return c, err == nil, nil // git itself reports an error in it
+	return c, err == nil, nil // the git command reports a syntax error
 }
 
-// workTree returns the root of the work tree, "" for a bare repository. Without configuration
-// it is top.
+// workTree returns the root of the work tree, "" for a bare repository. It is top if the
+// configuration does not say otherwise.
 func (c repositoryConfig) workTree(gitDir, top string) string {
 	core := []*config.Section{c.ofTree.Section("core")}
 	if !c.linked {
@@ -108,7 +111,7 @@ func (c repositoryConfig) workTree(gitDir, top string) string {
 
 func isTrue(s *config.Section, key string) bool { return s.HasOption(key) && truth(s.Option(key)) }
 
-// truth reports whether git takes a value for true.
+// truth reports whether git reads a value as true.
 func truth(value string) bool {
 	switch strings.ToLower(value) {
 	case "", "false", "no", "off", "0":

@@ -6,7 +6,7 @@
 //	reader, err := r.Open() // the repository's objects
 //	dirty, err := r.Dirty(ctx)
 //
-// [Locate] decides which repository a published folder belongs to, and [Tracks]
-// whether the repository around a folder counts; both go by one rule (tracking.go).
-// [Repository.Difference] says why a commit is not what is on disk.
+// [Locate] decides which repository a published folder belongs to, and [Tracks] whether
+// the repository around a folder tracks it. Both use the rule in tracking.go.
+// [Repository.Difference] names a difference between a commit and the work tree.
 package worktree

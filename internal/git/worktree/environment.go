@@ -7,13 +7,14 @@ import (
 	"strings"
 )
 
-// gitEnvironment is what the environment says about where the repository's parts are. Paths are
-// absolute: git takes relative ones from the directory that it is started in.
+// gitEnvironment has the locations that the environment sets for parts of the repository. Paths
+// are absolute, because git resolves relative ones against the directory that it is started in.
 type gitEnvironment struct {
 	dir, workTree, commonDir, index, objectDir string
-	// borrowed are further directories of objects.
+	// borrowed are further object directories.
 	borrowed []string
-	// ceilings are directories that a search from below does not enter.
+	// ceilings are directories at which the search for a repository stops. It does not look
+	// into them.
 	ceilings map[string]bool
 }
 
@@ -45,8 +46,8 @@ func readGitEnv(getenv func(string) string) (env gitEnvironment, err error) {
 	return env, nil
 }
 
-// variables are those of the environment that say where parts of the repository
-// are, with absolute paths.
+// variables returns the environment variables ("NAME=value") that set these locations, but for
+// GIT_DIR.
 func (e gitEnvironment) variables() []string {
 	var set []string
 	for _, v := range [][2]string{

@@ -26,7 +26,7 @@ func TestCeiling(t *testing.T) {
 	}
 }
 
-// git refuses to work in a repository of another user, whose configuration may name programs to
+// The git command refuses a repository of another user, whose configuration may name programs to
 // run.
 func TestRepositoryOfAnotherUser(t *testing.T) {
 	w := gittest.New(t)
@@ -81,7 +81,7 @@ func TestGitDirs(t *testing.T) {
 	}
 }
 
-// A repository tracks a project if its index or its commit has something there.
+// A repository tracks a project if its index or its commit has a file in the project's folder.
 func TestTracks(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t).Write("committed/x", "x").Write("removed/x", "x")

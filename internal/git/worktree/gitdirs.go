@@ -12,8 +12,8 @@ func Bare(dir string, getenv func(string) string) bool {
 	return err == nil && r.Top == ""
 }
 
-// GitDirs returns the folders in which git keeps the files of the repository that
-// holds dir, as far as they can be determined.
+// GitDirs returns the folders in which git keeps its own files of the repository that holds
+// dir. It leaves out folders that it cannot determine.
 func GitDirs(dir string, getenv func(string) string) []string {
 	env, err := readGitEnv(getenv)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/objects"
 )
 
-// The comparison of a commit with the work tree is bounded, too.
+// The comparison of a commit with the work tree ends at the limits of [objects.Extent].
 func TestComparisonOfHugeTrees(t *testing.T) {
 	t.Parallel()
 	w, _, deep := gittest.Growing(t)

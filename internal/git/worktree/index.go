@@ -19,14 +19,16 @@ type indexEntry struct {
 	name string
 	id   string
 	mode uint32
-	// conflict says that the entry is one side of a merge conflict.
+	// conflict reports whether the entry is one side of a merge conflict.
 	conflict bool
-	// assumed says that git was told not to look at the file (assume-unchanged).
+	// assumed reports whether the user told git to ignore changes of the file
+	// (assume-unchanged).
 	assumed bool
-	// skipped says that the file is left out of a sparse checkout (skip-worktree). If the mode
-	// is that of a directory, the entry stands for all in it, and its name ends in a slash.
+	// skipped reports whether a sparse checkout leaves out the file (skip-worktree). If the
+	// mode is that of a directory, the entry covers everything in it, and its name ends in a
+	// slash.
 	skipped bool
-	// size, modified and changed are those of the file when it was last compared.
+	// size, modified and changed describe the file when git last compared it.
 	size              uint32
 	modified, changed time.Time
 }
@@ -34,12 +36,12 @@ type indexEntry struct {
 // errIndex is returned (wrapped) for a corrupt index.
 var errIndex = errors.New("the index is corrupt; run git reset, or deploy the folder (source: folder)")
 
-// maxIndexBytes bounds an index, which is read whole. A file takes some 100 bytes.
+// maxIndexBytes bounds the index file, which is read completely. An entry has some 100 bytes.
 const maxIndexBytes = 1 << 30
 
-// readIndex reads the index (git's Documentation/gitformat-index.txt). A split index is joined
-// with the shared file beside it. go-git knows neither split nor sparse indexes. The order of
-// the entries is undefined.
+// readIndex reads the index (git's Documentation/gitformat-index.txt), in undefined order. It
+// joins a split index with the shared file beside it. It does not use go-git, which knows neither
+// split nor sparse indexes.
 func readIndex(file string, idBytes int) ([]indexEntry, error) {
 	entries, link, err := readIndexFile(file, idBytes)
 	if err != nil || len(link) < idBytes || bytes.Count(link[:idBytes], []byte{0}) == idBytes {
@@ -76,9 +78,9 @@ const (
 	indexHeader = 12
 	entryStat   = 40 // size of an entry's fields before the id
 
-	// In version 4 a name repeats the beginning of the one before, so a few bytes can stand for
-	// many. The length of all names together is bounded by what is plausible: some 1,000 bytes
-	// for each name after the first ones.
+	// In version 4 a name can share its beginning with the name before it, so a few bytes can
+	// expand to many. These constants bound the total length of the names: 64 MiB, and 16 bytes
+	// for each byte of the file, which are some 1,000 bytes a name.
 	namesAtLeast = 64 << 20
 	namesPerByte = 16
 
@@ -111,7 +113,8 @@ func decodeIndex(data []byte, idBytes int) (entries []indexEntry, link []byte, e
 			return nil, nil, errIndex
 		}
 	}
-	// Only extensions whose names begin with a small letter change what entries mean.
+	// An extension whose name begins with a capital letter does not change the meaning of the
+	// entries. A reader must know the others.
 	for len(d.data)-d.at >= 8 {
 		name, size := string(d.data[d.at:d.at+4]), binary.BigEndian.Uint32(d.data[d.at+4:])
 		d.at += 8
@@ -135,7 +138,7 @@ type indexDecoder struct {
 	data    []byte
 	at      int
 	idBytes int
-	packed  bool // version 4: a name lacks what it shares with the one before
+	packed  bool // version 4: a name omits what it shares with the name before it
 }
 
 // entry decodes the next entry, and reports whether there is one.
@@ -183,7 +186,8 @@ func (d *indexDecoder) entry(e *indexEntry, previous string) bool {
 	return d.at <= len(d.data)
 }
 
-// indexVarint reads a number in the format of an offset delta; n is 0 if there is none.
+// indexVarint reads a number in the encoding of a pack's offset deltas. n is its length, 0 if
+// the bytes are no number.
 func indexVarint(b []byte) (value uint64, n int) {
 	for n < len(b) && n < 9 {
 		c := b[n]
@@ -203,5 +207,5 @@ func (e *indexEntry) below(dir string) bool {
 	return strings.HasPrefix(e.name, dir) || e.kind() == objects.ModeDir && strings.HasPrefix(dir, e.name)
 }
 
-// kind is the part of the mode that says what the entry is.
+// kind returns the part of the mode that says what the entry is.
 func (e *indexEntry) kind() uint32 { return e.mode & objects.ModeKind }

@@ -14,7 +14,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/objects"
 )
 
-// indexLines lists an index as git ls-files -s -v does.
+// indexLines lists an index as the tag, id and name of each entry. The tags are those of
+// git ls-files -v.
 func indexLines(entries []indexEntry) string {
 	var out []string
 	for _, e := range entries {
@@ -34,7 +35,7 @@ func indexLines(entries []indexEntry) string {
 	return strings.Join(out, "\n")
 }
 
-// Every form of index is read as git reads it.
+// Every form of index gives the entries that git ls-files lists.
 func TestReadIndex(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(w *gittest.Work){
@@ -56,7 +57,7 @@ func TestReadIndex(t *testing.T) {
 		"split, and half deleted": func(w *gittest.Work) {
 			w.Git("config", "splitIndex.maxPercentChange", "100")
 			w.Git("update-index", "--index-version", "4")
-			w.Git("update-index", "--split-index") // with the version in one command git does not split it
+			w.Git("update-index", "--split-index") // git does not split it if the same command sets the version
 			w.Remove("public/css")
 			w.Remove("many/1")
 			w.Write("many/222.txt", "changed").Write("new/file", "x").Git("add", "-A")
@@ -73,21 +74,15 @@ func TestReadIndex(t *testing.T) {
 			t.Parallel()
 			w := gittest.Site(t)
 			for i := range 300 {
-				w.Write(
-					"many/"+strings.Repeat(string(rune('0'+i%3)), 1+i/100)+"/"+strings.Repeat("n", i%50)+".txt",
-					"x",
-				)
+				folder := strings.Repeat(string(rune('0'+i%3)), 1+i/100)
+				w.Write("many/"+folder+"/"+strings.Repeat("n", i%50)+".txt", "x")
 			}
-			w.Write(
-				strings.Repeat("long/", 40)+strings.Repeat("x", 200)+"/"+strings.Repeat("y", 200),
-				"a name of more than 255 bytes",
-			)
+			w.Write(strings.Repeat("long/", 40)+strings.Repeat("x", 200)+"/"+strings.Repeat("y", 200),
+				"a name of more than 255 bytes")
 			w.Commit("one")
 			prepare(w)
-			if shared, _ := filepath.Glob(w.Path(".git/sharedindex.*")); strings.HasPrefix(
-				name,
-				"split",
-			) != (len(shared) > 0) {
+			shared, _ := filepath.Glob(w.Path(".git/sharedindex.*"))
+			if strings.HasPrefix(name, "split") != (len(shared) > 0) {
 				t.Fatalf("the shared indexes are %v", shared)
 			}
 			entries, err := readIndex(w.Path(".git/index"), objects.SHA1Bytes)
@@ -107,14 +102,14 @@ func TestReadIndex(t *testing.T) {
 	}
 }
 
-// An index of version 4 whose names grow out of each other does not get the memory that they
-// would take.
-func TestIndexWithEndlessNames(t *testing.T) { // not in parallel: it counts what is allocated
+// In an index of version 4 each name can extend the name before it. An index whose names expand
+// to far more than its size is corrupt, and no memory is allocated for them.
+func TestIndexWithEndlessNames(t *testing.T) { // not in parallel: it counts allocations
 	const count, first = 5_000, 100_000
 	data := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32([]byte("DIRC"), 4), count)
 	for i := range count {
 		data = append(data, make([]byte, entryStat+objects.SHA1Bytes+2)...)
-		data = append(data, 0) // nothing of the name before is cut off
+		data = append(data, 0) // the entry cuts nothing off the name before it
 		if i == 0 {
 			data = append(data, strings.Repeat("a", first)...)
 		}
@@ -126,7 +121,7 @@ func TestIndexWithEndlessNames(t *testing.T) { // not in parallel: it counts wha
 	_, _, err := decodeIndex(data, objects.SHA1Bytes)
 	runtime.ReadMemStats(&after)
 	if !errors.Is(err, errIndex) {
-		t.Errorf("%d bytes stand for %d bytes of names: %v", len(data), count*first, err)
+		t.Errorf("%d bytes with %d bytes of names: %v", len(data), count*first, err)
 	}
 	if took := after.TotalAlloc - before.TotalAlloc; took > 200<<20 {
 		t.Errorf("it took %d MiB", took>>20)

@@ -8,23 +8,24 @@ import (
 	"path/filepath"
 )
 
-// Project says where a project is, and the folder that it publishes.
+// Project is a project's folder and the folder that it publishes.
 type Project struct {
 	// Dir is the project's own folder, Folder the one that is published.
 	Dir, Folder string
-	// Top is the folder that the root of a bare repository's commits stands for; "" is Dir.
+	// Top is the folder to which the root of a bare repository's commits corresponds; "" means
+	// Dir.
 	Top string
 	// Getenv reads the environment.
 	Getenv func(string) string
 }
 
 // Locate finds the repository that a published folder belongs to: the innermost one that
-// strictly contains the folder, else the one rooted there. A folder can be a work tree of its
-// own, for example of the branch gh-pages, or a submodule; then the deploy is still a build of
-// the repository around it.
+// strictly contains the folder, else the one whose root the folder is. The published folder can
+// be a submodule or a work tree of its own, for example of the branch gh-pages. Then the files
+// are still a build of the repository around it.
 //
-// A repository that does not track the project does not count: many people keep the dotfiles of
-// their home directory in one.
+// Locate skips a repository that does not track the project, such as one for the dotfiles of a
+// home directory.
 func Locate(ctx context.Context, p Project) (*Repository, error) {
 	// The folders of a bare repository exist only in its commits.
 	if r, err := Find(p.Dir, p.Getenv); err == nil && r.Top == "" {
@@ -38,19 +39,19 @@ func Locate(ctx context.Context, p Project) (*Repository, error) {
 		return nil, fmt.Errorf("%s: %w; run in one, or deploy the folder (source: folder)", p.Dir, ErrNoRepository)
 	}
 	if len(found) == 1 {
-		return found[0], nil // whether it tracks the project shows when the commit is opened
+		return found[0], nil // opening the commit fails if the repository does not track the project
 	}
 	for _, r := range found {
-		// An error counts as a yes, so that the user sees it.
+		// After an error the repository is chosen too, so that opening the commit reports the error.
 		if tracked, err := r.tracks(ctx, p.Dir); tracked || err != nil {
-			return r, nil //nolint:nilerr // opening the commit reports it
+			return r, nil //nolint:nilerr // see above
 		}
 	}
 	return found[0], nil
 }
 
-// repositories lists the repositories around the published folder, the innermost
-// first, and last the one that is rooted there.
+// repositories lists the repositories around the published folder, innermost first. Last
+// comes the repository whose root the folder is.
 func (p Project) repositories() ([]*Repository, error) {
 	folder, err := filepath.Abs(p.Folder)
 	if err != nil {
@@ -62,7 +63,7 @@ func (p Project) repositories() ([]*Repository, error) {
 		return nil, fmt.Errorf("find repository: %w", err)
 	}
 	var found []*Repository
-	if env.dir != "" { // the environment names it, whatever is here
+	if env.dir != "" { // GIT_DIR names the only repository
 		r, err := Find(p.Dir, p.Getenv)
 		if errors.Is(err, ErrNoRepository) {
 			return nil, nil
@@ -126,8 +127,8 @@ func (r *Repository) PathOf(p Project) (string, error) {
 	return filepath.ToSlash(rel), nil
 }
 
-// ProjectDir returns the project's folder, or the root of the work tree if the project is
-// around the repository.
+// ProjectDir returns the project's folder dir, or the root of the work tree if the repository
+// is inside the project's folder.
 func (r *Repository) ProjectDir(dir string) string {
 	whole, err := filepath.Abs(dir)
 	if err != nil || r.Top == "" {
@@ -139,8 +140,8 @@ func (r *Repository) ProjectDir(dir string) string {
 	return dir
 }
 
-// RealPath resolves symlinks in the part of the path that exists: a folder of a commit need not
-// exist on disk.
+// RealPath resolves the symlinks of a path. The path, or the end of it, need not exist, because
+// a folder of a commit need not exist on disk.
 func RealPath(whole string) string {
 	rest := ""
 	for at := whole; ; at = filepath.Dir(at) {

@@ -7,9 +7,8 @@ import (
 	"strings"
 )
 
-// Remotes returns the addresses of the clone's remotes, origin first. Each is "host/owner/name"
-// in lower case, without user and password. An address without a host, such as a folder, is
-// left out.
+// Remotes returns the clone's remotes as "host/owner/name" (see [RemoteName]), origin first. It
+// leaves out addresses without a host, such as folders.
 func (r *Repository) Remotes() []string {
 	config, known, err := parseConfig(filepath.Join(r.CommonDir, "config"))
 	if err != nil || !known {
@@ -32,8 +31,8 @@ func (r *Repository) Remotes() []string {
 	return append(first, others...)
 }
 
-// RemoteName returns "host/owner/name" of a remote's address, in lower case, or ""
-// for an address without a host.
+// RemoteName returns "host/owner/name" of a remote's address, in lower case and without user
+// and password. It returns "" for an address without a host.
 func RemoteName(address string) string {
 	address = strings.TrimSpace(address)
 	host, path := "", ""

@@ -14,35 +14,36 @@ import (
 // ErrNoRepository is returned (wrapped) where there is no git repository.
 var ErrNoRepository = errors.New("no git repository")
 
-// ErrUnreadable is returned (wrapped) for a repository that only the git command
-// can read, where there is no git command.
-var ErrUnreadable = errors.New("it takes the git command to read, which is not here")
+// ErrUnreadable is returned (wrapped) for a repository that only the git command can read, if
+// git is not installed.
+var ErrUnreadable = errors.New("only the git command can read it, and git is not installed")
 
 // Repository is a git repository on this machine, with its work tree.
 type Repository struct {
 	objects.Layout
-	// index is the file that says what is checked out and staged.
+	// index is the path of the index file.
 	index string
 	// Top is the root of the work tree, "" for a bare repository.
 	Top string
-	// found is the directory where the repository was found, "" if the environment
-	// names the repository.
+	// found is the directory in which the search found the repository: the root of its work
+	// tree, or GitDir. It is "" if GIT_DIR names the repository.
 	found string
-	// sparse says that the work tree may lack files of the commit on purpose.
+	// sparse reports whether a sparse checkout may leave out files.
 	sparse bool
-	// set are the variables for git that say where parts of the repository are.
+	// set are the environment variables that tell git where parts of the repository are.
 	set []string
-	// unreadable says why only the git command can read this form of repository,
-	// or ""; fix says what to do where there is no git command.
+	// unreadable says why only the git command can read this form of repository; "" if this
+	// program can. fix says what to do if git is not installed.
 	unreadable, fix string
 }
 
-// Find finds the repository that holds dir, as git does: GIT_DIR if it is set, else dir or the
-// nearest directory above that is one or has one.
+// Find finds the repository that holds dir as git does. It is the repository that GIT_DIR names;
+// without GIT_DIR, the search goes from dir upwards to a directory that is a repository or
+// contains one.
 //
-// It also finds a repository of another user, which git refuses. That is safe for what is read
-// here: neither hooks nor what the configuration names is run. Where the git command is needed,
-// git still refuses.
+// Find also returns a repository that belongs to another user, which git refuses. This package
+// may read it, because it runs no hooks and no program that the configuration names. The git
+// command still refuses it.
 func Find(dir string, getenv func(string) string) (*Repository, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -94,7 +95,7 @@ func Find(dir string, getenv func(string) string) (*Repository, error) {
 	return r, nil
 }
 
-// under is a path that may be relative to a directory.
+// under resolves a path against a directory.
 func under(dir, path string) string {
 	if filepath.IsAbs(path) {
 		return filepath.Clean(path)
@@ -102,8 +103,8 @@ func under(dir, path string) string {
 	return filepath.Join(dir, path)
 }
 
-// discover looks for a repository in dir and above. top is "" where dir is in the
-// repository itself, as in a bare one.
+// discover searches for a repository in dir and above. top is the root of its work tree. It is
+// "" if the search ends inside the git directory itself, as in a bare repository.
 func discover(dir string, env gitEnvironment) (gitDir, top string) {
 	for {
 		dotGit := filepath.Join(dir, ".git")
@@ -140,11 +141,11 @@ func isGitDir(dir string, env gitEnvironment) bool {
 	return err == nil && objects.IsDir()
 }
 
-// command returns git for the repository.
+// command returns the git command for the repository.
 //
-// A repository that was found is found again by git: so git refuses one that
-// belongs to another user, whose configuration may name programs to run. git does
-// not check a repository that is named.
+// If the search found the repository, git searches again. So git checks the owner, and refuses
+// a repository of another user, whose configuration may name programs to run. git does not
+// check the owner of a repository that GIT_DIR names.
 func (r *Repository) command() *command.Git {
 	if r.found != "" {
 		return command.New(command.Options{Dir: r.found, Set: r.set})
@@ -152,8 +153,8 @@ func (r *Repository) command() *command.Git {
 	return command.New(command.Options{GitDir: r.GitDir, WorkTree: r.Top, Set: r.set})
 }
 
-// Open opens the repository's objects. The git command reads the forms of repository, and of
-// revision, that this program does not know.
+// Open opens the repository's objects. The git command reads the forms of repositories and of
+// revisions that this program does not know.
 func (r *Repository) Open() (*objects.Reader, error) {
 	var git *command.Git
 	if command.Available() {

@@ -5,9 +5,10 @@ import (
 	"math"
 )
 
-// joinIndex applies a split index to the shared one. Bitmaps say which shared entries are
-// deleted and which are replaced, in order, by the entries without a name. The other entries
-// are added.
+// joinIndex applies the changes of a split index to the shared entries (base). The first bitmap
+// marks the shared entries that are deleted, the second one those that are replaced. The first
+// changes have no name: they are the replacements, in the order of base. The other changes are
+// added.
 func joinIndex(base, changes []indexEntry, bitmaps []byte) ([]indexEntry, error) {
 	if len(bitmaps) == 0 {
 		return append(base, changes...), nil

@@ -14,14 +14,14 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/objects"
 )
 
-// Snapshot is a directory of a commit, to be compared with the work tree.
+// Snapshot is a directory of a commit that is compared with the work tree.
 type Snapshot struct {
 	Objects *objects.Reader
-	// Dir is the directory, relative to the repository's root and with slashes. Root has its
+	// Dir is the directory, relative to the repository's root and with slashes. Root are its
 	// entries.
 	Dir  string
 	Root []objects.Entry
-	// Boundary is where a .gitignore may be read.
+	// Boundary limits which .gitignore files may be read.
 	Boundary *boundary.Boundary
 }
 
@@ -32,10 +32,10 @@ func (s Snapshot) prefix() string {
 	return s.Dir + "/"
 }
 
-// Difference returns a reason why the work tree does not have what the commit has, or "":
-// nothing may be staged, changed or added in the directory. The git command is asked if there
-// is one, because it knows filters, line endings and the user's own ignore files; else the
-// index is compared.
+// Difference describes one difference between the commit and the work tree: a file of the
+// directory that is staged, changed, removed or added. It returns "" if there is none. It uses
+// the git command if there is one, because git knows filters, line endings and the user's own
+// ignore files. Otherwise it compares the index.
 func (r *Repository) Difference(ctx context.Context, s Snapshot) (string, error) {
 	if r.Top == "" {
 		return "", nil // a bare repository has only commits
@@ -65,8 +65,8 @@ func (r *Repository) status(ctx context.Context, dir string) (string, error) {
 	return first[3:] + " is not committed", nil
 }
 
-// Dirty reports whether a tracked file of the work tree differs from what is staged. It looks
-// at each tracked file, and reads those whose times or sizes changed.
+// Dirty reports whether a tracked file of the work tree differs from the index. It checks the
+// time and size of each tracked file, and reads a file only if these changed.
 func (r *Repository) Dirty(ctx context.Context) (bool, error) {
 	if r.Top == "" {
 		return false, nil

@@ -11,8 +11,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/objects"
 )
 
-// Tracks reports whether the repository that holds dir tracks it. The environment
-// does not count. A repository whose index is damaged is assumed to.
+// Tracks reports whether the repository that holds dir tracks it. It ignores the environment.
+// If the index is damaged, it reports true.
 func Tracks(ctx context.Context, dir string) bool {
 	r, err := Find(dir, func(string) string { return "" })
 	if err != nil || r.Top == "" {
@@ -22,10 +22,10 @@ func Tracks(ctx context.Context, dir string) bool {
 	return tracked || err != nil && !errors.Is(err, errOutside) && !errors.Is(err, ErrUnreadable)
 }
 
-// tracks decides whether a repository tracks a project: the index has a file of
-// the project's folder, or the commit that is checked out has the folder (a clone
-// without a checkout has no index). It is the one place that decides this, for the
-// boundary of what is read and for the origin of a deployment.
+// tracks reports whether a repository tracks a project: the index has a file of the
+// project's folder, or the commit that is checked out has the folder (a clone without a
+// checkout has no index). No other function decides this. The boundary of readable files and
+// the origin of a deployment depend on it.
 func (r *Repository) tracks(ctx context.Context, dir string) (bool, error) {
 	p := Project{Dir: dir, Folder: r.ProjectDir(dir)}
 	if r.Top != "" {
@@ -57,8 +57,8 @@ func (r *Repository) tracks(ctx context.Context, dir string) (bool, error) {
 	return tree != "", err
 }
 
-// indexBelow returns what the index has of the published folder, and the folder's
-// path in the repository.
+// indexBelow returns the published folder's path in the repository and its index entries. Both
+// are empty for a folder outside of the repository.
 func (r *Repository) indexBelow(p Project) (dir string, entries []indexEntry, err error) {
 	if dir, err = r.PathOf(p); err != nil {
 		return "", nil, nil //nolint:nilerr // outside of the repository
@@ -69,7 +69,7 @@ func (r *Repository) indexBelow(p Project) (dir string, entries []indexEntry, er
 	}
 	all, err := readIndex(r.index, r.IDBytes)
 	if errors.Is(err, fs.ErrNotExist) {
-		return dir, nil, nil // nothing was ever added
+		return dir, nil, nil // no file was ever added
 	}
 	for _, e := range all {
 		if e.below(prefix) {
@@ -79,11 +79,11 @@ func (r *Repository) indexBelow(p Project) (dir string, entries []indexEntry, er
 	return dir, entries, err
 }
 
-// indexOf returns what the index has of the published folder. Without a
-// repository, or outside of it, that is nothing.
+// indexOf returns the published folder's repository, its path there and its index entries. The
+// last two are empty if the folder is in no work tree.
 func indexOf(ctx context.Context, p Project) (r *Repository, dir string, entries []indexEntry, err error) {
 	if r, err = Locate(ctx, p); err != nil || r.Top == "" {
-		return r, "", nil, nil //nolint:nilerr // then it is a folder and nothing more
+		return r, "", nil, nil //nolint:nilerr // a folder that is in no repository is no error
 	}
 	dir, entries, err = r.indexBelow(p)
 	return r, dir, entries, err
@@ -95,11 +95,11 @@ func InIndex(ctx context.Context, p Project) (bool, error) {
 	return len(entries) > 0, err
 }
 
-// CheckSparse refuses a published folder that lacks files because of a sparse checkout: the
-// site would go live without them.
+// CheckSparse refuses a published folder if a sparse checkout leaves out some of its files,
+// because the site would go live without them.
 func CheckSparse(ctx context.Context, p Project) error {
 	if r, err := Locate(ctx, p); err != nil || !r.sparse {
-		return nil //nolint:nilerr // then it is a folder and nothing more
+		return nil //nolint:nilerr // a folder that is in no repository is no error
 	}
 	r, dir, entries, err := indexOf(ctx, p)
 	for _, e := range entries {

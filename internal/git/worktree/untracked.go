@@ -12,11 +12,10 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/ignore"
 )
 
-// maxIgnoreFile bounds a .gitignore, which is read whole.
+// maxIgnoreFile bounds a .gitignore file, which is read completely.
 const maxIgnoreFile = 8 << 20
 
-// untracked returns a reason that names a file that is neither tracked nor
-// ignored, or "".
+// untracked describes a file that is neither tracked nor ignored; "" if there is none.
 func (c *comparison) untracked(ctx context.Context, staged map[string]bool) (string, error) {
 	var patterns *ignore.Scope
 	if text, err := os.ReadFile(filepath.Join(c.CommonDir, "info", "exclude")); err == nil {
@@ -27,7 +26,7 @@ func (c *comparison) untracked(ctx context.Context, staged map[string]bool) (str
 		for name := range strings.SplitSeq(c.Dir, "/") {
 			patterns = c.ignoreFile(patterns, at)
 			if patterns.Decide(at+name, true) == ignore.Exclude {
-				return "", nil // all below is ignored unless tracked
+				return "", nil // every untracked file below is ignored
 			}
 			at += name + "/"
 		}
@@ -35,7 +34,7 @@ func (c *comparison) untracked(ctx context.Context, staged map[string]bool) (str
 	u := &untrackedWalk{comparison: c, staged: staged, tracked: map[string]bool{}}
 	for name := range staged {
 		for dir := path.Dir(name); dir != "." && !u.tracked[dir]; dir = path.Dir(dir) {
-			u.tracked[dir] = true // and so are those above
+			u.tracked[dir] = true
 		}
 	}
 	return u.in(ctx, at, patterns)
@@ -45,7 +44,7 @@ func (c *comparison) untracked(ctx context.Context, staged map[string]bool) (str
 func (c *comparison) ignoreFile(patterns *ignore.Scope, at string) *ignore.Scope {
 	text, err := c.Boundary.ReadFile(filepath.Join(c.Top, filepath.FromSlash(at), ignore.GitFile), maxIgnoreFile)
 	if err != nil {
-		return patterns // one that cannot be read does not count
+		return patterns // a file that cannot be read has no patterns
 	}
 	return patterns.Within(at, string(text))
 }
@@ -53,10 +52,11 @@ func (c *comparison) ignoreFile(patterns *ignore.Scope, at string) *ignore.Scope
 // untrackedWalk looks for untracked files in the work tree.
 type untrackedWalk struct {
 	*comparison
-	// staged has the files of the index, tracked the folders that hold them.
+	// staged has the files of the index, tracked the folders that contain such files.
 	staged, tracked map[string]bool
 }
 
+// in looks in the folder at, which is "" or ends in a slash.
 func (u *untrackedWalk) in(ctx context.Context, at string, patterns *ignore.Scope) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
