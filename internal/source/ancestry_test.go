@@ -31,7 +31,7 @@ func TestCompareAsGit(t *testing.T) {
 	for i := range 25 {
 		parents := []string{commits[random.IntN(len(commits))]}
 		if i == 20 {
-			parents = nil // a history of its own
+			parents = nil // an unrelated history
 		} else if random.IntN(3) == 0 {
 			if p := commits[random.IntN(len(commits))]; p != parents[0] {
 				parents = append(parents, p)
@@ -42,16 +42,11 @@ func TestCompareAsGit(t *testing.T) {
 		for _, p := range parents {
 			fmt.Fprintf(&text, "parent %s\n", p)
 		}
-		fmt.Fprintf(
-			&text,
-			"author A <a@b> %d +0000\ncommitter A <a@b> %d +0000\n\ncommit %d\n",
-			1_000_000_000,
-			1_000_000_000+random.IntN(1000),
-			i,
-		)
+		fmt.Fprintf(&text, "author A <a@b> %d +0000\ncommitter A <a@b> %d +0000\n\ncommit %d\n",
+			1_000_000_000, 1_000_000_000+random.IntN(1000), i)
 		commits = append(commits, w.GitIn(w.Dir, text.String(), "hash-object", "-t", "commit", "-w", "--stdin"))
 	}
-	// git rev-list lists what a commit reaches.
+	// git rev-list lists the ancestors of a commit.
 	reaches := map[string]string{}
 	for _, id := range commits {
 		reaches[id] = w.Git("rev-list", id)
@@ -105,8 +100,8 @@ func TestCompareInShallowClone(t *testing.T) {
 	}
 }
 
-// A commit that names a tree or a parent where git does not look for it is read as git reads
-// it. So what was reviewed is what is published, and in the right order.
+// A header "tree" or "parent" that comes too late in a commit has no effect, as in git. So the
+// published files and the order are those that git shows to reviewers.
 func TestCommitWithLateHeaders(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)
@@ -114,34 +109,22 @@ func TestCommitWithLateHeaders(t *testing.T) {
 	other := w.Git("rev-parse", "HEAD^{tree}")
 	w.Write("b", "b").Commit("second")
 	tree := w.Git("rev-parse", "HEAD^{tree}")
-	id := w.GitIn(
-		w.Dir,
-		fmt.Sprintf(
-			"tree %s\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\nparent %s\ntree %s\n\nx\n",
-			tree,
-			first,
-			other,
-		),
-		"hash-object",
-		"-t",
-		"commit",
-		"-w",
-		"--literally",
-		"--stdin",
-	)
+	const format = "tree %s\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\nparent %s\ntree %s\n\nx\n"
+	id := w.GitIn(w.Dir, fmt.Sprintf(format, tree, first, other),
+		"hash-object", "-t", "commit", "-w", "--literally", "--stdin")
 	c := openCommit(w, Options{Revision: id})
 	if want := w.Git("rev-parse", id+"^{tree}"); c.tree != want {
-		t.Errorf("the tree is %s, and git's is %s", c.tree, want)
+		t.Errorf("the tree is %s, want %s as in git", c.tree, want)
 	}
 	if n := w.Git("rev-list", "--count", id); n != "1" {
-		t.Fatalf("git reaches %s commits, so this tests nothing", n)
+		t.Fatalf("git finds %s commits, so the late parent has an effect in git", n)
 	}
 	if got := relation(t, c, first, id); got != manifest.RelationDiverged {
-		t.Errorf("it is %s, and git knows of no parent", got)
+		t.Errorf("the relation to the late parent is %s", got)
 	}
 }
 
-// If the clone lacks one of the two commits, the history is not walked.
+// If the clone lacks one of the two commits, Compare does not walk the history.
 func TestCompareWithMissingCommitReadsLittle(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)
@@ -153,10 +136,10 @@ func TestCompareWithMissingCommitReadsLittle(t *testing.T) {
 	before := c.Reads().Commits
 	for _, missing := range []string{strings.Repeat("1", 40), strings.Repeat("2", 40)} {
 		if got := relation(t, c, missing, id); got != manifest.RelationUnknown {
-			t.Errorf("it is %s", got)
+			t.Errorf("the relation is %s", got)
 		}
 		if got := relation(t, c, id, missing); got != manifest.RelationUnknown {
-			t.Errorf("it is %s", got)
+			t.Errorf("the reverse relation is %s", got)
 		}
 	}
 	if n := c.Reads().Commits - before; n > 8 {

@@ -9,11 +9,11 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// base is what a commit can reuse of the live manifest.
+// base is the part of the live manifest that the listing of a commit can reuse.
 type base struct {
 	*rules.Live
-	// dirs may be reused. There are none if the manifest was made under other rules or from
-	// another directory.
+	// dirs are the directories that may be reused. The list is empty if the manifest was made
+	// under other rules or from another directory.
 	dirs []manifest.Dir
 }
 
@@ -36,8 +36,7 @@ func (b *base) tree(path string) string {
 	return b.dirs[i].Tree
 }
 
-// blobs returns, for each of the object ids that the manifest has, an asset with the same
-// bytes.
+// blobs returns an asset with the same bytes for each of the object ids that the manifest has.
 func (b *base) blobs(ids map[string]bool) map[string]manifest.Asset {
 	known := map[string]manifest.Asset{}
 	if len(ids) == 0 {

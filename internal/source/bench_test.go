@@ -28,8 +28,8 @@ import (
 // benchFiles is the size of the site of the benchmarks.
 const benchFiles = 10_000
 
-// benchSite yields path and content of each file: pages with a common frame, which git stores
-// as deltas, and pictures, which do not compress. Together they have about 176 MB.
+// benchSite yields the path and content of each file: pages with a common frame, which git
+// stores as deltas, and pictures, which do not compress. Together they have about 176 MB.
 func benchSite(yield func(name string, content []byte)) {
 	frame := []byte(strings.Repeat("<nav><a href=\"/somewhere/else\">somewhere else</a></nav>\n", 40))
 	words := strings.Fields("the tide of harbour and stone light water under a long way from north river in field")
@@ -175,8 +175,8 @@ func openAll(b *testing.B, l *manifest.Listing) {
 	}
 }
 
-// The first deploy of a commit reads every blob, once to list and once to send; cat-file is git
-// reading them once. A deploy of one change reads almost nothing.
+// The first deploy of a commit reads every blob twice, to list and to upload it. The benchmark
+// cat-file measures git reading every blob once. A deploy of one change reads almost nothing.
 func BenchmarkCommit(b *testing.B) {
 	for _, form := range []string{"packed", "loose"} {
 		b.Run(form, func(b *testing.B) {
@@ -227,7 +227,7 @@ func benchCommit(b *testing.B, w *gittest.Work) {
 	})
 }
 
-// benchOpen opens the commit without keeping it alive until the end.
+// benchOpen opens the commit. The caller closes it, not the end of the benchmark.
 func benchOpen(b *testing.B, w *gittest.Work) *Commit {
 	b.Helper()
 	c, err := OpenCommit(b.Context(), options(w, Options{}))
@@ -271,7 +271,7 @@ func BenchmarkFolder(b *testing.B) {
 			b.Fatal(err)
 		}
 	})
-	time.Sleep(2100 * time.Millisecond) // until the stat cache trusts the files
+	time.Sleep(2100 * time.Millisecond) // the stat cache trusts files that are two seconds old
 	cache := b.TempDir()
 	base := &manifest.Manifest{}
 	for _, file := range sourcetest.List(b, openFolder(w, Options{CacheDir: cache}), base).Files {

@@ -8,9 +8,9 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// The cost of a push depends on the change, not on the site or the history: the counts are the
-// same in a repository that is ten times as large.
-func TestReadsFollowTheChange(t *testing.T) {
+// The number of reads depends on the change, not on the site or the history: it is the same in a
+// repository of ten times the size.
+func TestReadsDependOnTheChange(t *testing.T) {
 	t.Parallel()
 	const (
 		open    = 1 // commit
@@ -39,7 +39,7 @@ func TestReadsFollowTheChange(t *testing.T) {
 			return func(c *Commit) {
 				t.Helper()
 				if got, err := c.Compare(t.Context(), large.ID(t, active), c.ID()); got != want || err != nil {
-					t.Errorf("%s stands %v to %s: %v", c.ID(), got, active, err)
+					t.Errorf("the relation of %s to %s is %v: %v", c.ID(), active, got, err)
 				}
 			}
 		}
@@ -47,27 +47,21 @@ func TestReadsFollowTheChange(t *testing.T) {
 			name, revision string
 			work           func(*Commit)
 			want           objects.Reads
-			bytes          int64 // at most; an index is searched in few steps, and more of it costs one more
+			bytes          int64 // at most; ten times the files add a few steps to the search of the index
 		}{
-			{"a page, against what is live", sourcetest.Page, listed,
+			{"list one changed page", sourcetest.Page, listed,
 				objects.Reads{Commits: open, Trees: root + changed, Blobs: 1, Sizes: 1}, 16 << 10},
-			{"no asset, against what is live", sourcetest.Notes, listed, objects.Reads{Commits: open, Trees: root},
+			{"list without a changed asset", sourcetest.Notes, listed, objects.Reads{Commits: open, Trees: root},
 				8 << 10},
-			{"a page, its place in the history", sourcetest.Page, relation(sourcetest.Live, manifest.RelationNewer),
+			{"compare with the parent", sourcetest.Page, relation(sourcetest.Live, manifest.RelationNewer),
 				objects.Reads{Commits: open + 2, Trees: root}, 16 << 10},
-			{"two branches", sourcetest.Page, relation(sourcetest.Notes, manifest.RelationDiverged),
+			{"compare two branches", sourcetest.Page, relation(sourcetest.Notes, manifest.RelationDiverged),
 				objects.Reads{Commits: open + 3, Trees: root}, 16 << 10},
 		} {
 			got := read(tc.revision, tc.work)
 			t.Logf("%d files: %s: %+v", large.Files, tc.name, got)
 			if got.Bytes > tc.bytes || got.Bytes == 0 {
-				t.Errorf(
-					"%d files: %s: %d bytes were read, at most %d are allowed",
-					large.Files,
-					tc.name,
-					got.Bytes,
-					tc.bytes,
-				)
+				t.Errorf("%d files: %s: %d bytes were read, want at most %d", large.Files, tc.name, got.Bytes, tc.bytes)
 			}
 			if got.Bytes = 0; got != tc.want {
 				t.Errorf("%d files: %s: read %+v, want %+v", large.Files, tc.name, got, tc.want)

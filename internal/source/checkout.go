@@ -8,10 +8,10 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/worktree"
 )
 
-// OpenCheckout returns the commit that is checked out where a published folder is:
-// what the folder was built from, if it is not tracked itself. It is opened at the
-// project's own folder, options.WorkDir. [ErrNoRepository] is returned (wrapped)
-// where there is no repository, or none that tracks the project. Close ends it.
+// OpenCheckout returns the commit from which an untracked published folder was built: the one
+// that is checked out around it. The source's directory is the project's own folder,
+// options.WorkDir. The error wraps [worktree.ErrNoRepository] if no repository tracks the
+// project. The caller closes the commit.
 func OpenCheckout(ctx context.Context, options Options) (*Commit, error) {
 	options, err := options.bounded()
 	if err != nil {
@@ -30,7 +30,7 @@ func OpenCheckout(ctx context.Context, options Options) (*Commit, error) {
 	return c, err
 }
 
-// Head is what is known of a checkout whose objects cannot be read here.
+// Head describes a checkout whose objects only an absent git command could read.
 type Head struct {
 	// ID is the commit's id in hexadecimal, or "".
 	ID string
@@ -38,8 +38,8 @@ type Head struct {
 	Remotes []string
 }
 
-// ReadHead returns which commit is checked out, and reads no object. It is for a
-// repository for which [OpenCheckout] returns [ErrUnreadable].
+// ReadHead returns which commit is checked out, without reading objects. It is for a repository
+// for which [OpenCheckout] returns [worktree.ErrUnreadable].
 func ReadHead(ctx context.Context, options Options) (Head, error) {
 	repo, err := worktree.Locate(ctx, options.withDefaults().project())
 	if err != nil {

@@ -24,17 +24,17 @@ type Commit struct {
 	commit  *objects.Commit
 	dir     string // within the repository; "." is its root
 	tree    string // of dir
-	// root has the entries of dir. They are read once: Origin needs .assetsignore, Files all.
+	// root are the entries of dir, read once for Origin and Files.
 	root     []objects.Entry
 	boundary map[string]bool
-	// contents has small blobs that Files read, until the upload needs them.
+	// contents keeps small blobs that Files read until the upload opens them.
 	contents contentCache
 }
 
 var _ manifest.Source = (*Commit)(nil)
 
-// OpenCommit returns the commit that options.Revision names (HEAD if "") as a
-// source. Close ends it.
+// OpenCommit returns the commit that options.Revision names (HEAD if "") as a source. The caller
+// closes it.
 func OpenCommit(ctx context.Context, options Options) (*Commit, error) {
 	options, err := options.bounded()
 	if err != nil {
@@ -42,7 +42,7 @@ func OpenCommit(ctx context.Context, options Options) (*Commit, error) {
 	}
 	repo, err := worktree.Locate(ctx, options.project())
 	if errors.Is(err, worktree.ErrNoRepository) {
-		// The error of the project's own repository says that the folder is outside of it.
+		// Opening the project's own repository gives a better error: the folder is outside of it.
 		if of, ofErr := worktree.Find(options.WorkDir, options.Getenv); ofErr == nil {
 			repo, err = of, nil
 		}
@@ -53,16 +53,16 @@ func OpenCommit(ctx context.Context, options Options) (*Commit, error) {
 	return openIn(ctx, repo, options)
 }
 
-// errNotCommitted is in the chain where no commit has the folder.
+// errNotCommitted is the cause of an error about a folder that the commit does not have.
 var errNotCommitted = errors.New("no commit has the folder")
 
-// causedError is an error with a text of its own, which wraps a cause.
+// causedError wraps a cause whose text is not part of the message.
 type causedError struct {
 	error
 	cause error
 }
 
-func (b causedError) Unwrap() error { return b.cause }
+func (e causedError) Unwrap() error { return e.cause }
 
 // openIn opens a commit of a repository.
 func openIn(ctx context.Context, repo *worktree.Repository, options Options) (_ *Commit, err error) {
@@ -116,18 +116,18 @@ func (c *Commit) find(ctx context.Context) (err error) {
 // Close releases what the source holds open. Its files cannot be opened any more.
 func (c *Commit) Close() error { return c.objects.Close() }
 
-// Remember implements [manifest.Source]. It does nothing: a commit's objects have ids already.
+// Remember implements [manifest.Source]. It does nothing, because git ids identify the content.
 func (c *Commit) Remember([]manifest.Asset) {}
 
 // ID returns the commit's id in hexadecimal.
 func (c *Commit) ID() string { return c.id }
 
-// Dir is the directory that is published, within the repository and with slashes; "." is its
-// root.
+// Dir returns the published directory, relative to the repository's root and with slashes; "."
+// is the root itself.
 func (c *Commit) Dir() string { return c.dir }
 
-// Shallow reports whether the clone has only a part of the history. Then fetching more of it
-// may settle what Compare cannot determine.
+// Shallow reports whether the clone has only a part of the history. If so, and Compare returns
+// an unknown relation, fetching more commits may help.
 func (c *Commit) Shallow() bool { return len(c.boundary) > 0 }
 
 // Remotes returns the addresses of the clone's remotes, origin first. Each is
@@ -137,7 +137,7 @@ func (c *Commit) Remotes() []string { return c.repo.Remotes() }
 // Dirty reports whether a tracked file of the work tree differs from what is staged.
 func (c *Commit) Dirty(ctx context.Context) (bool, error) { return c.repo.Dirty(ctx) }
 
-// difference returns a reason why the work tree does not have what the commit has, or "".
+// difference describes a difference between the work tree and the commit; "" if there is none.
 func (c *Commit) difference(ctx context.Context) (string, error) {
 	return c.repo.Difference(ctx, worktree.Snapshot{
 		Objects: c.objects, Dir: c.dir, Root: c.root, Boundary: c.options.Boundary,
@@ -168,7 +168,7 @@ func (c *Commit) Origin(context.Context) (manifest.Origin, error) {
 	return o, nil
 }
 
-// branch returns the branch that was asked for, or that is checked out.
+// branch returns the branch that Options.Revision names, or else the one that is checked out.
 func (c *Commit) branch() string {
 	if name := c.options.Revision; name != "" && name != "HEAD" && name != "@" {
 		if objects.IsHex(name) || strings.ContainsAny(name, "~^@:{") {
@@ -203,7 +203,8 @@ func (c *Commit) Files(ctx context.Context, base *manifest.Manifest) (*manifest.
 	w.opening = &opening{context.WithoutCancel(ctx), c.objects, &c.contents}
 	w.Listing.Origin = origin
 	if len(w.base.dirs) > 0 {
-		w.Listing.Files = make([]manifest.File, 0, len(w.base.Assets)+len(w.base.Assets)/16) // most stay
+		// Most files of the live site are still there.
+		w.Listing.Files = make([]manifest.File, 0, len(w.base.Assets)+len(w.base.Assets)/16)
 	}
 	_, w.hasAssetsIgnore = c.rootFile(rules.AssetsIgnoreFile)
 	patterns := (*ignore.Scope)(nil).Within("", rules.PatternText(c.options.Patterns))

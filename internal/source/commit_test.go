@@ -84,7 +84,7 @@ func TestUnchangedIsNotRead(t *testing.T) {
 	w := gittest.Site(t)
 	w.Commit("First")
 	base := sourcetest.Manifest(t, sourcetest.List(t, openCommit(w, Options{Dir: "public"}), nil))
-	base.Assets[1].Modified = 99 // an asset of css/, which stays
+	base.Assets[1].Modified = 99 // an unchanged asset, in css/
 	w.Write("public/img/new.svg", "<svg>new</svg>")
 	w.Git("mv", "public/index.html", "public/start.html")
 	w.Commit("Second")
@@ -93,9 +93,9 @@ func TestUnchangedIsNotRead(t *testing.T) {
 	l := sourcetest.List(t, c, base)
 	reads := c.Reads()
 	if trees := reads.Trees - before.Trees; trees != 1 {
-		t.Errorf("%d trees were read, want img alone", trees)
+		t.Errorf("%d trees were read, want only that of img", trees)
 	}
-	// .assetsignore, _redirects, _headers and the one new file.
+	// The blobs are .assetsignore, _redirects, _headers and the new file.
 	if reads.Blobs != 4 || reads.Sizes != 1 {
 		t.Errorf("%d blobs and %d sizes were read, want 4 and 1", reads.Blobs, reads.Sizes)
 	}
@@ -118,34 +118,25 @@ func TestRulesChange(t *testing.T) {
 		Write("public/css/nested/in/x.css", "y")
 	w.Commit("First")
 	base := sourcetest.Manifest(t, sourcetest.List(t, openCommit(w, Options{Dir: "public"}), nil))
-	if got := sourcetest.List(t, openCommit(w, Options{Dir: "public", Patterns: []string{"css/deep"}}),
-		base); strings.Contains(
-		sourcetest.Paths(got),
-		"deep",
-	) {
-		t.Error("configured patterns did not reach an unchanged directory:", sourcetest.Paths(got))
+	paths := func(o Options) string {
+		t.Helper()
+		return sourcetest.Paths(sourcetest.List(t, openCommit(w, o), base))
+	}
+	if got := paths(Options{Dir: "public", Patterns: []string{"css/deep"}}); strings.Contains(got, "deep") {
+		t.Error("configured patterns have no effect in an unchanged directory:", got)
 	}
 	w.Write("public/.assetsignore", "b.css\n").Commit("Second")
-	if got := sourcetest.List(t, openCommit(w, Options{Dir: "public"}), base); strings.Contains(
-		sourcetest.Paths(got),
-		"b.css",
-	) {
-		t.Error(".assetsignore did not reach an unchanged directory:", sourcetest.Paths(got))
+	if got := paths(Options{Dir: "public"}); strings.Contains(got, "b.css") {
+		t.Error(".assetsignore has no effect in an unchanged directory:", got)
 	}
 	w.Write("public/.assetsignore", "*.map\n")
 	w.Remove("public/css/nested/.assetsignore")
 	w.Commit("Third")
-	if got := sourcetest.List(t, openCommit(w, Options{Dir: "public"}), base); !strings.Contains(
-		sourcetest.Paths(got),
-		"nested/in/x.css",
-	) {
-		t.Error("a nested .assetsignore still holds in an unchanged directory:", sourcetest.Paths(got))
+	if got := paths(Options{Dir: "public"}); !strings.Contains(got, "nested/in/x.css") {
+		t.Error("a removed nested .assetsignore still has an effect in an unchanged directory:", got)
 	}
-	if got := sourcetest.List(t, openCommit(w, Options{Dir: "public/css"}), base); strings.Contains(
-		sourcetest.Paths(got),
-		"index.html",
-	) {
-		t.Error("another directory's base was taken over:", sourcetest.Paths(got))
+	if got := paths(Options{Dir: "public/css"}); strings.Contains(got, "index.html") {
+		t.Error("the base of another directory was reused:", got)
 	}
 }
 
@@ -174,7 +165,7 @@ func TestCommitSymlinks(t *testing.T) {
 	w.Write("site/a/real.txt", "changed").Commit("target")
 	l = sourcetest.List(t, openCommit(w, Options{Dir: "site"}), base)
 	if sourcetest.Read(t, l.Files[2]) != "changed" || l.Files[2].Blob.Hash != manifest.HashOf([]byte("changed")) {
-		t.Error("a directory with a symlink was taken over although what the link leads to changed")
+		t.Error("a directory was reused although the target of its symlink changed")
 	}
 	w.Symlink("../outside.txt", "site/up")
 	w.Symlink("/etc/passwd", "site/absolute")
@@ -199,9 +190,8 @@ up: the symlink leaves the directory that is published`
 	}
 }
 
-// A symlink to a secret is refused, also if a pattern lets the secret in; then the secret is
-// refused as well.
-func TestLinkToSecretThatIsLetIn(t *testing.T) {
+// A negated pattern for a secret file does not allow a symlink to it: both are refused.
+func TestLinkToSecretWithNegatedPattern(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)
 	w.Write(".assetsignore", "!.env\n").Write(".env", "S=1")
@@ -262,8 +252,8 @@ func TestSubmoduleIsANotice(t *testing.T) {
 	}
 }
 
-// Files can be opened concurrently: small and large, loose and packed objects, with the git
-// command and without.
+// Small and large files can be opened concurrently, from loose and packed objects, with and
+// without the git command.
 func TestConcurrentOpen(t *testing.T) {
 	w := gittest.New(t)
 	random := rand.New(rand.NewPCG(1, 2))

@@ -14,7 +14,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// read finds the size of each file and, where it must be known, the hash.
+// read finds the size of each file, and the hash if the deploy needs it before the upload.
 func (w *commitWalk) read(ctx context.Context) error {
 	type result struct {
 		size int64
@@ -68,9 +68,9 @@ func (w *commitWalk) read(ctx context.Context) error {
 	return nil
 }
 
-// inspect looks at a blob that the live manifest does not have. Without a live manifest the
-// upload finds the hash, because it reads the bytes anyway; then only the beginning of a small
-// blob is read, for content that must not be published.
+// inspect returns the size and the hash of a blob that the live manifest does not have, and
+// checks its content. If there is no live manifest, it leaves the hash to the upload, which reads
+// every blob anyway, and only reads small blobs for the check.
 func (w *commitWalk) inspect(
 	ctx context.Context, f foundBlob,
 ) (size int64, hash manifest.Hash, p rules.Problem, err error) {
@@ -92,8 +92,7 @@ func (w *commitWalk) inspect(
 	return size, hash, p, err
 }
 
-// configuration reads what configures the site: _redirects and _headers of the root, and the
-// list of run-time writes that are in the commit.
+// configuration reads _redirects, _headers and the list of pulled run-time edits.
 func (w *commitWalk) configuration(ctx context.Context) error {
 	var texts [3][]byte
 	for i, name := range []string{rules.RedirectsFile, rules.HeadersFile, manifest.PulledName} {
@@ -112,10 +111,10 @@ func (w *commitWalk) configuration(ctx context.Context) error {
 	return nil
 }
 
-// opening has what is needed to open the blobs that were listed, also after Files has returned.
-// It is small and shared, because there is one function for each file.
+// opening opens listed blobs, also after Files has returned. All files share one value, which
+// keeps the function of each file small.
 type opening struct {
-	ctx      context.Context //nolint:containedctx // the one of Files, without its cancellation
+	ctx      context.Context //nolint:containedctx // the context of Files, without its cancellation
 	objects  *objects.Reader
 	contents *contentCache
 }
@@ -130,7 +129,7 @@ func (o *opening) of(id string, size int64) func() (io.ReadCloser, error) {
 	}
 }
 
-// blobText returns a small blob whole, for example a configuration file or the target of a
+// blobText returns the content of a small blob, such as a configuration file or the target of a
 // symlink.
 func blobText(ctx context.Context, o *objects.Reader, id string) ([]byte, error) {
 	content, err := o.Blob(ctx, id)

@@ -22,13 +22,13 @@ type commitWalk struct {
 	hasAssetsIgnore bool
 	found           []foundBlob
 	symlinks        []foundBlob
-	// notReusable are directories whose listing depends on more than their tree: a symlink is
-	// in them. Their ids are not recorded, so no later deploy reuses them.
+	// notReusable are directories that contain a symlink, so their listing depends on more than
+	// their tree. They are not recorded, so no later deploy reuses them.
 	notReusable map[string]bool
 	size        objects.Extent
 }
 
-// foundBlob is a file of the tree that is published.
+// foundBlob is a file to publish.
 type foundBlob struct {
 	rel, id string
 }
@@ -38,9 +38,9 @@ type directory struct {
 	// rel is "" for the root, else ends in a slash.
 	rel, tree string
 	entries   []objects.Entry
-	patterns  *ignore.Scope // of the directory above
-	// nested says that it is below a nested .assetsignore. Then nothing is reused,
-	// because the listing depends on more than the tree.
+	patterns  *ignore.Scope // of the parent directory
+	// nested reports whether a directory above it, other than the root, has an .assetsignore.
+	// Then it is not reused, because its listing depends on more than its tree.
 	nested bool
 }
 
@@ -109,7 +109,8 @@ func dirPath(rel string) string {
 	return rules.Pathname(strings.TrimSuffix(rel, "/"))
 }
 
-// reuse lists a directory as the live manifest has it, if it did not change.
+// reuse lists a directory from the live manifest, and reports whether it could: the directory's
+// tree is the same.
 func (w *commitWalk) reuse(rel, tree string) bool {
 	path := rules.Pathname(rel)
 	if w.base.tree(path) != tree {
@@ -149,8 +150,8 @@ func (w *commitWalk) markNotReusable(rel string) {
 	w.notReusable[rules.Pathname(rel)] = true
 }
 
-// dirs removes directories that must not be reused: those that are marked, and those whose
-// names became one by normalization.
+// dirs removes the directories that later deploys must not reuse: those in notReusable, and those
+// that share a pathname because Unicode normalization made their names equal.
 func (w *commitWalk) dirs() {
 	count := map[string]int{}
 	for _, d := range w.Dirs {

@@ -12,16 +12,16 @@ const (
 	maxCachedBlob  = 64 << 10
 )
 
-// contentCache holds the contents of small blobs that were read for a check, so that the upload
-// need not read them again. Each is returned once. A blob that does not fit is read again.
+// contentCache keeps the contents of small blobs that were read for a check, so that the upload
+// does not read them again. Taking a content removes it. The upload reads other blobs again.
 type contentCache struct {
 	mu    sync.Mutex
 	bytes int64
 	blobs map[string][]byte
 }
 
-// store reads content whole and stores it, if it is small and fits. It returns a reader of the
-// same bytes, with the same error if the reading failed.
+// store reads content and keeps it if it is small and the cache has space. It returns a reader of
+// the same bytes, which fails at the same place if content does.
 func (k *contentCache) store(id string, size int64, content io.Reader) io.Reader {
 	if size > maxCachedBlob || !k.reserve(size) {
 		return content
@@ -37,7 +37,7 @@ func (k *contentCache) store(id string, size int64, content io.Reader) io.Reader
 	if k.blobs == nil {
 		k.blobs = map[string][]byte{}
 	}
-	k.bytes -= int64(len(k.blobs[id])) // it was stored before and not taken
+	k.bytes -= int64(len(k.blobs[id])) // an earlier copy that was not taken
 	k.blobs[id] = data
 	return bytes.NewReader(data)
 }

@@ -4,8 +4,8 @@
 //	src, err := source.Open(ctx, source.Options{WorkDir: ".", Dir: "public"})
 //	listing, err := src.Files(ctx, live) // live is the manifest that is deployed
 //
-// [Open] decides between commit and folder; [OpenCommit] and [OpenFolder] do as
-// asked. [OpenCheckout] returns the commit from which an ignored folder was built.
+// [Open] chooses between commit and folder. [OpenCommit] and [OpenFolder] open the one that
+// their name says. [OpenCheckout] returns the commit from which an ignored folder was built.
 //
 // This package composes the parts that do the work:
 //
@@ -14,6 +14,6 @@
 //   - git/worktree finds the repository and compares its work tree with a commit.
 //   - git/objects reads commits, trees and blobs; git/command runs git.
 //
-// A [Commit] is read from git objects, never from the work tree. A directory or a
-// blob that the live manifest already has is taken from the manifest unread.
+// A [Commit] is read from git objects, never from the work tree. It does not read a
+// directory or a blob that the live manifest already describes.
 package source

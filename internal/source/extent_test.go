@@ -7,8 +7,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
 )
 
-// A few trees that name each other can stand for more files than fit into memory, or for
-// endless folders. That is refused.
+// A commit whose few trees expand to millions of files, or to endlessly nested folders, is
+// refused.
 func TestHugeTrees(t *testing.T) {
 	t.Parallel()
 	w, wide, deep := gittest.Growing(t)

@@ -48,7 +48,7 @@ func TestFolder(t *testing.T) {
 		t.Errorf("%+v", l)
 	}
 	if l.Origin.ID != "" || !l.Files[0].Blob.Hash.IsZero() {
-		t.Error("hashes came from nowhere")
+		t.Error("the listing without a manifest has hashes")
 	}
 	l = sourcetest.List(t, f, &manifest.Manifest{})
 	for _, file := range l.Files {
@@ -62,7 +62,7 @@ func TestFolder(t *testing.T) {
 	}
 }
 
-// Equal IDs mean equal listings: every change of a listing changes the ID.
+// Every change of a listing changes the folder's ID. The time of a file is not part of it.
 func TestFolderID(t *testing.T) {
 	t.Parallel()
 	w := gittest.Plain(t)
@@ -183,31 +183,29 @@ func TestFolderRefuses(t *testing.T) {
 	}
 	// A commit refuses the same files with the same words.
 	w.Remove("site/pipe")
-	w.Remove("site/big.bin") // git would take minutes over it
+	w.Remove("site/big.bin") // git would take minutes to commit it
 	w.Git("init", "-q", "-b", "main")
 	w.Commit("all")
 	fromFolder := sourcetest.Refusals(t, openFolder(w, Options{Dir: "site"}))
 	if d := cmp.Diff(fromFolder, sourcetest.Refusals(t, openCommit(w, Options{Dir: "site"}))); d != "" {
 		t.Error(d)
 	}
-	// Against a live manifest, everything is read, and the same is refused.
+	// With a live manifest every file is read, and the same files are refused.
 	_, err := openCommit(w, Options{Dir: "site"}).Files(t.Context(), &manifest.Manifest{})
 	if err == nil || strings.Count(err.Error(), "private key") != strings.Count(fromFolder, "private key") {
 		t.Error(err)
 	}
 }
 
-// A configuration or ignore file must not be a symlink to a file that holds credentials.
+// A configuration or ignore file that is a symlink to a file with credentials is refused.
 func TestConfigurationByALinkToCredentials(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"_headers", "_redirects", ".assetsignore", ".gitignore"} {
 		w := gittest.Plain(t)
 		w.Write("site/a.html", "a").Write("site/.env", "/a /secret")
 		w.Symlink(".env", "site/"+name)
-		if got := sourcetest.Refusals(t, openFolder(w, Options{Dir: "site"})); !strings.Contains(
-			got,
-			name+": the symlink leads to a file that is not published",
-		) {
+		got := sourcetest.Refusals(t, openFolder(w, Options{Dir: "site"}))
+		if !strings.Contains(got, name+": the symlink leads to a file that is not published") {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
@@ -218,10 +216,8 @@ func TestWorkerJS(t *testing.T) {
 	for _, name := range []string{"_worker.js", "_worker.js/index.js"} {
 		w := gittest.Plain(t)
 		w.Write(name, "x").Write("index.html", "x")
-		if got := sourcetest.Refusals(t, openFolder(w, Options{})); !strings.HasPrefix(
-			got,
-			name+": _worker.js is server code",
-		) {
+		got := sourcetest.Refusals(t, openFolder(w, Options{}))
+		if !strings.HasPrefix(got, name+": _worker.js is server code") {
 			t.Error(got)
 		}
 		w.Write(".assetsignore", "_worker.js\n")
@@ -235,7 +231,7 @@ func TestWorkerJS(t *testing.T) {
 	}
 }
 
-func TestCaseIsANotice(t *testing.T) {
+func TestNoticeOfPathsThatDifferInCase(t *testing.T) {
 	t.Parallel()
 	w := gittest.Plain(t)
 	w.Write("Read.html", "1").Write("read.html", "2")
@@ -245,7 +241,7 @@ func TestCaseIsANotice(t *testing.T) {
 	}
 }
 
-// A directory that becomes a symlink during the walk does not lead outside.
+// A symlink that replaces a directory after the walk does not lead outside of the folder.
 func TestSwappedDirectory(t *testing.T) {
 	t.Parallel()
 	w := gittest.Plain(t)

@@ -14,7 +14,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Every form of clone that git can read is read.
+// Every form of clone gives the same listing.
 func TestCommitForms(t *testing.T) {
 	t.Parallel()
 	forms := map[string]func(w *gittest.Work) Options{
@@ -58,7 +58,7 @@ func TestCommitForms(t *testing.T) {
 			return Options{Dir: "public"}
 		},
 		"sha256": func(w *gittest.Work) Options {
-			w.Git("clone", "-q", ".", "../copy") // the files, to commit them anew
+			w.Git("clone", "-q", ".", "../copy") // for the files, which are committed again
 			if err := os.RemoveAll(w.Path("../copy/.git")); err != nil {
 				w.Fatal(err)
 			}
@@ -130,10 +130,10 @@ func TestNoGitCommand(t *testing.T) {
 		!strings.Contains(err.Error(), "extensions.objectformat") &&
 			!strings.Contains(err.Error(), "extensions.objectFormat") ||
 		!strings.Contains(err.Error(), "install git") {
-		t.Errorf("%v; want the extension and the way out", err)
+		t.Errorf("%v; want the name of the extension and a fix", err)
 	}
 	if _, err := OpenCommit(t.Context(), options(w, Options{Dir: "public", Revision: "HEAD@{1}"})); err == nil {
-		t.Error("a form of revision that only git knows was taken")
+		t.Error("without git, a form of revision was resolved that only git knows")
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// A symlink does not publish a hidden file: neither one in a folder that is not walked, nor one
-// that only the .assetsignore of its own folder names.
+// A symlink to an ignored file is refused. The file may be in an ignored folder, or only the
+// .assetsignore of its own folder may ignore it.
 func TestLinkIntoIgnoredFolder(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)

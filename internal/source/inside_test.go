@@ -16,8 +16,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// A folder outside the repository, or one of git's, is not published through a symlink. A
-// folder outside is published if it is named itself (promise 13).
+// A symlink in place of the folder publishes neither files outside of the repository nor files
+// of git. A folder outside of the repository is published if its own path is given (promise 13).
 func TestFolderOutside(t *testing.T) {
 	t.Parallel()
 	outside := gittest.Plain(t).Write("index.html", "secret")
@@ -47,8 +47,8 @@ func TestFolderOutside(t *testing.T) {
 	}
 }
 
-// Git's folder is never published, whatever its name and the patterns are.
-func TestGitInTheFolder(t *testing.T) {
+// The git directory is never published, whatever its name and the patterns are.
+func TestGitDirectoryInTheFolder(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)
 	w.Git("config", "http.extraheader", "AUTHORIZATION: basic secret")
@@ -63,16 +63,14 @@ func TestGitInTheFolder(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 	w.Symlink("store/config", "settings.txt")
-	if got := sourcetest.Refusals(t, openFolder(w, Options{})); !strings.Contains(
-		got,
-		"settings.txt: the symlink leads to a file that is not published itself",
-	) {
+	got := sourcetest.Refusals(t, openFolder(w, Options{}))
+	if !strings.Contains(got, "settings.txt: the symlink leads to a file that is not published itself") {
 		t.Errorf("got %s", got)
 	}
 }
 
-// Files that decide what is published must be inside, too. A FIFO in their place does not
-// block.
+// The files that decide what is published must not be symlinks out of the folder. A FIFO in
+// their place does not block.
 func TestDecidingFilesInside(t *testing.T) {
 	t.Parallel()
 	outside := gittest.Plain(t).Write("secret", "/secret /token 302\n")
@@ -90,10 +88,10 @@ func TestDecidingFilesInside(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := sourcetest.Paths(sourcetest.List(t, openFolder(w, Options{Dir: "public"}), nil)); got != "/a.html" {
-			t.Errorf("%s a FIFO: %s", name, got)
+			t.Errorf("with a FIFO as %s: %s", name, got)
 		}
 	}
-	// This holds beside the folder, too. Files beside the repository do not count.
+	// The same applies to the files beside the folder. Files beside the repository have no effect.
 	w := gittest.New(t).Write("public/a.html", "a")
 	w.Symlink(filepath.Join(outside.Dir, "secret"), rules.AssetsIgnoreFile)
 	if _, err := openFolder(w, Options{Dir: "public"}).Files(t.Context(), nil); err == nil {
@@ -102,11 +100,11 @@ func TestDecidingFilesInside(t *testing.T) {
 	above := gittest.Plain(t).Write(rules.AssetsIgnoreFile, "a.html\n").Write("project/a.html", "a")
 	if got := sourcetest.Paths(sourcetest.List(t, openFolder(above, Options{WorkDir: above.Path("project")}),
 		nil)); got != "/a.html" {
-		t.Errorf("a file above the project decided: %s", got)
+		t.Errorf("an ignore file above the project has an effect: %s", got)
 	}
 }
 
-// A file that is replaced by a FIFO after it was listed has changed, and does not block.
+// Opening a file that a FIFO replaced after the listing fails, and does not block.
 func TestFIFOInPlaceOfAFile(t *testing.T) {
 	t.Parallel()
 	w := gittest.Plain(t).Write("a.html", "a")
@@ -120,16 +118,14 @@ func TestFIFOInPlaceOfAFile(t *testing.T) {
 	}
 }
 
-// A rule file must not be a symlink into git's folder, also where the site is the repository's
-// top.
+// A rule file that is a symlink to a file of git is refused, also if the site is the root of the
+// repository.
 func TestRuleFileLinksToGit(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t).Write("a.html", "a")
 	w.Symlink(".git/config", rules.HeadersFile)
-	if got := sourcetest.Refusals(t, openFolder(w, Options{})); !strings.Contains(
-		got,
-		rules.HeadersFile+": the symlink leaves",
-	) {
+	got := sourcetest.Refusals(t, openFolder(w, Options{}))
+	if !strings.Contains(got, rules.HeadersFile+": the symlink leaves") {
 		t.Errorf("got %s", got)
 	}
 }

@@ -15,8 +15,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Files that are uploaded in chunks are listed like any other, from either source, with the
-// hash of their index.
+// Both sources list a file that is uploaded in chunks with the hash of its chunk index.
 func TestLargeFiles(t *testing.T) {
 	t.Parallel()
 	film := gittest.Noise(1, manifest.MaxValueBytes+1)
@@ -25,7 +24,7 @@ func TestLargeFiles(t *testing.T) {
 	w.Commit("one")
 	want := sourcetest.HashOf(film)
 	if want == manifest.HashOf([]byte(film)) {
-		t.Fatal("the premise does not hold")
+		t.Fatal("the hash of the index is the hash of the content")
 	}
 	old := time.Now().Add(-time.Hour)
 	if err := os.Chtimes(w.Path("film.mp4"), old, old); err != nil {
@@ -35,32 +34,33 @@ func TestLargeFiles(t *testing.T) {
 	for name, s := range map[string]manifest.Source{"folder": folder, "commit": commit} {
 		first := sourcetest.List(t, s, nil)
 		if f := first.Files[1]; f.Path != "/film.mp4" || !f.Blob.Hash.IsZero() || sourcetest.Read(t, f) != film {
-			t.Errorf("%s: without a base it lists %v", name, f.Asset)
+			t.Errorf("%s: without a base: %v", name, f.Asset)
 		}
 		known := sourcetest.List(t, s, &manifest.Manifest{})
 		if f := known.Files[1]; f.Blob.Hash != want || !f.Chunked() {
-			t.Errorf("%s: it lists %v, want the hash %s", name, f.Asset, want)
+			t.Errorf("%s: listed %v, want the hash %s", name, f.Asset, want)
 		}
 		if again := sourcetest.List(t, s, sourcetest.Manifest(t, known)); again.Files[1].Blob.Hash != want ||
 			again.Origin.ID != known.Origin.ID {
-			t.Errorf("%s: against its own manifest it lists %v, of %s", name, again.Files[1].Asset, again.Origin.ID)
+			t.Errorf("%s: against its own manifest: %v, of %s", name, again.Files[1].Asset, again.Origin.ID)
 		}
 	}
-	// It is known from the live manifest and from the stat cache, without reading.
+	// The hash comes from the live manifest or from the stat cache, without reading the file.
 	reads := commit.Reads().Blobs
 	if sourcetest.List(t, commit, sourcetest.Manifest(t, sourcetest.List(t, commit,
 		&manifest.Manifest{}))); commit.Reads().Blobs > reads+3 {
 		t.Errorf("%d blobs were read", commit.Reads().Blobs-reads)
 	}
-	if err := os.WriteFile(w.Path("film.mp4"), []byte(film), 0o600); err != nil { // the same, and just now
+	// The same content is written again, so its stamp is not trusted yet.
+	if err := os.WriteFile(w.Path("film.mp4"), []byte(film), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if l := sourcetest.List(t, openFolder(w, Options{}), &manifest.Manifest{}); l.Files[1].Blob.Hash != want {
-		t.Errorf("read anew it lists %v", l.Files[1].Asset)
+		t.Errorf("after it was written again: %v", l.Files[1].Asset)
 	}
 }
 
-// A file that changes while it is read is an error.
+// Reading a large file fails at its end if it changed meanwhile.
 func TestLargeFileChangesWhileRead(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t).Write("film.mp4", strings.Repeat("0123456789abcdef", manifest.MaxValueBytes/16+1))
@@ -84,7 +84,7 @@ func TestLargeFileChangesWhileRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := io.Copy(io.Discard, content); !errors.Is(err, manifest.ErrChanged) {
-		t.Errorf("it was read to its end: %v", err)
+		t.Errorf("reading to the end: %v", err)
 	}
 }
 

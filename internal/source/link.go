@@ -10,8 +10,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/source/rules"
 )
 
-// target returns the blob that a symlink of the tree leads to. A symlink is followed while it
-// stays in the directory that is published, and only through real directories.
+// target returns the blob that a symlink of the tree leads to. The target must be in the
+// published directory, and no directory of its path may be a symlink.
 func (w *commitWalk) target(ctx context.Context, link foundBlob) (id string, p rules.Problem, err error) {
 	for range rules.MaxLinks {
 		text, err := blobText(ctx, w.objects, link.id)
@@ -34,7 +34,7 @@ func (w *commitWalk) target(ctx context.Context, link foundBlob) (id string, p r
 	return "", rules.LinkDangles, nil
 }
 
-// look finds the file or symlink at a path that a symlink leads to.
+// look finds the file or symlink at the path rel, the target of a symlink.
 func (w *commitWalk) look(ctx context.Context, rel string) (objects.Entry, rules.Problem, error) {
 	entries, patterns := w.root, (*ignore.Scope)(nil).Within("", rules.PatternText(w.options.Patterns))
 	for at, rest := "", rel; ; {

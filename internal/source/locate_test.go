@@ -1,7 +1,6 @@
 package source
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -13,10 +12,10 @@ import (
 )
 
 // The repository of a published folder is the innermost one that strictly contains the folder
-// and tracks the project, else the one rooted there.
+// and tracks the project, otherwise the one whose root the folder is.
 func TestLocate(t *testing.T) {
-	// repos has a repository in each of these folders. It has a commit with the file "tracked"
-	// in each of the named folders.
+	// repos maps the folders of repositories to the folders that they track. The latter contain
+	// a committed file.
 	type repos map[string][]string
 	for name, tt := range map[string]struct {
 		repos   repos
@@ -32,13 +31,13 @@ func TestLocate(t *testing.T) {
 		"a work tree of its own in a project": {repos{"p": {"."}, "p/public": {"."}}, "p", "public", "", "p"},
 		"a repository below another":          {repos{"p": {"."}, "p/sub": {"."}}, "p/sub", "dist", "", "p/sub"},
 		"dotfiles in a home directory":        {repos{".": {".config"}}, "p", "public", "", ""},
-		"and a repository in it":              {repos{".": {".config"}, "p": {"."}}, "p", "public", "", "p"},
-		"which is published whole":            {repos{".": {".config"}, "p": {"."}}, "p", ".", "", "p"},
-		"a home directory that has it":        {repos{".": {"p"}}, "p", "public", "", "."},
+		"a repository in such a directory":    {repos{".": {".config"}, "p": {"."}}, "p", "public", "", "p"},
+		"the root of such a repository":       {repos{".": {".config"}, "p": {"."}}, "p", ".", "", "p"},
+		"a home directory that tracks it":     {repos{".": {"p"}}, "p", "public", "", "."},
 		"no commit yet":                       {repos{"p": nil}, "p", "public", "", ""},
 		"none":                                {repos{}, "p", "public", "", ""},
-		"above the workspace":                 {repos{".": {"ws"}}, "ws", "public", ".", ""},
-		"above the workspace, published":      {repos{".": {"ws"}}, "ws", ".", ".", ""},
+		"above the ceiling":                   {repos{".": {"ws"}}, "ws", "public", ".", ""},
+		"the folder at the ceiling":           {repos{".": {"ws"}}, "ws", ".", ".", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			base := gittest.Plain(t)
@@ -63,10 +62,7 @@ func TestLocate(t *testing.T) {
 				}
 				return ""
 			}
-			c, err := OpenCheckout(
-				context.Background(),
-				Options{WorkDir: base.Path(tt.project), Dir: tt.folder, Getenv: getenv},
-			)
+			c, err := OpenCheckout(t.Context(), Options{WorkDir: base.Path(tt.project), Dir: tt.folder, Getenv: getenv})
 			if tt.want == "" {
 				if !errors.Is(err, worktree.ErrNoRepository) {
 					t.Errorf("got %v, %v", c, err)
@@ -84,7 +80,7 @@ func TestLocate(t *testing.T) {
 	}
 }
 
-// Origin comes first, whatever the order of the remotes is, and no address has a password.
+// The remote origin comes first, and no address contains a user or a password.
 func TestRemotes(t *testing.T) {
 	w := gittest.New(t).Write("public/a", "a")
 	w.Git("add", "-A")
@@ -121,15 +117,15 @@ func TestDirty(t *testing.T) {
 		return d
 	}
 	if w.Write("dist/index.html", "built"); dirty() {
-		t.Error("what git ignores makes it dirty")
+		t.Error("an ignored file makes the work tree dirty")
 	}
 	if w.Write("src/page", "two"); !dirty() {
-		t.Error("a changed file does not")
+		t.Error("a changed file does not make the work tree dirty")
 	}
 	if w.Write("src/page", "one"); dirty() {
-		t.Error("a file that is as it was does")
+		t.Error("a file with its original content makes the work tree dirty")
 	}
 	if w.Remove("src/page"); !dirty() {
-		t.Error("a removed file does not")
+		t.Error("a removed file does not make the work tree dirty")
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Open returns the source that the options ask for. If it is an [io.Closer], it must be closed
-// when no file is read any more.
+// Open returns the source that Options.Kind selects. The caller closes it if it is an
+// [io.Closer], after the last read of a file.
 func Open(ctx context.Context, options Options) (manifest.Source, error) {
 	options, err := options.bounded()
 	if err != nil {
@@ -35,7 +35,7 @@ func Open(ctx context.Context, options Options) (manifest.Source, error) {
 			return nil, ctx.Err()
 		}
 		if errors.Is(err, worktree.ErrUnreadable) {
-			// Without its commit the deployment would have no order.
+			// Deploying the folder would lose the commit, and with it the order of deployments.
 			if tracked, unsure := worktree.InIndex(ctx, options.project()); tracked || unsure != nil {
 				return nil, err
 			}
@@ -56,7 +56,7 @@ func Open(ctx context.Context, options Options) (manifest.Source, error) {
 	return openFolderInstead(ctx, options, why)
 }
 
-// openFolderInstead opens the folder, because the commit does not have what is on disk.
+// openFolderInstead opens the folder in place of the commit. why is the reason.
 func openFolderInstead(ctx context.Context, options Options, why string) (manifest.Source, error) {
 	options.Log.Debug("source is the folder", "because", why)
 	if err := worktree.CheckSparse(ctx, options.project()); err != nil {
@@ -65,7 +65,7 @@ func openFolderInstead(ctx context.Context, options Options, why string) (manife
 	return openAhead(ctx, options)
 }
 
-// openAhead opens the folder and begins to list it.
+// openAhead opens the folder and starts to list it in the background.
 func openAhead(ctx context.Context, options Options) (manifest.Source, error) {
 	f, err := OpenFolder(options)
 	if err != nil {
@@ -75,7 +75,7 @@ func openAhead(ctx context.Context, options Options) (manifest.Source, error) {
 	return f, nil
 }
 
-// OpenFolder returns the folder as a source. Close ends it.
+// OpenFolder returns the folder as a source. The caller closes it.
 func OpenFolder(options Options) (*folder.Folder, error) {
 	options, err := options.bounded()
 	if err != nil {
@@ -84,8 +84,8 @@ func OpenFolder(options Options) (*folder.Folder, error) {
 	return folder.Open(options.ofFolder())
 }
 
-// Ignored returns a function that reports whether nothing in a directory below the
-// folder is published. See [folder.Ignored].
+// Ignored returns a function that reports whether kv-sync publishes nothing of a directory below
+// the folder. See [folder.Ignored].
 func Ignored(options Options) func(dir string) bool {
 	options, err := options.bounded()
 	if err != nil {

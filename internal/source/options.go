@@ -14,9 +14,9 @@ import (
 
 // Kinds of source.
 const (
-	// Auto is a commit if the directory is tracked and clean, else a folder. It is an error if
-	// the directory is tracked in a repository that cannot be read ([worktree.ErrUnreadable]),
-	// or checked out in part.
+	// Auto selects a commit if the directory is tracked and clean, otherwise a folder. Open fails
+	// if the directory is tracked in a repository that cannot be read ([worktree.ErrUnreadable]),
+	// or if a sparse checkout leaves out some of its files.
 	Auto       = "auto"
 	KindCommit = "commit"
 	KindFolder = folder.Kind
@@ -31,25 +31,25 @@ type Options struct {
 	WorkDir string
 	// Dir is the directory to publish; "" is WorkDir itself.
 	Dir string
-	// Top is the folder that the root of a bare repository's commits stands for; "" is WorkDir.
-	// It does not count if there is a work tree.
+	// Top is the folder to which the root of a bare repository's commits corresponds; "" means
+	// WorkDir. It has no effect if there is a work tree.
 	Top string
-	// Revision names the commit, "" the one that is checked out (HEAD). With a revision, Auto
-	// is a commit.
+	// Revision names the commit; "" means HEAD. With a revision, Auto selects the commit.
 	Revision string
-	// Patterns are configured lines as in .assetsignore. They come before those of the files.
+	// Patterns are configured lines in the syntax of .assetsignore. They come before the lines of
+	// the files.
 	Patterns []string
 	// HTMLHandling is [kvsync.Serving.HTMLHandling]. It decides whether a redirect is a loop.
 	HTMLHandling string
-	// Boundary is where the folder may be, and the files that decide what is published; nil is
-	// the work tree that WorkDir is in, and Dir.
+	// Boundary limits where the folder and the files that decide what is published may be; nil
+	// means the work tree around WorkDir, and Dir.
 	Boundary *boundary.Boundary
-	// CacheDir holds the stat caches; "" is kv-sync in the user's cache folder. A cache that
-	// cannot be read or written costs only time.
+	// CacheDir holds the stat caches; "" means kv-sync in the user's cache folder. Without a
+	// working cache a run only takes longer.
 	CacheDir string
 	// Getenv reads the environment; nil is os.Getenv.
 	Getenv func(string) string
-	// Log gets which source was chosen and why; nil discards it.
+	// Log receives which source was chosen and why; nil discards it.
 	Log *slog.Logger
 }
 
@@ -74,7 +74,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// bounded fills in defaults, the boundary too.
+// bounded fills in the defaults, also that of the boundary.
 func (o Options) bounded() (Options, error) {
 	o = o.withDefaults()
 	if o.Boundary != nil {
@@ -93,7 +93,7 @@ func (o Options) bounded() (Options, error) {
 	return o, nil
 }
 
-// folder is the directory to publish, in the file system.
+// folder returns the path of the directory to publish.
 func (o Options) folder() string {
 	if filepath.IsAbs(o.Dir) {
 		return filepath.Clean(o.Dir)

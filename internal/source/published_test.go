@@ -10,12 +10,12 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Patterns cannot publish a repository's own files, nor the list of what is hidden.
-func TestGitFolderIsNeverPublished(t *testing.T) {
+// Negated patterns publish neither files of git nor .assetsignore.
+func TestPatternsDoNotPublishGitFiles(t *testing.T) {
 	t.Parallel()
-	const letIn = "!.*\n!.git\n!.git/**\n!.assetsignore\n"
+	const negated = "!.*\n!.git\n!.git/**\n!.assetsignore\n"
 	w := gittest.Plain(t)
-	w.Write(".assetsignore", letIn).Write("index.html", "x").Write(".hidden", "x").
+	w.Write(".assetsignore", negated).Write("index.html", "x").Write(".hidden", "x").
 		Write(".git/config", "x").
 		Write("module/.git", "gitdir: ../.git/modules/module\n").Write("module/a.txt", "a").
 		Write("clone/.git/config", "x").Write("clone/.assetsignore", "!.git/\n").Write("clone/b.txt", "b")
@@ -34,24 +34,16 @@ func TestGitFolderIsNeverPublished(t *testing.T) {
 		return c.GitIn(c.Dir, entries, "hash-object", "-t", "tree", "-w", "--stdin", "--literally")
 	}
 	git := tree("100644 config\x00" + blob("x"))
-	root := tree(
-		"100644 .assetsignore\x00" + blob(
-			letIn,
-		) + "40000 .git\x00" + gittest.Unhex(
-			t,
-			git,
-		) + "100644 index.html\x00" + blob(
-			"x",
-		),
-	)
+	root := tree("100644 .assetsignore\x00" + blob(negated) + "40000 .git\x00" + gittest.Unhex(t, git) +
+		"100644 index.html\x00" + blob("x"))
 	id := c.Git("commit-tree", root, "-m", "hostile")
 	if got := sourcetest.Paths(sourcetest.List(t, openCommit(c, Options{Revision: id}), nil)); got != "/index.html" {
 		t.Errorf("the commit: %s", got)
 	}
 }
 
-// Files that hold credentials are refused under every name that tools give them, in any case.
-// Private keys are also found behind a byte order mark.
+// Files with the usual names of credentials are refused, in lower and upper case. A private key is
+// also found after a byte order mark.
 func TestSecretsInAnySpelling(t *testing.T) {
 	t.Parallel()
 	const key = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n"
@@ -83,12 +75,12 @@ func TestSecretsInAnySpelling(t *testing.T) {
 }
 
 // A rule file that is too long is refused, not truncated.
-func TestRuleFileIsNotCutOff(t *testing.T) {
+func TestRuleFileIsNotTruncated(t *testing.T) {
 	t.Parallel()
 	w := gittest.Plain(t).
 		Write("index.html", "x").
 		Write("_headers", strings.Repeat("#", rules.MaxText)+"\n/*\n  X-Frame-Options: DENY\n")
 	if l, err := openFolder(w, Options{}).Files(t.Context(), nil); err == nil {
-		t.Errorf("it was taken, with %d rules", len(l.Headers))
+		t.Errorf("the file was read, with %d rules", len(l.Headers))
 	}
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Both sources report which run-time writes they have, and do not publish that file. A change
-// of the file is a change of the source: a conflict that was resolved in favour of git changes
-// no page, and still has to be deployed.
+// Both sources read the list of pulled edits and do not publish it. A change of the list changes
+// the source's ID. So a deploy is not skipped if a conflict was resolved in favour of git, which
+// changes only the list.
 func TestPulled(t *testing.T) {
 	t.Parallel()
 	w := gittest.Site(t)
@@ -28,20 +28,20 @@ func TestPulled(t *testing.T) {
 			if text == "" {
 				first[kind] = l.Origin.ID
 				if l.Pulled != nil {
-					t.Errorf("%s: without a note it has %v", kind, l.Pulled)
+					t.Errorf("%s: without a list: %v", kind, l.Pulled)
 				}
 				continue
 			}
 			if len(l.Pulled) != 2 || l.Pulled["/index.html"] != (manifest.Nonce{1, 2, 3}) ||
 				l.Pulled["/a b.html"] != (manifest.Nonce{4}) {
-				t.Errorf("%s: it has %v", kind, l.Pulled)
+				t.Errorf("%s: pulled edits %v", kind, l.Pulled)
 			}
 			if l.Origin.ID == first[kind] {
-				t.Errorf("%s: the note did not change the source", kind)
+				t.Errorf("%s: the list did not change the source's ID", kind)
 			}
 			for _, f := range l.Files {
 				if f.Path == "/"+manifest.PulledName {
-					t.Errorf("%s: the note is published", kind)
+					t.Errorf("%s: the list is published", kind)
 				}
 			}
 		}
@@ -51,6 +51,6 @@ func TestPulled(t *testing.T) {
 	var refused *manifest.RefusedError
 	if _, err := openFolder(w, Options{Dir: "public"}).Files(t.Context(), nil); !errors.As(err, &refused) ||
 		refused.Problems[0].Line != 2 {
-		t.Errorf("a damaged note: %v", err)
+		t.Errorf("a damaged list: %v", err)
 	}
 }

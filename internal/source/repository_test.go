@@ -16,8 +16,8 @@ import (
 
 //nolint:gosec // git's object ids
 
-// A whole id is that commit, even if a branch has this name. An abbreviation of two commits is
-// an error.
+// A full id names that commit, even if a branch has the same name. An abbreviation that fits two
+// commits is an error.
 func TestAmbiguousIDs(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)
@@ -25,7 +25,7 @@ func TestAmbiguousIDs(t *testing.T) {
 	second := w.Write("a.html", "2").Commit("two")
 	w.Git("update-ref", "refs/heads/"+first, second)
 	if c := openCommit(w, Options{Revision: first}); c.ID() != first {
-		t.Errorf("the commit %s gives the branch's, %s", first, c.ID())
+		t.Errorf("%s resolves to the commit of the branch, %s", first, c.ID())
 	}
 
 	seen := map[string]string{}
@@ -43,12 +43,12 @@ func TestAmbiguousIDs(t *testing.T) {
 	}
 	if c, err := OpenCommit(t.Context(), options(w, Options{Revision: prefix})); err == nil {
 		_ = c.Close()
-		t.Errorf("%s is the beginning of two commits, and means %s", prefix, c.ID())
+		t.Errorf("%s fits two commits, and resolves to %s", prefix, c.ID())
 	}
 }
 
-// The repository's configuration of git status does not change what is published, and its
-// programs are not run.
+// The repository's settings for git status do not change which source Auto selects, and the
+// programs that they name are not run.
 func TestCleanByRepositoryConfig(t *testing.T) {
 	t.Parallel()
 	w := gittest.Site(t)
@@ -80,7 +80,7 @@ func TestSparseFolderIsRefused(t *testing.T) {
 	w := gittest.Site(t)
 	w.Commit("First")
 	w.Git("sparse-checkout", "set", "--no-cone", "/*", "!/public/css/")
-	w.Write("public/index.html", "changed") // so that it is no commit
+	w.Write("public/index.html", "changed") // so that Auto selects the folder
 	if _, err := Open(t.Context(), options(w, Options{Dir: "public"})); err == nil ||
 		!strings.Contains(err.Error(), "the sparse checkout leaves out public/css/a.css") {
 		t.Error(err)
@@ -89,12 +89,12 @@ func TestSparseFolderIsRefused(t *testing.T) {
 	if s, err := Open(t.Context(), options(w, Options{Dir: "public"})); err != nil {
 		t.Error(err)
 	} else if o, _ := s.Origin(t.Context()); o.Kind != KindFolder {
-		t.Errorf("it is the %s", o.Kind)
+		t.Errorf("the source is the %s", o.Kind)
 	}
 }
 
-// In a repository that cannot be read, a tracked folder is published with its commit or not at
-// all, because without the commit there is no order. An untracked folder has none anyway.
+// If the repository cannot be read, a tracked folder is refused: without its commit the deployment
+// would have no order. An untracked folder has no commit in any case, so it is published.
 func TestTrackedFolderNeedsItsCommit(t *testing.T) {
 	for name, configure := range map[string]string{"another object format": "[core]\n\trepositoryformatversion = " +
 		"1\n[extensions]\n\tobjectFormat = sha256\n",
@@ -123,7 +123,7 @@ func TestTrackedFolderNeedsItsCommit(t *testing.T) {
 				t.Fatal(err)
 			}
 			if o, _ := s.Origin(t.Context()); o.Kind != KindFolder {
-				t.Errorf("what is not tracked is the %s", o.Kind)
+				t.Errorf("the source of the untracked folder is the %s", o.Kind)
 			}
 		})
 	}

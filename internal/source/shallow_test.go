@@ -8,8 +8,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// If a shallow clone has two commits but not those between them, their relation is unknown. As
-// diverged, an older one would be deployed.
+// If a shallow clone has two commits but not those between them, their relation is unknown. If it
+// were "diverged", an older commit would be deployed.
 func TestRelationBehindTheBoundary(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)
@@ -24,13 +24,13 @@ func TestRelationBehindTheBoundary(t *testing.T) {
 		w.Git("clone", "-q", fmt.Sprint("--depth=", depth), "--no-single-branch", "file://"+w.Dir, name)
 		c := openCommit(w, Options{WorkDir: w.Path(name)})
 		if got := relation(t, c, ids[1], ids[5]); got != want {
-			t.Errorf("with a depth of %d the newer is %s, want %s", depth, got, want)
+			t.Errorf("with a depth of %d the newer commit is %s, want %s", depth, got, want)
 		}
 		if want == manifest.RelationNewer {
 			want = manifest.RelationOlder
 		}
 		if got := relation(t, c, ids[5], ids[1]); got != want {
-			t.Errorf("with a depth of %d the older is %s, want %s", depth, got, want)
+			t.Errorf("with a depth of %d the older commit is %s, want %s", depth, got, want)
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/source/folder"
 )
 
-// options completes options for a test's directory, with nothing of the machine.
+// options fills in the directory of a test, a cache of its own and an empty environment.
 func options(w *gittest.Work, o Options) Options {
 	if o.WorkDir == "" {
 		o.WorkDir = w.Dir

@@ -19,11 +19,10 @@ import (
 	"github.com/kv-sync/kv-sync/internal/source/rules"
 )
 
-// maxTreeFile bounds a file that is read through [Commit.Tree]. A whole Worker may have 64 MiB.
+// maxTreeFile bounds a file that is read through [Commit.Tree]. It is the size limit of a Worker.
 const maxTreeFile = 64 << 20
 
-// Top is the folder on this machine that the commit's root stands for: the work tree's root, or
-// "" for a bare repository.
+// Top returns the root of the work tree, or "" for a bare repository.
 func (c *Commit) Top() string {
 	if c.repo.Top == "" {
 		return ""
@@ -31,10 +30,10 @@ func (c *Commit) Top() string {
 	return worktree.RealPath(c.repo.Top)
 }
 
-// Tree is the whole repository as it is in the commit, for files that are not assets:
-// configuration and the Worker's code. A file of a submodule, or behind a symlink that leaves
-// the repository, does not exist in it ([fs.ErrNotExist]). It is safe for concurrent use until
-// the source is closed; its reads end with ctx.
+// Tree returns all files of the commit. It is for files that are not assets: configuration and
+// the Worker's code. A file of a submodule, or one whose symlink leaves the repository, does not
+// exist in it ([fs.ErrNotExist]). It is safe for concurrent use until the source is closed; its
+// reads end with ctx.
 func (c *Commit) Tree(ctx context.Context) fs.FS {
 	return &treeFS{
 		ctx: ctx, objects: c.objects, root: c.commit.Tree, time: c.commit.Time,
@@ -49,7 +48,7 @@ type treeFS struct {
 	root    string
 	time    time.Time
 
-	// trees caches directories: bundling asks for many names that do not exist.
+	// trees caches directories, because bundling looks up many names that do not exist.
 	mu    sync.Mutex
 	trees map[string][]objects.Entry
 }
@@ -82,7 +81,7 @@ func (t *treeFS) find(op, name string) (objects.Entry, error) {
 		return fail(fs.ErrInvalid)
 	}
 	at, rest, links := []objects.Entry{{Name: ".", Mode: objects.ModeDir, ID: t.root}}, name, 0
-	where := "" // the path of the last of at
+	where := "" // the path of the last element of at
 	for rest != "" && rest != "." {
 		var part string
 		part, rest, _ = strings.Cut(rest, "/")
@@ -157,7 +156,7 @@ func (t *treeFS) Stat(name string) (fs.FileInfo, error) {
 	return t.info(e)
 }
 
-// info describes an entry; a symlink is itself.
+// info describes an entry. It does not follow symlinks.
 func (t *treeFS) info(e objects.Entry) (fs.FileInfo, error) {
 	i := treeInfo{Entry: e, time: t.time}
 	if k := e.Kind(); k == objects.ModeFile || k == objects.ModeLink {
@@ -169,8 +168,7 @@ func (t *treeFS) info(e objects.Entry) (fs.FileInfo, error) {
 	return i, nil
 }
 
-// ReadDir implements [fs.ReadDirFS]. Entries that cannot be names of files are
-// left out.
+// ReadDir implements [fs.ReadDirFS]. It leaves out entries with invalid names.
 func (t *treeFS) ReadDir(name string) ([]fs.DirEntry, error) {
 	e, err := t.find("readdir", name)
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
 )
 
-// The tree is a file system as io/fs defines it. It is the commit's, not the work tree's.
+// Tree is a file system as io/fs defines it, with the files of the commit and not those of the
+// work tree.
 func TestTree(t *testing.T) {
 	t.Parallel()
 	w := gittest.Site(t)
@@ -91,7 +92,7 @@ func TestTreeOfABareRepository(t *testing.T) {
 	}
 }
 
-// Configuration and the Worker's code cannot be files that hold credentials, under any name
+// Tree does not read files with credentials, neither by their own name nor through a symlink
 // (promise 13).
 func TestTreeWithoutCredentials(t *testing.T) {
 	t.Parallel()

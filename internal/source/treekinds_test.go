@@ -7,7 +7,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
 )
 
-// A tree that gives a commit's id to a file is an error.
+// A file of a tree whose id is that of a commit is an error.
 func TestTreeNamesACommit(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)
@@ -22,16 +22,8 @@ func TestTreeNamesACommit(t *testing.T) {
 			t.Errorf("the %s was opened as a blob", kind)
 		}
 	}
-	root := w.GitIn(
-		w.Dir,
-		"100644 secret.html\x00"+gittest.Unhex(t, id),
-		"hash-object",
-		"-t",
-		"tree",
-		"-w",
-		"--stdin",
-		"--literally",
-	)
+	root := w.GitIn(w.Dir, "100644 secret.html\x00"+gittest.Unhex(t, id),
+		"hash-object", "-t", "tree", "-w", "--stdin", "--literally")
 	c := openCommit(w, Options{Revision: w.Git("commit-tree", root, "-m", "hostile")})
 	if _, err := c.Files(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "it is a commit") {
 		t.Error(err)

@@ -6,6 +6,6 @@
 //
 // The folder is walked through [os.Root], so a symlink cannot lead out of it, even if it
 // is replaced during the walk. Reading a file that changed after it was listed returns
-// [manifest.ErrChanged]. Hashes are kept between runs in a stat cache, so an
-// unchanged file is not read.
+// [manifest.ErrChanged]. A stat cache keeps hashes between runs, so unchanged files are
+// not read.
 package folder

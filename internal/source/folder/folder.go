@@ -30,7 +30,7 @@ type Folder struct {
 	path string
 	root *os.Root
 	id   string // set by Files
-	// What the last call of Files found, for Remember.
+	// cache and seen are from the last call of Files, for Remember.
 	cache *statCache
 	seen  map[string]found // by pathname
 	// saving counts the background writes of the stat cache.
@@ -248,7 +248,7 @@ func (w *folderWalk) read(ctx context.Context, live *rules.Live) error {
 	return nil
 }
 
-// inspect checks a file. It reads it whole if the hash is needed, else only its beginning.
+// inspect checks the content of a file. If whole is set, it also hashes the content.
 func (w *folderWalk) inspect(
 	ctx context.Context, f found, whole bool,
 ) (hash manifest.Hash, p rules.Problem, err error) {
@@ -313,8 +313,8 @@ func (c *checkedAtEnd) Read(p []byte) (int, error) {
 
 func (c *checkedAtEnd) Close() error { return c.file.Close() }
 
-// open opens a file that was listed. If its inode is known, it does not need os.Root, which is
-// slower: the caller compares the stamp and so detects another file.
+// open opens a listed file. If the inode is known, it avoids os.Root, which is slower: the
+// caller compares the stamp, and so detects a file that replaced the listed one.
 func (f *Folder) open(file found) (*os.File, error) {
 	name := filepath.FromSlash(file.open)
 	// Without O_NONBLOCK, a FIFO that replaced the file would block.
@@ -325,9 +325,9 @@ func (f *Folder) open(file found) (*os.File, error) {
 	return f.root.OpenFile(name, flags, 0)
 }
 
-// Remember keeps the hashes that an upload found, so that the next run does not read these
-// files. The files were opened with the stamp that they were listed with, so the hash belongs
-// to it. Assets that Files did not list are ignored.
+// Remember stores the hashes that an upload found in the stat cache, so that the next run does
+// not read these files. A hash belongs to the stamp of the listing, because opening a file checks
+// the stamp. Remember ignores assets that Files did not list.
 func (f *Folder) Remember(assets []manifest.Asset) {
 	f.saving.Wait()
 	if f.cache == nil {
@@ -371,5 +371,5 @@ func (f *Folder) save(files []manifest.File, now time.Time) {
 	}
 }
 
-// isNotExist reports that a file was removed, or never existed.
+// isNotExist reports whether err says that a file does not exist.
 func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -10,10 +10,10 @@ import (
 	"github.com/kv-sync/kv-sync/internal/source/rules"
 )
 
-// Ignored returns a function that reports, for a directory below the folder, whether nothing in
-// it is published. The directory is given by its absolute path without symlinks. Ignore files
-// are read once each, so make a new function when they change; one that cannot be read ignores
-// nothing. The function is safe for concurrent use.
+// Ignored returns a function that reports whether kv-sync publishes nothing of a directory below
+// the folder. The function takes the directory's absolute path, without symlinks, and is safe for
+// concurrent use. It reads each ignore file once, so the caller makes a new function when an
+// ignore file changes. A file that cannot be read has no patterns.
 func Ignored(options Options) func(dir string) bool {
 	path, err := filepath.Abs(options.Path)
 	if err == nil {
@@ -27,16 +27,16 @@ func Ignored(options Options) func(dir string) bool {
 	if err != nil {
 		return func(string) bool { return false }
 	}
-	g := &directoryRules{path: path, inside: options.Boundary, scopes: map[string]*scopes{}}
-	g.scopes[""] = g.read(outer, "")
+	d := &directoryRules{path: path, inside: options.Boundary, scopes: map[string]*scopes{}}
+	d.scopes[""] = d.read(outer, "")
 	return func(dir string) bool {
 		rel, err := filepath.Rel(path, dir)
 		if err != nil || !filepath.IsLocal(rel) || rel == "." {
 			return false
 		}
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		return g.in(filepath.ToSlash(rel)) == nil
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return d.in(filepath.ToSlash(rel)) == nil
 	}
 }
 
@@ -46,32 +46,32 @@ type directoryRules struct {
 	inside *boundary.Boundary
 
 	mu     sync.Mutex
-	scopes map[string]*scopes // by directory; nil for one that is not walked
+	scopes map[string]*scopes // by directory; nil for a directory that is ignored
 }
 
-// in returns the patterns in force in a directory, nil if it is not walked.
-func (g *directoryRules) in(rel string) *scopes {
-	if s, known := g.scopes[rel]; known {
+// in returns the patterns in force in a directory, nil if the directory is ignored.
+func (d *directoryRules) in(rel string) *scopes {
+	if s, known := d.scopes[rel]; known {
 		return s
 	}
 	above := ""
 	if i := strings.LastIndexByte(rel, '/'); i >= 0 {
 		above = rel[:i]
 	}
-	s := g.in(above)
+	s := d.in(above)
 	if s != nil && rules.Published(s.assets, s.git, rel, true) {
-		s = g.read(*s, rel+"/")
+		s = d.read(*s, rel+"/")
 	} else {
 		s = nil
 	}
-	g.scopes[rel] = s
+	d.scopes[rel] = s
 	return s
 }
 
-// read adds a directory's own ignore files. rel is "" for the root, else ends in a slash.
-func (g *directoryRules) read(s scopes, rel string) *scopes {
+// read adds a directory's own ignore files. rel is "" for the root, otherwise ends in a slash.
+func (d *directoryRules) read(s scopes, rel string) *scopes {
 	for _, name := range []string{ignore.GitFile, ignore.PlainFile, rules.AssetsIgnoreFile} {
-		text, err := g.inside.ReadFile(filepath.Join(g.path, filepath.FromSlash(rel), name), rules.MaxText)
+		text, err := d.inside.ReadFile(filepath.Join(d.path, filepath.FromSlash(rel), name), rules.MaxText)
 		if err != nil {
 			continue
 		}

@@ -14,7 +14,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// The folder that was checked is opened, even if it is replaced between check and open.
+// Open never opens a folder outside of the boundary, even if a symlink replaces the folder between
+// the check and the opening.
 func TestFolderReplacedWhileItIsOpened(t *testing.T) {
 	t.Parallel()
 	w := gittest.Plain(t)
@@ -51,14 +52,13 @@ func TestFolderReplacedWhileItIsOpened(t *testing.T) {
 	<-done
 }
 
-// A directory that becomes a symlink to git's folder between its listing and its opening is not
-// walked (promise 13).
+// A directory is not walked if a symlink to .git replaces it after it was listed (promise 13).
 func TestDirectorySwappedForGit(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)
 	w.Write("sub/a.txt", "a")
 	f := openTest(t, w, Options{})
-	walk := &folderWalk{Folder: f, Listing: rules.NewListing(), decide: map[string]scopes{}, group: &errgroup.Group{}}
+	walk := &folderWalk{Folder: f, Listing: rules.NewListing(), scopesOf: map[string]scopes{}, group: &errgroup.Group{}}
 	entries, err := fs.ReadDir(f.root.FS(), ".")
 	if err != nil {
 		t.Fatal(err)

@@ -17,15 +17,14 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// statCache keeps the hashes of a folder's files between runs, as git's index does: a file with
-// the same stamp has the same content. It only saves reads. It never decides what is
-// sent.
+// statCache keeps the hashes of a folder's files between runs, as git's index does. It assumes
+// that a file with the same stamp has the same content.
 type statCache struct {
 	path    string
 	entries map[string]cached // by name in the folder
 }
 
-// stamp is what changes when a file's content does.
+// stamp has the properties of a file that change when its content changes.
 type stamp struct {
 	Size, Mtime, Ctime int64
 	Inode              uint64
@@ -41,22 +40,22 @@ func stampOf(info fs.FileInfo) stamp {
 	return stamp{info.Size(), info.ModTime().UnixNano(), ctime, inode}
 }
 
-// racy is how long a file must be unchanged before its stamp is trusted: a second write within
-// the clock's granularity would leave the same stamp. Network and FAT file systems have up to
-// two seconds.
-const racy = 2 * time.Second
+// settleTime is how long a file must be unchanged before its stamp is trusted. A second write
+// within the granularity of the file system's clock would leave the same stamp. It is up to two
+// seconds on network and FAT file systems.
+const settleTime = 2 * time.Second
 
-// settled reports whether the stamp is old enough at a time.
+// settled reports whether the file has been unchanged for settleTime.
 func (s stamp) settled(now time.Time) bool {
-	limit := now.Add(-racy).UnixNano()
+	limit := now.Add(-settleTime).UnixNano()
 	return s.Mtime < limit && s.Ctime < limit
 }
 
-// cacheMagic begins a cache file. It must change with the format, and with what a cached file
-// has passed: the checks of its content.
+// cacheMagic begins a cache file. It must change with the format, and with the checks of a
+// file's content, because cached files are not checked again.
 const cacheMagic = "kv-sync stat cache 2\n"
 
-// openCache reads the cache of a folder. One that cannot be read is empty.
+// openCache reads the cache of a folder. A cache that cannot be read is empty.
 func openCache(dir, folder string) *statCache {
 	c := &statCache{entries: map[string]cached{}}
 	if dir == "" {
@@ -83,8 +82,8 @@ func (c *statCache) save(folder string, entries map[string]cached) error {
 
 var errCache = errors.New("the stat cache is corrupt")
 
-// encodeCache writes: magic, folder, then name, stamp and hash of each entry, then a SHA-256 of
-// all that. Texts have their length before them.
+// encodeCache writes the magic, the folder, the name, stamp and hash of each entry, and a SHA-256
+// of all these bytes. The length of a text precedes it.
 func encodeCache(folder string, entries map[string]cached) []byte {
 	names := make([]string, 0, len(entries))
 	for name := range entries {

@@ -16,13 +16,13 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// A stamp is trusted if both times of the file are old enough. The modification time can be set
-// back, and a file that was changed just now may change again within the same tick of the
-// clock.
+// A stamp is trusted only if the modification time and the change time are old enough: a file
+// that was just written may change again within the same tick of the clock. The modification time
+// alone does not suffice, because programs can set it.
 func TestStampSettles(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
-	old, recent := now.Add(-time.Hour).UnixNano(), now.Add(-racy).UnixNano()
+	old, recent := now.Add(-time.Hour).UnixNano(), now.Add(-settleTime).UnixNano()
 	for _, tt := range []struct {
 		mtime, ctime int64
 		want         bool
@@ -34,16 +34,11 @@ func TestStampSettles(t *testing.T) {
 		{old, now.Add(time.Hour).UnixNano(), false},
 	} {
 		if got := (stamp{Mtime: tt.mtime, Ctime: tt.ctime}).settled(now); got != tt.want {
-			t.Errorf(
-				"changed at %v, its inode at %v: settled is %v",
-				time.Unix(0, tt.mtime).UTC(),
-				time.Unix(0, tt.ctime).UTC(),
-				got,
-			)
+			t.Errorf("mtime %v, ctime %v: settled is %v", time.Unix(0, tt.mtime).UTC(), time.Unix(0, tt.ctime).UTC(), got)
 		}
 	}
 
-	// The same holds for what a folder remembers.
+	// A folder stores only hashes with such a stamp.
 	w := gittest.Plain(t).Write("a.txt", "a")
 	f := openTest(t, w, Options{})
 	l := sourcetest.List(t, f, nil)
@@ -53,20 +48,15 @@ func TestStampSettles(t *testing.T) {
 	for _, tt := range []struct {
 		now  time.Time
 		want int
-	}{{changed, 0}, {changed.Add(racy), 0}, {changed.Add(racy + 1), 1}} {
+	}{{changed, 0}, {changed.Add(settleTime), 0}, {changed.Add(settleTime + 1), 1}} {
 		if f.save(l.Files, tt.now); len(f.cache.entries) != tt.want {
-			t.Errorf(
-				"%v after the change %d files are remembered, want %d",
-				tt.now.Sub(changed),
-				len(f.cache.entries),
-				tt.want,
-			)
+			t.Errorf("%v after the change %d hashes are stored, want %d", tt.now.Sub(changed), len(f.cache.entries), tt.want)
 		}
 	}
 }
 
-// A stat cache with a wrong byte is rejected, wherever the byte is: a wrong hash would keep a
-// changed file from being deployed.
+// A stat cache with any wrong byte is rejected, because with a wrong hash a deploy could leave out
+// a changed file.
 func TestDamagedStatCache(t *testing.T) {
 	t.Parallel()
 	whole := encodeCache("/site", map[string]cached{"a.txt": {stamp{1, 2, 3, 4}, manifest.Hash{5}}})
@@ -77,13 +67,12 @@ func TestDamagedStatCache(t *testing.T) {
 		bad := bytes.Clone(whole)
 		bad[i] ^= 1
 		if entries, err := decodeCache(bad, "/site"); err == nil {
-			t.Errorf("with byte %d changed it says %v", i, entries)
+			t.Errorf("with byte %d changed: %v", i, entries)
 		}
 	}
 }
 
-// A file that differs from the listed one is not published, even if it has the same size: what
-// is sent is what was checked.
+// A file that changed after it was listed is not opened, even if its size is the same.
 func TestChangedFileOfTheSameSize(t *testing.T) {
 	t.Parallel()
 	at := time.Now().Add(-time.Hour)
@@ -92,7 +81,7 @@ func TestChangedFileOfTheSameSize(t *testing.T) {
 			w.Write("a.txt", "later")
 			return os.Chtimes(w.Path("a.txt"), at, at.Add(time.Minute))
 		},
-		"replaced by one with its time": func(w *gittest.Work) error {
+		"replaced by a file with the same time": func(w *gittest.Work) error {
 			w.Write("new.txt", "later")
 			if err := os.Chtimes(w.Path("new.txt"), at, at); err != nil {
 				return err
@@ -106,7 +95,7 @@ func TestChangedFileOfTheSameSize(t *testing.T) {
 		}
 		l := sourcetest.List(t, openTest(t, w, Options{}), nil)
 		if got := sourcetest.Read(t, l.Files[0]); got != "first" {
-			t.Fatalf("it has %q", got)
+			t.Fatalf("the listed file has %q", got)
 		}
 		if err := change(w); err != nil {
 			t.Fatal(err)
@@ -115,12 +104,13 @@ func TestChangedFileOfTheSameSize(t *testing.T) {
 			if err == nil {
 				content.Close()
 			}
-			t.Errorf("%s: it was opened, %v", name, err)
+			t.Errorf("%s: opening the file: %v", name, err)
 		}
 	}
 }
 
-// A file's change time cannot be set, so the test sets the folder's clock.
+// The stat cache returns hashes only for unchanged files. The test moves the folder's clock,
+// because it cannot set the change time of a file.
 func TestStatCache(t *testing.T) {
 	t.Parallel()
 	w := gittest.Plain(t)
@@ -146,7 +136,7 @@ func TestStatCache(t *testing.T) {
 	const none, all = "/a.txt false\n/b.txt false\n", "/a.txt true\n/b.txt true\n"
 	sourcetest.List(t, open(Options{CacheDir: cache}), &manifest.Manifest{})
 	if got := hashes(); got != none {
-		t.Error("files that had just been written were trusted:", got)
+		t.Error("the hashes of files that were just written were stored:", got)
 	}
 	f := open(Options{CacheDir: cache})
 	l := sourcetest.List(t, f, nil)
@@ -159,11 +149,11 @@ func TestStatCache(t *testing.T) {
 	}
 	f.Remember(append(uploaded, manifest.Asset{Path: "/elsewhere", Blob: manifest.Ref{Hash: manifest.Hash{1}}}))
 	if got := hashes(); got != all {
-		t.Error("what the upload hashed was not remembered:", got)
+		t.Error("the hashes of the upload were not stored:", got)
 	}
 	id := sourcetest.List(t, openTest(t, w, Options{CacheDir: cache}), nil).Origin.ID
 	if id == "" || id != sourcetest.List(t, openTest(t, w, Options{}), &manifest.Manifest{}).Origin.ID {
-		t.Error("the ID from the cache is another")
+		t.Error("with the cache the ID is different")
 	}
 	// Close waits for the stat cache to be written.
 	other := t.TempDir()
@@ -177,7 +167,7 @@ func TestStatCache(t *testing.T) {
 	if files, _ := filepath.Glob(filepath.Join(other, "stat", "[^.]*")); len(files) != 1 {
 		t.Error("the stat cache was not written by the time of Close:", files)
 	}
-	// With the same size and modification time, the change time shows the other content.
+	// A change of the content that keeps size and modification time changes the change time.
 	info, err := os.Stat(w.Path("a.txt"))
 	if err != nil {
 		t.Fatal(err)
@@ -189,7 +179,7 @@ func TestStatCache(t *testing.T) {
 	if got := hashes(); got != "/a.txt false\n/b.txt true\n" {
 		t.Error(got)
 	}
-	// A cache that is corrupt, or another folder's, is not used.
+	// A corrupt cache, and the cache of another folder, are not used.
 	files, _ := filepath.Glob(filepath.Join(cache, "stat", "*"))
 	if len(files) != 1 {
 		t.Fatal(files)
@@ -208,7 +198,7 @@ func TestStatCache(t *testing.T) {
 		}
 	}
 	if _, err := decodeCache(data, w.Dir+"/other"); err == nil {
-		t.Error("another folder's cache was taken")
+		t.Error("the cache of another folder was used")
 	}
 	if got := sourcetest.Paths(sourcetest.List(t, openTest(t, w, Options{CacheDir: "/dev/null/x"}),
 		nil)); got != "/a.txt /b.txt" {

@@ -30,18 +30,19 @@ type folderWalk struct {
 	links           []string
 	// Files that configure the site, nil if they do not exist.
 	redirects, headers, pulled []byte
-	// decide has the scopes of each directory that was walked, for symlinks that lead there.
-	decide map[string]scopes
+	// scopesOf has the scopes of each directory that was walked, by its path. They decide whether
+	// the target of a symlink is published.
+	scopesOf map[string]scopes
 
-	// Directories are walked concurrently; mu guards what they find.
+	// Directories are walked concurrently; mu guards the results.
 	group *errgroup.Group
 	mu    sync.Mutex
 }
 
-// inDirectory is the walk of one directory, and what it finds there.
+// inDirectory is the walk of one directory and its results.
 type inDirectory struct {
 	root *os.Root
-	// rel is "" for the root, else ends in a slash.
+	// rel is "" for the root, otherwise ends in a slash.
 	rel     string
 	scopes  scopes
 	found   []found
@@ -49,11 +50,12 @@ type inDirectory struct {
 	refused map[string]rules.Problem
 }
 
-// scopes are the patterns in force in a directory.
+// scopes are the patterns in force in a directory: those of .assetsignore and the settings, and
+// those of .gitignore and .ignore.
 type scopes struct{ assets, git *ignore.Scope }
 
 func (w *folderWalk) walk(ctx context.Context) error {
-	w.decide = map[string]scopes{}
+	w.scopesOf = map[string]scopes{}
 	outer, err := w.parent()
 	if err != nil {
 		return err
@@ -87,13 +89,14 @@ func (w *folderWalk) walk(ctx context.Context) error {
 	return nil
 }
 
-// parent returns what the ignore files beside the folder say about it.
+// parent returns the patterns of the ignore files in the folder's parent directory and those of
+// the settings.
 func (w *folderWalk) parent() (scopes, error) {
 	s := scopes{git: (*ignore.Scope)(nil).Within("", "node_modules/\n")}
 	dir, name := filepath.Split(w.path)
 	if !w.options.Boundary.Inside(dir) {
 		s.assets = s.assets.Within("", rules.PatternText(w.options.Patterns))
-		return s, nil // they are outside the boundary
+		return s, nil
 	}
 	for _, file := range []string{ignore.GitFile, ignore.PlainFile, rules.AssetsIgnoreFile} {
 		text, err := w.options.Boundary.ReadFile(filepath.Join(dir, file), rules.MaxText)
@@ -113,8 +116,8 @@ func (w *folderWalk) parent() (scopes, error) {
 	return s, nil
 }
 
-// readConfigFile reads a regular file of a directory, nil if there is none. rel is its name in
-// the folder.
+// readConfigFile reads a regular file of a directory. It returns nil if there is none, and if it
+// refuses a symlink in its place. rel is the file's path in the folder.
 func (w *folderWalk) readConfigFile(dir *os.Root, rel string) ([]byte, error) {
 	name := path.Base(rel)
 	fail := func(err error) error { return fmt.Errorf("read %s: %w", rel, err) }
@@ -139,7 +142,7 @@ func (w *folderWalk) readConfigFile(dir *os.Root, rel string) ([]byte, error) {
 	}
 	defer f.Close()
 	if isLink {
-		// Inside the folder the target may still be git's own, or hold credentials.
+		// A target in the folder may still be a file of git or contain credentials.
 		_, err := w.options.Boundary.Stat(filepath.Join(w.path, filepath.FromSlash(rel)))
 		if errors.Is(err, boundary.ErrCredentials) {
 			w.refuseLink(rel, rules.LinkToHidden)
@@ -160,15 +163,16 @@ func (w *folderWalk) readConfigFile(dir *os.Root, rel string) ([]byte, error) {
 	return append([]byte{}, text...), nil
 }
 
-// refuseLink refuses a symlink in place of a file that configures.
+// refuseLink refuses a symlink in place of a configuration or ignore file.
 func (w *folderWalk) refuseLink(rel string, p rules.Problem) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.Refuse(rel, p)
 }
 
-// directory lists one directory. rel is "" for the root, else ends in a slash. Each directory
-// is opened from the one above, so no name in between is resolved twice.
+// directory lists one directory. rel is "" for the root, otherwise ends in a slash. Each
+// directory is opened through its parent's handle, so replacing a directory of the path meanwhile
+// has no effect.
 func (w *folderWalk) directory(ctx context.Context, dir *os.Root, rel string, s scopes) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -199,7 +203,7 @@ func (w *folderWalk) directory(ctx context.Context, dir *os.Root, rel string, s 
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.decide[rel] = s
+	w.scopesOf[rel] = s
 	w.found = append(w.found, in.found...)
 	w.links = append(w.links, in.links...)
 	for at, p := range in.refused {
@@ -211,7 +215,7 @@ func (w *folderWalk) directory(ctx context.Context, dir *os.Root, rel string, s 
 func (w *folderWalk) entry(ctx context.Context, in *inDirectory, e fs.DirEntry) error {
 	at := in.rel + e.Name()
 	if e.IsDir() && w.options.Boundary.Git(filepath.Join(w.path, filepath.FromSlash(at))) {
-		return nil // .git, also under another name
+		return nil // a git directory, also under another name than .git
 	}
 	if !rules.Published(in.scopes.assets, in.scopes.git, at, e.IsDir()) {
 		return nil
@@ -244,7 +248,7 @@ func (w *folderWalk) entry(ctx context.Context, in *inDirectory, e fs.DirEntry) 
 		in.refuse(at, rules.Problem{Reason: "it is not a regular file", Fix: rules.FixIgnore})
 		return nil
 	}
-	// Info costs nothing: os.Root has looked at each entry already.
+	// Info takes no system call, because os.Root has read it already.
 	info, err := e.Info()
 	if err != nil {
 		if isNotExist(err) {
@@ -266,8 +270,7 @@ func (in *inDirectory) refuse(at string, p rules.Problem) {
 	in.refused[at] = p
 }
 
-// link lists a symlink under its own name, if it leads to a file of the folder that is
-// published as well.
+// link lists a symlink under its own name if its target is a published file of the folder.
 func (w *folderWalk) link(rel string) error {
 	at := rel
 	for range rules.MaxLinks {
@@ -280,7 +283,7 @@ func (w *folderWalk) link(rel string) error {
 			// Lstat follows symlinks in the directories before the name, and
 			// refuses those that leave the folder.
 			w.Refuse(rel, rules.LinkLeaves)
-			return nil //nolint:nilerr // it is reported with all that is refused
+			return nil //nolint:nilerr // Finish reports it
 		case info.Mode()&fs.ModeSymlink == 0:
 			w.linked(rel, at, info)
 			return nil
@@ -300,9 +303,9 @@ func (w *folderWalk) link(rel string) error {
 	return nil
 }
 
-// linked lists the file at a path under the name of the symlink to it.
+// linked lists the file at under the name rel of the symlink that leads to it.
 func (w *folderWalk) linked(rel, at string, info fs.FileInfo) {
-	s, walked := w.decide[at[:strings.LastIndexByte(at, '/')+1]]
+	s, walked := w.scopesOf[at[:strings.LastIndexByte(at, '/')+1]]
 	name := at[strings.LastIndexByte(at, '/')+1:]
 	switch {
 	case info.IsDir():

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The Worker library refuses the same contents. It writes the vector.
+// The Worker library refuses the same contents. Its tests write the vector file.
 func TestContentsVector(t *testing.T) {
 	raw, err := os.ReadFile("../../../testdata/project/contents.json")
 	if err != nil {
@@ -25,7 +25,8 @@ func TestContentsVector(t *testing.T) {
 			got = checkContent(v.Content).Reason
 		}
 		if got != v.Reason {
-			t.Errorf("%.200q: %q here, %q there; change both, run npm run vectors in worker/", v.Content, got, v.Reason)
+			t.Errorf("%.200q: %q in Go, %q in TypeScript; change both, and run npm run vectors in worker/",
+				v.Content, got, v.Reason)
 		}
 	}
 }

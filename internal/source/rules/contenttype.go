@@ -5,15 +5,16 @@ import (
 	"strings"
 )
 
-// contentTypesVersion must change whenever a line of contentTypes does. It is part of
-// Origin.Rules, so that a new table also reaches files that did not change.
+// contentTypesVersion must change whenever a line of contentTypes changes. It is part of
+// Origin.Rules, so a new table also applies to unchanged files.
 const contentTypesVersion = 1
 
 const octetStream = "application/octet-stream"
 
-// contentTypes is the same on every machine; package mime reads files of the host. It agrees
-// with Cloudflare's own uploader and has a few more formats. Types below text/ get a charset;
-// XML and JSON declare theirs in the content.
+// contentTypes are the types by extension. Package mime is not used, because it reads files of
+// the host, and the types must be the same on every machine. They are those of Cloudflare's own
+// uploader and a few more. [ContentType] adds a charset to text types; XML and JSON declare their
+// charset in the content.
 var contentTypes = map[string]string{
 	// Pages and their parts.
 	"html": "text/html", "htm": "text/html", "shtml": "text/html",
@@ -87,8 +88,8 @@ var contentTypes = map[string]string{
 	"bin": octetStream, "exe": octetStream, "dmg": octetStream, "iso": octetStream, "deb": octetStream,
 }
 
-// ContentType returns the Content-Type with which a path is served. It depends only on the
-// path's extension. An unknown extension, or none, gives application/octet-stream.
+// ContentType returns the Content-Type of a path. It depends only on the path's extension. It is
+// application/octet-stream for an unknown extension, or none.
 func ContentType(p string) string {
 	ext := path.Ext(path.Base(p))
 	if ext == "" {

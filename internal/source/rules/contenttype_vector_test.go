@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The Worker library has the same table. It writes the vector.
+// The Worker library has the same table. Its tests write the vector file.
 func TestContentTypeVector(t *testing.T) {
 	raw, err := os.ReadFile("../../../testdata/project/content-types.json")
 	if err != nil {
@@ -23,6 +23,6 @@ func TestContentTypeVector(t *testing.T) {
 		got[ext] = ContentType("/a." + ext)
 	}
 	if d := cmp.Diff(want, got); d != "" {
-		t.Errorf("types by extension (-worker +here); change both tables, run npm run vectors in worker/:\n%s", d)
+		t.Errorf("types by extension (-TypeScript +Go); change both tables, and run npm run vectors in worker/:\n%s", d)
 	}
 }

@@ -28,20 +28,20 @@ func Digest(ctx context.Context, content io.Reader, size int64, whole bool) (has
 	}
 	h := manifest.NewHasher(size)
 	_, _ = h.Write(head)
-	if _, err = io.CopyBuffer(h, &reading{ctx, content}, *buffer); err != nil {
+	if _, err = io.CopyBuffer(h, &cancelableReader{ctx, content}, *buffer); err != nil {
 		return hash, p, err
 	}
 	return h.Sum(), p, nil
 }
 
-// reading ends with its context: hashing gigabytes takes a while. It has only Read, so that
-// io.CopyBuffer uses the given buffer.
-type reading struct {
+// cancelableReader stops reading when its context ends, because hashing gigabytes takes long. It
+// has no method but Read, so that io.CopyBuffer uses the given buffer.
+type cancelableReader struct {
 	ctx context.Context
 	r   io.Reader
 }
 
-func (r *reading) Read(p []byte) (int, error) {
+func (r *cancelableReader) Read(p []byte) (int, error) {
 	if err := r.ctx.Err(); err != nil {
 		return 0, err
 	}

@@ -20,23 +20,24 @@ func TestLargestFile(t *testing.T) {
 	}
 }
 
-// Hashing a large file ends with the context.
+// A cancellation stops the hashing of a large file.
 func TestLargeFileIsCancelled(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	endless := &counter{cancel: cancel}
+	endless := &endlessReader{cancel: cancel}
 	_, _, err := Digest(ctx, endless, manifest.MaxFileBytes, true)
 	if !errors.Is(err, context.Canceled) || endless.reads > 10 {
 		t.Errorf("%d reads, %v", endless.reads, err)
 	}
 }
 
-type counter struct {
+// endlessReader counts its reads, and calls cancel at the third one.
+type endlessReader struct {
 	reads  int
 	cancel func()
 }
 
-func (c *counter) Read(p []byte) (int, error) {
+func (c *endlessReader) Read(p []byte) (int, error) {
 	if c.reads++; c.reads == 3 {
 		c.cancel()
 	}

@@ -1,12 +1,12 @@
-// Package rules decides what of a source is published, what is refused and why, and
-// with which Content-Type it is served. Commits and folders go by the same rules:
+// Package rules decides which files of a source are published, which are refused and why,
+// and with which Content-Type they are served. The rules are the same for commits and folders:
 //
-//   - Dotfiles are skipped, except .well-known. What .assetsignore and configured
-//     patterns name is skipped, too; their negated patterns let files in again.
-//     For a folder, .gitignore and .ignore count as well ([Published]).
-//   - What must never be published is refused, whatever patterns say: files that
-//     hold credentials, private keys, Git LFS pointers, names that a URL cannot
-//     carry ([CheckName], [CheckFile], [Digest]).
+//   - Skipped are dotfiles, except .well-known, and the files that .assetsignore and
+//     configured patterns match. A negated pattern includes a file again. For a folder,
+//     .gitignore and .ignore apply too ([Published]).
+//   - Refused, whatever the patterns say, are files with credentials, private keys, Git
+//     LFS pointers, and names that a URL cannot contain ([CheckName], [CheckFile],
+//     [Digest]).
 //
 // A walk gathers its files in a [Listing], which reports all problems together:
 //

@@ -8,10 +8,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// AssetsIgnoreFile has patterns that say what is skipped.
-const (
-	AssetsIgnoreFile = ".assetsignore"
-)
+// AssetsIgnoreFile contains patterns of files that are skipped.
+const AssetsIgnoreFile = ".assetsignore"
 
 // Files in the root that configure the site and are not published themselves.
 const (
@@ -19,14 +17,14 @@ const (
 	HeadersFile   = "_headers"
 )
 
-// DecidingFiles are the names of files that are not published and whose content decides what
-// is, and how: those of the folder's root, and ignore files everywhere.
+// DecidingFiles are the names of files that are not published, but decide which files are
+// published and how: those in the root, and ignore files in every directory.
 var DecidingFiles = []string{
 	RedirectsFile, HeadersFile, manifest.PulledName, AssetsIgnoreFile, ignore.GitFile, ignore.PlainFile,
 }
 
-// PatternText returns configured patterns as the text of an ignore file. They come
-// before the .assetsignore files of a source, so the files have the last word.
+// PatternText returns configured patterns as the text of an ignore file. The .assetsignore files
+// of a source override them.
 func PatternText(patterns []string) string {
 	text := ""
 	for _, p := range patterns {
@@ -35,10 +33,10 @@ func PatternText(patterns []string) string {
 	return text
 }
 
-// MaxText bounds configuration and ignore files, which are read whole.
+// MaxText bounds configuration and ignore files, which are read completely.
 const MaxText = 8 << 20
 
-// ReadText reads a small file whole. One of more than MaxText bytes is an error.
+// ReadText reads a file of at most MaxText bytes.
 func ReadText(r io.Reader) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, MaxText+1))
 	if err == nil && len(data) > MaxText {

@@ -25,8 +25,8 @@ var (
 // MaxLinks bounds chains of symlinks, as Linux does.
 const MaxLinks = 40
 
-// ResolveLink returns the path that a symlink at a path leads to, both relative to the root. It
-// is false if the symlink leaves the root.
+// ResolveLink returns the path that the symlink at a path leads to. Both paths are relative to
+// the root. It returns false if the symlink leaves the root.
 func ResolveLink(at, text string) (string, bool) {
 	if path.IsAbs(text) || text == "" || strings.ContainsAny(text, "\x00\\") {
 		return "", false

@@ -11,19 +11,19 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Listing gathers what a walk finds, so that all problems are reported together.
+// Listing collects the files and problems of a walk, so that all problems are reported together.
 type Listing struct {
 	manifest.Listing
 	refused []manifest.Problem
-	// composed has the names in the source of files that are served under another name, by
-	// pathname: normalization can make two names one.
+	// composed has the original names of files whose pathname differs from the name, by pathname.
+	// Unicode normalization can give two files the same pathname.
 	composed map[string][]string
 }
 
 // NewListing returns an empty listing.
 func NewListing() *Listing { return &Listing{composed: map[string][]string{}} }
 
-// Refuse records a problem of a file; the zero problem is none.
+// Refuse records a problem of a file. The zero problem has no effect.
 func (l *Listing) Refuse(rel string, p Problem) {
 	if p != (Problem{}) {
 		path := strings.ToValidUTF8(rel, "\ufffd")
@@ -31,12 +31,12 @@ func (l *Listing) Refuse(rel string, p Problem) {
 	}
 }
 
-// Notice records something that the user should know of a file that is not refused.
+// Notice records a notice about a file that is not refused.
 func (l *Listing) Notice(rel, reason, fix string) {
 	l.Notices = append(l.Notices, manifest.Problem{Path: rel, Reason: reason, Fix: fix})
 }
 
-// Pathname returns where a file is served.
+// Pathname returns the pathname at which a file is served.
 func Pathname(rel string) string { return "/" + norm.NFC.String(rel) }
 
 // Add lists a file under its name in the source.
@@ -47,7 +47,7 @@ func (l *Listing) Add(rel string, f manifest.File) {
 	l.Files = append(l.Files, f)
 }
 
-// Configure compiles _redirects and _headers. A nil text is a file that does not exist.
+// Configure compiles _redirects and _headers. A nil text means that the file does not exist.
 func (l *Listing) Configure(redirects, headers []byte, htmlHandling string) {
 	var bad []manifest.Problem
 	if redirects != nil {
@@ -60,8 +60,8 @@ func (l *Listing) Configure(redirects, headers []byte, htmlHandling string) {
 	}
 }
 
-// SetPulled reads which run-time writes are in the source. A nil text is a file that does not
-// exist.
+// SetPulled reads the file that lists which run-time edits are in the source. A nil text means
+// that the file does not exist.
 func (l *Listing) SetPulled(text []byte) {
 	if text == nil {
 		return
@@ -71,8 +71,8 @@ func (l *Listing) SetPulled(text []byte) {
 	l.refused = append(l.refused, bad...)
 }
 
-// Finish sorts the listing, makes the checks that need the whole of it, and returns it. The
-// error has everything that is refused.
+// Finish sorts the listing, checks it as a whole, and returns it. The error is a
+// [*manifest.RefusedError] with all recorded problems.
 func (l *Listing) Finish() (*manifest.Listing, error) {
 	sortFiles(l.Files)
 	slices.SortFunc(l.Dirs, func(a, b manifest.Dir) int { return cmp.Compare(a.Path, b.Path) })
@@ -107,7 +107,7 @@ func sortFiles(files []manifest.File) {
 	}
 }
 
-// refuseSame refuses files that are served at the same path. They are contiguous.
+// refuseSame refuses files with the same pathname. They are neighbours in the sorted list.
 func (l *Listing) refuseSame() {
 	for i := 0; i < len(l.Files); {
 		path, from := l.Files[i].Path, i
@@ -130,8 +130,8 @@ func (l *Listing) refuseSame() {
 	}
 }
 
-// noticeCase adds a notice for paths that differ only in case. At least one of two such paths
-// is not all in lower case, and those are few on most sites.
+// noticeCase adds a notice for paths that differ only in case. It only indexes paths with capital
+// letters, which are few on most sites: at least one of two such paths has one.
 func (l *Listing) noticeCase() {
 	cased := map[string][]string{}
 	for i := range l.Files {

@@ -10,26 +10,26 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// A listing is sorted, and checked for names that differ only in case, without an index of all
-// files. The result is the same as with an index.
+// Finish sorts the files and finds names that differ only in case without an index of all files.
+// The test compares the result with that of an index.
 func TestListingInOrder(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(6, 6))
 	for range 500 {
-		l, first := NewListing(), map[string]bool{}
+		l, names := NewListing(), map[string]bool{}
 		for range rnd.IntN(30) {
-			first[fmt.Sprintf("%c/%c%c", 'a'+rnd.IntN(2), "abAB"[rnd.IntN(4)], "xyX"[rnd.IntN(3)])] = true
+			names[fmt.Sprintf("%c/%c%c", 'a'+rnd.IntN(2), "abAB"[rnd.IntN(4)], "xyX"[rnd.IntN(3)])] = true
 		}
-		// What is taken over comes first and in order, all else as it is found.
-		var over, found []string
-		for name := range first {
+		// Reused files are added first and in order, other files in any order.
+		var reused, found []string
+		for name := range names {
 			if rnd.IntN(3) > 0 {
-				over = append(over, name)
+				reused = append(reused, name)
 			} else {
 				found = append(found, name)
 			}
 		}
-		slices.Sort(over)
-		for _, name := range slices.Concat(over, found) {
+		slices.Sort(reused)
+		for _, name := range slices.Concat(reused, found) {
 			l.Add(name, manifest.File{Asset: manifest.Asset{Path: "/" + name}})
 		}
 		got, err := l.Finish()
@@ -37,7 +37,7 @@ func TestListingInOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 		var want, notices, paths, noticed []string
-		for name := range first {
+		for name := range names {
 			want = append(want, "/"+name)
 		}
 		slices.Sort(want)
@@ -56,15 +56,7 @@ func TestListingInOrder(t *testing.T) {
 			noticed = append(noticed, n.Path+" "+n.Reason)
 		}
 		if !slices.Equal(paths, want) || !slices.Equal(noticed, notices) {
-			t.Fatalf(
-				"taken over %q and found %q: listed %q with %q, want %q with %q",
-				over,
-				found,
-				paths,
-				noticed,
-				want,
-				notices,
-			)
+			t.Fatalf("reused %q and found %q: listed %q with %q, want %q with %q", reused, found, paths, noticed, want, notices)
 		}
 	}
 }

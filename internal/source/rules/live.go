@@ -7,14 +7,15 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Live is what the live manifest has.
+// Live has the assets of the live manifest.
 type Live struct {
-	// Exists is false for the first deploy.
+	// Exists reports whether there is a live manifest. There is none at the first deploy.
 	Exists bool
 	Assets []manifest.Asset
 }
 
-// NewLive makes no index: assets are searched for, so that the cost follows the change.
+// NewLive returns the assets of a manifest, which may be nil. It builds no index: a binary search
+// for each changed file is cheaper.
 func NewLive(m *manifest.Manifest) *Live {
 	if m == nil {
 		return &Live{}
@@ -33,7 +34,8 @@ func (l *Live) find(path string) (manifest.Asset, bool) {
 	return l.Assets[i], true
 }
 
-// KeepTime keeps the time of an asset whose content did not change.
+// KeepTime sets the time of an asset to that of the live asset at its path, if both have the same
+// content.
 func (l *Live) KeepTime(a *manifest.Asset) {
 	if old, ok := l.find(a.Path); ok && old.Blob.Hash == a.Blob.Hash && !a.Blob.Hash.IsZero() {
 		a.Modified = old.Modified

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// readPolicy decodes a file of testdata/policy. The tests of worker/ read it too.
+// readPolicy decodes a file of testdata/policy, which the tests of worker/ also read.
 func readPolicy(t *testing.T, name string, into any) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("../../../testdata/policy", name))
@@ -51,12 +51,12 @@ func TestPathsVector(t *testing.T) {
 	}
 	for _, c := range cases {
 		if got := wouldPublish(c.Path); got != c.Published {
-			t.Errorf("%.80q is published: %v, want %v", c.Path, got, c.Published)
+			t.Errorf("%.80q: published is %v, want %v", c.Path, got, c.Published)
 		}
 	}
 }
 
-// wouldPublish decides about a pathname as a walk over a folder without patterns does.
+// wouldPublish reports whether a walk of a folder without patterns publishes a pathname.
 func wouldPublish(pathname string) bool {
 	rel := strings.TrimPrefix(pathname, "/")
 	for i, name := range strings.Split(rel, "/") {
@@ -78,7 +78,7 @@ func TestLimitsVector(t *testing.T) {
 	}
 	readPolicy(t, "limits.json", &limits)
 	if limits.Path != maxPathBytes || limits.Inspected != InspectBytes {
-		t.Errorf("%d bytes of a pathname, %d of a file that is inspected, want %+v", maxPathBytes, InspectBytes, limits)
+		t.Errorf("the limits are %d and %d, want %+v", maxPathBytes, InspectBytes, limits)
 	}
 }
 

@@ -16,24 +16,25 @@ import (
 )
 
 // rulesVersion must change whenever this package would list the same files differently. It is
-// part of Origin.Rules, so that nothing is reused from a manifest that was made under other
+// part of Origin.Rules, so a deploy reuses nothing from a manifest that was made under other
 // rules.
 const rulesVersion = 3
 
 // Limits of what can be published.
 const (
-	// maxPathBytes bounds a pathname. Percent-encoded, it still fits into the request lines
-	// that browsers and proxies accept.
+	// maxPathBytes bounds a pathname. Its percent-encoded form fits into the request lines that
+	// browsers and proxies accept.
 	maxPathBytes = 1024
 	// InspectBytes bounds the size of the files whose beginning is checked for private keys and
 	// LFS pointers. The longest keys in use (RSA, 16384 bits) have 13 KiB.
 	InspectBytes = 16 << 10
-	// headBytes is how much of such a file is checked. PEM is checked whole: the key may follow
-	// the certificates of its chain.
+	// headBytes is how much of such a file is checked. A PEM file is checked completely, because
+	// the key may follow a chain of certificates.
 	headBytes = 4 << 10
 )
 
-// Hash identifies everything beside the files that decides a listing.
+// Hash identifies the inputs of a listing other than the files: the version of the rules, and
+// the settings.
 func Hash(patterns []string, htmlHandling, assetsIgnore string) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%d %d %t %q %q", rulesVersion, contentTypesVersion, htmlHandling == "none", patterns, assetsIgnore)
@@ -43,9 +44,9 @@ func Hash(patterns []string, htmlHandling, assetsIgnore string) string {
 // hidden reports whether a name is a dotfile that is skipped.
 func hidden(name string) bool { return name[0] == '.' && name != ".well-known" }
 
-// Published decides whether a file is listed or a directory is walked. assets has the
-// .assetsignore files and the configured patterns; it decides first, and can let in what is
-// hidden. git has .gitignore and .ignore, nil for a commit.
+// Published decides whether a file is listed or a directory is walked. assets has the patterns
+// of .assetsignore files and of the settings. It takes precedence, and can include hidden files.
+// git has the patterns of .gitignore and .ignore; it is nil for a commit.
 func Published(assets, git *ignore.Scope, rel string, isDir bool) bool {
 	name := path.Base(rel)
 	if strings.EqualFold(name, ".git") || name == AssetsIgnoreFile {
@@ -63,17 +64,17 @@ func Published(assets, git *ignore.Scope, rel string, isDir bool) bool {
 	return !hidden(name) && git.Decide(rel, isDir) != ignore.Exclude
 }
 
-// Problem is why a path is refused, and how to fix it. The zero problem is none.
+// Problem is why a path is refused, and how to fix it. The zero value means no problem.
 type Problem struct{ Reason, Fix string }
 
 // FixIgnore is the fix for a file that must not be published.
 const FixIgnore = "remove it, or name it in " + AssetsIgnoreFile
 
-// holdsKey is one value for both checks, of the name and of the content, so that it is reported
-// once.
+// holdsKey is the problem that the checks of the name and of the content share, so that it is
+// reported once.
 var holdsKey = Problem{"the file holds a private key", FixIgnore + "; if it was public before, replace the key"}
 
-// CheckName returns what is wrong with one name of a path, as git or the file system has it.
+// CheckName returns the problem of one element of a path in git or in the file system.
 func CheckName(name string) Problem {
 	switch {
 	case name == "" || name == "." || name == ".." || strings.Contains(name, "/"):
@@ -88,7 +89,7 @@ func CheckName(name string) Problem {
 	return Problem{}
 }
 
-// CheckFile returns what is wrong with a file, as far as its path and size say.
+// CheckFile returns the problem of a file's path or size.
 func CheckFile(rel, pathname string, size int64, hasAssetsIgnore bool) Problem {
 	switch {
 	case boundary.PrivateKey(path.Base(rel)):
@@ -110,22 +111,22 @@ func CheckFile(rel, pathname string, size int64, hasAssetsIgnore bool) Problem {
 var (
 	lfsPointer = []byte("version https://git-lfs.github.com/spec/v1")
 	puttyKey   = []byte("PuTTY-User-Key-File-")
-	pemWords   = []byte("PRIVATE KEY") // in everything that pemFile and pemKey match
+	pemWords   = []byte("PRIVATE KEY") // part of every match of pemFile and pemKey
 	// pemBegin matches the beginning of PEM of any kind.
 	pemBegin = regexp.MustCompile(`\A\s*-----BEGIN `)
-	// pemFile matches a file that begins with a key. No text comes before it, so it is meant as
-	// a key, even if it is damaged or cut short.
+	// pemFile matches a file that begins with a private key, even if the key is damaged or
+	// truncated.
 	pemFile = regexp.MustCompile(`\A\s*-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----`)
-	// pemKey matches a private key with some of its body, so a page that only mentions keys
-	// does not match: at the start of a line, or as the value of "private_key" as in a service
-	// account's JSON.
+	// pemKey matches a private key with some of its body, at the start of a line or as the value
+	// of "private_key" in the JSON of a service account. A page that only mentions keys does not
+	// match.
 	pemKey = regexp.MustCompile(`(?m)(?:^[ \t]*|"private_key"\s*:\s*")` +
 		`-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----` +
 		`(?:\s|\\n|\\r|[A-Za-z-]+: [^\n]*\n)+[A-Za-z0-9+/=]{40}`)
 )
 
-// checkContent returns what is wrong with a file of this content. Only files of up to
-// InspectBytes are checked.
+// checkContent returns the problem of a file's content. Callers pass only files of up to
+// InspectBytes.
 func checkContent(content []byte) Problem {
 	mark := []byte("\ufeff")
 	head := content[:min(len(content), headBytes)]

@@ -15,11 +15,11 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/command"
 )
 
-// Large is a repository with many files and much history, in one pack as after a clone. Its
-// site is the folder public; nothing is checked out.
+// Large is a repository with many files and commits, in one pack as after a clone. Its site is
+// the folder public. Nothing is checked out.
 type Large struct {
-	// Files is how many files the site has, FileBytes how many bytes each has. They cannot be
-	// compressed.
+	// Files is the number of files of the site, FileBytes the size of each. The content is random,
+	// so it cannot be compressed.
 	Files, FileBytes int
 	// Commits is the length of the history. Each commit changes one file.
 	Commits int
@@ -38,7 +38,7 @@ const (
 	Notes = "notes"
 )
 
-// Name returns the name of the n-th file: in folders of folders of 50 files.
+// Name returns the name of the n-th file. A folder has 50 files.
 func (l *Large) Name(n int) string {
 	return fmt.Sprintf("public/part-%02d/page-%02d/item-%06d.txt", n/2000, n/50%40, n)
 }
@@ -55,7 +55,7 @@ func (l *Large) Make(t testing.TB) {
 		l.write(out)
 		feed.CloseWithError(out.Flush())
 	}()
-	// Without compression git is several times as fast, and noise is as large with it.
+	// Without compression git is several times as fast, and random content does not shrink.
 	l.git(t, stream, "-c", "core.compression=0", "-c", "pack.compression=0", "-c", "fastimport.unpackLimit=0",
 		"fast-import", "--quiet", "--depth=10")
 	l.git(t, nil, "pack-refs", "--all")
@@ -65,8 +65,8 @@ func (l *Large) Make(t testing.TB) {
 	}
 }
 
-// write writes the repository in the format of git fast-import. A writer's error shows when it
-// is flushed.
+// write writes the repository in the format of git fast-import. The caller gets an error of the
+// writer from Flush.
 func (l *Large) write(out *bufio.Writer) {
 	noise, body := rand.NewChaCha8([32]byte{6}), make([]byte, l.FileBytes)
 	file := func(name string, content []byte) {

@@ -15,11 +15,12 @@ func List(t testing.TB, s manifest.Source, base *manifest.Manifest) *manifest.Li
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Remember(nil) // it waits until the stat cache is written
+	s.Remember(nil) // this waits until the stat cache is written
 	return l
 }
 
-// Manifest is what a deploy of a listing would keep: hashes are known, nonces given.
+// Manifest returns the manifest that a deploy of a listing would store, with all hashes and a
+// fixed nonce.
 func Manifest(t testing.TB, l *manifest.Listing) *manifest.Manifest {
 	t.Helper()
 	m := &manifest.Manifest{Site: "test", Origin: l.Origin, Dirs: l.Dirs, Redirects: l.Redirects, Headers: l.Headers}
@@ -31,7 +32,7 @@ func Manifest(t testing.TB, l *manifest.Listing) *manifest.Manifest {
 	return m
 }
 
-// HashOf is the hash of a file's content, also of a large file.
+// HashOf returns the hash of a file's content, also of a large file.
 func HashOf(content string) manifest.Hash {
 	h := manifest.NewHasher(int64(len(content)))
 	_, _ = io.WriteString(h, content)
@@ -53,7 +54,7 @@ func Read(t testing.TB, f manifest.File) string {
 	return string(data)
 }
 
-// Paths lists where files are served, on one line.
+// Paths lists the pathnames of a listing on one line.
 func Paths(l *manifest.Listing) string {
 	var p []string
 	for _, f := range l.Files {
@@ -66,7 +67,7 @@ func Paths(l *manifest.Listing) string {
 func Refusals(t testing.TB, s manifest.Source) string {
 	t.Helper()
 	_, err := s.Files(t.Context(), nil)
-	refused, ok := err.(*manifest.RefusedError) //nolint:errorlint // it must be just that
+	refused, ok := err.(*manifest.RefusedError) //nolint:errorlint // it must not be wrapped
 	if !ok {
 		t.Fatalf("got %v, want a *RefusedError", err)
 	}

@@ -69,29 +69,29 @@ func TestIncrementalEqualsFull(t *testing.T) {
 	}
 }
 
-// Below a nested .assetsignore nothing is reused: the listing there depends on more than the
-// directory's own tree.
-func TestNoTakeOverBelowNestedIgnore(t *testing.T) {
+// A directory below a nested .assetsignore is not reused, because its listing depends on more
+// than its own tree.
+func TestNoReuseBelowNestedIgnore(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)
 	w.Write("a/in/gone.txt", "x").Write("a/in/kept.txt", "x").Commit("one")
 	base := sourcetest.Manifest(t, sourcetest.List(t, openCommit(w, Options{}), nil))
 	w.Write("a/.assetsignore", "gone.txt\n").Commit("two")
 	if got := sourcetest.Paths(sourcetest.List(t, openCommit(w, Options{}), base)); got != "/a/in/kept.txt" {
-		t.Error("a directory was taken over from before the .assetsignore came:", got)
+		t.Error("a directory was reused although an .assetsignore was added above it:", got)
 	}
 	base = sourcetest.Manifest(t, sourcetest.List(t, openCommit(w, Options{}), nil))
 	w.Remove("a/.assetsignore")
 	w.Commit("three")
 	if got := sourcetest.Paths(sourcetest.List(t, openCommit(w, Options{}),
 		base)); got != "/a/in/gone.txt /a/in/kept.txt" {
-		t.Error("a directory was taken over from before the .assetsignore went:", got)
+		t.Error("a directory was reused although the .assetsignore above it was removed:", got)
 	}
 }
 
-// Nothing is reused from a manifest of another directory, even if trees and paths are equal:
-// patterns outside may differ.
-func TestNoTakeOverFromAnotherDirectory(t *testing.T) {
+// Nothing is reused from a manifest of another directory, even if trees and paths are equal,
+// because the patterns of the parent directories may differ.
+func TestNoReuseFromAnotherDirectory(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)
 	w.Write("one/sub/a.txt", "a").Write("two/sub/a.txt", "a")
