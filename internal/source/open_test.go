@@ -21,7 +21,9 @@ func TestAuto(t *testing.T) {
 		want   string
 	}{
 		{"clean", func(*gittest.Work) {}, KindCommit},
-		{"changed outside of the folder", func(w *gittest.Work) { w.Write("README.md", "changed").Write("new.txt", "x") }, KindCommit},
+		{"changed outside of the folder", func(w *gittest.Work) {
+			w.Write("README.md", "changed").Write("new.txt", "x")
+		}, KindCommit},
 		{"changed", func(w *gittest.Work) { w.Write("public/index.html", "changed") }, KindFolder},
 		{"changed, same size", func(w *gittest.Work) { w.Write("public/css/a.css", "b{}") }, KindFolder},
 		{"removed", func(w *gittest.Work) { w.Remove("public/css/a.css") }, KindFolder},
