@@ -6,13 +6,14 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // address is the workers.dev address of the site, or "".
-func (e *Engine) address(ctx context.Context, l *live) (string, error) {
+func (e *Engine) address(ctx context.Context, l *version.Live) (string, error) {
 	switch {
-	case l.meta != nil:
-		return l.meta.URL, nil
+	case l.Meta != nil:
+		return l.Meta.URL, nil
 	case e.OffWorkersDev:
 		return "", nil
 	}
@@ -43,12 +44,12 @@ func (e *Engine) noteFirstDeployment(deployment string) {
 
 // firstInterrupted reports whether the live deployment is a first one whose address was
 // not confirmed. It sends nothing.
-func (e *Engine) firstInterrupted(l *live) bool {
-	if e.Cache == nil || e.OffWorkersDev || l.meta == nil {
+func (e *Engine) firstInterrupted(l *version.Live) bool {
+	if e.Cache == nil || e.OffWorkersDev || l.Meta == nil {
 		return false
 	}
 	id, ok := e.Cache.Get(e.addressNote())
-	return ok && string(id) == l.meta.Deployment
+	return ok && string(id) == l.Meta.Deployment
 }
 
 // enableAddress switches the address on, even after a cancellation, because the site is
@@ -65,15 +66,15 @@ func (e *Engine) enableAddress(ctx context.Context) error {
 
 // finishAddress switches the address of a first or interrupted deployment on, and
 // returns notices about it.
-func (e *Engine) finishAddress(ctx context.Context, l *live, begun <-chan error) (notices []manifest.Problem) {
+func (e *Engine) finishAddress(ctx context.Context, l *version.Live, begun <-chan error) (notices []manifest.Problem) {
 	var err error
 	switch {
 	case begun != nil: // in parallel to the check after the switch
 		err = <-begun
-	case l.exists() && !e.firstInterrupted(l), e.OffWorkersDev:
+	case l.Exists() && !e.firstInterrupted(l), e.OffWorkersDev:
 		return nil
 	default:
-		if err = e.enableAddress(ctx); err == nil && l.exists() {
+		if err = e.enableAddress(ctx); err == nil && l.Exists() {
 			return []manifest.Problem{notice(finding.CaseAddressOn, finding.Facts{})}
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/humanize"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/overlay"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // Shadow is a file of a deployment that visitors do not see, because an edit made at
@@ -34,10 +35,10 @@ func (e *Engine) Overlay(ctx context.Context) (*overlay.Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.meta == nil {
+	if l.Meta == nil {
 		return nil, notDeployed(e.Site)
 	}
-	return e.overlay(ctx, e.Account.Store(l.meta.Namespace))
+	return e.overlay(ctx, e.Account.Store(l.Meta.Namespace))
 }
 
 // overlay reads the edits from a namespace with one request.
@@ -48,13 +49,14 @@ func (e *Engine) overlay(ctx context.Context, s cloud.Store) (*overlay.Snapshot,
 // planOverlay reads the edits made at run time, once for each plan that changes
 // something, and applies them to the plan. It refuses a deploy that would hide edits
 // that visitors see now.
-func (e *Engine) planOverlay(ctx context.Context, l *live, p *draft, base *manifest.Manifest, opt Options) error {
+func (e *Engine) planOverlay(ctx context.Context, l *version.Live, p *draft, base *manifest.Manifest,
+	opt Options) error {
 	p.edits.Pulled = p.pulled
 	if base != nil {
 		p.edits.Adopted = base.Adopted
 	}
-	had := l.meta != nil && (l.meta.Overlay != nil || base != nil && base.Serving.Overlay)
-	if had && (p.namespace != l.meta.Namespace || !e.Serving.Overlay && !opt.HideEdits) {
+	had := l.Meta != nil && (l.Meta.Overlay != nil || base != nil && base.Serving.Overlay)
+	if had && (p.namespace != l.Meta.Namespace || !e.Serving.Overlay && !opt.HideEdits) {
 		return e.checkEdits(ctx, l, p)
 	}
 	if !e.Serving.Overlay || p.namespace == "" {
@@ -82,8 +84,8 @@ const overlayPlace = "edits made at run time"
 
 // checkEdits refuses to switch an overlay off, or to leave its namespace, while it has
 // edits that the new deployment does not have.
-func (e *Engine) checkEdits(ctx context.Context, l *live, p *draft) error {
-	o, err := e.overlay(ctx, e.Account.Store(l.meta.Namespace))
+func (e *Engine) checkEdits(ctx context.Context, l *version.Live, p *draft) error {
+	o, err := e.overlay(ctx, e.Account.Store(l.Meta.Namespace))
 	if errors.Is(err, overlay.ErrRecord) {
 		return stop(GuardOverlay, finding.CaseEditsUnread, finding.Facts{Site: e.Site, Cause: err})
 	} else if err != nil {
@@ -100,7 +102,7 @@ func (e *Engine) checkEdits(ctx context.Context, l *live, p *draft) error {
 		}
 	}
 	switch {
-	case missed > 0 && p.namespace != l.meta.Namespace:
+	case missed > 0 && p.namespace != l.Meta.Namespace:
 		return stop(GuardOverlay, finding.CaseEditsMove, finding.Facts{Site: e.Site, What: humanize.Count(missed, "edit")})
 	case missed > 0:
 		return stop(GuardOverlay, finding.CaseEditsHidden, finding.Facts{Site: e.Site, What: humanize.Count(missed, "edit")})
@@ -190,11 +192,11 @@ func (p *draft) noteShadowed() {
 
 // uncovered returns a notice of the edits that a rollback to a deployment without an
 // overlay hides. An error is ignored, because the edits are kept in any case.
-func (e *Engine) uncovered(ctx context.Context, target *Deployment, m *manifest.Manifest) []manifest.Problem {
+func (e *Engine) uncovered(ctx context.Context, target *version.Deployment, m *manifest.Manifest) []manifest.Problem {
 	if m.Serving.Overlay {
 		return nil
 	}
-	o, err := e.overlay(ctx, e.Account.Store(target.meta.Namespace))
+	o, err := e.overlay(ctx, e.Account.Store(target.Meta.Namespace))
 	if err != nil || len(o.Entries) == 0 {
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/overlay"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // overlayOf describes the overlay of a version with this Worker, nil if the site has
@@ -21,13 +22,14 @@ func (e *Engine) overlayOf(w cloud.Worker) *overlay.Meta {
 		return &overlay.Meta{} // the loader of a project has the companion
 	}
 	return &overlay.Meta{
-		CompanionCode: overlay.CompanionCode{Protocol: overlay.Protocol, Code: codeHash(*w.Companion)}, Rights: e.Rights,
+		CompanionCode: overlay.CompanionCode{Protocol: overlay.Protocol, Code: version.CodeHash(*w.Companion)},
+		Rights:        e.Rights,
 	}
 }
 
 // companionMeta describes the site's companion in a namespace.
 func (e *Engine) companionMeta(w cloud.Worker, namespace string) overlay.CompanionMeta {
-	return overlay.CompanionMeta{Format: metaFormat, Companion: e.Site, Namespace: namespace,
+	return overlay.CompanionMeta{Format: version.Format, Companion: e.Site, Namespace: namespace,
 		CompanionCode: e.overlayOf(w).CompanionCode}
 }
 
@@ -39,12 +41,12 @@ type companionUpload struct {
 // planCompanion finds whether the companion has to be deployed, and refuses if it must
 // not be; nil means that it need not be. If the live version was deployed with this
 // companion it sends no request.
-func (e *Engine) planCompanion(ctx context.Context, l *live, p *draft, opt Options) (*companionUpload, error) {
+func (e *Engine) planCompanion(ctx context.Context, l *version.Live, p *draft, opt Options) (*companionUpload, error) {
 	if p.worker.Companion == nil {
 		return nil, nil
 	}
 	want := e.companionMeta(p.worker, p.namespace)
-	if m := l.meta; m != nil && m.Overlay != nil && m.Overlay.CompanionCode == want.CompanionCode &&
+	if m := l.Meta; m != nil && m.Overlay != nil && m.Overlay.CompanionCode == want.CompanionCode &&
 		m.Namespace == want.Namespace && !opt.Repair {
 		return nil, nil
 	}

@@ -1,6 +1,9 @@
 package kvsync
 
-import "github.com/kv-sync/kv-sync/sync/manifest"
+import (
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/version"
+)
 
 // contentLayout is the default layout: each content under a key that is written once,
 // and the manifest inside the Worker version.
@@ -13,7 +16,7 @@ var contentLayout = Layout{
 // contentAddressed is the content layout of one engine.
 type contentAddressed struct{ *Engine }
 
-func (c *contentAddressed) owns(m *Meta) bool { return m != nil && m.Index == "" }
+func (c *contentAddressed) owns(m *version.Meta) bool { return m != nil && m.Index == "" }
 
 func (c *contentAddressed) lacks(string) error { return nil }
 
@@ -27,7 +30,7 @@ func (c *contentAddressed) prefix() string { return manifest.Keys(c.Site).Prefix
 type contentDraft struct {
 	*draft
 	c *contentAddressed
-	l *live
+	l *version.Live
 	r *run
 }
 

@@ -11,12 +11,13 @@ import (
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/overlay"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-func (c *contentAddressed) plan(ctx context.Context, l *live, p *draft, r *run) (planned, error) {
+func (c *contentAddressed) plan(ctx context.Context, l *version.Live, p *draft, r *run) (planned, error) {
 	e, w, opt, origin := c.Engine, r.worker, r.opt, p.Origin
 	out := &contentDraft{p, c, l, r}
-	p.worker, p.hash = w, e.workerHash(w)
+	p.worker, p.hash = w, version.WorkerHash(w, e.Serving, e.Rights)
 	if err := e.checkCache(l, w); err != nil {
 		return nil, err
 	}
@@ -24,10 +25,10 @@ func (c *contentAddressed) plan(ctx context.Context, l *live, p *draft, r *run) 
 	if err != nil {
 		return nil, err
 	}
-	sameWorker := c.owns(l.meta) && l.meta.Worker == p.hash && (e.Namespace == "" || e.Namespace == l.meta.Namespace)
+	sameWorker := c.owns(l.Meta) && l.Meta.Worker == p.hash && (e.Namespace == "" || e.Namespace == l.Meta.Namespace)
 	p.WorkerChanged = !sameWorker
-	mayBeUnchanged := sameWorker && l.hasAllTraffic() && !opt.always()
-	unchanged := func(o manifest.Origin) bool { return o.ID != "" && mayBeUnchanged && o.ID == l.meta.Source }
+	mayBeUnchanged := sameWorker && l.HasAllTraffic() && !opt.always()
+	unchanged := func(o manifest.Origin) bool { return o.ID != "" && mayBeUnchanged && o.ID == l.Meta.Source }
 	if unchanged(origin) && p.markUnchanged(l, e.target.inKV()) {
 		return out, nil
 	}
@@ -39,7 +40,7 @@ func (c *contentAddressed) plan(ctx context.Context, l *live, p *draft, r *run) 
 		p.reactivate(l, order)
 		return out, nil
 	}
-	namespace := e.findNamespace(ctx, l.ofLayout(c))
+	namespace := e.findNamespace(ctx, ofLayout(l, c))
 	listing, base, err := c.list(ctx, l, r, origin, mayBeUnchanged)
 	if err != nil {
 		return nil, err
@@ -61,9 +62,9 @@ func (c *contentAddressed) plan(ctx context.Context, l *live, p *draft, r *run) 
 		return out, nil
 	}
 	p.Notices = slices.Concat(notices, listing.Notices, order)
-	p.PruneDue = c.owns(l.meta) && e.pruneDue(time.Unix(l.meta.Pruned, 0))
+	p.PruneDue = c.owns(l.Meta) && e.pruneDue(time.Unix(l.Meta.Pruned, 0))
 	carry := base
-	if l.meta != nil && e.Namespace != "" && e.Namespace != l.meta.Namespace || opt.Repair {
+	if l.Meta != nil && e.Namespace != "" && e.Namespace != l.Meta.Namespace || opt.Repair {
 		carry = nil // the new namespace has none of it, or nothing is trusted
 	}
 	r.moveTo(p.namespace)
@@ -94,10 +95,10 @@ func (c *contentAddressed) plan(ctx context.Context, l *live, p *draft, r *run) 
 // list reads the source against the live manifest. A folder has to be hashed before a
 // change is known, which needs no manifest. A commit is identified by its tree, and
 // needs the manifest to walk only what changed.
-func (c *contentAddressed) list(ctx context.Context, l *live, r *run, o manifest.Origin,
+func (c *contentAddressed) list(ctx context.Context, l *version.Live, r *run, o manifest.Origin,
 	mayStay bool) (listing *manifest.Listing, base *manifest.Manifest, err error) {
 	e, src := c.Engine, r.src
-	if !c.owns(l.meta) { // another layout has nothing to reuse
+	if !c.owns(l.Meta) { // another layout has nothing to reuse
 		listing, err = src.Files(ctx, nil)
 		return listing, nil, err
 	}
@@ -105,16 +106,16 @@ func (c *contentAddressed) list(ctx context.Context, l *live, r *run, o manifest
 		if listing, err = src.Files(ctx, &manifest.Manifest{}); err != nil {
 			return nil, nil, err
 		}
-		if mayStay && listing.Origin.ID == l.meta.Source {
+		if mayStay && listing.Origin.ID == l.Meta.Source {
 			return listing, nil, nil
 		}
 	}
-	base, err = e.manifest(ctx, l.meta)
+	base, err = e.manifest(ctx, l.Meta)
 	switch damaged := errors.Is(err, cloud.ErrNotFound) || errors.Is(err, manifest.ErrDamaged); {
 	case damaged && r.opt.Repair:
 		base = &manifest.Manifest{}
 	case damaged:
-		return nil, nil, stop(GuardDamaged, finding.CaseDamaged, finding.Facts{Deployment: l.meta.Deployment})
+		return nil, nil, stop(GuardDamaged, finding.CaseDamaged, finding.Facts{Deployment: l.Meta.Deployment})
 	case err != nil:
 		return nil, nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/project"
+	"github.com/kv-sync/kv-sync/sync/version"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -25,21 +26,21 @@ func (c *contentAddressed) sweep(ctx context.Context, _ PruneOptions) (*sweep, e
 	} else if err != nil {
 		return nil, err
 	}
-	for _, d := range past.deployments {
-		if d.Live && d.meta == nil {
+	for _, d := range past.Deployments {
+		if d.Live && d.Meta == nil {
 			return nil, stop(GuardForeign, finding.CaseForeignPrune, finding.Facts{Site: e.Site})
 		}
 		if d.Missing && d.Retained {
 			return nil, stop(GuardUnread, finding.CasePruneVersion, finding.Facts{Deployment: d.ID, Version: d.Version})
 		}
 	}
-	if all := past.activations; e.target.inKV() && len(all) >= project.MaxActivations && e.recent(all, len(all)) {
+	if all := past.Activations; e.target.inKV() && len(all) >= project.MaxActivations && e.recent(all, len(all)) {
 		return nil, stop(GuardUnread, finding.CasePruneOften, finding.Facts{Site: e.Site, Span: e.Grace})
 	}
-	if !c.owns(past.live().meta) {
+	if !c.owns(past.Live().Meta) {
 		return nil, stop(GuardLayout, finding.CasePruneLayout, finding.Facts{Site: e.Site})
 	}
-	namespace := past.live().meta.Namespace
+	namespace := past.Live().Meta.Namespace
 	store := e.Account.Store(namespace)
 	var listed []string
 	err = e.eachKey(ctx, store, manifest.Keys(e.Site).Prefix(), func(k cloud.KeyInfo) error {
@@ -52,11 +53,11 @@ func (c *contentAddressed) sweep(ctx context.Context, _ PruneOptions) (*sweep, e
 	if len(listed) == 0 {
 		return nil, stop(GuardUnread, finding.CasePruneListing, finding.Facts{Site: e.Site})
 	}
-	rooted, err := c.roots(ctx, past.deployments, namespace, listed)
+	rooted, err := c.roots(ctx, past.Deployments, namespace, listed)
 	if err != nil {
 		return nil, err
 	}
-	out := &sweep{store: store, before: past.activations}
+	out := &sweep{store: store, before: past.Activations}
 	c.partition(out, listed, rooted)
 	return out, nil
 }
@@ -64,14 +65,14 @@ func (c *contentAddressed) sweep(ctx context.Context, _ PruneOptions) (*sweep, e
 // roots collects every key that a root keeps alive. The records count beside the
 // activations: Cloudflare's list of deployments is short, and a deployment that was
 // live an hour ago may not be in it.
-func (c *contentAddressed) roots(ctx context.Context, past []Deployment, namespace string,
+func (c *contentAddressed) roots(ctx context.Context, past []version.Deployment, namespace string,
 	listed []string) (map[string]bool, error) {
 	e := c.Engine
 	k := manifest.Keys(e.Site)
-	metas := make(map[string]*Meta)
+	metas := make(map[string]*version.Meta)
 	for _, d := range past {
-		if d.meta != nil && d.Retained && d.meta.Namespace == namespace && c.owns(d.meta) {
-			metas[d.meta.Manifest] = d.meta
+		if d.Meta != nil && d.Retained && d.Meta.Namespace == namespace && c.owns(d.Meta) {
+			metas[d.Meta.Manifest] = d.Meta
 		}
 	}
 	var records []string
@@ -93,7 +94,7 @@ func (c *contentAddressed) roots(ctx context.Context, past []Deployment, namespa
 	for _, r := range recorded {
 		if metas[r.Manifest] == nil {
 			recordOnly[r.Manifest] = true
-			metas[r.Manifest] = &Meta{Deployment: r.Deployment, Manifest: r.Manifest, Namespace: namespace}
+			metas[r.Manifest] = &version.Meta{Deployment: r.Deployment, Manifest: r.Manifest, Namespace: namespace}
 		}
 	}
 	rooted, chunks := make(map[string]bool), make(indexes)
@@ -123,12 +124,12 @@ func (c *contentAddressed) roots(ctx context.Context, past []Deployment, namespa
 	return rooted, nil
 }
 
-func markRooted(rooted map[string]bool, k manifest.Keys, m *Meta, stored *manifest.Manifest, chunks indexes) {
+func markRooted(rooted map[string]bool, k manifest.Keys, m *version.Meta, stored *manifest.Manifest, chunks indexes) {
 	rooted[k.Record(m.Deployment)] = true
 	if ref, err := manifest.ParseRef(m.Manifest); err == nil {
 		rooted[k.Manifest(ref)] = true
 	}
-	for _, ref := range m.keeps {
+	for _, ref := range m.Keeps {
 		rooted[k.Blob(ref)] = true
 	}
 	for _, a := range stored.Assets {
@@ -143,7 +144,7 @@ func markRooted(rooted map[string]bool, k manifest.Keys, m *Meta, stored *manife
 // that may have been live within the grace period: a deployment ends when the next one
 // begins. Records of deployments that never went live count too, which keeps a few keys
 // longer than necessary.
-func (e *Engine) recentRecords(ctx context.Context, namespace string, ids []string) ([]Record, error) {
+func (e *Engine) recentRecords(ctx context.Context, namespace string, ids []string) ([]version.Record, error) {
 	slices.Sort(ids)
 	first := max(0, len(ids)-e.Retain)
 	for first > 0 {
@@ -154,7 +155,7 @@ func (e *Engine) recentRecords(ctx context.Context, namespace string, ids []stri
 		first--
 	}
 	ids = ids[first:]
-	out := make([]Record, len(ids))
+	out := make([]version.Record, len(ids))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(e.Parallel)
 	for i, id := range ids {
@@ -163,7 +164,7 @@ func (e *Engine) recentRecords(ctx context.Context, namespace string, ids []stri
 			if err == nil {
 				err = json.Unmarshal(b, &out[i])
 			}
-			if r := out[i]; err == nil && (r.Format != recordFormat || r.Site != e.Site || r.Deployment != id) {
+			if r := out[i]; err == nil && (r.Format != version.RecordFormat || r.Site != e.Site || r.Deployment != id) {
 				err = fmt.Errorf("%w, or it is of another deployment", manifest.ErrNewer)
 			}
 			if err != nil {

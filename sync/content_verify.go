@@ -8,16 +8,18 @@ import (
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/humanize"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // verify checks that every blob of a deployment exists.
-func (c *contentAddressed) verify(ctx context.Context, v *verifier, d *Deployment, out *VerifiedDeployment) error {
-	s := v.Account.Store(d.meta.Namespace)
-	listed, err := v.listed(ctx, c, d.meta)
+func (c *contentAddressed) verify(ctx context.Context, v *verifier, d *version.Deployment,
+	out *VerifiedDeployment) error {
+	s := v.Account.Store(d.Meta.Namespace)
+	listed, err := v.listed(ctx, c, d.Meta)
 	if err != nil {
 		return err
 	}
-	m, err := v.manifest(ctx, d.meta)
+	m, err := v.manifest(ctx, d.Meta)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -29,7 +31,7 @@ func (c *contentAddressed) verify(ctx context.Context, v *verifier, d *Deploymen
 	if err := v.readIndexes(ctx, s, m.Assets, v.chunks); err != nil {
 		return err
 	}
-	whole := d.meta.withKept(m)
+	whole := d.Meta.WithKept(m)
 	missing, err := v.missing(ctx, s, whole, v.chunks, listed)
 	if err != nil {
 		return err
@@ -38,7 +40,7 @@ func (c *contentAddressed) verify(ctx context.Context, v *verifier, d *Deploymen
 		out.Missing = append(out.Missing, a.Path)
 	}
 	if d.Retained {
-		markRooted(v.rooted, manifest.Keys(v.Site), d.meta, m, v.chunks)
+		markRooted(v.rooted, manifest.Keys(v.Site), d.Meta, m, v.chunks)
 		if v.readData {
 			if err := v.readBlobs(ctx, s, whole); err != nil {
 				return err
@@ -54,8 +56,9 @@ func (c *contentAddressed) counts(key string) (own, prunable bool) {
 	return true, class != manifest.KeyOther
 }
 
-func (c *contentAddressed) check(ctx context.Context, target *Deployment) (notices []manifest.Problem, err error) {
-	stored, err := c.checkBlobs(ctx, target.meta)
+func (c *contentAddressed) check(ctx context.Context, target *version.Deployment) (notices []manifest.Problem,
+	err error) {
+	stored, err := c.checkBlobs(ctx, target.Meta)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +67,7 @@ func (c *contentAddressed) check(ctx context.Context, target *Deployment) (notic
 
 // checkBlobs refuses if a blob or a chunk of the deployment does not exist. A listing
 // may be outdated, so keys that it lacks are requested one by one.
-func (e *Engine) checkBlobs(ctx context.Context, m *Meta) (*manifest.Manifest, error) {
+func (e *Engine) checkBlobs(ctx context.Context, m *version.Meta) (*manifest.Manifest, error) {
 	stored, err := e.manifest(ctx, m)
 	if errors.Is(err, cloud.ErrNotFound) {
 		return nil, stop(GuardMissing, finding.CaseManifestMissing, finding.Facts{Deployment: m.Deployment})
@@ -80,7 +83,7 @@ func (e *Engine) checkBlobs(ctx context.Context, m *Meta) (*manifest.Manifest, e
 	if err := e.readIndexes(ctx, store, stored.Assets, chunks); err != nil {
 		return nil, err
 	}
-	missing, err := e.missing(ctx, store, m.withKept(stored), chunks, listed)
+	missing, err := e.missing(ctx, store, m.WithKept(stored), chunks, listed)
 	if err != nil {
 		return nil, err
 	}

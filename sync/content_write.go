@@ -9,6 +9,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/upload"
+	"github.com/kv-sync/kv-sync/sync/version"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -193,7 +194,7 @@ func (p *draft) settle(read []*upload.Item, nonce manifest.Nonce) {
 
 // release puts the plan's manifest, whose hashes are all known, into a version, and
 // makes its stored manifest and record.
-func (c *contentAddressed) release(l *live, p *draft, r *run, url string) (*release, error) {
+func (c *contentAddressed) release(l *version.Live, p *draft, r *run, url string) (*release, error) {
 	e := c.Engine
 	var stored, served []byte
 	var g errgroup.Group // side by side: nothing else runs between the plan and the first request

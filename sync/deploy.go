@@ -10,6 +10,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // Result is what a run did.
@@ -78,7 +79,7 @@ func (e *Engine) show(p *draft) { e.Progress(Progress{Stage: StagePlan, Plan: p.
 
 // switchTo makes what was written live. If nothing was written, the live version stays,
 // or is activated again for a newer commit.
-func (e *Engine) switchTo(ctx context.Context, l *live, p *draft, rel *prepared) error {
+func (e *Engine) switchTo(ctx context.Context, l *version.Live, p *draft, rel *prepared) error {
 	switch {
 	case rel != nil && rel.inPlace != nil:
 		return rel.inPlace(ctx)
@@ -91,14 +92,14 @@ func (e *Engine) switchTo(ctx context.Context, l *live, p *draft, rel *prepared)
 }
 
 // unchanged is the result of a run that keeps the live version.
-func (e *Engine) unchanged(ctx context.Context, l *live, p *draft) *Result {
-	if l.meta == nil {
+func (e *Engine) unchanged(ctx context.Context, l *version.Live, p *draft) *Result {
+	if l.Meta == nil {
 		return &Result{Commit: p.Origin.Commit, Plan: p.shown()}
 	}
 	res := &Result{
 		Notices:    e.finishAddress(ctx, l, nil),
-		Deployment: l.meta.Deployment, Version: l.version.ID, PreviousDeployment: l.meta.Deployment,
-		PreviousVersion: l.version.ID, Commit: l.commit(), URL: l.meta.URL, Plan: p.shown(),
+		Deployment: l.Meta.Deployment, Version: l.Version.ID, PreviousDeployment: l.Meta.Deployment,
+		PreviousVersion: l.Version.ID, Commit: l.Commit(), URL: l.Meta.URL, Plan: p.shown(),
 	}
 	if p.Reactivate {
 		res.Commit, res.Switched = p.Origin.Commit, true
@@ -119,8 +120,8 @@ type prepared struct {
 
 // uploadVersion uploads the code of the release, unless the script does not exist or
 // the switch uploads it.
-func (e *Engine) uploadVersion(ctx context.Context, l *live, rel *prepared) (err error) {
-	if !l.exists() || rel.upload.Apply != nil {
+func (e *Engine) uploadVersion(ctx context.Context, l *version.Live, rel *prepared) (err error) {
+	if !l.Exists() || rel.upload.Apply != nil {
 		return nil
 	}
 	if rel.version, err = e.target.UploadVersion(ctx, rel.upload); err != nil {
@@ -143,15 +144,15 @@ func (e *Engine) ensureNamespace(ctx context.Context, id string) (string, error)
 
 // migrations returns the Durable Object migrations that the script has not applied yet,
 // or nil.
-func (e *Engine) migrations(ctx context.Context, l *live, w cloud.Worker) (*cloud.MigrationPlan, error) {
+func (e *Engine) migrations(ctx context.Context, l *version.Live, w cloud.Worker) (*cloud.MigrationPlan, error) {
 	if len(w.Migrations) == 0 {
 		return nil, nil
 	}
 	var tag string
 	switch {
-	case l.meta != nil:
-		tag = l.meta.Migration
-	case l.exists():
+	case l.Meta != nil:
+		tag = l.Meta.Migration
+	case l.Exists():
 		var err error
 		if tag, err = e.target.MigrationTag(ctx); err != nil {
 			return nil, fmt.Errorf("read the migrations of %s: %w", e.Site, err)
@@ -177,7 +178,7 @@ func (e *Engine) migrations(ctx context.Context, l *live, w cloud.Worker) (*clou
 }
 
 // finish does everything after the switch. Its failures do not harm the site.
-func (e *Engine) finish(ctx context.Context, l *live, p *draft, rel *prepared) *Result {
+func (e *Engine) finish(ctx context.Context, l *version.Live, p *draft, rel *prepared) *Result {
 	if rel == nil {
 		return e.unchanged(ctx, l, p)
 	}
@@ -185,11 +186,11 @@ func (e *Engine) finish(ctx context.Context, l *live, p *draft, rel *prepared) *
 		Deployment: rel.id, Version: rel.version, Commit: rel.meta.Commit, URL: rel.meta.URL, Plan: p.shown(), Switched: true,
 		Uploaded: p.Blobs,
 	}
-	if l.exists() {
-		res.PreviousVersion = l.version.ID
+	if l.Exists() {
+		res.PreviousVersion = l.Version.ID
 	}
-	if l.meta != nil {
-		res.PreviousDeployment = l.meta.Deployment
+	if l.Meta != nil {
+		res.PreviousDeployment = l.Meta.Deployment
 	}
 	if res.URL == "" && !e.OffWorkersDev {
 		res.Notices = append(res.Notices, notice(finding.CaseNoSubdomain, finding.Facts{}))

@@ -21,6 +21,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // files is a site's content by pathname.
@@ -250,7 +251,7 @@ func (w *world) counted(f func()) []string {
 }
 
 // live returns what the active version says of itself, or nil.
-func (w *world) live() *kvsync.Meta {
+func (w *world) live() *version.Meta {
 	w.t.Helper()
 	acts, err := w.account.Workers(w.config.Site).Activations(w.t.Context())
 	if errors.Is(err, cloud.ErrNotFound) {
@@ -261,15 +262,15 @@ func (w *world) live() *kvsync.Meta {
 	return w.metaOf(acts[0].Versions[0].Version)
 }
 
-func (w *world) metaOf(version string) *kvsync.Meta {
+func (w *world) metaOf(id string) *version.Meta {
 	w.t.Helper()
-	v, err := w.account.Workers(w.config.Site).Version(w.t.Context(), version)
+	v, err := w.account.Workers(w.config.Site).Version(w.t.Context(), id)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	for _, b := range v.Bindings {
 		if b.Name == cloud.BindingMeta {
-			var m kvsync.Meta
+			var m version.Meta
 			if err := json.Unmarshal(b.Fields["json"], &m); err != nil {
 				w.t.Fatal(err)
 			}

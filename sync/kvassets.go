@@ -19,6 +19,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/upload"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 const kvAssetsName = "kv-assets"
@@ -34,7 +35,7 @@ var kvAssetsLayout = Layout{
 // kvAssets is the kv-assets layout of one engine.
 type kvAssets struct{ *Engine }
 
-func (k *kvAssets) owns(m *Meta) bool { return m != nil && m.Index != "" }
+func (k *kvAssets) owns(m *version.Meta) bool { return m != nil && m.Index != "" }
 
 func (k *kvAssets) lacks(command string) error {
 	if command == commandAhead { // only the build knows the code
@@ -95,7 +96,7 @@ type KVAssetsResult struct {
 // nothing that a later run relies on, and the next run completes it. If nothing changed
 // it reads the newest record and writes nothing.
 func (e *Engine) SyncKVAssets(ctx context.Context, src manifest.Source, opt KVAssetsOptions) (*KVAssetsResult, error) {
-	namespace, err := e.findNamespace(ctx, &live{})()
+	namespace, err := e.findNamespace(ctx, &version.Live{})()
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/upload"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // write writes everything that the switch relies on, each thing after everything that
@@ -48,13 +49,13 @@ func (p *kvAssetsPlan) write(ctx context.Context) (_ *prepared, err error) {
 			cloud.Binding{Name: build.Binding, Type: "kv_namespace",
 				Fields: map[string]json.RawMessage{"namespace_id": cloud.JSONString(r.namespace)}})
 	}
-	p.hash = e.workerHash(p.worker)
-	p.WorkerChanged = !p.k.owns(l.meta) || l.meta.Worker != p.hash
+	p.hash = version.WorkerHash(p.worker, e.Serving, e.Rights)
+	p.WorkerChanged = !p.k.owns(l.Meta) || l.Meta.Worker != p.hash
 	// Only after the build is it known whether a rollback holds this back.
 	if err := e.checkHeldContent(ctx, l, p.draft, opt); err != nil {
 		return nil, err
 	}
-	if p.sameFiles && !p.WorkerChanged && l.hasAllTraffic() && !opt.Repair {
+	if p.sameFiles && !p.WorkerChanged && l.HasAllTraffic() && !opt.Repair {
 		if !p.markUnchanged(l, false) {
 			p.reactivate(l, p.Notices)
 		}
@@ -100,7 +101,7 @@ type kvAssetsPlan struct {
 	*draft
 	k       *kvAssets
 	e       *Engine
-	l       *live
+	l       *version.Live
 	r       *run
 	next    *kvassets.Record
 	encoded []byte // its index
@@ -115,20 +116,20 @@ func (p *kvAssetsPlan) base() *draft { return p.draft }
 
 // plan compares files only. It builds nothing, so it does not know whether the code
 // changes.
-func (k *kvAssets) plan(ctx context.Context, l *live, d *draft, r *run) (planned, error) {
+func (k *kvAssets) plan(ctx context.Context, l *version.Live, d *draft, r *run) (planned, error) {
 	e, p := k.Engine, &kvAssetsPlan{draft: d, k: k, e: k.Engine, l: l, r: r}
 	p.Layout = kvAssetsLayout.Name
 	if r.worker.Build == nil {
 		return nil, errors.New("in this layout a Worker is deployed with what builds it")
 	}
-	if l.meta != nil && l.meta.Overlay != nil && !r.opt.HideEdits {
+	if l.Meta != nil && l.Meta.Overlay != nil && !r.opt.HideEdits {
 		return nil, stop(GuardOverlay, finding.CaseEditsNoOverlay, finding.Facts{Site: e.Site})
 	}
 	order, err := e.checkOrder(ctx, l, d, r)
 	if err != nil {
 		return nil, err
 	}
-	if p.namespace, err = e.findNamespace(ctx, l.ofLayout(k))(); err != nil {
+	if p.namespace, err = e.findNamespace(ctx, ofLayout(l, k))(); err != nil {
 		return nil, err
 	}
 	newest, active, err := k.recordsFor(ctx, l, p.namespace)
@@ -148,7 +149,7 @@ func (k *kvAssets) plan(ctx context.Context, l *live, d *draft, r *run) (planned
 
 // recordsFor reads the record of the newest index and of the index of the live Worker:
 // their files are in KV. Each may be empty.
-func (e *kvAssets) recordsFor(ctx context.Context, l *live, namespace string) (newest, active *kvassets.Record,
+func (e *kvAssets) recordsFor(ctx context.Context, l *version.Live, namespace string) (newest, active *kvassets.Record,
 	err error) {
 	active = &kvassets.Record{}
 	if namespace == "" {
@@ -157,13 +158,13 @@ func (e *kvAssets) recordsFor(ctx context.Context, l *live, namespace string) (n
 	if newest, err = e.newestIndex(ctx, namespace); err != nil {
 		return nil, nil, err
 	}
-	if !e.owns(l.meta) || l.meta.Namespace != namespace {
+	if !e.owns(l.Meta) || l.Meta.Namespace != namespace {
 		return newest, active, nil
 	}
-	if newest.Ref.Hash.String() == l.meta.Index {
+	if newest.Ref.Hash.String() == l.Meta.Index {
 		return newest, newest, nil
 	}
-	switch active, err = e.indexOf(ctx, l.meta); {
+	switch active, err = e.indexOf(ctx, l.Meta); {
 	case errors.Is(err, cloud.ErrNotFound), errors.Is(err, manifest.ErrDamaged):
 		e.note(StagePlan, "nothing of it is relied on: %v", err)
 		return newest, &kvassets.Record{}, nil
@@ -198,7 +199,7 @@ func (p *kvAssetsPlan) fill(ctx context.Context, listing *manifest.Listing, newe
 	p.compare(active)
 	p.items = indexItems(p.next, listing, newest.And(active), opt.Repair)
 	p.recorded = len(p.items) == 0 && newest.Ref.Hash == p.next.Ref.Hash
-	ours, live := p.k.owns(p.l.meta), p.l.meta
+	ours, live := p.k.owns(p.l.Meta), p.l.Meta
 	p.sameFiles = ours && live.Index == p.next.Ref.Hash.String() && live.Namespace == p.namespace
 	for _, it := range p.items {
 		p.Blobs++
@@ -258,15 +259,15 @@ func (p *kvAssetsPlan) compare(active *kvassets.Record) {
 
 // ofLayout is what is live if it has the layout, else zero: not even the namespace of
 // another layout is reused.
-func (l *live) ofLayout(own keeper) *live {
-	if l.meta == nil || own.owns(l.meta) {
+func ofLayout(l *version.Live, own keeper) *version.Live {
+	if l.Meta == nil || own.owns(l.Meta) {
 		return l
 	}
-	return &live{}
+	return &version.Live{}
 }
 
 // indexOf reads the record of the index of a version.
-func (e *Engine) indexOf(ctx context.Context, m *Meta) (*kvassets.Record, error) {
+func (e *Engine) indexOf(ctx context.Context, m *version.Meta) (*kvassets.Record, error) {
 	store, k := e.Account.Store(m.Namespace), kvassets.Keys(e.Site)
 	var ref manifest.Ref
 	err := e.eachKey(ctx, store, k.Records()+m.Index+".", func(key cloud.KeyInfo) error {
@@ -303,8 +304,8 @@ func (p *kvAssetsPrune) findDeployed(ctx context.Context) error {
 		return err
 	}
 	kept := map[string]bool{}
-	for _, d := range past.deployments {
-		if hash, ok := d.meta.indexHash(); ok && d.Retained {
+	for _, d := range past.Deployments {
+		if hash, ok := d.Meta.IndexHash(); ok && d.Retained {
 			p.deployed[hash], kept[d.ID] = true, true
 		}
 	}

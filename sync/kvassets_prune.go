@@ -17,6 +17,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // ScriptCode reads the code of a Worker script.
@@ -33,7 +34,7 @@ type ScriptCode interface {
 // read.
 func (k *kvAssets) sweep(ctx context.Context, opt PruneOptions) (*sweep, error) {
 	e := k.Engine
-	namespace, err := e.findNamespace(ctx, &live{})()
+	namespace, err := e.findNamespace(ctx, &version.Live{})()
 	if err != nil {
 		return nil, err
 	}
@@ -174,11 +175,11 @@ func (p *kvAssetsPrune) carried(ctx context.Context) (known bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		meta, err := metaOf(v, p.e.Site)
+		meta, err := version.ReadMeta(v, p.e.Site)
 		if err != nil {
 			return false, err
 		}
-		if hash, ok := meta.indexHash(); ok {
+		if hash, ok := meta.IndexHash(); ok {
 			p.active[hash] = true
 		} else {
 			known = false

@@ -14,6 +14,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 func TestKVAssetsPrune(t *testing.T) {
@@ -106,7 +107,7 @@ func TestKVAssetsPruneOfOurWorker(t *testing.T) {
 	r.publish(nil)
 	for i, ok := range []bool{false, true} {
 		carried := index[2+i]
-		meta, err := json.Marshal(kvsync.Meta{Format: 1, Site: "rusty", Namespace: "ns",
+		meta, err := json.Marshal(version.Meta{Format: 1, Site: "rusty", Namespace: "ns",
 			Index: manifest.HashOf(carried).String()})
 		if err != nil {
 			t.Fatal(err)

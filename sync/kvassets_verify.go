@@ -11,11 +11,12 @@ import (
 	"github.com/kv-sync/kv-sync/sync/humanize"
 	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // check refuses if a file of the index of a version is missing.
-func (k *kvAssets) check(ctx context.Context, d *Deployment) ([]manifest.Problem, error) {
-	e, m := k.Engine, d.meta
+func (k *kvAssets) check(ctx context.Context, d *version.Deployment) ([]manifest.Problem, error) {
+	e, m := k.Engine, d.Meta
 	record, err := e.indexOf(ctx, m)
 	if errors.Is(err, cloud.ErrNotFound) || errors.Is(err, manifest.ErrDamaged) {
 		return nil, stop(GuardMissing, finding.CaseBlobsUnread, finding.Facts{Deployment: m.Deployment, Cause: err})
@@ -57,13 +58,13 @@ func (e *Engine) missingOf(ctx context.Context, s cloud.Store, r *kvassets.Recor
 }
 
 // verify checks that every file of a deployment's index exists.
-func (k *kvAssets) verify(ctx context.Context, v *verifier, d *Deployment, out *VerifiedDeployment) error {
-	s := v.Account.Store(d.meta.Namespace)
-	listed, err := v.listed(ctx, k, d.meta)
+func (k *kvAssets) verify(ctx context.Context, v *verifier, d *version.Deployment, out *VerifiedDeployment) error {
+	s := v.Account.Store(d.Meta.Namespace)
+	listed, err := v.listed(ctx, k, d.Meta)
 	if err != nil {
 		return err
 	}
-	record, err := v.indexOf(ctx, d.meta)
+	record, err := v.indexOf(ctx, d.Meta)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()

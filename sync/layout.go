@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // maxKeyBytes is the length of a key in Workers KV.
@@ -51,23 +52,23 @@ type layout interface {
 	lacks(command string) error
 	// plan compares the source of the run with what is live, and refuses what it
 	// cannot deploy. d is what is known in every layout. It writes nothing.
-	plan(ctx context.Context, l *live, d *draft, r *run) (planned, error)
+	plan(ctx context.Context, l *version.Live, d *draft, r *run) (planned, error)
 }
 
 // keeper is a layout that keeps deployments.
 type keeper interface {
 	layout
 	// owns reports whether a version was deployed in this layout; false for nil.
-	owns(m *Meta) bool
+	owns(m *version.Meta) bool
 	// recordKey is the key of a deployment's record.
 	recordKey(deployment string) string
 	// check refuses if something that a deployment serves is missing. The notices
 	// say what visitors will miss.
-	check(ctx context.Context, d *Deployment) (notices []manifest.Problem, err error)
+	check(ctx context.Context, d *version.Deployment) (notices []manifest.Problem, err error)
 	// prefix begins the key of everything that a deployment serves.
 	prefix() string
 	// verify adds what is missing or damaged in a deployment to its report.
-	verify(ctx context.Context, v *verifier, d *Deployment, out *VerifiedDeployment) error
+	verify(ctx context.Context, v *verifier, d *version.Deployment, out *VerifiedDeployment) error
 	// counts reports whether a key is the site's, and whether a prune deletes it if
 	// no root names it.
 	counts(key string) (own, prunable bool)
@@ -108,7 +109,7 @@ func (e *Engine) CheckAhead() error { return e.layout.lacks(commandAhead) }
 
 // layoutOf is the layout in which a version of ours was deployed. The default layout
 // comes last: it does not mark its versions.
-func (e *Engine) layoutOf(m *Meta) keeper {
+func (e *Engine) layoutOf(m *version.Meta) keeper {
 	for _, known := range slices.Backward(Layouts()) {
 		if l, err := known.of(e); err == nil {
 			if k, ok := l.(keeper); ok && k.owns(m) {

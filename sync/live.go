@@ -11,26 +11,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
-
-// live is what visitors see now, read with two requests.
-type live struct {
-	// activations lists the activations, newest first; nil if there is no script
-	// yet.
-	activations []cloud.Activation
-	// version is the active one; if traffic is split, the one with the larger
-	// share.
-	version cloud.Version
-	// meta describes the version; nil if the version is foreign.
-	meta *Meta
-	// foreign: there is a script, and some visitors get a version of another tool.
-	foreign bool
-	// at is when it was read.
-	at time.Time
-	// clock is why a project cannot be deployed unless a person confirms this
-	// machine's clock; else nil.
-	clock error
-}
 
 // Live is what a site has live. It is zero if there is no script, or before the first
 // request; of another tool's version only the id is known.
@@ -43,7 +25,7 @@ type Live struct {
 func (e *Engine) Live() Live { return e.last }
 
 // setLast records what a call found live.
-func (e *Engine) setLast(version string, m *Meta, commit string) {
+func (e *Engine) setLast(version string, m *version.Meta, commit string) {
 	e.last = Live{Version: version}
 	if m != nil {
 		e.last.Deployment, e.last.Commit, e.last.URL = m.Deployment, commit, m.URL
@@ -52,59 +34,59 @@ func (e *Engine) setLast(version string, m *Meta, commit string) {
 
 // liveResult is the result of a prefetch.
 type liveResult struct {
-	*live
+	*version.Live
 	err error
 }
 
 // readLive reads the active version: two requests, one if there is no script, and one
 // more for each other version of a split. It uses the result of Prefetch if there is
 // one.
-func (e *Engine) readLive(ctx context.Context) (l *live, err error) {
+func (e *Engine) readLive(ctx context.Context) (l *version.Live, err error) {
 	if e.prefetched == nil {
 		l, err = e.fetchLive(ctx)
 	} else {
 		select {
 		case a := <-e.prefetched:
-			l, err = a.live, a.err
+			l, err = a.Live, a.err
 		case <-ctx.Done():
 			err = ctx.Err()
 		}
 		e.prefetched = nil
 	}
 	if err == nil {
-		e.setLast(l.version.ID, l.meta, l.commit())
+		e.setLast(l.Version.ID, l.Meta, l.Commit())
 	}
 	return l, err
 }
 
-func (e *Engine) fetchLive(ctx context.Context) (*live, error) {
-	l := &live{at: e.Now()}
+func (e *Engine) fetchLive(ctx context.Context) (*version.Live, error) {
+	l := &version.Live{At: e.Now()}
 	var err error
-	l.activations, err = e.target.Activations(ctx)
+	l.Activations, err = e.target.Activations(ctx)
 	if errors.Is(err, cloud.ErrNotFound) {
 		return l, nil
 	} else if err != nil {
 		return nil, fmt.Errorf("find which version of %s is active: %w", e.Site, err)
 	}
-	if len(l.activations) == 0 { // the script was uploaded and never deployed
-		l.foreign = true
+	if len(l.Activations) == 0 { // the script was uploaded and never deployed
+		l.Foreign = true
 		return l, nil
 	}
-	if l.clock = e.checkClock(l.active()); l.clock != nil && !e.target.inKV() {
-		return nil, l.clock
+	if l.Clock = e.checkClock(l.Active()); l.Clock != nil && !e.target.inKV() {
+		return nil, l.Clock
 	}
-	for _, s := range l.active().Versions {
+	for _, s := range l.Active().Versions {
 		v, err := e.target.Version(ctx, s.Version)
 		if err != nil {
 			return nil, fmt.Errorf("read the active version of %s: %w", e.Site, err)
 		}
-		m, err := metaOf(v, e.Site)
+		m, err := version.ReadMeta(v, e.Site)
 		if err != nil {
 			return nil, err
 		}
-		l.foreign = l.foreign || m == nil
-		if s.Version == l.active().Main() {
-			l.version, l.meta = v, m
+		l.Foreign = l.Foreign || m == nil
+		if s.Version == l.Active().Main() {
+			l.Version, l.Meta = v, m
 		}
 	}
 	return l, nil
@@ -132,38 +114,13 @@ func (e *Engine) checkClock(newest cloud.Activation) error {
 	return nil
 }
 
-// exists reports whether there is an active version.
-func (l *live) exists() bool { return len(l.activations) > 0 }
-
-// active is the activation in force.
-func (l *live) active() cloud.Activation { return l.activations[0] }
-
-// hasAllTraffic reports whether one version has all the traffic.
-func (l *live) hasAllTraffic() bool { return l.exists() && len(l.active().Versions) == 1 }
-
-// annotation is the message of the newest activation of the live deployment that
-// kv-sync made. Later activations may be by other tools, which reuse our version with a
-// changed secret and have other messages: a rollback remains a rollback then, and its
-// hold remains in force.
-func (l *live) annotation() annotation {
-	if l.meta == nil {
-		return annotation{}
-	}
-	for _, a := range l.activations {
-		if n := readMessage(a.Message); n.deployment == l.meta.Deployment {
-			return n
-		}
-	}
-	return annotation{}
-}
-
 // findNamespace finds the namespace of the site: the configured one, else that of the
 // live version, else the one with the title. The request runs while the caller
 // continues, until it calls answer. "" means that the namespace does not exist yet.
-func (e *Engine) findNamespace(ctx context.Context, l *live) (answer func() (string, error)) {
+func (e *Engine) findNamespace(ctx context.Context, l *version.Live) (answer func() (string, error)) {
 	known := e.Namespace
-	if known == "" && l.meta != nil {
-		known = l.meta.Namespace
+	if known == "" && l.Meta != nil {
+		known = l.Meta.Namespace
 	}
 	if known != "" {
 		return func() (string, error) { return known, nil }
@@ -186,7 +143,7 @@ func (e *Engine) findNamespace(ctx context.Context, l *live) (answer func() (str
 
 // manifest reads the stored manifest of a version, from the cache or with one request.
 // A manifest whose hash differs from its name is an error.
-func (e *Engine) manifest(ctx context.Context, m *Meta) (*manifest.Manifest, error) {
+func (e *Engine) manifest(ctx context.Context, m *version.Meta) (*manifest.Manifest, error) {
 	ref, err := manifest.ParseRef(m.Manifest)
 	if err != nil {
 		return nil, fmt.Errorf("deployment %s: %w", m.Deployment, err)

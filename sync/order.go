@@ -10,13 +10,14 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // checkRepository refuses a deploy over a site of another repository, so that two
 // repositories do not share a site by accident. It refuses nothing if one of the two is
 // unknown.
-func (e *Engine) checkRepository(l *live, o manifest.Origin, opt Options) error {
-	if l.meta == nil || opt.takesOver(l) || !o.Repository.Differs(l.meta.Repository) {
+func (e *Engine) checkRepository(l *version.Live, o manifest.Origin, opt Options) error {
+	if l.Meta == nil || opt.takesOver(l) || !o.Repository.Differs(l.Meta.Repository) {
 		return nil
 	}
 	name := o.Repository.Name
@@ -24,7 +25,7 @@ func (e *Engine) checkRepository(l *live, o manifest.Origin, opt Options) error 
 		name = o.Repository.Remotes[0]
 	}
 	return stop(GuardRepository, finding.CaseRepository, finding.Facts{
-		Site: e.Site, From: l.meta.Repository.Label(), Repository: manifest.Repository{Name: name,
+		Site: e.Site, From: l.Meta.Repository.Label(), Repository: manifest.Repository{Name: name,
 			ID: o.Repository.ID}.Label(),
 	})
 }
@@ -32,8 +33,8 @@ func (e *Engine) checkRepository(l *live, o manifest.Origin, opt Options) error 
 // checkName refuses the first deploy of a site without a configured name if an earlier
 // kv-sync deployed it under another derived name: an upgrade must not make a second
 // site. It costs one or two requests, only on a first deploy.
-func (e *Engine) checkName(ctx context.Context, l *live) error {
-	if e.Formerly == "" || l.exists() {
+func (e *Engine) checkName(ctx context.Context, l *version.Live) error {
+	if e.Formerly == "" || l.Exists() {
 		return nil
 	}
 	workers := e.Account.Workers(e.Formerly)
@@ -48,7 +49,7 @@ func (e *Engine) checkName(ctx context.Context, l *live) error {
 	if err != nil {
 		return fmt.Errorf("read the active version of %s: %w", e.Formerly, err)
 	}
-	if m, err := metaOf(v, e.Formerly); err != nil || m == nil {
+	if m, err := version.ReadMeta(v, e.Formerly); err != nil || m == nil {
 		return err
 	}
 	return stop(GuardName, finding.CaseName, finding.Facts{Site: e.Site, Name: e.Formerly})
@@ -57,15 +58,15 @@ func (e *Engine) checkName(ctx context.Context, l *live) error {
 // checkOrder prevents that the live site goes backwards: it refuses an older commit, a
 // commit that a rollback left and its ancestors, and a newer commit with the same
 // content. It returns notices for the plan.
-func (e *Engine) checkOrder(ctx context.Context, l *live, p *draft, r *run) ([]manifest.Problem, error) {
-	active, o, src, opt := l.commit(), p.Origin, r.src, r.opt
+func (e *Engine) checkOrder(ctx context.Context, l *version.Live, p *draft, r *run) ([]manifest.Problem, error) {
+	active, o, src, opt := l.Commit(), p.Origin, r.src, r.opt
 	if o.Commit == "" {
 		if active == "" {
 			return nil, nil
 		}
 		return []manifest.Problem{problem("order", finding.CaseNoCommit, finding.Facts{Than: shortCommit(active)})}, nil
 	}
-	if hold := l.annotation().hold; hold != "" && !opt.Release {
+	if hold := l.Message().Hold; hold != "" && !opt.Release {
 		if err := checkHold(ctx, src, o, hold, opt); err != nil {
 			return nil, err
 		}
@@ -94,7 +95,7 @@ func (e *Engine) checkOrder(ctx context.Context, l *live, p *draft, r *run) ([]m
 
 // checkHold refuses the commit that a rollback holds back, and its ancestors.
 func checkHold(ctx context.Context, src manifest.Source, o manifest.Origin, hold string, opt Options) error {
-	if !isCommit(hold) {
+	if !version.IsCommit(hold) {
 		return nil // a deployment is known by its content
 	}
 	rel, err := src.Compare(ctx, hold, o.Commit)
@@ -115,8 +116,8 @@ func checkHold(ctx context.Context, src manifest.Source, o manifest.Origin, hold
 // checkHeldContent refuses a deploy with the same content as what a rollback holds
 // back. The content of a folder is known only after it was read, so a plan may call
 // this twice. It refuses nothing if the content is unknown.
-func (e *Engine) checkHeldContent(ctx context.Context, l *live, p *draft, opt Options) error {
-	hold, o := l.annotation().hold, p.Origin
+func (e *Engine) checkHeldContent(ctx context.Context, l *version.Live, p *draft, opt Options) error {
+	hold, o := l.Message().Hold, p.Origin
 	if hold == "" || opt.Release || o.Commit == "" || o.ID == "" || p.hash == "" {
 		return nil
 	}
@@ -130,59 +131,27 @@ func (e *Engine) checkHeldContent(ctx context.Context, l *live, p *draft, opt Op
 // sameAsHeld reports whether a source and a Worker are those of a deployment that is
 // held back, by its commit or by its id: in a repository of many projects most commits
 // change other projects. It sends requests only after a rollback.
-func (e *Engine) sameAsHeld(ctx context.Context, l *live, hold, source, worker string) (bool, error) {
+func (e *Engine) sameAsHeld(ctx context.Context, l *version.Live, hold, source, worker string) (bool, error) {
 	deployments := strings.Split(hold, ",")
-	for _, a := range l.activations[1:min(len(l.activations), 1+e.Retain)] {
+	for _, a := range l.Activations[1:min(len(l.Activations), 1+e.Retain)] {
 		m, err := e.metaOfVersion(ctx, a.Main())
 		if err != nil {
 			return false, err
 		}
-		held := m != nil && (slices.Contains(deployments, m.Deployment) || commitOf(a, m) == hold)
+		held := m != nil && (slices.Contains(deployments, m.Deployment) || version.CommitOf(a, m) == hold)
 		if held && m.Source == source && m.Worker == worker {
 			return true, nil
 		}
-		if held && isCommit(hold) {
+		if held && version.IsCommit(hold) {
 			return false, nil
 		}
 	}
 	return false, nil
 }
 
-// commitOf is the commit that an activation of a version made live, or "".
-func commitOf(a cloud.Activation, m *Meta) string {
-	if message := readMessage(a.Message); message.deployment == m.Deployment && message.commit != "" {
-		return message.commit
-	}
-	return m.Commit
-}
-
-// carriedHold is the hold that remains in force after a deploy. A deploy without a
-// commit does not end a hold, because its order is unknown.
-func (l *live) carriedHold(o manifest.Origin) string {
-	if o.Commit != "" {
-		return ""
-	}
-	return l.annotation().hold
-}
-
-// commit is the last commit that was made live: that of the newest activation or, if it
-// has none, of the one before it; or "".
-func (l *live) commit() string {
-	if l.meta == nil {
-		return ""
-	}
-	if message := l.annotation(); message.commit != "" {
-		return message.commit
-	}
-	if l.meta.Commit != "" {
-		return l.meta.Commit
-	}
-	return l.meta.After
-}
-
 // shortHold is what a rollback holds back, as messages name it.
 func shortHold(hold string) string {
-	if isCommit(hold) {
+	if version.IsCommit(hold) {
 		return shortCommit(hold)
 	}
 	return hold

@@ -13,6 +13,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/layout/pathname"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/upload"
+	"github.com/kv-sync/kv-sync/sync/version"
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
@@ -102,7 +103,7 @@ func (p *pathnamePlan) write(ctx context.Context) (*prepared, error) {
 		}
 	}
 	settle := func(ctx context.Context) error { return r.unfinished(r.settle(ctx)) }
-	return &prepared{release: &release{meta: Meta{Commit: p.Origin.Commit}}, inPlace: settle}, nil
+	return &prepared{release: &release{meta: version.Meta{Commit: p.Origin.Commit}}, inPlace: settle}, nil
 }
 
 func (r *pathnameRun) unfinished(err error) error {

@@ -14,6 +14,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/humanize"
 	"github.com/kv-sync/kv-sync/sync/layout/pathname"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // pathnamePlan is a plan with the state that its execution needs.
@@ -31,7 +32,7 @@ func (p *pathnamePlan) base() *draft { return p.draft }
 
 // plan compares the source with the manifest, and reads nothing else. It knows no old
 // sizes: those of removed files, and of changed files before, are zero.
-func (k *pathnameEngine) plan(ctx context.Context, l *live, d *draft, r *run) (_ planned, err error) {
+func (k *pathnameEngine) plan(ctx context.Context, l *version.Live, d *draft, r *run) (_ planned, err error) {
 	e, opt := k.Engine, r.opt
 	d.Layout = pathnameLayout.Name
 	if d.namespace, err = e.findNamespace(ctx, l)(); err != nil {

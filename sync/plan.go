@@ -11,6 +11,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/humanize"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/overlay"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // Options are the choices of a person for one run.
@@ -44,18 +45,18 @@ type Options struct {
 }
 
 // takesOver reports whether the run may replace a live version of another repository.
-func (o Options) takesOver(l *live) bool {
+func (o Options) takesOver(l *version.Live) bool {
 	if o.TakeOver || o.TakeOverFrom == "" {
 		return o.TakeOver
 	}
 	from := strings.ToLower(o.TakeOverFrom)
-	if l.version.ID != "" && strings.EqualFold(from, l.version.ID) {
+	if l.Version.ID != "" && strings.EqualFold(from, l.Version.ID) {
 		return true
 	}
-	if l.meta == nil {
+	if l.Meta == nil {
 		return false
 	}
-	r := l.meta.Repository
+	r := l.Meta.Repository
 	return r.ID != "" && from == r.ID || r.Name != "" && (from == r.Name || strings.Contains(from, "/") &&
 		strings.HasSuffix(r.Name, "/"+from))
 }
@@ -208,12 +209,12 @@ func foreignWorker(site string) *GuardError {
 
 // plan checks the guards that all layouts share, and has the layout compare the source
 // with what is live.
-func (e *Engine) plan(ctx context.Context, l *live, r *run) (planned, error) {
-	if l.foreign && !r.opt.takesOver(l) {
+func (e *Engine) plan(ctx context.Context, l *version.Live, r *run) (planned, error) {
+	if l.Foreign && !r.opt.takesOver(l) {
 		return nil, foreignWorker(e.Site)
 	}
-	if l.clock != nil && !r.opt.AnyOrder {
-		return nil, l.clock
+	if l.Clock != nil && !r.opt.AnyOrder {
+		return nil, l.Clock
 	}
 	origin, err := r.src.Origin(ctx)
 	if err != nil {
@@ -225,9 +226,9 @@ func (e *Engine) plan(ctx context.Context, l *live, r *run) (planned, error) {
 	if err := e.checkRepository(l, origin, r.opt); err != nil {
 		return nil, err
 	}
-	d := &draft{Plan: Plan{Site: e.Site, Origin: origin, First: !l.exists()}}
-	if l.meta != nil {
-		d.Live = l.meta.Deployment
+	d := &draft{Plan: Plan{Site: e.Site, Origin: origin, First: !l.Exists()}}
+	if l.Meta != nil {
+		d.Live = l.Meta.Deployment
 	}
 	return e.layout.plan(ctx, l, d, r)
 }
@@ -236,14 +237,14 @@ func (e *Engine) plan(ctx context.Context, l *live, r *run) (planned, error) {
 // to do: whether the live version was activated for this commit, or no commit is known.
 // A project is not activated again for a newer commit, because a repository may contain
 // a thousand projects and each activation costs a write to KV.
-func (p *draft) markUnchanged(l *live, project bool) bool {
-	p.NoChange, p.Unchanged = true, l.meta.Files
-	return project || p.Origin.Commit == "" || p.Origin.Commit == l.commit()
+func (p *draft) markUnchanged(l *version.Live, project bool) bool {
+	p.NoChange, p.Unchanged = true, l.Meta.Files
+	return project || p.Origin.Commit == "" || p.Origin.Commit == l.Commit()
 }
 
 // reactivate plans to activate the live version again, for another commit.
-func (p *draft) reactivate(l *live, notices []manifest.Problem) {
-	p.NoChange, p.Unchanged = true, l.meta.Files
+func (p *draft) reactivate(l *version.Live, notices []manifest.Problem) {
+	p.NoChange, p.Unchanged = true, l.Meta.Files
 	p.Reactivate, p.Notices = true, notices
 }
 

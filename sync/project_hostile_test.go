@@ -272,7 +272,7 @@ func TestProjectRollbackNeedsTheServedManifest(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := bytes.Clone(kv["project/shop/current"])
-	delete(kv, "project/shop/b/"+past[1].meta.keeps[1].String())
+	delete(kv, "project/shop/b/"+past[1].Meta.Keeps[1].String())
 	_, err = shopIn(t, kv).Rollback(t.Context(), RollbackOptions{})
 	var guard *GuardError
 	if !errors.As(err, &guard) || guard.Guard != GuardMissing || !bytes.Equal(before, kv["project/shop/current"]) {

@@ -120,13 +120,13 @@ func testProjectVector(t *testing.T, v *projectVector) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := e.manifest(t.Context(), l.meta)
+	m, err := e.manifest(t.Context(), l.Meta)
 	if err != nil {
 		t.Fatal(err)
 	}
 	k := manifest.Keys(e.Site)
 	stored, err := manifest.EncodeStored(m)
-	if ref, _ := manifest.ParseRef(l.meta.Manifest); err != nil || !bytes.Equal(stored, kv[k.Manifest(ref)]) {
+	if ref, _ := manifest.ParseRef(l.Meta.Manifest); err != nil || !bytes.Equal(stored, kv[k.Manifest(ref)]) {
 		t.Errorf("the stored manifest is written otherwise here: %v\n%q\n%q", err, stored, kv[k.Manifest(ref)])
 	}
 	ref, _ := manifest.ParseRef(v.Result.Version)

@@ -12,6 +12,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // wantKept wants the prune stopped by the guard, and every key left.
@@ -105,10 +106,10 @@ func TestPruneStopsOverAListedIndex(t *testing.T) {
 // Promise 4: a record that is not what its key says may name the wrong manifest.
 func TestPruneStopsOverAnotherRecord(t *testing.T) {
 	t.Parallel()
-	for name, change := range map[string]func(*kvsync.Record){
-		"a newer format":     func(r *kvsync.Record) { r.Format++ },
-		"another site":       func(r *kvsync.Record) { r.Site = "shop" },
-		"another deployment": func(r *kvsync.Record) { r.Deployment = "20260101-000000-00000000" },
+	for name, change := range map[string]func(*version.Record){
+		"a newer format":     func(r *version.Record) { r.Format++ },
+		"another site":       func(r *version.Record) { r.Site = "shop" },
+		"another deployment": func(r *version.Record) { r.Deployment = "20260101-000000-00000000" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -118,7 +119,7 @@ func TestPruneStopsOverAnotherRecord(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var r kvsync.Record
+			var r version.Record
 			if err := json.Unmarshal(b, &r); err != nil {
 				t.Fatal(err)
 			}
@@ -162,7 +163,7 @@ func (w *world) neverLive(after time.Duration) {
 	w.t.Helper()
 	at := w.time().Add(after).UTC()
 	id := at.Format("20060102-150405") + "-00000000"
-	b, err := json.Marshal(kvsync.Record{Format: 1, Deployment: id, Site: "blog", Manifest: strings.Repeat("0", 64) +
+	b, err := json.Marshal(version.Record{Format: 1, Deployment: id, Site: "blog", Manifest: strings.Repeat("0", 64) +
 		"." + fmt.Sprintf("%016x", at.Unix()<<32)})
 	if err == nil {
 		err = w.store().Put(w.t.Context(), "blog/d/"+id, b)

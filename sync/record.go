@@ -11,43 +11,14 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/overlay"
 	"github.com/kv-sync/kv-sync/sync/upload"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
-
-// Record describes a deployment. It is written before the switch and counts only if one
-// of Cloudflare's deployments names its version.
-type Record struct {
-	Format     int    `json:"format"`
-	Deployment string `json:"deployment"`
-	Site       string `json:"site"`
-	Manifest   string `json:"manifest"`
-	// Index is that of [Meta].
-	Index   string    `json:"index,omitempty"`
-	Source  string    `json:"source"`
-	Commit  string    `json:"commit,omitempty"`
-	Branch  string    `json:"branch,omitempty"`
-	Subject string    `json:"subject,omitempty"`
-	Author  string    `json:"author,omitempty"`
-	Actor   string    `json:"actor,omitempty"`
-	Time    time.Time `json:"time"`
-	// Dirty and Repository are those of the [manifest.Origin].
-	Dirty      bool                `json:"dirty,omitempty"`
-	Repository manifest.Repository `json:"repository,omitzero"`
-	// Previous is the deployment that this one replaced, or "".
-	Previous  string `json:"previous,omitempty"`
-	Files     int    `json:"files"`
-	Added     int    `json:"added"`
-	Changed   int    `json:"changed"`
-	Removed   int    `json:"removed"`
-	Unchanged int    `json:"unchanged"`
-}
-
-const recordFormat = 1
 
 // release is what is known of a deployment before it is sent: the version to upload,
 // and the two values that are written with its blobs.
 type release struct {
 	id     string
-	meta   Meta
+	meta   version.Meta
 	upload cloud.Upload
 	values []*upload.Item // the stored manifest and the record
 	stored []byte
@@ -64,29 +35,31 @@ type servedContent struct {
 }
 
 // describe makes the release of a plan: the description in its version, and its record.
-func (e *Engine) describe(l *live, p *draft, r *run, serves servedContent, url string) (*release, error) {
+func (e *Engine) describe(l *version.Live, p *draft, r *run, serves servedContent, url string) (*release, error) {
 	out := &release{id: manifest.DeploymentID(r.nonce), started: p.started(r)}
 	o := p.manifest.Origin
-	out.meta = Meta{
-		Format: metaFormat, Site: e.Site, Deployment: out.id, Manifest: serves.manifest, Index: serves.index, Source: o.ID,
+	out.meta = version.Meta{
+		Format: version.Format, Site: e.Site, Deployment: out.id, Manifest: serves.manifest, Index: serves.index,
+		Source: o.ID,
 		Worker: p.hash,
 		Commit: o.Commit, Namespace: r.namespace, URL: url, Pruned: e.Now().Unix(), Files: len(p.manifest.Assets),
 		Overlay: e.overlayOf(p.worker), Repository: o.Repository,
 	}
-	if l.meta != nil {
-		out.meta.Migration = l.meta.Migration
+	if l.Meta != nil {
+		out.meta.Migration = l.Meta.Migration
 	}
 	if o.Commit == "" {
-		out.meta.After = l.commit()
+		out.meta.After = l.Commit()
 	}
-	if l.meta != nil && !p.PruneDue {
-		out.meta.Pruned = l.meta.Pruned
+	if l.Meta != nil && !p.PruneDue {
+		out.meta.Pruned = l.Meta.Pruned
 	}
 	if n := len(p.worker.Migrations); n > 0 {
 		out.meta.Migration = p.worker.Migrations[n-1].Tag
 	}
-	record, err := json.Marshal(Record{
-		Format: recordFormat, Deployment: out.id, Site: e.Site, Manifest: serves.manifest, Index: serves.index, Source: o.ID,
+	record, err := json.Marshal(version.Record{
+		Format: version.RecordFormat, Deployment: out.id, Site: e.Site, Manifest: serves.manifest, Index: serves.index,
+		Source: o.ID,
 		Commit: o.Commit,
 		Branch: o.Branch, Subject: o.Subject, Author: o.Author, Dirty: o.Dirty, Repository: o.Repository, Actor: e.Actor,
 		Time:     e.Now().UTC().Truncate(time.Second),
@@ -103,8 +76,9 @@ func (e *Engine) describe(l *live, p *draft, r *run, serves servedContent, url s
 // version is the Worker as it is sent: with the bindings of its author, those of
 // kv-sync, and all others of the active version. It inherits from the active version
 // only, so that settings of a refused or a preview version cannot reach production.
-func (e *Engine) version(l *live, w cloud.Worker, o manifest.Origin, meta Meta) (cloud.Upload, error) {
-	u := cloud.Upload{Worker: w, Message: releaseMessage(meta.Deployment, o, l.carriedHold(o)), Tag: meta.Deployment}
+func (e *Engine) version(l *version.Live, w cloud.Worker, o manifest.Origin, meta version.Meta) (cloud.Upload, error) {
+	u := cloud.Upload{Worker: w, Message: version.ReleaseMessage(meta.Deployment, o, l.CarriedHold(o)),
+		Tag: meta.Deployment}
 	mine := map[string]bool{cloud.BindingMeta: true, cloud.BindingBlobs: true}
 	companion := w.Companion != nil
 	if companion {
@@ -134,9 +108,9 @@ func (e *Engine) version(l *live, w cloud.Worker, o manifest.Origin, meta Meta) 
 				"class_name": cloud.JSONString(overlay.Class), "script_name": cloud.JSONString(overlay.CompanionName(e.Site)),
 			}})
 	}
-	for _, b := range carriedOver(l, mine) {
+	for _, b := range l.CarriedOver(mine) {
 		u.Bindings = append(u.Bindings, cloud.Binding{Name: b.Name, Type: "inherit",
-			Fields: map[string]json.RawMessage{"version_id": cloud.JSONString(l.version.ID)}})
+			Fields: map[string]json.RawMessage{"version_id": cloud.JSONString(l.Version.ID)}})
 	}
 	return u, nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // retire fills in which files stay reachable for open tabs although the new deployment
@@ -18,8 +19,8 @@ import (
 // the live one and those that a rollback left count. For a file that is retired
 // already, the routings of earlier deployments were applied when those were made,
 // unless an older kv-sync, which did not consider routings, made the live deployment.
-func (e *Engine) retire(ctx context.Context, l *live, p *draft, live *manifest.Manifest) {
-	stay, guarded := e.retired(p.manifest, p.withRouting(live, l.meta), e.rolledBackFrom(ctx, l, p), live.Routing != nil)
+func (e *Engine) retire(ctx context.Context, l *version.Live, p *draft, live *manifest.Manifest) {
+	stay, guarded := e.retired(p.manifest, p.withRouting(live, l.Meta), e.rolledBackFrom(ctx, l, p), live.Routing != nil)
 	p.manifest.Retired = stay
 	p.Guarded, p.RoutingUnknown = changesOf(guarded), live.Routing == nil && len(guarded) > 0
 }
@@ -74,7 +75,7 @@ func (e *Engine) retired(next, live *manifest.Manifest, left []*manifest.Manifes
 // Code and settings determine the routing, so equal Workers have equal routings.
 // Therefore a site whose Worker does not change needs no special treatment after a
 // deploy by an older kv-sync.
-func (p *draft) withRouting(m *manifest.Manifest, of *Meta) *manifest.Manifest {
+func (p *draft) withRouting(m *manifest.Manifest, of *version.Meta) *manifest.Manifest {
 	if m.Routing != nil || of == nil || of.Worker != p.hash {
 		return m
 	}
@@ -101,15 +102,15 @@ func removedFrom(now, were []manifest.Asset) (gone []manifest.Asset) {
 // rollback, or successive rollbacks, to the live one. It sends requests only after a
 // rollback. It skips manifests that cannot be read, because they only matter to open
 // tabs.
-func (e *Engine) rolledBackFrom(ctx context.Context, l *live, p *draft) []*manifest.Manifest {
+func (e *Engine) rolledBackFrom(ctx context.Context, l *version.Live, p *draft) []*manifest.Manifest {
 	var out []*manifest.Manifest
-	for i := 1; i < len(l.activations) && i < e.Retain && l.annotation().rollback; i++ {
-		above := readMessage(l.activations[i-1].Message)
-		if !above.rollback && above.deployment != "" {
+	for i := 1; i < len(l.Activations) && i < e.Retain && l.Message().Rollback; i++ {
+		above := version.ReadMessage(l.Activations[i-1].Message)
+		if !above.Rollback && above.Deployment != "" {
 			break
 		}
-		m, err := e.metaOfVersion(ctx, l.activations[i].Main())
-		if err != nil || m == nil || m.Deployment == l.meta.Deployment || m.Namespace != l.meta.Namespace {
+		m, err := e.metaOfVersion(ctx, l.Activations[i].Main())
+		if err != nil || m == nil || m.Deployment == l.Meta.Deployment || m.Namespace != l.Meta.Namespace {
 			continue
 		}
 		if manifest, err := e.manifest(ctx, m); err == nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // A file that a redirect hid is not published by removing it together with the redirect.
@@ -148,7 +149,7 @@ func TestRetiredByAnOlderRelease(t *testing.T) {
 		deployed := &manifest.Manifest{Routing: c.recorded, Assets: []manifest.Asset{{Path: "/app.js"}},
 			Retired: retiredUntil([]manifest.Asset{{Path: "/report.txt"}}, time.Now().Add(time.Hour).Unix())}
 		p := &draft{hash: "same", worker: cloud.Worker{Routing: public}, manifest: &manifest.Manifest{Routing: public}}
-		e.retire(t.Context(), &live{meta: &Meta{Worker: "same"}}, p, deployed)
+		e.retire(t.Context(), &version.Live{Meta: &version.Meta{Worker: "same"}}, p, deployed)
 		if got := pathsOf(p.manifest.Retired); !slices.Equal(got, c.want) || len(p.Guarded) != 2-len(c.want) ||
 			p.RoutingUnknown != (c.recorded == nil) {
 			t.Errorf("%s: %v stay, guarded %v, routing unknown %v", name, got, p.Guarded, p.RoutingUnknown)

@@ -13,6 +13,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // rival is somebody else who deploys the same site from another machine.
@@ -91,7 +92,7 @@ func TestWhatAVersionSays(t *testing.T) {
 	h := history(one, two)
 	w.mustDeploy(h[0])
 	meta := *w.live()
-	says := func(change func(*kvsync.Meta)) string {
+	says := func(change func(*version.Meta)) string {
 		m := meta
 		change(&m)
 		b, err := json.Marshal(m)
@@ -103,10 +104,10 @@ func TestWhatAVersionSays(t *testing.T) {
 	w.announce("plain_text", "text", `"mine"`)
 	_, err := w.deploy(h[1], kvsync.Options{})
 	wantGuard(t, err, kvsync.GuardForeign)
-	w.announce("json", "json", says(func(m *kvsync.Meta) { m.Site = "other" }))
+	w.announce("json", "json", says(func(m *version.Meta) { m.Site = "other" }))
 	_, err = w.deploy(h[1], kvsync.Options{})
 	wantGuard(t, err, kvsync.GuardForeign)
-	w.announce("json", "json", says(func(m *kvsync.Meta) { m.Format = 99 }))
+	w.announce("json", "json", says(func(m *version.Meta) { m.Format = 99 }))
 	if _, err = w.deploy(h[1], kvsync.Options{TakeOver: true}); !errors.Is(err, manifest.ErrNewer) {
 		t.Errorf("over a newer release's version it says %v", err)
 	}
@@ -123,7 +124,7 @@ func TestWhatAVersionSays(t *testing.T) {
 	if err := other.store().Put(t.Context(), "blog/m/"+ref, b); err != nil {
 		t.Fatal(err)
 	}
-	w.announce("json", "json", says(func(m *kvsync.Meta) { m.Manifest = ref }))
+	w.announce("json", "json", says(func(m *version.Meta) { m.Manifest = ref }))
 	if _, err = w.deploy(h[1], kvsync.Options{}); err == nil ||
 		!strings.Contains(err.Error(), `belongs to the site "other"`) {
 		t.Errorf("over a manifest of another site it says %v", err)
@@ -352,7 +353,7 @@ func TestPruneGoesOnOverARecordThatNeverWentLive(t *testing.T) {
 	w, contents := aged(t, 5)
 	at := w.time().Add(29 * 24 * time.Hour).UTC()
 	id := at.Format("20060102-150405") + "-00000000"
-	b, err := json.Marshal(kvsync.Record{Format: 1, Deployment: id, Site: "blog", Manifest: strings.Repeat("0", 64) +
+	b, err := json.Marshal(version.Record{Format: 1, Deployment: id, Site: "blog", Manifest: strings.Repeat("0", 64) +
 		"." + fmt.Sprintf("%016x", at.Unix()<<32)})
 	if err != nil {
 		t.Fatal(err)

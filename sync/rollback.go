@@ -9,6 +9,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // RollbackOptions are the choices of a person for a rollback.
@@ -38,29 +39,29 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	} else if err != nil {
 		return nil, err
 	}
-	live := past.live()
+	live := past.Live()
 	if live == nil && opt.To == "" {
 		return nil, stop(GuardForeign, finding.CaseForeignRollback, finding.Facts{Site: e.Site})
 	}
-	target, err := past.target(live, opt.To)
+	target, err := findTarget(past, live, opt.To)
 	if err != nil {
 		return nil, err
 	}
-	res := &Result{Deployment: target.ID, Version: target.Version, Commit: target.Commit, URL: target.meta.URL}
+	res := &Result{Deployment: target.ID, Version: target.Version, Commit: target.Commit, URL: target.Meta.URL}
 	if live != nil {
 		res.PreviousDeployment, res.PreviousVersion = live.ID, live.Version
 		if target.ID == live.ID && live.Percent == 100 {
 			return res, nil
 		}
 	}
-	if res.Notices, err = e.layoutOf(target.meta).check(ctx, target); err != nil {
+	if res.Notices, err = e.layoutOf(target.Meta).check(ctx, target); err != nil {
 		return nil, err
 	}
 	if opt.DryRun {
 		return res, nil
 	}
 	hold := holdAfter(live, target)
-	err = e.rollTo(ctx, past.activations, target, hold, opt.Force)
+	err = e.rollTo(ctx, past.Activations, target, hold, opt.Force)
 	if errors.Is(err, cloud.ErrOvertaken) {
 		return nil, stop(GuardOvertaken, finding.CaseSwitched, finding.Facts{Site: e.Site})
 	}
@@ -75,7 +76,7 @@ func notDeployed(site string) *GuardError {
 	return stop(GuardTarget, finding.CaseNotDeployed, finding.Facts{Site: site})
 }
 
-func (e *Engine) rollTo(ctx context.Context, before []cloud.Activation, target *Deployment, hold string,
+func (e *Engine) rollTo(ctx context.Context, before []cloud.Activation, target *version.Deployment, hold string,
 	force bool) error {
 	if err := e.checkNotOvertaken(ctx, before); err != nil {
 		return err
@@ -86,7 +87,8 @@ func (e *Engine) rollTo(ctx context.Context, before []cloud.Activation, target *
 	s := &switching{deployment: target.ID, before: before,
 		isOurs: func(_ context.Context, a cloud.Activation) (bool, error) { return a.Only(target.Version), nil }}
 	s.sent = e.send(ctx, func(ctx context.Context) error {
-		return e.target.Activate(ctx, []cloud.Share{{Version: target.Version, Percent: 100}}, rollbackMessage(target, hold),
+		return e.target.Activate(ctx, []cloud.Share{{Version: target.Version, Percent: 100}},
+			version.RollbackMessage(target, hold),
 			force)
 	})
 	if errors.Is(s.sent, cloud.ErrSecretChanged) {
@@ -95,19 +97,19 @@ func (e *Engine) rollTo(ctx context.Context, before []cloud.Activation, target *
 	return e.settle(ctx, s)
 }
 
-// target finds the deployment to roll back to. Without a name it is the one that was
+// findTarget finds the deployment to roll back to. Without a name it is the one that was
 // live before the live one was first activated. So two rollbacks go back twice, and
 // skip what was rolled back from.
-func (p *past) target(live *Deployment, to string) (*Deployment, error) {
+func findTarget(p *version.Past, live *version.Deployment, to string) (*version.Deployment, error) {
 	from := 0
-	for i, d := range p.deployments {
+	for i, d := range p.Deployments {
 		if to == "" && d.ID == live.ID {
 			from = i + 1
 		}
 	}
-	for i := from; i < len(p.deployments); i++ {
-		d := &p.deployments[i]
-		if d.foreign() || to != "" && !d.named(to) {
+	for i := from; i < len(p.Deployments); i++ {
+		d := &p.Deployments[i]
+		if d.Foreign() || to != "" && !d.Named(to) {
 			continue
 		}
 		if !d.Retained {
@@ -116,7 +118,7 @@ func (p *past) target(live *Deployment, to string) (*Deployment, error) {
 		if d.Missing {
 			return nil, stop(GuardMissing, finding.CaseVersionMissing, finding.Facts{Deployment: d.ID, Version: d.Version})
 		}
-		for _, other := range p.deployments[i:] {
+		for _, other := range p.Deployments[i:] {
 			if to != "" && other.ID != d.ID && strings.HasPrefix(d.ID, to) && strings.HasPrefix(other.ID, to) {
 				facts := finding.Facts{What: fmt.Sprintf("%.80q", to), Deployment: d.ID, Name: other.ID}
 				return nil, stop(GuardTarget, finding.CaseAmbiguous, facts)
@@ -130,26 +132,15 @@ func (p *past) target(live *Deployment, to string) (*Deployment, error) {
 	return nil, stop(GuardTarget, finding.CaseNoTarget, finding.Facts{What: fmt.Sprintf("%.80q", to)})
 }
 
-// foreign reports whether another tool made it.
-func (d *Deployment) foreign() bool { return d.ID == "" && !d.Missing }
-
-func (d *Deployment) named(to string) bool {
-	if len(to) < 7 {
-		return false
-	}
-	return strings.HasPrefix(d.ID, to) || strings.HasPrefix(d.Commit, strings.ToLower(to)) ||
-		strings.HasPrefix(d.Version, to)
-}
-
 // holdAfter is what to hold back after target is live: the newest commit that the
 // rollback leaves, which includes its ancestors. If both are of the same commit, such
 // as builds at different times, it is the deployments that the rollback leaves. A
 // rollback forward to the held commit ends the hold.
-func holdAfter(live, target *Deployment) string {
+func holdAfter(live, target *version.Deployment) string {
 	switch {
 	case live == nil:
 		return ""
-	case isCommit(live.Hold):
+	case version.IsCommit(live.Hold):
 		if live.Hold == target.Commit {
 			return ""
 		}
@@ -165,9 +156,5 @@ func holdAfter(live, target *Deployment) string {
 	} else {
 		held = append(held, live.ID)
 	}
-	return strings.Join(held[:min(len(held), mostHeld)], ",")
+	return strings.Join(held[:min(len(held), version.MostHeld)], ",")
 }
-
-// mostHeld is the number of deployments that a message names at most: a message has
-// 1000 bytes.
-const mostHeld = 10

@@ -8,6 +8,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/version"
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
@@ -18,21 +19,21 @@ const settled = 10 * time.Second
 
 // activate is the switch. It checks that the plan is still valid, switches once, and
 // reads the result if the answer is lost.
-func (e *Engine) activate(ctx context.Context, l *live, rel *prepared) error {
+func (e *Engine) activate(ctx context.Context, l *version.Live, rel *prepared) error {
 	if !e.fresh(rel.started) {
 		return errStale
 	}
 	byScript := rel.version == ""
 	final := rel.upload.Apply != nil // an activation cannot undo migrations
-	if final || e.Now().Sub(l.at) >= settled {
-		if err := e.checkNotOvertaken(ctx, l.activations); err != nil {
+	if final || e.Now().Sub(l.At) >= settled {
+		if err := e.checkNotOvertaken(ctx, l.Activations); err != nil {
 			return err
 		}
 	}
 	if err := ctx.Err(); err != nil {
 		return err // after this, an interruption has a cost
 	}
-	s := &switching{deployment: rel.id, before: l.activations}
+	s := &switching{deployment: rel.id, before: l.Activations}
 	if byScript {
 		s.isOurs = func(ctx context.Context, a cloud.Activation) (bool, error) {
 			if s.onlyOne {
@@ -47,11 +48,11 @@ func (e *Engine) activate(ctx context.Context, l *live, rel *prepared) error {
 			return true, nil
 		}
 		s.final = final
-		if !l.exists() {
+		if !l.Exists() {
 			e.noteFirstDeployment(rel.id)
 		}
 		s.sent = e.send(ctx, func(ctx context.Context) error { return e.target.PutScript(ctx, rel.upload) })
-		if s.sent == nil && !l.exists() && !e.OffWorkersDev {
+		if s.sent == nil && !l.Exists() && !e.OffWorkersDev {
 			rel.enabled = make(chan error, 1)
 			go func() { rel.enabled <- e.enableAddress(ctx) }()
 		}
@@ -65,22 +66,22 @@ func (e *Engine) activate(ctx context.Context, l *live, rel *prepared) error {
 }
 
 // reactivate activates the live version again, for the newer commit of the plan.
-func (e *Engine) reactivate(ctx context.Context, l *live, p *draft) error {
-	if e.Now().Sub(l.at) >= settled {
-		if err := e.checkNotOvertaken(ctx, l.activations); err != nil {
+func (e *Engine) reactivate(ctx context.Context, l *version.Live, p *draft) error {
+	if e.Now().Sub(l.At) >= settled {
+		if err := e.checkNotOvertaken(ctx, l.Activations); err != nil {
 			return err
 		}
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	message := releaseMessage(l.meta.Deployment, p.Origin, "")
-	s := &switching{deployment: l.meta.Deployment, before: l.activations,
+	message := version.ReleaseMessage(l.Meta.Deployment, p.Origin, "")
+	s := &switching{deployment: l.Meta.Deployment, before: l.Activations,
 		isOurs: func(_ context.Context, a cloud.Activation) (bool, error) {
-			return a.Only(l.version.ID) && readMessage(a.Message).commit == p.Origin.Commit, nil
+			return a.Only(l.Version.ID) && version.ReadMessage(a.Message).Commit == p.Origin.Commit, nil
 		}}
 	s.sent = e.send(ctx, func(ctx context.Context) error {
-		return e.target.Activate(ctx, []cloud.Share{{Version: l.version.ID, Percent: 100}}, message, false)
+		return e.target.Activate(ctx, []cloud.Share{{Version: l.Version.ID, Percent: 100}}, message, false)
 	})
 	return e.settle(ctx, s)
 }

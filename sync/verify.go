@@ -10,6 +10,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // Verification is what [Engine.Verify] found.
@@ -66,15 +67,15 @@ func (e *Engine) Verify(ctx context.Context, readData bool) (*Verification, erro
 	v := &verifier{Engine: e, out: &Verification{}, readData: readData, namespaces: make(map[place]map[string]bool),
 		chunks: make(indexes), checked: make(map[manifest.Ref]bool), rooted: make(map[string]bool)}
 	seen := make(map[string]bool)
-	for i := range past.deployments {
-		d := &past.deployments[i]
+	for i := range past.Deployments {
+		d := &past.Deployments[i]
 		if d.Missing && !seen[d.Version] {
 			seen[d.Version] = true
 			v.out.Deployments = append(v.out.Deployments, VerifiedDeployment{Deployment: d.ID, Version: d.Version,
 				Retained: d.Retained,
 				Problem:  fmt.Sprintf("its version, the blob %s, is missing", d.Version)})
 		}
-		if d.meta == nil || seen[d.ID] {
+		if d.Meta == nil || seen[d.ID] {
 			continue
 		}
 		seen[d.ID] = true
@@ -82,8 +83,8 @@ func (e *Engine) Verify(ctx context.Context, readData bool) (*Verification, erro
 			return nil, err
 		}
 	}
-	if live := past.live(); live != nil {
-		v.count(live.meta)
+	if live := past.Live(); live != nil {
+		v.count(live.Meta)
 		if v.out.Overlay, err = v.overlay(ctx, live); err != nil {
 			return nil, err
 		}
@@ -92,7 +93,7 @@ func (e *Engine) Verify(ctx context.Context, readData bool) (*Verification, erro
 }
 
 // count counts the keys in the namespace of the live deployment.
-func (v *verifier) count(live *Meta) {
+func (v *verifier) count(live *version.Meta) {
 	of := v.layoutOf(live)
 	for key := range v.namespaces[place{live.Namespace, of.prefix()}] {
 		own, prunable := of.counts(key)
@@ -116,9 +117,9 @@ type verifier struct {
 	rooted     map[string]bool
 }
 
-func (v *verifier) deployment(ctx context.Context, d *Deployment) error {
+func (v *verifier) deployment(ctx context.Context, d *version.Deployment) error {
 	out := VerifiedDeployment{Deployment: d.ID, Version: d.Version, Live: d.Live, Retained: d.Retained}
-	if err := v.layoutOf(d.meta).verify(ctx, v, d, &out); err != nil {
+	if err := v.layoutOf(d.Meta).verify(ctx, v, d, &out); err != nil {
 		return err
 	}
 	v.out.Deployments = append(v.out.Deployments, out)
@@ -127,7 +128,7 @@ func (v *verifier) deployment(ctx context.Context, d *Deployment) error {
 
 // listed returns the keys in a version's namespace that may be the site's. Each
 // namespace is listed once.
-func (v *verifier) listed(ctx context.Context, of keeper, m *Meta) (map[string]bool, error) {
+func (v *verifier) listed(ctx context.Context, of keeper, m *version.Meta) (map[string]bool, error) {
 	in := place{m.Namespace, of.prefix()}
 	if v.namespaces[in] == nil {
 		there, err := v.keysBelow(ctx, v.Account.Store(m.Namespace), in.prefix)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/overlay"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // VerifiedOverlay is the result for what was written at run time.
@@ -28,12 +29,12 @@ func (v *VerifiedOverlay) Whole() bool {
 
 // overlay checks the overlay of the live deployment. It uses the listing that exists
 // already, so it costs one request for the record, and none if nothing was written.
-func (v *verifier) overlay(ctx context.Context, live *Deployment) (*VerifiedOverlay, error) {
-	listed := v.namespaces[place{live.meta.Namespace, v.layoutOf(live.meta).prefix()}]
+func (v *verifier) overlay(ctx context.Context, live *version.Deployment) (*VerifiedOverlay, error) {
+	listed := v.namespaces[place{live.Meta.Namespace, v.layoutOf(live.Meta).prefix()}]
 	if !listed[manifest.Keys(v.Site).OverlayRecord()] {
 		return nil, nil
 	}
-	store := v.Account.Store(live.meta.Namespace)
+	store := v.Account.Store(live.Meta.Namespace)
 	o, err := v.Engine.overlay(ctx, store)
 	if errors.Is(err, overlay.ErrRecord) {
 		return &VerifiedOverlay{Problem: err.Error()}, nil

@@ -20,7 +20,6 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
@@ -267,7 +266,7 @@ func (v *victim) dropChunks(but int) {
 	// Of one second, either may be the newer: the live one names what is in the other's place.
 	var live manifest.Asset
 	for _, r := range records {
-		var record kvsync.Record
+		var record struct{ Manifest, Previous string }
 		if err := json.Unmarshal(read(r.Name), &record); err != nil {
 			v.t.Fatal(err)
 		}

@@ -13,9 +13,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // files is a site's content by pathname.
@@ -182,7 +182,7 @@ func liveManifest(t *testing.T, a *cloudflare.Account, site string) (*manifest.M
 		if b.Name != cloud.BindingMeta {
 			continue
 		}
-		var meta kvsync.Meta
+		var meta version.Meta
 		if err := json.Unmarshal(b.Fields["json"], &meta); err != nil {
 			t.Fatal(err)
 		}

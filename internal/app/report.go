@@ -8,6 +8,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // Stats is the cost of a run so far.
@@ -49,7 +50,7 @@ type Report struct {
 
 	Pull    *Pulled              `json:"pull,omitempty"`
 	Prune   *kvsync.Pruned       `json:"prune,omitempty"`
-	History []kvsync.Deployment  `json:"history,omitempty"`
+	History []version.Deployment `json:"history,omitempty"`
 	Verify  *kvsync.Verification `json:"verify,omitempty"`
 	Error   *Failure             `json:"error,omitempty"`
 
@@ -171,7 +172,7 @@ func (r *Report) AddPruned(p *kvsync.Pruned) {
 
 // AddHistory adds the deployments, and fills in the live one as the report of a deploy
 // does.
-func (r *Report) AddHistory(list []kvsync.Deployment) {
+func (r *Report) AddHistory(list []version.Deployment) {
 	r.History = list
 	for _, d := range list {
 		if d.Live {

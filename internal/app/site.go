@@ -22,6 +22,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // Inputs are what a person or a workflow asks for. What is empty is taken from
@@ -283,7 +284,7 @@ func (s *Site) Rollback(ctx context.Context, opt kvsync.RollbackOptions) (*kvsyn
 }
 
 // History lists the deployments, newest first: see [kvsync.Engine.History].
-func (s *Site) History(ctx context.Context) ([]kvsync.Deployment, error) {
+func (s *Site) History(ctx context.Context) ([]version.Deployment, error) {
 	e, err := s.reach()
 	if err != nil {
 		return nil, err

@@ -17,7 +17,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/atomicfile"
 	"github.com/kv-sync/kv-sync/internal/filelock"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // ErrRunning is returned (wrapped) by [Open] if another daemon uses the state folder.
@@ -272,7 +272,7 @@ func (d *Daemon) Rollback(ctx context.Context, name, deployment, actor string) e
 }
 
 // Deployments implements [Sites].
-func (d *Daemon) Deployments(ctx context.Context, name string) ([]kvsync.Deployment, error) {
+func (d *Daemon) Deployments(ctx context.Context, name string) ([]version.Deployment, error) {
 	w, err := d.worker(name)
 	if err != nil {
 		return nil, err

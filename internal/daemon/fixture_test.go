@@ -17,7 +17,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/daemon/webhook"
 	"github.com/kv-sync/kv-sync/internal/platform"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // recorder is an observer that keeps everything.
@@ -292,7 +292,7 @@ func (r *testDaemon) poll(actor string) {
 }
 
 // history returns the platform's deployments, the newest first.
-func (r *testDaemon) history(site string) []kvsync.Deployment {
+func (r *testDaemon) history(site string) []version.Deployment {
 	r.t.Helper()
 	list, err := r.Deployments(r.t.Context(), site)
 	if err != nil {

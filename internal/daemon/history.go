@@ -8,6 +8,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // historyTTL is how long the list of deployments is cached.
@@ -27,7 +28,7 @@ func (w *siteWorker) deployedInputs(ctx context.Context, actor string) app.Input
 }
 
 // deployments returns the cached history, or reads it from the account.
-func (w *siteWorker) deployments(ctx context.Context) ([]kvsync.Deployment, error) {
+func (w *siteWorker) deployments(ctx context.Context) ([]version.Deployment, error) {
 	if !acquire(ctx, w.historySlot) {
 		return nil, ctx.Err()
 	}
@@ -51,7 +52,7 @@ func (w *siteWorker) deployments(ctx context.Context) ([]kvsync.Deployment, erro
 	return list, err
 }
 
-func (w *siteWorker) readHistory(ctx context.Context) ([]kvsync.Deployment, error) {
+func (w *siteWorker) readHistory(ctx context.Context) ([]version.Deployment, error) {
 	site, err := app.Open(ctx, w.deployedInputs(ctx, ""))
 	if err != nil {
 		return nil, w.explained(err)

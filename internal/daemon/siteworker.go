@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // siteWorker does everything for one site, one thing at a time, in the goroutine
@@ -46,7 +46,7 @@ type siteWorker struct {
 	superseded int
 
 	historySlot chan struct{} // serialises requests for the history
-	history     []kvsync.Deployment
+	history     []version.Deployment
 	historyErr  error
 	historyAt   time.Time
 }

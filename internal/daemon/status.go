@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // Phase is what is being done for a site.
@@ -93,7 +93,7 @@ type Sites interface {
 	Statuses() []Status
 	Status(name string) (Status, error)
 	// Deployments sends requests to the account. Answers are cached for some seconds.
-	Deployments(ctx context.Context, name string) ([]kvsync.Deployment, error)
+	Deployments(ctx context.Context, name string) ([]version.Deployment, error)
 	// Rollback waits for the site's current run, rolls back, and returns when that is
 	// confirmed.
 	Rollback(ctx context.Context, name, deployment, actor string) error

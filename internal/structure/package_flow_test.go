@@ -17,6 +17,7 @@ var packages = []string{
 	"sync/upload",
 	"sync/overlay",
 	"sync/project",
+	"sync/version",
 	"sync/layout",
 	"sync/layout/content",
 	"sync/layout/kvassets",

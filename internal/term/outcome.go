@@ -11,6 +11,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/planview"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/humanize"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // Result prints what is live after a deploy. rollback is the command that undoes it,
@@ -127,7 +128,7 @@ func (c *Console) Pruned(p *kvsync.Pruned, dry bool) {
 
 // History prints deployments, newest first. rollback is the command that goes back,
 // without --to.
-func (c *Console) History(list []kvsync.Deployment, rollback string) {
+func (c *Console) History(list []version.Deployment, rollback string) {
 	t := &page{paint: paint(c.color)}
 	live := make(map[string]bool) // by id: a deployment may have been active before, too
 	for _, d := range list {
@@ -166,7 +167,7 @@ func (c *Console) History(list []kvsync.Deployment, rollback string) {
 	c.print(t.String())
 }
 
-func remarks(d kvsync.Deployment) string {
+func remarks(d version.Deployment) string {
 	var r []string
 	if d.Percent != 100 {
 		r = append(r, fmt.Sprintf("%g %% of visitors", d.Percent))

@@ -12,6 +12,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 var (
@@ -104,43 +105,43 @@ func TestPruned(t *testing.T) {
 
 func TestHistory(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 0, 0, time.Local)
-	of := func(id string, change func(*kvsync.Deployment)) kvsync.Deployment {
-		d := kvsync.Deployment{ID: id, Time: at, Percent: 100, Retained: true, Source: "folder"}
+	of := func(id string, change func(*version.Deployment)) version.Deployment {
+		d := version.Deployment{ID: id, Time: at, Percent: 100, Retained: true, Source: "folder"}
 		if change != nil {
 			change(&d)
 		}
 		return d
 	}
-	live := func(d *kvsync.Deployment) { d.Live = true }
-	upload := func(d *kvsync.Deployment) {
-		d.Source, d.Record = "upload", &kvsync.Record{Subject: "New prices", Actor: "ada"}
+	live := func(d *version.Deployment) { d.Live = true }
+	upload := func(d *version.Deployment) {
+		d.Source, d.Record = "upload", &version.Record{Subject: "New prices", Actor: "ada"}
 	}
-	commit := func(d *kvsync.Deployment) { d.Source, d.Commit = "commit", strings.Repeat("c", 40) }
+	commit := func(d *version.Deployment) { d.Source, d.Commit = "commit", strings.Repeat("c", 40) }
 	for name, c := range map[string]struct {
-		list []kvsync.Deployment
+		list []version.Deployment
 		want string
 	}{
 		"none": {nil, "Nothing was deployed yet.\n"},
-		"one":  {[]kvsync.Deployment{of("d1", live)}, "● d1  2026-01-02 03:04  folder\n● live\n"},
-		"one, live again": {[]kvsync.Deployment{of("d1", live), of("d1", nil)},
+		"one":  {[]version.Deployment{of("d1", live)}, "● d1  2026-01-02 03:04  folder\n● live\n"},
+		"one, live again": {[]version.Deployment{of("d1", live), of("d1", nil)},
 			"● d1  2026-01-02 03:04  folder\n  d1  2026-01-02 03:04  folder\n● live\n"},
-		"for a part of the visitors": {[]kvsync.Deployment{of("d1",
-			func(d *kvsync.Deployment) { d.Live, d.Percent = true, 25 })},
+		"for a part of the visitors": {[]version.Deployment{of("d1",
+			func(d *version.Deployment) { d.Live, d.Percent = true, 25 })},
 			"● d1  2026-01-02 03:04  folder  [25 % of visitors]\n● live\n"},
-		"a rollback": {[]kvsync.Deployment{of("d1", func(d *kvsync.Deployment) {
+		"a rollback": {[]version.Deployment{of("d1", func(d *version.Deployment) {
 			d.Live, d.Rollback, d.Hold = true, true, commitA
 		})},
 			"● d1  2026-01-02 03:04  folder  [rollback, holds back aaaaaaaaaaaa]\n● live\n"},
-		"a rollback of one commit": {[]kvsync.Deployment{of("d1",
-			func(d *kvsync.Deployment) { d.Live, d.Rollback, d.Hold = true, true, "2026-0a" })},
+		"a rollback of one commit": {[]version.Deployment{of("d1",
+			func(d *version.Deployment) { d.Live, d.Rollback, d.Hold = true, true, "2026-0a" })},
 			"● d1  2026-01-02 03:04  folder  [rollback, holds back 2026-0a]\n● live\n"},
-		"of another tool": {[]kvsync.Deployment{of("", func(d *kvsync.Deployment) {
+		"of another tool": {[]version.Deployment{of("", func(d *version.Deployment) {
 			d.Live, d.Retained, d.Source = true, false, ""
 		})}, "● (of another tool)         2026-01-02 03:04\n● live\n"},
-		"one whose version is gone": {[]kvsync.Deployment{of("d2", live),
-			of("d1", func(d *kvsync.Deployment) { d.Missing = true })},
+		"one whose version is gone": {[]version.Deployment{of("d2", live),
+			of("d1", func(d *version.Deployment) { d.Missing = true })},
 			"● d2  2026-01-02 03:04  folder\n  d1  2026-01-02 03:04  folder  [its version is missing]\n● live\n"},
-		"one to go back to": {[]kvsync.Deployment{of("d3", live), of("d2", upload), of("d1", commit)},
+		"one to go back to": {[]version.Deployment{of("d3", live), of("d2", upload), of("d1", commit)},
 			"● d3  2026-01-02 03:04  folder\n○ d2  2026-01-02 03:04  upload New prices  [by ada]\n" +
 				"○ d1  2026-01-02 03:04  cccccccccccc\n" +
 				"● live   ○ can be rolled back to: kv-sync rollback --to DEPLOYMENT\n"},

@@ -18,7 +18,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/daemon"
 	"github.com/kv-sync/kv-sync/internal/daemon/admin"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // The page is tested in a browser, with a daemon whose site is deployed to the local
@@ -175,7 +175,7 @@ func awaitDeployments(t *testing.T, d *daemon.Daemon, n int) {
 // gallery has a site in every state, and malicious texts.
 func gallery() *fake {
 	now := time.Now()
-	f := &fake{lists: make(map[string][]kvsync.Deployment)}
+	f := &fake{lists: make(map[string][]version.Deployment)}
 	hash := func(n int) string { return strings.Repeat(fmt.Sprintf("%x%x7", n+3, (n*7)%16), 14)[:40] }
 	subjects := []string{
 		"Say when the ferry goes in winter", "Fix the opening hours", "Merge pull request #214 from ada/harbour-light",
@@ -184,25 +184,25 @@ func gallery() *fake {
 		"<script>document.title = 'owned'</script><img src=x onerror=alert(1)>",
 		"Right\u202eto\u2066left\u0007 and \u001b[31mred", "כותרת בעברית", "Begin",
 	}
-	list := func(live int) []kvsync.Deployment {
-		var all []kvsync.Deployment
+	list := func(live int) []version.Deployment {
+		var all []version.Deployment
 		for i, subject := range subjects {
 			at := now.Add(-time.Duration(1+i*i*5) * time.Hour)
 			id := at.UTC().Format("20060102-150405") + fmt.Sprintf("-%04x", i*977+4096)
-			all = append(all, kvsync.Deployment{ID: id, Version: id, Time: at, Commit: hash(i), Source: "commit",
+			all = append(all, version.Deployment{ID: id, Version: id, Time: at, Commit: hash(i), Source: "commit",
 				Live: i == live, Percent: 100, Retained: i < 6, Missing: i == 5,
-				Record: &kvsync.Record{Subject: subject, Author: []string{"Grace Hopper", "Ada Lovelace",
+				Record: &version.Record{Subject: subject, Author: []string{"Grace Hopper", "Ada Lovelace",
 					"javascript:alert(2)"}[i%3], Actor: []string{"push", "poll"}[i%2], Added: i * i * 30, Changed: 1 + i*3,
 					Removed: i % 2}})
 		}
 		return all
 	}
-	add := func(s daemon.Status, deployments []kvsync.Deployment) {
+	add := func(s daemon.Status, deployments []version.Deployment) {
 		if len(deployments) > 0 {
 			for i, d := range deployments {
 				outcome := daemon.OutcomeDeployed
 				if d.Rollback {
-					outcome, d.Record = daemon.OutcomeRolledBack, &kvsync.Record{Subject: d.Record.Subject, Author: d.Record.Author,
+					outcome, d.Record = daemon.OutcomeRolledBack, &version.Record{Subject: d.Record.Subject, Author: d.Record.Author,
 						Actor: "ada"}
 				}
 				s.Runs = append(s.Runs, daemon.Run{Deployment: d.ID, Commit: d.Commit, Subject: d.Record.Subject,
@@ -240,7 +240,7 @@ func gallery() *fake {
 	add(daemon.Status{Name: "harbour", Remote: "https://codeberg.org/quay/harbour", Head: hash(0), Phase: daemon.PhaseHeld,
 		Since: now.Add(-20 * time.Minute), Next: now.Add(20 * time.Second),
 		Problem: "a rollback by ada left commit " + hash(0)[:12] + "; push a newer commit, or release it"},
-		append([]kvsync.Deployment{back}, held...))
+		append([]version.Deployment{back}, held...))
 	add(daemon.Status{Name: "project/kiosk", Remote: "https://gitlab.com/quay/kiosk", Head: hash(2),
 		Phase: daemon.PhaseRetry, Since: now.Add(-4 * time.Minute), Next: now.Add(90 * time.Second),
 		Problem: "fetch https://gitlab.com/quay/kiosk: could not resolve host: gitlab.com"}, nil)
@@ -251,7 +251,7 @@ func gallery() *fake {
 	return f
 }
 
-func liveCommit(list []kvsync.Deployment) string {
+func liveCommit(list []version.Deployment) string {
 	for _, d := range list {
 		if d.Live {
 			return d.Commit

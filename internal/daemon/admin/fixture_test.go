@@ -17,7 +17,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/daemon"
 	"github.com/kv-sync/kv-sync/internal/daemon/admin"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 const user, password = "ada", "correct horse battery staple"
@@ -26,7 +26,7 @@ const user, password = "ada", "correct horse battery staple"
 type fake struct {
 	mu       sync.Mutex
 	statuses []daemon.Status
-	lists    map[string][]kvsync.Deployment
+	lists    map[string][]version.Deployment
 	// requests records what was requested and by whom. err is returned by every
 	// request.
 	requests []string
@@ -50,13 +50,13 @@ func (f *fake) Status(name string) (daemon.Status, error) {
 	return daemon.Status{}, fmt.Errorf("site %q: %w", name, daemon.ErrNoSite)
 }
 
-func (f *fake) Deployments(ctx context.Context, name string) ([]kvsync.Deployment, error) {
+func (f *fake) Deployments(ctx context.Context, name string) ([]version.Deployment, error) {
 	if _, err := f.Status(name); err != nil {
 		return nil, err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return append([]kvsync.Deployment(nil), f.lists[name]...), f.unread
+	return append([]version.Deployment(nil), f.lists[name]...), f.unread
 }
 
 func (f *fake) Rollback(ctx context.Context, name, deployment, actor string) error {
@@ -73,7 +73,7 @@ func (f *fake) Rollback(ctx context.Context, name, deployment, actor string) err
 				list[i].Live = false
 			}
 			d.Live, d.Rollback, d.Hold, d.Time = true, true, was.Commit, was.Time.Add(time.Minute)
-			f.lists[name] = append([]kvsync.Deployment{d}, list...)
+			f.lists[name] = append([]version.Deployment{d}, list...)
 			return nil
 		}
 	}
@@ -129,12 +129,12 @@ func commit(c string) string { return strings.Repeat(c, 40) }
 // tides has one site with three deployments: the last is live, the first is not
 // retained.
 func tides() *fake {
-	deployed := func(n int, subject string) kvsync.Deployment {
+	deployed := func(n int, subject string) version.Deployment {
 		id := fmt.Sprintf("20261121-11%02d00-abc%d", n, n)
 		at := noon.Add(time.Duration(n-60) * time.Minute)
-		return kvsync.Deployment{ID: id, Version: "v" + id, Time: at, Commit: commit(fmt.Sprint(n)), Source: "commit",
+		return version.Deployment{ID: id, Version: "v" + id, Time: at, Commit: commit(fmt.Sprint(n)), Source: "commit",
 			Percent: 100, Retained: true,
-			Record: &kvsync.Record{Deployment: id, Subject: subject, Author: "Grace", Actor: "push", Added: n, Changed: 2,
+			Record: &version.Record{Deployment: id, Subject: subject, Author: "Grace", Actor: "push", Added: n, Changed: 2,
 				Time: at}}
 	}
 	three, two, one := deployed(3, "Third subject"), deployed(2, "Second subject"), deployed(1, "First subject")
@@ -150,7 +150,7 @@ func tides() *fake {
 					Started: three.Time.Add(-2 * time.Second), Duration: 2 * time.Second, Outcome: daemon.OutcomeDeployed},
 			},
 		}},
-		lists: map[string][]kvsync.Deployment{"tides": {three, two, one}},
+		lists: map[string][]version.Deployment{"tides": {three, two, one}},
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/daemon"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/humanize"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 const (
@@ -51,7 +52,7 @@ func (p *page) showSite(w http.ResponseWriter, r *request) {
 	p.show(w, r, http.StatusOK, "site", screen{Title: status.Name, Main: v})
 }
 
-func (p *page) deployments(r *request, name string) ([]kvsync.Deployment, error) {
+func (p *page) deployments(r *request, name string) ([]version.Deployment, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), historyTimeout)
 	defer cancel()
 	return p.sites.Deployments(ctx, name)

@@ -15,6 +15,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/daemon/admin"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 func TestSites(t *testing.T) {
@@ -114,7 +115,7 @@ func TestRunsAreJoinedByTime(t *testing.T) {
 	back := list[1]
 	list[0].Live = false
 	back.Rollback, back.Live, back.Time = true, true, noon.Add(-30*time.Minute)
-	sites.lists["tides"] = append([]kvsync.Deployment{back}, list...)
+	sites.lists["tides"] = append([]version.Deployment{back}, list...)
 	run := daemon.Run{Deployment: twoID, Commit: commit("2"), Actor: "the-daemon", Duration: time.Second}
 	for name, c := range map[string]struct {
 		after   time.Duration

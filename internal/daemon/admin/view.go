@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/daemon"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // commitView is a commit, or the source of a deployment without one.
@@ -88,7 +88,7 @@ type siteView struct {
 	Others []runView
 }
 
-func viewSite(s daemon.Status, list []kvsync.Deployment, now time.Time) siteView {
+func viewSite(s daemon.Status, list []version.Deployment, now time.Time) siteView {
 	v := siteView{rowView: viewRow(s, now), Remote: visible(s.Remote, maxSubject), Held: s.Phase == daemon.PhaseHeld}
 	if s.Head != s.Live {
 		v.Ahead = viewCommit(s.Head, "", "")
@@ -116,7 +116,7 @@ func viewSite(s daemon.Status, list []kvsync.Deployment, now time.Time) siteView
 
 // offers reports whether a rollback to a deployment is possible: it has an id, is
 // retained, and is not live in any of its activations.
-func offers(list []kvsync.Deployment, id string) bool {
+func offers(list []version.Deployment, id string) bool {
 	retained := false
 	for _, d := range list {
 		if d.ID == id {
@@ -130,8 +130,8 @@ func offers(list []kvsync.Deployment, id string) bool {
 }
 
 // liveOf returns the live deployment with the largest share, or nil.
-func liveOf(list []kvsync.Deployment) *kvsync.Deployment {
-	var best *kvsync.Deployment
+func liveOf(list []version.Deployment) *version.Deployment {
+	var best *version.Deployment
 	for i := range list {
 		if d := &list[i]; d.Live && (best == nil || d.Percent > best.Percent) {
 			best = d
@@ -145,7 +145,7 @@ const slack = 2 * time.Minute
 
 // runOf returns the index of the run that made an activation, or -1. Deployment, kind
 // and time must match, because there may be several rollbacks to one deployment.
-func runOf(d kvsync.Deployment, runs []daemon.Run, taken []bool) int {
+func runOf(d version.Deployment, runs []daemon.Run, taken []bool) int {
 	kind := daemon.OutcomeDeployed
 	if d.Rollback {
 		kind = daemon.OutcomeRolledBack
@@ -174,7 +174,7 @@ type deploymentView struct {
 	Back string
 }
 
-func viewDeployment(d kvsync.Deployment, of *daemon.Run, now time.Time) deploymentView {
+func viewDeployment(d version.Deployment, of *daemon.Run, now time.Time) deploymentView {
 	v := deploymentView{ID: visible(cmp.Or(d.ID, d.Version), maxName), When: at(d.Time, now),
 		Commit: viewCommit(d.Commit, "", ""), Mark: "past"}
 	if r := d.Record; r != nil {
@@ -271,7 +271,7 @@ type confirmView struct {
 	Busy string
 }
 
-func viewConfirm(s daemon.Status, list []kvsync.Deployment, to string, now time.Time) confirmView {
+func viewConfirm(s daemon.Status, list []version.Deployment, to string, now time.Time) confirmView {
 	v := confirmView{Name: s.Name, Path: sitePath(s.Name), Action: rollbackPath(s.Name, to),
 		Branch: visible(s.Branch, maxName)}
 	for _, d := range list {

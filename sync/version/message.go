@@ -1,4 +1,4 @@
-package kvsync
+package version
 
 import (
 	"fmt"
@@ -24,20 +24,24 @@ const (
 	idMark         = "(kv-sync "
 )
 
-// annotation is what a message of kv-sync says.
-type annotation struct {
-	deployment string
-	rollback   bool
-	// commit is "" in the messages of an older kv-sync, and if none is known.
-	commit string
-	// hold is what is held back: a commit, or deployments.
-	hold string
+// MostHeld is the number of deployments that a message names at most: a message has
+// 1000 bytes.
+const MostHeld = 10
+
+// Message is what a message of kv-sync says.
+type Message struct {
+	Deployment string
+	Rollback   bool
+	// Commit is "" in the messages of an older kv-sync, and if none is known.
+	Commit string
+	// Hold is what is held back: a commit, or deployments.
+	Hold string
 }
 
-// releaseMessage begins with a commit id or with "kv-sync", never with text of a
+// ReleaseMessage begins with a commit id or with "kv-sync", never with text of a
 // commit's author, who could otherwise forge a rollback. For the same reason the marks
 // follow the subject.
-func releaseMessage(id string, o manifest.Origin, hold string) string {
+func ReleaseMessage(id string, o manifest.Origin, hold string) string {
 	marks := ""
 	if hold != "" {
 		marks = holdMark + hold + " "
@@ -52,7 +56,7 @@ func releaseMessage(id string, o manifest.Origin, hold string) string {
 	return subject + " " + commitMark + o.Commit + " " + marks + idMark + id + ")"
 }
 
-func rollbackMessage(target *Deployment, hold string) string {
+func RollbackMessage(target *Deployment, hold string) string {
 	m := rollbackPrefix + target.ID
 	if target.Commit != "" {
 		m += fmt.Sprintf(" (%.12s) %s%s", target.Commit, commitMark, target.Commit)
@@ -63,35 +67,35 @@ func rollbackMessage(target *Deployment, hold string) string {
 	return m
 }
 
-// readMessage is empty for a message of another tool.
-func readMessage(m string) annotation {
+// ReadMessage is empty for a message of another tool.
+func ReadMessage(m string) Message {
 	if rest, ok := strings.CutPrefix(m, rollbackPrefix); ok {
 		fields := strings.Fields(rest)
 		if len(fields) == 0 {
-			return annotation{}
+			return Message{}
 		}
-		a := annotation{deployment: fields[0], rollback: true}
-		a.commit, a.hold = readMarks(fields[1:], 0)
+		a := Message{Deployment: fields[0], Rollback: true}
+		a.Commit, a.Hold = readMarks(fields[1:], 0)
 		return a
 	}
 	if id, ok := strings.CutPrefix(m, idMark[1:]); ok {
-		return annotation{deployment: id}
+		return Message{Deployment: id}
 	}
 	i := strings.LastIndex(m, idMark)
 	if i < 0 {
-		return annotation{}
+		return Message{}
 	}
-	a := annotation{deployment: strings.TrimSuffix(m[i+len(idMark):], ")")}
+	a := Message{Deployment: strings.TrimSuffix(m[i+len(idMark):], ")")}
 	fields := strings.Fields(m[:i])
 	if len(fields) == 1 {
-		_, a.hold = readMarks(fields, 0)
+		_, a.Hold = readMarks(fields, 0)
 		return a
 	}
 	// The author of the commit writes the subject, so only marks after it count. Messages
 	// of an older kv-sync have none there.
 	commit, hold := readMarks(fields, 1)
 	if commit != "" && strings.HasPrefix(commit, fields[0]) && len(fields[0]) == 12 {
-		a.commit, a.hold = commit, hold
+		a.Commit, a.Hold = commit, hold
 	}
 	return a
 }
@@ -107,7 +111,7 @@ func readMarks(fields []string, first int) (commit, hold string) {
 		}
 	}
 	if last >= first {
-		if id, ok := strings.CutPrefix(fields[last], commitMark); ok && isCommit(id) {
+		if id, ok := strings.CutPrefix(fields[last], commitMark); ok && IsCommit(id) {
 			commit = id
 		}
 	}
@@ -117,7 +121,7 @@ func readMarks(fields []string, first int) (commit, hold string) {
 // isHold reports whether a text can be a hold: a commit, or deployments separated by
 // commas.
 func isHold(s string) bool {
-	if isCommit(s) {
+	if IsCommit(s) {
 		return true
 	}
 	for id := range strings.SplitSeq(s, ",") {
@@ -128,6 +132,6 @@ func isHold(s string) bool {
 	return true
 }
 
-func isCommit(s string) bool {
+func IsCommit(s string) bool {
 	return (len(s) == 40 || len(s) == 64) && strings.Trim(s, "0123456789abcdef") == ""
 }

@@ -1,10 +1,11 @@
-package kvsync
+package version
 
 import (
 	"testing"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
 func TestKindOfWhatWasDeployed(t *testing.T) {
@@ -14,7 +15,7 @@ func TestKindOfWhatWasDeployed(t *testing.T) {
 		"upload": {{Source: "upload:1"}},
 	} {
 		for _, m := range list {
-			if got := m.kind(); got != want {
+			if got := m.Kind(); got != want {
 				t.Errorf("%+v is called %q, want %q", m, got, want)
 			}
 		}
@@ -24,9 +25,8 @@ func TestKindOfWhatWasDeployed(t *testing.T) {
 // Text that moves from one field of a Worker to the next makes another Worker.
 func TestWorkerHashTellsFieldsApart(t *testing.T) {
 	t.Parallel()
-	e := &Engine{}
 	same := func(what string, a, b cloud.Worker) {
-		if e.workerHash(a) == e.workerHash(b) {
+		if WorkerHash(a, manifest.Serving{}, overlay.Rights{}) == WorkerHash(b, manifest.Serving{}, overlay.Rights{}) {
 			t.Errorf("%s: two Workers have one hash", what)
 		}
 	}

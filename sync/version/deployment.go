@@ -1,0 +1,68 @@
+package version
+
+import (
+	"strings"
+	"time"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+)
+
+// Deployment is one activation, as a history lists it.
+type Deployment struct {
+	// ID is our deployment id, or "" for a version of another tool.
+	ID      string    `json:"deployment,omitempty"`
+	Version string    `json:"version_id"`
+	Time    time.Time `json:"time"`
+	Commit  string    `json:"commit,omitempty"`
+	// Source is what was deployed: "commit", "folder", or "upload" for an upload to
+	// the API of a platform; "" for a version of another tool.
+	Source string `json:"source,omitempty"`
+	// Live is true for the active activation; Percent is the share of the version.
+	Live    bool    `json:"live,omitempty"`
+	Percent float64 `json:"percent"`
+	// Retained: it can be rolled back to, and its blobs are kept.
+	Retained bool `json:"retained"`
+	// Rollback: a rollback activated it again.
+	Rollback bool `json:"rollback,omitempty"`
+	// Hold is what this rollback holds back, or "".
+	Hold string `json:"hold,omitempty"`
+	// Missing: it belongs to a project, and its version is not in KV any more, so
+	// it cannot be rolled back to.
+	Missing bool `json:"missing,omitempty"`
+	// Record is the record of the deployment, nil if it cannot be read.
+	Record *Record `json:"record,omitempty"`
+
+	// Meta is nil for a version of another tool.
+	Meta *Meta `json:"-"`
+}
+
+// Foreign reports whether another tool made it.
+func (d *Deployment) Foreign() bool { return d.ID == "" && !d.Missing }
+
+// Named reports whether a person names it: by its id, its commit, the id of its version, or
+// at least the first 7 characters of one.
+func (d *Deployment) Named(to string) bool {
+	if len(to) < 7 {
+		return false
+	}
+	return strings.HasPrefix(d.ID, to) || strings.HasPrefix(d.Commit, strings.ToLower(to)) ||
+		strings.HasPrefix(d.Version, to)
+}
+
+// Past is the list of activations and what their versions say about themselves, newest
+// first.
+type Past struct {
+	Activations []cloud.Activation
+	Deployments []Deployment
+}
+
+// Live is the active deployment of ours with the larger share, or nil.
+func (p *Past) Live() *Deployment {
+	var best *Deployment
+	for i := range p.Deployments {
+		if d := &p.Deployments[i]; d.Live && d.Meta != nil && (best == nil || d.Percent > best.Percent) {
+			best = d
+		}
+	}
+	return best
+}
