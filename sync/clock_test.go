@@ -5,55 +5,168 @@ import (
 	"time"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// A machine whose clock lags would make keys that look old: it is refused.
-func TestLaggingClock(t *testing.T) {
+// startLagging is a world whose API gives its own time, and whose machine's clock is off.
+func startLagging(t *testing.T, ahead time.Duration) *world {
+	w := start(t)
+	w.config.Now = func() time.Time { return time.Now().Add(ahead) }
+	return w
+}
+
+// bare is an engine that takes the time from the answers of the platform.
+func (w *world) bare() *kvsync.Engine {
+	w.t.Helper()
+	e, err := kvsync.New(w.config)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return e
+}
+
+// A machine whose clock is wrong neither deploys nor uploads nor prunes, in any layout
+// and for any target. Nothing is written and nothing deleted.
+func TestWrongClock(t *testing.T) {
+	t.Parallel()
+	for ahead, want := range map[time.Duration]finding.Case{
+		-25 * time.Hour: finding.CaseClockBehind, -61 * time.Minute: finding.CaseClockBehind,
+		61 * time.Minute: finding.CaseClockAhead, 48 * time.Hour: finding.CaseClockAhead,
+	} {
+		for _, project := range []string{"", "shop"} {
+			t.Run(ahead.String()+project, func(t *testing.T) {
+				t.Parallel()
+				w := startLagging(t, ahead)
+				if project != "" {
+					w.config.Site, w.config.Project = "", project
+				}
+				h := history(one, two)
+				right := w.config
+				right.Now = nil
+				e, err := kvsync.New(right)
+				if err != nil {
+					t.Fatal(err)
+				}
+				before := w.counted(func() {
+					_, err := w.bare().Deploy(t.Context(), h[0], w.worker(), kvsync.Options{})
+					wantCase(t, err, kvsync.GuardClock, want)
+				})
+				wantNoWrites(t, before)
+				if _, err := e.Deploy(t.Context(), h[0], w.worker(), kvsync.Options{}); err != nil {
+					t.Fatal(err)
+				}
+				wantNoWrites(t, w.counted(func() {
+					_, err := w.bare().Deploy(t.Context(), h[1], w.worker(), kvsync.Options{AnyOrder: true, Repair: true})
+					wantCase(t, err, kvsync.GuardClock, want)
+					_, err = w.bare().UploadAhead(t.Context(), h[1], w.worker(), kvsync.Options{})
+					wantCase(t, err, kvsync.GuardClock, want)
+					for _, dry := range []bool{false, true} {
+						_, err = w.bare().Prune(t.Context(), kvsync.PruneOptions{DryRun: dry})
+						wantCase(t, err, kvsync.GuardClock, want)
+					}
+				}))
+			})
+		}
+	}
+}
+
+func wantNoWrites(t *testing.T, requests []string) {
+	t.Helper()
+	for _, kind := range requests {
+		switch kind {
+		case "kv.bulk.put", "kv.values.put", "kv.bulk.delete", "kv.namespaces.create", "workers.scripts.put",
+			"workers.versions.create", "workers.deployments.create":
+			t.Errorf("a machine with a wrong clock sent %s", kind)
+		}
+	}
+}
+
+// A rollback is the emergency exit: no clock stops it, and what is retained does not
+// depend on one.
+func TestRollbackWithAWrongClock(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []time.Duration{-25 * time.Hour, 48 * time.Hour} {
+		w := start(t)
+		w.config.Retain = 1
+		h := history(one, two)
+		w.mustDeploy(h[0])
+		w.mustDeploy(h[1])
+		w.config.Now = func() time.Time { return time.Now().Add(ahead) }
+		// The deployment is retained because it was live within the grace period.
+		if _, err := w.bare().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
+			t.Errorf("with a clock that is off by %s: %v", ahead, err)
+		}
+		w.wantSite(one)
+	}
+}
+
+// With a short grace period a smaller difference is too much.
+func TestWrongClockWithAShortGrace(t *testing.T) {
+	t.Parallel()
+	for off, refused := range map[time.Duration]bool{
+		-4 * time.Minute: false, -6 * time.Minute: true, 4 * time.Minute: false, 6 * time.Minute: true,
+	} {
+		w := startLagging(t, off)
+		w.config.Grace = 10 * time.Minute
+		_, err := w.bare().Deploy(t.Context(), history(one)[0], w.worker(), kvsync.Options{})
+		if refused {
+			wantGuard(t, err, kvsync.GuardClock)
+		} else if err != nil {
+			t.Errorf("with a clock that is off by %s: %v", off, err)
+		}
+	}
+}
+
+// Within what is allowed, a clock that is off does no harm: all ages are measured by
+// the time at the API. What was uploaded on a machine whose clock lags is not pruned
+// before the switch, and is as old as it is.
+func TestAgesAreTheAPIs(t *testing.T) {
+	t.Parallel()
+	for _, off := range []time.Duration{-59 * time.Minute, 59 * time.Minute} {
+		w := startOnSeconds(t)
+		w.config.Now = func() time.Time { return w.time().Add(off) }
+		h := history(one, two)
+		began := w.time()
+		w.mustDeploy(h[0])
+		w.during("workers.versions.create", func() {
+			w.pass(10 * time.Hour)
+			if got, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{}); err != nil || got.Deleted != 0 {
+				t.Errorf("it deleted %+v, %v", got, err)
+			}
+		})
+		w.mustDeploy(h[1])
+		w.wantSite(two)
+		for _, key := range w.keys("blog/b/") {
+			_, _, at := manifest.Keys("blog").Parse(key)
+			if !at.Equal(began) {
+				t.Errorf("%s says it was written at %s, not at %s", key, at, began)
+			}
+		}
+	}
+}
+
+// timeless is an API whose answers have no Date.
+type timeless struct{ cloud.Account }
+
+func (timeless) Time() (time.Time, bool) { return time.Time{}, false }
+
+func TestClockOfAnAPIWithoutTime(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	h := history(one, two)
 	w.mustDeploy(h[0])
-	w.pass(-2 * time.Hour)
-	for _, anyOrder := range []bool{false, true} { // which is a way out for a project alone
-		_, err := w.deploy(h[1], kvsync.Options{AnyOrder: anyOrder})
-		wantGuard(t, err, kvsync.GuardClock)
+	w.mustDeploy(h[1])
+	w.config.Account = timeless{w.account}
+	_, err := w.bare().Deploy(t.Context(), h[0], w.worker(), kvsync.Options{AnyOrder: true})
+	wantCase(t, err, kvsync.GuardClock, finding.CaseClockUnknown)
+	_, err = w.bare().Prune(t.Context(), kvsync.PruneOptions{})
+	wantCase(t, err, kvsync.GuardClock, finding.CaseClockUnknown)
+	if _, err := w.bare().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
+		t.Error(err)
 	}
-	_, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{})
-	wantGuard(t, err, kvsync.GuardClock)
 	w.wantSite(one)
-}
-
-// With a short grace period less is too much: what such a machine uploads would be
-// prune's, by a clock that is right, before it is switched to.
-func TestLaggingClockWithAShortGrace(t *testing.T) {
-	t.Parallel()
-	for lag, refused := range map[time.Duration]bool{4 * time.Minute: false, 6 * time.Minute: true} {
-		t.Run(lag.String(), func(t *testing.T) {
-			t.Parallel()
-			w := startOnSeconds(t)
-			w.config.Grace = 10 * time.Minute
-			h := history(one, two)
-			w.mustDeploy(h[0])
-			w.pass(-lag)
-			if refused {
-				_, err := w.tryUploadAhead(h[1])
-				wantGuard(t, err, kvsync.GuardClock)
-				_, err = w.deploy(h[1], kvsync.Options{})
-				wantGuard(t, err, kvsync.GuardClock)
-				return
-			}
-			// Another machine, whose clock is right, prunes before the switch.
-			w.during("workers.versions.create", func() {
-				w.pass(lag + 4*time.Minute)
-				if _, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{}); err != nil {
-					t.Error(err)
-				}
-				w.pass(-lag)
-			})
-			w.mustDeploy(h[1])
-			w.pass(lag)
-			w.wantSite(two)
-		})
-	}
 }
 
 // Nothing that was written a moment ago is ever old enough to be pruned.
@@ -63,4 +176,25 @@ func TestShortestGrace(t *testing.T) {
 	if _, err := kvsync.New(w.config); err == nil {
 		t.Error("a grace period of a minute was taken")
 	}
+}
+
+// The layout of the Rust crate has keys that tell their age, too.
+func TestKVAssetsWithAWrongClock(t *testing.T) {
+	t.Parallel()
+	r := newRack()
+	before := len(r.values)
+	e, err := kvsync.New(kvsync.Config{Site: "rusty", Account: r, Layout: "kv-assets",
+		Now: func() time.Time { return r.now().Add(48 * time.Hour) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = e.SyncKVAssets(t.Context(), &memory{files: one}, kvsync.KVAssetsOptions{})
+	wantCase(t, err, kvsync.GuardClock, finding.CaseClockAhead)
+	if len(r.values) != before {
+		t.Error("it wrote something")
+	}
+	res := r.sync(t, one, kvsync.KVAssetsOptions{})
+	r.publish(res.Index)
+	_, err = e.Prune(t.Context(), kvsync.PruneOptions{Code: r.worker})
+	wantCase(t, err, kvsync.GuardClock, finding.CaseClockAhead)
 }

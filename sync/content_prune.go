@@ -149,7 +149,7 @@ func (e *Engine) recentRecords(ctx context.Context, namespace string, ids []stri
 	first := max(0, len(ids)-e.Retain)
 	for first > 0 {
 		// A run may take half the grace period between its id and its switch.
-		if ended, _ := manifest.DeploymentTime(ids[first]); e.Now().Sub(ended) >= e.Grace+e.Grace/2 {
+		if ended, _ := manifest.DeploymentTime(ids[first]); e.now().Sub(ended) >= e.Grace+e.Grace/2 {
 			break
 		}
 		first--
@@ -183,7 +183,7 @@ func (c *contentAddressed) partition(out *sweep, listed []string, rooted map[str
 		switch {
 		case rooted[name], class == manifest.KeyOther:
 			out.kept.Kept++
-		case c.Now().Sub(written) < c.Grace+time.Second:
+		case c.now().Sub(written) < c.Grace+time.Second:
 			out.kept.Young++
 		default:
 			out.unrooted = append(out.unrooted, name)

@@ -43,11 +43,14 @@ const planAgain = 4 // times, if others keep switching
 // sends two requests.
 func (e *Engine) Deploy(ctx context.Context, src manifest.Source, w cloud.Worker, opt Options) (*Result, error) {
 	e.target.distrust(opt.Repair)
-	r := e.newRun(src, w, opt)
+	var r *run
 	for range planAgain {
 		l, err := e.readLive(ctx)
 		if err != nil {
 			return nil, err
+		}
+		if r == nil { // the answer gave the time
+			r = e.newRun(src, w, opt)
 		}
 		p, err := e.plan(ctx, l, r)
 		if err != nil {
@@ -60,7 +63,7 @@ func (e *Engine) Deploy(ctx context.Context, src manifest.Source, w cloud.Worker
 		switch err = e.switchTo(ctx, l, p.base(), rel); {
 		case errors.Is(err, cloud.ErrOvertaken):
 			e.note(StageSwitch, "another deployment switched meanwhile; planning again")
-			r.nonce = manifest.NewNonce(e.Now())
+			r.nonce = manifest.NewNonce(e.now())
 		case errors.Is(err, errStale):
 			e.note(StageSwitch, "the uploads took longer than half the grace period; planning again")
 			r = e.newRun(src, w, opt)
@@ -234,4 +237,4 @@ var errStale = errors.New("the plan is too old")
 func (e *Engine) freshFor() time.Duration { return max(e.Grace/2, time.Second) }
 
 // fresh reports whether a run may still switch to what it wrote since started.
-func (e *Engine) fresh(started time.Time) bool { return e.Now().Sub(started) < e.freshFor() }
+func (e *Engine) fresh(started time.Time) bool { return e.now().Sub(started) < e.freshFor() }

@@ -546,7 +546,7 @@ func TestSiteNames(t *testing.T) {
 // Promise 9: two sites in one namespace do not touch each other.
 func TestSitesAreIsolated(t *testing.T) {
 	w := start(t)
-	other := w.config
+	other := w.timed()
 	other.Site = "blog-2" // begins with the name of the first
 	e, err := kvsync.New(other)
 	if err != nil {

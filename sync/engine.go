@@ -70,7 +70,8 @@ type Config struct {
 	Formerly string
 	// Log receives decisions and their reasons at debug level; may be nil.
 	Log *slog.Logger
-	// Now is the clock (default time.Now).
+	// Now is this machine's clock (default time.Now). It is only compared with the
+	// time at the API, which counts for everything else.
 	Now func() time.Time
 }
 
@@ -210,7 +211,7 @@ func (e *Engine) upload(ctx context.Context, s cloud.Store, items []*upload.Item
 
 func (e *Engine) newProject() *project.Workers {
 	return project.New(project.Config{
-		ID: e.Project, Account: e.Account, Actor: e.Actor, Now: e.Now,
+		ID: e.Project, Account: e.Account, Actor: e.Actor, Now: e.now,
 		FindNamespace: func(ctx context.Context) (string, error) {
 			if e.Namespace != "" {
 				return e.Namespace, nil

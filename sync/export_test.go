@@ -1,6 +1,20 @@
 package kvsync
 
-import "time"
+import (
+	"time"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+)
+
+// TimedAccount is an account whose answers give a time that the test sets. The account
+// may be nil where the test sends nothing.
+type TimedAccount struct {
+	cloud.Account
+	Clock func() time.Time
+}
+
+// Time implements [cloud.Account].
+func (a TimedAccount) Time() (time.Time, bool) { return a.Clock(), true }
 
 // SetPatience shortens how long a switch may take after a cancellation, and
 // returns what undoes it.

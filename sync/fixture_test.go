@@ -161,7 +161,7 @@ type world struct {
 	clock   *clock
 }
 
-// clock is what the engine takes the time to be. Time passes while the platform
+// clock is the time of the API and of this machine. Time passes while the platform
 // answers, too.
 type clock struct {
 	mu  sync.Mutex
@@ -211,11 +211,18 @@ func (w *world) connect(tries int) *cloudflare.Account {
 
 func (w *world) engine() *kvsync.Engine {
 	w.t.Helper()
-	e, err := kvsync.New(w.config)
+	e, err := kvsync.New(w.timed())
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return e
+}
+
+// timed is the configuration, with an API that has the time of the world.
+func (w *world) timed() kvsync.Config {
+	c := w.config
+	c.Account = kvsync.TimedAccount{Account: c.Account, Clock: w.clock.time}
+	return c
 }
 
 func (w *world) deploy(src *memory, opt kvsync.Options) (*kvsync.Result, error) {

@@ -19,7 +19,7 @@ const (
 	GuardOrder      Guard = "unknown-order"    // cannot determine which commit is newer
 	GuardHeld       Guard = "held"             // a rollback left this commit
 	GuardDamaged    Guard = "damaged"          // the live deployment's manifest is gone
-	GuardClock      Guard = "clock"            // this machine's clock lags
+	GuardClock      Guard = "clock"            // this machine's clock is wrong
 	GuardShrink     Guard = "shrink"           // empty, or less than half of the files left
 	GuardTarget     Guard = "no-such-target"   // there is nothing to roll back to
 	GuardMissing    Guard = "missing-blobs"    // a rollback's blobs are gone

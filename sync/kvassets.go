@@ -106,6 +106,9 @@ func (e *Engine) SyncKVAssets(ctx context.Context, src manifest.Source, opt KVAs
 			return nil, err
 		}
 	}
+	if err := e.checkClock(); err != nil {
+		return nil, err
+	}
 	listing, err := src.Files(ctx, nil)
 	if err != nil {
 		return nil, err
@@ -153,7 +156,7 @@ func (e *Engine) titleOf() string {
 // nonceAfter is a new nonce that sorts after another one, even if both are of the same
 // second or a clock lags: the newest record must sort last.
 func (e *Engine) nonceAfter(before manifest.Nonce) manifest.Nonce {
-	n := manifest.NewNonce(e.Now())
+	n := manifest.NewNonce(e.now())
 	if bytes.Compare(n[:], before[:]) <= 0 {
 		n = manifest.NewNonce(before.Time().Add(time.Second))
 	}

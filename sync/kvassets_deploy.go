@@ -310,7 +310,7 @@ func (p *kvAssetsPrune) findDeployed(ctx context.Context) error {
 		}
 	}
 	for _, id := range p.deployments {
-		if made, _ := manifest.DeploymentTime(id); !kept[id] && p.e.Now().Sub(made) >= 2*p.e.Grace {
+		if made, _ := manifest.DeploymentTime(id); !kept[id] && p.e.now().Sub(made) >= 2*p.e.Grace {
 			p.expired = append(p.expired, p.keys.Deployment(id))
 		}
 	}

@@ -222,9 +222,9 @@ func TestKVAssetsRecordFromTheFuture(t *testing.T) {
 	t.Parallel()
 	w := startAssets(t)
 	now := time.Now().Add(24 * time.Hour)
-	w.config.Now = func() time.Time { return now }
+	w.clock.now, w.config.Now = now, w.time
 	w.must(&memory{files: files{"/a.txt": "ahead"}})
-	now = time.Now()
+	w.clock.now = time.Now()
 	next := &memory{files: files{"/a.txt": "now"}}
 	w.code.fail = errors.New("it does not compile")
 	if _, err := w.deployAssets(t.Context(), w.engine(), next, kvsync.Options{}); err == nil {
@@ -420,7 +420,7 @@ func TestKVAssetsGuards(t *testing.T) {
 	}
 	w.during("workers.versions.create", func() {
 		other := &compiled{text: "theirs", made: w.code.made}
-		e, err := kvsync.New(w.config)
+		e, err := kvsync.New(w.timed())
 		if err == nil {
 			_, err = e.Deploy(t.Context(), h[1], other.worker(), kvsync.Options{})
 		}

@@ -233,7 +233,7 @@ func (p *kvAssetsPrune) root() error {
 }
 
 func (p *kvAssetsPrune) young(ref manifest.Ref) bool {
-	return p.e.Now().Sub(ref.Nonce.Time()) < p.e.Grace+time.Second
+	return p.e.now().Sub(ref.Nonce.Time()) < p.e.Grace+time.Second
 }
 
 // kvAssetsShape matches every key of this layout.

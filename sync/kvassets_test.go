@@ -54,6 +54,7 @@ func (w *rackWorker) Code(context.Context) ([]byte, error) { return w.code, nil 
 
 func (r rack) FindNamespace(context.Context, string) (string, error)   { return "ns", nil }
 func (r rack) CreateNamespace(context.Context, string) (string, error) { return "ns", nil }
+func (r rack) Time() (time.Time, bool)                                 { return r.now(), true }
 func (r rack) Store(string) cloud.Store                                { return r.shelf }
 func (r rack) Workers(string) cloud.Workers                            { return r.worker }
 

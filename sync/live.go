@@ -60,9 +60,10 @@ func (e *Engine) readLive(ctx context.Context) (l *version.Live, err error) {
 }
 
 func (e *Engine) fetchLive(ctx context.Context) (*version.Live, error) {
-	l := &version.Live{At: e.Now()}
+	l := &version.Live{}
 	var err error
 	l.Activations, err = e.target.Activations(ctx)
+	l.At = e.now() // by the answer
 	if errors.Is(err, cloud.ErrNotFound) {
 		return l, nil
 	} else if err != nil {
@@ -71,9 +72,6 @@ func (e *Engine) fetchLive(ctx context.Context) (*version.Live, error) {
 	if len(l.Activations) == 0 { // the script was uploaded and never deployed
 		l.Foreign = true
 		return l, nil
-	}
-	if l.Clock = e.checkClock(l.Active()); l.Clock != nil && !e.target.inKV() {
-		return nil, l.Clock
 	}
 	for _, s := range l.Active().Versions {
 		v, err := e.target.Version(ctx, s.Version)
@@ -92,24 +90,37 @@ func (e *Engine) fetchLive(ctx context.Context) (*version.Live, error) {
 	return l, nil
 }
 
-// maxSkew is the most that this machine's clock may lag behind Cloudflare's.
+// now is the time at the API, by which all ages are measured: every machine that
+// deploys or prunes a site has it, whatever its own clock says. Before the first
+// answer it is this machine's time.
+func (e *Engine) now() time.Time {
+	if t, ok := e.Account.Time(); ok {
+		return t
+	}
+	return e.Now()
+}
+
+// maxSkew is the most that this machine's clock may differ from the API's.
 const maxSkew = time.Hour
 
-// skew is the most that the clock may lag with this grace period. A blob is switched to
-// while it is younger than half of the grace period by this clock, and kept while it is
-// younger than all of it by the clock of the machine that prunes.
+// skew is the most that the clock may differ with this grace period.
 func (e *Engine) skew() time.Duration { return min(maxSkew, e.Grace/2) }
 
-// checkClock refuses a clock that lags: keys made with it would look old, and prune
-// deletes old keys. The times of a site are from Cloudflare. Those of a project are
-// from the machine that deployed it, whose clock may be the wrong one.
-func (e *Engine) checkClock(newest cloud.Activation) error {
-	if ahead := newest.Created.Sub(e.Now()); ahead > e.skew() {
-		c := finding.CaseClock
-		if e.target.inKV() {
-			c = finding.CaseClockProject
-		}
-		return stop(GuardClock, c, finding.Facts{Site: e.Site, Span: ahead.Round(time.Minute)})
+// checkClock refuses to continue if this machine's clock is wrong. A deploy and a prune
+// call it before they write, switch or delete anything. A rollback does not, because it
+// is the emergency exit and deletes nothing.
+func (e *Engine) checkClock() error {
+	api, ok := e.Account.Time()
+	if !ok {
+		return stop(GuardClock, finding.CaseClockUnknown, finding.Facts{Site: e.Site})
+	}
+	ahead := e.Now().Sub(api)
+	facts := finding.Facts{Site: e.Site, Span: ahead.Abs().Round(time.Minute)}
+	switch {
+	case ahead > e.skew():
+		return stop(GuardClock, finding.CaseClockAhead, facts)
+	case -ahead > e.skew():
+		return stop(GuardClock, finding.CaseClockBehind, facts)
 	}
 	return nil
 }

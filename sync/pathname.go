@@ -95,7 +95,7 @@ func (p *pathnamePlan) write(ctx context.Context) (*prepared, error) {
 	}
 	r := &pathnameRun{e: e, p: p, store: e.Account.Store(namespace)}
 	if len(p.uploads) > 0 {
-		if err := r.put(ctx, p.announced(manifest.NewNonce(e.Now()))); err != nil {
+		if err := r.put(ctx, p.announced(manifest.NewNonce(e.now()))); err != nil {
 			return nil, r.unfinished(err)
 		}
 		if err := r.write(ctx, p.r.src); err != nil {

@@ -25,8 +25,7 @@ type Options struct {
 	// files before.
 	AllowShrink bool
 	// AnyOrder deploys a commit that is older than the live one, or whose order is
-	// unknown. It also deploys a project that a machine with a fast clock deployed
-	// in the future.
+	// unknown.
 	AnyOrder bool
 	// Release deploys a commit that a rollback holds back.
 	Release bool
@@ -197,7 +196,7 @@ type run struct {
 }
 
 func (e *Engine) newRun(src manifest.Source, w cloud.Worker, opt Options) *run {
-	now := e.Now()
+	now := e.now()
 	return &run{src: src, worker: w, opt: opt, started: now, nonce: manifest.NewNonce(now),
 		confirmed: make(map[manifest.Content]manifest.Ref)}
 }
@@ -213,8 +212,10 @@ func (e *Engine) plan(ctx context.Context, l *version.Live, r *run) (planned, er
 	if l.Foreign && !r.opt.takesOver(l) {
 		return nil, foreignWorker(e.Site)
 	}
-	if l.Clock != nil && !r.opt.AnyOrder {
-		return nil, l.Clock
+	if _, ages := e.layout.(keeper); ages { // else no key is deleted for its age
+		if err := e.checkClock(); err != nil {
+			return nil, err
+		}
 	}
 	origin, err := r.src.Origin(ctx)
 	if err != nil {
@@ -248,10 +249,10 @@ func (p *draft) reactivate(l *version.Live, notices []manifest.Problem) {
 	p.Reactivate, p.Notices = true, notices
 }
 
-// pruneDue reports whether a prune is due. A last prune in the future was recorded by a
-// machine with a fast clock, so it does not count.
+// pruneDue reports whether a prune is due. A last prune in the future does not count:
+// an older kv-sync recorded it on a machine with a fast clock.
 func (e *Engine) pruneDue(last time.Time) bool {
-	since := e.Now().Sub(last)
+	since := e.now().Sub(last)
 	return since > e.Grace || since < -e.skew()
 }
 

@@ -21,8 +21,8 @@ import (
 // shopLater is an engine of the project "shop" for which time has passed.
 func shopLater(t *testing.T, kv cloud.Account, passed time.Duration) *Engine {
 	t.Helper()
-	e, err := New(Config{Project: "shop", Namespace: "ns", Account: kv,
-		Now: func() time.Time { return time.Now().Add(passed) }})
+	later := func() time.Time { return time.Now().Add(passed) }
+	e, err := New(Config{Project: "shop", Namespace: "ns", Account: TimedAccount{kv, later}, Now: later})
 	if err != nil {
 		t.Fatal(err)
 	}

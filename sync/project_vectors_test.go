@@ -104,8 +104,8 @@ func TestProjectVectors(t *testing.T) {
 func testProjectVector(t *testing.T, v *projectVector) {
 	kv := bytesOf(v.Before)
 	maps.Copy(kv, bytesOf(v.Writes))
-	e, err := New(Config{Project: v.Deploy.Project, Namespace: "ns", Account: kv,
-		Now: func() time.Time { return time.UnixMilli(v.Deploy.Now).Add(time.Minute) }})
+	later := func() time.Time { return time.UnixMilli(v.Deploy.Now).Add(time.Minute) }
+	e, err := New(Config{Project: v.Deploy.Project, Namespace: "ns", Account: TimedAccount{kv, later}, Now: later})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -355,6 +355,7 @@ var memories sync.Mutex
 
 func (kv memoryKV) FindNamespace(context.Context, string) (string, error)   { return "ns", nil }
 func (kv memoryKV) CreateNamespace(context.Context, string) (string, error) { return "ns", nil }
+func (kv memoryKV) Time() (time.Time, bool)                                 { return time.Now(), true }
 func (kv memoryKV) Store(string) cloud.Store                                { return kv }
 func (kv memoryKV) Workers(string) cloud.Workers                            { return nil }
 

@@ -44,6 +44,9 @@ func (e *Engine) Prune(ctx context.Context, opt PruneOptions) (*Pruned, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := e.checkClock(); err != nil {
+		return nil, err
+	}
 	out := s.limited(e.PruneCap)
 	if opt.DryRun || len(out.Keys)+len(s.expired) == 0 {
 		out.Deleted = len(out.Keys)

@@ -29,11 +29,12 @@ func aged(t *testing.T, n int) (*world, []files) {
 	return w, contents
 }
 
-// later turns the engine's clock forward: everything is older than the grace period then.
+// later turns the clocks forward: everything is older than the grace period then.
 func (w *world) later() *kvsync.Engine {
 	c := w.config
 	now := w.time().Add(30 * 24 * time.Hour)
 	c.Now = func() time.Time { return now }
+	c.Account = kvsync.TimedAccount{Account: c.Account, Clock: c.Now}
 	e, err := kvsync.New(c)
 	if err != nil {
 		w.t.Fatal(err)
@@ -167,15 +168,8 @@ func TestPruneListsToTheEnd(t *testing.T) {
 // An empty listing while a deployment is live is a listing that cannot be trusted.
 func TestPruneEmptyListing(t *testing.T) {
 	w, contents := aged(t, 3)
-	c := w.config
-	c.Account = blindAccount{c.Account}
-	now := w.time().Add(30 * 24 * time.Hour)
-	c.Now = func() time.Time { return now }
-	e, err := kvsync.New(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = e.Prune(t.Context(), kvsync.PruneOptions{})
+	w.config.Account = blindAccount{w.config.Account}
+	_, err := w.later().Prune(t.Context(), kvsync.PruneOptions{})
 	wantGuard(t, err, kvsync.GuardUnread)
 	w.wantSite(contents[2])
 }

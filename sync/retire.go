@@ -58,11 +58,11 @@ func (e *Engine) retired(next, live *manifest.Manifest, left []*manifest.Manifes
 				seen[a.Path] = true
 				continue
 			}
-			add(manifest.Retired{Asset: a, Until: e.Now().Add(e.Grace).Unix(), Left: e.Retain - 1}, true)
+			add(manifest.Retired{Asset: a, Until: e.now().Add(e.Grace).Unix(), Left: e.Retain - 1}, true)
 		}
 	}
 	for _, r := range live.Retired {
-		if r.Left--; next.At(r.Path) == nil && (r.Left > 0 || r.Until > e.Now().Unix()) {
+		if r.Left--; next.At(r.Path) == nil && (r.Left > 0 || r.Until > e.now().Unix()) {
 			add(r, filtered)
 		}
 	}

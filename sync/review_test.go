@@ -267,12 +267,13 @@ func (s shortWorkers) Activations(ctx context.Context) ([]cloud.Activation, erro
 	return a[:min(len(a), s.n)], err
 }
 
-// in is an engine whose clock is ahead.
+// in is an engine after that time.
 func (w *world) in(d time.Duration) *kvsync.Engine {
 	w.t.Helper()
 	c := w.config
 	now := w.time().Add(d)
 	c.Now = func() time.Time { return now }
+	c.Account = kvsync.TimedAccount{Account: c.Account, Clock: c.Now}
 	e, err := kvsync.New(c)
 	if err != nil {
 		w.t.Fatal(err)

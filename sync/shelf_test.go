@@ -157,6 +157,7 @@ func (s *shelf) List(_ context.Context, prefix, _ string) (page []cloud.KeyInfo,
 // shelves is an account with one namespace.
 type shelves struct{ *shelf }
 
+func (s shelves) Time() (time.Time, bool)                                 { return time.Now(), true }
 func (s shelves) FindNamespace(context.Context, string) (string, error)   { return "ns", nil }
 func (s shelves) CreateNamespace(context.Context, string) (string, error) { return "ns", nil }
 func (s shelves) Store(string) cloud.Store                                { return s.shelf }

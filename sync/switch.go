@@ -25,7 +25,7 @@ func (e *Engine) activate(ctx context.Context, l *version.Live, rel *prepared) e
 	}
 	byScript := rel.version == ""
 	final := rel.upload.Apply != nil // an activation cannot undo migrations
-	if final || e.Now().Sub(l.At) >= settled {
+	if final || e.now().Sub(l.At) >= settled {
 		if err := e.checkNotOvertaken(ctx, l.Activations); err != nil {
 			return err
 		}
@@ -67,7 +67,7 @@ func (e *Engine) activate(ctx context.Context, l *version.Live, rel *prepared) e
 
 // reactivate activates the live version again, for the newer commit of the plan.
 func (e *Engine) reactivate(ctx context.Context, l *version.Live, p *draft) error {
-	if e.Now().Sub(l.At) >= settled {
+	if e.now().Sub(l.At) >= settled {
 		if err := e.checkNotOvertaken(ctx, l.Activations); err != nil {
 			return err
 		}

@@ -81,6 +81,7 @@ type Account struct {
 	scrub      func(string) string // removes the token from a text
 	log        *slog.Logger
 	pace       *pacer
+	clock      clock
 	tries      int
 	stall      time.Duration
 	count      struct{ requests, bytesUp, retries atomic.Int64 }

@@ -73,11 +73,15 @@ func (c *call) attempt(req *http.Request, next option.MiddlewareNext) *APIError 
 	a.authorize(req)
 	a.count.requests.Add(1)
 
-	status, header, body, err := c.exchange(req, next, timer)
+	res, err := c.exchange(req, next, timer)
 	cancel(nil)
 	up.wait()
 	if err == nil {
-		return c.interpret(status, header, body)
+		fail := c.interpret(res.status, res.header, res.body)
+		if fail == nil || fail.enveloped { // else a proxy answered, whose clock does not count
+			a.clock.observe(res.header, res.received)
+		}
+		return fail
 	}
 	if cause := context.Cause(ctx); errors.Is(cause, errStalled) {
 		err = fmt.Errorf("%w for %s", errStalled, a.stall)
@@ -87,26 +91,33 @@ func (c *call) attempt(req *http.Request, next option.MiddlewareNext) *APIError 
 	return c.noAnswer(err, !dialing.Load() || connected.Load())
 }
 
-func (c *call) exchange(
-	req *http.Request, next option.MiddlewareNext, timer *stallTimer,
-) (int, http.Header, []byte, error) {
+// response is a whole response, and when its header was received.
+type response struct {
+	status   int
+	header   http.Header
+	body     []byte
+	received time.Time
+}
+
+func (c *call) exchange(req *http.Request, next option.MiddlewareNext, timer *stallTimer) (out response, err error) {
 	res, err := next(req)
 	if err != nil {
-		return 0, nil, nil, err
+		return out, err
 	}
 	defer res.Body.Close()
+	out = response{status: res.StatusCode, header: res.Header, received: time.Now()}
 	timer.touch()
 	c.account.pace.observe(res.Header)
 	limit := int64(maxResponse)
 	switch {
 	case res.StatusCode < 200 || res.StatusCode > 299:
-		body, _ := io.ReadAll(io.LimitReader(res.Body, maxErrorBody)) // a part of the body is enough
-		return res.StatusCode, res.Header, body, nil
+		out.body, _ = io.ReadAll(io.LimitReader(res.Body, maxErrorBody)) // a part of the body is enough
+		return out, nil
 	case c.value != nil:
 		limit = manifest.MaxValueBytes
 	}
-	body, err := readWhole(res, limit, timer)
-	return res.StatusCode, res.Header, body, err
+	out.body, err = readWhole(res, limit, timer)
+	return out, err
 }
 
 // errTooLarge is not retried: the next response would have the same size.

@@ -152,8 +152,7 @@ var (
 		Group: GroupGuards, Waiver: ForCommit,
 		Engine: func(o *kvsync.Options) *bool { return &o.AnyOrder },
 		Help:   "Deploy a commit that is older than the live one, or whose order is unknown.",
-		Doc: "the commit is [older than the live one, or the order is unknown](git.md#which-commit-is-newer); " +
-			"a project was deployed by a machine whose clock was ahead",
+		Doc:    "the commit is [older than the live one, or the order is unknown](git.md#which-commit-is-newer)",
 	})
 	TakeOver = declare(Option{
 		Flag: "take-over", Input: "take-over", Commands: guardCommands, Switch: true, Group: GroupGuards, Waiver: ForWorker,

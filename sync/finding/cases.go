@@ -38,9 +38,10 @@ const (
 // Cases of a deploy that a guard stops for other reasons.
 const (
 	CaseDamaged      Case = "the manifest of the live deployment {deployment} is gone or damaged"
-	CaseClock        Case = "this machine's clock lags: {site} was deployed {span} in its future"
-	CaseClockProject Case = "this machine's clock lags, or another one was ahead: {site} was deployed {span} " +
-		"in the future"
+	CaseClockBehind  Case = "this machine's clock is {span} behind Cloudflare's, so {site} was left as it is"
+	CaseClockAhead   Case = "this machine's clock is {span} ahead of Cloudflare's, so {site} was left as it is"
+	CaseClockUnknown Case = "the API's answers have no Date, so this machine's clock cannot be checked, and " +
+		"{site} was left as it is"
 	CaseEmpty       Case = "{path} contains no file to serve"
 	CaseShrink      Case = "{count} of {what} would be left"
 	CaseOvertaken   Case = "other deployments of {site} kept switching meanwhile"

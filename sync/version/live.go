@@ -22,9 +22,6 @@ type Live struct {
 	Foreign bool
 	// At is when it was read.
 	At time.Time
-	// Clock is why a project cannot be deployed unless a person confirms this
-	// machine's clock; else nil.
-	Clock error
 }
 
 // Exists reports whether there is an active version.

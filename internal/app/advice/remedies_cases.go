@@ -39,14 +39,7 @@ var caseRemedies = map[finding.Case]remedy{
 		"push a commit that changes it, or give " + input(options.Release),
 		"push a commit that changes it, or release it",
 	},
-	finding.CaseClock: guardRemedies[kvsync.GuardClock],
-	finding.CaseClockProject: {
-		"set this machine's clock, or if it is right, and that of who deployed last was not, deploy once with " +
-			"--any-order",
-		"set the runner's clock, or if it is right, and that of who deployed last was not, give " + input(options.AnyOrder),
-		"set the clock of the daemon's machine, or if it is right, and that of who deployed last was not, " +
-			"deploy once by hand: kv-sync deploy --any-order",
-	},
+	finding.CaseClockUnknown: everywhere("see that no proxy removes the header Date from the answers of the API"),
 	finding.CaseNotDeployed: deployIt,
 	finding.CaseNoTarget: {
 		"give a deployment, version or commit that kv-sync history lists, or at least its first 7 characters",
