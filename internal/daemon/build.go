@@ -26,7 +26,7 @@ const maxSuperseded = 2
 // build checks a commit out, builds it and deploys the result.
 func (w *siteWorker) build(ctx context.Context, commit string, opt kvsync.Options) (*kvsync.Result, error) {
 	tree := filepath.Join(w.dir, "tree")
-	if err := w.mirror.checkout(ctx, commit, tree); err != nil {
+	if err := w.mirror.Checkout(ctx, commit, tree); err != nil {
 		return nil, err
 	}
 	log, err := openBuildLog(filepath.Join(w.dir, "build.log"), w.d.redact)
@@ -71,7 +71,7 @@ func (w *siteWorker) buildInputs(commit, tree string, log *buildLog) (app.Inputs
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return in, fmt.Errorf("make a home for the build: %w", err)
 	}
-	in.BuildEnv, in.Secrets, in.AfterBuild = w.buildEnviron(home), w.d.secrets, w.mirror.restore
+	in.BuildEnv, in.Secrets, in.AfterBuild = w.buildEnviron(home), w.d.secrets, w.mirror.Restore
 	// Git may be running in another site's mirror. A program that a build names in
 	// that mirror's configuration would run outside of the build.
 	in.BuildGuarded, in.BuildWritable = w.d.cfg.State, []string{tree, home}
@@ -137,8 +137,8 @@ func (w *siteWorker) cancelIfSuperseded(ctx context.Context, commit string, canc
 			return
 		case <-w.wake: // the request stays pending
 		}
-		at, err := w.mirror.tip(ctx, w.site.Branch)
-		if err == nil && at.commit != commit {
+		at, err := w.mirror.Tip(ctx, w.site.Branch)
+		if err == nil && at.Commit != commit {
 			w.requestPoll("push", false)
 			cancel(errSuperseded)
 			return

@@ -27,10 +27,11 @@ type buildLog struct {
 }
 
 func openBuildLog(name string, redact func(string) string) (*buildLog, error) {
-	if err := onlyFile(name); err != nil {
+	// A build may have left a symlink, which leads elsewhere, or a FIFO, which blocks.
+	if err := os.RemoveAll(name); err != nil {
 		return nil, fmt.Errorf("open the build's log: %w", err)
 	}
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the build's log: %w", err)
 	}

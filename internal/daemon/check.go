@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/config"
+	"github.com/kv-sync/kv-sync/internal/daemon/mirror"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
@@ -127,10 +128,10 @@ func (k *checker) site(c *Config, s *Site) {
 	if s.Project != "" && !config.ValidName(s.Project) {
 		k.refuse(s.Problem("project", fmt.Sprintf("the project's id is %.80q", s.Project), nameFix))
 	}
-	if s.Remote == (Remote{}) && !s.Has("remote") {
+	if s.Remote == (mirror.Remote{}) && !s.Has("remote") {
 		k.refuse(s.Problem("", "the site has no remote", `name the repository: remote = "https://…"`))
 	}
-	if s.Branch != "" && !validBranch(s.Branch) {
+	if s.Branch != "" && !mirror.ValidBranch(s.Branch) {
 		k.refuse(s.Problem("branch", fmt.Sprintf("the branch is %.80q", s.Branch), `write a branch's name, such as "main"`))
 	}
 	for _, f := range []struct {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/config"
+	"github.com/kv-sync/kv-sync/internal/daemon/mirror"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
@@ -73,9 +74,9 @@ type Webhook struct {
 type Site struct {
 	config.Place
 	// Name is the site's id. With Project it is only a label.
-	Name    string `toml:"name"`
-	Project string `toml:"project"`
-	Remote  Remote `toml:"remote"`
+	Name    string        `toml:"name"`
+	Project string        `toml:"project"`
+	Remote  mirror.Remote `toml:"remote"`
 	// Branch is "" to follow the remote's HEAD.
 	Branch string `toml:"branch"`
 	// Root is the folder with the configuration, relative to the repository. Dir is

@@ -20,7 +20,7 @@ func (w *siteWorker) deployedInputs(ctx context.Context, actor string) app.Input
 	in, s := w.inputs(actor), w.state()
 	in.DeployedOnly = true
 	for _, commit := range []string{s.Live, s.Head} {
-		if in.Commit == "" && commit != "" && w.mirror.has(ctx, commit) {
+		if in.Commit == "" && commit != "" && w.mirror.Has(ctx, commit) {
 			in.Commit = commit
 		}
 	}

@@ -94,12 +94,12 @@ func transient(g *kvsync.GuardError) bool {
 // discardDamagedMirror reports whether the mirror was damaged, and removes it then:
 // the error may have come from the mirror and not from the commit.
 func (w *siteWorker) discardDamagedMirror(ctx context.Context) bool {
-	why := w.mirror.damage(ctx)
+	why := w.mirror.Damage(ctx)
 	if why == "" || ctx.Err() != nil {
 		return false
 	}
 	w.log.Warn("the mirror is damaged; the repository will be cloned again", "because", why)
-	if err := w.mirror.discard(); err != nil {
+	if err := w.mirror.Discard(); err != nil {
 		w.log.Error("the damaged mirror could not be removed", "error", err)
 	}
 	return true

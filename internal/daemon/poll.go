@@ -64,9 +64,9 @@ func (w *siteWorker) fetch(ctx context.Context) (head string, err error) {
 	defer release(w.d.fetchSlots)
 	w.setPhase(PhaseFetch, w.status().Problem)
 	started := time.Now()
-	at, err := w.mirror.tip(ctx, w.site.Branch)
+	at, err := w.mirror.Tip(ctx, w.site.Branch)
 	if err == nil {
-		head, err = w.mirror.fetch(ctx, at)
+		head, err = w.mirror.Fetch(ctx, at)
 	}
 	if ctx.Err() != nil {
 		return "", ctx.Err()
@@ -76,12 +76,12 @@ func (w *siteWorker) fetch(ctx context.Context) (head string, err error) {
 		return "", err
 	}
 	w.mu.Lock()
-	moved := w.saved.Head != head || w.saved.Branch != at.branch
+	moved := w.saved.Head != head || w.saved.Branch != at.Branch
 	w.fetchFailures = 0
 	w.mu.Unlock()
 	if moved {
-		w.log.Info("the branch has moved", "branch", at.branch, "commit", head)
-		w.tryChange(func(s *state) { s.Branch, s.Head = at.branch, head })
+		w.log.Info("the branch has moved", "branch", at.Branch, "commit", head)
+		w.tryChange(func(s *state) { s.Branch, s.Head = at.Branch, head })
 	}
 	return head, nil
 }

@@ -36,7 +36,7 @@ func (w *siteWorker) deploy(ctx context.Context, head, actor string) {
 		w.runFailed(ctx, r, err)
 	}
 	if after := w.state(); after.Settled.Commit == head && ctx.Err() == nil {
-		if err := w.mirror.keep(ctx, after.commits()); err != nil && ctx.Err() == nil {
+		if err := w.mirror.Keep(ctx, after.commits()); err != nil && ctx.Err() == nil {
 			w.log.Warn("the mirror could not be cleaned up", "error", err)
 		}
 	}
@@ -80,7 +80,7 @@ func (w *siteWorker) inputs(actor string) app.Inputs {
 func (w *siteWorker) getenv(name string) string {
 	switch name {
 	case "GIT_DIR":
-		return w.mirror.dir
+		return w.mirror.Dir()
 	case "GIT_WORK_TREE":
 		return w.empty
 	case "KV_SYNC_MEMORY":

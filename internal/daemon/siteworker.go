@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/daemon/mirror"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
@@ -19,7 +20,7 @@ type siteWorker struct {
 	d      *Daemon
 	site   *Site
 	log    *slog.Logger
-	mirror *mirror
+	mirror *mirror.Mirror
 	// dir holds the mirror, the state, the work tree and the log of the last build.
 	dir string
 	// empty is an empty folder in place of a work tree: only files of the commit are
@@ -62,12 +63,12 @@ func (d *Daemon) newSiteWorker(site *Site) (*siteWorker, error) {
 	if err := os.MkdirAll(filepath.Join(w.empty, filepath.FromSlash(site.Root)), 0o700); err != nil {
 		return nil, err
 	}
-	w.mirror = &mirror{
-		git: newGit(d.opt.Environ, d.secrets, site.Remote.settings(), site.Remote.redactor(d.redact)),
-		dir: filepath.Join(w.dir, "mirror.git"), remote: site.Remote, limit: time.Duration(d.cfg.FetchTimeout), log: w.log,
-	}
+	w.mirror = mirror.New(mirror.Options{
+		Dir: filepath.Join(w.dir, "mirror.git"), Remote: site.Remote, Limit: time.Duration(d.cfg.FetchTimeout),
+		Environ: d.opt.Environ, Secrets: d.secrets, Redact: d.redact, Log: w.log,
+	})
 	sweep(w.dir)
-	w.mirror.sweep()
+	w.mirror.Sweep()
 	var err error
 	if w.saved, err = loadState(w.stateFile(), w.log); err != nil {
 		return nil, err
@@ -83,7 +84,7 @@ func (w *siteWorker) resume() error {
 	if s.Remote != w.site.Remote.String() {
 		if s.Remote != "" {
 			w.log.Info("the remote has changed", "remote", w.site.Remote.String(), "before", s.Remote)
-			if err := w.mirror.discard(); err != nil {
+			if err := w.mirror.Discard(); err != nil {
 				return err
 			}
 		}

@@ -1,4 +1,4 @@
-package daemon
+package mirror
 
 import (
 	"errors"
@@ -135,8 +135,8 @@ func (r Remote) String() string {
 	return s
 }
 
-// validBranch reports whether git accepts a branch's name, and not as an option.
-func validBranch(b string) bool {
+// ValidBranch reports whether git accepts a branch's name, and not as an option.
+func ValidBranch(b string) bool {
 	if b == "" || len(b) > 250 || b == "@" || strings.ContainsAny(b, " ~^:?*[\\\x7f") || strings.Contains(b, "..") ||
 		strings.Contains(b, "@{") || strings.HasPrefix(b, "-") {
 		return false

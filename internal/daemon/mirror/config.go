@@ -1,4 +1,4 @@
-package daemon
+package mirror
 
 import (
 	"errors"
@@ -15,11 +15,11 @@ import (
 // formats matches the lines of a repository's configuration that describe its storage.
 var formats = regexp.MustCompile(`(?mi)^\s*(objectformat|refstorage)\s*=\s*([a-z0-9]+)\s*$`)
 
-// restore resets the mirror's configuration to that of a clone, and removes hooks. A
+// Restore resets the mirror's configuration to that of a clone, and removes hooks. A
 // build runs as the daemon's user and may have changed them, and a program that they
 // name would have the forge's credentials. It is called after a build and before git
 // runs in the mirror.
-func (m *mirror) restore() error {
+func (m *Mirror) Restore() error {
 	if _, err := os.Stat(m.dir); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -58,7 +58,7 @@ func onlyFile(name string) error {
 
 // config returns the mirror's configuration. It takes only the storage formats from
 // before.
-func (m *mirror) config(before string) string {
+func (m *Mirror) config(before string) string {
 	version, extensions := 0, ""
 	for _, format := range formats.FindAllStringSubmatch(before, -1) {
 		version = 1
