@@ -9,6 +9,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/build"
 	"github.com/kv-sync/kv-sync/internal/bundle"
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
+	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
@@ -179,6 +180,7 @@ func classify(err error) *Failure {
 		worker  *project.WorkerError
 		some    *SomeError
 		wrong   *UsageError
+		large   *source.LimitError
 		api     *cloudflare.APIError
 	)
 	switch {
@@ -199,6 +201,8 @@ func classify(err error) *Failure {
 			return listed(advice.CaseLateBundle, finding.Facts{What: remains(err)}, code.Problems)
 		}
 		return listed(advice.CaseBundle, finding.Facts{}, code.Problems)
+	case errors.As(err, &large):
+		return &Failure{Kind: KindRefused, Message: err.Error()}
 	case errors.As(err, &worker):
 		return listed(advice.CaseWorker, finding.Facts{Name: worker.Project}, worker.Problems)
 	case errors.As(err, &guard):

@@ -11,6 +11,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/bundle"
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
 	"github.com/kv-sync/kv-sync/internal/config"
+	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
@@ -33,6 +34,7 @@ func TestExplain(t *testing.T) {
 		"usage":         {wrap(&app.UsageError{Err: errors.New("no token")}), app.KindUsage, 2, 0},
 		"configuration": {&app.UsageError{Err: &config.Error{Problems: problem}}, app.KindUsage, 2, 1},
 		"files":         {wrap(&manifest.RefusedError{Problems: problem}), app.KindRefused, 3, 1},
+		"a tree bomb":   {wrap(&source.LimitError{Text: "endless"}), app.KindRefused, 3, 0},
 		"the Worker":    {wrap(&bundle.Error{Problems: problem}), app.KindRefused, 3, 1},
 		"guard": {wrap(&kvsync.GuardError{Guard: kvsync.GuardOlder,
 			Finding: finding.Finding{Case: finding.CaseOlder}}), app.KindGuard, 4, 0},

@@ -26,6 +26,9 @@ const maxSuperseded = 2
 // build checks a commit out, builds it and deploys the result.
 func (w *siteWorker) build(ctx context.Context, commit string, opt kvsync.Options) (*kvsync.Result, error) {
 	tree := filepath.Join(w.dir, "tree")
+	if err := w.measure(ctx, commit); err != nil {
+		return nil, err
+	}
 	if err := w.mirror.Checkout(ctx, commit, tree); err != nil {
 		return nil, err
 	}
@@ -60,6 +63,17 @@ func (w *siteWorker) build(ctx context.Context, commit string, opt kvsync.Option
 		return nil, &app.UsageError{Err: fmt.Errorf("%w; fix it and push; the end of its output:\n%s", failed, log.tail())}
 	}
 	return nil, err
+}
+
+// measure refuses a commit whose checkout would fill the disk: a few kilobytes of trees
+// that name each other can stand for billions of files.
+func (w *siteWorker) measure(ctx context.Context, commit string) error {
+	c, err := w.openCommit(ctx, commit)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return c.Measure(ctx)
 }
 
 // buildInputs are the inputs of a build in a checkout, and of the deploy after it.

@@ -25,6 +25,8 @@ type recorder struct {
 	mu      sync.Mutex
 	runs    map[string][]daemon.Run
 	fetches map[string]int
+	// fetched is called after a fetch, before what follows. It may be nil.
+	fetched func()
 }
 
 func (s *recorder) Ran(site string, r daemon.Run) {
@@ -37,6 +39,9 @@ func (s *recorder) Fetched(site string, _ time.Duration, _ error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fetches[site]++
+	if s.fetched != nil {
+		s.fetched()
+	}
 }
 
 // testDaemon is a daemon and the local platform that it deploys to.
@@ -46,10 +51,12 @@ type testDaemon struct {
 	p        *platformtest.Fixture
 	state    string
 	recorder *recorder
-	log      *syncBuffer
-	env      []string
-	conf     string
-	stop     func()
+	// fetched is called after each fetch, before what follows. It may be nil.
+	fetched func()
+	log     *syncBuffer
+	env     []string
+	conf    string
+	stop    func()
 }
 
 // syncBuffer is a buffer that can be read while it is written.
@@ -197,7 +204,8 @@ func (r *testDaemon) open() (*daemon.Daemon, error) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.log, r.recorder = &syncBuffer{}, &recorder{runs: map[string][]daemon.Run{}, fetches: map[string]int{}}
+	r.log, r.recorder = &syncBuffer{}, &recorder{runs: map[string][]daemon.Run{}, fetches: map[string]int{},
+		fetched: r.fetched}
 	return daemon.Open(cfg, daemon.Options{
 		Environ: r.env, Observer: r.recorder, FirstRetry: 20 * time.Millisecond,
 		Log: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),

@@ -55,13 +55,13 @@ func (w *siteWorker) runFailed(ctx context.Context, r Run, err error) {
 		w.settle(r, OutcomeHeld, PhaseHeld)
 	case transient(guard):
 		w.retry(r, false)
-	case f.Kind == app.KindUsage && !errors.As(err, &built) && w.discardDamagedMirror(ctx):
+	case f.Kind == app.KindUsage && !errors.As(err, &built) && w.discardDamagedMirror(ctx, r.Commit):
 		w.retry(r, false)
 	case f.Kind == app.KindRefused || f.Kind == app.KindGuard || f.Kind == app.KindUsage:
 		w.settle(r, OutcomeRefused, PhaseRefused)
 	case f.Kind == app.KindUnexpected:
 		if w.state().Failures < 2 { // the check reads the whole mirror
-			w.discardDamagedMirror(ctx)
+			w.discardDamagedMirror(ctx, r.Commit)
 		}
 		w.retry(r, false)
 	default:
@@ -92,12 +92,17 @@ func transient(g *kvsync.GuardError) bool {
 }
 
 // discardDamagedMirror reports whether the mirror was damaged, and removes it then:
-// the error may have come from the mirror and not from the commit.
-func (w *siteWorker) discardDamagedMirror(ctx context.Context) bool {
+// the error may have come from the mirror and not from the commit. It does so once for
+// a commit. A mirror that is damaged again after another clone is not the cause.
+func (w *siteWorker) discardDamagedMirror(ctx context.Context, commit string) bool {
+	if w.recloned == commit {
+		return false
+	}
 	why := w.mirror.Damage(ctx)
 	if why == "" || ctx.Err() != nil {
 		return false
 	}
+	w.recloned = commit
 	w.log.Warn("the mirror is damaged; the repository will be cloned again", "because", why)
 	if err := w.mirror.Discard(); err != nil {
 		w.log.Error("the damaged mirror could not be removed", "error", err)

@@ -49,7 +49,7 @@ func (w *siteWorker) beginRun(r Run) error {
 
 // describe returns a commit's subject and author, or "" if they cannot be read.
 func (w *siteWorker) describe(ctx context.Context, commit string) (subject, author string) {
-	c, err := source.OpenCommit(ctx, source.Options{WorkDir: w.empty, Revision: commit, Getenv: w.getenv})
+	c, err := w.openCommit(ctx, commit)
 	if err != nil {
 		return "", ""
 	}
@@ -59,6 +59,11 @@ func (w *siteWorker) describe(ctx context.Context, commit string) (subject, auth
 		return "", ""
 	}
 	return o.Subject, o.Author
+}
+
+// openCommit opens a commit of the mirror.
+func (w *siteWorker) openCommit(ctx context.Context, commit string) (*source.Commit, error) {
+	return source.OpenCommit(ctx, source.Options{WorkDir: w.empty, Revision: commit, Getenv: w.getenv})
 }
 
 // inputs returns what every call about the site has in common. Only the account's

@@ -43,6 +43,8 @@ type siteWorker struct {
 
 	// pendingRetry is the request of a poll that failed.
 	pendingRetry request
+	// recloned is the commit for which a damaged mirror was removed last.
+	recloned string
 	// superseded counts builds in a row that were cancelled for a newer commit.
 	superseded int
 

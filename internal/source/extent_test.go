@@ -1,6 +1,7 @@
 package source
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -19,7 +20,11 @@ func TestHugeTrees(t *testing.T) {
 		if _, err := c.Files(t.Context(), nil); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: the listing says %v", name, err)
 		}
-		if n := c.Reads().Trees - before; n > 1_000_000/100*2 { // each has 100 entries
+		var limit *LimitError
+		if err := c.Measure(t.Context()); !errors.As(err, &limit) || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: the measure is %v", name, err)
+		}
+		if n := c.Reads().Trees - before; n > 2*1_000_000/100*2 { // each has 100 entries
 			t.Errorf("%s: %d trees were read", name, n)
 		}
 	}

@@ -41,10 +41,14 @@ const maxAnswer = 1 << 20
 // run runs git with a timeout and returns its output. protocol is the only one that it
 // may use to reach a remote; "" means none.
 func (g *git) run(ctx context.Context, limit time.Duration, protocol string, args ...string) (string, error) {
-	out, err := g.command.Do(ctx, command.Call{
-		Args: append(slices.Clone(always), args...), Limit: limit, MaxOutput: maxAnswer,
-		Set: []string{"GIT_ALLOW_PROTOCOL=" + protocol},
-	})
+	return g.do(ctx, protocol, command.Call{Args: args, Limit: limit})
+}
+
+// do is run for a call with more settings.
+func (g *git) do(ctx context.Context, protocol string, c command.Call) (string, error) {
+	c.Args = append(slices.Clone(always), c.Args...)
+	c.MaxOutput, c.Set = maxAnswer, append(c.Set, "GIT_ALLOW_PROTOCOL="+protocol)
+	out, err := g.command.Do(ctx, c)
 	if err != nil && ctx.Err() == nil {
 		err = redacted{err, g.redact}
 	}

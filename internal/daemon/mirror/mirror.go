@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/kv-sync/kv-sync/internal/git/command"
 )
 
 // Mirror is a local bare repository with the whole history of one branch of a remote,
@@ -112,6 +114,7 @@ func (m *Mirror) Fetch(ctx context.Context, at Tip) (string, error) {
 		}
 		return m.head(ctx, at.Branch)
 	}
+	m.Sweep() // a lock that a killed git left would stop this fetch and all later ones
 	ref := "refs/heads/" + at.Branch
 	err := m.follow(ctx, ref)
 	if err == nil {
@@ -174,10 +177,16 @@ func (m *Mirror) clone(ctx context.Context, branch string) error {
 
 // in runs git in the mirror.
 func (m *Mirror) in(ctx context.Context, limit time.Duration, args ...string) (string, error) {
+	return m.ask(ctx, command.Call{Args: args, Limit: limit})
+}
+
+// ask runs a git call in the mirror.
+func (m *Mirror) ask(ctx context.Context, c command.Call) (string, error) {
 	if err := m.Restore(); err != nil {
 		return "", err
 	}
-	return m.git.run(ctx, limit, m.remote.protocol, append([]string{"--git-dir=" + m.dir}, args...)...)
+	c.Args = append([]string{"--git-dir=" + m.dir}, c.Args...)
+	return m.git.do(ctx, m.remote.protocol, c)
 }
 
 // head returns the commit of the mirror's branch.

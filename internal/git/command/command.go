@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -17,8 +18,6 @@ import (
 const (
 	// maxOutput is the default of [Call].MaxOutput.
 	maxOutput = 64 << 20
-	// maxText bounds how much of git's standard error is kept.
-	maxText = 16 << 10
 	// timeToEnd is how long git has to remove its locks after it is asked to end.
 	timeToEnd = 5 * time.Second
 )
@@ -50,6 +49,8 @@ type Call struct {
 	MaxOutput int
 	// Set are variables ("NAME=value") for this run.
 	Set []string
+	// Ignore matches the lines of git's messages that are not kept; nil keeps all.
+	Ignore *regexp.Regexp
 }
 
 // Run runs git to its end and returns what it printed.
@@ -81,7 +82,7 @@ func (g *Git) Do(ctx context.Context, c Call) (string, error) {
 	if c.MaxOutput == 0 {
 		c.MaxOutput = maxOutput
 	}
-	out, text := &bounded{limit: c.MaxOutput}, &bounded{limit: maxText}
+	out, text := &bounded{limit: c.MaxOutput}, &messages{ignore: c.Ignore}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, out, text
 	group, err := procgroup.Start(cmd)
 	if err == nil {
@@ -109,61 +110,6 @@ func (g *Git) command(ctx context.Context, args, set []string) *exec.Cmd {
 	cmd.WaitDelay = timeToEnd
 	procgroup.Detach(cmd)
 	return cmd
-}
-
-// Error is a git command that failed.
-type Error struct {
-	// Command is git's subcommand, such as "fetch".
-	Command string
-	// Code is the exit code; -1 if git was killed or did not start.
-	Code int
-	// Text is what git wrote to standard error, without white space around it.
-	Text string
-	// Err is the cause: an [*exec.ExitError], [exec.ErrNotFound], or the reason why kv-sync
-	// ended git.
-	Err error
-}
-
-func newError(args []string, text string, err error) *Error {
-	e := &Error{Command: subcommand(args), Code: -1, Text: strings.TrimSpace(text), Err: err}
-	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
-		e.Code = exit.ExitCode()
-	}
-	return e
-}
-
-// Error contains the last lines of git's standard error, which name the reason.
-func (e *Error) Error() string {
-	switch {
-	case errors.Is(e.Err, exec.ErrNotFound):
-		return "there is no git command on PATH; install git"
-	case e.Text == "":
-		return fmt.Sprintf("git %s: %v", e.Command, e.Err)
-	}
-	return fmt.Sprintf("git %s: %.1000s (%v)", e.Command, lastLines(e.Text, 3), e.Err)
-}
-
-func (e *Error) Unwrap() error { return e.Err }
-
-// subcommand returns the first argument that is neither an option nor its value.
-func subcommand(args []string) string {
-	for i, a := range args {
-		if !strings.HasPrefix(a, "-") && (i == 0 || args[i-1] != "-c" && args[i-1] != "-C") {
-			return a
-		}
-	}
-	return ""
-}
-
-// lastLines joins the last n lines that are not blank.
-func lastLines(s string, n int) string {
-	var lines []string
-	for line := range strings.Lines(s) {
-		if line = strings.TrimSpace(line); line != "" {
-			lines = append(lines, line)
-		}
-	}
-	return strings.Join(lines[max(0, len(lines)-n):], "; ")
 }
 
 // bounded keeps the first limit bytes that are written to it. The buffer is not embedded,

@@ -6,10 +6,12 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -56,16 +58,17 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// An error has git's subcommand, its exit code and the last lines of its standard error.
+// A failure says which command it was, its exit code and all that git said, in one
+// line.
 func TestFailure(t *testing.T) {
-	g, _ := scripted(t, "for i in 1 2 3 4; do echo line $i >&2; done; exit 3\n")
+	g, _ := scripted(t, "for i in 1 2 3 4; do echo line $i >&2; echo >&2; done; exit 3\n")
 	_, err := g.Run(t.Context(), "-c", "a.b=c", "fetch", "origin")
 	failed := (*command.Error)(nil)
 	if !errors.As(err, &failed) || failed.Command != "fetch" || failed.Code != 3 ||
 		!strings.HasPrefix(failed.Text, "line 1\n") {
 		t.Fatalf("%#v", err)
 	}
-	if want := "git fetch: line 2; line 3; line 4 (exit status 3)"; err.Error() != want {
+	if want := "git fetch: line 1; line 2; line 3; line 4 (exit status 3)"; err.Error() != want {
 		t.Errorf("%q, want %q", err, want)
 	}
 	t.Setenv("PATH", t.TempDir())
@@ -75,6 +78,26 @@ func TestFailure(t *testing.T) {
 	}
 	if command.Available() {
 		t.Error("git is available on an empty PATH")
+	}
+}
+
+// The beginning and the end of long messages are kept: ssh gives its reason first, and
+// a server that sends pages of advice before it refuses gives its own last.
+func TestLongMessages(t *testing.T) {
+	g, _ := scripted(t, "echo first >&2; seq 100000 >&2; printf last >&2; exit 3\n")
+	_, err := g.Run(t.Context(), "fetch")
+	if text := fmt.Sprint(err); !strings.HasPrefix(text, "git fetch: first; 1; 2; ") || !strings.Contains(text, "; …; ") ||
+		!strings.HasSuffix(text, "; 100000; last (exit status 3)") || len(text) > 8<<10 {
+		t.Errorf("%d bytes: %.100s … %s", len(text), text, text[max(0, len(text)-100):])
+	}
+}
+
+// Ignored lines do not count, however many they are.
+func TestIgnoredMessages(t *testing.T) {
+	g, _ := scripted(t, "seq 100000 >&2; echo reason >&2; seq 100000 >&2; exit 3\n")
+	_, err := g.Do(t.Context(), command.Call{Args: []string{"fsck"}, Ignore: regexp.MustCompile(`^\d+$`)})
+	if failed := (*command.Error)(nil); !errors.As(err, &failed) || failed.Text != "reason" {
+		t.Errorf("got %.100v", err)
 	}
 }
 

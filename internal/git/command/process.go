@@ -15,13 +15,13 @@ type Process struct {
 
 	args  []string
 	cmd   *exec.Cmd
-	text  *bounded
+	text  *messages
 	group *procgroup.Group
 }
 
 // Start starts a long-running command. The end of ctx does not end it; the caller calls End.
 func (g *Git) Start(ctx context.Context, args ...string) (*Process, error) {
-	p := &Process{args: args, cmd: g.command(context.WithoutCancel(ctx), args, nil), text: &bounded{limit: maxText}}
+	p := &Process{args: args, cmd: g.command(context.WithoutCancel(ctx), args, nil), text: &messages{}}
 	p.cmd.Stderr = p.text
 	var err error
 	if p.In, err = p.cmd.StdinPipe(); err != nil {

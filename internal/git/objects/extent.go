@@ -1,6 +1,8 @@
 package objects
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 )
 
@@ -11,6 +13,12 @@ const maxWalked = 1_000_000
 // published.
 const maxDepthBytes = 16 << 10
 
+// LimitError is a commit that has more than is ever read. It stays so: trying the same
+// commit again is useless.
+type LimitError struct{ Text string }
+
+func (e *LimitError) Error() string { return e.Text }
+
 // Extent counts the entries of the trees in one walk.
 type Extent int
 
@@ -18,11 +26,41 @@ type Extent int
 // path: "" for the root, otherwise with a slash at its end.
 func (n *Extent) Enter(entries []Entry, rel string) error {
 	if *n += Extent(len(entries)); *n > maxWalked {
-		return fmt.Errorf("the commit has more than %d files and folders there; publish a folder in it (--dir), "+
-			"or name what is not to be published in .assetsignore", maxWalked)
+		return &LimitError{fmt.Sprintf("the commit has more than %d files and folders there; publish a folder in it, "+
+			"or name what is not to be published in .assetsignore", maxWalked)}
 	}
 	if len(rel) > maxDepthBytes {
-		return fmt.Errorf("the commit has folders in folders without end, below %.40s; remove them", rel)
+		return &LimitError{fmt.Sprintf("the commit has folders in folders without end, below %.40s; remove them", rel)}
+	}
+	return nil
+}
+
+// Measure walks a whole tree, and is a [*LimitError] if a checkout of it would be too
+// large.
+func (o *Reader) Measure(ctx context.Context, tree string) error {
+	entries, err := o.Tree(ctx, tree)
+	if err != nil {
+		return err
+	}
+	var size Extent
+	return o.measure(ctx, entries, "", &size)
+}
+
+func (o *Reader) measure(ctx context.Context, entries []Entry, rel string, size *Extent) error {
+	if err := cmp.Or(ctx.Err(), size.Enter(entries, rel)); err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Kind() != ModeDir {
+			continue
+		}
+		below, err := o.Tree(ctx, e.ID)
+		if err != nil {
+			return err
+		}
+		if err := o.measure(ctx, below, rel+e.Name+"/", size); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -151,7 +151,7 @@ func (o *Reader) read(ctx context.Context, id, want string) ([]byte, error) {
 		return nil, fmt.Errorf("read %s %s: it is a %s", want, id, kind)
 	}
 	if size > maxMeta {
-		return nil, fmt.Errorf("read %s %s: %d bytes are too many", want, id, size)
+		return nil, &LimitError{fmt.Sprintf("read %s %s: %d bytes are too many", want, id, size)}
 	}
 	data, err := io.ReadAll(content)
 	if err != nil {
