@@ -14,7 +14,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/atomicfile"
 )
 
-// account holds the namespaces and scripts of one account.
+// account is one account: its namespaces and scripts. Server.mu guards it.
 type account struct {
 	id         string
 	namespaces map[string]*namespace
@@ -79,7 +79,7 @@ func (s *Server) account(id string) *account {
 	return a
 }
 
-// DefaultAccount is the account that /accounts lists while all are empty.
+// DefaultAccount is the account that /accounts lists while no account exists.
 const DefaultAccount = "00000000000000000000000000000000"
 
 func (s *Server) accountIDs() []string {
@@ -139,7 +139,7 @@ func readState(path string, into any) error {
 	return nil
 }
 
-// writeState replaces a file atomically: a crash leaves the old or the new one.
+// writeState replaces a file atomically.
 func writeState(path string, v any) error {
 	raw, err := json.Marshal(v)
 	if err != nil {
@@ -152,7 +152,7 @@ func namespaceJSON(ns *namespace) map[string]any {
 	return map[string]any{"id": ns.ID, "title": ns.Title, "supports_url_encoding": true}
 }
 
-// title reads and checks the title of a namespace from the request. s.mu is not held.
+// title reads the title of a namespace from the request, and checks it.
 func (c *call) title() (string, *apiError) {
 	var body struct {
 		Title string `json:"title"`
@@ -166,7 +166,7 @@ func (c *call) title() (string, *apiError) {
 	return body.Title, nil
 }
 
-func (a *account) titled(title string) *namespace {
+func (a *account) namespaceTitled(title string) *namespace {
 	for _, ns := range a.namespaces {
 		if ns.Title == title {
 			return ns
@@ -183,24 +183,24 @@ func (c *call) namespaceCreate() *apiError {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	a := c.s.account(c.account)
-	if a.titled(title) != nil {
+	if a.namespaceTitled(title) != nil {
 		return failure(http.StatusBadRequest, 10014,
 			"create namespace: 'a namespace with this account ID and title already exists'")
 	}
 	ns := &namespace{ID: newID(), Title: title}
 	if err := openNamespace(c.s.namespaceFile(ns.ID), ns); err != nil {
-		return internal(err)
+		return internalError(err)
 	}
 	a.namespaces[ns.ID] = ns
 	if err := c.s.saveNamespaces(a); err != nil {
-		return internal(err)
+		return internalError(err)
 	}
 	return c.reply(namespaceJSON(ns))
 }
 
 func (c *call) namespaceList() *apiError {
 	q := c.r.URL.Query()
-	page, perPage := positive(q.Get("page"), 1), min(positive(q.Get("per_page"), 20), 1000)
+	page, perPage := positiveOr(q.Get("page"), 1), min(positiveOr(q.Get("per_page"), 20), 1000)
 	c.s.mu.Lock()
 	all := []*namespace{}
 	if a := c.s.accounts[c.account]; a != nil {
@@ -227,7 +227,7 @@ func (c *call) namespaceList() *apiError {
 	return nil
 }
 
-func positive(raw string, otherwise int) int {
+func positiveOr(raw string, otherwise int) int {
 	if n, err := strconv.Atoi(raw); err == nil && n > 0 && n < 1<<20 {
 		return n
 	}
@@ -256,13 +256,13 @@ func (c *call) namespaceRename() *apiError {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	a := c.s.account(c.account)
-	if other := a.titled(title); other != nil && other != ns {
+	if other := a.namespaceTitled(title); other != nil && other != ns {
 		return failure(http.StatusBadRequest, 10014,
 			"rename namespace: 'a namespace with this account ID and title already exists'")
 	}
 	ns.Title = title
 	if err := c.s.saveNamespaces(a); err != nil {
-		return internal(err)
+		return internalError(err)
 	}
 	return c.reply(namespaceJSON(ns))
 }
@@ -277,11 +277,11 @@ func (c *call) namespaceDelete() *apiError {
 	a := c.s.account(c.account)
 	delete(a.namespaces, ns.ID)
 	if err := c.s.saveNamespaces(a); err != nil {
-		return internal(err)
+		return internalError(err)
 	}
 	// Concurrent readers keep the open file.
 	if err := os.Remove(c.s.namespaceFile(ns.ID)); err != nil {
-		return internal(err)
+		return internalError(err)
 	}
 	return c.reply(nil)
 }

@@ -17,12 +17,12 @@ import (
 	"github.com/kv-sync/kv-sync/internal/atomicfile"
 )
 
-// Static Assets: a client opens a session with the manifest of a version, and uploads
-// the missing files in buckets. The answer to the last bucket has the token for the
-// upload of the version.
+// To upload Static Assets, a client opens a session with the manifest of a version, and
+// uploads the missing files in buckets. The response to the last bucket has a token for
+// the upload of the version.
 
-// assetSet is the static assets of a version. Paths and hashes are in a module file,
-// because there may be many.
+// assetSet is the static assets of a version. Manifest is the hash of a module file
+// with paths and hashes, of which there may be many.
 type assetSet struct {
 	Manifest string          `json:"manifest"`
 	Config   json.RawMessage `json:"config,omitempty"`
@@ -61,7 +61,7 @@ func (s *Server) assetFile(accountID, hash string) string {
 	return filepath.Join(s.dir, "assets", accountID, hash)
 }
 
-// assetToken returns the session that a token was issued for, or nil.
+// assetToken returns the session of a token, or nil if the token is unknown or expired.
 func (s *Server) assetToken(token string) *assetSession {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,8 +72,8 @@ func (s *Server) assetToken(token string) *assetSession {
 	return session
 }
 
-// issue creates a token in the form of a JWT, which clients decode. Its signature is
-// not checked: the platform stores its tokens. s.mu is held.
+// issue creates a token for a session. It has the form of a JWT, because clients decode
+// it. The platform does not check a signature, because it stores its tokens. s.mu is held.
 func (s *Server) issue(session *assetSession) string {
 	part := func(v any) string {
 		raw, _ := json.Marshal(v) //nolint:errchkjson // maps of strings and numbers
@@ -118,14 +118,14 @@ func (c *call) assetsSession() *apiError {
 			session.missing[f.Hash] = f.Size
 		}
 	}
-	buckets := session.buckets() // before other requests see the session
+	buckets := session.buckets() // other requests cannot see the session yet
 	c.s.mu.Lock()
 	token := c.s.issue(session)
 	c.s.mu.Unlock()
 	return c.reply(map[string]any{"jwt": token, "buckets": buckets})
 }
 
-// buckets distributes the missing files.
+// buckets distributes the hashes of the missing files to buckets of limited size.
 func (session *assetSession) buckets() [][]string {
 	hashes := make([]string, 0, len(session.missing))
 	for hash := range session.missing {
@@ -205,7 +205,7 @@ func (c *call) storeAsset(session *assetSession, hash string, content io.Reader)
 		return failure(http.StatusBadRequest, 100333, "asset %s has %d bytes, the manifest says %d", hash, len(raw), size)
 	}
 	if err := atomicfile.Write(c.s.assetFile(c.account, hash), raw, 0o600); err != nil {
-		return internal(err)
+		return internalError(err)
 	}
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
@@ -229,7 +229,7 @@ func (c *call) versionAssets(sc *script, up *upload) (*assetSet, *apiError) {
 	}
 	raw, err := json.Marshal(session.files)
 	if err != nil {
-		return nil, internal(err)
+		return nil, internalError(err)
 	}
 	m, apiErr := c.s.storeModule("assets", "application/octet-stream", raw)
 	if apiErr != nil {
@@ -279,8 +279,8 @@ func (s *Server) linkAssets(accountID string, v *version) (string, error) {
 	return dir, nil
 }
 
-// config returns the configuration of workerd's assets service. It differs from the
-// API's in two names.
+// config returns the configuration of workerd's assets service. Two of its members have
+// other names than in the API.
 func (a *assetSet) config() string {
 	members := map[string]json.RawMessage{}
 	_ = json.Unmarshal(a.Config, &members) // invalid means no settings

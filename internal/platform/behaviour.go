@@ -14,24 +14,24 @@ type FaultKind string
 
 // The kinds of faults.
 const (
-	// FaultStatus answers with Status and an error as JSON. The request has no effect.
+	// FaultStatus sends Status and an error as JSON. The request has no effect.
 	FaultStatus FaultKind = "status"
-	// FaultHTML answers with Status and HTML, like a proxy. The request has no effect.
+	// FaultHTML sends Status and HTML, like a proxy. The request has no effect.
 	FaultHTML FaultKind = "html"
-	// FaultHang never answers. The request has no effect.
+	// FaultHang sends no response. The request has no effect.
 	FaultHang FaultKind = "hang"
 	// FaultDrop closes the connection. The request has no effect.
 	FaultDrop FaultKind = "drop"
 	// FaultLoseReply applies the request, then closes the connection.
 	FaultLoseReply FaultKind = "lose-reply"
 	// FaultPartial skips some keys of a bulk write or delete, and reports them as
-	// unsuccessful: those in Keys, and every Every-th.
+	// unsuccessful: those in Keys, and, if Every is n, each n-th key.
 	FaultPartial FaultKind = "partial"
-	// FaultUnsuccessful answers 200 with success:false. The request has no effect.
+	// FaultUnsuccessful sends status 200 with success:false. The request has no effect.
 	FaultUnsuccessful FaultKind = "unsuccessful"
 )
 
-// Fault is the failure of one request. The zero value is none.
+// Fault is the failure of one request. The zero value is no failure.
 type Fault struct {
 	Kind       FaultKind     `json:"kind"`
 	Status     int           `json:"status,omitempty"`
@@ -77,21 +77,21 @@ type behaviour struct {
 	rates   map[string]*rate
 }
 
-// rate counts a token's requests in a window.
+// rate counts the requests of a token in the current window.
 type rate struct {
 	since time.Time
 	count int
 }
 
-// Behaviour returns how the platform behaves.
+// Behaviour returns the current behaviour.
 func (s *Server) Behaviour() Behaviour { return s.behaviour.get() }
 
 // SetBehaviour changes the behaviour from the next request on.
 func (s *Server) SetBehaviour(b Behaviour) { s.behaviour.set(b) }
 
-// SetFault sets the function that chooses the fault of each request to the API, or
-// none with nil. The platform calls it once for each request, before it handles the
-// request, from several goroutines.
+// SetFault sets the function that chooses the fault of each request to the API. With nil
+// there are no faults. The platform calls the function once for each request, before it
+// handles the request, from several goroutines.
 func (s *Server) SetFault(decide func(RequestInfo) Fault) {
 	s.behaviour.mu.Lock()
 	defer s.behaviour.mu.Unlock()
@@ -123,8 +123,8 @@ func (b *behaviour) faultFor(info RequestInfo) Fault {
 	return decide(info)
 }
 
-// admit counts a request against the limit of its token, and sets the headers with
-// the rest.
+// admit counts a request and refuses it if the token's rate limit is exceeded. It sets the
+// headers that tell the client how many requests are left.
 func (b *behaviour) admit(h http.Header, token string) *apiError {
 	b.mu.Lock()
 	defer b.mu.Unlock()

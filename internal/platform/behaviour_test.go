@@ -46,8 +46,8 @@ func TestFaults(t *testing.T) {
 	if a, err := put("un"); err != nil || a.Status != 200 || a.Success || a.code() == 0 || applied("un") {
 		t.Errorf("unsuccessful: %+v, %v", a, err)
 	}
-	// Go's client repeats a PUT if a reused connection fails. Fresh connections show the
-	// fault.
+	// Go's client repeats a PUT if a reused connection fails, so the test uses new
+	// connections.
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	once(platform.Fault{Kind: platform.FaultDrop})
 	if a, err := put("drop"); err == nil || applied("drop") {
@@ -66,24 +66,24 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-func TestHangEndsWithTheClient(t *testing.T) {
+func TestFaultHangEndsWithTheClient(t *testing.T) {
 	c := start(t)
 	ns, _ := c.namespace("n")
-	ctx, leave := context.WithCancel(t.Context())
-	defer leave()
+	ctx, disconnect := context.WithCancel(t.Context())
+	defer disconnect()
 	c.Server.SetFault(func(platform.RequestInfo) platform.Fault {
-		leave() // once the request is there
+		disconnect() // the request has arrived
 		return platform.Fault{Kind: platform.FaultHang}
 	})
 	req, _ := http.NewRequestWithContext(ctx, "PUT", c.BaseURL+"/accounts/"+c.AccountID+ns+"/values/k",
 		strings.NewReader("v"))
 	if resp, err := http.DefaultClient.Do(req); err == nil {
 		resp.Body.Close()
-		t.Fatal("it answered")
+		t.Fatal("there is a response")
 	}
 	c.Server.SetFault(nil)
 	c.refused("GET", ns+"/values/k", "", 404, 10009)
-	until(t, "the end of the request whose client has gone", func() bool {
+	waitUntil(t, "the end of the request whose client disconnected", func() bool {
 		return slices.ContainsFunc(c.Server.Requests(), func(r platform.Request) bool { return r.Kind == "kv.values.put" })
 	})
 }
@@ -124,9 +124,9 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-func TestForeignPagesAreRefused(t *testing.T) {
+func TestForeignRequestsAreRefused(t *testing.T) {
 	c := start(t)
-	c.put("site", metadata(""), says("hello"))
+	c.put("site", metadata(""), respondWith("hello"))
 	for _, base := range []string{c.BaseURL + "/user/tokens/verify", c.SiteURL("site") + "/",
 		strings.TrimSuffix(c.BaseURL, "/client/v4") + "/__platform/requests"} {
 		for name, change := range map[string]func(*http.Request){
@@ -195,9 +195,9 @@ func TestControlRoutes(t *testing.T) {
 	}
 }
 
-// A test counts requests as soon as its client has the answers. A value is larger than
-// what connections buffer, so its request is still under way here.
-func TestRequestIsLoggedBeforeItsAnswer(t *testing.T) {
+// A test counts requests as soon as its client has the responses. In this test the value is
+// larger than the buffers of a connection, so its request has not ended when it is counted.
+func TestRequestIsLoggedBeforeItsResponse(t *testing.T) {
 	c := start(t)
 	ns, _ := c.namespace("n")
 	if a := c.do("PUT", ns+"/values/k", strings.Repeat("v", 24<<20)); a.Status != http.StatusOK {

@@ -10,8 +10,8 @@ import (
 // binding is an uploaded binding: "name", "type" and other members.
 type binding map[string]json.RawMessage
 
-// str returns the string member with a name, or "".
-func (b binding) str(name string) string {
+// text returns the string member with a name, or "".
+func (b binding) text(name string) string {
 	var s string
 	_ = json.Unmarshal(b[name], &s)
 	return s
@@ -22,9 +22,9 @@ func quoted(s string) json.RawMessage {
 	return raw
 }
 
-// shown returns the binding as the API does: without secrets.
-func (b binding) shown() binding {
-	if t := b.str("type"); t != "secret_text" && t != "secret_key" {
+// withoutSecrets returns the binding without its secrets, as the API shows it.
+func (b binding) withoutSecrets() binding {
+	if t := b.text("type"); t != "secret_text" && t != "secret_key" {
 		return b
 	}
 	shown := maps.Clone(b)
@@ -34,31 +34,31 @@ func (b binding) shown() binding {
 	return shown
 }
 
-func shownAll(bindings []binding) []binding {
+func allWithoutSecrets(bindings []binding) []binding {
 	shown := []binding{}
 	for _, b := range bindings {
-		shown = append(shown, b.shown())
+		shown = append(shown, b.withoutSecrets())
 	}
 	return shown
 }
 
-// resolveBindings replaces inherited bindings, and adds those whose types the upload
-// keeps. An inherited binding comes from its version_id, else from the latest version.
-// With strict, one that cannot be resolved is an error; otherwise it is dropped, as at
-// Cloudflare.
+// resolveBindings replaces inherit bindings by the bindings that they refer to, and adds
+// the bindings of the latest version whose types are in keep. An inherit binding refers to
+// the version version_id, or else to the latest version. If the binding does not exist
+// there, it is an error with strict; otherwise the binding is removed, as at Cloudflare.
 func (sc *script) resolveBindings(bindings []binding, keep []string, strict bool) ([]binding, *apiError) {
 	resolved := []binding{}
 	named := map[string]bool{}
 	for _, b := range bindings {
-		name := b.str("name")
+		name := b.text("name")
 		switch {
-		case name == "" || b.str("type") == "":
+		case name == "" || b.text("type") == "":
 			return nil, failure(http.StatusBadRequest, 10021, "a binding needs a name and a type")
 		case named[name]:
 			return nil, failure(http.StatusBadRequest, 10021, "binding %s occurs twice", name)
 		}
 		named[name] = true
-		if b.str("type") == "inherit" {
+		if b.text("type") == "inherit" {
 			if b = sc.inherited(b); b == nil {
 				if strict {
 					return nil, failure(http.StatusBadRequest, 10057, "could not resolve inherited binding %q", name)
@@ -70,7 +70,7 @@ func (sc *script) resolveBindings(bindings []binding, keep []string, strict bool
 	}
 	if last := sc.latest(); last != nil {
 		for _, b := range last.Bindings {
-			if slices.Contains(keep, b.str("type")) && !named[b.str("name")] {
+			if slices.Contains(keep, b.text("type")) && !named[b.text("name")] {
 				resolved = append(resolved, b)
 			}
 		}
@@ -81,19 +81,19 @@ func (sc *script) resolveBindings(bindings []binding, keep []string, strict bool
 // inherited returns the binding that an inherit binding refers to, or nil.
 func (sc *script) inherited(b binding) binding {
 	from := sc.latest()
-	if id := b.str("version_id"); id != "" && id != "latest" {
+	if id := b.text("version_id"); id != "" && id != "latest" {
 		from = sc.version(id)
 	}
 	if from == nil {
 		return nil
 	}
-	name := b.str("name")
-	old := b.str("old_name")
+	name := b.text("name")
+	old := b.text("old_name")
 	if old == "" {
 		old = name
 	}
 	for _, candidate := range from.Bindings {
-		if candidate.str("name") == old {
+		if candidate.text("name") == old {
 			found := maps.Clone(candidate)
 			found["name"] = b["name"]
 			return found
@@ -102,15 +102,15 @@ func (sc *script) inherited(b binding) binding {
 	return nil
 }
 
-// checkBindings refuses bindings to resources that do not exist. It adds the namespace
-// to those of Durable Objects. s.mu is held.
+// checkBindings refuses bindings to resources that do not exist. It adds the namespace id
+// to bindings of Durable Objects. s.mu is held.
 func (a *account) checkBindings(sc *script, bindings []binding) *apiError {
 	for i, b := range bindings {
-		name := b.str("name")
-		switch b.str("type") {
+		name := b.text("name")
+		switch b.text("type") {
 		case "kv_namespace":
-			if a.namespaces[b.str("namespace_id")] == nil {
-				return failure(http.StatusBadRequest, 10041, "KV namespace '%s' not found.", b.str("namespace_id"))
+			if a.namespaces[b.text("namespace_id")] == nil {
+				return failure(http.StatusBadRequest, 10041, "KV namespace '%s' not found.", b.text("namespace_id"))
 			}
 		case "durable_object_namespace":
 			id, apiErr := a.objectNamespace(sc, b)
@@ -120,7 +120,7 @@ func (a *account) checkBindings(sc *script, bindings []binding) *apiError {
 			bindings[i] = maps.Clone(b)
 			bindings[i]["namespace_id"] = quoted(id)
 		case "service":
-			if to := b.str("service"); to != sc.Name && a.scripts[to] == nil {
+			if to := b.text("service"); to != sc.Name && a.scripts[to] == nil {
 				return failure(http.StatusBadRequest, 10143, "Could not resolve service binding %q: Worker %q not found", name, to)
 			}
 		}
@@ -132,8 +132,8 @@ func (a *account) checkBindings(sc *script, bindings []binding) *apiError {
 func (v *version) secrets() map[string]string {
 	secrets := map[string]string{}
 	for _, b := range v.Bindings {
-		if t := b.str("type"); t == "secret_text" || t == "secret_key" {
-			secrets[b.str("name")] = string(b["text"]) + string(b["key_base64"]) + string(b["key_jwk"])
+		if t := b.text("type"); t == "secret_text" || t == "secret_key" {
+			secrets[b.text("name")] = string(b["text"]) + string(b["key_base64"]) + string(b["key_jwk"])
 		}
 	}
 	return secrets

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// buffers reuses the memory of request bodies, so that many bulk writes need a few
+// buffers reuses the memory of request bodies, so that many bulk writes need only a few
 // megabytes.
 var buffers bufferPool
 

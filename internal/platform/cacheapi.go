@@ -6,12 +6,12 @@ import (
 	"net/http"
 )
 
-// cacheAPI answers workerd's Cache API: caches.default and caches.open(). GET reads, PUT
-// stores the HTTP response in its body, PURGE deletes.
+// cacheAPI handles the requests of workerd's Cache API (caches.default and caches.open()).
+// GET reads, PUT stores the HTTP response in its body, and PURGE deletes.
 type cacheAPI struct{ location *location }
 
-// Headers of its requests. The configuration of a Worker sets the first two, whatever
-// the Worker sets.
+// Headers of Cache API requests. A Worker cannot choose the first two: its configuration
+// overrides them.
 const (
 	headerZone   = "X-Cache-Zone" // account and script
 	headerScheme = "X-Cache-Scheme"
@@ -46,8 +46,8 @@ func (c *cacheAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// put stores the response in body if that is allowed, and returns the status. Workers do
-// not see it.
+// put stores the response in body if that is allowed. It returns the status for workerd,
+// which the Worker does not see.
 func (c *cacheAPI) put(key string, body io.Reader) int {
 	response, err := http.ReadResponse(bufio.NewReader(body), nil)
 	if err != nil {

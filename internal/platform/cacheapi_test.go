@@ -10,8 +10,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 )
 
-// cacher executes the steps of /?name, with the default cache as c.
-var cacher = part{"main.mjs", esm, `
+// cacheSteps is a Worker that executes one of its steps for a request of /?name. The
+// argument c is the default cache.
+var cacheSteps = part{"main.mjs", esm, `
 const put = (c, url, body, headers, status) => c.put(url, new Response(body, { headers, status }));
 const get = async (c, url, headers) => {
 	const r = await c.match(new Request(url, { headers }));
@@ -55,8 +56,8 @@ export default { async fetch(r) {
 
 func TestCacheAPI(t *testing.T) {
 	c := start(t)
-	c.put("site", metadata(""), cacher)
-	c.put("other", metadata(""), cacher)
+	c.put("site", metadata(""), cacheSteps)
+	c.put("other", metadata(""), cacheSteps)
 	for _, step := range [][2]string{
 		{"get", "none"}, {"put", "done"}, {"get", "200 one HIT"}, {"header", "yes"},
 		{"scheme", "none"}, {"forgedScheme", "none"}, {"host", "none"}, {"query", "none"}, {"named", "none"},
@@ -66,31 +67,30 @@ func TestCacheAPI(t *testing.T) {
 		{"fill", "0000111111"}, // 128 MiB at most
 		{"put", "done"},
 	} {
-		c.visits("site", "/?"+step[0], step[1])
+		c.wantBody("site", "/?"+step[0], step[1])
 	}
-	c.visits("other", "/?get", "none") // another script's
-	c.visits("other", "/?forged", "none")
+	c.wantBody("other", "/?get", "none") // another script has its own cache
+	c.wantBody("other", "/?forged", "none")
 
-	// The cache belongs to the script and survives its versions. Its entries age by the
-	// location's clock.
-	c.deploy("site", c.version("site", metadata(""), cacher))
-	c.visits("site", "/?get", "200 one HIT")
+	// All versions of the script use the same cache. Entries expire by the location's clock.
+	c.deploy("site", c.version("site", metadata(""), cacheSteps))
+	c.wantBody("site", "/?get", "200 one HIT")
 	c.Server.AdvanceEdge(59 * time.Second)
-	c.visits("site", "/?get", "200 one HIT")
+	c.wantBody("site", "/?get", "200 one HIT")
 	c.Server.AdvanceEdge(time.Second)
-	c.visits("site", "/?get", "none")
+	c.wantBody("site", "/?get", "none")
 
-	c.Server.SetBehaviour(platform.Behaviour{EdgeTTL: 10 * time.Minute}) // a minute lasts ten
-	c.visits("site", "/?put", "done")
+	c.Server.SetBehaviour(platform.Behaviour{EdgeTTL: 10 * time.Minute}) // times are ten times as long
+	c.wantBody("site", "/?put", "done")
 	c.Server.AdvanceEdge(9 * time.Minute)
-	c.visits("site", "/?get", "200 one HIT")
+	c.wantBody("site", "/?get", "200 one HIT")
 	c.Server.ClearEdge()
-	c.visits("site", "/?get", "none")
+	c.wantBody("site", "/?get", "none")
 }
 
 func TestEdgeControl(t *testing.T) {
 	c := start(t)
-	c.put("site", metadata(""), cacher)
+	c.put("site", metadata(""), cacheSteps)
 	control := func(method, token, body string, want int) {
 		t.Helper()
 		req, _ := http.NewRequestWithContext(t.Context(), method,
@@ -108,11 +108,11 @@ func TestEdgeControl(t *testing.T) {
 	advance, _ := json.Marshal(map[string]time.Duration{"advance": time.Minute})
 	control("POST", "", string(advance), 403)
 	control("POST", c.Server.ControlToken(), `{"advance":"nonsense"}`, 400)
-	c.visits("site", "/?put", "done")
-	c.visits("site", "/?get", "200 one HIT")
+	c.wantBody("site", "/?put", "done")
+	c.wantBody("site", "/?get", "200 one HIT")
 	control("POST", c.Server.ControlToken(), string(advance), 200)
-	c.visits("site", "/?get", "none")
-	c.visits("site", "/?put", "done")
+	c.wantBody("site", "/?get", "none")
+	c.wantBody("site", "/?put", "done")
 	control("DELETE", c.Server.ControlToken(), "", 200)
-	c.visits("site", "/?get", "none")
+	c.wantBody("site", "/?get", "none")
 }

@@ -1,4 +1,4 @@
-// Gives a Worker ctx.cache: its default handlers, and its entrypoint classes.
+// Adds ctx.cache to a Worker: for its default handlers and its entrypoint classes.
 import * as worker from "./main.mjs";
 import { WorkerEntrypoint } from "cloudflare:workers";
 export * from "./main.mjs";
@@ -6,16 +6,16 @@ export * from "./main.mjs";
 /** The ctx.cache of an entrypoint. */
 function cacheOf(entrypoint) {
 	const purge = async (options) => {
-		const asked = new URLSearchParams({ entrypoint, options: JSON.stringify(options) });
+		const query = new URLSearchParams({ entrypoint, options: JSON.stringify(options) });
 		const cache = await caches.open("ctx.cache.purge");
-		return (await cache.match(`https://cache/?${asked}`)).json();
+		return (await cache.match(`https://cache/?${query}`)).json();
 	};
 	return { purge, invalidate: purge };
 }
 
 const names = new Map(Object.entries(worker).map(([name, value]) => [value, name]));
 
-/** Stands between WorkerEntrypoint and the classes that extend it. */
+/** Becomes the base class of the classes that extend WorkerEntrypoint, and sets ctx.cache. */
 class Entrypoint extends WorkerEntrypoint {
 	constructor(ctx, env) {
 		ctx.cache = cacheOf(names.get(new.target));
@@ -28,7 +28,7 @@ for (let value of names.keys()) {
 	}
 }
 
-/** The default handlers, each with its context completed. */
+/** Returns the default handlers. Each call sets ctx.cache. */
 function withCache(handlers) {
 	return new Proxy(handlers, {
 		get(target, name) {

@@ -14,8 +14,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
-// companion is a script whose objects other scripts use, by its class and by an entrypoint
-// with props.
+// companion is a script with a Durable Object. Other scripts use it by its class, and by an
+// entrypoint with props.
 var companion = part{"main.mjs", esm, `
 import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
 export class Store extends DurableObject {
@@ -31,7 +31,7 @@ export class Store extends DurableObject {
 		this.put("reminder", name);
 		await this.ctx.storage.setAlarm(Date.now() + wait);
 	}
-	// linger waits for an alarm, for less time than a switch waits.
+	// linger waits for an alarm, but not as long as a switch waits for requests.
 	async linger() {
 		this.busy = true;
 		this.put("busy", "yes");
@@ -66,8 +66,8 @@ const companionMetadata = `,"migrations":{"new_tag":"v1","steps":[{"new_sqlite_c
 	{"name":"STORE","type":"durable_object_namespace","class_name":"Store"},
 	{"name":"KV","type":"kv_namespace","namespace_id":%q}]`
 
-// author is a site that writes through the companion. A path is /verb/arguments….
-var author = part{"main.mjs", esm, `
+// writerSite is a site that writes through the companion. A path is /verb/argument/….
+var writerSite = part{"main.mjs", esm, `
 export default { async fetch(request, env) {
 	const [, verb, ...args] = new URL(request.url).pathname.split("/");
 	const store = env.STORE.getByName("ann");
@@ -85,47 +85,48 @@ export default { async fetch(request, env) {
 	return new Response(String(await result ?? "done"));
 } }`}
 
-// authorMetadata binds the companion as wrangler writes it.
-const authorMetadata = `,"bindings":[
+// writerMetadata has bindings to the companion, in the form that wrangler sends.
+const writerMetadata = `,"bindings":[
 	{"name":"STORE","type":"durable_object_namespace","class_name":"Store","script_name":"site-overlay"},
 	{"name":"ASSETS","type":"service","service":"site-overlay","entrypoint":"Assets",
 		"props":{"project":"ann","write":true}},
 	{"name":"READ","type":"service","service":"site-overlay","entrypoint":"Assets","props":{"project":"ann"}}]`
 
-// startAuthor opens a platform with a site and its companion. The function that it
-// returns waits for a key that the companion writes to KV, without a request to a Worker.
-func startAuthor(t *testing.T, options ...platformtest.Option) (c *client, await func(key string)) {
-	c = start(t, append(options, checking)...)
+// startWithCompanion opens a platform with a site and its companion. It returns a function
+// that waits until the companion has written a key to KV. The function sends no request to a
+// Worker.
+func startWithCompanion(t *testing.T, options ...platformtest.Option) (c *client, await func(key string)) {
+	c = start(t, append(options, withStartCheck)...)
 	var found []struct{ ID string }
 	if c.want("GET", "/storage/kv/namespaces", "", &found); len(found) == 0 {
 		_, id := c.namespace("kv")
 		c.put("site-overlay", metadata(fmt.Sprintf(companionMetadata, id)), companion)
-		c.put("site", metadata(authorMetadata), author)
+		c.put("site", metadata(writerMetadata), writerSite)
 		c.want("GET", "/storage/kv/namespaces", "", &found)
 	}
 	return c, func(key string) {
 		t.Helper()
-		until(t, "the key "+key, func() bool {
+		waitUntil(t, "the key "+key, func() bool {
 			return c.do("GET", "/storage/kv/namespaces/"+found[0].ID+"/values/"+key, "").Status == 200
 		})
 	}
 }
 
-// inFolder stores the platform's state in a folder, for a later platform.
+// inFolder stores the platform's state in a folder, so that another platform can open it.
 func inFolder(dir string) platformtest.Option {
 	return func(o *platform.Options) { o.Dir = dir }
 }
 
-func TestEntrypointsGetTheirProps(t *testing.T) {
-	c, _ := startAuthor(t)
-	c.visits("site", "/put/page/hello", "done")
-	c.visits("site", "/get/page", "hello")
-	c.visits("site", "/direct/page", "hello") // the same object, bound by script_name
-	c.visits("site", "/forbidden/page/x", "read only")
-	c.visits("site", "/fetch/page", "ann:none") // its path has a slash
-	c.visits("site-overlay", "/", "companion")
+func TestEntrypointProps(t *testing.T) {
+	c, _ := startWithCompanion(t)
+	c.wantBody("site", "/put/page/hello", "done")
+	c.wantBody("site", "/get/page", "hello")
+	c.wantBody("site", "/direct/page", "hello") // the same object, bound by script_name
+	c.wantBody("site", "/forbidden/page/x", "read only")
+	c.wantBody("site", "/fetch/page", "ann:none") // fetch looks for "/page", put wrote "page"
+	c.wantBody("site-overlay", "/", "companion")
 
-	// A body reaches the object completely.
+	// The object receives the complete body.
 	resp, err := http.Post(c.SiteURL("site")+"/upload", "", strings.NewReader(strings.Repeat("x", 3<<20)))
 	if err != nil {
 		t.Fatal(err)
@@ -135,11 +136,11 @@ func TestEntrypointsGetTheirProps(t *testing.T) {
 		t.Errorf("%q, %v", text, err)
 	}
 
-	// A version of the site has other props; the companion does not change.
-	c.deploy("site", c.version("site", metadata(strings.Replace(authorMetadata, `"ann","write"`, `"bob","write"`, 1)),
-		author))
-	c.visits("site", "/get/page", "none")
-	c.visits("site", "/direct/page", "hello")
+	// Another version of the site has other props. The companion does not change.
+	c.deploy("site", c.version("site", metadata(strings.Replace(writerMetadata, `"ann","write"`, `"bob","write"`, 1)),
+		writerSite))
+	c.wantBody("site", "/get/page", "none")
+	c.wantBody("site", "/direct/page", "hello")
 	c.want("GET", "/workers/scripts/site/settings", "", nil)
 	if a := c.do("GET", "/workers/scripts/site/settings", ""); !strings.Contains(a.Raw,
 		`"props":{"project":"bob","write":true}`) {
@@ -147,10 +148,10 @@ func TestEntrypointsGetTheirProps(t *testing.T) {
 	}
 }
 
-// A loader gives loaded code a stub of the companion with chosen props, and no other
-// access to it.
-func TestLoadedWorkersReachTheCompanion(t *testing.T) {
-	c, _ := startAuthor(t)
+// A loader gives the code that it loads a stub of the companion, with props. The code has no
+// other access to the companion.
+func TestLoadedWorkersUseTheCompanion(t *testing.T) {
+	c, _ := startWithCompanion(t)
 	hub := part{"main.mjs", esm, `
 import { WorkerEntrypoint } from "cloudflare:workers";
 export class Files extends WorkerEntrypoint {
@@ -172,17 +173,16 @@ export default { async fetch(request, env, ctx) {
 	c.put("hub", metadata(`,"bindings":[{"name":"LOADER","type":"worker_loader"},
 		{"name":"STORE","type":"durable_object_namespace","class_name":"Store","script_name":"site-overlay"},
 		{"name":"SHARED","type":"service","service":"site-overlay","entrypoint":"Assets","props":{"project":"ann"}}]`), hub)
-	c.visits("hub", "/ann/page/one", "ASSETS,SHARED one one")
-	c.visits("hub", "/bob/page", "ASSETS,SHARED none one")
-	c.visits("site", "/get/page", "one")
+	c.wantBody("hub", "/ann/page/one", "ASSETS,SHARED one one")
+	c.wantBody("hub", "/bob/page", "ASSETS,SHARED none one")
+	c.wantBody("site", "/get/page", "one")
 }
 
-// Acknowledged writes exist after workerd was killed during writes, and after the
-// platform was opened again.
+// Acknowledged writes survive a kill of workerd during writes, and a restart of the platform.
 func TestAcknowledgedWritesSurviveKills(t *testing.T) {
 	dir := t.TempDir()
-	c, _ := startAuthor(t, inFolder(dir))
-	c.visits("site", "/count", "0")
+	c, _ := startWithCompanion(t, inFolder(dir))
+	c.wantBody("site", "/count", "0")
 	var mu sync.Mutex
 	acknowledged := map[string]string{}
 	var writers sync.WaitGroup
@@ -198,7 +198,7 @@ func TestAcknowledgedWritesSurviveKills(t *testing.T) {
 				path, text := fmt.Sprintf("%d-%d", w, n), strconv.Itoa(n)
 				resp, err := http.Get(c.SiteURL("site") + "/put/" + path + "/" + text)
 				if err != nil {
-					t.Errorf("the address itself does not go away: %v", err)
+					t.Errorf("the site's address does not accept connections: %v", err)
 					return
 				}
 				if resp.StatusCode == http.StatusOK {
@@ -217,18 +217,18 @@ func TestAcknowledgedWritesSurviveKills(t *testing.T) {
 	}
 	for range 3 {
 		enough := written() + 20
-		until(t, "acknowledged writes", func() bool { return written() >= enough })
-		if !c.Server.KillWorker("site-overlay") { // which ends the site's too
+		waitUntil(t, "acknowledged writes", func() bool { return written() >= enough })
+		if !c.Server.KillWorker("site-overlay") { // the site runs in the same process
 			t.Error("nothing was killed")
 		}
-		c.visits("site", "/put/after/kill", "done") // the next request starts it anew
+		c.wantBody("site", "/put/after/kill", "done") // the request starts a new process
 	}
 	close(stop)
 	writers.Wait()
 	check := func() {
 		t.Helper()
 		for path, text := range acknowledged {
-			c.visits("site", "/get/"+path, text)
+			c.wantBody("site", "/get/"+path, text)
 		}
 	}
 	t.Logf("%d writes were acknowledged", len(acknowledged))
@@ -236,59 +236,59 @@ func TestAcknowledgedWritesSurviveKills(t *testing.T) {
 	if err := c.Server.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	c, _ = startAuthor(t, inFolder(dir))
+	c, _ = startWithCompanion(t, inFolder(dir))
 	check()
 }
 
-// Alarms run without a request: after a kill, after the platform was opened again, and
-// exactly once without a kill.
+// Alarms run without a request, also after a kill and after a restart of the platform. Without
+// a kill an alarm runs exactly once.
 func TestAlarmsRunWithoutRequests(t *testing.T) {
 	dir := t.TempDir()
-	c, await := startAuthor(t, inFolder(dir))
-	c.visits("site", "/remind/first/10", "done")
+	c, await := startWithCompanion(t, inFolder(dir))
+	c.wantBody("site", "/remind/first/10", "done")
 	await("first")
-	c.visits("site", "/direct/first", "1")
-	c.visits("site", "/remind/killed/300", "done")
+	c.wantBody("site", "/direct/first", "1")
+	c.wantBody("site", "/remind/killed/300", "done")
 	c.Server.KillWorker("site")
 	await("killed")
-	c.visits("site", "/remind/closed/300", "done")
+	c.wantBody("site", "/remind/closed/300", "done")
 	due := time.Now().Add(300 * time.Millisecond)
 	if err := c.Server.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(time.Until(due)) // the machine's clock is what decides that it is due
-	c, await = startAuthor(t, inFolder(dir))
+	time.Sleep(time.Until(due)) // workerd uses the machine's clock for alarms
+	c, await = startWithCompanion(t, inFolder(dir))
 	await("closed")
-	c.visits("site", "/remind/last/10", "done")
+	c.wantBody("site", "/remind/last/10", "done")
 	await("last")
-	c.visits("site", "/direct/last", "1")
+	c.wantBody("site", "/direct/last", "1")
 	if c.Server.KillWorker("none") {
-		t.Error("a script that is not there was killed")
+		t.Error("a script that does not exist was killed")
 	}
 }
 
-// During a switch an object is never in two processes: an alarm that becomes due sees the
-// running work, or its result.
+// During a switch an object is never in two processes. So an alarm that becomes due sees either
+// that the object is still working, or the result of the work.
 func TestSwitchKeepsObjectsSingle(t *testing.T) {
-	c, await := startAuthor(t)
-	version := c.version("site", metadata(authorMetadata), author)
-	c.visits("site", "/remind/once/1000", "done")
+	c, await := startWithCompanion(t)
+	version := c.version("site", metadata(writerMetadata), writerSite)
+	c.wantBody("site", "/remind/once/1000", "done")
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		c.visits("site", "/linger", "done")
+		c.wantBody("site", "/linger", "done")
 	}()
 	await("lingers")
 	c.deploy("site", version)
 	<-done
 	await("once")
-	c.visits("site", "/direct/twice", "none")
-	c.visits("site", "/direct/busy", "no")
-	c.visits("site", "/direct/once", "1")
+	c.wantBody("site", "/direct/twice", "none")
+	c.wantBody("site", "/direct/busy", "no")
+	c.wantBody("site", "/direct/once", "1")
 }
 
 func TestKillControl(t *testing.T) {
-	c, _ := startAuthor(t)
+	c, _ := startWithCompanion(t)
 	kill := func(body string, want int) {
 		t.Helper()
 		req, _ := http.NewRequestWithContext(t.Context(), "POST",
@@ -303,10 +303,10 @@ func TestKillControl(t *testing.T) {
 			t.Errorf("%s: %d, want %d", body, resp.StatusCode, want)
 		}
 	}
-	kill(`{"script":"site"}`, 400) // nothing has started it
-	c.visits("site", "/put/a/b", "done")
+	kill(`{"script":"site"}`, 400) // the script does not run yet
+	c.wantBody("site", "/put/a/b", "done")
 	kill(`{"script":"site"}`, 200)
-	c.visits("site", "/get/a", "b")
+	c.wantBody("site", "/get/a", "b")
 	kill(`{"script":"none"}`, 400)
 	kill(`{"name":"site"}`, 400)
 }

@@ -18,11 +18,11 @@ const ControlHeader = "X-Platform-Token"
 // SetFault accepts a function.
 type FaultRule struct {
 	Fault
-	// Match is a pattern of route kinds, as in path.Match. Empty: every kind.
+	// Match is a pattern for the kinds of requests, as in path.Match. "" matches all.
 	Match string `json:"match,omitempty"`
-	// After is the number of matching requests that succeed first.
+	// After is the number of matching requests that succeed before the first fault.
 	After int `json:"after,omitempty"`
-	// Times is the number that fails then. 0: all.
+	// Times is the number of requests that fail then. With 0 all later ones fail.
 	Times int `json:"times,omitempty"`
 }
 
@@ -113,8 +113,7 @@ func decodeStrictly(body io.Reader, into any) error {
 	return d.Decode(into)
 }
 
-// followRules returns a function that applies the first matching rule that is not
-// exhausted.
+// followRules returns a function that applies the first matching rule that still has faults.
 func followRules(rules []FaultRule) func(RequestInfo) Fault {
 	var mu sync.Mutex
 	seen := make([]int, len(rules))

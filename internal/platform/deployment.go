@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// deploy adds an activation. s.mu is held.
+// deploy adds a deployment, which becomes the active one. s.mu is held.
 func (sc *script) deploy(versions []share, source string, annotations map[string]string) *deployment {
 	maps.DeleteFunc(annotations, func(_, v string) bool { return v == "" })
 	d := &deployment{
@@ -19,7 +19,7 @@ func (sc *script) deploy(versions []share, source string, annotations map[string
 	return d
 }
 
-// deploymentCreate is the switch: after its answer new requests get the new versions.
+// deploymentCreate is the switch: after its response, new requests get the new versions.
 func (c *call) deploymentCreate() *apiError {
 	var body struct {
 		Strategy    string            `json:"strategy"`
@@ -83,14 +83,14 @@ func (sc *script) deployable(versions []share, force bool) *apiError {
 	return nil
 }
 
-// secretsChangedSince reports whether v is older than the active version and has
-// other secrets.
+// secretsChangedSince reports whether v is older than the active version and has different
+// secrets.
 func (sc *script) secretsChangedSince(v *version) bool {
 	current := sc.activeVersion()
 	return current != nil && v.Number < current.Number && !maps.Equal(v.secrets(), current.secrets())
 }
 
-// maxDeployments is how many deployments are listed.
+// maxDeployments is the number of deployments that are kept and listed.
 const maxDeployments = 100
 
 func (c *call) deploymentsList() *apiError {

@@ -6,11 +6,10 @@ import (
 	"syscall"
 )
 
-// earlyResponse is a connection to workerd. A Worker may answer without reading the
-// request's body, for example an upload with a 405. workerd then sends the answer and
-// closes the connection. Writing the rest of the body fails, but the answer can be
-// read. So writes to a closed connection count as successful. If there is no answer,
-// the read fails.
+// earlyResponse is a connection to workerd that ignores failed writes. A Worker may respond
+// without reading the request's body, for example to an upload with a 405. workerd then
+// sends the response and closes the connection. Writing the rest of the body fails, but the
+// response can still be read. If there is no response, the read fails.
 type earlyResponse struct{ net.Conn }
 
 func (c earlyResponse) Write(b []byte) (int, error) {

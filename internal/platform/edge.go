@@ -13,11 +13,10 @@ import (
 	"time"
 )
 
-// edge is what Workers reach through their bindings, as one location of
-// Cloudflare's shows it: KV, and the Cache API. workerd speaks to it over sockets
-// in a folder of our own, so no other user can. Each has a socket to itself: a
-// Worker chooses the headers of a Cache API request, and must not choose a
-// namespace of KV by them.
+// edge serves the bindings of Workers, KV and the Cache API, like one of Cloudflare's
+// locations. workerd connects over Unix sockets in a private folder, so other users of the
+// machine cannot. KV and the Cache API have different sockets: a Worker can choose headers
+// of a Cache API request, and must not be able to choose a KV namespace in this way.
 type edge struct {
 	server   *Server
 	location *location
@@ -61,7 +60,7 @@ func (e *edge) close() {
 	_ = os.RemoveAll(e.dir)
 }
 
-// ServeHTTP answers workerd's KV binding.
+// ServeHTTP handles requests of workerd's KV bindings.
 func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ns := e.server.namespace(r.Header.Get(headerAccount), r.Header.Get(headerNamespace))
 	if ns == nil {
@@ -74,7 +73,7 @@ func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (e *edge) answer(ns *namespace, w http.ResponseWriter, r *http.Request) *apiError {
-	// A key arrives as one segment, "/" as %2F and "+" as itself.
+	// The path is one segment: workerd encodes "/" as %2F, and does not encode "+".
 	key, err := url.PathUnescape(strings.TrimPrefix(r.URL.EscapedPath(), "/"))
 	if err != nil {
 		return failure(http.StatusBadRequest, 10018, "the key is not percent-encoded")
@@ -100,19 +99,19 @@ func (e *edge) answer(ns *namespace, w http.ResponseWriter, r *http.Request) *ap
 	case http.MethodDelete:
 		var b batch
 		b.delete(key)
-		return internal(ns.write(&b, e.server.behaviour.get().ListLag))
+		return internalError(ns.write(&b, e.server.behaviour.get().ListLag))
 	}
 	return failure(http.StatusMethodNotAllowed, 10405, "method not allowed")
 }
 
-// What a read may ask for as its cacheTtl, and what it gets without, in seconds.
+// Limits and default of a read's cacheTtl, in seconds.
 const (
 	minCacheTTL     = 30
 	defaultCacheTTL = 60
-	maxCacheTTL     = 100 * 365 * 24 * 3600 // longer makes no difference
+	maxCacheTTL     = 100 * 365 * 24 * 3600 // longer values are the same as forever
 )
 
-// cacheTTL reads the cacheTtl that a Worker gave, or 0.
+// cacheTTL parses the cacheTtl of a read. It returns 0 if the Worker did not set one.
 func cacheTTL(raw string) (int64, *apiError) {
 	if raw == "" {
 		return 0, nil
@@ -156,7 +155,7 @@ func (e *edge) put(ns *namespace, w http.ResponseWriter, r *http.Request, key st
 }
 
 func (e *edge) list(ns *namespace, w http.ResponseWriter, q url.Values) *apiError {
-	limit := min(positive(q.Get("key_count_limit"), 1000), 1000)
+	limit := min(positiveOr(q.Get("key_count_limit"), 1000), 1000)
 	page, next, err := ns.list(q.Get("prefix"), q.Get("cursor"), limit, e.server.behaviour.get().ListLag)
 	if err != nil {
 		return failure(http.StatusBadRequest, 10024, "%v", err)

@@ -6,7 +6,7 @@ import (
 	"net/http"
 )
 
-// apiError is an error that the API answers with.
+// apiError is an error response of the API.
 type apiError struct {
 	status  int
 	code    int
@@ -25,7 +25,7 @@ type message struct {
 	Message string `json:"message"`
 }
 
-// envelope is the form of every JSON answer.
+// envelope is the form of every JSON response.
 type envelope struct {
 	Success    bool      `json:"success"`
 	Errors     []message `json:"errors"`

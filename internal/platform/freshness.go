@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// cacheHeaders say how long the edge may cache a response. The first one that a
-// response has counts.
+// cacheHeaders say how long the edge may cache a response. The first one that a response
+// has is used.
 var cacheHeaders = []string{"Cloudflare-CDN-Cache-Control", "CDN-Cache-Control", "Cache-Control"}
 
 // heuristic is the lifetime of responses without cache headers, by status.
@@ -22,19 +22,19 @@ var heuristic = map[int]time.Duration{
 
 // lifetime is how long a cached response may be used.
 type lifetime struct {
-	// fresh is for how long without asking the Worker.
+	// fresh is the time for which the response may be used without a request to the Worker.
 	fresh time.Duration
-	// After that it may be used for so long while a new one is requested, or if the
-	// Worker fails.
+	// After fresh, the response may be used for the time whileRevalidate while a new one is
+	// requested, and for the time ifError if the Worker fails.
 	whileRevalidate, ifError time.Duration
 }
 
 // forever is the longest lifetime.
 const forever = maxCacheTTL * time.Second
 
-// freshness reports whether the edge may cache a response, and for how long. lasts
-// is nil if it may but nothing says how long; then the edge does not. authorized
-// says that the request had credentials.
+// freshness reports whether the edge may cache a response, and for how long. lasts is
+// nil if caching is allowed but no lifetime is known; then the edge does not cache the
+// response. authorized says that the request had credentials.
 func freshness(status int, h http.Header, authorized bool) (lasts *lifetime, ok bool) {
 	switch {
 	case status < 200, status == http.StatusPartialContent, status == http.StatusNotModified,
@@ -55,11 +55,11 @@ func freshness(status int, h http.Header, authorized bool) (lasts *lifetime, ok 
 		return nil, true
 	}
 	if has("s-maxage", "must-revalidate", "proxy-revalidate") {
-		return lasts, true // RFC 9111, 4.2.4: never given stale
+		return lasts, true // RFC 9111, 4.2.4: a stale response must not be used
 	}
 	lasts.whileRevalidate = seconds(given["stale-while-revalidate"])
 	switch {
-	case status >= 500: // an error is never served stale
+	case status >= 500: // a stale error is not used
 	case has("stale-if-error"):
 		lasts.ifError = seconds(given["stale-if-error"])
 	default:
@@ -68,8 +68,8 @@ func freshness(status int, h http.Header, authorized bool) (lasts *lifetime, ok 
 	return lasts, true
 }
 
-// freshFor returns how long a response is fresh. ok is false if neither its headers
-// nor its status say so.
+// freshFor returns how long a response is fresh. ok is false if neither the headers nor the
+// status determine it.
 func freshFor(given map[string]string, status int, h http.Header) (lasts time.Duration, ok bool) {
 	if _, stale := given["no-cache"]; stale {
 		return 0, true
@@ -97,7 +97,8 @@ func freshFor(given map[string]string, status int, h http.Header) (lasts time.Du
 	return lasts, ok
 }
 
-// seconds parses a number of seconds. RFC 9111, 4.2.1: an invalid one means stale.
+// seconds parses a number of seconds. RFC 9111, 4.2.1: with an invalid number the response is
+// stale, so seconds returns 0.
 func seconds(raw string) time.Duration {
 	n, err := strconv.ParseInt(raw, 10, 64)
 	if err != nil {
@@ -106,8 +107,8 @@ func seconds(raw string) time.Duration {
 	return time.Duration(max(0, min(n, maxCacheTTL))) * time.Second
 }
 
-// directives returns those of the first of cacheHeaders that is set, in lower case,
-// with their values.
+// directives returns the directives and values of the first of cacheHeaders that is set. The
+// names are in lower case.
 func directives(h http.Header) map[string]string {
 	given := map[string]string{}
 	for _, name := range cacheHeaders {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// FuzzFreshness: for all headers the lifetime is neither negative nor too large for a
-// clock, and private responses are not stored.
+// For all headers, the lifetime is neither negative nor too large for a clock, and private
+// responses are not stored.
 func FuzzFreshness(f *testing.F) {
 	for _, seed := range []string{
 		"", "max-age=60", "public, s-maxage=1, max-age=2", `no-cache="set-cookie"`, "max-age", "max-age=-1",
@@ -18,28 +18,28 @@ func FuzzFreshness(f *testing.F) {
 	} {
 		f.Add(seed, 200, false)
 	}
-	f.Fuzz(func(t *testing.T, said string, status int, authorized bool) {
-		h := http.Header{"Cache-Control": {said}}
+	f.Fuzz(func(t *testing.T, header string, status int, authorized bool) {
+		h := http.Header{"Cache-Control": {header}}
 		lasts, ok := freshness(status, h, authorized)
 		if !ok && lasts != nil {
-			t.Errorf("%q: %v, %v", said, lasts, ok)
+			t.Errorf("%q: %v, %v", header, lasts, ok)
 		}
 		if lasts != nil {
 			for _, d := range []time.Duration{lasts.fresh, lasts.whileRevalidate, lasts.ifError} {
 				if d < 0 || time.Now().Add(d).Before(time.Now().Add(-time.Second)) {
-					t.Errorf("%q: %v", said, lasts)
+					t.Errorf("%q: %v", header, lasts)
 				}
 			}
 		}
 		for _, never := range []string{"private", "no-store"} {
 			if _, is := directives(h)[never]; is && ok {
-				t.Errorf("%q may be kept", said)
+				t.Errorf("%q may be cached", header)
 			}
 		}
 	})
 }
 
-// FuzzCachePut: a response from workerd is stored completely or not at all.
+// A response from workerd is stored completely or not at all.
 func FuzzCachePut(f *testing.F) {
 	for _, seed := range []string{
 		"", "HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nCache-Control: max-age=9\r\n\r\nhello",
@@ -54,10 +54,10 @@ func FuzzCachePut(f *testing.F) {
 		status := (&cacheAPI{l}).put("k", bytes.NewReader(raw))
 		found := l.responses.get("k")
 		if (status == http.StatusNoContent) != (found != nil) {
-			t.Fatalf("status %d, kept: %v", status, found != nil)
+			t.Fatalf("status %d, stored: %v", status, found != nil)
 		}
 		if found != nil && !bytes.Contains(bytes.ToLower(raw), []byte("chunked")) && !bytes.Contains(raw, found.body) {
-			t.Errorf("kept %q of %q", found.body, raw)
+			t.Errorf("stored %q of %q", found.body, raw)
 		}
 	})
 }

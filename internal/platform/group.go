@@ -14,25 +14,26 @@ import (
 	"github.com/kv-sync/kv-sync/internal/workerd"
 )
 
-// A group is the set of scripts that one workerd serves. Scripts that are connected by
-// bindings are in one group, because workerd binds services and Durable Objects only
+// A group is the set of scripts that one workerd process serves. Scripts that bindings
+// connect are in one group, because workerd can bind services and Durable Objects only
 // within one process.
 
-// member is a script of a group, as it was when the group was planned.
+// member is a script of a group. It is a copy from the time when the group was planned.
 type member struct {
 	name     string
 	classes  map[string]class
 	versions []*version // of the active deployment
-	shares   []float64  // their shares of the traffic, in percent
+	shares   []float64  // the versions' shares of the traffic, in percent
 }
 
-// plan is a group: its members, sorted by name.
+// plan describes a group. Its members are sorted by name.
 type plan struct {
 	account string
 	members []member
 }
 
-// key identifies what a process serves: a plan with the same key needs no new one.
+// key identifies the configuration of a process. If a plan has the same key as a running
+// process, no new process is needed.
 func (p *plan) key() string {
 	var b strings.Builder
 	for _, m := range p.members {
@@ -40,7 +41,8 @@ func (p *plan) key() string {
 		for i, v := range m.versions {
 			fmt.Fprintf(&b, " %s=%g", v.ID, m.shares[i])
 		}
-		for _, name := range slices.Sorted(maps.Keys(m.classes)) { // a transfer changes them without a new version
+		// A transfer changes the classes without a new version.
+		for _, name := range slices.Sorted(maps.Keys(m.classes)) {
 			fmt.Fprintf(&b, " %s:%s", name, m.classes[name].Namespace)
 		}
 		b.WriteByte('\n')
@@ -48,21 +50,21 @@ func (p *plan) key() string {
 	return b.String()
 }
 
-// stateful reports whether the group has Durable Objects. Then two processes of it
-// must not run at the same time.
+// stateful reports whether the group has Durable Objects. Then two of its processes must not
+// run at the same time.
 func (p *plan) stateful() bool {
 	return slices.ContainsFunc(p.members, func(m member) bool { return len(m.classes) > 0 })
 }
 
-// neighbours returns the scripts that a version's bindings name. s.mu is held.
-func (a *account) neighbours(v *version) []string {
+// boundScripts returns the names of the scripts that a version has bindings to. s.mu is held.
+func (a *account) boundScripts(v *version) []string {
 	var names []string
 	for _, b := range v.Bindings {
-		switch b.str("type") {
+		switch b.text("type") {
 		case "service":
-			names = append(names, b.str("service"))
+			names = append(names, b.text("service"))
 		case "durable_object_namespace":
-			if owner, _ := a.owner(b.str("namespace_id")); owner != nil {
+			if owner, _ := a.owner(b.text("namespace_id")); owner != nil {
 				names = append(names, owner.Name)
 			}
 		}
@@ -85,22 +87,22 @@ func (a *account) plans() []*plan {
 		}
 		members[name] = m
 		for _, v := range m.versions {
-			for _, other := range a.neighbours(v) {
+			for _, other := range a.boundScripts(v) {
 				links[name] = append(links[name], other)
 				links[other] = append(links[other], name)
 			}
 		}
 	}
 	var plans []*plan
-	placed := map[string]bool{}
+	grouped := map[string]bool{}
 	for name := range members {
 		p := &plan{account: a.id}
 		for todo := []string{name}; len(todo) > 0; todo = todo[1:] {
 			m, ok := members[todo[0]]
-			if !ok || placed[m.name] {
+			if !ok || grouped[m.name] {
 				continue
 			}
-			placed[m.name] = true
+			grouped[m.name] = true
 			p.members = append(p.members, m)
 			todo = append(todo, links[m.name]...)
 		}
@@ -115,8 +117,8 @@ func (a *account) plans() []*plan {
 // serviceName returns the name of a member's version in the configuration.
 func serviceName(member, version int) string { return fmt.Sprintf("worker-%d-%d", member, version) }
 
-// frontName returns the name of the service that gets a version's requests: its
-// assets, or else its Worker.
+// frontName returns the name of the service that gets the requests of a version: its assets
+// if it has any, and otherwise its Worker.
 func frontName(m member, i, j int) string {
 	if m.versions[j].Assets != nil {
 		return "assets-" + serviceName(i, j)
@@ -124,8 +126,8 @@ func frontName(m member, i, j int) string {
 	return serviceName(i, j)
 }
 
-// startGroup runs a plan. Durable Objects store their state below objects. log gets
-// the output of workerd and the Workers.
+// startGroup starts the process of a group. Durable Objects store their state below objects.
+// The output of workerd and of the Workers is written to log.
 func (s *Server) startGroup(ctx context.Context, p *plan, objects string, log io.Writer) (*workerd.Process, error) {
 	path, err := s.workers.find()
 	if err != nil {
@@ -234,8 +236,8 @@ func (b *configBuilder) version(m member, i, j int, v *version) error {
 	return nil
 }
 
-// modules returns the modules of a version. The main one is first, or with Workers
-// Caching the one that adds ctx.cache.
+// modules returns the modules of a version. The first one is the main module, or, with
+// Workers Caching, the module that adds ctx.cache.
 func (b *configBuilder) modules(service string, v *version, cached bool) ([]string, error) {
 	var list []string
 	for n, m := range v.Modules {
@@ -269,19 +271,19 @@ func (b *configBuilder) bindings(m member, i, j int, v *version) []string {
 	for _, bound := range v.Bindings {
 		value, ok := b.binding(m, i, j, v, bound)
 		if !ok {
-			fmt.Fprintf(b.server.options.Log, "%s: binding %s of type %s is not modelled here, or its target no longer "+
-				"exists: the Worker does not get it\n", m.name, bound.str("name"), bound.str("type"))
+			fmt.Fprintf(b.server.options.Log, "%s: the Worker does not get the binding %s: the local platform does not "+
+				"support the type %s, or the target no longer exists\n", m.name, bound.text("name"), bound.text("type"))
 			continue
 		}
-		list = append(list, fmt.Sprintf("(name = %s, %s)", workerd.Quote(bound.str("name")), value))
+		list = append(list, fmt.Sprintf("(name = %s, %s)", workerd.Quote(bound.text("name")), value))
 	}
 	return list
 }
 
 func (b *configBuilder) binding(m member, i, j int, v *version, bound binding) (string, bool) {
-	switch bound.str("type") {
+	switch bound.text("type") {
 	case "plain_text", "secret_text":
-		return "text = " + workerd.Quote(bound.str("text")), true
+		return "text = " + workerd.Quote(bound.text("text")), true
 	case "json":
 		return "json = " + workerd.Quote(string(bound["json"])), true
 	case "version_metadata":
@@ -289,24 +291,24 @@ func (b *configBuilder) binding(m member, i, j int, v *version, bound binding) (
 		raw, _ := json.Marshal(map[string]any{"id": v.ID, "tag": v.Annotations["workers/tag"], "timestamp": v.Created})
 		return "json = " + workerd.Quote(string(raw)), true
 	case "kv_namespace":
-		return fmt.Sprintf("kvNamespace = %q", b.namespace(bound.str("namespace_id"))), true
+		return fmt.Sprintf("kvNamespace = %q", b.namespace(bound.text("namespace_id"))), true
 	case "worker_loader":
-		// One id for each version, so that in a split deployment get() of one version
-		// does not return stubs of the other.
+		// Each version has its own id. So in a split deployment get() of one version does
+		// not return a Worker that the other version loaded.
 		b.experimental = true
-		return "workerLoader = (id = " + workerd.Quote(m.name+"/"+v.ID+"/"+bound.str("name")) + ")", true
+		return "workerLoader = (id = " + workerd.Quote(m.name+"/"+v.ID+"/"+bound.text("name")) + ")", true
 	case "assets":
 		if v.Assets == nil {
 			return "", false
 		}
 		return fmt.Sprintf("service = (name = \"assets-%s\", entrypoint = \"AssetWorker\")", serviceName(i, j)), true
 	case "durable_object_namespace":
-		service, name, ok := b.objectClass(bound.str("namespace_id"))
+		service, name, ok := b.objectClass(bound.text("namespace_id"))
 		return fmt.Sprintf("durableObjectNamespace = (className = %s, serviceName = %q)", workerd.Quote(name), service), ok
 	case "service":
-		service, ok := b.service(bound.str("service"), bound.str("entrypoint") == "")
+		service, ok := b.service(bound.text("service"), bound.text("entrypoint") == "")
 		designator := fmt.Sprintf("name = %q", service)
-		if entrypoint := bound.str("entrypoint"); entrypoint != "" && entrypoint != "default" {
+		if entrypoint := bound.text("entrypoint"); entrypoint != "" && entrypoint != "default" {
 			designator += ", entrypoint = " + workerd.Quote(entrypoint)
 		}
 		if props := bound["props"]; props != nil {
@@ -317,8 +319,7 @@ func (b *configBuilder) binding(m member, i, j int, v *version, bound binding) (
 	return "", false
 }
 
-// objectClass finds the service and the class that implement a namespace of Durable
-// Objects.
+// objectClass returns the service and the class that implement a namespace of Durable Objects.
 func (b *configBuilder) objectClass(namespace string) (service, name string, ok bool) {
 	for i, m := range b.plan.members {
 		for name, c := range m.classes {
@@ -330,7 +331,8 @@ func (b *configBuilder) objectClass(namespace string) (service, name string, ok 
 	return "", "", false
 }
 
-// service finds the service of the first version of a script.
+// service returns the service of the first version of a script, or with front the service
+// that gets its requests.
 func (b *configBuilder) service(script string, front bool) (string, bool) {
 	for i, m := range b.plan.members {
 		if m.name == script {
@@ -356,8 +358,8 @@ func (b *configBuilder) namespace(id string) string {
 	return name
 }
 
-// cache returns the service of a member's Cache API, and adds it if necessary. All
-// versions of a script share it; at Cloudflare all Workers of a zone do.
+// cache returns the service of a member's Cache API, and adds it if necessary. All versions of
+// a script share the cache. (At Cloudflare all Workers of a zone share it.)
 func (b *configBuilder) cache(m member) string {
 	name := "cache-" + m.name
 	if !b.caches[name] {

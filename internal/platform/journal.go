@@ -14,7 +14,7 @@ import (
 type Request struct {
 	RequestInfo
 	Time     time.Time     `json:"time"`
-	Status   int           `json:"status"` // 0: the connection was closed without an answer
+	Status   int           `json:"status"` // 0 if the connection was closed without a response
 	BytesIn  int64         `json:"bytes_in"`
 	BytesOut int64         `json:"bytes_out"`
 	Duration time.Duration `json:"duration"`
@@ -28,13 +28,13 @@ type journal struct {
 	mu   sync.Mutex
 	seq  int64
 	list []*Request
-	// open is the number of requests under way. idle is signalled when it becomes 0.
+	// open is the number of requests that have not ended. idle is signalled when it becomes 0.
 	open int
 	idle sync.Cond
 }
 
-// WaitIdle waits until no request is under way. A request may continue after its client
-// has disconnected.
+// WaitIdle waits until all requests have ended. A request may continue after its client has
+// disconnected.
 func (s *Server) WaitIdle() {
 	j := &s.journal
 	j.mu.Lock()
@@ -44,10 +44,10 @@ func (s *Server) WaitIdle() {
 	}
 }
 
-// Requests returns the requests to the API that were answered, or ended without an
-// answer, since the platform was opened or the log was reset, in that order. A request
-// is among them before its client sees a byte of the answer. Its bytes and its duration
-// are final when it has ended: see [Server.WaitIdle].
+// Requests returns the requests to the API since the platform was opened or the log was
+// reset. They are in the order in which their responses began, or in which they ended without
+// a response. A request is in the log before its client receives the first byte of the
+// response. Its bytes and its duration are final when it has ended: see [Server.WaitIdle].
 func (s *Server) Requests() []Request {
 	s.journal.mu.Lock()
 	defer s.journal.mu.Unlock()
@@ -58,7 +58,7 @@ func (s *Server) Requests() []Request {
 	return list
 }
 
-// ResetRequests empties the log of requests; the next one has number 1.
+// ResetRequests empties the log of requests. The next request has number 1.
 func (s *Server) ResetRequests() {
 	s.journal.mu.Lock()
 	defer s.journal.mu.Unlock()
@@ -73,7 +73,7 @@ func (j *journal) next() int64 {
 	return j.seq
 }
 
-// answered logs a request whose answer begins.
+// answered logs a request when its response begins.
 func (j *journal) answered(r *Request) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -87,7 +87,7 @@ func (j *journal) add(r *Request) {
 	j.list = append(j.list, r)
 }
 
-// ended completes the entry of a request, which answered has logged if it had an answer.
+// ended completes the entry of a request. It adds the entry if there was no response.
 func (j *journal) ended(r *Request, final Request) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -100,7 +100,7 @@ func (j *journal) ended(r *Request, final Request) {
 	}
 }
 
-// serve numbers, delays, answers and logs one request. It applies the request's fault.
+// serve numbers, delays, handles and logs one request. It applies the request's fault.
 func (s *Server) serve(rt route, w http.ResponseWriter, r *http.Request) {
 	info := RequestInfo{Seq: s.journal.next(), Kind: rt.kind, Method: r.Method, Path: r.URL.EscapedPath(),
 		Query: r.URL.RawQuery}
@@ -120,7 +120,7 @@ func (s *Server) serve(rt route, w http.ResponseWriter, r *http.Request) {
 	_ = wait.For(r.Context(), s.behaviour.get().Latency)
 
 	c := &call{s: s, w: out, r: r, ctx: r.Context(), fault: s.behaviour.faultFor(info)}
-	if c.broken() {
+	if c.applyFault() {
 		return
 	}
 	if c.fault.Kind == FaultLoseReply {
@@ -135,8 +135,9 @@ func (s *Server) serve(rt route, w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, 1<<20)) // so that the connection can be reused
 }
 
-// broken applies a fault that prevents the request from having an effect.
-func (c *call) broken() bool {
+// applyFault applies a fault that prevents the request from having an effect. It reports
+// whether there is one.
+func (c *call) applyFault() bool {
 	f := c.fault
 	status := f.Status
 	if status == 0 {
@@ -188,7 +189,7 @@ func (b *countedBody) Read(p []byte) (int, error) {
 
 type countedWriter struct {
 	http.ResponseWriter
-	// begin is called with the status before the first byte of the answer is sent.
+	// begin is called with the status before the first byte of the response is sent.
 	begin  func(status int)
 	status int
 	n      int64
@@ -199,7 +200,7 @@ func (w *countedWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// answer notes the status of the answer before its first byte is sent.
+// answer records the status before the first byte of the response is sent.
 func (w *countedWriter) answer(status int) {
 	if w.status == 0 {
 		w.status = status
@@ -214,7 +215,7 @@ func (w *countedWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// discardWriter discards an answer.
+// discardWriter discards a response.
 type discardWriter struct{ header http.Header }
 
 func (w *discardWriter) Header() http.Header         { return w.header }

@@ -16,7 +16,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 )
 
-// keys lists a namespace in pages.
+// keys lists a namespace, and returns the names and the number of pages.
 func (c *client) keys(ns, query string) (names []string, pages int) {
 	c.t.Helper()
 	cursor := ""
@@ -46,7 +46,7 @@ func (c *client) value(ns, key, want string) {
 	}
 }
 
-func TestKeysOfEveryShape(t *testing.T) {
+func TestUnusualKeys(t *testing.T) {
 	c := start(t)
 	ns, _ := c.namespace("n")
 	keys := []string{"a", "a/b", "a//b", "a+b&c=d", "50%", "%2F", "é ü", "日本", " ", "a/../b", "...",
@@ -67,7 +67,7 @@ func TestKeysOfEveryShape(t *testing.T) {
 	}
 }
 
-func TestKVRefusals(t *testing.T) {
+func TestRefusedKVRequests(t *testing.T) {
 	c := start(t)
 	ns, _ := c.namespace("n")
 	long := strings.Repeat("k", 513)
@@ -92,7 +92,7 @@ func TestKVRefusals(t *testing.T) {
 	c.refused("GET", "/storage/kv/namespaces/ffffffffffffffffffffffffffffffff/keys", "", 404, 10013)
 	c.refused("GET", "/no/such/thing", "", 404, 7000)
 	if names, _ := c.keys(ns, ""); len(names) != 0 {
-		t.Errorf("refused writes left %q", names)
+		t.Errorf("refused writes created the keys %q", names)
 	}
 	c.want("PUT", ns+"/bulk", `[{"key":"k","value":"v","metadata":"`+strings.Repeat("m", 1022)+`"}]`, nil)
 	c.want("PUT", ns+"/values/big", strings.Repeat("x", 25<<20), nil)
@@ -155,8 +155,8 @@ func TestValueWithMetadata(t *testing.T) {
 	}
 }
 
-// many writes keys p/000 … and returns their names.
-func (c *client) many(ns string, n int) []string {
+// writeKeys writes keys p/000 … and returns their names.
+func (c *client) writeKeys(ns string, n int) []string {
 	c.t.Helper()
 	var names, pairs []string
 	for i := range n {
@@ -170,7 +170,7 @@ func (c *client) many(ns string, n int) []string {
 func TestListPages(t *testing.T) {
 	c := start(t)
 	ns, _ := c.namespace("n")
-	names := c.many(ns, 25)
+	names := c.writeKeys(ns, 25)
 	c.want("PUT", ns+"/values/q", "v", nil)
 	c.want("PUT", ns+"/values/o", "v", nil)
 	if got, pages := c.keys(ns, "limit=10&prefix=p%2F"); !slices.Equal(got, names) || pages != 3 {
@@ -182,7 +182,7 @@ func TestListPages(t *testing.T) {
 	}
 }
 
-func TestListsLag(t *testing.T) {
+func TestListLag(t *testing.T) {
 	c := start(t)
 	ns, _ := c.namespace("n")
 	c.want("PUT", ns+"/bulk", `[{"key":"a","value":"1"},{"key":"b","value":"1"}]`, nil)
@@ -191,11 +191,11 @@ func TestListsLag(t *testing.T) {
 	c.want("PUT", ns+"/values/c", "1", nil)
 	c.refused("GET", ns+"/values/a", "", 404, 10009)
 	if got, _ := c.keys(ns, ""); !slices.Equal(got, []string{"a", "b"}) {
-		t.Errorf("a list that lags: %q", got)
+		t.Errorf("a list with lag: %q", got)
 	}
 	c.Server.SetBehaviour(platform.Behaviour{})
 	if got, _ := c.keys(ns, ""); !slices.Equal(got, []string{"b", "c"}) {
-		t.Errorf("a list that does not: %q", got)
+		t.Errorf("a list without lag: %q", got)
 	}
 }
 
@@ -209,10 +209,10 @@ func TestNamespaces(t *testing.T) {
 	if len(page) != 1 || page[0].Title != "c" {
 		t.Errorf("page 2: %+v", page)
 	}
-	at := "/storage/kv/namespaces/" + page[0].ID
-	c.refused("PUT", at, `{"title":"a"}`, 400, 10014)
-	c.want("PUT", at, `{"title":"d"}`, nil)
-	c.want("PUT", at+"/values/k", "v", nil)
-	c.want("DELETE", at, "", nil)
-	c.refused("GET", at+"/values/k", "", 404, 10013)
+	path := "/storage/kv/namespaces/" + page[0].ID
+	c.refused("PUT", path, `{"title":"a"}`, 400, 10014)
+	c.want("PUT", path, `{"title":"d"}`, nil)
+	c.want("PUT", path+"/values/k", "v", nil)
+	c.want("DELETE", path, "", nil)
+	c.refused("GET", path+"/values/k", "", 404, 10013)
 }

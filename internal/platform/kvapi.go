@@ -46,7 +46,7 @@ func checkKey(key string) *apiError {
 	return nil
 }
 
-// checkEntry sets an entry's expiration, and refuses what KV refuses.
+// checkEntry sets an entry's expiration. It refuses an entry that KV refuses.
 func checkEntry(e *entry, size int, ttl int64) *apiError {
 	at := time.Now().Unix()
 	if ttl != 0 {
@@ -97,7 +97,7 @@ func (c *call) keysList() *apiError {
 	cursor, skip := q.Get("cursor"), false
 	behaviour := c.s.behaviour.get()
 	if behaviour.EmptyPages {
-		// A cursor that ends in a dot follows an empty page.
+		// The cursor of an empty page ends in a dot.
 		cursor, skip = strings.CutSuffix(cursor, ".")
 		if !skip {
 			writeResult(c.w, []any{}, map[string]any{"count": 0, "cursor": cursor + "."})
@@ -126,7 +126,7 @@ func keysJSON(page []listed) []keyJSON {
 	return keys
 }
 
-func (c *call) found() (*namespace, *entry, *apiError) {
+func (c *call) lookUp() (*namespace, *entry, *apiError) {
 	ns, apiErr := c.namespace()
 	if apiErr != nil {
 		return nil, nil, apiErr
@@ -143,7 +143,7 @@ func (c *call) found() (*namespace, *entry, *apiError) {
 }
 
 func (c *call) valueGet() *apiError {
-	ns, e, apiErr := c.found()
+	ns, e, apiErr := c.lookUp()
 	if apiErr != nil {
 		return apiErr
 	}
@@ -157,7 +157,7 @@ func (c *call) valueGet() *apiError {
 }
 
 func (c *call) metadataGet() *apiError {
-	_, e, apiErr := c.found()
+	_, e, apiErr := c.lookUp()
 	if apiErr != nil {
 		return apiErr
 	}
@@ -259,10 +259,10 @@ func (ns *namespace) put(key string, e entry, value []byte, ttl int64, lag time.
 	if err == nil {
 		err = ns.write(&b, lag)
 	}
-	return internal(err)
+	return internalError(err)
 }
 
-func internal(err error) *apiError {
+func internalError(err error) *apiError {
 	if err == nil {
 		return nil
 	}
@@ -281,7 +281,7 @@ func (c *call) valueDelete() *apiError {
 	var b batch
 	b.delete(key)
 	if err := ns.write(&b, c.s.behaviour.get().ListLag); err != nil {
-		return internal(err)
+		return internalError(err)
 	}
 	return c.reply(nil)
 }

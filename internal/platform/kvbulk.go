@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// bulkResult is the answer to bulk writes and deletes.
+// bulkResult is the result of bulk writes and deletes.
 type bulkResult struct {
 	Successful   int      `json:"successful_key_count"`
 	Unsuccessful []string `json:"unsuccessful_keys"`
@@ -48,12 +48,13 @@ func (c *call) bulkPut() *apiError {
 		result.Successful++
 	}
 	if err := ns.write(&b, c.s.behaviour.get().ListLag); err != nil {
-		return internal(err)
+		return internalError(err)
 	}
 	return c.reply(result)
 }
 
-// add checks a pair and adds it to the batch. An invalid pair refuses the request.
+// add checks a pair and adds it to the batch. If a pair is invalid, the whole request is
+// refused.
 func (b *batch) add(p *pair) *apiError {
 	if apiErr := checkKey(p.key); apiErr != nil {
 		return apiErr
@@ -98,12 +99,12 @@ func (c *call) bulkDelete() *apiError {
 		result.Successful++
 	}
 	if err := ns.write(&b, c.s.behaviour.get().ListLag); err != nil {
-		return internal(err)
+		return internalError(err)
 	}
 	return c.reply(result)
 }
 
-// bulkQuery is a request for several values, by the API or by a binding.
+// bulkQuery is a request for several values, through the API or a binding.
 type bulkQuery struct {
 	Keys         []string    `json:"keys"`
 	Type         string      `json:"type"`
@@ -134,13 +135,14 @@ func (c *call) bulkGet() *apiError {
 	return c.reply(map[string]any{"values": values})
 }
 
-// answer finds each key with get and returns key → value, or key → {value, metadata}.
+// answer reads each key with get. It returns a map from key to value, or with WithMetadata
+// from key to value and metadata.
 func (q *bulkQuery) answer(ns *namespace, get func(string) *entry) (map[string]any, *apiError) {
 	if len(q.Keys) == 0 || len(q.Keys) > maxBulkGet {
 		return nil, failure(http.StatusBadRequest, 10026, "ask for 1 to %d keys", maxBulkGet)
 	}
 	values := map[string]any{}
-	left := maxValue // for all values together
+	left := maxValue // the limit applies to all values together
 	for _, key := range q.Keys {
 		if apiErr := checkKey(key); apiErr != nil {
 			return nil, apiErr

@@ -10,10 +10,10 @@ import (
 	"path/filepath"
 )
 
-// A namespace is stored as a log: one record for each write, appended and never
-// changed. A crash can truncate the last record. Its length or checksum shows that,
-// and it is dropped when the log is opened. There is no fsync: the state survives a
-// crash of this process, not of the machine.
+// A namespace is stored as a log. Each write appends one record, and records never change. A
+// crash can truncate the last record. Such a record has a wrong length or checksum, and is
+// dropped when the log is opened. There is no fsync: the state survives a crash of this
+// process, but not of the machine.
 //
 //	offset size
 //	0      4    CRC-32C of the bytes from 4 up to the value
@@ -32,7 +32,7 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// entry is the current value of a key: its position in the log, and what is in memory.
+// entry is the current value of a key. The value itself is in the log, at offset.
 type entry struct {
 	offset     int64
 	size       int

@@ -34,7 +34,7 @@ export default { async fetch(request, env, ctx) {
 
 const loaderBinding = `,"bindings":[{"name":"LOADER","type":"worker_loader"}]`
 
-func hubAs(version string) part {
+func hubVersion(version string) part {
 	return part{"main.mjs", esm, strings.Replace(hub, "VERSION", `"`+version+`"`, 1)}
 }
 
@@ -54,8 +54,8 @@ func (c *client) load(path string) (got loadedAnswer) {
 }
 
 func TestWorkerLoader(t *testing.T) {
-	c := start(t, checking)
-	c.put("hub", metadata(loaderBinding), hubAs("1"))
+	c := start(t, withStartCheck)
+	c.put("hub", metadata(loaderBinding), hubVersion("1"))
 	for _, project := range []string{"ann", "bob"} {
 		want := loadedAnswer{Code: "x", Stub: project, File: project + "/a", Env: []string{"FILES"}, Version: "1",
 			Loaded: true}
@@ -64,20 +64,20 @@ func TestWorkerLoader(t *testing.T) {
 		}
 	}
 	if again := c.load("/ann/x"); again.Loaded || again.Stub != "ann" {
-		t.Errorf("an id that was loaded is kept, with its stub: %+v", again)
+		t.Errorf("the same id loads a Worker again: %+v", again)
 	}
 	if changed := c.load("/ann/y"); !changed.Loaded || changed.Code != "y" {
-		t.Errorf("another id is another Worker: %+v", changed)
+		t.Errorf("another id does not load another Worker: %+v", changed)
 	}
 }
 
-// In a split deployment a version loads its own Workers, because those of another version
+// In a split deployment each version loads its own Workers. Workers that another version loaded
 // have stubs of that version.
-func TestVersionsDoNotShareLoadedWorkers(t *testing.T) {
+func TestLoadedWorkersOfASplitDeployment(t *testing.T) {
 	c := start(t)
-	c.put("hub", metadata(loaderBinding), hubAs("0"))
-	one, two := c.version("hub", metadata(loaderBinding), hubAs("1")),
-		c.version("hub", metadata(loaderBinding), hubAs("2"))
+	c.put("hub", metadata(loaderBinding), hubVersion("0"))
+	one, two := c.version("hub", metadata(loaderBinding), hubVersion("1")),
+		c.version("hub", metadata(loaderBinding), hubVersion("2"))
 	c.want("POST", "/workers/scripts/hub/deployments", fmt.Sprintf(
 		`{"strategy":"percentage","versions":[{"version_id":%q,"percentage":50},{"version_id":%q,"percentage":50}]}`, one,
 		two), nil)
@@ -88,15 +88,15 @@ func TestVersionsDoNotShareLoadedWorkers(t *testing.T) {
 		}
 	}
 	if loads["1"] != 1 || loads["2"] != 1 {
-		t.Errorf("each version loads once: %v", loads)
+		t.Errorf("loads by version: %v, want one each", loads)
 	}
 }
 
-// The platform refuses what Cloudflare refuses, even if workerd permits it.
+// The platform refuses experimental flags, as Cloudflare does. workerd permits them.
 func TestExperimentalFlagsAreRefused(t *testing.T) {
-	c := start(t, checking)
+	c := start(t, withStartCheck)
 	if a := c.upload("PUT", "/workers/scripts/s", metadata(`,"compatibility_flags":["experimental"]`),
-		says("x")); a.code() != 10021 {
+		respondWith("x")); a.code() != 10021 {
 		t.Errorf("got %s", a.Raw)
 	}
 }

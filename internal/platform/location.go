@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// location is one of Cloudflare's locations. It caches reads of KV, what Workers put
-// into the Cache API, and the responses of Workers Caching. Tests can advance its
-// clock, so that cached data ages without waiting.
+// location is one of Cloudflare's locations. It caches reads of KV, responses in the Cache
+// API, and responses of Workers Caching. Tests can advance its clock, so that cached data
+// expires without waiting.
 type location struct {
 	behaviour *behaviour
 	responses *responseCache
 
 	mu     sync.Mutex
-	ahead  time.Duration // of the clock
+	ahead  time.Duration // by which tests have advanced the clock
 	reads  map[edgeKey]*cachedRead
 	purges map[string]*purgeBucket // by account
 }
@@ -45,13 +45,12 @@ func (l *location) now() time.Time {
 	return l.behaviour.clock().Add(l.ahead)
 }
 
-// scaled returns d in units of minute instead of minutes.
+// scaled multiplies d by minute/1m: a minute becomes the time that minute says.
 func scaled(d, minute time.Duration) time.Duration {
-	return time.Duration(min(d.Minutes()*float64(minute), math.MaxInt64/2)) // many years must not overflow
+	return time.Duration(min(d.Minutes()*float64(minute), math.MaxInt64/2)) // writeKeys years must not overflow
 }
 
-// scale returns how long d lasts at the location for cached responses. Without
-// Behaviour.EdgeTTL that is d.
+// scale returns the lifetime d of a cached response, scaled by Behaviour.EdgeTTL if that is set.
 func (l *location) scale(d time.Duration) time.Duration {
 	if minute := l.behaviour.get().EdgeTTL; minute > 0 {
 		return scaled(d, minute)
@@ -59,9 +58,9 @@ func (l *location) scale(d time.Duration) time.Duration {
 	return d
 }
 
-// get reads a key through the cache of reads. A result, also that a key does not
-// exist, stays cached for the cacheTtl (in seconds) of the read that stored it, or
-// of a later read if that is shorter.
+// get reads a key through the cache of reads. A result, also for a key that does not exist,
+// stays cached for the cacheTtl (in seconds) of the read that stored it. A later read with a
+// shorter cacheTtl shortens this time.
 func (l *location) get(ns *namespace, key string, ttl int64) (found *entry, cached bool) {
 	minute := l.behaviour.get().EdgeTTL
 	if minute <= 0 {
@@ -77,7 +76,7 @@ func (l *location) get(ns *namespace, key string, ttl int64) (found *entry, cach
 	at := edgeKey{ns, key}
 	if s := l.reads[at]; s != nil {
 		s.ttl = min(s.ttl, lifetime)
-		if expired := s.entry != nil && s.entry.alive() == nil; !expired && now.Sub(s.at) < s.ttl {
+		if expired := s.entry != nil && s.entry.unexpired() == nil; !expired && now.Sub(s.at) < s.ttl {
 			return s.entry, true
 		}
 	}
@@ -89,8 +88,7 @@ func (l *location) get(ns *namespace, key string, ttl int64) (found *entry, cach
 	return found, false
 }
 
-// AdvanceEdge advances the clock of the edge's caches by d. It does not affect
-// expirations in KV.
+// AdvanceEdge advances the clock of the edge's caches by d. Expirations in KV use another clock.
 func (s *Server) AdvanceEdge(d time.Duration) {
 	s.edge.location.mu.Lock()
 	defer s.edge.location.mu.Unlock()

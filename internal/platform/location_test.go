@@ -10,7 +10,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 )
 
-// reader answers what its binding reads for /key?cacheTtl, in one get or in a bulk get.
+// reader is a Worker that responds to /key?cacheTtl with the value of the key. It uses a bulk
+// get for a POST.
 var reader = part{"main.mjs", esm, `export default { async fetch(r, env) {
 	const url = new URL(r.url), key = url.pathname.slice(1), ttl = url.search && { cacheTtl: Number(url.search.slice(1)) };
 	try {
@@ -20,7 +21,7 @@ var reader = part{"main.mjs", esm, `export default { async fetch(r, env) {
 	} catch (e) { return new Response(e.message) }
 } }`}
 
-func kvReader(t *testing.T) (c *client, ns string) {
+func startReader(t *testing.T) (c *client, ns string) {
 	c = start(t)
 	ns, id := c.namespace("n")
 	c.put("site", metadata(`,"bindings":[{"name":"KV","type":"kv_namespace","namespace_id":"`+id+`"}]`), reader)
@@ -28,53 +29,53 @@ func kvReader(t *testing.T) (c *client, ns string) {
 	return c, ns
 }
 
-func TestReadsAreCachedForTheirTTL(t *testing.T) {
-	c, ns := kvReader(t)
+func TestCacheTTL(t *testing.T) {
+	c, ns := startReader(t)
 	write := func(value string) {
 		t.Helper()
 		c.want("PUT", ns+"/bulk",
 			`[{"key":"a","value":"`+value+`"},{"key":"b","value":"`+value+`"},{"key":"c","value":"`+value+`"}]`, nil)
 	}
 	write("1")
-	c.visits("site", "/a?300", "1")
-	c.visits("site", "/b", "1") // 60 s, where nothing is said
-	c.visits("site", "/none?300", "none")
+	c.wantBody("site", "/a?300", "1")
+	c.wantBody("site", "/b", "1") // the default cacheTtl is 60 s
+	c.wantBody("site", "/none?300", "none")
 	write("2")
 	c.want("PUT", ns+"/values/none", "2", nil)
 	c.Server.AdvanceEdge(59 * time.Second)
-	c.visits("site", "/a?300", "1")
-	c.visits("site", "/b", "1")
-	c.visits("site", "/b?3600", "1") // a longer cacheTtl does not prolong what was read under a shorter one
+	c.wantBody("site", "/a?300", "1")
+	c.wantBody("site", "/b", "1")
+	c.wantBody("site", "/b?3600", "1") // a longer cacheTtl does not prolong a cached read
 	c.Server.AdvanceEdge(time.Second)
-	c.visits("site", "/b", "2")
-	c.visits("site", "/none?300", "none") // that it is absent is kept too
-	c.visits("site", "/none?30", "2")     // a shorter cacheTtl looks again
-	c.visits("site", "/a?300", "1")
-	c.visits("site", "/a", "2")
+	c.wantBody("site", "/b", "2")
+	c.wantBody("site", "/none?300", "none") // a missing key is cached, too
+	c.wantBody("site", "/none?30", "2")     // a shorter cacheTtl has expired
+	c.wantBody("site", "/a?300", "1")
+	c.wantBody("site", "/a", "2")
 
 	write("3")
-	c.visits("site", "/a?300", "2")
+	c.wantBody("site", "/a?300", "2")
 	c.Server.ClearEdge()
-	c.visits("site", "/a?300", "3")
+	c.wantBody("site", "/a?300", "3")
 }
 
 // A read with a shorter cacheTtl shortens the lifetime of a cached read.
-func TestShorterCacheTTLCounts(t *testing.T) {
-	c, ns := kvReader(t)
+func TestShorterCacheTTL(t *testing.T) {
+	c, ns := startReader(t)
 	c.want("PUT", ns+"/values/a", "1", nil)
-	c.visits("site", "/a?3600", "1")
-	c.visits("site", "/a?30", "1")
+	c.wantBody("site", "/a?3600", "1")
+	c.wantBody("site", "/a?30", "1")
 	c.want("PUT", ns+"/values/a", "2", nil)
 	c.Server.AdvanceEdge(31 * time.Second)
-	c.visits("site", "/a?3600", "2")
+	c.wantBody("site", "/a?3600", "2")
 }
 
 func TestMinimumCacheTTL(t *testing.T) {
-	c, ns := kvReader(t)
+	c, ns := startReader(t)
 	c.want("PUT", ns+"/values/a", "1", nil)
-	c.visits("site", "/a?29", "KV GET failed: 400 Bad Request")
-	c.visits("site", "/a?30", "1")
-	c.visits("site", "/a?2147483647", "1")
+	c.wantBody("site", "/a?29", "KV GET failed: 400 Bad Request")
+	c.wantBody("site", "/a?30", "1")
+	c.wantBody("site", "/a?2147483647", "1")
 	if status, body := c.visitAs("POST", "/a?29", nil); status != 200 || !strings.Contains(body.text, "failed: 400") {
 		t.Errorf("bulk get: %d %s", status, body.text)
 	}

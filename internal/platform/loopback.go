@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// refusalReason returns why a request must be refused, or "". Any web page can send
-// requests to loopback. A request with a foreign host (DNS rebinding) or from a foreign
-// origin does not come from this machine's user.
+// refusalReason returns why a request must be refused, or "". Any web page can make a browser
+// send requests to loopback. So a request with a foreign host (DNS rebinding) or a foreign
+// origin is refused.
 func refusalReason(r *http.Request) string {
 	host, port, err := net.SplitHostPort(r.Host)
 	if err != nil {

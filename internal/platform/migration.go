@@ -13,14 +13,14 @@ import (
 // class is a Durable Object class that a script implements.
 type class struct {
 	SQLite bool `json:"sqlite"`
-	// Namespace is the id of its namespace, which contains its objects. It does not
-	// change when the class is renamed or transferred to another script. Bindings
-	// name it, so they remain valid.
+	// Namespace is the id of the namespace that contains the objects of the class. It does
+	// not change when the class is renamed or transferred to another script. Bindings
+	// refer to the namespace, so they stay valid.
 	Namespace string `json:"namespace"`
 }
 
-// migrations is the Durable Object part of an upload, in one of two forms: one step, or
-// several.
+// migrations are the Durable Object migrations of an upload. They have one of two forms: one
+// step, or a list of steps.
 type migrations struct {
 	OldTag string          `json:"old_tag"`
 	NewTag string          `json:"new_tag"`
@@ -44,18 +44,17 @@ type movedClass struct {
 	To     string `json:"to"`
 }
 
-// draft is a script as an upload would change it.
+// draft is a copy of a script with the changes of an upload.
 type draft struct {
 	*script
 	version *version
-	before  map[string]class // that the script implements now
-	// taken are the classes that are transferred from other scripts.
-	taken []movedClass
+	before  map[string]class // the classes of the script before the upload
+	// transferred are the classes that are transferred from other scripts.
+	transferred []movedClass
 }
 
-// migrate applies migrations to the classes of a draft. The old tag must be the
-// script's current one, so that no migration is applied twice or skipped. s.mu is
-// held.
+// migrate applies migrations to the classes of a draft. The old tag must be the script's
+// current one. So no migration is applied twice, and none is skipped. s.mu is held.
 func (a *account) migrate(d *draft, m *migrations) *apiError {
 	if m == nil {
 		return nil
@@ -106,7 +105,7 @@ func (a *account) step(d *draft, step migrationStep) *apiError {
 	}
 	for _, t := range step.TransferredClasses {
 		from := a.scripts[t.Script]
-		if from == nil || from.Name == d.Name || slices.Contains(d.taken, t) {
+		if from == nil || from.Name == d.Name || slices.Contains(d.transferred, t) {
 			return failure(http.StatusBadRequest, 10077, "Cannot apply transfer-class migration from script %q", t.Script)
 		}
 		transferred, ok := from.Classes[t.From]
@@ -117,7 +116,7 @@ func (a *account) step(d *draft, step migrationStep) *apiError {
 		if apiErr := d.implement(t.To, transferred); apiErr != nil {
 			return apiErr
 		}
-		d.taken = append(d.taken, t)
+		d.transferred = append(d.transferred, t)
 	}
 	return nil
 }
@@ -135,11 +134,12 @@ func (d *draft) implement(name string, c class) *apiError {
 	return nil
 }
 
-// takenFrom returns a script without the classes that the draft transfers from it.
-func (d *draft) takenFrom(from *script) *script {
+// withoutTransferred returns a copy of a script without the classes that the draft transfers
+// from it.
+func (d *draft) withoutTransferred(from *script) *script {
 	left := *from
 	left.Classes = maps.Clone(from.Classes)
-	for _, t := range d.taken {
+	for _, t := range d.transferred {
 		if t.Script == from.Name {
 			delete(left.Classes, t.From)
 		}
@@ -160,20 +160,20 @@ func (a *account) owner(namespace string) (sc *script, name string) {
 	return nil, ""
 }
 
-// objectNamespace returns the namespace that a binding of sc names. s.mu is held.
+// objectNamespace returns the namespace that a binding of sc refers to. s.mu is held.
 func (a *account) objectNamespace(sc *script, b binding) (string, *apiError) {
-	if id := b.str("namespace_id"); id != "" {
+	if id := b.text("namespace_id"); id != "" {
 		owner, _ := a.owner(id)
 		if owner != nil && owner.Name != sc.Name || slices.ContainsFunc(slices.Collect(maps.Values(sc.Classes)),
 			func(c class) bool { return c.Namespace == id }) {
 			return id, nil
 		}
 	}
-	name, owner := b.str("class_name"), sc
-	if other := b.str("script_name"); other != "" && other != sc.Name {
+	name, owner := b.text("class_name"), sc
+	if other := b.text("script_name"); other != "" && other != sc.Name {
 		if owner = a.scripts[other]; owner == nil {
 			return "", failure(http.StatusBadRequest, 10061, "Cannot create binding %s: script %q does not exist",
-				b.str("name"), other)
+				b.text("name"), other)
 		}
 	}
 	c, ok := owner.Classes[name]
@@ -184,22 +184,22 @@ func (a *account) objectNamespace(sc *script, b binding) (string, *apiError) {
 	return c.Namespace, nil
 }
 
-// objectsDir is the folder of an account's Durable Objects. Each namespace has a folder
-// in it.
+// objectsDir returns the folder of an account's Durable Objects. It has a folder for each
+// namespace.
 func (s *Server) objectsDir(accountID string) string {
 	return filepath.Join(s.dir, "objects", accountID)
 }
 
-// dropObjects deletes the stored objects of deleted classes. No process has them open.
+// dropObjects deletes the stored objects of deleted classes. No process must have them open.
 func (s *Server) dropObjects(accountID string, namespaces []string) *apiError {
 	var errs []error
 	for _, id := range namespaces {
 		errs = append(errs, os.RemoveAll(filepath.Join(s.objectsDir(accountID), id)))
 	}
-	return internal(errors.Join(errs...))
+	return internalError(errors.Join(errs...))
 }
 
-// removedNamespaces returns the namespaces of classes in before that are not in after.
+// removedNamespaces returns the namespaces that occur in before but not in after.
 func removedNamespaces(before, after map[string]class) []string {
 	left := map[string]bool{}
 	for _, c := range after {

@@ -9,8 +9,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 )
 
-// counts is a Worker whose class, or another script's class, counts its calls.
-func counts(class string) part {
+// counterWorker is a Worker with a Durable Object class. It responds with the number of calls
+// of the object that its binding C refers to.
+func counterWorker(class string) part {
 	return part{"main.mjs", esm, `
 import { DurableObject } from "cloudflare:workers";
 export class ` + class + ` extends DurableObject {
@@ -23,8 +24,8 @@ var caller = part{"main.mjs", esm,
 	`export default { async fetch(r, env) { ` +
 		`return new Response(String(await env.C.get(env.C.idFromName("x")).next())); } }`}
 
-// objects is metadata with a binding C to a class, perhaps of another script, and a
-// migration.
+// objects returns metadata with a binding C to a class and a migration. script is the script
+// that has the class, if it is another one.
 func objects(class, script, migration string) string {
 	bound := `{"name":"C","type":"durable_object_namespace","class_name":"` + class + `"`
 	if script != "" {
@@ -36,39 +37,39 @@ func objects(class, script, migration string) string {
 	return metadata(`,"bindings":[` + bound + `}]` + migration)
 }
 
-// Objects and bindings follow their class through renames and transfers. The platform is
-// opened again after each.
-func TestObjectsFollowTheirClass(t *testing.T) {
+// After a class was renamed or transferred, its objects and the bindings to it are still valid,
+// also after a restart of the platform.
+func TestObjectsSurviveRenamesAndTransfers(t *testing.T) {
 	dir := t.TempDir()
-	open := func() *client { return start(t, checking, func(o *platform.Options) { o.Dir = dir }) }
+	open := func() *client { return start(t, withStartCheck, func(o *platform.Options) { o.Dir = dir }) }
 	c := open()
-	again := func() {
+	reopen := func() {
 		t.Helper()
 		if err := c.Server.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		c = open()
 	}
-	c.put("one", objects("A", "", `"new_tag":"v1","steps":[{"new_sqlite_classes":["A"]}]`), counts("A"))
+	c.put("one", objects("A", "", `"new_tag":"v1","steps":[{"new_sqlite_classes":["A"]}]`), counterWorker("A"))
 	c.put("user", objects("A", "one", ""), caller)
-	c.visits("one", "/", "1")
-	c.visits("user", "/", "2")
-	again()
+	c.wantBody("one", "/", "1")
+	c.wantBody("user", "/", "2")
+	reopen()
 
 	c.put("one", objects("B", "", `"old_tag":"v1","new_tag":"v2","steps":[{"renamed_classes":[{"from":"A","to":"B"}]}]`),
-		counts("B"))
-	c.visits("one", "/", "3")
-	c.visits("user", "/", "4") // bound by the old name
-	again()
-	c.visits("user", "/", "5")
+		counterWorker("B"))
+	c.wantBody("one", "/", "3")
+	c.wantBody("user", "/", "4") // the binding has the old name
+	reopen()
+	c.wantBody("user", "/", "5")
 
 	c.put("two", objects("Z", "",
-		`"new_tag":"t1","steps":[{"transferred_classes":[{"from":"B","from_script":"one","to":"Z"}]}]`), counts("Z"))
-	c.visits("two", "/", "6")
-	c.visits("user", "/", "7")
-	c.visits("one", "/", "8") // its binding follows too
-	again()
-	c.visits("one", "/", "9")
+		`"new_tag":"t1","steps":[{"transferred_classes":[{"from":"B","from_script":"one","to":"Z"}]}]`), counterWorker("Z"))
+	c.wantBody("two", "/", "6")
+	c.wantBody("user", "/", "7")
+	c.wantBody("one", "/", "8") // the binding of the former owner is still valid
+	reopen()
+	c.wantBody("one", "/", "9")
 
 	var list []struct {
 		Script, Class string
@@ -80,7 +81,7 @@ func TestObjectsFollowTheirClass(t *testing.T) {
 	}
 }
 
-func TestDeletedClassesLeaveNothing(t *testing.T) {
+func TestDeletedClassesAreRemovedFromDisk(t *testing.T) {
 	dir := t.TempDir()
 	c := start(t, func(o *platform.Options) { o.Dir = dir })
 	folders := func() int {
@@ -90,16 +91,16 @@ func TestDeletedClassesLeaveNothing(t *testing.T) {
 		}
 		return len(found)
 	}
-	c.put("s", objects("A", "", `"new_tag":"v1","new_classes":["A"]`), counts("A"))
-	c.visits("s", "/", "1")
-	c.visits("s", "/", "2")
-	c.put("s", metadata(`,"migrations":{"old_tag":"v1","new_tag":"v2","deleted_classes":["A"]}`), says("none"))
-	c.visits("s", "/", "none")
+	c.put("s", objects("A", "", `"new_tag":"v1","new_classes":["A"]`), counterWorker("A"))
+	c.wantBody("s", "/", "1")
+	c.wantBody("s", "/", "2")
+	c.put("s", metadata(`,"migrations":{"old_tag":"v1","new_tag":"v2","deleted_classes":["A"]}`), respondWith("none"))
+	c.wantBody("s", "/", "none")
 	if n := folders(); n != 0 {
 		t.Errorf("%d folders of a deleted class are left", n)
 	}
-	c.put("s", objects("A", "", `"old_tag":"v2","new_tag":"v3","new_classes":["A"]`), counts("A"))
-	c.visits("s", "/", "1")
+	c.put("s", objects("A", "", `"old_tag":"v2","new_tag":"v3","new_classes":["A"]`), counterWorker("A"))
+	c.wantBody("s", "/", "1")
 	c.want("DELETE", "/workers/scripts/s", "", nil)
 	if n := folders(); n != 0 {
 		t.Errorf("%d folders of a deleted script are left", n)
@@ -109,10 +110,10 @@ func TestDeletedClassesLeaveNothing(t *testing.T) {
 	}
 }
 
-func TestMigrationsThatAreRefused(t *testing.T) {
-	c := start(t, checking)
+func TestRefusedMigrations(t *testing.T) {
+	c := start(t, withStartCheck)
 	c.put("s", objects("A", "", `"new_tag":"v1","new_sqlite_classes":["A","B"]`),
-		part{"main.mjs", esm, counts("A").content + "\nexport class B extends DurableObject {}"})
+		part{"main.mjs", esm, counterWorker("A").content + "\nexport class B extends DurableObject {}"})
 	for migration, code := range map[string]int{
 		`"new_classes":["A"]`:                                                            10074,
 		`"deleted_classes":["X"]`:                                                        10075,
@@ -123,21 +124,21 @@ func TestMigrationsThatAreRefused(t *testing.T) {
 		`"new_classes":["A2"],"deleted_classes":["A2"],"renamed_classes":[{"from":"A"}]`: 10021,
 	} {
 		if a := c.upload("PUT", "/workers/scripts/s", objects("A", "", `"old_tag":"v1","new_tag":"v2",`+migration),
-			counts("A")); a.code() != code {
+			counterWorker("A")); a.code() != code {
 			t.Errorf("%s: want code %d, got %s", migration, code, a.Raw)
 		}
 	}
-	if a := c.upload("PUT", "/workers/scripts/s", objects("A", "", ""), counts("A")); a.code() != 10064 ||
+	if a := c.upload("PUT", "/workers/scripts/s", objects("A", "", ""), counterWorker("A")); a.code() != 10064 ||
 		!strings.Contains(a.Raw, `\"B\"`) {
-		t.Errorf("a class that is not exported any more: %s", a.Raw)
+		t.Errorf("a class that is no longer exported: %s", a.Raw)
 	}
 	if a := c.upload("PUT", "/workers/scripts/s", objects("A", "",
 		`"old_tag":"v1","new_tag":"v2","deleted_classes":["B"],"new_sqlite_classes":["D"]`),
-		counts("A")); a.code() != 10070 || !strings.Contains(a.Raw, `\"D\"`) {
+		counterWorker("A")); a.code() != 10070 || !strings.Contains(a.Raw, `\"D\"`) {
 		t.Errorf("a new class that is not exported: %s", a.Raw)
 	}
-	if a := c.upload("POST", "/workers/scripts/s/versions", objects("A", "", ""), counts("A")); a.code() != 10064 {
+	if a := c.upload("POST", "/workers/scripts/s/versions", objects("A", "", ""), counterWorker("A")); a.code() != 10064 {
 		t.Errorf("a version without a class: %s", a.Raw)
 	}
-	c.visits("s", "/", "1") // what was refused changed nothing
+	c.wantBody("s", "/", "1") // the refused uploads have no effect
 }

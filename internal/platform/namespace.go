@@ -22,11 +22,11 @@ type namespace struct {
 	file   *os.File
 	end    int64
 	keys   map[string]*entry
-	sorted []string // the keys in order, or nil after a change
-	past   map[string]past
+	sorted []string        // the keys in order, or nil after a change
+	past   map[string]past // by key
 }
 
-// past is the state of a key before a change that lists do not show yet.
+// past is the state of a key before a recent change, which lists do not show yet.
 type past struct {
 	before *entry
 	since  time.Time
@@ -54,25 +54,25 @@ func openNamespace(path string, ns *namespace) error {
 
 func (ns *namespace) close() error { return ns.file.Close() }
 
-// batch is a series of writes that are appended together.
+// batch is a series of writes and deletes that are appended to the log together.
 type batch struct {
 	buf     []byte
 	keys    []string
-	entries []*entry // nil: a delete
+	entries []*entry // nil for a delete
 }
 
-// put adds a write. fill appends its value.
+// put adds a write. fill appends the value to the buffer.
 func (b *batch) put(key string, e entry, size int, fill func(buf []byte) ([]byte, error)) error {
 	e.size = size
 	b.buf = appendRecord(b.buf, opPut, key, &e)
-	e.offset = int64(len(b.buf)) // in the batch, until write
+	e.offset = int64(len(b.buf)) // the offset in the batch; write adds that of the batch
 	before := len(b.buf)
 	buf, err := fill(b.buf)
 	if err != nil {
 		return err
 	}
 	if len(buf)-before != size {
-		return errors.New("the value's size is not what was announced")
+		return errors.New("the value does not have the expected size")
 	}
 	b.buf, b.keys, b.entries = buf, append(b.keys, key), append(b.entries, &e)
 	return nil
@@ -83,7 +83,7 @@ func (b *batch) delete(key string) {
 	b.keys, b.entries = append(b.keys, key), append(b.entries, nil)
 }
 
-// write appends a batch and makes it visible. Lists hide it for lag.
+// write appends a batch and makes it visible to reads. Lists show it after the time lag.
 func (ns *namespace) write(b *batch, lag time.Duration) error {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
@@ -111,15 +111,15 @@ func (ns *namespace) write(b *batch, lag time.Duration) error {
 	return nil
 }
 
-// get returns a key's entry, or nil if there is none or it has expired. The entry
-// stays readable when the key is written again.
+// get returns a key's entry, or nil if there is none or it has expired. The entry stays
+// readable after the key is written again.
 func (ns *namespace) get(key string) *entry {
 	ns.mu.RLock()
 	defer ns.mu.RUnlock()
-	return ns.keys[key].alive()
+	return ns.keys[key].unexpired()
 }
 
-func (e *entry) alive() *entry {
+func (e *entry) unexpired() *entry {
 	if e == nil || e.expiration > 0 && e.expiration <= time.Now().Unix() {
 		return nil
 	}
@@ -137,8 +137,8 @@ type listed struct {
 	*entry
 }
 
-// list returns the page of keys after the cursor, in order, and the next cursor, or
-// "" at the end.
+// list returns the page of keys after the cursor, in order. next is the cursor of the next
+// page, or "".
 func (ns *namespace) list(prefix, cursor string, limit int, lag time.Duration) (page []listed, next string, err error) {
 	after, started := "", false
 	if cursor != "" {
@@ -172,7 +172,8 @@ func cursorAfter(key string) string {
 	return base64.RawURLEncoding.EncodeToString(append([]byte{1}, key...))
 }
 
-// view returns the keys that lists show, in order, and a function that finds them.
+// view returns the names that lists show, in order, and a function that returns the entry of
+// a name as lists show it.
 func (ns *namespace) view(lag time.Duration) (names []string, look func(string) *entry) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
@@ -203,7 +204,7 @@ func (ns *namespace) view(lag time.Duration) (names []string, look func(string) 
 	}
 	return names, func(key string) *entry {
 		if e, ok := hidden[key]; ok {
-			return e.alive()
+			return e.unexpired()
 		}
 		return ns.get(key)
 	}

@@ -18,8 +18,8 @@ import (
 //go:embed testdata/battery.mjs
 var battery []byte
 
-// TestKVMatchesWorkerd runs the same operations through a Worker's binding on
-// our store and on the KV of workerd, which is independent of ours.
+// A Worker executes the same operations on two KV bindings: one to the platform's KV, one to
+// workerd's own implementation. The results are the same.
 func TestKVMatchesWorkerd(t *testing.T) {
 	s, err := Open(Options{Log: t.Output()})
 	if err != nil {

@@ -13,14 +13,14 @@ import (
 // possible.
 type pair struct {
 	key        string
-	value      []byte // of the JSON string, unescaped
+	value      []byte // the JSON string, unescaped
 	base64     bool
 	metadata   []byte
 	expiration int64
 	ttl        int64
 }
 
-// size is the length of the decoded value.
+// size returns the length of the decoded value.
 func (p *pair) size() (int, error) {
 	if !p.base64 {
 		return len(p.value), nil
@@ -44,9 +44,9 @@ func (p *pair) appendTo(buf []byte) ([]byte, error) {
 	return buf, nil
 }
 
-// parsePairs parses the body of a bulk write. Benchmarks run against the platform, and
-// encoding/json reads each byte several times and copies it. This parser finds the end
-// of a value with one bytes.IndexByte. FuzzParsePairs compares the two.
+// parsePairs parses the body of a bulk write. It exists because benchmarks run against the
+// platform: encoding/json reads each byte several times and copies it, and this parser finds
+// the end of a value with one bytes.IndexByte. FuzzParsePairs compares the two.
 func parsePairs(body []byte) ([]pair, error) {
 	s := scanner{b: body}
 	var pairs []pair
@@ -82,7 +82,7 @@ func (s *scanner) peek() byte {
 		switch c := s.b[s.i]; c {
 		case ' ', '\t', '\n', '\r':
 		case 0:
-			return 1 // no JSON begins so
+			return 1 // a byte that begins no JSON value
 		default:
 			return c
 		}
@@ -187,8 +187,8 @@ func (s *scanner) text() ([]byte, error) {
 	return text, err
 }
 
-// value parses a string. plain says that it has no escape, and is neither copied nor
-// checked.
+// value parses a string. plain reports that the string has no escapes. Such a string is not
+// copied, and the caller must check it.
 func (s *scanner) value() (text []byte, plain bool, err error) {
 	raw, escaped, err := s.quoted()
 	if err != nil {
@@ -204,7 +204,7 @@ func (s *scanner) value() (text []byte, plain bool, err error) {
 	return []byte(decoded), false, nil
 }
 
-// checked returns a string without escapes as encoding/json does.
+// checked validates a string without escapes in the same way as encoding/json.
 func checked(text []byte) ([]byte, error) {
 	for _, c := range text {
 		if c < 0x20 {

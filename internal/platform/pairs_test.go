@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// FuzzParsePairs compares our parser of bulk writes with encoding/json.
+// FuzzParsePairs compares parsePairs with encoding/json.
 func FuzzParsePairs(f *testing.F) {
 	for _, seed := range []string{
 		`[]`, `[{"key":"a","value":"b"}]`, ` [ { "key" : "a\u00e9\\\"" , "value":"\\" } ] `,
@@ -26,20 +26,20 @@ func FuzzParsePairs(f *testing.F) {
 			Metadata   json.RawMessage
 		}
 		if err != nil {
-			return // it may be stricter: names in another case, numbers for strings
+			return // parsePairs is stricter: it refuses names in another case, and numbers for strings
 		}
 		if wantErr := json.Unmarshal(body, &want); wantErr != nil {
 			if len(pairs) > 0 && bytes.ContainsAny(body, "\r\n\t") || hasBase64(pairs) {
-				return // a base64 value is looked at when it is decoded
+				return // a base64 value is checked when it is decoded
 			}
-			t.Fatalf("accepted what encoding/json refuses: %v", wantErr)
+			t.Fatalf("parsePairs accepts the body, but encoding/json does not: %v", wantErr)
 		}
 		if len(want) != len(pairs) {
 			t.Fatalf("%d pairs, want %d", len(pairs), len(want))
 		}
 		for i, p := range pairs {
 			if want[i].Key == nil || want[i].Value == nil {
-				continue // encoding/json let a later null or another case win
+				continue // encoding/json accepts a null, or a name in another case
 			}
 			size, err := p.size()
 			if err != nil {

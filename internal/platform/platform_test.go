@@ -23,26 +23,26 @@ type client struct {
 	*platformtest.Fixture
 }
 
-// start opens a platform whose edge clock advances by AdvanceEdge, and by a nanosecond
+// start opens a platform. Its edge clock advances only by AdvanceEdge, and by a nanosecond
 // with each reading, so that readings are ordered.
 func start(t *testing.T, options ...platformtest.Option) *client {
 	began := time.Now()
-	var looks atomic.Int64
-	stopped := func(o *platform.Options) {
-		o.Now = func() time.Time { return began.Add(time.Duration(looks.Add(1))) }
+	var readings atomic.Int64
+	manualClock := func(o *platform.Options) {
+		o.Now = func() time.Time { return began.Add(time.Duration(readings.Add(1))) }
 	}
-	return &client{t, platformtest.Start(t, append([]platformtest.Option{stopped}, options...)...)}
+	return &client{t, platformtest.Start(t, append([]platformtest.Option{manualClock}, options...)...)}
 }
 
 // hangLimit only ends a hang. No result depends on it.
 const hangLimit = 2 * time.Minute
 
-// until polls until a condition holds. what describes it in the error.
-func until(t *testing.T, what string, holds func() bool) {
+// waitUntil polls until a condition holds. what describes the condition in the error.
+func waitUntil(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for end := time.Now().Add(hangLimit); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("waited in vain for %s", what)
+			t.Fatalf("timeout while waiting for %s", what)
 		}
 	}
 }
@@ -186,7 +186,7 @@ func (c *client) deploy(script, version string) {
 		fmt.Sprintf(`{"strategy":"percentage","versions":[{"version_id":%q,"percentage":100}]}`, version), nil)
 }
 
-// visit returns the answer of the site.
+// visit requests a path of a site and returns the response.
 func (c *client) visit(script, path string) (status int, body string) {
 	c.t.Helper()
 	resp, err := http.Get(c.SiteURL(script) + path)
@@ -201,7 +201,7 @@ func (c *client) visit(script, path string) (status int, body string) {
 	return resp.StatusCode, string(raw)
 }
 
-func (c *client) visits(script, path, want string) {
+func (c *client) wantBody(script, path, want string) {
 	c.t.Helper()
 	if status, body := c.visit(script, path); status != 200 || body != want {
 		c.t.Errorf("%s%s: got %d %q, want %q", script, path, status, body, want)
@@ -212,8 +212,8 @@ func metadata(rest string) string {
 	return `{"main_module":"main.mjs","compatibility_date":"2026-11-01"` + rest + `}`
 }
 
-func says(text string) part {
+func respondWith(text string) part {
 	return part{"main.mjs", esm, `export default { fetch() { return new Response("` + text + `") } }`}
 }
 
-func checking(o *platform.Options) { o.CheckScripts = true }
+func withStartCheck(o *platform.Options) { o.CheckScripts = true }

@@ -11,19 +11,19 @@ import (
 	"time"
 )
 
-// A Worker purges its cached responses with ctx.cache.purge(). workerd does not
-// implement ctx.cache and has no setting for it. So a module in front of the Worker's
-// own adds it. That module reaches the platform through the Cache API, which every
-// Worker has.
+// A Worker purges its cached responses with ctx.cache.purge(). workerd does not implement
+// ctx.cache. So the platform adds a module that wraps the Worker's main module and provides
+// ctx.cache. To purge, that module reads a URL from the cache named purgeCache with the
+// Cache API, and the platform executes the purge.
 
-// cacheModule is that module. It opens the cache purgeCache.
+// cacheModule is the source of the module that provides ctx.cache.
 //
 //go:embed cachecontext.mjs
 var cacheModule string
 
 const purgeCache = "ctx.cache.purge"
 
-// contextModule returns that module for a main module.
+// contextModule returns the source of that module for a main module.
 func contextModule(main string) []byte {
 	path, _ := json.Marshal("./" + main) //nolint:errchkjson // a string
 	return []byte(strings.ReplaceAll(cacheModule, `"./main.mjs"`, string(path)))
@@ -43,20 +43,20 @@ type purgeResult struct {
 	Errors  []message `json:"errors"`
 }
 
-// Limits of purges for each account: those of the free plan.
+// Limits of purges for each account, as in Cloudflare's free plan.
 const (
 	maxPurges     = 25
 	purgeInterval = time.Minute / 5
 	maxPurgeItems = 100
 )
 
-// purgeBucket is a token bucket: the purges that an account has left.
+// purgeBucket is a token bucket that limits the purges of an account.
 type purgeBucket struct {
 	left float64
 	at   time.Time
 }
 
-// mayPurge counts a purge, and reports whether it is within the limit.
+// mayPurge reports whether an account may purge now. If so, it counts the purge.
 func (l *location) mayPurge(account string) bool {
 	now := l.now()
 	l.mu.Lock()
@@ -74,13 +74,13 @@ func (l *location) mayPurge(account string) bool {
 	return true
 }
 
-// purge executes a purge of an entrypoint of worker (account/script).
-func (l *location) purge(w http.ResponseWriter, worker string, asked url.Values) {
+// purge executes a purge that an entrypoint of a Worker (account/script) requests.
+func (l *location) purge(w http.ResponseWriter, worker string, query url.Values) {
 	w.Header().Set("CF-Cache-Status", "HIT") // workerd accepts only hits from a cache
 	account, _, _ := strings.Cut(worker, "/")
 	var o purgeOptions
 	result := purgeResult{Errors: []message{}}
-	switch err := json.Unmarshal([]byte(asked.Get("options")), &o); {
+	switch err := json.Unmarshal([]byte(query.Get("options")), &o); {
 	case err != nil:
 		result.Errors = append(result.Errors, message{1012, "the options cannot be read: " + err.Error()})
 	case len(o.Tags)+len(o.PathPrefixes) == 0 && !o.Everything:
@@ -92,15 +92,15 @@ func (l *location) purge(w http.ResponseWriter, worker string, asked url.Values)
 		result.Errors = append(result.Errors, message{1134, "Unable to purge, rate limit reached."})
 	default:
 		result.Success = true
-		if asked.Get("entrypoint") == "default" { // others have no cached responses
-			l.responses.purge(func(k *cachedResponse) bool { return k.worker == worker && o.names(k) })
+		if query.Get("entrypoint") == "default" { // other entrypoints have no cached responses
+			l.responses.purge(func(k *cachedResponse) bool { return k.worker == worker && o.match(k) })
 		}
 	}
 	writeJSON(w, http.StatusOK, result)
 }
 
-// names reports whether the options match a response.
-func (o *purgeOptions) names(k *cachedResponse) bool {
+// match reports whether the options match a response.
+func (o *purgeOptions) match(k *cachedResponse) bool {
 	return o.Everything ||
 		slices.ContainsFunc(o.PathPrefixes, func(prefix string) bool { return strings.HasPrefix(k.path, prefix) }) ||
 		slices.ContainsFunc(o.Tags, func(tag string) bool { return slices.Contains(k.tags, strings.ToLower(tag)) })
@@ -111,8 +111,7 @@ const (
 	maxTagBytes = 1024
 )
 
-// cacheTags returns the tags of a response in lower case, without those that Cloudflare
-// drops.
+// cacheTags returns the tags of a response in lower case. It omits tags that Cloudflare ignores.
 func cacheTags(h http.Header) []string {
 	var tags []string
 	for tag := range strings.SplitSeq(strings.Join(h.Values("Cache-Tag"), ","), ",") {

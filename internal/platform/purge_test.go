@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// purging answers pages with tags, and executes the purge in a POST: at / in its default
-// handler, at /named in another entrypoint.
+// purging is code of a Worker. Its responses have cache tags. A POST contains options of a
+// purge: for / the default handler purges, for /named another entrypoint does.
 const purging = `
 let runs = 0;
 async function serve(r, ctx) {
@@ -42,7 +42,7 @@ func purger(code, version string) part {
 const purgingMetadata = `{"main_module":"code/main page.mjs","compatibility_date":"2026-11-01",` +
 	`"cache_options":{"enabled":true}`
 
-// purge makes the site purge, and returns the result.
+// purge makes the site execute a purge, and returns the result.
 func (c *client) purge(path, options string) string {
 	c.t.Helper()
 	status, text := c.visitWith("POST", path, options)
@@ -57,7 +57,7 @@ const purged = `{"success":true,"errors":[]}`
 func TestPurge(t *testing.T) {
 	for name, code := range map[string]string{"handlers": purgingHandlers, "class": purgingClass} {
 		t.Run(name, func(t *testing.T) {
-			c := start(t, checking)
+			c := start(t, withStartCheck)
 			c.put("site", purgingMetadata+"}", purger(code, "v"))
 			fill := func() {
 				t.Helper()
@@ -67,16 +67,16 @@ func TestPurge(t *testing.T) {
 			}
 			for _, test := range []struct {
 				options string
-				left    string // what is answered from the cache after it
+				left    string // the paths that are still cached after the purge
 			}{
-				{`{"tags":["page-A"]}`, "/a/b /c?q"}, // whatever the case
+				{`{"tags":["page-A"]}`, "/a/b /c?q"}, // tags ignore case
 				{`{"tags":["page-c","page-a/b","none"]}`, "/a"},
 				{`{"tags":["page"]}`, "/a /a/b /c?q"},
 				{`{"tags":["all"]}`, ""},
 				{`{"pathPrefixes":["/a"]}`, "/c?q"},
 				{`{"pathPrefixes":["/a/"]}`, "/a /c?q"},
 				{`{"pathPrefixes":["http://site/a"]}`, "/a /a/b /c?q"},
-				{`{"tags":["page-c"],"pathPrefixes":["/a/b"]}`, "/a"}, // either
+				{`{"tags":["page-c"],"pathPrefixes":["/a/b"]}`, "/a"}, // a response matches one or the other
 				{`{"purgeEverything":true}`, ""},
 			} {
 				fill()
@@ -103,43 +103,43 @@ func TestPurge(t *testing.T) {
 	}
 }
 
-// A purge affects the responses of all versions of the Worker's own default entrypoint, and
-// no others.
+// A purge affects the responses of the default entrypoint of all versions of the Worker. It
+// affects no other Worker, and only the default entrypoint can purge them.
 func TestPurgeScope(t *testing.T) {
-	c := start(t, checking)
+	c := start(t, withStartCheck)
 	c.put("site", purgingMetadata+`,"migrations":{"new_tag":"1","new_sqlite_classes":["Objects"]}}`,
 		purger(purgingHandlers, "v"))
 	one := c.version("site", purgingMetadata+"}", purger(purgingHandlers, "one"))
 	c.put("other", purgingMetadata+"}", purger(purgingClass, "o"))
-	cached := func(from string) {
+	wantStatus := func(want string) {
 		t.Helper()
-		if _, got := c.visitAs("GET", "/a", nil); got.header.Get("CF-Cache-Status") != from {
-			t.Errorf("%s %s, want %s", got.text, got.header.Get("CF-Cache-Status"), from)
+		if _, got := c.visitAs("GET", "/a", nil); got.header.Get("CF-Cache-Status") != want {
+			t.Errorf("%s %s, want %s", got.text, got.header.Get("CF-Cache-Status"), want)
 		}
 	}
 	c.deploy("site", one)
-	cached("MISS")
+	wantStatus("MISS")
 	two := c.version("site", purgingMetadata+"}", purger(purgingHandlers, "two"))
 	c.deploy("site", two)
-	cached("MISS")
+	wantStatus("MISS")
 	if got := c.purge("/named", `{"purgeEverything":true}`); got != purged {
 		t.Error(got)
 	}
-	cached("HIT") // another entrypoint's
-	c.visits("other", "/a", "o1")
+	wantStatus("HIT") // another entrypoint cannot purge it
+	c.wantBody("other", "/a", "o1")
 	if got := c.purge("/", `{"tags":["page-a"]}`); got != purged {
 		t.Error(got)
 	}
-	cached("MISS")
-	c.visits("other", "/a", "o1")
+	wantStatus("MISS")
+	c.wantBody("other", "/a", "o1")
 	c.deploy("site", one)
-	cached("MISS") // its answer went too
-	c.visits("site", "/object", "undefined")
+	wantStatus("MISS") // the response of the earlier version was purged, too
+	c.wantBody("site", "/object", "undefined")
 	c.deploy("site", c.version("site", metadata(""), part{"main.mjs", esm,
 		`import { DurableObject } from "cloudflare:workers";
 export class Objects extends DurableObject {}
 export default { fetch(r, env, ctx) { return new Response(typeof ctx.cache); } }`}))
-	c.visits("site", "/", "undefined") // where Workers Caching is off
+	c.wantBody("site", "/", "undefined") // without Workers Caching there is no ctx.cache
 }
 
 // An account may purge 25 times at once, then five times a minute.

@@ -10,30 +10,30 @@ import (
 	"github.com/kv-sync/kv-sync/internal/workerd"
 )
 
-// A switch to an uploaded version can use the process in which that version passed
-// its start check. That process runs on for a while, so that a deploy, which is an
-// upload and a switch, starts one process and not two.
+// A deploy is an upload and a switch. The process in which an uploaded version passed its
+// start check keeps running for a while, and the switch uses it. So a deploy starts one
+// process and not two.
 
-// readyLimit is how long such a process waits for the switch, or for a visitor.
+// readyLimit is how long such a process waits for the switch or for a request.
 const readyLimit = 10 * time.Second
 
 // ready holds at most one waiting process. Its zero value is empty.
 type ready struct {
-	limit time.Duration // 0: readyLimit
+	limit time.Duration // 0 is readyLimit
 
 	mu      sync.Mutex
 	waiting *waiting // or nil
 	closed  bool
 }
 
-// waiting is a process that runs the plan with this key.
+// waiting is a running process that no site uses. key is that of its plan.
 type waiting struct {
 	key     string
 	process *workerd.Process
 	log     *startLog
 }
 
-// keep stores a waiting process, and ends the one before it.
+// keep stores a waiting process. It ends the process that was stored before.
 func (r *ready) keep(w *waiting) {
 	r.mu.Lock()
 	before := r.waiting
@@ -46,8 +46,8 @@ func (r *ready) keep(w *waiting) {
 	time.AfterFunc(cmp.Or(r.limit, readyLimit), func() { r.remove(w).stop() })
 }
 
-// take removes and returns the waiting process of the plan with this key, or nil.
-// Its output goes to log from then on.
+// take removes and returns the waiting process for a plan's key. It returns nil if there is
+// none. From then on the output of the process is written to log.
 func (r *ready) take(key string, log io.Writer) *workerd.Process {
 	r.mu.Lock()
 	w := r.waiting
@@ -65,7 +65,7 @@ func (r *ready) take(key string, log io.Writer) *workerd.Process {
 	return w.process
 }
 
-// remove removes w and returns it. It returns nil if another process waits.
+// remove removes w and returns it. It returns nil if w is no longer stored.
 func (r *ready) remove(w *waiting) *waiting {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -76,7 +76,7 @@ func (r *ready) remove(w *waiting) *waiting {
 	return w
 }
 
-// close ends the waiting process. Processes that keep gets later end at once.
+// close ends the waiting process. A later call of keep ends its process at once.
 func (r *ready) close() {
 	r.mu.Lock()
 	before := r.waiting

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// putWorker uploads a version with PUT, and returns the answer.
+// putWorker uploads a script with PUT, and returns the response.
 func putWorker(s *Server, name, code string) string {
 	body := strings.ReplaceAll(fmt.Sprintf(`--b
 Content-Disposition: form-data; name="metadata"
@@ -36,9 +36,9 @@ Content-Type: application/javascript+module
 	return answer.Body.String()
 }
 
-// A deploy starts one process: the switch uses the one that passed the check. The output
-// of its Worker is in the log once.
-func TestCheckedProcessServes(t *testing.T) {
+// A deploy starts only one process: the switch uses the process of the start check. The output
+// of the Worker is in the log once.
+func TestSwitchReusesTheCheckedProcess(t *testing.T) {
 	log := &safeBuffer{}
 	s, err := Open(Options{CheckScripts: true, Log: log})
 	if err != nil {
@@ -52,7 +52,8 @@ func TestCheckedProcessServes(t *testing.T) {
 				i)); !strings.Contains(answer, `"success":true`) {
 			t.Fatal(answer)
 		}
-		if w := s.workers.ready.waiting; (w == nil) != (i > 0) { // the first switch had no visitor to serve
+		// The first deploy leaves a waiting process, because no site runs yet.
+		if w := s.workers.ready.waiting; (w == nil) != (i > 0) {
 			t.Errorf("after deploy %d a process waits: %v", i, w != nil)
 		}
 		res, err := http.Get(s.SiteURL("s"))
@@ -64,15 +65,15 @@ func TestCheckedProcessServes(t *testing.T) {
 			t.Fatalf("got %q, %v", page, err)
 		}
 		if s.workers.ready.waiting != nil {
-			t.Error("the process that waited was not used")
+			t.Error("the waiting process was not used")
 		}
 	}
-	if err := s.Close(context.Background()); err != nil { // all that was printed is in the log then
+	if err := s.Close(context.Background()); err != nil { // now the log is complete
 		t.Fatal(err)
 	}
 	for i := range 3 {
 		if n := strings.Count(log.String(), fmt.Sprintf("start %d", i)); n != 1 {
-			t.Errorf("Worker %d was started, or said so, %d times:\n%s", i, n, log)
+			t.Errorf("Worker %d was started %d times:\n%s", i, n, log)
 		}
 	}
 }
@@ -112,7 +113,7 @@ func TestEndedProcessIsNotReused(t *testing.T) {
 	select {
 	case <-last.Done():
 	case <-time.After(2 * time.Minute):
-		t.Error("a process that waited outlives the platform")
+		t.Error("a waiting process outlives the platform")
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Limits of a location's cache of responses: all together, and one.
+// Limits of a location's cache of responses: for all responses together, and for one.
 const (
 	maxCacheBytes    = 128 << 20
 	maxResponseBytes = 32 << 20
@@ -24,19 +24,19 @@ type cachedResponse struct {
 	header    http.Header
 	body      []byte
 	at, until time.Time
-	// The response may be used until then while a new one is requested, or if the
-	// Worker fails. See RFC 5861.
+	// The response may be used until whileRevalidate while a new one is requested, and
+	// until ifError if the Worker fails. See RFC 5861.
 	whileRevalidate, ifError time.Time
-	revalidating             atomic.Bool // a request for a new one is under way
-	// Workers Caching purges by these.
+	revalidating             atomic.Bool // a new response is being requested
+	// A purge selects responses by worker and path or tags.
 	worker, path string
 	tags         []string
-	// vary are the request headers on which the responses of a path depend. An entry
-	// with vary has no response itself; these headers are part of the key of one.
+	// vary are the request headers on which the responses of a path depend. An entry with
+	// vary has no response. The responses are in entries whose keys include these headers.
 	vary []string
 }
 
-// respond writes the response, the requested part of it, or a 304.
+// respond writes the response, or the requested part of it, or a 304.
 func (k *cachedResponse) respond(w http.ResponseWriter, r *http.Request, status string, now time.Time) {
 	h := w.Header()
 	maps.Copy(h, k.header.Clone())
@@ -61,18 +61,18 @@ func (k *cachedResponse) respond(w http.ResponseWriter, r *http.Request, status 
 	http.ServeContent(w, r, "", modified, bytes.NewReader(k.body))
 }
 
-// response returns what Workers Caching answers with it.
+// response returns the response of Workers Caching for a request.
 func (k *cachedResponse) response(r *http.Request, status string, now time.Time) *http.Response {
 	w := &written{header: http.Header{}, status: http.StatusOK}
 	k.respond(w, r, status, now)
-	mark(w.header, status)
+	setCacheStatus(w.header, status)
 	return &http.Response{
 		StatusCode: w.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
 		Header: w.header, Body: io.NopCloser(&w.body), ContentLength: int64(w.body.Len()),
 	}
 }
 
-// written is an [http.ResponseWriter] into memory.
+// written is an [http.ResponseWriter] that keeps the response in memory.
 type written struct {
 	header http.Header
 	status int
@@ -83,8 +83,8 @@ func (w *written) Header() http.Header         { return w.header }
 func (w *written) WriteHeader(status int)      { w.status = status }
 func (w *written) Write(p []byte) (int, error) { return w.body.Write(p) }
 
-// responseCache holds the responses of a location, by key. Beyond maxCacheBytes it
-// evicts the least recently used ones.
+// responseCache is the cache of responses of a location. If it is larger than maxCacheBytes,
+// it evicts the least recently used responses.
 type responseCache struct {
 	mu     sync.Mutex
 	size   int
@@ -97,7 +97,7 @@ type cacheEntry struct {
 	*cachedResponse
 }
 
-// size is roughly the memory that an entry takes.
+// size returns approximately the memory that an entry uses.
 func (p *cacheEntry) size() int {
 	n := len(p.key) + len(p.body) + 512
 	for name, values := range p.header {
@@ -135,19 +135,19 @@ func (a *responseCache) put(key string, k *cachedResponse) {
 	}
 }
 
-// delete reports whether there was a response.
+// delete removes a response. It reports whether there was one.
 func (a *responseCache) delete(key string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.remove(a.places[key])
 }
 
-// purge deletes the responses that picked accepts.
-func (a *responseCache) purge(picked func(*cachedResponse) bool) {
+// purge deletes the responses for which matches is true.
+func (a *responseCache) purge(matches func(*cachedResponse) bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, at := range a.places {
-		if picked(at.Value.(*cacheEntry).cachedResponse) {
+		if matches(at.Value.(*cacheEntry).cachedResponse) {
 			a.remove(at)
 		}
 	}

@@ -6,19 +6,18 @@ import (
 	"time"
 )
 
-// maxVersions is how many versions of a script are stored besides those of its listed
-// deployments. Otherwise a deploy on every save would fill the disk, and each deploy
-// rewrites the script's file. Cloudflare stores more, but also lists and deploys only
-// the newest.
+// maxVersions is the number of versions of a script that are stored, in addition to those of
+// the listed deployments. Without a limit a deploy on every save would fill the disk, and the
+// script's file, which each deploy rewrites, would grow. Cloudflare stores more versions, but
+// can also list and deploy only the newest.
 const maxVersions = 2 * maxListed
 
-// uploadGrace is how long an unused module is not deleted: an upload that is under way
-// may still use it.
+// uploadGrace is how long an unused module is kept, because an upload in progress may use it.
 const uploadGrace = time.Minute
 
-// forget drops the oldest deployments and versions, and returns the versions. s.mu is
-// held.
-func (sc *script) forget() (dropped []*version) {
+// dropOldVersions drops the oldest deployments and versions. It returns the dropped versions.
+// s.mu is held.
+func (sc *script) dropOldVersions() (dropped []*version) {
 	sc.Deployments = sc.Deployments[max(0, len(sc.Deployments)-maxDeployments):]
 	if len(sc.Versions) <= maxVersions {
 		return nil
@@ -42,9 +41,9 @@ func (sc *script) forget() (dropped []*version) {
 	return dropped
 }
 
-// sweep removes the modules of dropped versions that no other version uses. Leftovers
-// are harmless. s.mu is held.
-func (s *Server) sweep(dropped []*version) {
+// removeUnusedModules removes the modules of dropped versions that no other version uses. A
+// module that cannot be removed is harmless. s.mu is held.
+func (s *Server) removeUnusedModules(dropped []*version) {
 	if len(dropped) == 0 {
 		return
 	}

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Deploys on every save fill neither the disk nor the script's file: the oldest versions
-// are dropped with their modules, except modules that others use.
+// After many deploys the oldest versions are dropped, with the modules that no other version
+// uses. So the disk and the script's file do not fill up.
 func TestOldVersionsAreDropped(t *testing.T) {
 	dir := t.TempDir()
 	s, err := Open(Options{Dir: dir, Log: t.Output()})
@@ -21,14 +21,14 @@ func TestOldVersionsAreDropped(t *testing.T) {
 	}
 	defer s.Close(context.Background()) //nolint:errcheck // the folder is temporary
 	code := func(i int) string { return fmt.Sprintf("export default { fetch: () => new Response(%d) }", i) }
-	putWorker(s, "other", code(0)) // has the module of the first version too
+	putWorker(s, "other", code(0)) // it has the same module as the first version
 	const versions = maxVersions + 20
 	for i := range versions {
 		switch i {
-		case maxVersions: // the next versions are dropped during their uploads
-			uploaded(t, dir, time.Now().Add(time.Hour))
+		case maxVersions: // modules that are too new to be removed
+			setUploadTime(t, dir, time.Now().Add(time.Hour))
 		case versions - 1:
-			uploaded(t, dir, time.Now().Add(-time.Hour))
+			setUploadTime(t, dir, time.Now().Add(-time.Hour))
 		}
 		if answer := putWorker(s, "s", code(i)); !strings.Contains(answer, `"success":true`) {
 			t.Fatal(answer)
@@ -43,11 +43,11 @@ func TestOldVersionsAreDropped(t *testing.T) {
 		t.Errorf("%d versions are kept from %d to %d, with %d deployments", kept, oldest.Number, newest, deployments)
 	}
 	if _, err := os.Stat(s.moduleFile(oldest.Modules[0])); err != nil {
-		t.Errorf("a version that is kept has no module: %v", err)
+		t.Errorf("a kept version has no module: %v", err)
 	}
 	modules, err := filepath.Glob(filepath.Join(dir, "modules", "*"))
-	// Only the module of the last dropped version is removed: the uploads of the others
-	// were under way when they were dropped.
+	// Only the module of the last dropped version is removed. The modules of the others were
+	// too new when the versions were dropped.
 	if err != nil || len(modules) != versions-1 {
 		t.Errorf("%d modules are left of %d, %v", len(modules), versions, err)
 	}
@@ -65,8 +65,8 @@ func TestOldVersionsAreDropped(t *testing.T) {
 	}
 }
 
-// uploaded sets the time of upload of the modules in a folder.
-func uploaded(t *testing.T, dir string, at time.Time) {
+// setUploadTime sets the time at which the modules in a folder were uploaded.
+func setUploadTime(t *testing.T, dir string, at time.Time) {
 	t.Helper()
 	modules, err := filepath.Glob(filepath.Join(dir, "modules", "*"))
 	if err != nil {

@@ -19,7 +19,8 @@ type call struct {
 	fault   Fault
 }
 
-// route is a call of the API: pattern, name, and the permission that it needs.
+// route is a route of the API: its pattern, its kind in logs and faults, the permission that
+// it needs, and its handler.
 type route struct {
 	pattern string
 	kind    string
@@ -106,7 +107,7 @@ func (s *Server) routes() *http.ServeMux {
 	return mux
 }
 
-// ServeHTTP answers requests to the API and to the control routes.
+// ServeHTTP handles requests to the API and to the control routes.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if why := refusalReason(r); why != "" {
 		writeError(w, failure(http.StatusForbidden, 10000, "%s", why))
@@ -117,7 +118,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 var accountID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
-// answer checks token, account and rate limit, then runs the route.
+// answer checks token, account and rate limit, and then calls the route's handler.
 func (s *Server) answer(rt route, c *call) *apiError {
 	if err := s.authorize(c.r, rt.need); err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// script is a Worker: its versions, its deployments, and the settings that belong to no
+// script is a Worker: its versions, its deployments, and the settings that do not belong to a
 // version. Server.mu guards it.
 type script struct {
 	Name        string                     `json:"name"`
@@ -24,7 +24,7 @@ type script struct {
 	Classes     map[string]class           `json:"durable_objects,omitempty"`
 	Settings    map[string]json.RawMessage `json:"settings,omitempty"`
 	Enabled     bool                       `json:"enabled"`  // under workers.dev
-	Previews    bool                       `json:"previews"` // of versions, under workers.dev
+	Previews    bool                       `json:"previews"` // versions have addresses under workers.dev
 	Port        int                        `json:"port,omitempty"`
 }
 
@@ -93,7 +93,8 @@ func (sc *script) version(id string) *version {
 	return sc.Versions[i]
 }
 
-// activeVersion returns the first version of the active deployment, else the latest.
+// activeVersion returns the first version of the active deployment, or the latest version if
+// there is no deployment.
 func (sc *script) activeVersion() *version {
 	if d := sc.active(); d != nil {
 		return sc.version(d.Versions[0].Version)
@@ -101,13 +102,13 @@ func (sc *script) activeVersion() *version {
 	return sc.latest()
 }
 
-// save stores the script without its old versions. s.mu is held.
+// save drops old versions and stores the script. s.mu is held.
 func (s *Server) save(accountID string, sc *script) *apiError {
-	dropped := sc.forget()
+	dropped := sc.dropOldVersions()
 	if err := writeState(s.accountFile(accountID, "scripts", sc.Name+".json"), sc); err != nil {
-		return internal(err)
+		return internalError(err)
 	}
-	s.sweep(dropped)
+	s.removeUnusedModules(dropped)
 	return nil
 }
 
@@ -175,7 +176,7 @@ func orEmpty[T any](list []T) []T {
 	return list
 }
 
-// serviceGet answers the first request of a deploy by wrangler.
+// serviceGet handles the first request that wrangler sends in a deploy.
 func (c *call) serviceGet() *apiError {
 	return c.withScript(func(sc *script) *apiError {
 		environment := map[string]any{
@@ -204,7 +205,7 @@ func (c *call) scriptDelete() *apiError {
 		delete(c.s.accounts[c.account].scripts, sc.Name)
 		if err := os.Remove(c.s.accountFile(c.account, "scripts", sc.Name+".json")); err != nil &&
 			!errors.Is(err, fs.ErrNotExist) {
-			apiErr = internal(err)
+			apiErr = internalError(err)
 		}
 	}
 	c.s.mu.Unlock()

@@ -27,30 +27,30 @@ func (c *client) bindings(script, version string) map[string]map[string]any {
 func TestInheritedBindings(t *testing.T) {
 	c := start(t)
 	c.put("s", metadata(`,"bindings":[{"name":"A","type":"plain_text","text":"first"},`+
-		`{"name":"K","type":"secret_text","text":"s3cret"}]`), says(
+		`{"name":"K","type":"secret_text","text":"s3cret"}]`), respondWith(
 		"1"))
 	var list struct{ Items []struct{ ID string } }
 	c.want("GET", "/workers/scripts/s/versions", "", &list)
 	first := list.Items[0].ID
 	// A preview with other settings must not affect bindings that name the first version.
-	c.version("s", metadata(`,"bindings":[{"name":"A","type":"plain_text","text":"preview"}]`), says("2"))
+	c.version("s", metadata(`,"bindings":[{"name":"A","type":"plain_text","text":"preview"}]`), respondWith("2"))
 	third := c.version("s",
 		metadata(`,"bindings":[{"name":"A","type":"inherit","version_id":"`+first+`"},`+
-			`{"name":"B","type":"inherit","old_name":"A"},{"name":"K","type":"inherit","version_id":"`+first+`"}]`), says(
+			`{"name":"B","type":"inherit","old_name":"A"},{"name":"K","type":"inherit","version_id":"`+first+`"}]`), respondWith(
 			"3"))
 	got := c.bindings("s", third)
 	if got["A"]["text"] != "first" || got["B"]["text"] != "preview" || got["K"]["type"] != "secret_text" {
 		t.Errorf("inherited: %v", got)
 	}
 	if _, shown := got["K"]["text"]; shown {
-		t.Error("a secret's text left the API")
+		t.Error("the API shows the text of a secret")
 	}
 	if a := c.upload("POST", "/workers/scripts/s/versions?bindings_inherit=strict",
-		metadata(`,"bindings":[{"name":"X","type":"inherit"}]`), says("4")); a.Success {
+		metadata(`,"bindings":[{"name":"X","type":"inherit"}]`), respondWith("4")); a.Success {
 		t.Errorf("an unresolvable binding: %s", a.Raw)
 	}
 	a := c.upload("POST", "/workers/scripts/s/versions",
-		metadata(`,"bindings":[{"name":"X","type":"inherit"}],"keep_bindings":["secret_text"]`), says("4"))
+		metadata(`,"bindings":[{"name":"X","type":"inherit"}],"keep_bindings":["secret_text"]`), respondWith("4"))
 	var v struct{ ID string }
 	if err := json.Unmarshal(a.Result, &v); err != nil {
 		t.Fatal(a.Raw)
@@ -60,9 +60,9 @@ func TestInheritedBindings(t *testing.T) {
 	}
 }
 
-func TestRollbackAcrossASecret(t *testing.T) {
+func TestRollbackAfterASecretChanged(t *testing.T) {
 	c := start(t)
-	c.put("s", metadata(""), says("1"))
+	c.put("s", metadata(""), respondWith("1"))
 	var list struct{ Items []struct{ ID string } }
 	c.want("GET", "/workers/scripts/s/versions?deployable=true", "", &list)
 	c.want("PUT", "/workers/scripts/s/secrets", `{"name":"K","text":"v","type":"secret_text"}`, nil)
@@ -87,7 +87,7 @@ func TestScriptSettingsAndAccount(t *testing.T) {
 	c.refused("GET", "/workers/subdomain", "", 404, 10007)
 	c.refused("GET", "/workers/scripts/none/deployments", "", 404, 10007)
 	c.refused("GET", "/workers/services/none", "", 404, 10007)
-	c.put("s", metadata(`,"tags":["a"]`), says("1"))
+	c.put("s", metadata(`,"tags":["a"]`), respondWith("1"))
 	c.want("PATCH", "/workers/scripts/s/script-settings", `{"logpush":true}`, nil)
 	var settings struct {
 		Tags    []string
@@ -106,17 +106,18 @@ func TestScriptSettingsAndAccount(t *testing.T) {
 	c.refused("GET", "/workers/scripts/s/settings", "", 404, 10007)
 }
 
-// The state of an earlier run exists, except a record that a crash truncated.
+// A restarted platform has the state of the earlier run, without a record that a crash
+// truncated.
 func TestStateSurvivesACrash(t *testing.T) {
 	dir := t.TempDir()
 	inDir := func(o *platform.Options) { o.Dir = dir }
 	c := start(t, inDir)
 	ns, id := c.namespace("n")
-	names := c.many(ns, 50)
+	names := c.writeKeys(ns, 50)
 	c.want("PUT", ns+"/values/meta", "v", nil)
 	c.want("DELETE", ns+"/values/"+"p%2F000", "", nil)
-	c.put("s", metadata(""), says("1"))
-	c.Server.Close(t.Context()) // it writes nothing: what is on disk is what a kill leaves
+	c.put("s", metadata(""), respondWith("1"))
+	c.Server.Close(t.Context()) // Close writes no state, so it is the same as a kill
 
 	log := dir + "/kv/" + id + ".log"
 	whole, err := os.ReadFile(log)

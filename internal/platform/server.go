@@ -27,7 +27,7 @@ type Server struct {
 	behaviour behaviour
 	journal   journal
 
-	mu       sync.Mutex // guards the next two, and everything below an account
+	mu       sync.Mutex // guards accounts, with everything in them, and uploads
 	accounts map[string]*account
 	uploads  map[string]*assetSession
 
@@ -37,12 +37,12 @@ type Server struct {
 	http     *http.Server
 	unused   unused
 	stop     context.CancelFunc // cancels life
-	life     context.Context    // of requests that hang, and of starting processes
+	life     context.Context    // ends with Close, as do requests that hang and processes that start
 }
 
-// Open reads the stored state, if there is any, and returns a platform that can
-// answer requests. The sites of restored scripts answer, too: their workerd starts
-// with the first request. The caller calls Close.
+// Open reads the stored state, if there is any, and returns a platform that can handle
+// requests. The sites of stored scripts accept requests, too. Their workerd starts with the
+// first request. The caller must call Close.
 func Open(options Options) (*Server, error) {
 	if options.Subdomain == "" {
 		options.Subdomain = "local"
@@ -105,8 +105,8 @@ func (s *Server) open() error {
 	return s.load()
 }
 
-// Start listens at Options.Addr and serves until Close. It starts the processes of
-// stored Durable Objects, so that their alarms run.
+// Start listens on Options.Addr and serves until Close. It starts the processes of stored
+// Durable Objects, so that their alarms run.
 func (s *Server) Start() error {
 	listener, err := listenLoopback(s.options.Addr)
 	if err != nil {
@@ -119,7 +119,7 @@ func (s *Server) Start() error {
 	return nil
 }
 
-// listenLoopback refuses addresses that other machines can reach.
+// listenLoopback listens on a loopback address, and refuses any other address.
 func listenLoopback(addr string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -138,8 +138,9 @@ func (s *Server) URL() string { return "http://" + s.listener.Addr().String() + 
 // X-Platform-Token.
 func (s *Server) ControlToken() string { return s.control }
 
-// Close ends requests, sites and processes. It aborts requests that are not done when
-// ctx ends. It removes a temporary folder, and no other. Closing again does nothing.
+// Close ends requests, sites and processes. It aborts requests that have not ended when ctx
+// ends. It removes the folder only if Open created a temporary one. A second call has no
+// effect.
 func (s *Server) Close(ctx context.Context) error {
 	if s.life.Err() != nil {
 		return nil
@@ -185,5 +186,5 @@ func newUUID() string {
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
 
-// now is the clock of everything that the platform stores or returns.
+// now returns the time for everything that the platform stores or returns.
 func now() time.Time { return time.Now().UTC() }

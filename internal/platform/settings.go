@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// set stores the members that belong to the script and not to a version.
-func (sc *script) set(members map[string]json.RawMessage) {
+// setSettings stores the members that belong to the script and not to a version.
+func (sc *script) setSettings(members map[string]json.RawMessage) {
 	sc.Settings = maps.Clone(sc.Settings)
 	if sc.Settings == nil {
 		sc.Settings = map[string]json.RawMessage{}
@@ -38,7 +38,7 @@ func (c *call) scriptSettingsPatch() *apiError {
 		return apiErr
 	}
 	return c.withScript(func(sc *script) *apiError {
-		sc.set(members)
+		sc.setSettings(members)
 		if apiErr := c.s.save(c.account, sc); apiErr != nil {
 			return apiErr
 		}
@@ -51,7 +51,7 @@ func (c *call) settingsGet() *apiError {
 	return c.withScript(func(sc *script) *apiError {
 		v := sc.activeVersion()
 		out := sc.settingsJSON()
-		out["bindings"], out["compatibility_date"], out["compatibility_flags"] = shownAll(v.Bindings), v.Date,
+		out["bindings"], out["compatibility_date"], out["compatibility_flags"] = allWithoutSecrets(v.Bindings), v.Date,
 			orEmpty(v.Flags)
 		out["usage_model"] = "standard"
 		if sc.Migration != "" {
@@ -64,13 +64,13 @@ func (c *call) settingsGet() *apiError {
 	})
 }
 
-// settingsPatch deploys a version with other settings and the same code.
+// settingsPatch deploys a version with changed settings and the same code.
 func (c *call) settingsPatch() *apiError {
 	up, apiErr := c.readUpload()
 	if apiErr != nil {
 		return apiErr
 	}
-	return c.amend(func(sc *script, v *version) *apiError {
+	return c.deployChange(func(sc *script, v *version) *apiError {
 		if _, ok := up.metadata.all["bindings"]; ok {
 			bindings, apiErr := sc.resolveBindings(up.metadata.Bindings, up.metadata.Keep, true)
 			if apiErr == nil {
@@ -93,13 +93,14 @@ func (c *call) settingsPatch() *apiError {
 				v.Runtime[name] = raw
 			}
 		}
-		sc.set(up.metadata.all)
+		sc.setSettings(up.metadata.all)
 		return nil
-	}, func(sc *script, v *version) any { return map[string]any{"bindings": shownAll(v.Bindings)} })
+	}, func(sc *script, v *version) any { return map[string]any{"bindings": allWithoutSecrets(v.Bindings)} })
 }
 
-// amend deploys a changed copy of the latest version.
-func (c *call) amend(change func(*script, *version) *apiError, result func(*script, *version) any) *apiError {
+// deployChange deploys a copy of the latest version that change has modified. result returns
+// the result of the response.
+func (c *call) deployChange(change func(*script, *version) *apiError, result func(*script, *version) any) *apiError {
 	var answer any
 	apiErr := c.withScript(func(sc *script) *apiError {
 		v := *sc.latest()
@@ -108,7 +109,7 @@ func (c *call) amend(change func(*script, *version) *apiError, result func(*scri
 		if apiErr := change(sc, &v); apiErr != nil {
 			return apiErr
 		}
-		sc.keep(&v)
+		sc.addVersion(&v)
 		sc.deploy([]share{{v.ID, 100}}, v.Source, map[string]string{"workers/triggered_by": "secret"})
 		answer = result(sc, &v)
 		return c.s.save(c.account, sc)
@@ -124,8 +125,8 @@ func (c *call) secretsList() *apiError {
 	return c.withScript(func(sc *script) *apiError {
 		list := []any{}
 		for _, b := range sc.latest().Bindings {
-			if b.str("type") == "secret_text" || b.str("type") == "secret_key" {
-				list = append(list, b.shown())
+			if b.text("type") == "secret_text" || b.text("type") == "secret_key" {
+				list = append(list, b.withoutSecrets())
 			}
 		}
 		return c.replyPage(list, len(list))
@@ -137,19 +138,19 @@ func (c *call) secretPut() *apiError {
 	if apiErr := c.decode(&b); apiErr != nil {
 		return apiErr
 	}
-	if b.str("name") == "" || b["text"] == nil {
+	if b.text("name") == "" || b["text"] == nil {
 		return failure(http.StatusBadRequest, 10021, "a secret needs a name and a text")
 	}
 	b["type"] = json.RawMessage(`"secret_text"`)
-	return c.amend(func(_ *script, v *version) *apiError {
-		v.Bindings = append(without(v.Bindings, b.str("name")), b)
+	return c.deployChange(func(_ *script, v *version) *apiError {
+		v.Bindings = append(without(v.Bindings, b.text("name")), b)
 		return nil
-	}, func(*script, *version) any { return b.shown() })
+	}, func(*script, *version) any { return b.withoutSecrets() })
 }
 
 func (c *call) secretDelete() *apiError {
 	name := c.r.PathValue("secret")
-	return c.amend(func(_ *script, v *version) *apiError {
+	return c.deployChange(func(_ *script, v *version) *apiError {
 		if _, ok := v.secrets()[name]; !ok {
 			return failure(http.StatusNotFound, 10056, "Binding %q was not found.", name)
 		}
@@ -159,7 +160,7 @@ func (c *call) secretDelete() *apiError {
 }
 
 func without(bindings []binding, name string) []binding {
-	return slices.DeleteFunc(bindings, func(b binding) bool { return b.str("name") == name })
+	return slices.DeleteFunc(bindings, func(b binding) bool { return b.text("name") == name })
 }
 
 func (c *call) schedulesGet() *apiError {

@@ -14,8 +14,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/workerd"
 )
 
-// site serves a script at a port of its own. It passes requests on to the process
-// that runs the script at the moment. A switch never closes the port.
+// site serves a script on its own port. It passes requests on to the current process of the
+// script. A switch never closes the port.
 type site struct {
 	workers *workers
 	account string
@@ -23,8 +23,8 @@ type site struct {
 	http    *http.Server
 
 	mu     sync.Mutex
-	gate   chan struct{} // if not nil, requests wait until it is closed
-	run    *running      // nil: nothing has been started
+	gate   chan struct{} // if not nil, new requests wait until it is closed
+	run    *running      // nil until the first process is started
 	routes []siteRoute
 }
 
@@ -35,14 +35,14 @@ type siteRoute struct {
 	cacheScope string // of Workers Caching; "" if the version does not use it
 }
 
-// running is a group's process and its requests.
+// running is the process of a group, and the requests in it.
 type running struct {
 	key        string
 	stateful   bool
 	process    *workerd.Process
 	transports map[string]*http.Transport // by socket
 	requests   sync.WaitGroup
-	err        error // why it did not start
+	err        error // why the process did not start; then process is nil
 }
 
 func newRunning(p *plan, process *workerd.Process) *running {
@@ -79,8 +79,8 @@ func (r *running) ended() bool {
 	}
 }
 
-// drain waits until the requests in the process are done, for at most limit, or until
-// ctx ends.
+// drain waits until the requests in the process have ended, until the time limit is over, or
+// until ctx ends.
 func (r *running) drain(ctx context.Context, limit time.Duration) {
 	done := make(chan struct{})
 	go func() { r.requests.Wait(); close(done) }()
@@ -130,8 +130,8 @@ func (st *site) running() *running {
 	return st.run
 }
 
-// enter returns the process for a new request, and starts it if necessary. The
-// caller calls requests.Done at the end of the request.
+// enter returns the process for a new request, and starts it if necessary. The caller calls
+// requests.Done when the request has ended.
 func (st *site) enter(ctx context.Context) (*running, siteRoute, error) {
 	for range 3 {
 		st.mu.Lock()
@@ -141,7 +141,7 @@ func (st *site) enter(ctx context.Context) (*running, siteRoute, error) {
 			if r.err != nil {
 				return nil, siteRoute{}, r.err
 			}
-			r.requests.Add(1) // a process is drained only after use has replaced it under st.mu
+			r.requests.Add(1) // drain waits for it: use replaces the process under st.mu before drain
 			return r, st.pick(), nil
 		}
 		st.mu.Unlock()
@@ -155,7 +155,7 @@ func (st *site) enter(ctx context.Context) (*running, siteRoute, error) {
 		}
 		st.workers.refresh(st.account, st.script) //nolint:contextcheck // other requests wait for the same start
 	}
-	return nil, siteRoute{}, fmt.Errorf("the Worker %s does not stay up", st.script)
+	return nil, siteRoute{}, fmt.Errorf("the process of the Worker %s ends again and again", st.script)
 }
 
 // pick chooses a version at random, by its share of the traffic. st.mu is held.

@@ -13,7 +13,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/workerd"
 )
 
-func TestDeployedWorkerReadsTheStore(t *testing.T) {
+func TestWorkerReadsKV(t *testing.T) {
 	c := start(t)
 	ns, id := c.namespace("assets")
 	c.want("PUT", ns+"/bulk", `[{"key":"a/b+c d","value":"aGVsbG8=","base64":true,"metadata":{"t":1}}]`, nil)
@@ -28,23 +28,25 @@ func TestDeployedWorkerReadsTheStore(t *testing.T) {
 		`{"name":"J","type":"json","json":{"x":[1,"\"é"]}},{"name":"S","type":"secret_text","text":"s3cret"}]`, id)
 	c.put("site", metadata(bindings), main, part{"greeting.txt", "text/plain", "hi"},
 		part{"raw.bin", "application/octet-stream", "\x00\x01\xff"})
-	c.visits("site", "/p", `["hi",3,"hello",1,[1,"\"é"],"s3cret","/p"]`)
+	c.wantBody("site", "/p", `["hi",3,"hello",1,[1,"\"é"],"s3cret","/p"]`)
 }
 
-// The answer of a Worker that refuses an upload unread is not lost to a broken pipe.
+// A Worker responds without reading the request's body. The client receives the response,
+// although sending the body fails.
 func TestResponseBeforeTheBodyIsRead(t *testing.T) {
 	c := start(t)
 	c.put("site", metadata(""), part{"main.mjs", esm,
 		`export default { fetch: () => new Response("no uploads here", { status: 405 }) }`})
 	body := strings.Repeat("x", 1<<20)
 	for range 40 {
-		req, err := http.NewRequest("PUT", c.SiteURL("site"), io.MultiReader(strings.NewReader(body))) // of no known length
+		// A MultiReader, so that the length of the body is unknown.
+		req, err := http.NewRequest("PUT", c.SiteURL("site"), io.MultiReader(strings.NewReader(body)))
 		if err != nil {
 			t.Fatal(err)
 		}
 		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
-			continue // between the client and the platform it is the same race
+			continue // the client may fail to send the body to the platform in the same way
 		}
 		text, err := io.ReadAll(resp.Body)
 		resp.Body.Close()
@@ -56,23 +58,23 @@ func TestResponseBeforeTheBodyIsRead(t *testing.T) {
 
 func TestSwitch(t *testing.T) {
 	c := start(t)
-	c.put("site", metadata(""), says("one"))
-	c.visits("site", "/", "one")
-	two := c.version("site", metadata(""), says("two"))
-	c.visits("site", "/", "one")
+	c.put("site", metadata(""), respondWith("one"))
+	c.wantBody("site", "/", "one")
+	two := c.version("site", metadata(""), respondWith("two"))
+	c.wantBody("site", "/", "one")
 	c.deploy("site", two)
-	c.visits("site", "/", "two")
+	c.wantBody("site", "/", "two")
 }
 
-// During switches every request gets the complete answer of one version.
-func TestSwitchDropsNoRequest(t *testing.T) {
+// During a switch every request gets a complete response of one version.
+func TestSwitchWithoutFailedRequests(t *testing.T) {
 	c := start(t)
 	slow := func(text string) part {
 		return part{"main.mjs", esm, `export default { async fetch() { await scheduler.wait(20); return new Response("` +
 			text + `") } }`}
 	}
 	c.put("site", metadata(""), slow("old"))
-	c.visits("site", "/", "old")
+	c.wantBody("site", "/", "old")
 	next := c.version("site", metadata(""), slow("new"))
 	stop, failed := make(chan struct{}), make(chan string, 4)
 	for range cap(failed) {
@@ -99,7 +101,7 @@ func TestSwitchDropsNoRequest(t *testing.T) {
 		}()
 	}
 	c.deploy("site", next)
-	c.visits("site", "/", "new") // once deployed, nobody gets the old one
+	c.wantBody("site", "/", "new") // after the deploy no request gets the old version
 	close(stop)
 	for range cap(failed) {
 		if why := <-failed; why != "" {
@@ -110,9 +112,9 @@ func TestSwitchDropsNoRequest(t *testing.T) {
 
 func TestSplitDeployment(t *testing.T) {
 	c := start(t)
-	c.put("site", metadata(""), says("a"))
-	a := c.version("site", metadata(""), says("a"))
-	b := c.version("site", metadata(""), says("b"))
+	c.put("site", metadata(""), respondWith("a"))
+	a := c.version("site", metadata(""), respondWith("a"))
+	b := c.version("site", metadata(""), respondWith("b"))
 	body := fmt.Sprintf(`{"strategy":"percentage","versions":[{"version_id":%q,"percentage":30},`+
 		`{"version_id":%q,"percentage":70}]}`, a, b)
 	c.want("POST", "/workers/scripts/site/deployments", body, nil)
@@ -153,9 +155,9 @@ func TestDurableObjectsSurviveVersionsAndRestarts(t *testing.T) {
 		t.Errorf("a class without its migration: %s", a.Raw)
 	}
 	c.put("site", metadata(bound+`,"migrations":{"new_tag":"v1","steps":[{"new_sqlite_classes":["Counter"]}]}`), code("a"))
-	c.visits("site", "/", "a1")
+	c.wantBody("site", "/", "a1")
 	c.deploy("site", c.version("site", metadata(bound), code("b")))
-	c.visits("site", "/", "b2")
+	c.wantBody("site", "/", "b2")
 	if a := c.upload("PUT", "/workers/scripts/site", metadata(bound+`,"migrations":{"old_tag":"v0","new_tag":"v2"}`),
 		code("c")); a.code() != 10079 {
 		t.Errorf("a migration from another tag: %s", a.Raw)
@@ -171,8 +173,8 @@ func TestDurableObjectsSurviveVersionsAndRestarts(t *testing.T) {
 		part{"main.mjs", esm,
 			`export default { async fetch(r, env) { const n = await env.C.get(env.C.idFromName("x")).next(); ` +
 				`return new Response(n + await (await env.S.fetch(r)).text()); } }`})
-	c.visits("other", "/", "3b4")
-	c.visits("site", "/", "b5")
+	c.wantBody("other", "/", "3b4")
+	c.wantBody("site", "/", "b5")
 
 	url := c.SiteURL("site")
 	if err := c.Server.Close(t.Context()); err != nil {
@@ -180,14 +182,14 @@ func TestDurableObjectsSurviveVersionsAndRestarts(t *testing.T) {
 	}
 	c = start(t, inDir)
 	if c.SiteURL("site") != url {
-		t.Errorf("the site moved from %s to %s", url, c.SiteURL("site"))
+		t.Errorf("the address of the site changed from %s to %s", url, c.SiteURL("site"))
 	}
-	c.visits("site", "/", "b6")
+	c.wantBody("site", "/", "b6")
 }
 
-func TestBrokenWorker(t *testing.T) {
-	c := start(t, checking)
-	c.put("site", metadata(""), says("whole"))
+func TestWorkerThatFailsToStart(t *testing.T) {
+	c := start(t, withStartCheck)
+	c.put("site", metadata(""), respondWith("whole"))
 	for _, bad := range []string{"syntax error here(", `throw new Error("x"); export default {}`,
 		`import "./none.mjs"; export default {}`} {
 		if a := c.upload("POST", "/workers/scripts/site/versions", metadata(""),
@@ -199,14 +201,15 @@ func TestBrokenWorker(t *testing.T) {
 			t.Errorf("%s: %s", bad, a.Raw)
 		}
 	}
-	if a := c.upload("PUT", "/workers/scripts/site", `{"main_module":"none.mjs"}`, says("x")); a.code() != 10021 {
+	if a := c.upload("PUT", "/workers/scripts/site", `{"main_module":"none.mjs"}`, respondWith("x")); a.code() != 10021 {
 		t.Errorf("an unknown main module: %s", a.Raw)
 	}
-	c.visits("site", "/", "whole")
+	c.wantBody("site", "/", "whole")
 }
 
-// A Worker that fails because a bound Worker does not start names that Worker.
-func TestBrokenNeighbour(t *testing.T) {
+// If a Worker is refused because a Worker that it is bound to does not start, the error names
+// the bound Worker.
+func TestBoundWorkerThatFailsToStart(t *testing.T) {
 	dir := t.TempDir()
 	inDir := func(o *platform.Options) { o.Dir = dir }
 	c := start(t, inDir)
@@ -214,25 +217,25 @@ func TestBrokenNeighbour(t *testing.T) {
 	if err := c.Server.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	c = start(t, inDir, checking)
+	c = start(t, inDir, withStartCheck)
 	bound := metadata(`,"bindings":[{"name":"S","type":"service","service":"broken"}]`)
-	if a := c.upload("PUT", "/workers/scripts/site", bound, says("x")); a.code() != 10021 ||
+	if a := c.upload("PUT", "/workers/scripts/site", bound, respondWith("x")); a.code() != 10021 ||
 		!strings.Contains(a.Raw, "the Worker broken, which it is bound to: Uncaught Error: x") {
 		t.Errorf("got %s", a.Raw)
 	}
 }
 
-// Files can be deployed without workerd.
-func TestUploadsAreNotCheckedWithoutWorkerd(t *testing.T) {
+// Uploads are accepted without workerd. A visitor gets an error.
+func TestNoStartCheckWithoutWorkerd(t *testing.T) {
 	t.Setenv(workerd.EnvPath, filepath.Join(t.TempDir(), "none"))
-	c := start(t, checking)
-	c.put("site", metadata(""), says("x"))
+	c := start(t, withStartCheck)
+	c.put("site", metadata(""), respondWith("x"))
 	if status, body := c.visit("site", "/"); status != 500 || !strings.Contains(body, workerd.EnvPath) {
-		t.Errorf("a visitor is told what is missing: %d %s", status, body)
+		t.Errorf("a visitor without workerd: %d %s", status, body)
 	}
 }
 
-func TestEdgeReadsAreStale(t *testing.T) {
+func TestStaleReadsAtTheEdge(t *testing.T) {
 	c := start(t)
 	ns, id := c.namespace("n")
 	c.put("site", metadata(`,"bindings":[{"name":"KV","type":"kv_namespace","namespace_id":"`+id+`"}]`),
@@ -240,13 +243,13 @@ func TestEdgeReadsAreStale(t *testing.T) {
 			`export default { async fetch(r, env) { ` +
 				`return new Response(await env.KV.get(new URL(r.url).pathname.slice(1)) ?? "none") } }`})
 	c.Server.SetBehaviour(platform.Behaviour{EdgeTTL: time.Hour})
-	c.visits("site", "/a", "none")
+	c.wantBody("site", "/a", "none")
 	c.want("PUT", ns+"/bulk", `[{"key":"a","value":"1"},{"key":"b","value":"1"}]`, nil)
-	c.visits("site", "/a", "none") // that it was absent is remembered too
-	c.visits("site", "/b", "1")
+	c.wantBody("site", "/a", "none") // a missing key is cached, too
+	c.wantBody("site", "/b", "1")
 	c.want("DELETE", ns+"/values/b", "", nil)
-	c.visits("site", "/b", "1")
+	c.wantBody("site", "/b", "1")
 	c.Server.SetBehaviour(platform.Behaviour{})
-	c.visits("site", "/a", "1")
-	c.visits("site", "/b", "none")
+	c.wantBody("site", "/a", "1")
+	c.wantBody("site", "/b", "none")
 }

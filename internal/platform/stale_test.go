@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// changing is a Worker whose answer is set by /set?status=…&text=….
-var changing = part{"main.mjs", esm, `
+// settable is a Worker whose response is set by a POST to /set.
+var settable = part{"main.mjs", esm, `
 let runs = 0, status = 200, text = "one", headers = {};
 export default { async fetch(r) {
 	const url = new URL(r.url), q = url.searchParams;
@@ -24,8 +24,8 @@ export default { async fetch(r) {
 	return new Response(text, { status, headers: { ETag: tag, "X-Run": String(runs), ...headers } });
 } }`}
 
-// says sets the answer of a changing Worker.
-func (c *client) says(status int, text, cacheControl string) {
+// respondWith sets the response of the Worker.
+func (c *client) respondWith(status int, text, cacheControl string) {
 	c.t.Helper()
 	body := fmt.Sprintf(`{"status":%d,"text":%q,"headers":{"Cache-Control":%q}}`, status, text, cacheControl)
 	if got, answer := c.visitWith("POST", "/set", body); got != 200 {
@@ -33,49 +33,49 @@ func (c *client) says(status int, text, cacheControl string) {
 	}
 }
 
-func startChanging(t *testing.T) *client {
+func startSettable(t *testing.T) *client {
 	c := start(t)
-	c.put("site", metadata(cachedMetadata), changing)
+	c.put("site", metadata(cachedMetadata), settable)
 	return c
 }
 
 func TestRevalidation(t *testing.T) {
-	c := startChanging(t)
-	c.says(200, "one", "max-age=60")
+	c := startSettable(t)
+	c.respondWith(200, "one", "max-age=60")
 	c.cached("GET", "/", nil, outcome{200, "one", "MISS"})
 	c.Server.AdvanceEdge(time.Minute)
 	got := c.cached("GET", "/", nil, outcome{200, "one", "REVALIDATED"})
 	if got.header.Get("X-Run") != "2" {
-		t.Errorf("headers of the 304 count: %v", got.header)
+		t.Errorf("the headers of the 304 are not used: %v", got.header)
 	}
 	c.cached("GET", "/", nil, outcome{200, "one", "HIT"}) // fresh again
 	c.Server.AdvanceEdge(time.Minute)
 	c.cached("GET", "/", map[string]string{"If-None-Match": `"one"`}, outcome{304, "", "REVALIDATED"})
-	c.says(200, "two", "no-cache")
+	c.respondWith(200, "two", "no-cache")
 	c.Server.AdvanceEdge(time.Minute)
 	c.cached("GET", "/", nil, outcome{200, "two", "EXPIRED"})
-	c.cached("GET", "/", nil, outcome{200, "two", "REVALIDATED"}) // each time
+	c.cached("GET", "/", nil, outcome{200, "two", "REVALIDATED"}) // no-cache revalidates each time
 	c.cached("GET", "/", map[string]string{"Range": "bytes=0-0"}, outcome{206, "t", "REVALIDATED"})
-	c.says(200, "three", "private")
+	c.respondWith(200, "three", "private")
 	c.cached("GET", "/", nil, outcome{200, "three", "BYPASS"})
 }
 
 func TestStaleWhileRevalidate(t *testing.T) {
-	c := startChanging(t)
-	c.says(200, "one", "max-age=60, stale-while-revalidate=30")
+	c := startSettable(t)
+	c.respondWith(200, "one", "max-age=60, stale-while-revalidate=30")
 	c.cached("GET", "/", nil, outcome{200, "one", "MISS"})
-	c.says(200, "two", "max-age=60, stale-while-revalidate=30")
+	c.respondWith(200, "two", "max-age=60, stale-while-revalidate=30")
 	c.Server.AdvanceEdge(89 * time.Second)
 	if got := c.cached("GET", "/", nil, outcome{200, "one", "UPDATING"}); got.header.Get("Age") != "89" {
 		t.Errorf("Age: %v", got.header)
 	}
-	until(t, "the update", func() bool {
+	waitUntil(t, "the update", func() bool {
 		_, got := c.visitAs("GET", "/", nil)
 		return got.text == "two" && got.header.Get("CF-Cache-Status") == "HIT"
 	})
-	c.visits("site", "/runs", "2") // however many asked meanwhile
+	c.wantBody("site", "/runs", "2") // one revalidation, although there were several requests
 	c.Server.AdvanceEdge(90 * time.Second)
-	c.says(200, "three", "s-maxage=60, stale-while-revalidate=30")
+	c.respondWith(200, "three", "s-maxage=60, stale-while-revalidate=30")
 	c.cached("GET", "/", nil, outcome{200, "three", "EXPIRED"})
 	c.Server.AdvanceEdge(60 * time.Second)
 	c.cached("GET", "/", nil, outcome{200, "three", "REVALIDATED"}) // s-maxage forbids stale responses
@@ -87,7 +87,7 @@ func TestStaleIfError(t *testing.T) {
 		after   time.Duration
 		stale   bool
 	}{
-		{"max-age=60", 365 * 24 * time.Hour, true}, // where nothing is said, for ever
+		{"max-age=60", 365 * 24 * time.Hour, true}, // without stale-if-error there is no limit
 		{"max-age=60, stale-if-error=30", 80 * time.Second, true},
 		{"max-age=60, stale-if-error=30", 90 * time.Second, false},
 		{"max-age=60, stale-if-error=0", 60 * time.Second, false},
@@ -95,19 +95,19 @@ func TestStaleIfError(t *testing.T) {
 		{"max-age=60, must-revalidate", 60 * time.Second, false},
 		{"max-age=60, proxy-revalidate", 60 * time.Second, false},
 	} {
-		c := startChanging(t)
-		c.says(200, "good", test.control)
+		c := startSettable(t)
+		c.respondWith(200, "good", test.control)
 		c.cached("GET", "/", nil, outcome{200, "good", "MISS"})
 		c.Server.AdvanceEdge(test.after)
 		for _, status := range []int{503, 0} {
-			c.says(status, "bad", "no-store")
+			c.respondWith(status, "bad", "no-store")
 			status, got := c.visitAs("GET", "/", nil)
 			if test.stale != (status == 200 && got.text == "good" && got.header.Get("CF-Cache-Status") == "STALE") ||
 				!test.stale && status < 500 {
 				t.Errorf("%s: after %v: %d %q %s", test.control, test.after, status, got.text, got.header.Get("CF-Cache-Status"))
 			}
 		}
-		c.says(404, "gone", "max-age=60")
-		c.cached("GET", "/", nil, outcome{404, "gone", "EXPIRED"}) // not an error
+		c.respondWith(404, "gone", "max-age=60")
+		c.cached("GET", "/", nil, outcome{404, "gone", "EXPIRED"}) // a 404 is not an error of the Worker
 	}
 }

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// A Worker whose start never ends is refused, and its process ends.
-func TestEndlessStart(t *testing.T) {
+// A Worker whose start never ends is refused.
+func TestStartCheckTimeout(t *testing.T) {
 	s, err := Open(Options{CheckScripts: true, Log: t.Output()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close(context.Background())           //nolint:errcheck // the folder is temporary
-	s.workers.checkLimit = 500 * time.Millisecond // what never starts exceeds any limit
+	s.workers.checkLimit = 500 * time.Millisecond // a start that never ends exceeds any limit
 	body := strings.ReplaceAll(`--b
 Content-Disposition: form-data; name="metadata"
 

@@ -9,11 +9,11 @@ import (
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
-// At Cloudflare the alarm of a Durable Object runs without a request. workerd stores
-// alarms with the objects, and runs due ones after its start. So a process with
-// objects is started without a request.
+// At Cloudflare the alarm of a Durable Object runs without a request. workerd stores alarms
+// with the objects, and runs the due alarms after it has started. So the platform starts a
+// process with stored objects without a request.
 
-// restartDelay limits how often a process that ends is started again.
+// restartDelay is the time before a process that has ended is started again.
 const restartDelay = time.Second
 
 // startStateful starts the processes with stored Durable Objects.
@@ -41,8 +41,8 @@ func (s *Server) stateful(accountID string) []string {
 	return names
 }
 
-// restartAfter starts a new process when process has ended, unless another one has
-// replaced it.
+// restartAfter waits until a process has ended, and starts a new one unless another process
+// has replaced it.
 func (w *workers) restartAfter(accountID string, process *workerd.Process) {
 	<-process.Done()
 	_ = wait.For(w.server.life, restartDelay)
@@ -51,10 +51,10 @@ func (w *workers) restartAfter(accountID string, process *workerd.Process) {
 	}
 }
 
-// KillWorker kills the process of a script, and with it the scripts that bindings
-// connect to it. Its requests fail. The next request starts a new process; with Durable
-// Objects it also starts by itself after a second. KillWorker reports whether a
-// process ran.
+// KillWorker kills the process of a script, which also runs the scripts that bindings connect
+// to it. Requests in the process fail. The next request starts a new process. A process with
+// Durable Objects is started again after a second, without a request. KillWorker reports
+// whether a process ran.
 func (s *Server) KillWorker(script string) bool {
 	for _, id := range s.accountIDs() {
 		st := s.workers.sitesOf(id)[script]

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// authorize checks the request's token or key. need is "" if any valid token suffices.
+// authorize checks the request's token or key. With need "", any valid token is accepted.
 func (s *Server) authorize(r *http.Request, need Permission) *apiError {
 	token := bearer(r)
 	if key := r.Header.Get("X-Auth-Key"); token == "" && key != "" {
@@ -43,7 +43,7 @@ func bearer(r *http.Request) string {
 }
 
 func (c *call) verifyToken() *apiError {
-	// The id derives from the token, because tokens are not listed.
+	// Tokens have no stored id, so the id is derived from the token.
 	sum := sha256.Sum256([]byte(bearer(c.r)))
 	return c.reply(map[string]any{"id": hex.EncodeToString(sum[:16]), "status": "active"})
 }

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// unused are connections without a request so far: clients open some in advance. The
-// shutdown of a server would wait seconds for a request on them.
+// unused are connections on which no request was sent yet. Clients open some in advance. The
+// shutdown of an http.Server would wait seconds for them.
 type unused struct {
 	mu    sync.Mutex
 	conns map[net.Conn]struct{}

@@ -39,12 +39,12 @@ type uploadMetadata struct {
 	Assets      *uploadedAssets   `json:"assets"`
 	KeepAssets  bool              `json:"keep_assets"`
 
-	// all has every member, also those that are only stored and returned.
+	// all has every member of the metadata, also those without a field.
 	all map[string]json.RawMessage
 }
 
-// readUpload reads a multipart upload and stores its modules. If the upload is refused
-// later, the files remain unused.
+// readUpload reads a multipart upload and stores its modules. If the upload is refused later,
+// the stored modules are unused.
 func (c *call) readUpload() (*upload, *apiError) {
 	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, maxUpload)
 	form, err := c.r.MultipartReader()
@@ -111,19 +111,19 @@ func (s *Server) storeModule(name, contentType string, content []byte) (module, 
 	if now := time.Now(); os.Chtimes(path, now, now) == nil {
 		return m, nil // it exists
 	}
-	return m, internal(atomicfile.Write(path, content, 0o600))
+	return m, internalError(atomicfile.Write(path, content, 0o600))
 }
 
 func (s *Server) moduleFile(m module) string { return filepath.Join(s.dir, "modules", m.Hash) }
 
 var calendarDate = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`)
 
-// check refuses what the API refuses for every script.
+// check makes the checks of the API that do not depend on the script.
 func (up *upload) check() *apiError {
 	m := &up.metadata
 	if m.BodyPart != "" {
 		return failure(http.StatusBadRequest, 10021,
-			"service-worker syntax is not modelled here; upload a module (main_module)")
+			"the local platform does not support service-worker syntax; upload a module (main_module)")
 	}
 	if m.Date != "" && !calendarDate.MatchString(m.Date) {
 		return failure(http.StatusBadRequest, 10021, "the compatibility date %q is not YYYY-MM-DD", m.Date)
@@ -149,14 +149,15 @@ func (up *upload) check() *apiError {
 		m.MainModule)
 }
 
-// runtimeMembers are stored with a version and returned in its script_runtime.
+// runtimeMembers are members of the metadata that belong to a version. The API returns them in
+// script_runtime.
 var runtimeMembers = []string{"limits", "placement", "usage_model", "cache_options"}
 
-// settingsMembers belong to the script and not to a version.
+// settingsMembers are members of the metadata that belong to the script and not to a version.
 var settingsMembers = []string{"tags", "logpush", "observability", "tail_consumers"}
 
-// newVersion returns the version of an upload, and does not add it to the script.
-// s.mu is held.
+// newVersion returns the version of an upload. It does not add the version to the script. s.mu
+// is held.
 func (c *call) newVersion(sc *script, up *upload) (*version, *apiError) {
 	a := c.s.account(c.account)
 	bindings, apiErr := sc.resolveBindings(up.metadata.Bindings, up.metadata.Keep,
@@ -181,10 +182,10 @@ func (c *call) newVersion(sc *script, up *upload) (*version, *apiError) {
 		Runtime: map[string]json.RawMessage{}, Etag: up.etag(),
 	}
 	if up.metadata.all["exports"] != nil {
-		c.s.workers.log("%s: exports are not modelled here: its Durable Objects need migrations", sc.Name)
+		c.s.workers.log("%s: the local platform ignores \"exports\": its Durable Objects need migrations", sc.Name)
 	}
 	if v.Date == "" {
-		v.Date = "2021-11-02" // what Cloudflare takes where none is given
+		v.Date = "2021-11-02" // Cloudflare's default
 	}
 	for _, name := range runtimeMembers {
 		if raw, ok := up.metadata.all[name]; ok {
@@ -194,7 +195,7 @@ func (c *call) newVersion(sc *script, up *upload) (*version, *apiError) {
 	return v, nil
 }
 
-// annotate records which kind of request made the version.
+// annotate records which kind of request created the version.
 func (up *upload) annotate(trigger string) {
 	if up.metadata.Annotations == nil {
 		up.metadata.Annotations = map[string]string{}
@@ -217,8 +218,8 @@ func source(r *http.Request) string {
 	return "api"
 }
 
-// checkStart refuses a draft whose version fails to start, if checks are on. s.mu is
-// not held, because this starts a process.
+// checkStart refuses a draft whose version fails to start, if Options.CheckScripts is set. The
+// caller must not hold s.mu, because checkStart starts a process.
 func (c *call) checkStart(d *draft) *apiError {
 	if !c.s.options.CheckScripts || d.version.Main == "" {
 		return nil
@@ -245,15 +246,15 @@ func (c *call) checkStart(d *draft) *apiError {
 		return failure(http.StatusBadRequest, 10070, "Cannot apply a migration to class %q that is not exported by script",
 			m[1])
 	}
-	return internal(err)
+	return internalError(err)
 }
 
-// missingClass is workerd's warning about a class that a migration names and the Worker
-// does not export. Cloudflare refuses that.
+// missingClass matches workerd's warning that the Worker does not export a class that a
+// migration names. Cloudflare refuses such a Worker.
 var missingClass = regexp.MustCompile(`referenced the class "([^"]+)", but no such Durable Object class is exported`)
 
 // keep adds a checked version to its script. s.mu is held.
-func (sc *script) keep(v *version) {
+func (sc *script) addVersion(v *version) {
 	v.Number = 1
 	if last := sc.latest(); last != nil {
 		v.Number = last.Number + 1

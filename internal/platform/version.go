@@ -9,8 +9,8 @@ import (
 	"os"
 )
 
-// scriptPut uploads a version and gives it all traffic. It creates the script if there
-// is none.
+// scriptPut uploads a version and gives it all traffic. It creates the script if the script
+// does not exist.
 func (c *call) scriptPut() *apiError {
 	up, apiErr := c.readUpload()
 	if apiErr != nil {
@@ -39,7 +39,7 @@ func (c *call) scriptPut() *apiError {
 	return c.reply(result)
 }
 
-// draft returns the script with the upload's migrations applied and its new version.
+// draft returns a draft of the script, with the migrations and the version of an upload.
 func (c *call) draft(name string, up *upload) (*draft, *apiError) {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
@@ -55,8 +55,8 @@ func (c *call) draft(name string, up *upload) (*draft, *apiError) {
 	return d, apiErr
 }
 
-// putVersion applies a draft to its script. It returns the namespaces of Durable
-// Objects to delete once the new version serves.
+// putVersion applies a draft to its script. dropped are the namespaces of Durable Objects to
+// delete when the new version serves requests.
 func (c *call) putVersion(d *draft, up *upload) (result map[string]any, dropped []string, apiErr *apiError) {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
@@ -67,7 +67,7 @@ func (c *call) putVersion(d *draft, up *upload) (result map[string]any, dropped 
 	} else if sc.Migration != d.Migration && up.metadata.Migrations == nil {
 		return nil, nil, failure(http.StatusConflict, 10079, "the migration tag changed during the upload")
 	}
-	for _, t := range d.taken {
+	for _, t := range d.transferred {
 		if from := a.scripts[t.Script]; from == nil || from.Classes[t.From] != d.Classes[t.To] {
 			return nil, nil, failure(http.StatusConflict, 10077, "class %q of script %q changed during the upload", t.From,
 				t.Script)
@@ -75,21 +75,21 @@ func (c *call) putVersion(d *draft, up *upload) (result map[string]any, dropped 
 	}
 	dropped = removedNamespaces(sc.Classes, d.Classes)
 	sc.Migration, sc.Classes = d.Migration, d.Classes
-	sc.keep(v)
+	sc.addVersion(v)
 	sc.deploy([]share{{v.ID, 100}}, source(c.r), map[string]string{"workers/triggered_by": "upload",
 		"workers/message": up.metadata.Annotations["workers/message"]})
-	sc.set(up.metadata.all)
+	sc.setSettings(up.metadata.all)
 	if apiErr := c.s.save(c.account, sc); apiErr != nil {
 		return nil, nil, apiErr
 	}
-	for _, t := range d.taken {
-		*a.scripts[t.Script] = *d.takenFrom(a.scripts[t.Script])
+	for _, t := range d.transferred {
+		*a.scripts[t.Script] = *d.withoutTransferred(a.scripts[t.Script])
 		if apiErr := c.s.save(c.account, a.scripts[t.Script]); apiErr != nil {
 			return nil, nil, apiErr
 		}
 	}
 	if err := c.s.workers.open(c.account, sc); err != nil {
-		return nil, nil, internal(err)
+		return nil, nil, internalError(err)
 	}
 	a.scripts[sc.Name] = sc
 	result = scriptJSON(sc)
@@ -122,7 +122,7 @@ func (c *call) versionCreate() *apiError {
 		return apiErr
 	}
 	return c.withScript(func(sc *script) *apiError {
-		sc.keep(d.version)
+		sc.addVersion(d.version)
 		if apiErr := c.s.save(c.account, sc); apiErr != nil {
 			return apiErr
 		}
@@ -132,13 +132,13 @@ func (c *call) versionCreate() *apiError {
 	})
 }
 
-// maxListed is how many of the newest versions can be deployed, and are listed as
-// deployable.
+// maxListed is the number of versions, the newest ones, that can be deployed and that are
+// listed as deployable.
 const maxListed = 100
 
 func (c *call) versionsList() *apiError {
 	q := c.r.URL.Query()
-	page, perPage := positive(q.Get("page"), 1), min(positive(q.Get("per_page"), 10), maxListed)
+	page, perPage := positiveOr(q.Get("page"), 1), min(positiveOr(q.Get("per_page"), 10), maxListed)
 	deployable := q.Get("deployable") == "true"
 	if deployable {
 		page, perPage = 1, maxListed
@@ -190,7 +190,7 @@ func (v *version) show() map[string]any {
 	}
 	out := v.summary()
 	out["resources"] = map[string]any{
-		"bindings":       shownAll(v.Bindings),
+		"bindings":       allWithoutSecrets(v.Bindings),
 		"script":         map[string]any{"etag": v.Etag, "handlers": []string{"fetch"}, "last_deployed_from": v.Source},
 		"script_runtime": runtime,
 	}
@@ -209,14 +209,14 @@ func (c *call) scriptContent() *apiError {
 	for _, m := range v.Modules {
 		content, err := os.ReadFile(c.s.moduleFile(m))
 		if err != nil {
-			return internal(err)
+			return internalError(err)
 		}
 		part, err := form.CreatePart(textproto.MIMEHeader{
 			"Content-Disposition": {fmt.Sprintf("form-data; name=%q; filename=%q", m.Name, m.Name)},
 			"Content-Type":        {m.Type},
 		})
 		if err != nil {
-			return internal(err)
+			return internalError(err)
 		}
 		_, _ = part.Write(content)
 	}

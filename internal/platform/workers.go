@@ -15,15 +15,15 @@ import (
 	"github.com/kv-sync/kv-sync/internal/workerd"
 )
 
-// workers runs the deployed scripts. The first request for a script starts its
-// process. From then on each deployment replaces it.
+// workers runs the deployed scripts. The first request for a script starts a process. Each
+// later deployment replaces that process.
 type workers struct {
 	server *Server
 	find   func() (string, error) // the workerd binary
 	// checkLimit is how long a start check may take.
 	checkLimit time.Duration
 
-	// ready holds the process of the last start check.
+	// ready has the process of the last start check.
 	ready ready
 
 	refreshing sync.Mutex // serialises changes of processes
@@ -37,14 +37,15 @@ type workers struct {
 const (
 	startLimit = 30 * time.Second
 	checkLimit = 10 * time.Second
-	// A replaced process has this long to finish its requests.
+	// drainLimit is the time that a replaced process has to finish its requests.
 	drainLimit = 30 * time.Second
-	// With Durable Objects new requests wait meanwhile, so it is shorter.
+	// holdLimit is the same for a process with Durable Objects. It is shorter, because new
+	// requests wait for that process.
 	holdLimit = 5 * time.Second
 )
 
-// open creates the site of a script, on the port that it had before. Server.mu is
-// held.
+// open creates the site of a script. It uses the port of the earlier run if that is free.
+// Server.mu is held.
 func (w *workers) open(accountID string, sc *script) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -78,7 +79,7 @@ func (w *workers) open(accountID string, sc *script) error {
 }
 
 func portOf(addr string) int {
-	return positive(addr[strings.LastIndexByte(addr, ':')+1:], 0)
+	return positiveOr(addr[strings.LastIndexByte(addr, ':')+1:], 0)
 }
 
 // SiteURL returns the address of a script, without a slash at the end, or "" if
@@ -111,10 +112,9 @@ func (w *workers) activate(_ context.Context, accountID string) {
 	w.refresh(accountID, "") //nolint:contextcheck // a switch continues when its request is cancelled
 }
 
-// refresh replaces the processes that do not serve the active deployments: those of
-// the script wanted, and of all scripts that run already. When it returns, new
-// requests get the new versions. No request can cancel it, because others wait for
-// it, too.
+// refresh replaces outdated processes: those of the running scripts, and that of the script
+// wanted, even if it does not run yet. When refresh returns, new requests get the active
+// versions. A request cannot cancel it, because other requests wait for it, too.
 func (w *workers) refresh(accountID, wanted string) {
 	w.refreshing.Lock()
 	defer w.refreshing.Unlock()
@@ -147,7 +147,7 @@ func (w *workers) outdated(p *plan, sites map[string]*site, wanted string) bool 
 	for _, m := range p.members {
 		st := sites[m.name]
 		if st == nil {
-			return false // it is being removed
+			return false // the script is being removed
 		}
 		r := st.running()
 		needed = needed || r != nil || m.name == wanted
@@ -174,10 +174,10 @@ func (w *workers) start(p *plan) *running {
 	return r
 }
 
-// replace starts the processes of groups, switches their sites to them, and retires
-// the old ones. Two processes must not have the same Durable Objects open, and a new
-// process runs the due alarms at once. So with objects the old process ends before
-// the new one starts, and requests wait meanwhile.
+// replace starts the processes of groups, makes the sites use them, and retires the old
+// processes. Two processes must not have the same Durable Objects open, and a new process runs
+// due alarms at once. So if there are Durable Objects, new requests wait, the old process ends,
+// and only then the new one starts.
 func (w *workers) replace(plans []*plan, sites map[string]*site) {
 	old, exclusive := map[*running]bool{}, false
 	for _, p := range plans {
@@ -199,7 +199,7 @@ func (w *workers) replace(plans []*plan, sites map[string]*site) {
 			r.stop()
 		}
 	}
-	started := make([]*running, len(plans)) // start all before any site switches
+	started := make([]*running, len(plans)) // all processes start before the first site uses one
 	for i, p := range plans {
 		started[i] = w.start(p)
 	}
@@ -213,7 +213,7 @@ func (w *workers) replace(plans []*plan, sites map[string]*site) {
 	}
 }
 
-// route sends the new requests of a group's sites to r.
+// route makes the sites of a group send new requests to r.
 func (p *plan) route(r *running, sites map[string]*site) {
 	for i, m := range p.members {
 		var routes []siteRoute
@@ -254,7 +254,7 @@ func (w *workers) remove(accountID, name string) {
 		return
 	}
 	_ = st.http.Close()
-	w.refresh(accountID, "") // its neighbours continue without it
+	w.refresh(accountID, "") // the other scripts of the group continue without it
 	if r := st.running(); r != nil && !w.used(r) {
 		w.retire(r)
 	}
@@ -281,9 +281,9 @@ func (w *workers) close() {
 	w.retired.Wait()
 }
 
-// check starts a draft's version together with its group. An error says why it cannot
-// be served; warnings are other output of workerd. Durable Objects see an empty disk
-// and are not called. Without Durable Objects the process waits for the switch.
+// check starts the group of a draft's version. It returns an error if that fails, and
+// otherwise the warnings in workerd's output. Durable Objects have an empty disk and are not
+// called. A process without Durable Objects is kept for the switch.
 func (w *workers) check(ctx context.Context, accountID string, d *draft) (warnings string, err error) {
 	w.server.mu.Lock()
 	trial := *d.script
@@ -292,7 +292,7 @@ func (w *workers) check(ctx context.Context, accountID string, d *draft) (warnin
 	whole := &account{id: accountID, scripts: map[string]*script{trial.Name: &trial}}
 	for name, other := range w.server.account(accountID).scripts {
 		if name != trial.Name {
-			whole.scripts[name] = d.takenFrom(other)
+			whole.scripts[name] = d.withoutTransferred(other)
 		}
 	}
 	plans := whole.plans()
@@ -317,16 +317,16 @@ func (w *workers) check(ctx context.Context, accountID string, d *draft) (warnin
 	if err != nil {
 		return "", err
 	}
-	if plans[i].stateful() { // this process has an empty disk
-		process.Stop() // then its output is complete
+	if plans[i].stateful() { // the process has an empty disk, so the switch cannot use it
+		process.Stop() // now its output is complete
 		return log.text(), nil
 	}
 	w.ready.keep(&waiting{plans[i].key(), process, log})
 	return "", nil // all warnings are about Durable Objects
 }
 
-// withScriptNames replaces the names of services in workerd's output by those of
-// their scripts, and removes workerd's warnings.
+// withScriptNames replaces the names of services in workerd's output by the names of scripts,
+// and removes workerd's warnings.
 func (p *plan) withScriptNames(output, script string) string {
 	for i, m := range p.members {
 		name := "the Worker " + m.name + ", which it is bound to: "

@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// cacheStatus is the header that says where a response comes from.
+// cacheStatus is the header that says whether a response comes from the cache.
 const cacheStatus = "CF-Cache-Status"
 
-// workersCache is Workers Caching: it answers requests to a version of a Worker from
-// the cache of the location.
+// workersCache implements Workers Caching for a version of a Worker. It uses the cache of the
+// location.
 type workersCache struct {
 	location *location
 	life     context.Context //nolint:containedctx // a revalidation continues after its request
@@ -25,8 +25,8 @@ type workersCache struct {
 	next     http.RoundTripper
 }
 
-// cacheScope separates the cached responses of versions. It is "" for a version
-// without Workers Caching.
+// cacheScope returns a prefix for the keys of a version's cached responses. It is "" for a
+// version without Workers Caching.
 func (v *version) cacheScope(account, script string) string {
 	var options struct {
 		Enabled bool `json:"enabled"`
@@ -41,15 +41,15 @@ func (v *version) cacheScope(account, script string) string {
 	return account + "/" + script + "/" + v.ID
 }
 
-// overriding are request headers from which some frameworks take another method or
-// address. They are part of the key, so that a response to them is not used for
-// requests without them.
+// overriding are request headers that make some frameworks use another method or address. They
+// are part of the key, so that a response to a request with such a header is used only for
+// requests with the same header.
 var overriding = []string{
 	"X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Forwarded-Host", "X-Host",
 	"X-Original-Url", "X-Rewrite-Url", "Forwarded", "Cloudflare-Workers-Version-Key",
 }
 
-// key contains path and query, but not the host, as at Cloudflare.
+// key returns the key of a request. It has path and query, but not the host, as at Cloudflare.
 func (c *workersCache) key(r *http.Request) string {
 	key := "worker\n" + c.scope + "\n" + r.URL.RequestURI() + varying(r, overriding)
 	if scheme := r.Header.Get("X-Forwarded-Scheme"); !slices.Contains([]string{"", "http", "https"}, scheme) {
@@ -67,11 +67,11 @@ func varying(r *http.Request, names []string) string {
 	return b.String()
 }
 
-// RoundTrip answers from the cache, or sends the request to the Worker and stores
-// its response if that is allowed.
+// RoundTrip returns a response from the cache. If there is none, it sends the request to the
+// Worker, and stores the response if that is allowed.
 func (c *workersCache) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead || r.Header.Get("Upgrade") != "" {
-		return c.ask(r, "BYPASS")
+		return c.forward(r, "BYPASS")
 	}
 	key := c.key(r)
 	found, now := c.location.responses.get(key), c.location.now()
@@ -84,18 +84,19 @@ func (c *workersCache) RoundTrip(r *http.Request) (*http.Response, error) {
 		return found.response(r, "HIT", now), nil
 	case now.Before(found.whileRevalidate):
 		if found.revalidating.CompareAndSwap(false, true) {
-			go c.update(r.Clone(c.life), key, found)
+			go c.revalidate(r.Clone(c.life), key, found)
 		}
 		return found.response(r, "UPDATING", now), nil
 	}
-	return c.fill(r, key, found)
+	return c.fetch(r, key, found)
 }
 
 // updateLimit is how long a Worker may take for a revalidation in the background.
 const updateLimit = 30 * time.Second
 
-// update gets a new response from the Worker while visitors get the stale one.
-func (c *workersCache) update(r *http.Request, key string, stale *cachedResponse) {
+// revalidate requests a new response from the Worker in the background, while visitors get
+// the stale one.
+func (c *workersCache) revalidate(r *http.Request, key string, stale *cachedResponse) {
 	ctx, cancel := context.WithTimeout(c.life, updateLimit)
 	defer cancel()
 	whole := r.WithContext(ctx)
@@ -103,27 +104,27 @@ func (c *workersCache) update(r *http.Request, key string, stale *cachedResponse
 	for _, name := range conditions {
 		whole.Header.Del(name)
 	}
-	response, err := c.fill(whole, key, stale)
+	response, err := c.fetch(whole, key, stale)
 	if err == nil {
 		_, err = io.Copy(io.Discard, response.Body) // reading to the end stores it
 		_ = response.Body.Close()
 	}
 	if err != nil || slices.Contains([]string{"STALE", "BYPASS"}, response.Header.Get(cacheStatus)) {
-		stale.revalidating.Store(false) // nothing was stored: the next visitor starts another revalidation
+		stale.revalidating.Store(false) // nothing was stored, so the next request starts a revalidation
 	}
 }
 
-// ask sends a request to the Worker and stores nothing.
-func (c *workersCache) ask(r *http.Request, status string) (*http.Response, error) {
+// forward sends a request to the Worker and does not store the response.
+func (c *workersCache) forward(r *http.Request, status string) (*http.Response, error) {
 	response, err := c.next.RoundTrip(r)
 	if err == nil {
-		mark(response.Header, status)
+		setCacheStatus(response.Header, status)
 	}
 	return response, err
 }
 
-// mark sets the cache status, and removes the headers that are for the cache only.
-func mark(h http.Header, status string) {
+// setCacheStatus sets the cache status, and removes the headers that visitors must not see.
+func setCacheStatus(h http.Header, status string) {
 	h.Del("Cloudflare-CDN-Cache-Control")
 	h.Del("Cache-Tag")
 	h.Set(cacheStatus, status)
@@ -132,10 +133,10 @@ func mark(h http.Header, status string) {
 // conditions are the request headers that can make a response partial or empty.
 var conditions = []string{"Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"}
 
-// fill requests the complete response from the Worker, whatever part r is for, and
-// stores it if that is allowed. It uses the stale response again if the Worker
-// confirms it, or fails.
-func (c *workersCache) fill(r *http.Request, key string, stale *cachedResponse) (*http.Response, error) {
+// fetch requests a response from the Worker and stores it if that is allowed. It always requests
+// the complete response, even if r is a request for a part or has conditions. If the Worker
+// fails or confirms the stale response, fetch returns the stale response.
+func (c *workersCache) fetch(r *http.Request, key string, stale *cachedResponse) (*http.Response, error) {
 	whole, part := r.Clone(r.Context()), r.Method == http.MethodHead
 	whole.Method = http.MethodGet
 	for _, name := range conditions {
@@ -145,7 +146,7 @@ func (c *workersCache) fill(r *http.Request, key string, stale *cachedResponse) 
 	status := "MISS"
 	if stale != nil {
 		status = "EXPIRED"
-		stale.condition(whole.Header)
+		stale.addConditions(whole.Header)
 	}
 	response, err := c.next.RoundTrip(whole)
 	if failed := err != nil || response.StatusCode >= 500; failed && stale != nil &&
@@ -167,15 +168,15 @@ func (c *workersCache) fill(r *http.Request, key string, stale *cachedResponse) 
 		status = "BYPASS"
 	}
 	answer := &cachedResponse{status: response.StatusCode, header: response.Header.Clone()}
-	mark(response.Header, status)
+	setCacheStatus(response.Header, status)
 	switch {
 	case lasts == nil || response.ContentLength > maxResponseBytes:
 	case part:
-		return c.keepFirst(r, key, lasts, answer, response)
+		return c.storeFirst(r, key, lasts, answer, response)
 	default:
 		response.Body = &storingBody{ReadCloser: response.Body, whole: func(body []byte) {
 			answer.body = body
-			c.keep(r, key, lasts, answer)
+			c.store(r, key, lasts, answer)
 		}}
 		return response, nil
 	}
@@ -186,8 +187,8 @@ func (c *workersCache) fill(r *http.Request, key string, stale *cachedResponse) 
 	return response, nil
 }
 
-// condition adds the request headers that ask whether k is still current.
-func (k *cachedResponse) condition(h http.Header) {
+// addConditions adds request headers with which the Worker can confirm that k is current.
+func (k *cachedResponse) addConditions(h http.Header) {
 	if tag := k.header.Get("ETag"); tag != "" {
 		h.Set("If-None-Match", tag)
 	} else if modified := k.header.Get("Last-Modified"); modified != "" {
@@ -195,7 +196,7 @@ func (k *cachedResponse) condition(h http.Header) {
 	}
 }
 
-// renew stores a response that the Worker confirmed, with the headers of the 304.
+// renew stores a response that the Worker has confirmed, with the headers of the 304.
 func (c *workersCache) renew(r *http.Request, key string, stale *cachedResponse, confirmed http.Header) *http.Response {
 	answer := &cachedResponse{status: stale.status, header: stale.header.Clone(), body: stale.body, at: c.location.now()}
 	for name, values := range confirmed { // RFC 9111, 3.2
@@ -204,14 +205,14 @@ func (c *workersCache) renew(r *http.Request, key string, stale *cachedResponse,
 		}
 	}
 	if lasts, ok := freshness(answer.status, answer.header, r.Header.Get("Authorization") != ""); ok && lasts != nil {
-		c.keep(r, key, lasts, answer)
+		c.store(r, key, lasts, answer)
 	}
 	return answer.response(r, "REVALIDATED", answer.at)
 }
 
-// keepFirst reads and stores a complete response, then answers a request for a part
-// of it.
-func (c *workersCache) keepFirst(r *http.Request, key string, lasts *lifetime, answer *cachedResponse,
+// storeFirst reads a complete response and stores it, and then returns the part that r
+// requests.
+func (c *workersCache) storeFirst(r *http.Request, key string, lasts *lifetime, answer *cachedResponse,
 	response *http.Response) (*http.Response, error) {
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxResponseBytes+1))
 	if err != nil {
@@ -226,13 +227,12 @@ func (c *workersCache) keepFirst(r *http.Request, key string, lasts *lifetime, a
 	}
 	_ = response.Body.Close()
 	answer.body = body
-	c.keep(r, key, lasts, answer)
+	c.store(r, key, lasts, answer)
 	return answer.response(r, response.Header.Get(cacheStatus), answer.at), nil
 }
 
-// keep stores a response to r, separately for each value of the headers that Vary
-// names.
-func (c *workersCache) keep(r *http.Request, key string, lasts *lifetime, k *cachedResponse) {
+// store stores a response to r. There is one response for each value of the headers in Vary.
+func (c *workersCache) store(r *http.Request, key string, lasts *lifetime, k *cachedResponse) {
 	k.worker, k.path, k.tags = c.worker, r.URL.EscapedPath(), cacheTags(k.header)
 	k.at = c.location.now()
 	k.until = k.at.Add(c.location.scale(lasts.fresh))
@@ -246,11 +246,11 @@ func (c *workersCache) keep(r *http.Request, key string, lasts *lifetime, k *cac
 	c.location.responses.put(key, k)
 }
 
-// storingBody passes a body on, and calls whole when it was read to the end.
+// storingBody collects a body while it is read. At the end it calls whole with the body.
 type storingBody struct {
 	io.ReadCloser
 	body  []byte
-	done  bool // too large to be stored, or stored
+	done  bool // the body was passed to whole, or is too large
 	whole func(body []byte)
 }
 

@@ -12,8 +12,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 )
 
-// counted is a Worker that answers what the query specifies, and counts its runs.
-func counted(version string) part {
+// countingWorker is a Worker that counts its requests. The query sets status, headers and size
+// of the response.
+func countingWorker(version string) part {
 	return part{"main.mjs", esm, `let runs = 0;
 export default { async fetch(r) {
 	const url = new URL(r.url), q = url.searchParams, h = new Headers(JSON.parse(q.get("h") ?? "{}"));
@@ -26,19 +27,20 @@ export default { async fetch(r) {
 
 const cachedMetadata = `,"cache_options":{"enabled":true}`
 
-// asks returns a path whose answer has the headers, in JSON.
-func asks(path, headers string) string {
+// withHeaders returns a path with a query that sets the headers of the response, in JSON.
+func withHeaders(path, headers string) string {
 	return path + "?h=" + strings.NewReplacer(`"`, "%22", " ", "%20", "{", "%7B", "}", "%7D", "*", "%2A").Replace(headers)
 }
 
 const minute = `{"Cache-Control":"public, max-age=60"}`
 
-// outcome is the status and the text of a response, and where it comes from.
+// outcome is the status, the text and the cache status of a response.
 type outcome struct {
-	status     int
-	text, from string
+	status            int
+	text, cacheStatus string
 }
 
+// cached sends a request to the script "site" and checks the outcome.
 func (c *client) cached(method, path string, headers map[string]string, want outcome) visited {
 	c.t.Helper()
 	status, answer := c.visitAs(method, path, headers)
@@ -50,8 +52,8 @@ func (c *client) cached(method, path string, headers map[string]string, want out
 
 func TestWorkersCaching(t *testing.T) {
 	c := start(t)
-	c.put("site", metadata(cachedMetadata), counted("a"))
-	page := asks("/page", minute)
+	c.put("site", metadata(cachedMetadata), countingWorker("a"))
+	page := withHeaders("/page", minute)
 	c.cached("GET", page, nil, outcome{200, "a1GET", "MISS"})
 	got := c.cached("GET", page, nil, outcome{200, "a1GET", "HIT"})
 	if got.header.Get("Age") != "0" || got.header.Get("Content-Type") != "text/plain;charset=UTF-8" ||
@@ -62,10 +64,10 @@ func TestWorkersCaching(t *testing.T) {
 	c.cached("POST", page, nil, outcome{200, "a2POST", "BYPASS"})
 	c.cached("GET", page+"&x", nil, outcome{200, "a3GET", "MISS"}) // another query
 	c.cached("GET", page, map[string]string{"X-Rewrite-Url": "/other"}, outcome{200, "a4GET", "MISS"})
-	for scheme, from := range map[string]string{"http": "HIT", "https": "HIT", "ftp": "MISS"} {
+	for scheme, want := range map[string]string{"http": "HIT", "https": "HIT", "ftp": "MISS"} {
 		if _, got := c.visitAs("GET", page,
-			map[string]string{"X-Forwarded-Scheme": scheme}); got.header.Get("CF-Cache-Status") != from {
-			t.Errorf("X-Forwarded-Scheme: %s: %s, want %s", scheme, got.header.Get("CF-Cache-Status"), from)
+			map[string]string{"X-Forwarded-Scheme": scheme}); got.header.Get("CF-Cache-Status") != want {
+			t.Errorf("X-Forwarded-Scheme: %s: %s, want %s", scheme, got.header.Get("CF-Cache-Status"), want)
 		}
 	}
 	c.Server.AdvanceEdge(59 * time.Second)
@@ -76,36 +78,36 @@ func TestWorkersCaching(t *testing.T) {
 	c.cached("GET", page, nil, outcome{200, "a6GET", "EXPIRED"})
 	c.cached("GET", page, nil, outcome{200, "a6GET", "HIT"})
 	c.Server.ClearEdge()
-	c.cached("HEAD", page, nil, outcome{200, "", "MISS"}) // and stores the complete response
+	c.cached("HEAD", page, nil, outcome{200, "", "MISS"}) // this stores the complete response
 	c.cached("GET", page, nil, outcome{200, "a7GET", "HIT"})
 }
 
-// After a switch no response of the previous version is used. After a switch back its
-// cached responses are used again.
-func TestWorkersCachingIsByVersion(t *testing.T) {
+// After a switch no cached response of the previous version is used. After a switch back to
+// that version, its cached responses are used again.
+func TestWorkersCachingPerVersion(t *testing.T) {
 	c := start(t)
-	page := asks("/page", minute)
-	c.put("site", metadata(cachedMetadata), counted("a"))
-	a := c.version("site", metadata(cachedMetadata), counted("a"))
+	page := withHeaders("/page", minute)
+	c.put("site", metadata(cachedMetadata), countingWorker("a"))
+	a := c.version("site", metadata(cachedMetadata), countingWorker("a"))
 	c.deploy("site", a)
 	c.cached("GET", page, nil, outcome{200, "a1GET", "MISS"})
-	c.deploy("site", c.version("site", metadata(cachedMetadata), counted("b")))
+	c.deploy("site", c.version("site", metadata(cachedMetadata), countingWorker("b")))
 	c.cached("GET", page, nil, outcome{200, "b1GET", "MISS"})
 	c.deploy("site", a)
 	c.cached("GET", page, nil, outcome{200, "a1GET", "HIT"})
-	c.deploy("site", c.version("site", metadata(""), counted("c")))
+	c.deploy("site", c.version("site", metadata(""), countingWorker("c")))
 	c.cached("GET", page, nil, outcome{200, "c1GET", ""}) // without Workers Caching
 
 	across := `,"cache_options":{"enabled":true,"cross_version_cache":true}`
-	c.deploy("site", c.version("site", metadata(across), counted("d")))
+	c.deploy("site", c.version("site", metadata(across), countingWorker("d")))
 	c.cached("GET", page, nil, outcome{200, "d1GET", "MISS"})
-	c.deploy("site", c.version("site", metadata(across), counted("e")))
+	c.deploy("site", c.version("site", metadata(across), countingWorker("e")))
 	c.cached("GET", page, nil, outcome{200, "d1GET", "HIT"})
 }
 
-func TestWhatWorkersCachingStores(t *testing.T) {
+func TestWorkersCachingRules(t *testing.T) {
 	c := start(t)
-	c.put("site", metadata(cachedMetadata), counted(""))
+	c.put("site", metadata(cachedMetadata), countingWorker(""))
 	authorized := map[string]string{"Authorization": "Basic eDp5"}
 	for i, test := range []struct {
 		headers string
@@ -115,7 +117,7 @@ func TestWhatWorkersCachingStores(t *testing.T) {
 		first   string
 		second  string
 	}{
-		{`{}`, 200, nil, time.Hour, "MISS", "HIT"}, // two hours, where nothing is said
+		{`{}`, 200, nil, time.Hour, "MISS", "HIT"}, // without headers, two hours
 		{`{}`, 200, nil, 2 * time.Hour, "MISS", "EXPIRED"},
 		{`{}`, 404, nil, 2 * time.Minute, "MISS", "HIT"},
 		{`{}`, 404, nil, 3 * time.Minute, "MISS", "EXPIRED"},
@@ -136,7 +138,7 @@ func TestWhatWorkersCachingStores(t *testing.T) {
 		{`{"Cache-Control":"public, max-age=60"}`, 200, authorized, 0, "MISS", "HIT"},
 		{`{"Expires":"Thu, 01 Jan 1970 00:00:00 GMT"}`, 200, nil, 0, "MISS", "EXPIRED"},
 	} {
-		path := asks(fmt.Sprintf("/%d", i), test.headers) + fmt.Sprintf("&s=%d", test.status)
+		path := withHeaders(fmt.Sprintf("/%d", i), test.headers) + fmt.Sprintf("&s=%d", test.status)
 		for n, want := range []string{test.first, test.second} {
 			if n > 0 {
 				c.Server.AdvanceEdge(test.after)
@@ -155,10 +157,10 @@ func TestWhatWorkersCachingStores(t *testing.T) {
 	}
 }
 
-func TestPartsAndConditionsFromWorkersCaching(t *testing.T) {
+func TestRangesAndConditionsInWorkersCaching(t *testing.T) {
 	c := start(t)
-	c.put("site", metadata(cachedMetadata), counted(""))
-	tagged := func(path string) string { return asks(path, `{"Cache-Control":"max-age=60","ETag":"\"t\""}`) }
+	c.put("site", metadata(cachedMetadata), countingWorker(""))
+	tagged := func(path string) string { return withHeaders(path, `{"Cache-Control":"max-age=60","ETag":"\"t\""}`) }
 	tag := func(path string) string { return strings.ReplaceAll(tagged(path), `\`, "%5C") }
 	// The Worker gets a request for the complete response, without conditions.
 	if got := c.cached("GET", tag("/r"), map[string]string{"Range": "bytes=1-2"}, outcome{206, "GE",
@@ -172,10 +174,10 @@ func TestPartsAndConditionsFromWorkersCaching(t *testing.T) {
 	c.cached("GET", tag("/e"), map[string]string{"If-None-Match": `"t"`}, outcome{304, "", "MISS"})
 	c.cached("GET", tag("/e"), map[string]string{"If-None-Match": `"t"`}, outcome{304, "", "HIT"})
 	c.cached("GET", tag("/e"), map[string]string{"If-None-Match": `"u"`}, outcome{200, "2GET", "HIT"})
-	c.cached("GET", asks("/n", `{"Cache-Control":"no-store"}`),
+	c.cached("GET", withHeaders("/n", `{"Cache-Control":"no-store"}`),
 		map[string]string{"If-None-Match": `"t"`, "Range": "bytes=0-"}, outcome{200, "3GET", "BYPASS"})
 
-	// Too large responses are passed on completely and not stored.
+	// Responses that are too large are passed on completely and not stored.
 	for range 2 {
 		for _, headers := range []map[string]string{nil, {"Range": "bytes=0-1"}} {
 			if status, got := c.visitAs("GET", fmt.Sprintf("/big?big=%d", 32<<20+1), headers); status != 200 ||
@@ -186,10 +188,10 @@ func TestPartsAndConditionsFromWorkersCaching(t *testing.T) {
 	}
 }
 
-func TestVaryInWorkersCaching(t *testing.T) {
+func TestWorkersCachingVary(t *testing.T) {
 	c := start(t)
-	c.put("site", metadata(cachedMetadata), counted(""))
-	page := asks("/v", `{"Cache-Control":"max-age=60","Vary":"X-Other, x-lang"}`)
+	c.put("site", metadata(cachedMetadata), countingWorker(""))
+	page := withHeaders("/v", `{"Cache-Control":"max-age=60","Vary":"X-Other, x-lang"}`)
 	de, fr := map[string]string{"X-Lang": "de"}, map[string]string{"X-Lang": "fr"}
 	c.cached("GET", page, de, outcome{200, "1GETde", "MISS"})
 	c.cached("GET", page, fr, outcome{200, "2GETfr", "MISS"})
@@ -201,8 +203,8 @@ func TestVaryInWorkersCaching(t *testing.T) {
 	c.cached("GET", page, other, outcome{200, "4GETfr", "MISS"})
 }
 
-// An incomplete response is not stored.
-func TestBrokenResponsesAreNotStored(t *testing.T) {
+// A response that ends early is not stored.
+func TestTruncatedResponsesAreNotStored(t *testing.T) {
 	c := start(t)
 	c.put("site", metadata(cachedMetadata), part{"main.mjs", esm, `let runs = 0;
 const bytes = (text) => new TextEncoder().encode(text);
@@ -224,10 +226,10 @@ export default { fetch(r, env, ctx) {
 	text, err := io.ReadAll(resp.Body)
 	resp.Body.Close()
 	if err == nil || resp.StatusCode != 200 || string(text) != "12345" {
-		t.Fatalf("the Worker breaks off: %d %q, %v", resp.StatusCode, text, err)
+		t.Fatalf("a truncated response: %d %q, %v", resp.StatusCode, text, err)
 	}
 	if status, got := c.visitAs("GET", "/", map[string]string{"Range": "bytes=0-1"}); status != 502 {
-		t.Errorf("a part of what broke off: %d %q", status, got.text)
+		t.Errorf("a part of a truncated response: %d %q", status, got.text)
 	}
 	c.cached("GET", "/", nil, outcome{200, "1234567890", "MISS"})
 	c.cached("GET", "/", nil, outcome{200, "1234567890", "HIT"})
@@ -235,9 +237,9 @@ export default { fetch(r, env, ctx) {
 
 func TestEdgeTTLScalesCaches(t *testing.T) {
 	c := start(t)
-	c.put("site", metadata(cachedMetadata), counted(""))
+	c.put("site", metadata(cachedMetadata), countingWorker(""))
 	c.Server.SetBehaviour(platform.Behaviour{EdgeTTL: time.Hour})
-	page := asks("/page", minute)
+	page := withHeaders("/page", minute)
 	c.cached("GET", page, nil, outcome{200, "1GET", "MISS"})
 	c.Server.AdvanceEdge(59 * time.Minute)
 	c.cached("GET", page, nil, outcome{200, "1GET", "HIT"})

@@ -12,7 +12,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
-// The real wrangler is an independent client.
+// wrangler runs the real wrangler in a folder. It is an independent client of the platform.
 type wrangler struct {
 	*client
 	*platformtest.Wrangler
@@ -27,7 +27,7 @@ func startWrangler(t *testing.T) *wrangler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &wrangler{start(t, checking), w, t.TempDir()}
+	return &wrangler{start(t, withStartCheck), w, t.TempDir()}
 }
 
 func (w *wrangler) write(name, content string) {
@@ -68,11 +68,11 @@ func TestWranglerDeploysWorkersSites(t *testing.T) {
 	w.write("public/index.html", "one")
 	w.write("public/docs/a b.txt", "spaced")
 	w.run("deploy")
-	w.visits("sites", "/index.html", "one")
+	w.wantBody("sites", "/index.html", "one")
 
 	w.write("public/index.html", "two")
 	w.run("deploy", "--message", "second")
-	w.visits("sites", "/index.html", "two")
+	w.wantBody("sites", "/index.html", "two")
 
 	var versions []struct{ ID string }
 	if err := json.Unmarshal([]byte(w.run("versions", "list", "--json")), &versions); err != nil || len(versions) != 2 {
@@ -83,8 +83,8 @@ func TestWranglerDeploysWorkersSites(t *testing.T) {
 		len(deployments) != 2 {
 		t.Fatalf("deployments: %v, %v", deployments, err)
 	}
-	// The rollback brings back a Worker whose asset the second deploy deleted. That is a
-	// flaw of wrangler, and a reason for kv-sync.
+	// The rollback activates a Worker whose asset the second deploy has deleted. This is a
+	// defect of wrangler, and a reason for kv-sync.
 	w.run("rollback", "--yes", "--message", "back")
 	if status, body := w.visit("sites", "/index.html"); status != 404 {
 		t.Errorf("after wrangler's rollback: %d %q", status, body)
@@ -126,16 +126,16 @@ func TestWranglerDeploysStaticAssets(t *testing.T) {
 	w.write("public/404.html", "lost")
 	w.write("public/_redirects", "/old /new 301\n")
 	w.run("deploy")
-	w.visits("assets", "/", "one")
+	w.wantBody("assets", "/", "one")
 	if status, body := w.visit("assets", "/nowhere"); status != 404 || body != "lost" {
 		t.Errorf("missing page: %d %q", status, body)
 	}
 	w.write("public/index.html", "two")
 	w.run("deploy")
-	w.visits("assets", "/", "two")
+	w.wantBody("assets", "/", "two")
 }
 
-func TestWranglerReportsABrokenWorker(t *testing.T) {
+func TestWranglerReportsAFailedStart(t *testing.T) {
 	t.Parallel()
 	w := startWrangler(t)
 	w.write("wrangler.json", `{"name":"broken","main":"worker.js","compatibility_date":"2026-11-01"}`)
@@ -147,7 +147,7 @@ func TestWranglerReportsABrokenWorker(t *testing.T) {
 	w.refused("GET", "/workers/scripts/broken/deployments", "", 404, 10007)
 }
 
-// Bindings, migrations and cache settings in the form that wrangler sends.
+// The platform accepts bindings, migrations and cache settings in the form that wrangler sends.
 func TestWranglerDeploysLoadersObjectsAndCaching(t *testing.T) {
 	t.Parallel()
 	w := startWrangler(t)

@@ -9,7 +9,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 )
 
-// API is what a client needs to use a platform.
+// API has the settings of a client of a platform.
 type API struct {
 	// BaseURL is the API's base, with /client/v4.
 	BaseURL string

@@ -12,11 +12,13 @@ import (
 	"sync"
 )
 
-var installing sync.Mutex // one at a time; rename separates other processes
+// installing serialises installations in this process. Other processes may install at the
+// same time, because the result is renamed into place.
+var installing sync.Mutex
 
-// InstallPackages installs the packages of package.json and package-lock.json into the
-// user's cache folder, unless they are installed. It returns the folder of node_modules,
-// which is read-only for callers. It needs npm.
+// InstallPackages installs the packages of a package.json and package-lock.json into the
+// user's cache folder, unless they are installed. It returns the folder that contains
+// node_modules. Callers must not change it. InstallPackages needs npm.
 func InstallPackages(ctx context.Context, manifest, lock []byte) (dir string, err error) {
 	installing.Lock()
 	defer installing.Unlock()
@@ -28,7 +30,7 @@ func InstallPackages(ctx context.Context, manifest, lock []byte) (dir string, er
 	dir = filepath.Join(cache, "kv-sync", "npm-"+hex.EncodeToString(sum[:6]))
 	if _, err := os.Stat(dir); err != nil {
 		if err := installPackages(ctx, dir, manifest, lock); err != nil {
-			return "", fmt.Errorf("%w; this needs npm and, once, the network", err)
+			return "", fmt.Errorf("%w; the first run needs npm and the network", err)
 		}
 	}
 	return dir, nil

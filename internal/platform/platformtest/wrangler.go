@@ -18,7 +18,7 @@ var wranglerPackage []byte
 //go:embed wrangler/package-lock.json
 var wranglerLock []byte
 
-// Wrangler is the real wrangler, with a suitable node.
+// Wrangler is an installed wrangler, and a node that can run it.
 type Wrangler struct {
 	node, script string
 }
@@ -37,8 +37,8 @@ func InstallWrangler(ctx context.Context) (*Wrangler, error) {
 	}
 	w.node = filepath.Join(dir, "node_modules", "node-"+runtime.GOOS+"-"+arch, "bin", "node")
 	if _, err := os.Stat(w.node); err != nil {
-		// npm has no node for this machine. Use the one on PATH; wrangler says so if
-		// it is too old.
+		// npm has no node for this machine. Use the one on PATH. Wrangler reports an error
+		// if it is too old.
 		if w.node, err = exec.LookPath("node"); err != nil {
 			return nil, fmt.Errorf("install wrangler: %w; install node 22.12 or newer", err)
 		}

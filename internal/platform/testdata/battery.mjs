@@ -1,5 +1,5 @@
-// Runs the same operations on two KV namespaces and reports where they differ.
-// Which error is thrown may differ, whether one is thrown may not.
+// Runs the same operations on two KV namespaces and reports different results. If one throws an
+// error, the other must throw one, too. The errors may be different.
 async function outcome(action) {
 	try {
 		return JSON.stringify(await action()) ?? "undefined";
@@ -14,7 +14,7 @@ const bad = ["", ".", "..", "k".repeat(513), "é".repeat(257)];
 export const operations = [
 	...[...keys, ...bad].map((key) => [`put ${key.slice(0, 20)}`, (kv) => kv.put(key, "v:" + key, { metadata: { key } })]),
 	...[...keys, ...bad].map((key) => [`get ${key.slice(0, 20)}`, (kv) => kv.getWithMetadata(key)]),
-	["get of nothing", (kv) => kv.get("none")],
+	["get of a missing key", (kv) => kv.get("none")],
 	["metadata of 1024 bytes", (kv) => kv.put("m", "v", { metadata: "m".repeat(1022) })],
 	["metadata of 1025 bytes", (kv) => kv.put("m2", "v", { metadata: "m".repeat(1023) })],
 	["metadata of é", (kv) => kv.put("m3", "v", { metadata: "é" }).then(() => kv.getWithMetadata("m3"))],
@@ -28,7 +28,7 @@ export const operations = [
 	...[1, 29, 30, 60, 3e7, 0, -1, 30.5].map((cacheTtl) => ["cacheTtl of " + cacheTtl, (kv) => kv.get("a", { cacheTtl })]),
 	...[1, 29, 30, 60, 3e7, 0, -1, 30.5].map((cacheTtl) => ["bulk get, cacheTtl of " + cacheTtl, async (kv) => [...(await kv.get(["a/b"], { cacheTtl }))]]),
 	["delete", (kv) => kv.delete("a")],
-	["delete of nothing", (kv) => kv.delete("none")],
+	["delete of a missing key", (kv) => kv.delete("none")],
 	["bulk get", async (kv) => [...(await kv.get(["a/b", "none", "é ü"]))]],
 	["bulk get with metadata", async (kv) => [...(await kv.getWithMetadata(["a/b", "none"]))]],
 	["bulk get of 101", (kv) => kv.get(Array.from({ length: 101 }, (_, i) => "k" + i))],
