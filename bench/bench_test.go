@@ -17,6 +17,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
@@ -104,7 +105,7 @@ func deployOnce(t *testing.T, f *platformtest.Fixture, in app.Inputs) *kvsync.Re
 		t.Fatal(err)
 	}
 	defer site.Close()
-	res, err := site.Deploy(t.Context(), kvsync.Options{})
+	res, err := site.Deploy(t.Context(), plan.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

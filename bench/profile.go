@@ -18,7 +18,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/platform"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // profile deploys every scenario with the engine in a separate process, as the command
@@ -121,7 +121,7 @@ func onceRole(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = site.Deploy(ctx, kvsync.Options{})
+	_, err = site.Deploy(ctx, plan.Options{})
 	return errors.Join(err, site.Close())
 }
 

@@ -13,9 +13,10 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/planview"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // Push is the input of a pre-push hook, and where its output goes.
@@ -54,7 +55,7 @@ type Site struct {
 	Check func(ctx context.Context, commit string) error
 	// Plan compares the commit with the live site and writes nothing. It, Upload and
 	// Deploy are nil without credentials.
-	Plan func(ctx context.Context, commit string) (*kvsync.Plan, error)
+	Plan func(ctx context.Context, commit string) (*plan.Plan, error)
 	// Upload uploads the commit's files ahead of a deploy, Deploy makes the commit live.
 	// Both report what they did, and call alive whenever they make progress.
 	Upload, Deploy func(ctx context.Context, commit string, alive func()) error
@@ -160,7 +161,7 @@ func (p Push) plan(ctx context.Context, site *Site, u update) error {
 	defer cancel()
 	plan, err := site.Plan(planCtx, u.local)
 	var refused *manifest.RefusedError
-	var guard *kvsync.GuardError
+	var guard *guard.Error
 	switch {
 	case err == nil && plan.NoChange:
 		p.say("%s changes nothing on the live site", u.localRef)
@@ -213,7 +214,7 @@ func (p Push) act(ctx context.Context, site *Site, u update, a action) error {
 		a.failed = "it is unknown whether the site was deployed"
 	}
 	p.say("%s: %v", a.failed, err)
-	var guard *kvsync.GuardError
+	var guard *guard.Error
 	switch {
 	case errors.As(err, &guard) && a.again != "":
 		p.say("the push goes on; to deploy it, with the flag above: %s", a.again)

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/kv-sync/kv-sync/hooks"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 func TestRefusedFileBlocksThePush(t *testing.T) {
@@ -67,7 +67,7 @@ func TestPushWithoutAssetsIsNotChecked(t *testing.T) {
 	err := hooks.PrePush(t.Context(), r, hooks.Push{Remote: "origin", Lines: strings.NewReader(line), Notices: t.Output()},
 		func(context.Context, *hooks.Repository) (*hooks.Site, error) {
 			never := func(context.Context, string) error { t.Error("the site was read"); return nil }
-			return &hooks.Site{Directory: "public", Check: never, Plan: func(context.Context, string) (*kvsync.Plan, error) {
+			return &hooks.Site{Directory: "public", Check: never, Plan: func(context.Context, string) (*plan.Plan, error) {
 				t.Error("the network was asked")
 				return nil, nil
 			}}, nil

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/hooks"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // silent waits for the context. It returns after an hour, so that a failing test ends.
@@ -48,7 +48,7 @@ func TestUnreachableNetworkTimesOut(t *testing.T) {
 			var said bytes.Buffer
 			began := time.Now()
 			err := hooks.PrePush(t.Context(), r, hooks.Push{Remote: "origin", Lines: lines, Notices: &said}, opened(&hooks.Site{
-				Check: check, Plan: func(ctx context.Context, _ string) (*kvsync.Plan, error) { return nil, silent(ctx) },
+				Check: check, Plan: func(ctx context.Context, _ string) (*plan.Plan, error) { return nil, silent(ctx) },
 			}))
 			if took := time.Since(began); err != nil || took != 5*time.Second || checked != 1 ||
 				!strings.Contains(said.String(), "no answer in time") {
@@ -97,7 +97,7 @@ func TestCancelledCheckBlocksThePush(t *testing.T) {
 			return nil, errors.New("read kv-sync.toml: interrupted")
 		}},
 		"while the commit is compared": {hooks.Check, func(cancel func()) (*hooks.Site, error) {
-			return &hooks.Site{Plan: func(ctx context.Context, _ string) (*kvsync.Plan, error) {
+			return &hooks.Site{Plan: func(ctx context.Context, _ string) (*plan.Plan, error) {
 				cancel()
 				return nil,
 					ctx.Err()

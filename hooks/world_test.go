@@ -13,8 +13,8 @@ import (
 
 	"github.com/kv-sync/kv-sync/hooks"
 	"github.com/kv-sync/kv-sync/internal/source"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // TestMain makes the test binary the kv-sync that the installed hook runs.
@@ -81,7 +81,7 @@ func kvSync(ctx context.Context) error {
 			_, err = src.Files(ctx, nil)
 			return err
 		}
-		site.Plan = func(context.Context, string) (*kvsync.Plan, error) {
+		site.Plan = func(context.Context, string) (*plan.Plan, error) {
 			trace("network")
 			return nil, errors.New("dial tcp: connection refused")
 		}

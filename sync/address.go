@@ -75,11 +75,11 @@ func (e *Engine) finishAddress(ctx context.Context, l *version.Live, begun <-cha
 		return nil
 	default:
 		if err = e.enableAddress(ctx); err == nil && l.Exists() {
-			return []manifest.Problem{notice(finding.CaseAddressOn, finding.Facts{})}
+			return []manifest.Problem{manifest.ProblemOf("", finding.CaseAddressOn, finding.Facts{})}
 		}
 	}
 	if err != nil {
-		return []manifest.Problem{notice(finding.CaseAddressOff, finding.Facts{Cause: err})}
+		return []manifest.Problem{manifest.ProblemOf("", finding.CaseAddressOff, finding.Facts{Cause: err})}
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 const setSubdomain = "workers.script-subdomain.set"
@@ -68,7 +69,7 @@ func TestAddressThoughInterrupted(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
 	w.during(setSubdomain, interrupt)
-	res, err := w.engine().Deploy(ctx, history(one)[0], script, kvsync.Options{})
+	res, err := w.engine().Deploy(ctx, history(one)[0], script, plan.Options{})
 	if err != nil || len(res.Notices) > 0 {
 		t.Errorf("%+v, %v", res, err)
 	}

@@ -9,21 +9,13 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/humanize"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/overlay"
+	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
-
-// Shadow is a file of a deployment that visitors do not see, because an edit made at
-// run time covers it.
-type Shadow struct {
-	Path string `json:"path"`
-	// Deleted: the edit deleted the file; else it replaced it.
-	Deleted bool `json:"deleted,omitempty"`
-	// Changed: this deploy adds or changes the file, so the change is not visible.
-	Changed bool `json:"changed,omitempty"`
-}
 
 // Overlay reads the edits made at run time; it is empty if there are none. It first
 // reads what is live, for the namespace.
@@ -50,7 +42,7 @@ func (e *Engine) overlay(ctx context.Context, s cloud.Store) (*overlay.Snapshot,
 // something, and applies them to the plan. It refuses a deploy that would hide edits
 // that visitors see now.
 func (e *Engine) planOverlay(ctx context.Context, l *version.Live, p *draft, base *manifest.Manifest,
-	opt Options) error {
+	opt plan.Options) error {
 	p.edits.Pulled = p.pulled
 	if base != nil {
 		p.edits.Adopted = base.Adopted
@@ -69,7 +61,7 @@ func (e *Engine) planOverlay(ctx context.Context, l *version.Live, p *draft, bas
 		// The deploy can continue: the overlay covers the new manifest as it covers
 		// the live one, and what that has adopted remains adopted. A refusal would
 		// delay the deploy only because of a notice.
-		p.Notices = append(p.Notices, problem(overlayPlace, finding.CaseCoverUnknown, finding.Facts{Cause: err}))
+		p.Notices = append(p.Notices, manifest.ProblemOf(overlayPlace, finding.CaseCoverUnknown, finding.Facts{Cause: err}))
 	case err != nil:
 		return err
 	case o.Revision > 0:
@@ -87,7 +79,7 @@ const overlayPlace = "edits made at run time"
 func (e *Engine) checkEdits(ctx context.Context, l *version.Live, p *draft) error {
 	o, err := e.overlay(ctx, e.Account.Store(l.Meta.Namespace))
 	if errors.Is(err, overlay.ErrRecord) {
-		return stop(GuardOverlay, finding.CaseEditsUnread, finding.Facts{Site: e.Site, Cause: err})
+		return guard.Stop(guard.Overlay, finding.CaseEditsUnread, finding.Facts{Site: e.Site, Cause: err})
 	} else if err != nil {
 		return err
 	}
@@ -103,9 +95,11 @@ func (e *Engine) checkEdits(ctx context.Context, l *version.Live, p *draft) erro
 	}
 	switch {
 	case missed > 0 && p.namespace != l.Meta.Namespace:
-		return stop(GuardOverlay, finding.CaseEditsMove, finding.Facts{Site: e.Site, What: humanize.Count(missed, "edit")})
+		return guard.Stop(guard.Overlay, finding.CaseEditsMove, finding.Facts{Site: e.Site, What: humanize.Count(missed,
+			"edit")})
 	case missed > 0:
-		return stop(GuardOverlay, finding.CaseEditsHidden, finding.Facts{Site: e.Site, What: humanize.Count(missed, "edit")})
+		return guard.Stop(guard.Overlay, finding.CaseEditsHidden, finding.Facts{Site: e.Site, What: humanize.Count(missed,
+			"edit")})
 	case !e.Serving.Overlay:
 		p.edits = overlay.Edits{}
 		p.applyEdits()
@@ -131,7 +125,8 @@ func (p *draft) applyEdits() {
 	}
 	covering, unpublished := under.Adopt(m)
 	for _, edit := range covering {
-		p.Shadowed = append(p.Shadowed, Shadow{Path: edit.Path, Deleted: edit.Content == nil, Changed: changed[edit.Path]})
+		p.Shadowed = append(p.Shadowed, plan.Shadow{Path: edit.Path, Deleted: edit.Content == nil,
+			Changed: changed[edit.Path]})
 	}
 	p.noteUnpublished(unpublished)
 	p.noteShadowed()
@@ -144,7 +139,7 @@ func (p *draft) noteUnpublished(pages []string) {
 		return
 	}
 	facts := finding.Facts{What: humanize.Count(len(pages), "page"), Path: someOf(pages)}
-	p.Notices = append(p.Notices, problem(overlayPlace, finding.CaseUnpublished, facts))
+	p.Notices = append(p.Notices, manifest.ProblemOf(overlayPlace, finding.CaseUnpublished, facts))
 }
 
 // noteReturning adds a notice of new files that were edits and that the overlay does
@@ -159,7 +154,7 @@ func (p *draft) noteReturning() {
 	}
 	if len(back) > 0 {
 		facts := finding.Facts{What: humanize.Count(len(back), "file"), Path: someOf(back)}
-		p.Notices = append(p.Notices, problem(overlayPlace, finding.CaseReturning, facts))
+		p.Notices = append(p.Notices, manifest.ProblemOf(overlayPlace, finding.CaseReturning, facts))
 	}
 }
 
@@ -187,7 +182,7 @@ func (p *draft) noteShadowed() {
 	if n := len(changed); n > 0 {
 		what += ", and visitors will not see what this deploy adds or changes at " + someOf(changed)
 	}
-	p.Notices = append(p.Notices, problem(overlayPlace, finding.CaseCover, finding.Facts{What: what}))
+	p.Notices = append(p.Notices, manifest.ProblemOf(overlayPlace, finding.CaseCover, finding.Facts{What: what}))
 }
 
 // uncovered returns a notice of the edits that a rollback to a deployment without an
@@ -200,6 +195,6 @@ func (e *Engine) uncovered(ctx context.Context, target *version.Deployment, m *m
 	if err != nil || len(o.Entries) == 0 {
 		return nil
 	}
-	return []manifest.Problem{notice(finding.CaseUncovered, finding.Facts{Deployment: target.ID,
+	return []manifest.Problem{manifest.ProblemOf("", finding.CaseUncovered, finding.Facts{Deployment: target.ID,
 		What: humanize.Count(len(o.Entries), "edit")})}
 }

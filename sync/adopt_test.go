@@ -13,7 +13,9 @@ import (
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // edit is a write at run time, as the overlay has it.
@@ -122,7 +124,7 @@ func TestAdopted(t *testing.T) {
 	if d := cmp.Diff(want, adopted(w.manifest())); d != "" {
 		t.Errorf("adopted (-want +got):\n%s", d)
 	}
-	shadowed := []kvsync.Shadow{{Path: "/b", Changed: true}, {Path: "/c", Changed: true}, {Path: "/d"},
+	shadowed := []plan.Shadow{{Path: "/b", Changed: true}, {Path: "/c", Changed: true}, {Path: "/d"},
 		{Path: "/e", Deleted: true}}
 	if d := cmp.Diff(shadowed, res.Plan.Shadowed); d != "" {
 		t.Errorf("shadowed (-want +got):\n%s", d)
@@ -178,7 +180,7 @@ func TestPulledIsAdopted(t *testing.T) {
 		adopted(w.manifest())); d != "" {
 		t.Errorf("adopted (-want +got):\n%s", d)
 	}
-	if d := cmp.Diff([]kvsync.Shadow{{Path: "/b", Changed: true}}, res.Plan.Shadowed); d != "" ||
+	if d := cmp.Diff([]plan.Shadow{{Path: "/b", Changed: true}}, res.Plan.Shadowed); d != "" ||
 		len(w.manifest().Retired) > 0 {
 		t.Errorf("shadowed (-want +got):\n%s\nretired %v", d, w.manifest().Retired)
 	}
@@ -269,12 +271,12 @@ func TestEditsSurvive(t *testing.T) {
 	if err != nil || !v.Overlay.Whole() || !cmp.Equal(want, v.Overlay) || v.Unrooted != 0 {
 		t.Errorf("%v, %+v, its overlay %+v", err, v, v.Overlay)
 	}
-	if _, err := w.deploy(h[2], kvsync.Options{Repair: true}); err != nil {
+	if _, err := w.deploy(h[2], plan.Options{Repair: true}); err != nil {
 		t.Fatal(err)
 	}
 	same("a repair")
 	w.config.Serving.Overlay = false
-	if _, err := w.deploy(h[2], kvsync.Options{HideEdits: true}); err != nil {
+	if _, err := w.deploy(h[2], plan.Options{HideEdits: true}); err != nil {
 		t.Fatal(err)
 	}
 	same("the overlay was switched off")
@@ -337,14 +339,14 @@ func TestOverlayIsSwitchedOff(t *testing.T) {
 	w.mustDeploy(h[0])
 	w.edit(edit{path: "/index.html", body: "two"}, edit{path: "/x/_headers", body: "rules"})
 	w.config.Serving.Overlay = false
-	_, err := w.deploy(h[1], kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardOverlay)
+	_, err := w.deploy(h[1], plan.Options{})
+	wantGuard(t, err, guard.Overlay)
 	if !strings.Contains(err.Error(), "miss 1 edit made") { // the other one is what is deployed
 		t.Error(err)
 	}
 	w.put("/o/record", []byte("{"))
-	_, err = w.deploy(h[1], kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardOverlay)
+	_, err = w.deploy(h[1], plan.Options{})
+	wantGuard(t, err, guard.Overlay)
 	w.wantSite(one)
 
 	w.edit(edit{path: "/index.html", body: "two"})
@@ -357,7 +359,7 @@ func TestOverlayIsSwitchedOff(t *testing.T) {
 	w.config.Serving.Overlay = true
 	w.mustDeploy(h[2])
 	w.config.Serving.Overlay = false
-	if _, err := w.deploy(h[2], kvsync.Options{HideEdits: true}); err != nil {
+	if _, err := w.deploy(h[2], plan.Options{HideEdits: true}); err != nil {
 		t.Error(err)
 	}
 }
@@ -376,8 +378,8 @@ func TestOverlayStaysInItsNamespace(t *testing.T) {
 	w.config.Namespace = id
 	for _, on := range []bool{true, false} {
 		w.config.Serving.Overlay = on
-		_, err = w.deploy(h[1], kvsync.Options{HideEdits: true})
-		wantGuard(t, err, kvsync.GuardOverlay)
+		_, err = w.deploy(h[1], plan.Options{HideEdits: true})
+		wantGuard(t, err, guard.Overlay)
 	}
 	w.config.Serving.Overlay = true
 	w.edit(edit{path: "/index.html", body: "two"})
@@ -404,14 +406,14 @@ func TestAdoptedOfUnhashedFiles(t *testing.T) {
 	}
 	w.config.Namespace = meta.Namespace
 	src := &memory{files: two}
-	res, err := w.deploy(src, kvsync.Options{TakeOver: true})
+	res, err := w.deploy(src, plan.Options{TakeOver: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := adopted(w.manifest()); len(got) != 1 || got["/index.html"] == "" {
 		t.Errorf("adopted is %v", got)
 	}
-	if d := cmp.Diff([]kvsync.Shadow{{Path: "/about.html", Changed: true}}, res.Plan.Shadowed); d != "" ||
+	if d := cmp.Diff([]plan.Shadow{{Path: "/about.html", Changed: true}}, res.Plan.Shadowed); d != "" ||
 		len(res.Plan.Notices) != 1 {
 		t.Errorf("shadowed (-want +got):\n%s\n%v", d, res.Plan.Notices)
 	}
@@ -447,7 +449,7 @@ func TestOverlayOfAProject(t *testing.T) {
 	w.mustDeploy(h[0])
 	w.edit(edit{path: "/index.html", body: "two"}, edit{path: "/about.html", body: "edited"})
 	res := w.mustDeploy(h[1])
-	if d := cmp.Diff([]kvsync.Shadow{{Path: "/about.html"}}, res.Plan.Shadowed); d != "" {
+	if d := cmp.Diff([]plan.Shadow{{Path: "/about.html"}}, res.Plan.Shadowed); d != "" {
 		t.Errorf("shadowed (-want +got):\n%s", d)
 	}
 	w.wantProject(two)
@@ -459,6 +461,6 @@ func TestOverlayOfAProject(t *testing.T) {
 		t.Errorf("after a prune of %+v (%v) %v is left", got, err, w.keysOf("project/shop/o/"))
 	}
 	w.config.Serving.Overlay = false
-	_, err = w.deploy(h[0].after(h[1], "4"), kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardOverlay)
+	_, err = w.deploy(h[0].after(h[1], "4"), plan.Options{})
+	wantGuard(t, err, guard.Overlay)
 }

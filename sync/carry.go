@@ -3,6 +3,7 @@ package kvsync
 import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
@@ -19,7 +20,7 @@ func (e *Engine) checkCache(l *version.Live, w cloud.Worker) error {
 	}
 	for _, b := range l.CarriedOver(mine) {
 		if b.Type == "worker_loader" {
-			return stop(GuardCache, finding.CaseCache, finding.Facts{Site: e.Site, Key: b.Name})
+			return guard.Stop(guard.Cache, finding.CaseCache, finding.Facts{Site: e.Site, Key: b.Name})
 		}
 	}
 	return nil

@@ -7,7 +7,9 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // startLagging is a world whose API gives its own time, and whose machine's clock is off.
@@ -50,21 +52,21 @@ func TestWrongClock(t *testing.T) {
 					t.Fatal(err)
 				}
 				before := w.counted(func() {
-					_, err := w.bare().Deploy(t.Context(), h[0], w.worker(), kvsync.Options{})
-					wantCase(t, err, kvsync.GuardClock, want)
+					_, err := w.bare().Deploy(t.Context(), h[0], w.worker(), plan.Options{})
+					wantCase(t, err, guard.Clock, want)
 				})
 				wantNoWrites(t, before)
-				if _, err := e.Deploy(t.Context(), h[0], w.worker(), kvsync.Options{}); err != nil {
+				if _, err := e.Deploy(t.Context(), h[0], w.worker(), plan.Options{}); err != nil {
 					t.Fatal(err)
 				}
 				wantNoWrites(t, w.counted(func() {
-					_, err := w.bare().Deploy(t.Context(), h[1], w.worker(), kvsync.Options{AnyOrder: true, Repair: true})
-					wantCase(t, err, kvsync.GuardClock, want)
-					_, err = w.bare().UploadAhead(t.Context(), h[1], w.worker(), kvsync.Options{})
-					wantCase(t, err, kvsync.GuardClock, want)
+					_, err := w.bare().Deploy(t.Context(), h[1], w.worker(), plan.Options{AnyOrder: true, Repair: true})
+					wantCase(t, err, guard.Clock, want)
+					_, err = w.bare().UploadAhead(t.Context(), h[1], w.worker(), plan.Options{})
+					wantCase(t, err, guard.Clock, want)
 					for _, dry := range []bool{false, true} {
 						_, err = w.bare().Prune(t.Context(), kvsync.PruneOptions{DryRun: dry})
-						wantCase(t, err, kvsync.GuardClock, want)
+						wantCase(t, err, guard.Clock, want)
 					}
 				}))
 			})
@@ -110,9 +112,9 @@ func TestWrongClockWithAShortGrace(t *testing.T) {
 	} {
 		w := startLagging(t, off)
 		w.config.Grace = 10 * time.Minute
-		_, err := w.bare().Deploy(t.Context(), history(one)[0], w.worker(), kvsync.Options{})
+		_, err := w.bare().Deploy(t.Context(), history(one)[0], w.worker(), plan.Options{})
 		if refused {
-			wantGuard(t, err, kvsync.GuardClock)
+			wantGuard(t, err, guard.Clock)
 		} else if err != nil {
 			t.Errorf("with a clock that is off by %s: %v", off, err)
 		}
@@ -159,10 +161,10 @@ func TestClockOfAnAPIWithoutTime(t *testing.T) {
 	w.mustDeploy(h[0])
 	w.mustDeploy(h[1])
 	w.config.Account = timeless{w.account}
-	_, err := w.bare().Deploy(t.Context(), h[0], w.worker(), kvsync.Options{AnyOrder: true})
-	wantCase(t, err, kvsync.GuardClock, finding.CaseClockUnknown)
+	_, err := w.bare().Deploy(t.Context(), h[0], w.worker(), plan.Options{AnyOrder: true})
+	wantCase(t, err, guard.Clock, finding.CaseClockUnknown)
 	_, err = w.bare().Prune(t.Context(), kvsync.PruneOptions{})
-	wantCase(t, err, kvsync.GuardClock, finding.CaseClockUnknown)
+	wantCase(t, err, guard.Clock, finding.CaseClockUnknown)
 	if _, err := w.bare().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
 		t.Error(err)
 	}
@@ -189,12 +191,12 @@ func TestKVAssetsWithAWrongClock(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = e.SyncKVAssets(t.Context(), &memory{files: one}, kvsync.KVAssetsOptions{})
-	wantCase(t, err, kvsync.GuardClock, finding.CaseClockAhead)
+	wantCase(t, err, guard.Clock, finding.CaseClockAhead)
 	if len(r.values) != before {
 		t.Error("it wrote something")
 	}
 	res := r.sync(t, one, kvsync.KVAssetsOptions{})
 	r.publish(res.Index)
 	_, err = e.Prune(t.Context(), kvsync.PruneOptions{Code: r.worker})
-	wantCase(t, err, kvsync.GuardClock, finding.CaseClockAhead)
+	wantCase(t, err, guard.Clock, finding.CaseClockAhead)
 }

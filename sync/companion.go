@@ -8,7 +8,9 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/overlay"
+	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
@@ -41,7 +43,8 @@ type companionUpload struct {
 // planCompanion finds whether the companion has to be deployed, and refuses if it must
 // not be; nil means that it need not be. If the live version was deployed with this
 // companion it sends no request.
-func (e *Engine) planCompanion(ctx context.Context, l *version.Live, p *draft, opt Options) (*companionUpload, error) {
+func (e *Engine) planCompanion(ctx context.Context, l *version.Live, p *draft, opt plan.Options) (*companionUpload,
+	error) {
 	if p.worker.Companion == nil {
 		return nil, nil
 	}
@@ -59,9 +62,9 @@ func (e *Engine) planCompanion(ctx context.Context, l *version.Live, p *draft, o
 	case !exists:
 		return &companionUpload{apply: overlay.NewClass()}, nil
 	case is.Companion != e.Site && !opt.TakeOver:
-		return nil, stop(GuardForeign, finding.CaseForeignCompanion, finding.Facts{Site: e.Site, Name: name})
+		return nil, guard.Stop(guard.Foreign, finding.CaseForeignCompanion, finding.Facts{Site: e.Site, Name: name})
 	case is.Companion == e.Site && is.Protocol > overlay.Protocol:
-		return nil, stop(GuardOverlay, finding.CaseCompanionNewer, finding.Facts{Site: e.Site, Count: is.Protocol})
+		return nil, guard.Stop(guard.Overlay, finding.CaseCompanionNewer, finding.Facts{Site: e.Site, Count: is.Protocol})
 	case is == want:
 		return nil, nil // another or an interrupted deploy uploaded it
 	}
@@ -74,7 +77,7 @@ func (e *Engine) planCompanion(ctx context.Context, l *version.Live, p *draft, o
 	case tag == "":
 		return &companionUpload{apply: overlay.NewClass()}, nil
 	}
-	return nil, stop(GuardForeign, finding.CaseForeignClass, finding.Facts{Site: e.Site, Name: name,
+	return nil, guard.Stop(guard.Foreign, finding.CaseForeignClass, finding.Facts{Site: e.Site, Name: name,
 		What: fmt.Sprintf("%.80q", tag)})
 }
 
@@ -110,7 +113,7 @@ func (e *Engine) deployCompanion(ctx context.Context, p *draft, namespace string
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("deploy %s, the companion of %s: %w", name, e.Site, err)
 		}
-		return found(finding.CaseCompanionAbsent, finding.Facts{Site: e.Site, Name: name, What: sent.Error()})
+		return finding.New(finding.CaseCompanionAbsent, finding.Facts{Site: e.Site, Name: name, What: sent.Error()})
 	}
 	return fmt.Errorf("deploy %s, the companion of %s: %w", name, e.Site, sent)
 }

@@ -15,8 +15,10 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/overlay"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // overlaid is a Worker of a site with an overlay: what matters here of the
@@ -119,7 +121,7 @@ func TestCompanion(t *testing.T) {
 	// Another code is put in place, without the migration that is applied.
 	newer := overlaid(script)
 	newer.Companion.CompatibilityDate = "2026-11-02"
-	if _, err := w.engine().Deploy(t.Context(), h[1], newer, kvsync.Options{}); err != nil {
+	if _, err := w.engine().Deploy(t.Context(), h[1], newer, plan.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	says, versions = w.companion()
@@ -128,7 +130,7 @@ func TestCompanion(t *testing.T) {
 	}
 
 	// A companion that is gone is missed only where nothing is believed.
-	if _, err := w.engine().Deploy(t.Context(), h[2], newer, kvsync.Options{Repair: true}); err != nil {
+	if _, err := w.engine().Deploy(t.Context(), h[2], newer, plan.Options{Repair: true}); err != nil {
 		t.Fatal(err)
 	}
 	if _, again := w.companion(); again != versions {
@@ -161,8 +163,8 @@ func TestCompanionIsNeverReplacedByAnOlderOne(t *testing.T) {
 	w.mustDeploy(h[1]) // nothing of it is asked: the code is the one that is live
 	newer := overlaid(script)
 	newer.Companion.CompatibilityDate = "2026-11-02"
-	_, err := w.engine().Deploy(t.Context(), h[2], newer, kvsync.Options{TakeOver: true})
-	wantCase(t, err, kvsync.GuardOverlay, finding.CaseCompanionNewer)
+	_, err := w.engine().Deploy(t.Context(), h[2], newer, plan.Options{TakeOver: true})
+	wantCase(t, err, guard.Overlay, finding.CaseCompanionNewer)
 	w.wantSite(two)
 }
 
@@ -187,16 +189,16 @@ func TestCompanionsNameIsTaken(t *testing.T) {
 	for _, says := range []any{"a text", map[string]any{"format": 1, "companion": "other"},
 		map[string]any{"format": 1, "site": "blog-overlay"}} {
 		w.companionSays(says)
-		_, err := w.deploy(src, kvsync.Options{})
-		wantGuard(t, err, kvsync.GuardForeign)
-		if _, err := w.engine().Plan(t.Context(), src, w.worker(), kvsync.Options{}); err == nil {
+		_, err := w.deploy(src, plan.Options{})
+		wantGuard(t, err, guard.Foreign)
+		if _, err := w.engine().Plan(t.Context(), src, w.worker(), plan.Options{}); err == nil {
 			t.Error("the plan does not say so")
 		}
 	}
 	if w.live() != nil {
 		t.Fatal("something went live")
 	}
-	if _, err := w.deploy(src, kvsync.Options{TakeOver: true}); err != nil {
+	if _, err := w.deploy(src, plan.Options{TakeOver: true}); err != nil {
 		t.Fatal(err)
 	}
 	w.wantSite(one)
@@ -210,8 +212,8 @@ func TestCompanionsNameIsTaken(t *testing.T) {
 	if err := other.account.Workers("blog-overlay").PutScript(t.Context(), theirs); err != nil {
 		t.Fatal(err)
 	}
-	_, err := other.deploy(src, kvsync.Options{TakeOver: true})
-	wantGuard(t, err, kvsync.GuardForeign)
+	_, err := other.deploy(src, plan.Options{TakeOver: true})
+	wantGuard(t, err, guard.Foreign)
 }
 
 // A companion that the API refuses leaves the site as it was; what its answer
@@ -225,7 +227,7 @@ func TestCompanionIsRefused(t *testing.T) {
 	for _, f := range []platform.Fault{{Kind: platform.FaultStatus, Status: http.StatusBadRequest},
 		{Kind: platform.FaultDrop}} {
 		w.fault("workers.scripts.put", f)
-		_, err := w.deploy(h[1], kvsync.Options{})
+		_, err := w.deploy(h[1], plan.Options{})
 		if err == nil || !strings.Contains(err.Error(), "the companion of blog") || errors.Is(err, cloud.ErrUnknown) {
 			t.Errorf("%s: got %v", f.Kind, err)
 		}
@@ -242,7 +244,7 @@ func TestCompanionIsInterrupted(t *testing.T) {
 	w := startOverlaid(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	w.during("workers.scripts.put", cancel)
-	_, err := w.engine().Deploy(ctx, history(one)[0], w.worker(), kvsync.Options{})
+	_, err := w.engine().Deploy(ctx, history(one)[0], w.worker(), plan.Options{})
 	if !errors.Is(err, context.Canceled) || errors.Is(err, cloud.ErrUnknown) {
 		t.Errorf("got %v", err)
 	}
@@ -257,7 +259,7 @@ func TestCompanionOfAnotherDeploy(t *testing.T) {
 	w := startOverlaid(t)
 	src := history(one)[0]
 	w.during("workers.scripts.put", func() { w.rival().mustDeploy(src) })
-	if _, err := w.deploy(src, kvsync.Options{}); err != nil {
+	if _, err := w.deploy(src, plan.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, versions := w.companion(); versions != 1 {

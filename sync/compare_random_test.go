@@ -12,11 +12,12 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // definition is compare and retire by maps of all that there is.
 type definition struct {
-	added, changed, removed []Change
+	added, changed, removed []plan.Change
 	unchanged               int
 	uploads                 map[manifest.Content]bool
 	retired                 map[string]manifest.Retired
@@ -46,11 +47,11 @@ func define(e *Engine, l *manifest.Listing, w cloud.Worker, base, carry *manifes
 		now[f.Path] = true
 		switch a, ok := were[f.Path]; {
 		case !ok:
-			d.added = append(d.added, Change{Path: f.Path, Size: f.Size})
+			d.added = append(d.added, plan.Change{Path: f.Path, Size: f.Size})
 		case a.Content() == f.Content() && a.ContentType == f.ContentType:
 			d.unchanged++
 		default:
-			d.changed = append(d.changed, Change{Path: f.Path, Size: f.Size, Before: a.Size})
+			d.changed = append(d.changed, plan.Change{Path: f.Path, Size: f.Size, Before: a.Size})
 		}
 		if !there[f.Content()] {
 			d.uploads[f.Content()] = true
@@ -58,7 +59,7 @@ func define(e *Engine, l *manifest.Listing, w cloud.Worker, base, carry *manifes
 	}
 	for _, path := range slices.Sorted(maps.Keys(were)) {
 		if !now[path] {
-			d.removed = append(d.removed, Change{Path: path, Size: were[path].Size})
+			d.removed = append(d.removed, plan.Change{Path: path, Size: were[path].Size})
 		}
 	}
 	if carry == nil {
@@ -151,7 +152,7 @@ func TestCompareByDefinition(t *testing.T) {
 			}
 			l.Files = append(l.Files, manifest.File{Asset: a})
 		}
-		was := e.newRun(nil, cloud.Worker{}, Options{})
+		was := e.newRun(nil, cloud.Worker{}, plan.Options{})
 		for range r.IntN(3) {
 			a := asset("")
 			was.confirmed[a.Content()] = a.Blob

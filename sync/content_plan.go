@@ -9,8 +9,10 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/overlay"
+	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
@@ -27,7 +29,7 @@ func (c *contentAddressed) plan(ctx context.Context, l *version.Live, p *draft, 
 	}
 	sameWorker := c.owns(l.Meta) && l.Meta.Worker == p.hash && (e.Namespace == "" || e.Namespace == l.Meta.Namespace)
 	p.WorkerChanged = !sameWorker
-	mayBeUnchanged := sameWorker && l.HasAllTraffic() && !opt.always()
+	mayBeUnchanged := sameWorker && l.HasAllTraffic() && !opt.Always()
 	unchanged := func(o manifest.Origin) bool { return o.ID != "" && mayBeUnchanged && o.ID == l.Meta.Source }
 	if unchanged(origin) && p.markUnchanged(l, e.target.inKV()) {
 		return out, nil
@@ -76,7 +78,7 @@ func (c *contentAddressed) plan(ctx context.Context, l *version.Live, p *draft, 
 	if err := p.checkShrink(base, opt); err != nil {
 		return nil, err
 	}
-	if receiptFor(p.Origin) && p.namespace != "" && p.worthReceipt() && !opt.always() && !r.ignoreReceipt {
+	if receiptFor(p.Origin) && p.namespace != "" && p.worthReceipt() && !opt.Always() && !r.ignoreReceipt {
 		if there := e.readReceipt(ctx, p); there != nil {
 			p.useReceipt(there, r.nonce)
 			p.count(e, carry)
@@ -115,7 +117,7 @@ func (c *contentAddressed) list(ctx context.Context, l *version.Live, r *run, o 
 	case damaged && r.opt.Repair:
 		base = &manifest.Manifest{}
 	case damaged:
-		return nil, nil, stop(GuardDamaged, finding.CaseDamaged, finding.Facts{Deployment: l.Meta.Deployment})
+		return nil, nil, guard.Stop(guard.Damaged, finding.CaseDamaged, finding.Facts{Deployment: l.Meta.Deployment})
 	case err != nil:
 		return nil, nil, err
 	}
@@ -142,7 +144,7 @@ func (p *draft) compare(e *Engine, l *manifest.Listing, base, carry *manifest.Ma
 	for i := range l.Files {
 		f := &l.Files[i]
 		for len(before) > 0 && before[0].Path < f.Path {
-			p.Removed = append(p.Removed, Change{Path: before[0].Path, Size: before[0].Size})
+			p.Removed = append(p.Removed, plan.Change{Path: before[0].Path, Size: before[0].Size})
 			before = before[1:]
 		}
 		a := f.Asset
@@ -152,13 +154,13 @@ func (p *draft) compare(e *Engine, l *manifest.Listing, base, carry *manifest.Ma
 		}
 		switch {
 		case len(before) == 0 || before[0].Path != f.Path:
-			p.Added = append(p.Added, Change{Path: f.Path, Size: f.Size})
+			p.Added = append(p.Added, plan.Change{Path: f.Path, Size: f.Size})
 		case a.Content() == before[0].Content() && a.ContentType == before[0].ContentType:
 			a.Modified = before[0].Modified
 			p.Unchanged++
 			before = before[1:]
 		default:
-			p.Changed = append(p.Changed, Change{Path: f.Path, Size: f.Size, Before: before[0].Size})
+			p.Changed = append(p.Changed, plan.Change{Path: f.Path, Size: f.Size, Before: before[0].Size})
 			before = before[1:]
 		}
 		if a.Blob.Hash.IsZero() || !ok {
@@ -172,7 +174,7 @@ func (p *draft) compare(e *Engine, l *manifest.Listing, base, carry *manifest.Ma
 		m.Assets = append(m.Assets, a)
 	}
 	for _, a := range before {
-		p.Removed = append(p.Removed, Change{Path: a.Path, Size: a.Size})
+		p.Removed = append(p.Removed, plan.Change{Path: a.Path, Size: a.Size})
 	}
 	p.manifest = m
 }

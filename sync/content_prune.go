@@ -11,6 +11,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/project"
 	"github.com/kv-sync/kv-sync/sync/version"
@@ -22,23 +23,23 @@ func (c *contentAddressed) sweep(ctx context.Context, _ PruneOptions) (*sweep, e
 	e := c.Engine
 	past, err := e.past(ctx, retainedOnly)
 	if errors.Is(err, cloud.ErrNotFound) {
-		return nil, stop(GuardTarget, finding.CasePruneUndeployed, finding.Facts{Site: e.Site})
+		return nil, guard.Stop(guard.Target, finding.CasePruneUndeployed, finding.Facts{Site: e.Site})
 	} else if err != nil {
 		return nil, err
 	}
 	for _, d := range past.Deployments {
 		if d.Live && d.Meta == nil {
-			return nil, stop(GuardForeign, finding.CaseForeignPrune, finding.Facts{Site: e.Site})
+			return nil, guard.Stop(guard.Foreign, finding.CaseForeignPrune, finding.Facts{Site: e.Site})
 		}
 		if d.Missing && d.Retained {
-			return nil, stop(GuardUnread, finding.CasePruneVersion, finding.Facts{Deployment: d.ID, Version: d.Version})
+			return nil, guard.Stop(guard.Unread, finding.CasePruneVersion, finding.Facts{Deployment: d.ID, Version: d.Version})
 		}
 	}
 	if all := past.Activations; e.target.inKV() && len(all) >= project.MaxActivations && e.recent(all, len(all)) {
-		return nil, stop(GuardUnread, finding.CasePruneOften, finding.Facts{Site: e.Site, Span: e.Grace})
+		return nil, guard.Stop(guard.Unread, finding.CasePruneOften, finding.Facts{Site: e.Site, Span: e.Grace})
 	}
 	if !c.owns(past.Live().Meta) {
-		return nil, stop(GuardLayout, finding.CasePruneLayout, finding.Facts{Site: e.Site})
+		return nil, guard.Stop(guard.Layout, finding.CasePruneLayout, finding.Facts{Site: e.Site})
 	}
 	namespace := past.Live().Meta.Namespace
 	store := e.Account.Store(namespace)
@@ -51,7 +52,7 @@ func (c *contentAddressed) sweep(ctx context.Context, _ PruneOptions) (*sweep, e
 		return nil, err
 	}
 	if len(listed) == 0 {
-		return nil, stop(GuardUnread, finding.CasePruneListing, finding.Facts{Site: e.Site})
+		return nil, guard.Stop(guard.Unread, finding.CasePruneListing, finding.Facts{Site: e.Site})
 	}
 	rooted, err := c.roots(ctx, past.Deployments, namespace, listed)
 	if err != nil {
@@ -81,7 +82,7 @@ func (c *contentAddressed) roots(ctx context.Context, past []version.Deployment,
 		there[name] = true
 		switch class, _, _ := k.Parse(name); class {
 		case manifest.KeyUnknown:
-			return nil, stop(GuardUnread, finding.CasePruneKey, finding.Facts{Key: name})
+			return nil, guard.Stop(guard.Unread, finding.CasePruneKey, finding.Facts{Key: name})
 		case manifest.KeyRecord:
 			records = append(records, strings.TrimPrefix(name, k.Record("")))
 		}
@@ -116,7 +117,7 @@ func (c *contentAddressed) roots(ctx context.Context, past []version.Deployment,
 				continue // it never went live: an index is confirmed before the switch
 			}
 			if err != nil {
-				return nil, stop(GuardUnread, finding.CasePruneChunks, finding.Facts{Deployment: m.Deployment, Cause: err})
+				return nil, guard.Stop(guard.Unread, finding.CasePruneChunks, finding.Facts{Deployment: m.Deployment, Cause: err})
 			}
 		}
 		markRooted(rooted, k, m, stored, chunks)

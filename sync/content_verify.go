@@ -6,6 +6,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/humanize"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/version"
@@ -70,7 +71,7 @@ func (c *contentAddressed) check(ctx context.Context, target *version.Deployment
 func (e *Engine) checkBlobs(ctx context.Context, m *version.Meta) (*manifest.Manifest, error) {
 	stored, err := e.manifest(ctx, m)
 	if errors.Is(err, cloud.ErrNotFound) {
-		return nil, stop(GuardMissing, finding.CaseManifestMissing, finding.Facts{Deployment: m.Deployment})
+		return nil, guard.Stop(guard.Missing, finding.CaseManifestMissing, finding.Facts{Deployment: m.Deployment})
 	} else if err != nil {
 		return nil, err
 	}
@@ -89,12 +90,12 @@ func (e *Engine) checkBlobs(ctx context.Context, m *version.Meta) (*manifest.Man
 	}
 	for _, a := range stored.Assets {
 		if err := chunks[a.Blob].err; errors.Is(err, manifest.ErrDamaged) {
-			return nil, stop(GuardMissing, finding.CaseBlobsUnread, finding.Facts{Deployment: m.Deployment, Cause: err})
+			return nil, guard.Stop(guard.Missing, finding.CaseBlobsUnread, finding.Facts{Deployment: m.Deployment, Cause: err})
 		}
 	}
 	if len(missing) > 0 {
 		facts := finding.Facts{Deployment: m.Deployment, What: humanize.Count(len(missing), "blob"), Path: missing[0].Path}
-		return nil, stop(GuardMissing, finding.CaseBlobsMissing, facts)
+		return nil, guard.Stop(guard.Missing, finding.CaseBlobsMissing, facts)
 	}
 	return stored, nil
 }

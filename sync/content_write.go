@@ -213,7 +213,7 @@ func (c *contentAddressed) release(l *version.Live, p *draft, r *run, url string
 	module := cloud.Module{Name: cloud.ModuleManifest, Type: "application/octet-stream", Content: served}
 	for _, m := range p.worker.Modules {
 		if m.Name == cloud.ModuleManifest {
-			return nil, found(finding.CaseModuleTaken, finding.Facts{Name: m.Name})
+			return nil, finding.New(finding.CaseModuleTaken, finding.Facts{Name: m.Name})
 		}
 	}
 	w := p.worker

@@ -9,7 +9,9 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
@@ -24,7 +26,7 @@ type Result struct {
 	// Hold is the commit that a rollback holds back, or "".
 	Hold string
 	URL  string
-	Plan *Plan
+	Plan *plan.Plan
 	// Switched is false if nothing changed.
 	Switched bool
 	// Uploaded counts blobs.
@@ -41,7 +43,7 @@ const planAgain = 4 // times, if others keep switching
 // Nothing that it writes before the switch is visible. Whatever it returns, visitors
 // have the complete deployment before or the complete new one. If nothing changed it
 // sends two requests.
-func (e *Engine) Deploy(ctx context.Context, src manifest.Source, w cloud.Worker, opt Options) (*Result, error) {
+func (e *Engine) Deploy(ctx context.Context, src manifest.Source, w cloud.Worker, opt plan.Options) (*Result, error) {
 	e.target.distrust(opt.Repair)
 	var r *run
 	for range planAgain {
@@ -74,7 +76,7 @@ func (e *Engine) Deploy(ctx context.Context, src manifest.Source, w cloud.Worker
 			return e.finish(ctx, l, p.base(), rel), nil
 		}
 	}
-	return nil, stop(GuardOvertaken, finding.CaseOvertaken, finding.Facts{Site: e.Site})
+	return nil, guard.Stop(guard.Overtaken, finding.CaseOvertaken, finding.Facts{Site: e.Site})
 }
 
 // show reports the plan as progress.
@@ -171,7 +173,7 @@ func (e *Engine) migrations(ctx context.Context, l *version.Live, w cloud.Worker
 		return nil, nil
 	}
 	if tag != "" && len(steps) == len(w.Migrations) {
-		return nil, found(finding.CaseMigrations, finding.Facts{Site: e.Site, What: fmt.Sprintf("%q", tag)})
+		return nil, finding.New(finding.CaseMigrations, finding.Facts{Site: e.Site, What: fmt.Sprintf("%q", tag)})
 	}
 	plan := &cloud.MigrationPlan{OldTag: tag, NewTag: steps[len(steps)-1].Tag}
 	for _, m := range steps {
@@ -196,18 +198,19 @@ func (e *Engine) finish(ctx context.Context, l *version.Live, p *draft, rel *pre
 		res.PreviousDeployment = l.Meta.Deployment
 	}
 	if res.URL == "" && !e.OffWorkersDev {
-		res.Notices = append(res.Notices, notice(finding.CaseNoSubdomain, finding.Facts{}))
+		res.Notices = append(res.Notices, manifest.ProblemOf("", finding.CaseNoSubdomain, finding.Facts{}))
 	}
 	res.Notices = append(res.Notices, e.finishAddress(ctx, l, rel.enabled)...)
 	if !p.First && p.WorkerChanged {
 		if err := e.patchSettings(ctx, p.worker); err != nil {
-			res.Notices = append(res.Notices, notice(finding.CaseSettingsDropped, finding.Facts{Cause: err}))
+			res.Notices = append(res.Notices, manifest.ProblemOf("", finding.CaseSettingsDropped, finding.Facts{Cause: err}))
 		}
 	}
 	if p.PruneDue {
 		pruned, err := e.Prune(ctx, PruneOptions{})
 		if err != nil {
-			res.Notices = append(res.Notices, notice(finding.CasePruneAfterDeploy, finding.Facts{Span: e.Grace, Cause: err}))
+			res.Notices = append(res.Notices, manifest.ProblemOf("", finding.CasePruneAfterDeploy, finding.Facts{Span: e.Grace,
+				Cause: err}))
 		} else {
 			res.Pruned = pruned.Deleted
 		}

@@ -15,7 +15,9 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 var (
@@ -135,7 +137,7 @@ func TestPlanWritesNothing(t *testing.T) {
 	h := history(one, two)
 	for i, src := range h {
 		kinds := w.counted(func() {
-			p, err := w.engine().Plan(t.Context(), src, script, kvsync.Options{})
+			p, err := w.engine().Plan(t.Context(), src, script, plan.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -228,13 +230,13 @@ func TestBindings(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	_, err := w.deploy(history(one)[0], kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardForeign)
+	_, err := w.deploy(history(one)[0], plan.Options{})
+	wantGuard(t, err, guard.Foreign)
 
 	mine := script
 	mine.Bindings = []cloud.Binding{{Name: "MODE", Type: "plain_text",
 		Fields: map[string]json.RawMessage{"text": json.RawMessage(`"a"`)}}}
-	if _, err := w.engine().Deploy(t.Context(), history(one)[0], mine, kvsync.Options{TakeOver: true}); err != nil {
+	if _, err := w.engine().Deploy(t.Context(), history(one)[0], mine, plan.Options{TakeOver: true}); err != nil {
 		t.Fatal(err)
 	}
 	w.wantSite(one)
@@ -253,7 +255,7 @@ func TestBindings(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A binding that the configuration had and has no more is ours to drop.
-	if _, err := w.deploy(history(one)[0], kvsync.Options{}); err != nil {
+	if _, err := w.deploy(history(one)[0], plan.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := w.bindings(), []string{"KV_SYNC", "KV_SYNC_BLOBS", "SECRET", "THEIRS"}; !slices.Equal(got, want) {
@@ -297,7 +299,7 @@ func TestBindingNameTaken(t *testing.T) {
 	w := start(t)
 	mine := script
 	mine.Bindings = []cloud.Binding{{Name: cloud.BindingMeta, Type: "plain_text"}}
-	_, err := w.engine().Deploy(t.Context(), history(one)[0], mine, kvsync.Options{})
+	_, err := w.engine().Deploy(t.Context(), history(one)[0], mine, plan.Options{})
 	wantFound(t, err, finding.CaseBindingTaken)
 	if w.live() != nil {
 		t.Error("something went live")
@@ -317,7 +319,7 @@ func TestMigrationsGoByScriptUpload(t *testing.T) {
 
 	w.mustDeploy(h[0])
 	kinds := w.counted(func() {
-		if _, err := w.engine().Deploy(t.Context(), h[1], durable, kvsync.Options{}); err != nil {
+		if _, err := w.engine().Deploy(t.Context(), h[1], durable, plan.Options{}); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -327,7 +329,7 @@ func TestMigrationsGoByScriptUpload(t *testing.T) {
 	}
 	w.wantSite(two)
 	kinds = w.counted(func() {
-		if _, err := w.engine().Deploy(t.Context(), h[2], durable, kvsync.Options{}); err != nil {
+		if _, err := w.engine().Deploy(t.Context(), h[2], durable, plan.Options{}); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -339,19 +341,19 @@ func TestMigrationsGoByScriptUpload(t *testing.T) {
 
 func TestShrink(t *testing.T) {
 	w := start(t)
-	_, err := w.deploy(history(files{})[0], kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardShrink)
+	_, err := w.deploy(history(files{})[0], plan.Options{})
+	wantGuard(t, err, guard.Shrink)
 	h := history(one, files{"/index.html": "one"}, files{})
 	w.mustDeploy(h[0])
 	for _, src := range h[1:] {
-		_, err := w.deploy(src, kvsync.Options{})
+		_, err := w.deploy(src, plan.Options{})
 		wantShrink(t, err, one, src.files)
 		w.wantSite(one)
-		if _, err := w.deploy(src, kvsync.Options{AllowShrink: true}); err != nil {
+		if _, err := w.deploy(src, plan.Options{AllowShrink: true}); err != nil {
 			t.Fatal(err)
 		}
 		w.wantSite(src.files)
-		if _, err := w.deploy(h[0], kvsync.Options{AnyOrder: true}); err != nil {
+		if _, err := w.deploy(h[0], plan.Options{AnyOrder: true}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -407,14 +409,14 @@ func TestRetiredAfterAnUpgrade(t *testing.T) {
 			h := history(files{"/a": "a", "/b": "b", "/c": "c"}, files{"/a": "a", "/b": "b"}, files{"/a": "a"})
 			older := script
 			older.Routing = nil
-			if _, err := w.engine().Deploy(t.Context(), h[0], older, kvsync.Options{}); err != nil ||
+			if _, err := w.engine().Deploy(t.Context(), h[0], older, plan.Options{}); err != nil ||
 				w.manifest().Routing != nil {
 				t.Fatalf("%v, routing %v", err, w.manifest().Routing)
 			}
 			now := script
 			now.CompatibilityDate = c.date
 			for i, src := range h[1:] {
-				res, err := w.engine().Deploy(t.Context(), src, now, kvsync.Options{})
+				res, err := w.engine().Deploy(t.Context(), src, now, plan.Options{})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -446,7 +448,7 @@ func TestGuardedIsNotRetiredAfterRollback(t *testing.T) {
 		w.mustDeploy(h[0])
 		guarding := script
 		guarding.CompatibilityDate, guarding.Routing = "2026-11-02", routing // another Worker
-		if _, err := w.engine().Deploy(t.Context(), h[1], guarding, kvsync.Options{}); err != nil {
+		if _, err := w.engine().Deploy(t.Context(), h[1], guarding, plan.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
@@ -470,7 +472,7 @@ func TestRetireIsPartOfTheWorker(t *testing.T) {
 		if i == 2 {
 			every.Routing = &manifest.Routing{Worker: []string{manifest.EveryRequest}}
 		}
-		res, err := w.engine().Deploy(t.Context(), src, every, kvsync.Options{})
+		res, err := w.engine().Deploy(t.Context(), src, every, plan.Options{})
 		if err != nil || !res.Switched {
 			t.Fatalf("deploy %d: %+v, %v", i, res, err)
 		}
@@ -490,7 +492,7 @@ func TestScriptSettings(t *testing.T) {
 		"limits": json.RawMessage(`{"cpu_ms":50}`)}
 	for i, src := range h[1:] {
 		kinds := w.counted(func() {
-			res, err := w.engine().Deploy(t.Context(), src, mine, kvsync.Options{})
+			res, err := w.engine().Deploy(t.Context(), src, mine, plan.Options{})
 			if err != nil || len(res.Notices) > 0 {
 				t.Fatal(res, err)
 			}
@@ -510,7 +512,7 @@ func TestForget(t *testing.T) {
 	if len(w.manifest().Retired) != 1 {
 		t.Fatalf("retired: %v", w.manifest().Retired)
 	}
-	res, err := w.deploy(h[1], kvsync.Options{Forget: true})
+	res, err := w.deploy(h[1], plan.Options{Forget: true})
 	if err != nil || !res.Switched || len(w.manifest().Retired) != 0 {
 		t.Errorf("%+v, %v, retired %v", res, err, w.manifest().Retired)
 	}
@@ -523,11 +525,11 @@ func TestKeepNone(t *testing.T) {
 	w := start(t)
 	h := history(one, files{"/index.html": "one", "/style.css": "css"})
 	w.mustDeploy(h[0])
-	if _, err := w.deploy(h[1], kvsync.Options{KeepNone: true}); err != nil || len(w.manifest().Retired) != 0 {
+	if _, err := w.deploy(h[1], plan.Options{KeepNone: true}); err != nil || len(w.manifest().Retired) != 0 {
 		t.Errorf("%v, retired %v", err, w.manifest().Retired)
 	}
 	w.wantSite(h[1].files)
-	if res, err := w.deploy(h[1], kvsync.Options{KeepNone: true}); err != nil || res.Switched {
+	if res, err := w.deploy(h[1], plan.Options{KeepNone: true}); err != nil || res.Switched {
 		t.Errorf("the same once more: %+v, %v", res, err)
 	}
 }
@@ -553,7 +555,7 @@ func TestSitesAreIsolated(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.mustDeploy(history(one)[0])
-	if _, err := e.Deploy(t.Context(), history(two)[0], script, kvsync.Options{}); err != nil {
+	if _, err := e.Deploy(t.Context(), history(two)[0], script, plan.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	theirs := w.keys("blog-2/")
@@ -568,7 +570,7 @@ func TestSitesAreIsolated(t *testing.T) {
 	src := &memory{files: files{"/a": "1"}}
 	for i := range 7 {
 		src.files = files{"/a": fmt.Sprint(i)}
-		if _, err := w.deploy(src, kvsync.Options{AllowShrink: true}); err != nil {
+		if _, err := w.deploy(src, plan.Options{AllowShrink: true}); err != nil {
 			t.Fatal(err)
 		}
 		w.pass(100 * time.Hour)
@@ -587,7 +589,7 @@ func TestFileChangesMeanwhile(t *testing.T) {
 	h := history(one, two)
 	w.mustDeploy(h[0])
 	liar := &lying{memory: h[1]}
-	_, err := w.engine().Deploy(t.Context(), liar, script, kvsync.Options{})
+	_, err := w.engine().Deploy(t.Context(), liar, script, plan.Options{})
 	if !errors.Is(err, manifest.ErrChanged) {
 		t.Errorf("got %v", err)
 	}

@@ -10,7 +10,7 @@
 //     anything names it.
 //   - A [manifest.Manifest] is the immutable set of assets of one deployment, with its
 //     redirects, headers and serving configuration.
-//   - A [Plan] is the difference between two manifests as a value. Planning
+//   - A [plan.Plan] is the difference between two manifests as a value. Planning
 //     writes nothing.
 //   - A deployment is one activation of a manifest and a Worker version.
 //   - The switch is the one step after which visitors see the new manifest.
@@ -26,6 +26,6 @@
 // [manifest.Source], [cloud.Store], [cloud.Workers] and [cloud.Account].
 //
 // It gives no advice, because it does not know whether its caller has flags or inputs.
-// A run ends with a [GuardError] or another error; a notice is a [manifest.Problem].
+// A run ends with a [guard.Error] or another error; a notice is a [manifest.Problem].
 // Both contain a [finding.Finding]: a [finding.Case] and its [finding.Facts].
 package kvsync

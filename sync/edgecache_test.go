@@ -8,6 +8,7 @@ import (
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // For how long responses are cached is part of what makes a version: a change
@@ -45,7 +46,7 @@ func TestEdgeCacheIsUploaded(t *testing.T) {
 	src := history(one)[0]
 	cached := script
 	cached.Settings = map[string]json.RawMessage{"cache_options": json.RawMessage(`{"enabled":true}`)}
-	res, err := w.engine().Deploy(t.Context(), src, cached, kvsync.Options{})
+	res, err := w.engine().Deploy(t.Context(), src, cached, plan.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

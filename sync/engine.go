@@ -12,6 +12,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/overlay"
+	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/project"
 	"github.com/kv-sync/kv-sync/sync/upload"
 )
@@ -101,7 +102,7 @@ type Progress struct {
 	Files, TotalFiles int
 	Bytes, TotalBytes int64
 	// Plan is set once, after the plan is made.
-	Plan *Plan
+	Plan *plan.Plan
 	// Note is a line of text for people, or "".
 	Note string
 }

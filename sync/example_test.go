@@ -9,6 +9,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // exampleEngine returns the engine of the site "blog" on a local platform, which
@@ -43,14 +45,14 @@ func ExampleEngine_Deploy() {
 	defer closeAll()
 	source := history(files{"/index.html": "Hello", "/about.html": "About"})[0]
 
-	result, err := e.Deploy(context.Background(), source, script, kvsync.Options{})
+	result, err := e.Deploy(context.Background(), source, script, plan.Options{})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	fmt.Println("switched:", result.Switched, "blobs:", result.Uploaded)
 
-	again, err := e.Deploy(context.Background(), source, script, kvsync.Options{})
+	again, err := e.Deploy(context.Background(), source, script, plan.Options{})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -69,12 +71,12 @@ func ExampleEngine_Plan() {
 		files{"/index.html": "Hello", "/about.html": "About"},
 		files{"/index.html": "Hello, world", "/contact.html": "Contact"},
 	)
-	if _, err := e.Deploy(context.Background(), commits[0], script, kvsync.Options{}); err != nil {
+	if _, err := e.Deploy(context.Background(), commits[0], script, plan.Options{}); err != nil {
 		fmt.Println(err)
 		return
 	}
 
-	plan, err := e.Plan(context.Background(), commits[1], script, kvsync.Options{})
+	plan, err := e.Plan(context.Background(), commits[1], script, plan.Options{})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -94,18 +96,18 @@ func ExampleEngine_Plan() {
 	// remove /about.html
 }
 
-// A run that a guard stops returns a GuardError. The live site does not change.
-func ExampleGuardError() {
+// A run that a guard stops returns a guard.Error. The live site does not change.
+func ExampleEngine_Deploy_guard() {
 	e, closeAll := exampleEngine()
 	defer closeAll()
 	commits := history(files{"/index.html": "old"}, files{"/index.html": "new"})
-	if _, err := e.Deploy(context.Background(), commits[1], script, kvsync.Options{}); err != nil {
+	if _, err := e.Deploy(context.Background(), commits[1], script, plan.Options{}); err != nil {
 		fmt.Println(err)
 		return
 	}
 
-	_, err := e.Deploy(context.Background(), commits[0], script, kvsync.Options{})
-	var stopped *kvsync.GuardError
+	_, err := e.Deploy(context.Background(), commits[0], script, plan.Options{})
+	var stopped *guard.Error
 	if errors.As(err, &stopped) {
 		fmt.Println(stopped.Guard)
 	}
@@ -120,7 +122,7 @@ func ExampleEngine_Rollback() {
 	defer closeAll()
 	commits := history(files{"/index.html": "good"}, files{"/index.html": "bad"})
 	for _, source := range commits {
-		if _, err := e.Deploy(context.Background(), source, script, kvsync.Options{}); err != nil {
+		if _, err := e.Deploy(context.Background(), source, script, plan.Options{}); err != nil {
 			fmt.Println(err)
 			return
 		}
@@ -133,7 +135,7 @@ func ExampleEngine_Rollback() {
 	}
 	fmt.Println("live again:", result.Commit == commits[0].commit, "held back:", result.Hold == commits[1].commit)
 
-	_, err = e.Deploy(context.Background(), commits[1], script, kvsync.Options{})
+	_, err = e.Deploy(context.Background(), commits[1], script, plan.Options{})
 	fmt.Println(err)
 	// Output:
 	// live again: true held back: true
@@ -146,7 +148,7 @@ func ExampleEngine_Prune() {
 	e, closeAll := exampleEngine()
 	defer closeAll()
 	for _, source := range history(files{"/index.html": "old"}, files{"/index.html": "new"}) {
-		if _, err := e.Deploy(context.Background(), source, script, kvsync.Options{}); err != nil {
+		if _, err := e.Deploy(context.Background(), source, script, plan.Options{}); err != nil {
 			fmt.Println(err)
 			return
 		}
@@ -167,7 +169,7 @@ func ExampleEngine_History() {
 	e, closeAll := exampleEngine()
 	defer closeAll()
 	for _, source := range history(files{"/index.html": "old"}, files{"/index.html": "new"}) {
-		if _, err := e.Deploy(context.Background(), source, script, kvsync.Options{}); err != nil {
+		if _, err := e.Deploy(context.Background(), source, script, plan.Options{}); err != nil {
 			fmt.Println(err)
 			return
 		}
@@ -191,7 +193,7 @@ func ExampleEngine_Verify() {
 	e, closeAll := exampleEngine()
 	defer closeAll()
 	source := history(files{"/index.html": "Hello", "/about.html": "About"})[0]
-	if _, err := e.Deploy(context.Background(), source, script, kvsync.Options{}); err != nil {
+	if _, err := e.Deploy(context.Background(), source, script, plan.Options{}); err != nil {
 		fmt.Println(err)
 		return
 	}

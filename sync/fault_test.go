@@ -14,6 +14,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // blow is what happens at one request: the process dies there, before or after
@@ -49,7 +50,7 @@ func TestEveryRequestCanFail(t *testing.T) {
 	}{
 		"first deploy": {
 			run: func(ctx context.Context, e *kvsync.Engine) error {
-				_, err := e.Deploy(ctx, h[0], script, kvsync.Options{})
+				_, err := e.Deploy(ctx, h[0], script, plan.Options{})
 				return err
 			},
 			old: nil, new: one,
@@ -57,7 +58,7 @@ func TestEveryRequestCanFail(t *testing.T) {
 		"deploy": {
 			before: func(w *world) { w.mustDeploy(h[0]) },
 			run: func(ctx context.Context, e *kvsync.Engine) error {
-				_, err := e.Deploy(ctx, h[1], script, kvsync.Options{})
+				_, err := e.Deploy(ctx, h[1], script, plan.Options{})
 				return err
 			},
 			old: one, new: two,
@@ -65,7 +66,7 @@ func TestEveryRequestCanFail(t *testing.T) {
 		"deploy with a migration": {
 			before: func(w *world) { w.mustDeploy(h[0]) },
 			run: func(ctx context.Context, e *kvsync.Engine) error {
-				_, err := e.Deploy(ctx, h[1], durable, kvsync.Options{})
+				_, err := e.Deploy(ctx, h[1], durable, plan.Options{})
 				return err
 			},
 			old: one, new: two,
@@ -73,7 +74,7 @@ func TestEveryRequestCanFail(t *testing.T) {
 		"first deploy with an overlay": {
 			before: func(w *world) { w.config.Serving.Overlay = true },
 			run: func(ctx context.Context, e *kvsync.Engine) error {
-				_, err := e.Deploy(ctx, h[0], overlaid(script), kvsync.Options{})
+				_, err := e.Deploy(ctx, h[0], overlaid(script), plan.Options{})
 				return err
 			},
 			old: nil, new: one,
@@ -87,7 +88,7 @@ func TestEveryRequestCanFail(t *testing.T) {
 			run: func(ctx context.Context, e *kvsync.Engine) error {
 				newer := overlaid(script)
 				newer.Companion.Modules[0].Content = append(newer.Companion.Modules[0].Content, "// newer"...)
-				_, err := e.Deploy(ctx, h[1], newer, kvsync.Options{})
+				_, err := e.Deploy(ctx, h[1], newer, plan.Options{})
 				return err
 			},
 			old: one, new: two,
@@ -197,7 +198,7 @@ func TestLostAnswerToTheSwitch(t *testing.T) {
 			}
 			w.fault(tc.kind, platform.Fault{Kind: tc.fault})
 			var err error
-			kinds := w.counted(func() { _, err = w.deploy(src, kvsync.Options{}) })
+			kinds := w.counted(func() { _, err = w.deploy(src, plan.Options{}) })
 			w.p.Server.SetFault(nil)
 			if (err == nil) != tc.done || errors.Is(err, cloud.ErrUnknown) || errors.Is(err, cloud.ErrNotSwitched) == tc.done {
 				t.Errorf("it says %v", err)
@@ -239,7 +240,7 @@ func TestUnknownStaysUnknown(t *testing.T) {
 		return platform.Fault{}
 	})
 	var err error
-	kinds := w.counted(func() { _, err = w.deploy(h[1], kvsync.Options{}) })
+	kinds := w.counted(func() { _, err = w.deploy(h[1], plan.Options{}) })
 	if !errors.Is(err, cloud.ErrUnknown) {
 		t.Errorf("it says %v, want an error that wraps ErrUnknown", err)
 	}

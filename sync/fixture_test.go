@@ -20,7 +20,9 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
@@ -225,7 +227,7 @@ func (w *world) timed() kvsync.Config {
 	return c
 }
 
-func (w *world) deploy(src *memory, opt kvsync.Options) (*kvsync.Result, error) {
+func (w *world) deploy(src *memory, opt plan.Options) (*kvsync.Result, error) {
 	return w.engine().Deploy(w.t.Context(), src, w.worker(), opt)
 }
 
@@ -239,7 +241,7 @@ func (w *world) worker() cloud.Worker {
 
 func (w *world) mustDeploy(src *memory) *kvsync.Result {
 	w.t.Helper()
-	res, err := w.deploy(src, kvsync.Options{})
+	res, err := w.deploy(src, plan.Options{})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -395,19 +397,19 @@ func keysOf(f files) []string {
 	return out
 }
 
-func wantGuard(t *testing.T, err error, guard kvsync.Guard) {
+func wantGuard(t *testing.T, err error, by guard.ID) {
 	t.Helper()
-	var g *kvsync.GuardError
-	if !errors.As(err, &g) || g.Guard != guard {
-		t.Fatalf("got %v, want the guard %q", err, guard)
+	var g *guard.Error
+	if !errors.As(err, &g) || g.Guard != by {
+		t.Fatalf("got %v, want the guard %q", err, by)
 	}
 }
 
 // wantCase wants a guard for this very reason.
-func wantCase(t *testing.T, err error, guard kvsync.Guard, c finding.Case) {
+func wantCase(t *testing.T, err error, by guard.ID, c finding.Case) {
 	t.Helper()
-	wantGuard(t, err, guard)
-	var g *kvsync.GuardError
+	wantGuard(t, err, by)
+	var g *guard.Error
 	if errors.As(err, &g); g.Finding.Case != c {
 		t.Errorf("got %v, want the case %q", err, c)
 	}
@@ -425,8 +427,8 @@ func wantFound(t *testing.T, err error, c finding.Case) {
 // wantShrink wants the guard, and every file named that would go.
 func wantShrink(t *testing.T, err error, before, after files) {
 	t.Helper()
-	wantGuard(t, err, kvsync.GuardShrink)
-	var g *kvsync.GuardError
+	wantGuard(t, err, guard.Shrink)
+	var g *guard.Error
 	errors.As(err, &g)
 	want := maps.Clone(before)
 	maps.DeleteFunc(want, func(path, _ string) bool { _, stays := after[path]; return stays })

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // Promise 5: what is newer than the live commit and older than the one that a
@@ -17,8 +19,8 @@ func TestHoldCoversWhatIsOlder(t *testing.T) {
 	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := w.deploy(h[1], kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardHeld)
+	_, err := w.deploy(h[1], plan.Options{})
+	wantGuard(t, err, guard.Held)
 	w.wantSite(one)
 }
 
@@ -34,8 +36,8 @@ func TestHoldCoversTheCommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	rebuilt := &memory{files: three, commit: h[1].commit, order: h[1].order}
-	_, err := w.deploy(rebuilt, kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardHeld)
+	_, err := w.deploy(rebuilt, plan.Options{})
+	wantGuard(t, err, guard.Held)
 	w.wantSite(one)
 }
 
@@ -49,7 +51,7 @@ func TestRollbackLooksAgain(t *testing.T) {
 	w.mustDeploy(h[1])
 	w.during("kv.keys.list", func() { w.rival().mustDeploy(h[2]) })
 	_, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{})
-	wantGuard(t, err, kvsync.GuardOvertaken)
+	wantGuard(t, err, guard.Overtaken)
 	w.wantSite(three)
 	if acts, err := w.workers().Activations(t.Context()); err != nil || len(acts) != 3 {
 		t.Errorf("%d activations, %v; want one of each commit", len(acts), err)

@@ -16,8 +16,11 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/humanize"
 	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/upload"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
@@ -39,7 +42,7 @@ func (k *kvAssets) owns(m *version.Meta) bool { return m != nil && m.Index != ""
 
 func (k *kvAssets) lacks(command string) error {
 	if command == commandAhead { // only the build knows the code
-		return stop(GuardLayout, finding.CaseNoAhead, finding.Facts{Name: kvAssetsName})
+		return guard.Stop(guard.Layout, finding.CaseNoAhead, finding.Facts{Name: kvAssetsName})
 	}
 	return nil
 }
@@ -285,13 +288,13 @@ func refuseIndex(r *kvassets.Record, l *manifest.Listing, before *kvassets.Recor
 	claimed := before.Contents()
 	for i, f := range l.Files {
 		add := func(c finding.Case, facts finding.Facts) {
-			problems = append(problems, problem(strings.TrimPrefix(f.Path, "/"), c, facts))
+			problems = append(problems, manifest.ProblemOf(strings.TrimPrefix(f.Path, "/"), c, facts))
 		}
 		key := r.Index[i].Key
 		other, taken := claimed[key]
 		switch {
 		case f.Size > manifest.MaxValueBytes:
-			add(finding.CaseFileSize, finding.Facts{What: mebibytes(f.Size), Name: kvAssetsName})
+			add(finding.CaseFileSize, finding.Facts{What: humanize.Mebibytes(f.Size), Name: kvAssetsName})
 		case len(key) > maxKeyBytes:
 			add(finding.CaseKeyLength, finding.Facts{Path: "the path with a checksum", Count: len(key), Of: maxKeyBytes})
 		case strings.HasPrefix(key, kvassets.Own):
@@ -305,8 +308,8 @@ func refuseIndex(r *kvassets.Record, l *manifest.Listing, before *kvassets.Recor
 		return &manifest.RefusedError{Problems: problems}
 	}
 	if n := len(r.Encode()); n > manifest.MaxValueBytes {
-		return stop(GuardLayout, finding.CaseManifestSize, finding.Facts{Count: len(r.Index), What: "an index of " +
-			mebibytes(int64(n))})
+		return guard.Stop(guard.Layout, finding.CaseManifestSize, finding.Facts{Count: len(r.Index), What: "an index of " +
+			humanize.Mebibytes(int64(n))})
 	}
 	return nil
 }
@@ -332,7 +335,7 @@ func (e *Engine) guardIndexShrink(l *manifest.Listing, before, next *kvassets.Re
 	if opt.AllowShrink {
 		return nil
 	}
-	p := &kvAssetsPlan{draft: &draft{Plan: Plan{Origin: l.Origin}}, next: next}
+	p := &kvAssetsPlan{draft: &draft{Plan: plan.Plan{Origin: l.Origin}}, next: next}
 	if len(next.Index) == 0 {
 		return p.holdsNothing()
 	}
@@ -344,7 +347,7 @@ func kvAssetsNotices(l *manifest.Listing) []manifest.Problem {
 	notices := l.Notices
 	if len(l.Redirects)+len(l.Headers) > 0 {
 		notices = append(slices.Clip(notices),
-			problem(`layout "`+kvAssetsName+`"`, finding.CaseRulesKVAssets, finding.Facts{}))
+			manifest.ProblemOf(`layout "`+kvAssetsName+`"`, finding.CaseRulesKVAssets, finding.Facts{}))
 	}
 	return notices
 }

@@ -14,8 +14,10 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/upload"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
@@ -42,7 +44,7 @@ func (p *kvAssetsPlan) write(ctx context.Context) (_ *prepared, err error) {
 		return nil, err
 	}
 	if !kvassets.InModules(p.worker.Modules, p.encoded) {
-		return nil, stop(GuardIndex, finding.CaseIndex, finding.Facts{})
+		return nil, guard.Stop(guard.Index, finding.CaseIndex, finding.Facts{})
 	}
 	if build.Binding != "" {
 		p.worker.Bindings = append(slices.Clone(p.worker.Bindings),
@@ -123,7 +125,7 @@ func (k *kvAssets) plan(ctx context.Context, l *version.Live, d *draft, r *run) 
 		return nil, errors.New("in this layout a Worker is deployed with what builds it")
 	}
 	if l.Meta != nil && l.Meta.Overlay != nil && !r.opt.HideEdits {
-		return nil, stop(GuardOverlay, finding.CaseEditsNoOverlay, finding.Facts{Site: e.Site})
+		return nil, guard.Stop(guard.Overlay, finding.CaseEditsNoOverlay, finding.Facts{Site: e.Site})
 	}
 	order, err := e.checkOrder(ctx, l, d, r)
 	if err != nil {
@@ -243,16 +245,16 @@ func (p *kvAssetsPlan) compare(active *kvassets.Record) {
 		delete(before, e.Path)
 		switch {
 		case !there:
-			p.Added = append(p.Added, Change{Path: "/" + e.Path, Size: size(e)})
+			p.Added = append(p.Added, plan.Change{Path: "/" + e.Path, Size: size(e)})
 		case old.Key == e.Key:
 			p.Unchanged++
 		default:
-			p.Changed = append(p.Changed, Change{Path: "/" + e.Path, Size: size(e), Before: size(old)})
+			p.Changed = append(p.Changed, plan.Change{Path: "/" + e.Path, Size: size(e), Before: size(old)})
 		}
 	}
 	for _, e := range active.Index {
 		if _, gone := before[e.Path]; gone {
-			p.Removed = append(p.Removed, Change{Path: "/" + e.Path, Size: size(e)})
+			p.Removed = append(p.Removed, plan.Change{Path: "/" + e.Path, Size: size(e)})
 		}
 	}
 }

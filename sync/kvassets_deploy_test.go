@@ -15,8 +15,10 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // compiled is a Worker's build: the index becomes a module of the code. builds
@@ -59,13 +61,13 @@ func startAssets(t *testing.T) *assetsWorld {
 }
 
 func (w *assetsWorld) deployAssets(ctx context.Context, e *kvsync.Engine, src manifest.Source,
-	opt kvsync.Options) (*kvsync.Result, error) {
+	opt plan.Options) (*kvsync.Result, error) {
 	return e.Deploy(ctx, src, w.code.worker(), opt)
 }
 
 func (w *assetsWorld) must(src *memory) *kvsync.Result {
 	w.t.Helper()
-	res, err := w.deployAssets(w.t.Context(), w.engine(), src, kvsync.Options{})
+	res, err := w.deployAssets(w.t.Context(), w.engine(), src, plan.Options{})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -122,7 +124,7 @@ func TestKVAssetsDeployCanFailAnywhere(t *testing.T) {
 						w.must(before)
 					}
 					run := func(ctx context.Context, e *kvsync.Engine) error {
-						_, err := w.deployAssets(ctx, e, src, kvsync.Options{})
+						_, err := w.deployAssets(ctx, e, src, plan.Options{})
 						return err
 					}
 					if !w.strike(b, k, run) {
@@ -155,7 +157,7 @@ func TestKVAssetsBuild(t *testing.T) {
 	w.must(h[0])
 	w.code.fail = errors.New("it does not compile")
 	kinds := w.counted(func() {
-		if _, err := w.deployAssets(t.Context(), w.engine(), h[1], kvsync.Options{}); !errors.Is(err, w.code.fail) {
+		if _, err := w.deployAssets(t.Context(), w.engine(), h[1], plan.Options{}); !errors.Is(err, w.code.fail) {
 			t.Errorf("it says %v", err)
 		}
 	})
@@ -227,7 +229,7 @@ func TestKVAssetsRecordFromTheFuture(t *testing.T) {
 	w.clock.now = time.Now()
 	next := &memory{files: files{"/a.txt": "now"}}
 	w.code.fail = errors.New("it does not compile")
-	if _, err := w.deployAssets(t.Context(), w.engine(), next, kvsync.Options{}); err == nil {
+	if _, err := w.deployAssets(t.Context(), w.engine(), next, plan.Options{}); err == nil {
 		t.Fatal("a build that failed was deployed")
 	}
 	w.code.fail = nil
@@ -247,8 +249,8 @@ func TestKVAssetsCodeWithoutItsIndex(t *testing.T) {
 	compile := stale.Build.Make
 	old := w.code.made[w.live().Index]
 	stale.Build.Make = func(ctx context.Context, _ []byte) (cloud.Worker, error) { return compile(ctx, old) }
-	_, err := w.engine().Deploy(t.Context(), h[1], stale, kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardIndex)
+	_, err := w.engine().Deploy(t.Context(), h[1], stale, plan.Options{})
+	wantGuard(t, err, guard.Index)
 	w.wantServed(one)
 
 	// wasm-opt leaves long runs of zeros out: the index lies in the memory in one
@@ -259,7 +261,7 @@ func TestKVAssetsCodeWithoutItsIndex(t *testing.T) {
 		worker.Modules[1] = cloud.Module{Name: "site.wasm", Type: "application/wasm", Content: packedWasm(index)}
 		return worker, err
 	}
-	if _, err := w.engine().Deploy(t.Context(), h[1], split, kvsync.Options{}); err != nil {
+	if _, err := w.engine().Deploy(t.Context(), h[1], split, plan.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	w.wantServed(two)
@@ -309,7 +311,7 @@ func TestKVAssetsRollback(t *testing.T) {
 		w.pass(40 * time.Hour)
 		w.code.fail = errors.New("broken")
 		_, err := w.deployAssets(t.Context(), w.engine(), &memory{files: files{"/x": fmt.Sprint(i),
-			"/index.html": two["/index.html"]}, time: time.Unix(1, 0)}, kvsync.Options{AllowShrink: true})
+			"/index.html": two["/index.html"]}, time: time.Unix(1, 0)}, plan.Options{AllowShrink: true})
 		if !errors.Is(err, w.code.fail) {
 			t.Fatal(err)
 		}
@@ -334,9 +336,9 @@ func TestKVAssetsRollback(t *testing.T) {
 	w.wantServed(one)
 
 	// It is held back, and a file that is gone is in the way.
-	_, err = w.deployAssets(t.Context(), w.engine(), h[1], kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardHeld)
-	if _, err := w.deployAssets(t.Context(), w.engine(), h[1], kvsync.Options{Release: true}); err != nil {
+	_, err = w.deployAssets(t.Context(), w.engine(), h[1], plan.Options{})
+	wantGuard(t, err, guard.Held)
+	if _, err := w.deployAssets(t.Context(), w.engine(), h[1], plan.Options{Release: true}); err != nil {
 		t.Fatal(err)
 	}
 	w.wantServed(two)
@@ -349,7 +351,7 @@ func TestKVAssetsRollback(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: first.Deployment})
-	wantGuard(t, err, kvsync.GuardMissing)
+	wantGuard(t, err, guard.Missing)
 	if v, err := w.engine().Verify(t.Context(), false); err != nil || v.Whole() {
 		t.Errorf("%+v, %v", v, err)
 	}
@@ -387,7 +389,7 @@ func TestKVAssetsAndContent(t *testing.T) {
 	w.wantServed(two)
 	w.config.Layout = ""
 	_, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{})
-	wantGuard(t, err, kvsync.GuardLayout)
+	wantGuard(t, err, guard.Layout)
 	w.mustDeploy(h[2])
 	w.wantSite(one)
 	for _, to := range []*kvsync.Result{indexed, content} {
@@ -411,10 +413,10 @@ func TestKVAssetsGuards(t *testing.T) {
 	w := startAssets(t)
 	h := history(one, two)
 	w.must(h[1])
-	_, err := w.deployAssets(t.Context(), w.engine(), h[0], kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardOlder)
-	_, err = w.deployAssets(t.Context(), w.engine(), &memory{files: files{}, time: time.Unix(1, 0)}, kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardShrink)
+	_, err := w.deployAssets(t.Context(), w.engine(), h[0], plan.Options{})
+	wantGuard(t, err, guard.Older)
+	_, err = w.deployAssets(t.Context(), w.engine(), &memory{files: files{}, time: time.Unix(1, 0)}, plan.Options{})
+	wantGuard(t, err, guard.Shrink)
 	if w.code.builds != 1 {
 		t.Errorf("%d builds", w.code.builds)
 	}
@@ -422,7 +424,7 @@ func TestKVAssetsGuards(t *testing.T) {
 		other := &compiled{text: "theirs", made: w.code.made}
 		e, err := kvsync.New(w.timed())
 		if err == nil {
-			_, err = e.Deploy(t.Context(), h[1], other.worker(), kvsync.Options{})
+			_, err = e.Deploy(t.Context(), h[1], other.worker(), plan.Options{})
 		}
 		if err != nil {
 			t.Error(err)
@@ -433,7 +435,7 @@ func TestKVAssetsGuards(t *testing.T) {
 	w.wantServed(two)
 	w.fault("kv.bulk.put", platform.Fault{Kind: platform.FaultStatus, Status: 403})
 	if _, err := w.deployAssets(t.Context(), w.engine(), &memory{files: files{"/index.html": "new", "/n": "n"},
-		time: time.Unix(1, 0)}, kvsync.Options{AllowShrink: true}); err == nil {
+		time: time.Unix(1, 0)}, plan.Options{AllowShrink: true}); err == nil {
 		t.Error("a refused upload is no failure")
 	}
 	w.p.Server.SetFault(nil)

@@ -9,7 +9,9 @@ import (
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // A record that holds another index is not believed: all that it names is
@@ -119,12 +121,12 @@ func TestKVAssetsForeign(t *testing.T) {
 	if err := w.workers().PutScript(t.Context(), cloud.Upload{Worker: script}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := w.deployAssets(t.Context(), w.engine(), src, kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardForeign)
+	_, err := w.deployAssets(t.Context(), w.engine(), src, plan.Options{})
+	wantGuard(t, err, guard.Foreign)
 	if w.code.builds != 0 || w.live() != nil {
 		t.Error("it was replaced, or built for nothing")
 	}
-	if _, err := w.deployAssets(t.Context(), w.engine(), src, kvsync.Options{TakeOver: true}); err != nil {
+	if _, err := w.deployAssets(t.Context(), w.engine(), src, plan.Options{TakeOver: true}); err != nil {
 		t.Fatal(err)
 	}
 	w.wantServed(one)
@@ -140,10 +142,10 @@ func TestKVAssetsKeepsEdits(t *testing.T) {
 	w.mustDeploy(h[0])
 	w.edit(edit{path: "/index.html", body: "edited"})
 	w.config.Layout, w.config.Serving.Overlay = "kv-assets", false
-	_, err := w.deployAssets(t.Context(), w.engine(), h[1], kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardOverlay)
+	_, err := w.deployAssets(t.Context(), w.engine(), h[1], plan.Options{})
+	wantGuard(t, err, guard.Overlay)
 	w.wantSite(one)
-	if _, err := w.deployAssets(t.Context(), w.engine(), h[1], kvsync.Options{HideEdits: true}); err != nil {
+	if _, err := w.deployAssets(t.Context(), w.engine(), h[1], plan.Options{HideEdits: true}); err != nil {
 		t.Fatal(err)
 	}
 	w.wantServed(two)
@@ -160,8 +162,8 @@ func TestKVAssetsHoldCoversTheSameContent(t *testing.T) {
 	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := w.deployAssets(t.Context(), w.engine(), h[2], kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardHeld)
+	_, err := w.deployAssets(t.Context(), w.engine(), h[2], plan.Options{})
+	wantGuard(t, err, guard.Held)
 	w.wantServed(one)
 	w.code.text = "mended"
 	w.must(h[2])

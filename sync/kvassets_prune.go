@@ -15,6 +15,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/version"
@@ -39,7 +40,7 @@ func (k *kvAssets) sweep(ctx context.Context, opt PruneOptions) (*sweep, error) 
 		return nil, err
 	}
 	if namespace == "" {
-		return nil, stop(GuardTarget, finding.CasePruneNamespace, finding.Facts{Name: e.NamespaceTitle})
+		return nil, guard.Stop(guard.Target, finding.CasePruneNamespace, finding.Facts{Name: e.NamespaceTitle})
 	}
 	p := &kvAssetsPrune{e: e, store: e.Account.Store(namespace), keys: kvassets.Keys(e.Site), opt: opt}
 	if err := p.list(ctx); err != nil {
@@ -92,7 +93,7 @@ func (p *kvAssetsPrune) list(ctx context.Context) error {
 		case strings.HasPrefix(k.Name, p.keys.Prefix()):
 			p.own = append(p.own, k.Name)
 		case strings.HasPrefix(k.Name, kvassets.Own):
-			return stop(GuardUnread, finding.CasePruneShared, finding.Facts{Site: p.e.Site, Key: k.Name})
+			return guard.Stop(guard.Unread, finding.CasePruneShared, finding.Facts{Site: p.e.Site, Key: k.Name})
 		default:
 			p.names = append(p.names, k.Name)
 		}
@@ -118,7 +119,7 @@ func (p *kvAssetsPrune) read(ctx context.Context) error {
 		class, text, _ := strings.Cut(strings.TrimPrefix(name, p.keys.Prefix()), "/")
 		ref, err := manifest.ParseRef(text)
 		if err != nil || class != "index" && class != "upload" {
-			return stop(GuardUnread, finding.CasePruneKey, finding.Facts{Key: name})
+			return guard.Stop(guard.Unread, finding.CasePruneKey, finding.Facts{Key: name})
 		}
 		g.Go(func() (err error) {
 			read[i], err = p.e.readKVAssetsRecord(ctx, p.store, name, ref)
@@ -137,7 +138,7 @@ func (p *kvAssetsPrune) read(ctx context.Context) error {
 	}
 	slices.SortFunc(p.records, func(a, b *kvassets.Record) int { return bytes.Compare(b.Ref.Nonce[:], a.Ref.Nonce[:]) })
 	if len(p.records) == 0 {
-		return stop(GuardTarget, finding.CasePruneNoIndex, finding.Facts{Site: p.e.Site})
+		return guard.Stop(guard.Target, finding.CasePruneNoIndex, finding.Facts{Site: p.e.Site})
 	}
 	return nil
 }
@@ -160,11 +161,11 @@ func (p *kvAssetsPrune) findActive(ctx context.Context) (err error) {
 	case p.opt.Force, known && len(p.active) == 1 && p.active[newest]:
 		return nil
 	case len(p.activations) == 0:
-		return stop(GuardTarget, finding.CasePruneNoWorker, finding.Facts{Site: p.e.Site})
+		return guard.Stop(guard.Target, finding.CasePruneNoWorker, finding.Facts{Site: p.e.Site})
 	case known:
-		return stop(GuardTarget, finding.CasePruneOtherIndex, finding.Facts{Site: p.e.Site})
+		return guard.Stop(guard.Target, finding.CasePruneOtherIndex, finding.Facts{Site: p.e.Site})
 	}
-	return stop(GuardForeign, finding.CaseIndexUnknown, finding.Facts{Site: p.e.Site})
+	return guard.Stop(guard.Foreign, finding.CaseIndexUnknown, finding.Facts{Site: p.e.Site})
 }
 
 // carried fills active, and reports whether it is complete.
@@ -227,7 +228,7 @@ func (p *kvAssetsPrune) root() error {
 	}
 	maps.Copy(p.rooted, p.current)
 	if len(p.current) == 0 && len(p.names) > 0 {
-		return stop(GuardShrink, finding.CasePruneEmptyIndex, finding.Facts{Site: p.e.Site})
+		return guard.Stop(guard.Shrink, finding.CasePruneEmptyIndex, finding.Facts{Site: p.e.Site})
 	}
 	return nil
 }
@@ -270,7 +271,7 @@ func (p *kvAssetsPrune) checkUnchanged(ctx context.Context) error {
 	slices.Sort(p.own)
 	slices.Sort(now)
 	if !slices.Equal(p.own, now) {
-		return stop(GuardOvertaken, finding.CasePruneConcurrent, finding.Facts{Site: p.e.Site})
+		return guard.Stop(guard.Overtaken, finding.CasePruneConcurrent, finding.Facts{Site: p.e.Site})
 	}
 	return nil
 }

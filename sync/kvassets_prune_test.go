@@ -13,6 +13,7 @@ import (
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
@@ -34,23 +35,23 @@ func TestKVAssetsPrune(t *testing.T) {
 		index = append(index, r.sync(t, files{"/a.txt": "a", "/b.txt": fmt.Sprint(i)}, kvsync.KVAssetsOptions{}).Index)
 		now = now.Add(2 * time.Hour)
 	}
-	refuses := func(what string, guard kvsync.Guard) {
+	refuses := func(what string, by guard.ID) {
 		t.Helper()
 		before := maps.Clone(r.values)
 		_, err := prune(kvsync.PruneOptions{})
-		var stopped *kvsync.GuardError
-		if !errors.As(err, &stopped) || stopped.Guard != guard {
+		var stopped *guard.Error
+		if !errors.As(err, &stopped) || stopped.Guard != by {
 			t.Errorf("%s: %v", what, err)
 		}
 		if !maps.Equal(before, r.values) {
 			t.Errorf("%s: something was deleted", what)
 		}
 	}
-	refuses("no Worker", kvsync.GuardTarget)
+	refuses("no Worker", guard.Target)
 	r.publish(nil)
-	refuses("another Worker", kvsync.GuardForeign)
+	refuses("another Worker", guard.Foreign)
 	r.publish(index[0])
-	refuses("the old Worker", kvsync.GuardTarget)
+	refuses("the old Worker", guard.Target)
 
 	// Forced, the one that is active is kept all the same.
 	p, err := prune(kvsync.PruneOptions{Force: true, DryRun: true})
@@ -85,8 +86,8 @@ func TestKVAssetsPrune(t *testing.T) {
 	beside := sync.OnceFunc(func() { r.sync(t, files{"/a.txt": "a", "/b.txt": "2"}, kvsync.KVAssetsOptions{}) })
 	r.worker.asked = beside
 	refuses2 := func() error { _, err := prune(kvsync.PruneOptions{}); return err }
-	var stopped *kvsync.GuardError
-	if err := refuses2(); !errors.As(err, &stopped) || stopped.Guard != kvsync.GuardOvertaken {
+	var stopped *guard.Error
+	if err := refuses2(); !errors.As(err, &stopped) || stopped.Guard != guard.Overtaken {
 		t.Errorf("beside an upload: %v", err)
 	}
 	r.wantWhole(t, index[2])
@@ -156,8 +157,8 @@ func TestKVAssetsPruneIgnoresEmptyIndexInCode(t *testing.T) {
 	r.sync(t, files{"/a.txt": "a"}, kvsync.KVAssetsOptions{})
 	r.publish(make([]byte, 16))
 	_, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Code: r.worker})
-	var stopped *kvsync.GuardError
-	if !errors.As(err, &stopped) || stopped.Guard != kvsync.GuardForeign {
+	var stopped *guard.Error
+	if !errors.As(err, &stopped) || stopped.Guard != guard.Foreign {
 		t.Errorf("%v", err)
 	}
 }
@@ -175,8 +176,8 @@ func TestKVAssetsPruneEmpty(t *testing.T) {
 	}
 	before := maps.Clone(r.values)
 	_, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Force: true, Unrecorded: true})
-	var stopped *kvsync.GuardError
-	if !errors.As(err, &stopped) || stopped.Guard != kvsync.GuardShrink || !maps.Equal(before, r.values) {
+	var stopped *guard.Error
+	if !errors.As(err, &stopped) || stopped.Guard != guard.Shrink || !maps.Equal(before, r.values) {
 		t.Errorf("%v", err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
@@ -225,8 +226,8 @@ func TestKVAssetsRefuses(t *testing.T) {
 	}
 	for _, f := range []files{{}, {"/p.txt": "p"}} {
 		_, err := r.engine(t).SyncKVAssets(t.Context(), &memory{files: f}, kvsync.KVAssetsOptions{})
-		var stopped *kvsync.GuardError
-		if !errors.As(err, &stopped) || stopped.Guard != kvsync.GuardShrink {
+		var stopped *guard.Error
+		if !errors.As(err, &stopped) || stopped.Guard != guard.Shrink {
 			t.Errorf("%d files left: %v", len(f), err)
 		}
 	}
@@ -279,7 +280,7 @@ func FuzzKVAssets(f *testing.F) {
 				}
 				if rnd.IntN(3) == 0 {
 					_, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Code: r.worker, Force: rnd.IntN(2) == 0})
-					var stopped *kvsync.GuardError
+					var stopped *guard.Error
 					if err != nil && calm && !errors.As(err, &stopped) {
 						t.Fatal(err)
 					}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/humanize"
 	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
 	"github.com/kv-sync/kv-sync/sync/manifest"
@@ -19,7 +20,7 @@ func (k *kvAssets) check(ctx context.Context, d *version.Deployment) ([]manifest
 	e, m := k.Engine, d.Meta
 	record, err := e.indexOf(ctx, m)
 	if errors.Is(err, cloud.ErrNotFound) || errors.Is(err, manifest.ErrDamaged) {
-		return nil, stop(GuardMissing, finding.CaseBlobsUnread, finding.Facts{Deployment: m.Deployment, Cause: err})
+		return nil, guard.Stop(guard.Missing, finding.CaseBlobsUnread, finding.Facts{Deployment: m.Deployment, Cause: err})
 	} else if err != nil {
 		return nil, err
 	}
@@ -33,7 +34,7 @@ func (k *kvAssets) check(ctx context.Context, d *version.Deployment) ([]manifest
 		return nil, err
 	}
 	facts := finding.Facts{Deployment: m.Deployment, What: humanize.Count(len(missing), "file"), Path: missing[0]}
-	return nil, stop(GuardMissing, finding.CaseBlobsMissing, facts)
+	return nil, guard.Stop(guard.Missing, finding.CaseBlobsMissing, facts)
 }
 
 // missingOf returns the pathnames whose key does not exist. Keys that the listing lacks

@@ -15,7 +15,9 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 const (
@@ -179,7 +181,7 @@ func TestLargeFilesFail(t *testing.T) {
 				w.mustDeploy(h[0])
 				if !w.strikeWrite(b, k, func(ctx context.Context, e *kvsync.Engine) {
 					_,
-						_ = e.Deploy(ctx, h[1], script, kvsync.Options{})
+						_ = e.Deploy(ctx, h[1], script, plan.Options{})
 				}) {
 					if k < 4 {
 						t.Fatalf("only %d writes", k-1)
@@ -250,7 +252,7 @@ func TestLargeFileThatChanges(t *testing.T) {
 			w := start(t)
 			h := history(one, files{"/film.mp4": reel("ay")})
 			w.mustDeploy(h[0])
-			_, err := w.engine().Deploy(t.Context(), &turning{h[1], body}, script, kvsync.Options{AllowShrink: true})
+			_, err := w.engine().Deploy(t.Context(), &turning{h[1], body}, script, plan.Options{AllowShrink: true})
 			if !errors.Is(err, manifest.ErrChanged) || !strings.Contains(err.Error(), "/film.mp4") {
 				t.Errorf("it says %v", err)
 			}
@@ -324,7 +326,7 @@ func TestDamagedLargeFile(t *testing.T) {
 						t.Error(err)
 					}
 				} else {
-					wantGuard(t, err, kvsync.GuardMissing)
+					wantGuard(t, err, guard.Missing)
 				}
 				if what == "index" {
 					_, err = w.later().Prune(t.Context(), kvsync.PruneOptions{})
@@ -338,7 +340,7 @@ func TestDamagedLargeFile(t *testing.T) {
 					w.wantSite(h[2].files)
 					return
 				}
-				if _, err := w.deploy(h[1], kvsync.Options{Repair: true, AnyOrder: true, Release: true}); err != nil {
+				if _, err := w.deploy(h[1], plan.Options{Repair: true, AnyOrder: true, Release: true}); err != nil {
 					t.Fatal(err)
 				}
 				w.wantSite(h[1].files)
@@ -420,7 +422,7 @@ func TestPruneAfterAnUploadThatDied(t *testing.T) {
 		}
 		return platform.Fault{}
 	})
-	if _, err := w.deploy(h[1], kvsync.Options{}); err == nil {
+	if _, err := w.deploy(h[1], plan.Options{}); err == nil {
 		t.Fatal("the deploy went on")
 	}
 	w.p.Server.SetFault(nil)
@@ -458,7 +460,7 @@ func TestFileThatIsHashedAsAnIndex(t *testing.T) {
 	w.mustDeploy(h[1]) // beside one that is live
 	w.wantSite(h[1].files)
 	h[2].files = files{"/film.mp4": prefix, "/prefix": reel("ay")}
-	if _, err := w.deploy(h[2], kvsync.Options{Repair: true}); err != nil { // both in one run
+	if _, err := w.deploy(h[2], plan.Options{Repair: true}); err != nil { // both in one run
 		t.Fatal(err)
 	}
 	w.wantSite(h[2].files)

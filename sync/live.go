@@ -10,6 +10,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
@@ -112,15 +113,15 @@ func (e *Engine) skew() time.Duration { return min(maxSkew, e.Grace/2) }
 func (e *Engine) checkClock() error {
 	api, ok := e.Account.Time()
 	if !ok {
-		return stop(GuardClock, finding.CaseClockUnknown, finding.Facts{Site: e.Site})
+		return guard.Stop(guard.Clock, finding.CaseClockUnknown, finding.Facts{Site: e.Site})
 	}
 	ahead := e.Now().Sub(api)
 	facts := finding.Facts{Site: e.Site, Span: ahead.Abs().Round(time.Minute)}
 	switch {
 	case ahead > e.skew():
-		return stop(GuardClock, finding.CaseClockAhead, facts)
+		return guard.Stop(guard.Clock, finding.CaseClockAhead, facts)
 	case -ahead > e.skew():
-		return stop(GuardClock, finding.CaseClockBehind, facts)
+		return guard.Stop(guard.Clock, finding.CaseClockBehind, facts)
 	}
 	return nil
 }

@@ -9,22 +9,24 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // checkRepository refuses a deploy over a site of another repository, so that two
 // repositories do not share a site by accident. It refuses nothing if one of the two is
 // unknown.
-func (e *Engine) checkRepository(l *version.Live, o manifest.Origin, opt Options) error {
-	if l.Meta == nil || opt.takesOver(l) || !o.Repository.Differs(l.Meta.Repository) {
+func (e *Engine) checkRepository(l *version.Live, o manifest.Origin, opt plan.Options) error {
+	if l.Meta == nil || opt.TakesOver(l) || !o.Repository.Differs(l.Meta.Repository) {
 		return nil
 	}
 	name := o.Repository.Name
 	if name == "" && len(o.Repository.Remotes) > 0 {
 		name = o.Repository.Remotes[0]
 	}
-	return stop(GuardRepository, finding.CaseRepository, finding.Facts{
+	return guard.Stop(guard.Repository, finding.CaseRepository, finding.Facts{
 		Site: e.Site, From: l.Meta.Repository.Label(), Repository: manifest.Repository{Name: name,
 			ID: o.Repository.ID}.Label(),
 	})
@@ -52,7 +54,7 @@ func (e *Engine) checkName(ctx context.Context, l *version.Live) error {
 	if m, err := version.ReadMeta(v, e.Formerly); err != nil || m == nil {
 		return err
 	}
-	return stop(GuardName, finding.CaseName, finding.Facts{Site: e.Site, Name: e.Formerly})
+	return guard.Stop(guard.Name, finding.CaseName, finding.Facts{Site: e.Site, Name: e.Formerly})
 }
 
 // checkOrder prevents that the live site goes backwards: it refuses an older commit, a
@@ -64,7 +66,8 @@ func (e *Engine) checkOrder(ctx context.Context, l *version.Live, p *draft, r *r
 		if active == "" {
 			return nil, nil
 		}
-		return []manifest.Problem{problem("order", finding.CaseNoCommit, finding.Facts{Than: shortCommit(active)})}, nil
+		return []manifest.Problem{manifest.ProblemOf("order", finding.CaseNoCommit,
+			finding.Facts{Than: version.ShortCommit(active)})}, nil
 	}
 	if hold := l.Message().Hold; hold != "" && !opt.Release {
 		if err := checkHold(ctx, src, o, hold, opt); err != nil {
@@ -83,18 +86,20 @@ func (e *Engine) checkOrder(ctx context.Context, l *version.Live, p *draft, r *r
 	}
 	switch rel {
 	case manifest.RelationOlder:
-		return nil, stop(GuardOlder, finding.CaseOlder, finding.Facts{Commit: o.Commit, Than: shortCommit(active)})
+		return nil, guard.Stop(guard.Older, finding.CaseOlder, finding.Facts{Commit: o.Commit,
+			Than: version.ShortCommit(active)})
 	case manifest.RelationUnknown:
-		return nil, stop(GuardOrder, finding.CaseOrder, finding.Facts{Commit: o.Commit, Than: shortCommit(active)})
+		return nil, guard.Stop(guard.Order, finding.CaseOrder, finding.Facts{Commit: o.Commit,
+			Than: version.ShortCommit(active)})
 	case manifest.RelationDiverged:
-		return []manifest.Problem{problem("order", finding.CaseDiverged,
-			finding.Facts{Commit: o.Commit, Than: shortCommit(active)})}, nil
+		return []manifest.Problem{manifest.ProblemOf("order", finding.CaseDiverged,
+			finding.Facts{Commit: o.Commit, Than: version.ShortCommit(active)})}, nil
 	}
 	return nil, nil
 }
 
 // checkHold refuses the commit that a rollback holds back, and its ancestors.
-func checkHold(ctx context.Context, src manifest.Source, o manifest.Origin, hold string, opt Options) error {
+func checkHold(ctx context.Context, src manifest.Source, o manifest.Origin, hold string, opt plan.Options) error {
 	if !version.IsCommit(hold) {
 		return nil // a deployment is known by its content
 	}
@@ -104,11 +109,12 @@ func checkHold(ctx context.Context, src manifest.Source, o manifest.Origin, hold
 	}
 	switch {
 	case rel == manifest.RelationSame:
-		return stop(GuardHeld, finding.CaseHeld, finding.Facts{Commit: o.Commit})
+		return guard.Stop(guard.Held, finding.CaseHeld, finding.Facts{Commit: o.Commit})
 	case rel == manifest.RelationOlder:
-		return stop(GuardHeld, finding.CaseHeldOlder, finding.Facts{Commit: o.Commit, Than: shortCommit(hold)})
+		return guard.Stop(guard.Held, finding.CaseHeldOlder, finding.Facts{Commit: o.Commit, Than: version.ShortCommit(hold)})
 	case rel == manifest.RelationUnknown && !opt.AnyOrder:
-		return stop(GuardOrder, finding.CaseOrderHeld, finding.Facts{Commit: o.Commit, Than: shortCommit(hold)})
+		return guard.Stop(guard.Order, finding.CaseOrderHeld, finding.Facts{Commit: o.Commit,
+			Than: version.ShortCommit(hold)})
 	}
 	return nil
 }
@@ -116,7 +122,7 @@ func checkHold(ctx context.Context, src manifest.Source, o manifest.Origin, hold
 // checkHeldContent refuses a deploy with the same content as what a rollback holds
 // back. The content of a folder is known only after it was read, so a plan may call
 // this twice. It refuses nothing if the content is unknown.
-func (e *Engine) checkHeldContent(ctx context.Context, l *version.Live, p *draft, opt Options) error {
+func (e *Engine) checkHeldContent(ctx context.Context, l *version.Live, p *draft, opt plan.Options) error {
 	hold, o := l.Message().Hold, p.Origin
 	if hold == "" || opt.Release || o.Commit == "" || o.ID == "" || p.hash == "" {
 		return nil
@@ -125,7 +131,7 @@ func (e *Engine) checkHeldContent(ctx context.Context, l *version.Live, p *draft
 	if err != nil || !same {
 		return err
 	}
-	return stop(GuardHeld, finding.CaseHeldSame, finding.Facts{Commit: o.Commit, Than: shortHold(hold)})
+	return guard.Stop(guard.Held, finding.CaseHeldSame, finding.Facts{Commit: o.Commit, Than: shortHold(hold)})
 }
 
 // sameAsHeld reports whether a source and a Worker are those of a deployment that is
@@ -152,7 +158,7 @@ func (e *Engine) sameAsHeld(ctx context.Context, l *version.Live, hold, source, 
 // shortHold is what a rollback holds back, as messages name it.
 func shortHold(hold string) string {
 	if version.IsCommit(hold) {
-		return shortCommit(hold)
+		return version.ShortCommit(hold)
 	}
 	return hold
 }

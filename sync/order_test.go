@@ -12,6 +12,8 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // Promise 5, and the flag that goes on all the same.
@@ -19,15 +21,15 @@ func TestOlderCommitIsRefused(t *testing.T) {
 	w := start(t)
 	h := history(one, two)
 	w.mustDeploy(h[1])
-	_, err := w.deploy(h[0], kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardOlder)
+	_, err := w.deploy(h[0], plan.Options{})
+	wantGuard(t, err, guard.Older)
 	w.wantSite(two)
 
 	stranger := &memory{files: three, commit: commitID(99), order: h[0].order}
-	_, err = w.deploy(stranger, kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardOrder)
+	_, err = w.deploy(stranger, plan.Options{})
+	wantGuard(t, err, guard.Order)
 	w.wantSite(two)
-	if _, err = w.deploy(h[0], kvsync.Options{AnyOrder: true}); err != nil {
+	if _, err = w.deploy(h[0], plan.Options{AnyOrder: true}); err != nil {
 		t.Fatal(err)
 	}
 	w.wantSite(one)
@@ -42,11 +44,11 @@ func TestOvertakenBeforeTheSwitch(t *testing.T) {
 	for name, tc := range map[string]struct {
 		mine, other int
 		want        files
-		guard       kvsync.Guard
+		guard       guard.ID
 		activations int
 	}{
 		"by an older commit": {mine: 2, other: 1, want: three, activations: 3},
-		"by a newer commit":  {mine: 1, other: 2, want: three, guard: kvsync.GuardOlder, activations: 2},
+		"by a newer commit":  {mine: 1, other: 2, want: three, guard: guard.Older, activations: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := start(t)
@@ -62,7 +64,7 @@ func TestOvertakenBeforeTheSwitch(t *testing.T) {
 					rival.mustDeploy(h[tc.other])
 				}
 			})
-			_, err := w.deploy(h[tc.mine], kvsync.Options{})
+			_, err := w.deploy(h[tc.mine], plan.Options{})
 			if tc.guard != "" {
 				wantGuard(t, err, tc.guard)
 			} else if err != nil {
@@ -100,8 +102,8 @@ func TestNewerCommitComesBack(t *testing.T) {
 	rival.account = w.connect(0)
 	rival.config.Account = rival.account
 	w.during("workers.deployments.create", func() { rival.mustDeploy(h[2]) })
-	_, err := w.deploy(h[1], kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardOlder)
+	_, err := w.deploy(h[1], plan.Options{})
+	wantGuard(t, err, guard.Older)
 	w.wantSite(three)
 }
 
@@ -132,19 +134,19 @@ func TestRollback(t *testing.T) {
 
 	// The commit that was left, and what is older, stays away by itself.
 	for _, src := range []*memory{h[2], h[0]} {
-		_, err := w.deploy(src, kvsync.Options{})
-		wantGuard(t, err, kvsync.GuardHeld)
+		_, err := w.deploy(src, plan.Options{})
+		wantGuard(t, err, guard.Held)
 	}
 	// Once more goes back further, and the hold stays on the newest commit left.
 	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	w.wantSite(one)
-	_, err := w.deploy(h[2], kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardHeld)
+	_, err := w.deploy(h[2], plan.Options{})
+	wantGuard(t, err, guard.Held)
 	_, err = w.engine().Rollback(t.Context(), kvsync.RollbackOptions{})
-	wantGuard(t, err, kvsync.GuardTarget)
-	if _, err := w.deploy(h[2], kvsync.Options{Release: true}); err != nil {
+	wantGuard(t, err, guard.Target)
+	if _, err := w.deploy(h[2], plan.Options{Release: true}); err != nil {
 		t.Fatal(err)
 	}
 	w.wantSite(three)
@@ -180,7 +182,7 @@ func TestRollbackTo(t *testing.T) {
 	w.wantSite(three) // dry
 	for _, to := range []string{"nonsense", results[0].Deployment[:7], "2", "0000", strings.Repeat("f", 40)} {
 		_, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: to})
-		wantGuard(t, err, kvsync.GuardTarget)
+		wantGuard(t, err, guard.Target)
 	}
 	// A newer commit than the one held back goes through.
 	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
@@ -206,7 +208,7 @@ func TestRollbackNeedsItsBlobs(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{})
-	wantGuard(t, err, kvsync.GuardMissing)
+	wantGuard(t, err, guard.Missing)
 	if !strings.Contains(err.Error(), "/index.html") {
 		t.Errorf("%v does not name what is missing", err)
 	}
@@ -245,16 +247,16 @@ func TestVerifyReadsData(t *testing.T) {
 func TestRollbackOfAForeignVersion(t *testing.T) {
 	w := start(t)
 	_, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{})
-	wantGuard(t, err, kvsync.GuardTarget)
+	wantGuard(t, err, guard.Target)
 	h := history(one)
 	w.mustDeploy(h[0])
 	if err := w.account.Workers("blog").PutScript(t.Context(), cloud.Upload{Worker: script}); err != nil {
 		t.Fatal(err)
 	}
 	_, err = w.engine().Rollback(t.Context(), kvsync.RollbackOptions{})
-	wantGuard(t, err, kvsync.GuardForeign)
+	wantGuard(t, err, guard.Foreign)
 	_, err = w.engine().Prune(t.Context(), kvsync.PruneOptions{})
-	wantGuard(t, err, kvsync.GuardForeign)
+	wantGuard(t, err, guard.Foreign)
 }
 
 func TestHistory(t *testing.T) {
@@ -306,8 +308,8 @@ func TestOvertakenForEver(t *testing.T) {
 		}
 		return platform.Fault{}
 	})
-	_, err := w.deploy(&memory{files: two}, kvsync.Options{})
-	wantCase(t, err, kvsync.GuardOvertaken, finding.CaseOvertaken)
+	_, err := w.deploy(&memory{files: two}, plan.Options{})
+	wantCase(t, err, guard.Overtaken, finding.CaseOvertaken)
 	w.p.Server.SetFault(nil)
 	w.wantSite(one)
 }
@@ -323,12 +325,12 @@ func TestRollbackOverASecret(t *testing.T) {
 		return s
 	}
 	for i, src := range h {
-		if _, err := w.engine().Deploy(t.Context(), src, secret(fmt.Sprintf(`"v%d"`, i)), kvsync.Options{}); err != nil {
+		if _, err := w.engine().Deploy(t.Context(), src, secret(fmt.Sprintf(`"v%d"`, i)), plan.Options{}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	_, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{})
-	wantGuard(t, err, kvsync.GuardSecret)
+	wantGuard(t, err, guard.Secret)
 	w.wantSite(two)
 	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{Force: true}); err != nil {
 		t.Fatal(err)
@@ -348,14 +350,14 @@ func TestHoldCoversTheSameContent(t *testing.T) {
 	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := w.deploy(h[2], kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardHeld)
+	_, err := w.deploy(h[2], plan.Options{})
+	wantGuard(t, err, guard.Held)
 	w.wantSite(h[0].files)
 	// Other code with it is another deployment.
 	other := script
 	other.Modules = []cloud.Module{{Name: "main.js", Type: script.Modules[0].Type,
 		Content: []byte("export default { fetch() { return new Response('new') } }")}}
-	if _, err := w.engine().Plan(t.Context(), h[2], other, kvsync.Options{}); err != nil {
+	if _, err := w.engine().Plan(t.Context(), h[2], other, plan.Options{}); err != nil {
 		t.Error(err)
 	}
 	w.mustDeploy(h[3])

@@ -14,7 +14,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // builds makes folders that were built from commits 1, 2, 3 …
@@ -46,8 +48,8 @@ func TestSameContentOfANewerCommit(t *testing.T) {
 				"workers.deployments.list"}; !slices.Equal(kinds, want) {
 				t.Errorf("it took %v, want %v", kinds, want)
 			}
-			_, err := w.deploy(h[1], kvsync.Options{})
-			wantGuard(t, err, kvsync.GuardOlder)
+			_, err := w.deploy(h[1], plan.Options{})
+			wantGuard(t, err, guard.Older)
 			w.wantSite(one)
 
 			kinds = w.counted(func() { again = w.mustDeploy(h[2]) })
@@ -76,8 +78,8 @@ func TestReactivationsAreOneDeployment(t *testing.T) {
 		t.Errorf("got %+v", res)
 	}
 	w.wantSite(one)
-	_, err = w.deploy(h[2], kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardHeld)
+	_, err = w.deploy(h[2], plan.Options{})
+	wantGuard(t, err, guard.Held)
 }
 
 // Promise 5, for what a build made: the folder is known by the commit that is
@@ -86,16 +88,16 @@ func TestBuildsKeepTheOrder(t *testing.T) {
 	w := start(t)
 	h := builds(one, two, three)
 	w.mustDeploy(h[1])
-	_, err := w.deploy(h[0], kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardOlder)
+	_, err := w.deploy(h[0], plan.Options{})
+	wantGuard(t, err, guard.Older)
 	w.wantSite(two)
 
 	w.mustDeploy(h[2])
 	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	_, err = w.deploy(h[2], kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardHeld)
+	_, err = w.deploy(h[2], plan.Options{})
+	wantGuard(t, err, guard.Held)
 	w.wantSite(two)
 	past, err := w.engine().History(t.Context())
 	if err != nil || past[0].Source != "folder" || past[0].Commit != commitID(2) {
@@ -126,10 +128,10 @@ func TestRollbackBetweenBuildsOfOneCommit(t *testing.T) {
 	if err != nil || res.Hold != bad.Deployment {
 		t.Fatalf("got %+v, %v", res, err)
 	}
-	_, err = w.deploy(rebuilt(two), kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardHeld)
+	_, err = w.deploy(rebuilt(two), plan.Options{})
+	wantGuard(t, err, guard.Held)
 	w.wantSite(one)
-	if _, err := w.deploy(rebuilt(two), kvsync.Options{Release: true}); err != nil {
+	if _, err := w.deploy(rebuilt(two), plan.Options{Release: true}); err != nil {
 		t.Fatal(err)
 	}
 	w.wantSite(two)
@@ -146,21 +148,21 @@ func TestDeployWithoutACommit(t *testing.T) {
 	w := start(t)
 	h := builds(one, two, three)
 	w.mustDeploy(h[1])
-	p, err := w.engine().Plan(t.Context(), &memory{files: three}, script, kvsync.Options{})
+	p, err := w.engine().Plan(t.Context(), &memory{files: three}, script, plan.Options{})
 	if err != nil || len(p.Notices) != 1 || p.Notices[0].Path != "order" {
 		t.Errorf("the plan has the notices %v, %v", p.Notices, err)
 	}
 	w.mustDeploy(&memory{files: three})
-	_, err = w.deploy(h[0], kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardOlder)
+	_, err = w.deploy(h[0], plan.Options{})
+	wantGuard(t, err, guard.Older)
 
 	w.mustDeploy(h[2])
 	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: commitID(2)}); err != nil {
 		t.Fatal(err)
 	}
 	w.mustDeploy(&memory{files: one})
-	_, err = w.deploy(h[2], kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardHeld)
+	_, err = w.deploy(h[2], plan.Options{})
+	wantGuard(t, err, guard.Held)
 	w.wantSite(one)
 }
 
@@ -174,18 +176,18 @@ func TestOtherRepository(t *testing.T) {
 	if got := w.live().Repository; got.Name != mine.Name || got.ID != mine.ID {
 		t.Errorf("the version says that it is from %+v", got)
 	}
-	_, err := w.deploy(from(two, theirs), kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardRepository)
-	_, err = w.deploy(from(one, theirs), kvsync.Options{}) // the same content is no reason
-	wantGuard(t, err, kvsync.GuardRepository)
+	_, err := w.deploy(from(two, theirs), plan.Options{})
+	wantGuard(t, err, guard.Repository)
+	_, err = w.deploy(from(one, theirs), plan.Options{}) // the same content is no reason
+	wantGuard(t, err, guard.Repository)
 	w.wantSite(one)
 
 	w.mustDeploy(from(two, manifest.Repository{Name: "github.com/ada/renamed", ID: "1"}))
 	w.mustDeploy(from(three, manifest.Repository{})) // not known, as on a laptop without a remote
 	w.mustDeploy(from(one, theirs))                  // and so neither is what is live
-	_, err = w.deploy(from(two, mine), kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardRepository)
-	if _, err := w.deploy(from(two, mine), kvsync.Options{TakeOver: true}); err != nil {
+	_, err = w.deploy(from(two, mine), plan.Options{})
+	wantGuard(t, err, guard.Repository)
+	if _, err := w.deploy(from(two, mine), plan.Options{TakeOver: true}); err != nil {
 		t.Fatal(err)
 	}
 	w.wantSite(two)
@@ -198,8 +200,8 @@ func TestFormerName(t *testing.T) {
 	w.mustDeploy(&memory{files: one})
 	former := w.config.Site
 	w.config.Site, w.config.Formerly = "tides", former
-	_, err := w.deploy(&memory{files: two}, kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardName)
+	_, err := w.deploy(&memory{files: two}, plan.Options{})
+	wantGuard(t, err, guard.Name)
 
 	w.config.Formerly = "workspace" // of which nothing is live
 	w.mustDeploy(&memory{files: two})
@@ -222,8 +224,8 @@ func TestShrinkCountsFiles(t *testing.T) {
 	w.mustDeploy(&memory{files: hashed("D11aTr91", 8)})
 	w.mustDeploy(&memory{files: hashed("B9xQ2c7f", 8)})
 	w.wantSite(hashed("B9xQ2c7f", 8))
-	_, err := w.deploy(&memory{files: hashed("C0000000", 3)}, kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardShrink)
+	_, err := w.deploy(&memory{files: hashed("C0000000", 3)}, plan.Options{})
+	wantGuard(t, err, guard.Shrink)
 	w.mustDeploy(&memory{files: hashed("C0000000", 4)})
 }
 
@@ -253,9 +255,9 @@ func TestShrinkVector(t *testing.T) {
 		if c.Before > 0 {
 			w.mustDeploy(&memory{files: named("before", c.Before)})
 		}
-		_, err := w.engine().Plan(t.Context(), &memory{files: named("now", c.Now)}, script, kvsync.Options{})
-		if guard := (*kvsync.GuardError)(nil); c.Refused != errors.As(err, &guard) || c.Refused &&
-			guard.Guard != kvsync.GuardShrink {
+		_, err := w.engine().Plan(t.Context(), &memory{files: named("now", c.Now)}, script, plan.Options{})
+		if stopped := (*guard.Error)(nil); c.Refused != errors.As(err, &stopped) || c.Refused &&
+			stopped.Guard != guard.Shrink {
 			t.Errorf("%d of %d files: %v, want refused %v", c.Now, c.Before, err, c.Refused)
 		}
 	}
@@ -285,7 +287,7 @@ func TestCancelledDuringTheSwitch(t *testing.T) {
 		}
 		return platform.Fault{}
 	})
-	res, err := w.engine().Deploy(ctx, &memory{files: two}, script, kvsync.Options{})
+	res, err := w.engine().Deploy(ctx, &memory{files: two}, script, plan.Options{})
 	if err != nil || !res.Switched {
 		t.Errorf("got %+v, %v", res, err)
 	}
@@ -307,7 +309,7 @@ func TestCancelledDuringASwitchWithoutAnAnswer(t *testing.T) {
 		cancel()
 		return platform.Fault{Kind: platform.FaultHang}
 	})
-	_, err := w.engine().Deploy(ctx, &memory{files: two}, script, kvsync.Options{})
+	_, err := w.engine().Deploy(ctx, &memory{files: two}, script, plan.Options{})
 	if !errors.Is(err, cloud.ErrUnknown) || errors.Is(err, cloud.ErrNotSwitched) {
 		t.Errorf("got %v", err)
 	}
@@ -322,11 +324,11 @@ func TestTakeOverFrom(t *testing.T) {
 	version := w.activeVersion()
 	mine := &memory{files: two, repository: manifest.Repository{Name: "github.com/ada/tides", ID: "1"}}
 	for _, from := range []string{"github.com/eve/tides", "tides", "22", "github.com", version[:8]} {
-		_, err := w.deploy(mine, kvsync.Options{TakeOverFrom: from})
-		wantGuard(t, err, kvsync.GuardRepository)
+		_, err := w.deploy(mine, plan.Options{TakeOverFrom: from})
+		wantGuard(t, err, guard.Repository)
 	}
 	for _, from := range []string{"github.com/bob/tides", "Bob/Tides", "2", version} {
-		if _, err := w.engine().Plan(t.Context(), mine, script, kvsync.Options{TakeOverFrom: from}); err != nil {
+		if _, err := w.engine().Plan(t.Context(), mine, script, plan.Options{TakeOverFrom: from}); err != nil {
 			t.Errorf("%s: %v", from, err)
 		}
 	}

@@ -12,7 +12,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 func (w *world) workers() cloud.Workers { return w.account.Workers("blog") }
@@ -74,8 +76,8 @@ func TestHoldSurvivesSecretEdit(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.secretEdit("KEY", "v1")
-	_, err := w.deploy(h[1], kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardHeld)
+	_, err := w.deploy(h[1], plan.Options{})
+	wantGuard(t, err, guard.Held)
 }
 
 type subject struct{ *memory }
@@ -96,7 +98,7 @@ func TestSubjectForgesHold(t *testing.T) {
 	w := start(t)
 	h := history(one, two, three)
 	w.mustDeploy(h[0])
-	if _, err := w.engine().Deploy(t.Context(), subject{h[1]}, script, kvsync.Options{}); err != nil {
+	if _, err := w.engine().Deploy(t.Context(), subject{h[1]}, script, plan.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	w.mustDeploy(h[2])
@@ -124,8 +126,8 @@ func TestForeignDuringDeploy(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	_, err := w.deploy(h[1], kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardForeign)
+	_, err := w.deploy(h[1], plan.Options{})
+	wantGuard(t, err, guard.Foreign)
 }
 
 // A variable of ours that was made a secret in the dashboard is a secret, and nobody's to drop.
@@ -135,7 +137,7 @@ func TestOwnedNameThatBecameSecret(t *testing.T) {
 	mine := script
 	mine.Bindings = []cloud.Binding{{Name: "MODE", Type: "plain_text",
 		Fields: map[string]json.RawMessage{"text": json.RawMessage(`"a"`)}}}
-	if _, err := w.engine().Deploy(t.Context(), h[0], mine, kvsync.Options{}); err != nil {
+	if _, err := w.engine().Deploy(t.Context(), h[0], mine, plan.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	w.secretEdit("MODE", "s")
@@ -183,7 +185,7 @@ func TestPruneVersusActivation(t *testing.T) {
 	oldest := acts[len(acts)-1].Versions[0].Version
 	w.during("kv.keys.list", func() { w.activateVersion(oldest, "dashboard") })
 	_, err = w.later().Prune(t.Context(), kvsync.PruneOptions{})
-	wantGuard(t, err, kvsync.GuardOvertaken)
+	wantGuard(t, err, guard.Overtaken)
 	w.wantSite(contents[0])
 }
 
@@ -210,9 +212,9 @@ func TestLostManifest(t *testing.T) {
 	h := history(one, two)
 	w.mustDeploy(h[0])
 	w.drop("blog/m/" + w.live().Manifest)
-	_, err := w.deploy(h[1], kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardDamaged)
-	if _, err := w.deploy(h[1], kvsync.Options{Repair: true}); err != nil {
+	_, err := w.deploy(h[1], plan.Options{})
+	wantGuard(t, err, guard.Damaged)
+	if _, err := w.deploy(h[1], plan.Options{Repair: true}); err != nil {
 		t.Fatal(err)
 	}
 	w.wantSite(two)
@@ -227,7 +229,7 @@ func TestLostBlob(t *testing.T) {
 	if res := w.mustDeploy(h[0]); res.Switched {
 		t.Error("it looked for the blob without being asked")
 	}
-	if _, err := w.deploy(h[0], kvsync.Options{Repair: true}); err != nil {
+	if _, err := w.deploy(h[0], plan.Options{Repair: true}); err != nil {
 		t.Fatal(err)
 	}
 	w.wantSite(one)
@@ -245,7 +247,7 @@ func TestMigrationTagForgotten(t *testing.T) {
 		if i == 1 {
 			wk.Modules = durable.Modules
 		}
-		if _, err := w.engine().Deploy(t.Context(), h[i], wk, kvsync.Options{}); err != nil {
+		if _, err := w.engine().Deploy(t.Context(), h[i], wk, plan.Options{}); err != nil {
 			t.Fatal(i, err)
 		}
 	}
@@ -289,7 +291,7 @@ func TestRivalAfterFirst(t *testing.T) {
 		}
 		return platform.Fault{}
 	})
-	_, err := w.deploy(h[0], kvsync.Options{})
+	_, err := w.deploy(h[0], plan.Options{})
 	if err != nil && strings.Contains(err.Error(), "%!w") {
 		t.Error(err)
 	}
@@ -348,8 +350,8 @@ func TestSplitWithForeign(t *testing.T) {
 		if err := w.workers().Activate(t.Context(), split, "split", true); err != nil {
 			t.Fatal(err)
 		}
-		_, err = w.deploy(h[1], kvsync.Options{})
-		wantGuard(t, err, kvsync.GuardForeign)
+		_, err = w.deploy(h[1], plan.Options{})
+		wantGuard(t, err, guard.Foreign)
 	}
 }
 
@@ -367,7 +369,7 @@ func TestKeepVarsForeign(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.activateVersion(id, "wrangler deploy --keep-vars")
-	res, err := w.deploy(h[0], kvsync.Options{})
+	res, err := w.deploy(h[0], plan.Options{})
 	if err == nil {
 		t.Errorf("another tool's version passed for ours: switched %v", res.Switched)
 	}
@@ -398,9 +400,9 @@ func TestPruneWithoutDeployments(t *testing.T) {
 	w.mustDeploy(history(one)[0])
 	w.config.Account = emptyAccount{w.account}
 	_, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{})
-	wantGuard(t, err, kvsync.GuardTarget)
-	_, err = w.deploy(history(one)[0], kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardForeign)
+	wantGuard(t, err, guard.Target)
+	_, err = w.deploy(history(one)[0], plan.Options{})
+	wantGuard(t, err, guard.Foreign)
 }
 
 // What is not retained is not said to be.
@@ -463,7 +465,7 @@ func TestTakeOverSettings(t *testing.T) {
 	mine := script
 	mine.Settings = map[string]json.RawMessage{"logpush": json.RawMessage("true")}
 	kinds := w.counted(func() {
-		if _, err := w.engine().Deploy(t.Context(), history(one)[0], mine, kvsync.Options{TakeOver: true}); err != nil {
+		if _, err := w.engine().Deploy(t.Context(), history(one)[0], mine, plan.Options{TakeOver: true}); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -481,7 +483,7 @@ func TestTakeOverStaticAssets(t *testing.T) {
 	if err := w.workers().PutScript(t.Context(), cloud.Upload{Worker: foreign}); err != nil {
 		t.Fatal(err)
 	}
-	res, err := w.engine().Deploy(t.Context(), history(one)[0], script, kvsync.Options{TakeOver: true})
+	res, err := w.engine().Deploy(t.Context(), history(one)[0], script, plan.Options{TakeOver: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -508,20 +510,20 @@ func TestNoCacheBeforeInheritedLoader(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.config.Serving.EdgeCache = 60
-	_, err := w.engine().Deploy(t.Context(), history(one)[0], script, kvsync.Options{TakeOver: true})
-	wantGuard(t, err, kvsync.GuardCache)
+	_, err := w.engine().Deploy(t.Context(), history(one)[0], script, plan.Options{TakeOver: true})
+	wantGuard(t, err, guard.Cache)
 	w.config.Serving.EdgeCache = 0
-	if _, err := w.engine().Deploy(t.Context(), history(one)[0], script, kvsync.Options{TakeOver: true}); err != nil {
+	if _, err := w.engine().Deploy(t.Context(), history(one)[0], script, plan.Options{TakeOver: true}); err != nil {
 		t.Fatal(err)
 	}
 	w.config.Serving.EdgeCache = 60
-	_, err = w.engine().Deploy(t.Context(), history(one)[0], script, kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardCache)
+	_, err = w.engine().Deploy(t.Context(), history(one)[0], script, plan.Options{})
+	wantGuard(t, err, guard.Cache)
 	// A binding of that name that the author defines takes the loader's place.
 	mine := script
 	mine.Bindings = []cloud.Binding{{Name: "LOADER", Type: "json",
 		Fields: map[string]json.RawMessage{"json": json.RawMessage("1")}}}
-	if _, err := w.engine().Deploy(t.Context(), history(one)[0], mine, kvsync.Options{}); err != nil {
+	if _, err := w.engine().Deploy(t.Context(), history(one)[0], mine, plan.Options{}); err != nil {
 		t.Error(err)
 	}
 }
@@ -547,7 +549,7 @@ func TestLateRivalAfterLostSwitch(t *testing.T) {
 		}
 		return platform.Fault{}
 	})
-	_, err := w.deploy(h[1], kvsync.Options{})
+	_, err := w.deploy(h[1], plan.Options{})
 	if err != nil && strings.Contains(err.Error(), "what was live is still live") {
 		t.Error(err)
 	}

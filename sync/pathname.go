@@ -9,6 +9,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/humanize"
 	"github.com/kv-sync/kv-sync/sync/layout/pathname"
 	"github.com/kv-sync/kv-sync/sync/manifest"
@@ -43,7 +44,7 @@ var pathnameLayout = Layout{
 	title: contentLayout.title,
 	of: func(e *Engine) (layout, error) {
 		if !e.target.inKV() {
-			return nil, stop(GuardLayout, finding.CasePathnameSite, finding.Facts{Site: e.Site})
+			return nil, guard.Stop(guard.Layout, finding.CasePathnameSite, finding.Facts{Site: e.Site})
 		}
 		return &pathnameEngine{e}, nil
 	},
@@ -70,7 +71,7 @@ func (*pathnameEngine) lacks(command string) error {
 	case commandPrune:
 		c = finding.CaseNoPrune
 	}
-	return stop(GuardLayout, c, finding.Facts{What: command, Name: pathnameName})
+	return guard.Stop(guard.Layout, c, finding.Facts{What: command, Name: pathnameName})
 }
 
 // pathnameRun executes a plan. At no time does the manifest name a missing file, or

@@ -11,9 +11,11 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/humanize"
 	"github.com/kv-sync/kv-sync/sync/layout/pathname"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
@@ -76,7 +78,7 @@ type pathnameLive struct {
 }
 
 // read reads the manifest, and the strays if it is not trusted.
-func (p *pathnamePlan) read(ctx context.Context, e *Engine, opt Options) (found pathnameLive, err error) {
+func (p *pathnamePlan) read(ctx context.Context, e *Engine, opt plan.Options) (found pathnameLive, err error) {
 	p.live = &pathname.Manifest{}
 	p.First = true
 	if p.namespace == "" {
@@ -94,7 +96,7 @@ func (p *pathnamePlan) read(ctx context.Context, e *Engine, opt Options) (found 
 			p.live = m
 		} else if !opt.TakeOver {
 			facts := finding.Facts{Site: e.Site, Key: p.keys.Manifest(), Cause: err}
-			return found, stop(GuardForeign, finding.CaseForeignManifest, facts)
+			return found, guard.Stop(guard.Foreign, finding.CaseForeignManifest, facts)
 		}
 	}
 	if opt.Repair || !p.First && !found.readable {
@@ -121,7 +123,7 @@ func refusePaths(k pathname.Keys, files []manifest.File) error {
 	var problems []manifest.Problem
 	for _, f := range files {
 		if c, facts := checkPath(k, f); c != "" {
-			problems = append(problems, problem(strings.TrimPrefix(f.Path, "/"), c, facts))
+			problems = append(problems, manifest.ProblemOf(strings.TrimPrefix(f.Path, "/"), c, facts))
 		}
 	}
 	if len(problems) > 0 {
@@ -139,13 +141,13 @@ func checkPath(k pathname.Keys, f manifest.File) (finding.Case, finding.Facts) {
 	case n > maxKeyBytes:
 		return finding.CaseKeyLength, finding.Facts{Path: k.Assets() + " and the path", Count: n, Of: maxKeyBytes}
 	case f.Size > manifest.MaxValueBytes:
-		return finding.CaseFileSize, finding.Facts{What: mebibytes(f.Size), Name: pathnameName}
+		return finding.CaseFileSize, finding.Facts{What: humanize.Mebibytes(f.Size), Name: pathnameName}
 	}
 	return "", finding.Facts{}
 }
 
 // compare fills in the plan from the source and the manifest.
-func (p *pathnamePlan) compare(l *manifest.Listing, found pathnameLive, opt Options) {
+func (p *pathnamePlan) compare(l *manifest.Listing, found pathnameLive, opt plan.Options) {
 	p.manifest = &manifest.Manifest{Origin: l.Origin, Assets: make([]manifest.Asset, 0, len(l.Files))}
 	unsettled := setOf(p.live.Unsettled)
 	listed := make(map[string]bool, len(l.Files))
@@ -158,9 +160,9 @@ func (p *pathnamePlan) compare(l *manifest.Listing, found pathnameLive, opt Opti
 		case same && old.ContentType == f.ContentType:
 			p.Unchanged++
 		case there:
-			p.Changed = append(p.Changed, Change{Path: f.Path, Size: f.Size})
+			p.Changed = append(p.Changed, plan.Change{Path: f.Path, Size: f.Size})
 		default:
-			p.Added = append(p.Added, Change{Path: f.Path, Size: f.Size})
+			p.Added = append(p.Added, plan.Change{Path: f.Path, Size: f.Size})
 		}
 		if !same || opt.Repair {
 			p.uploads = append(p.uploads, f)
@@ -169,7 +171,7 @@ func (p *pathnamePlan) compare(l *manifest.Listing, found pathnameLive, opt Opti
 	}
 	for _, path := range slices.Sorted(maps.Keys(p.live.Entries)) {
 		if !listed[path] {
-			p.Removed = append(p.Removed, Change{Path: path})
+			p.Removed = append(p.Removed, plan.Change{Path: path})
 			p.toDelete = append(p.toDelete, path)
 		}
 	}
@@ -183,7 +185,7 @@ func (p *pathnamePlan) compare(l *manifest.Listing, found pathnameLive, opt Opti
 
 	// Unsettled files are among these, whether the source has them or not.
 	if found.readable && !opt.Repair && len(p.Added)+len(p.Changed)+len(p.toDelete) == 0 {
-		p.Plan = Plan{Site: p.Site, Layout: p.Layout, Origin: p.Origin, NoChange: true}
+		p.Plan = plan.Plan{Site: p.Site, Layout: p.Layout, Origin: p.Origin, NoChange: true}
 		return
 	}
 	p.Blobs = len(p.uploads)
@@ -212,7 +214,7 @@ func (p *pathnamePlan) manifests() int {
 
 func (p *pathnamePlan) notices(e *Engine, l *manifest.Listing) {
 	add := func(c finding.Case, f finding.Facts) {
-		p.Notices = append(p.Notices, problem(`layout "pathname"`, c, f))
+		p.Notices = append(p.Notices, manifest.ProblemOf(`layout "pathname"`, c, f))
 	}
 	p.Notices = slices.Clip(l.Notices)
 	add(finding.CaseNoSwitch, finding.Facts{})
@@ -234,13 +236,13 @@ func (p *pathnamePlan) notices(e *Engine, l *manifest.Listing) {
 func (p *pathnamePlan) checkSize() error {
 	n := max(len(p.announced(manifest.Nonce{}).Encode()), len(p.named(p.toDelete).Encode()))
 	if n > manifest.MaxValueBytes {
-		size := "a manifest of " + mebibytes(int64(n))
-		return stop(GuardLayout, finding.CaseManifestSize, finding.Facts{Count: len(p.manifest.Assets), What: size})
+		size := "a manifest of " + humanize.Mebibytes(int64(n))
+		return guard.Stop(guard.Layout, finding.CaseManifestSize, finding.Facts{Count: len(p.manifest.Assets), What: size})
 	}
 	return nil
 }
 
-func (p *pathnamePlan) guardShrink(found pathnameLive, opt Options) error {
+func (p *pathnamePlan) guardShrink(found pathnameLive, opt plan.Options) error {
 	if opt.AllowShrink {
 		return nil
 	}
@@ -250,10 +252,10 @@ func (p *pathnamePlan) guardShrink(found pathnameLive, opt Options) error {
 	gone, all := slices.Clone(p.Removed), len(p.live.Entries)+len(found.strays)
 	for _, path := range found.strays {
 		if _, deleted := slices.BinarySearch(p.toDelete, path); deleted {
-			gone = append(gone, Change{Path: path})
+			gone = append(gone, plan.Change{Path: path})
 		}
 	}
-	slices.SortFunc(gone, func(a, b Change) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(gone, func(a, b plan.Change) int { return strings.Compare(a.Path, b.Path) })
 	return checkLeft(len(p.manifest.Assets), all, gone)
 }
 

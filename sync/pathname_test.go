@@ -16,7 +16,9 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // FuzzPathnameDeploys deploys random trees, one after the other, while requests
@@ -40,7 +42,7 @@ func FuzzPathnameDeploys(f *testing.F) {
 			for round := range 8 {
 				tree := randomTree(rnd)
 				src := &memory{files: tree, hashed: rnd.IntN(2) == 0}
-				opt := kvsync.Options{AllowShrink: true, Repair: rnd.IntN(8) == 0}
+				opt := plan.Options{AllowShrink: true, Repair: rnd.IntN(8) == 0}
 				calm, s.dead = round == 7, false
 				_, err := s.engine(t).Deploy(t.Context(), src, cloud.Worker{}, opt)
 				if len(s.broken) > 0 {
@@ -57,7 +59,7 @@ func FuzzPathnameDeploys(f *testing.F) {
 				// Once more: it reads the manifest and writes nothing.
 				s.reads, s.writes = 0, 0
 				if res, err := s.engine(t).Deploy(t.Context(), src, cloud.Worker{},
-					kvsync.Options{AllowShrink: true}); err != nil || !res.Plan.NoChange || res.Switched || s.reads != 1 ||
+					plan.Options{AllowShrink: true}); err != nil || !res.Plan.NoChange || res.Switched || s.reads != 1 ||
 					s.writes != 0 {
 					t.Fatalf("no change: %+v, %v, %d reads, %d writes", res, err, s.reads, s.writes)
 				}
@@ -88,7 +90,7 @@ func TestPathnameDeployCanFailAnywhere(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					s := newShelf()
 					deploy := func(tree files) error {
-						_, err := s.engine(t).Deploy(t.Context(), &memory{files: tree}, cloud.Worker{}, kvsync.Options{AllowShrink: true})
+						_, err := s.engine(t).Deploy(t.Context(), &memory{files: tree}, cloud.Worker{}, plan.Options{AllowShrink: true})
 						return err
 					}
 					if err := deploy(before); err != nil {
@@ -131,13 +133,13 @@ func TestPathnameGuards(t *testing.T) {
 	shelfWith := func(t *testing.T, tree files) *shelf {
 		s := newShelf()
 		synctest.Test(t, func(t *testing.T) {
-			if _, err := s.engine(t).Deploy(t.Context(), &memory{files: tree}, cloud.Worker{}, kvsync.Options{}); err != nil {
+			if _, err := s.engine(t).Deploy(t.Context(), &memory{files: tree}, cloud.Worker{}, plan.Options{}); err != nil {
 				t.Fatal(err)
 			}
 		})
 		return s
 	}
-	try := func(t *testing.T, s *shelf, tree files, opt kvsync.Options) (err error) {
+	try := func(t *testing.T, s *shelf, tree files, opt plan.Options) (err error) {
 		synctest.Test(t, func(t *testing.T) {
 			s.writes = 0
 			if _, err = s.engine(t).Deploy(t.Context(), &memory{files: tree}, cloud.Worker{}, opt); err != nil && s.writes > 0 {
@@ -148,10 +150,10 @@ func TestPathnameGuards(t *testing.T) {
 	}
 	t.Run("shrink", func(t *testing.T) {
 		s := shelfWith(t, many)
-		wantShrink(t, try(t, s, files{"/0": "x"}, kvsync.Options{}), many, files{"/0": "x"})
-		wantShrink(t, try(t, s, files{}, kvsync.Options{}), many, files{})
+		wantShrink(t, try(t, s, files{"/0": "x"}, plan.Options{}), many, files{"/0": "x"})
+		wantShrink(t, try(t, s, files{}, plan.Options{}), many, files{})
 		s.wantProject(t, many)
-		if err := try(t, s, files{}, kvsync.Options{AllowShrink: true}); err != nil {
+		if err := try(t, s, files{}, plan.Options{AllowShrink: true}); err != nil {
 			t.Fatal(err)
 		}
 		s.wantProject(t, files{})
@@ -161,13 +163,13 @@ func TestPathnameGuards(t *testing.T) {
 			`{"kv-sync":{"unsettled":["a"]}}`, `"x"`} {
 			s := shelfWith(t, many)
 			s.values["project/shop/manifest"] = foreign
-			err := try(t, s, many, kvsync.Options{})
-			wantCase(t, err, kvsync.GuardForeign, finding.CaseForeignManifest)
+			err := try(t, s, many, plan.Options{})
+			wantCase(t, err, guard.Foreign, finding.CaseForeignManifest)
 			// What lies there counts for the guard, and goes when it is not wanted.
-			wantShrink(t, try(t, s, files{"/0": "x"}, kvsync.Options{TakeOver: true}), many, files{"/0": "x"})
+			wantShrink(t, try(t, s, files{"/0": "x"}, plan.Options{TakeOver: true}), many, files{"/0": "x"})
 			less := maps.Clone(many)
 			delete(less, "/9")
-			if err := try(t, s, less, kvsync.Options{TakeOver: true}); err != nil {
+			if err := try(t, s, less, plan.Options{TakeOver: true}); err != nil {
 				t.Fatal(err)
 			}
 			s.wantProject(t, less)
@@ -181,11 +183,11 @@ func TestPathnameGuards(t *testing.T) {
 		} {
 			s := newShelf()
 			s.values["project/shop/manifest"], s.values["project/shop/assets/gone"] = theirs, "gone"
-			if err := try(t, s, many, kvsync.Options{}); err != nil {
+			if err := try(t, s, many, plan.Options{}); err != nil {
 				t.Fatal(err)
 			}
 			if theirs == "{}" { // nobody knows of the file, until it is looked for
-				if err := try(t, s, many, kvsync.Options{Repair: true}); err != nil {
+				if err := try(t, s, many, plan.Options{Repair: true}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -197,14 +199,14 @@ func TestPathnameGuards(t *testing.T) {
 		s.values["project/shop/assets/4"] = "?"
 		s.values["project/shop/manifest"] = strings.Replace(s.values["project/shop/manifest"], "{",
 			`{"kv-sync":{"unsettled":["/4"]},`, 1)
-		p, err := s.engine(t).Plan(t.Context(), &memory{files: many}, cloud.Worker{}, kvsync.Options{})
+		p, err := s.engine(t).Plan(t.Context(), &memory{files: many}, cloud.Worker{}, plan.Options{})
 		if err != nil || !slices.ContainsFunc(p.Notices, func(n manifest.Problem) bool {
 			return strings.Contains(n.Reason,
 				"has not finished")
 		}) {
 			t.Errorf("the plan does not say that a deploy has not finished: %+v, %v", p, err)
 		}
-		if err := try(t, s, many, kvsync.Options{}); err != nil {
+		if err := try(t, s, many, plan.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		s.wantProject(t, many)
@@ -213,13 +215,13 @@ func TestPathnameGuards(t *testing.T) {
 		s := shelfWith(t, many)
 		delete(s.values, "project/shop/assets/3")
 		s.values["project/shop/assets/4"], s.values["project/shop/assets/stray"] = "damaged", "stray"
-		if err := try(t, s, many, kvsync.Options{Repair: true}); err != nil {
+		if err := try(t, s, many, plan.Options{Repair: true}); err != nil {
 			t.Fatal(err)
 		}
 		s.wantProject(t, many)
 	})
 	t.Run("strays outlive no run that died", func(t *testing.T) {
-		for manifest, opt := range map[string]kvsync.Options{"<html>": {TakeOver: true}, "": {Repair: true}} {
+		for manifest, opt := range map[string]plan.Options{"<html>": {TakeOver: true}, "": {Repair: true}} {
 			s := shelfWith(t, many)
 			if manifest != "" {
 				s.values["project/shop/manifest"] = manifest
@@ -237,7 +239,7 @@ func TestPathnameGuards(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.befall, s.dead = func() accident { return none }, false
-			if err := try(t, s, many, kvsync.Options{}); err != nil {
+			if err := try(t, s, many, plan.Options{}); err != nil {
 				t.Fatal(err)
 			}
 			s.wantProject(t, many)
@@ -246,7 +248,7 @@ func TestPathnameGuards(t *testing.T) {
 	t.Run("limits", func(t *testing.T) {
 		longest := "/" + strings.Repeat("ü", (512-len("project/shop/assets/"))/2)
 		err := try(t, newShelf(), files{longest: "x", longest + "x": "x", "/large": strings.Repeat("x", 25<<20+1),
-			"/\xff": "x"}, kvsync.Options{})
+			"/\xff": "x"}, plan.Options{})
 		var refused *manifest.RefusedError
 		if !errors.As(err, &refused) || len(refused.Problems) != 3 {
 			t.Fatalf("got %v, want three files refused", err)
@@ -257,14 +259,14 @@ func TestPathnameGuards(t *testing.T) {
 			}
 		}
 		s := newShelf()
-		if err := try(t, s, files{longest: "x"}, kvsync.Options{}); err != nil {
+		if err := try(t, s, files{longest: "x"}, plan.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		s.wantProject(t, files{longest: "x"})
 	})
 	t.Run("site", func(t *testing.T) {
 		_, err := kvsync.New(kvsync.Config{Site: "blog", Layout: "pathname", Account: shelves{newShelf()}})
-		wantGuard(t, err, kvsync.GuardLayout)
+		wantGuard(t, err, guard.Layout)
 		for _, id := range []string{"", "..", "a/b", "A", "shop2/", strings.Repeat("a", 64)} {
 			if _, err := kvsync.New(kvsync.Config{Project: id, Account: shelves{newShelf()}}); err == nil {
 				t.Errorf("%q passes for a project's id", id)
@@ -279,12 +281,12 @@ func TestPathnameGuards(t *testing.T) {
 			"prune":    func() error { _, err := e.Prune(t.Context(), kvsync.PruneOptions{}); return err },
 			"verify":   func() error { _, err := e.Verify(t.Context(), false); return err },
 			"upload ahead": func() error {
-				_, err := e.UploadAhead(t.Context(), &memory{}, cloud.Worker{}, kvsync.Options{})
+				_, err := e.UploadAhead(t.Context(), &memory{}, cloud.Worker{}, plan.Options{})
 				return err
 			},
 		} {
 			err := run()
-			wantGuard(t, err, kvsync.GuardLayout)
+			wantGuard(t, err, guard.Layout)
 			if !strings.Contains(err.Error(), command) {
 				t.Errorf("%s: %v", command, err)
 			}
@@ -298,7 +300,7 @@ func TestPathnameDeleteGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShelf()
 		if _, err := s.engine(t).Deploy(t.Context(), &memory{files: files{"/a": "a", "/b": "b", "/c": "c", "/d": "d"}},
-			cloud.Worker{}, kvsync.Options{}); err != nil {
+			cloud.Worker{}, plan.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
@@ -310,7 +312,7 @@ func TestPathnameDeleteGivesUp(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = e.Deploy(ctx, &memory{files: files{"/a": "a", "/b": "b"}}, cloud.Worker{}, kvsync.Options{})
+		_, err = e.Deploy(ctx, &memory{files: files{"/a": "a", "/b": "b"}}, cloud.Worker{}, plan.Options{})
 		if !errors.Is(err, kvsync.ErrUnfinished) || errors.Is(err, context.DeadlineExceeded) ||
 			!strings.Contains(err.Error(), "/assets/c") {
 			t.Errorf("got %v", err)
@@ -349,8 +351,8 @@ func TestPathnameManifestTooLarge(t *testing.T) {
 	}
 	s := newShelf()
 	before := maps.Clone(s.values)
-	_, err := s.engine(t).Deploy(t.Context(), &memory{files: many}, cloud.Worker{}, kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardLayout)
+	_, err := s.engine(t).Deploy(t.Context(), &memory{files: many}, cloud.Worker{}, plan.Options{})
+	wantGuard(t, err, guard.Layout)
 	if !maps.Equal(before, s.values) {
 		t.Error("something was written")
 	}
@@ -360,13 +362,13 @@ func TestPathnameContentTypeAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShelf()
 		tree := files{"/a": "a", "/b": "b"}
-		if _, err := s.engine(t).Deploy(t.Context(), &memory{files: tree}, cloud.Worker{}, kvsync.Options{}); err != nil {
+		if _, err := s.engine(t).Deploy(t.Context(), &memory{files: tree}, cloud.Worker{}, plan.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		s.values["project/shop/manifest"] = strings.Replace(s.values["project/shop/manifest"], "text/plain; charset=utf-8",
 			"text/x", 1)
 		s.writes = 0
-		res, err := s.engine(t).Deploy(t.Context(), &memory{files: tree}, cloud.Worker{}, kvsync.Options{})
+		res, err := s.engine(t).Deploy(t.Context(), &memory{files: tree}, cloud.Worker{}, plan.Options{})
 		if err != nil || len(res.Plan.Changed) != 1 || res.Uploaded != 0 || res.Plan.Writes != 1 || s.writes != 1 {
 			t.Fatalf("%+v, %v, %d writes", res.Plan, err, s.writes)
 		}
@@ -379,7 +381,7 @@ func TestPathnamePlan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShelf()
 		if _, err := s.engine(t).Deploy(t.Context(), &memory{files: files{"/same": "s", "/changed": "1", "/removed": "r"}},
-			cloud.Worker{}, kvsync.Options{}); err != nil {
+			cloud.Worker{}, plan.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		before := maps.Clone(s.values)
@@ -389,11 +391,11 @@ func TestPathnamePlan(t *testing.T) {
 			t.Fatal(err)
 		}
 		src := ruled{&memory{files: files{"/same": "s", "/changed": "22", "/added": "a"}}}
-		p, err := e.Plan(t.Context(), src, cloud.Worker{}, kvsync.Options{})
+		p, err := e.Plan(t.Context(), src, cloud.Worker{}, plan.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		one := func(path string, size int64) []kvsync.Change { return []kvsync.Change{{Path: path, Size: size}} }
+		one := func(path string, size int64) []plan.Change { return []plan.Change{{Path: path, Size: size}} }
 		if !slices.Equal(p.Added, one("/added", 1)) || !slices.Equal(p.Changed, one("/changed", 2)) ||
 			!slices.Equal(p.Removed, one("/removed", 0)) ||
 			p.Unchanged != 1 || p.Blobs != 2 || p.Bytes != 3 || p.Writes != 5 || p.First || p.NoChange {
@@ -433,7 +435,7 @@ func TestPathnameKeysOnThePlatform(t *testing.T) {
 	}
 	deploy := func(tree files) *kvsync.Result {
 		t.Helper()
-		res, err := w.engine().Deploy(t.Context(), &memory{files: tree}, cloud.Worker{}, kvsync.Options{AllowShrink: true})
+		res, err := w.engine().Deploy(t.Context(), &memory{files: tree}, cloud.Worker{}, plan.Options{AllowShrink: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -488,9 +490,9 @@ func FuzzPathnameManifest(f *testing.F) {
 			s := newShelf()
 			s.values["project/shop/manifest"] = string(manifest)
 			tree := files{"/a": "a"}
-			_, err := s.engine(t).Deploy(t.Context(), &memory{files: tree}, cloud.Worker{}, kvsync.Options{AllowShrink: true})
+			_, err := s.engine(t).Deploy(t.Context(), &memory{files: tree}, cloud.Worker{}, plan.Options{AllowShrink: true})
 			if err != nil {
-				wantGuard(t, err, kvsync.GuardForeign)
+				wantGuard(t, err, guard.Foreign)
 				if !bytes.Equal([]byte(s.values["project/shop/manifest"]), manifest) {
 					t.Fatal("it was refused and written")
 				}

@@ -19,9 +19,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	"github.com/kv-sync/kv-sync/internal/source"
 	"github.com/kv-sync/kv-sync/internal/source/rules"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // recipe is a platform on Cloudflare's recipe: the loader of
@@ -134,7 +134,7 @@ func (w *recipe) publish(project string, tree files) {
 	}
 	defer src.Close()
 	w.config.Site, w.config.Project, w.config.Layout = "", project, "pathname"
-	if _, err := w.engine().Deploy(w.t.Context(), src, cloud.Worker{}, kvsync.Options{}); err != nil {
+	if _, err := w.engine().Deploy(w.t.Context(), src, cloud.Worker{}, plan.Options{}); err != nil {
 		w.t.Fatal(err)
 	}
 }

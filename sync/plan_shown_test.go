@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // A plan that was shown does not change while it is carried out, although the
@@ -12,7 +13,7 @@ import (
 func TestAShownPlanDoesNotChange(t *testing.T) {
 	t.Parallel()
 	w := start(t)
-	var shown *kvsync.Plan
+	var shown *plan.Plan
 	var before string
 	w.config.Progress = func(p kvsync.Progress) {
 		if p.Plan != nil {
@@ -28,7 +29,7 @@ func TestAShownPlanDoesNotChange(t *testing.T) {
 	}
 }
 
-func text(t *testing.T, p *kvsync.Plan) string {
+func text(t *testing.T, p *plan.Plan) string {
 	t.Helper()
 	b, err := json.Marshal(p)
 	if err != nil {

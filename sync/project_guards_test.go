@@ -6,8 +6,8 @@ import (
 	"slices"
 	"testing"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // Promise 13: a customer's code reads its own variables, and nothing of how the
@@ -20,7 +20,7 @@ func TestProjectEnvHasNothingOfOurs(t *testing.T) {
 		{Name: "MODE", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"a"`)}},
 		{Name: "LIST", Type: "json", Fields: map[string]json.RawMessage{"json": json.RawMessage(`[1]`)}},
 	}
-	if _, err := w.engine().Deploy(t.Context(), history(one)[0], mine, kvsync.Options{}); err != nil {
+	if _, err := w.engine().Deploy(t.Context(), history(one)[0], mine, plan.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	env := w.running("env").(map[string]any)
@@ -36,7 +36,7 @@ func TestProjectModuleOfAnotherType(t *testing.T) {
 	mine := script
 	mine.Modules = append(slices.Clone(script.Modules), cloud.Module{Name: "x.py", Type: "text/x-python",
 		Content: []byte("pass")})
-	if _, err := w.engine().Deploy(t.Context(), history(one)[0], mine, kvsync.Options{}); err == nil {
+	if _, err := w.engine().Deploy(t.Context(), history(one)[0], mine, plan.Options{}); err == nil {
 		t.Error("it was deployed")
 	}
 	if w.current("shop") != nil {

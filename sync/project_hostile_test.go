@@ -9,7 +9,9 @@ import (
 	"testing"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/project"
 )
 
@@ -34,7 +36,7 @@ func deployedTwice(t *testing.T) memoryKV {
 
 func deployText(t *testing.T, kv memoryKV, body string) {
 	t.Helper()
-	if _, err := shopIn(t, kv).Deploy(t.Context(), textSource(kv, body), cloud.Worker{}, Options{}); err != nil {
+	if _, err := shopIn(t, kv).Deploy(t.Context(), textSource(kv, body), cloud.Worker{}, plan.Options{}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -102,7 +104,7 @@ func TestProjectHostileCurrent(t *testing.T) {
 			before := maps.Clone(kv)
 			for what, do := range map[string]func(*Engine) error{
 				"deploy": func(e *Engine) error {
-					_, err := e.Deploy(t.Context(), src, cloud.Worker{}, Options{})
+					_, err := e.Deploy(t.Context(), src, cloud.Worker{}, plan.Options{})
 					return err
 				},
 				"rollback": func(e *Engine) error { _, err := e.Rollback(t.Context(), RollbackOptions{}); return err },
@@ -151,7 +153,7 @@ func TestProjectCurrentHoldsAnotherVersion(t *testing.T) {
 			before := maps.Clone(kv)
 			for what, do := range map[string]func(*Engine) error{
 				"deploy": func(e *Engine) error {
-					_, err := e.Deploy(t.Context(), src, cloud.Worker{}, Options{TakeOver: true, Repair: true})
+					_, err := e.Deploy(t.Context(), src, cloud.Worker{}, plan.Options{TakeOver: true, Repair: true})
 					return err
 				},
 				"rollback": func(e *Engine) error { _, err := e.Rollback(t.Context(), RollbackOptions{}); return err },
@@ -235,7 +237,7 @@ func TestProjectCodeTooLarge(t *testing.T) {
 		// and a third, in base64
 		{Name: "a.bin", Type: "application/octet-stream", Content: make([]byte, manifest.MaxValueBytes/8*3)},
 	}}
-	_, err := shopIn(t, kv).Deploy(t.Context(), textSource(kv, "two"), w, Options{})
+	_, err := shopIn(t, kv).Deploy(t.Context(), textSource(kv, "two"), w, plan.Options{})
 	if err == nil || !strings.Contains(err.Error(), "bundle less") || !bytes.Equal(before, kv["project/shop/current"]) {
 		t.Error(err)
 	}
@@ -247,7 +249,7 @@ func TestProjectRepairWritesTheServedManifest(t *testing.T) {
 	t.Parallel()
 	kv := memoryKV{}
 	empty := &listed{&manifest.Manifest{}, kv, "source"}
-	for _, opt := range []Options{{AllowShrink: true}, {AllowShrink: true, Repair: true}} {
+	for _, opt := range []plan.Options{{AllowShrink: true}, {AllowShrink: true, Repair: true}} {
 		if _, err := shopIn(t, kv).Deploy(t.Context(), empty, cloud.Worker{}, opt); err != nil {
 			t.Fatal(err)
 		}
@@ -274,9 +276,9 @@ func TestProjectRollbackNeedsTheServedManifest(t *testing.T) {
 	before := bytes.Clone(kv["project/shop/current"])
 	delete(kv, "project/shop/b/"+past[1].Meta.Keeps[1].String())
 	_, err = shopIn(t, kv).Rollback(t.Context(), RollbackOptions{})
-	var guard *GuardError
-	if !errors.As(err, &guard) || guard.Guard != GuardMissing || !bytes.Equal(before, kv["project/shop/current"]) {
-		t.Errorf("got %v, want the guard %q", err, GuardMissing)
+	var stopped *guard.Error
+	if !errors.As(err, &stopped) || stopped.Guard != guard.Missing || !bytes.Equal(before, kv["project/shop/current"]) {
+		t.Errorf("got %v, want the guard %q", err, guard.Missing)
 	}
 	if v, err := shopIn(t, kv).Verify(t.Context(), false); err != nil || v.Whole() {
 		t.Errorf("verify: %+v, %v", v, err)

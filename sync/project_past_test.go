@@ -15,6 +15,8 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/project"
 )
 
@@ -63,15 +65,15 @@ func TestProjectMissingVersion(t *testing.T) {
 		!strings.Contains(v.Deployments[1].Problem, lost.Version) {
 		t.Errorf("verify: %+v, %v", v, err)
 	}
-	var guard *GuardError
+	var stopped *guard.Error
 	for _, to := range []string{"", lost.ID, lost.Version} {
 		_, err = later.Rollback(t.Context(), RollbackOptions{To: to})
-		if !errors.As(err, &guard) || guard.Guard != GuardMissing || !strings.Contains(err.Error(), lost.ID) ||
+		if !errors.As(err, &stopped) || stopped.Guard != guard.Missing || !strings.Contains(err.Error(), lost.ID) ||
 			!strings.Contains(err.Error(), lost.Version) {
 			t.Errorf("rollback to %q: %v", to, err)
 		}
 	}
-	if _, err = later.Prune(t.Context(), PruneOptions{}); !errors.As(err, &guard) || guard.Guard != GuardUnread ||
+	if _, err = later.Prune(t.Context(), PruneOptions{}); !errors.As(err, &stopped) || stopped.Guard != guard.Unread ||
 		!strings.Contains(err.Error(), lost.ID) {
 		t.Errorf("prune: %v", err)
 	}
@@ -85,7 +87,7 @@ func TestProjectMissingVersion(t *testing.T) {
 	// It goes out of the way as all do.
 	for i := range 5 {
 		if _, err := later.Deploy(t.Context(), textSource(kv, fmt.Sprint("later ", i)), cloud.Worker{},
-			Options{}); err != nil {
+			plan.Options{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -97,7 +99,8 @@ func TestProjectMissingVersion(t *testing.T) {
 		t.Errorf("verify: %+v, %v", v, err)
 	}
 	_, err = latest.Rollback(t.Context(), RollbackOptions{To: lost.ID})
-	if !errors.As(err, &guard) || guard.Guard != GuardTarget || !strings.Contains(err.Error(), "not retained any more") {
+	if !errors.As(err, &stopped) || stopped.Guard != guard.Target || !strings.Contains(err.Error(),
+		"not retained any more") {
 		t.Errorf("rollback to what prune took: %v", err)
 	}
 }
@@ -110,7 +113,7 @@ func TestProjectPruneKnowsAllThatWasLive(t *testing.T) {
 	kv := deployedTwice(t)
 	now := 100 * time.Hour // until then one was live, and is in the list no more
 	if _, err := shopLater(t, kv, now).Deploy(t.Context(), textSource(kv, "three"), cloud.Worker{},
-		Options{}); err != nil {
+		plan.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	var at pointer
@@ -129,10 +132,10 @@ func TestProjectPruneKnowsAllThatWasLive(t *testing.T) {
 	}
 	list(project.MaxActivations)
 	before := maps.Clone(kv)
-	var guard *GuardError
-	if _, err := shopLater(t, kv, now).Prune(t.Context(), PruneOptions{}); !errors.As(err, &guard) ||
-		guard.Guard != GuardUnread || guard.Finding.Case != finding.CasePruneOften {
-		t.Errorf("got %v, want the guard %q", err, GuardUnread)
+	var stopped *guard.Error
+	if _, err := shopLater(t, kv, now).Prune(t.Context(), PruneOptions{}); !errors.As(err, &stopped) ||
+		stopped.Guard != guard.Unread || stopped.Finding.Case != finding.CasePruneOften {
+		t.Errorf("got %v, want the guard %q", err, guard.Unread)
 	}
 	if !maps.EqualFunc(before, kv, bytes.Equal) {
 		t.Error("something was deleted")

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // failing is a KV that does not show what is active at first, and then fails to
@@ -39,7 +40,7 @@ func TestProjectSwitchNeedsThePointer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.Deploy(t.Context(), textSource(kv.memoryKV, "three"), cloud.Worker{}, Options{}); err == nil {
+	if _, err := e.Deploy(t.Context(), textSource(kv.memoryKV, "three"), cloud.Worker{}, plan.Options{}); err == nil {
 		t.Error("it was deployed")
 	}
 	if !bytes.Equal(before, kv.memoryKV["project/shop/current"]) {

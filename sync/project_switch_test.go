@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // lagging is a KV whose record of what is active is written, or not, while the
@@ -54,7 +55,7 @@ func TestProjectSwitchIsNotKnown(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = e.Deploy(t.Context(), textSource(kv.memoryKV, "three"), cloud.Worker{}, Options{})
+			_, err = e.Deploy(t.Context(), textSource(kv.memoryKV, "three"), cloud.Worker{}, plan.Options{})
 			if kv.written == nil || !errors.Is(err, cloud.ErrUnknown) == unknown || !unknown && !errors.Is(err, answer) {
 				t.Errorf("first: %v, the answer %q: %v", first, answer, err)
 			}

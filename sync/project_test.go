@@ -15,7 +15,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/project"
 )
 
@@ -145,8 +147,8 @@ func TestProject(t *testing.T) {
 	if slices.Contains(kinds, "kv.bulk.put") {
 		t.Error("a rollback uploaded something:", kinds)
 	}
-	_, err := w.deploy(c[1], kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardHeld)
+	_, err := w.deploy(c[1], plan.Options{})
+	wantGuard(t, err, guard.Held)
 
 	past, err := w.engine().History(t.Context())
 	if err != nil || len(past) != 3 || !past[0].Rollback || past[0].Hold != c[1].commit || past[2].Record == nil {
@@ -178,7 +180,7 @@ func TestProjectCode(t *testing.T) {
 		Content: []byte("export default { fetch() { return new Response('new') } }")}}
 	other.Bindings = []cloud.Binding{{Name: "GREETING", Type: "plain_text",
 		Fields: map[string]json.RawMessage{"text": json.RawMessage(`"hi <&>"`)}}}
-	res, err := w.engine().Deploy(t.Context(), src, other, kvsync.Options{})
+	res, err := w.engine().Deploy(t.Context(), src, other, plan.Options{})
 	if err != nil || res.Uploaded != 0 {
 		t.Fatal(res, err)
 	}
@@ -212,7 +214,7 @@ func TestProjectModules(t *testing.T) {
 		}
 		want["full."+kind] = map[string]any{kind: full}
 	}
-	if _, err := w.engine().Deploy(t.Context(), history(files{"/x": "x"})[0], worker, kvsync.Options{}); err != nil {
+	if _, err := w.engine().Deploy(t.Context(), history(files{"/x": "x"})[0], worker, plan.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.running("modules"); !reflect.DeepEqual(got, want) {
@@ -234,7 +236,7 @@ func TestProjectRefuses(t *testing.T) {
 	} {
 		worker := script
 		change(&worker)
-		_, err := w.engine().Deploy(t.Context(), src, worker, kvsync.Options{})
+		_, err := w.engine().Deploy(t.Context(), src, worker, plan.Options{})
 		var refused *project.WorkerError
 		if !errors.As(err, &refused) || !strings.Contains(err.Error(), "shop") {
 			t.Errorf("%s: %v", name, err)
@@ -267,7 +269,7 @@ func TestProjectsAreIsolated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.Deploy(t.Context(), a[0], script, kvsync.Options{}); err != nil {
+	if _, err := e.Deploy(t.Context(), a[0], script, plan.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	others := func() []string {
@@ -330,7 +332,7 @@ func TestProjectPruneLeavesTheOtherLayout(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = w.engine().Prune(t.Context(), kvsync.PruneOptions{})
-	wantGuard(t, err, kvsync.GuardUnread)
+	wantGuard(t, err, guard.Unread)
 }
 
 // Only a project has such keys. Of a site they are somebody's, who may know more.
@@ -343,7 +345,7 @@ func TestPruneKnowsNoProjectKeysOfASite(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{})
-		wantGuard(t, err, kvsync.GuardUnread)
+		wantGuard(t, err, guard.Unread)
 	}
 }
 
@@ -359,7 +361,7 @@ func TestProjectEveryRequestCanFail(t *testing.T) {
 	}{
 		"first deploy": {
 			run: func(ctx context.Context, e *kvsync.Engine) error {
-				_, err := e.Deploy(ctx, h[0], script, kvsync.Options{})
+				_, err := e.Deploy(ctx, h[0], script, plan.Options{})
 				return err
 			},
 			new: one,
@@ -367,7 +369,7 @@ func TestProjectEveryRequestCanFail(t *testing.T) {
 		"deploy": {
 			before: h[:1],
 			run: func(ctx context.Context, e *kvsync.Engine) error {
-				_, err := e.Deploy(ctx, h[1], script, kvsync.Options{})
+				_, err := e.Deploy(ctx, h[1], script, plan.Options{})
 				return err
 			},
 			old: one, new: two,
@@ -457,7 +459,7 @@ func TestProjectDeployedInTheFuture(t *testing.T) {
 	}
 	w.wantProject(h[1].files)
 
-	res, err := w.deploy(h[2], kvsync.Options{})
+	res, err := w.deploy(h[2], plan.Options{})
 	if err != nil || !res.Plan.PruneDue {
 		t.Fatalf("%+v, %v: the last prune was in the future, so one is due", res, err)
 	}

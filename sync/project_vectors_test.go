@@ -19,6 +19,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/project"
 )
 
@@ -151,7 +152,7 @@ func testProjectVector(t *testing.T, v *projectVector) {
 		}
 	}
 	e.Serving = m.Serving
-	p, err := e.Plan(t.Context(), &listed{m, kv, k}, cloud.Worker{}, Options{})
+	p, err := e.Plan(t.Context(), &listed{m, kv, k}, cloud.Worker{}, plan.Options{})
 	if err != nil || len(p.Added)+len(p.Changed)+len(p.Removed)+p.Blobs > 0 || p.Unchanged != len(m.Assets) {
 		t.Errorf("the same files are the plan %+v, %v", p, err)
 	}
@@ -293,7 +294,7 @@ func writeProject(t *testing.T, name, about string, steps []files, want files, w
 			src.Assets = append(src.Assets, manifest.Asset{Path: path, Blob: ref, Size: size,
 				ContentType: "text/html; charset=utf-8", Modified: 1_700_000_000})
 		}
-		if _, err := e.Deploy(t.Context(), src, w, Options{AnyOrder: true}); err != nil {
+		if _, err := e.Deploy(t.Context(), src, w, plan.Options{AnyOrder: true}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
@@ -116,7 +117,7 @@ func (s *sweep) limited(most int) *Pruned {
 func (e *Engine) deleteAll(ctx context.Context, s cloud.Store, keys []string, before []cloud.Activation) (int, error) {
 	left, err := cloud.DeleteConfirmed(ctx, guardedStore{s, e, before}, keys, 2*time.Second)
 	if err == nil && len(left) > 0 {
-		err = found(finding.CasePruneIgnored, finding.Facts{Site: e.Site, What: humanize.Count(len(left), "key")})
+		err = finding.New(finding.CasePruneIgnored, finding.Facts{Site: e.Site, What: humanize.Count(len(left), "key")})
 	}
 	return len(keys) - len(left), err
 }
@@ -131,7 +132,7 @@ type guardedStore struct {
 // DeleteBulk implements [cloud.Store].
 func (s guardedStore) DeleteBulk(ctx context.Context, keys []string) ([]string, error) {
 	if err := s.e.checkNotOvertaken(ctx, s.before); errors.Is(err, cloud.ErrOvertaken) {
-		return nil, stop(GuardOvertaken, finding.CasePruneSwitched, finding.Facts{Site: s.e.Site})
+		return nil, guard.Stop(guard.Overtaken, finding.CasePruneSwitched, finding.Facts{Site: s.e.Site})
 	} else if err != nil {
 		return nil, err
 	}

@@ -12,11 +12,12 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // wantKept wants the prune stopped by the guard, and every key left.
-func (w *world) wantKept(e *kvsync.Engine, guard kvsync.Guard) {
+func (w *world) wantKept(e *kvsync.Engine, guard guard.ID) {
 	w.t.Helper()
 	all := w.keys("blog/")
 	_, err := e.Prune(w.t.Context(), kvsync.PruneOptions{})
@@ -45,7 +46,7 @@ func TestPruneStopsOverASplitWithForeign(t *testing.T) {
 		if err := w.workers().Activate(t.Context(), split, "split", true); err != nil {
 			t.Fatal(err)
 		}
-		w.wantKept(w.later(), kvsync.GuardForeign)
+		w.wantKept(w.later(), guard.Foreign)
 	}
 }
 
@@ -95,12 +96,12 @@ func TestPruneStopsOverAListedIndex(t *testing.T) {
 	index := "blog/b/" + w.manifest().Assets[0].Blob.String()
 	w.mustDeploy(h[1])
 	w.config.Account = behind{short{w.account, 1}, []string{index}}
-	w.wantKept(w.later(), kvsync.GuardUnread)
+	w.wantKept(w.later(), guard.Unread)
 
 	// One that is gone names no chunks, so nothing is known about them.
 	w.config.Account = w.account
 	w.drop(index)
-	w.wantKept(w.later(), kvsync.GuardUnread)
+	w.wantKept(w.later(), guard.Unread)
 }
 
 // Promise 4: a record that is not what its key says may name the wrong manifest.

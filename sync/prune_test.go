@@ -11,6 +11,8 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // aged deploys n versions of a site, a minute apart.
@@ -66,7 +68,7 @@ func TestPruneDeletesWhatNoRootReaches(t *testing.T) {
 	}
 	w.wantSite(contents[3])
 	_, err = w.later().Rollback(t.Context(), kvsync.RollbackOptions{})
-	wantGuard(t, err, kvsync.GuardTarget)
+	wantGuard(t, err, guard.Target)
 	if again, err := w.later().Prune(t.Context(), kvsync.PruneOptions{}); err != nil || again.Deleted != 0 {
 		t.Errorf("a second time it deleted %+v, %v", again, err)
 	}
@@ -170,7 +172,7 @@ func TestPruneEmptyListing(t *testing.T) {
 	w, contents := aged(t, 3)
 	w.config.Account = blindAccount{w.config.Account}
 	_, err := w.later().Prune(t.Context(), kvsync.PruneOptions{})
-	wantGuard(t, err, kvsync.GuardUnread)
+	wantGuard(t, err, guard.Unread)
 	w.wantSite(contents[2])
 }
 
@@ -242,14 +244,14 @@ func TestPruneAfterAFailedFirstDeploy(t *testing.T) {
 				}
 				return platform.Fault{}
 			})
-			if _, err := w.deploy(h[0], kvsync.Options{}); err == nil {
+			if _, err := w.deploy(h[0], plan.Options{}); err == nil {
 				t.Fatal("it was deployed")
 			}
 			w.p.Server.SetFault(nil)
 			left := w.keysOf("")
 			w.pass(100 * time.Hour)
 			_, err = w.engine().Prune(t.Context(), kvsync.PruneOptions{})
-			wantCase(t, err, kvsync.GuardTarget, finding.CasePruneUndeployed)
+			wantCase(t, err, guard.Target, finding.CasePruneUndeployed)
 			if got := w.keysOf(""); len(left) == 0 || !slices.Equal(got, left) {
 				t.Errorf("%d keys are left of %d: %v", len(got), len(left), err)
 			}

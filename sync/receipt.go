@@ -12,6 +12,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/upload"
 )
 
@@ -51,7 +52,7 @@ type receiptLine struct {
 type Ahead struct {
 	// Plan is what a deploy would do without this upload: its Blobs are those that
 	// this call had to upload.
-	Plan *Plan
+	Plan *plan.Plan
 	// Uploaded counts blobs.
 	Uploaded int
 	// Receipt: there is a receipt, so a deploy of the commit does not upload these
@@ -63,19 +64,20 @@ type Ahead struct {
 // deploy, from this clone or another, only has to switch. It refuses what the deploy
 // would refuse. Nothing that it writes is visible, and nothing is trusted before all of
 // it is confirmed. What no deploy uses within half the grace period is left to prune.
-func (e *Engine) UploadAhead(ctx context.Context, src manifest.Source, w cloud.Worker, opt Options) (*Ahead, error) {
+func (e *Engine) UploadAhead(ctx context.Context, src manifest.Source, w cloud.Worker, opt plan.Options) (*Ahead,
+	error) {
 	if err := e.CheckAhead(); err != nil {
 		return nil, err
 	}
-	if opt.always() {
-		return nil, found(finding.CaseAheadAnyway, finding.Facts{})
+	if opt.Always() {
+		return nil, finding.New(finding.CaseAheadAnyway, finding.Facts{})
 	}
 	o, err := src.Origin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if !receiptFor(o) {
-		return nil, found(finding.CaseFolderAhead, finding.Facts{Path: o.Dir})
+		return nil, finding.New(finding.CaseFolderAhead, finding.Facts{Path: o.Dir})
 	}
 	l, err := e.readLive(ctx)
 	if err != nil {

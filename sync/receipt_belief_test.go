@@ -14,6 +14,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // A receipt is believed entry by entry, while its keys are younger than half the
@@ -152,7 +153,7 @@ func TestReceiptThatIsNotBelieved(t *testing.T) {
 			c := history(before, after)
 			w.mustDeploy(c[0])
 			w.uploadAhead(c[1], all)
-			var opt kvsync.Options
+			var opt plan.Options
 			src := c[1]
 			switch {
 			case spoil == nil:
@@ -373,7 +374,7 @@ func TestPlanWithAReceipt(t *testing.T) {
 	w.mustDeploy(c[0])
 	w.uploadAhead(c[1], all)
 	there := w.below("")
-	p, err := w.engine().Plan(t.Context(), c[1], script, kvsync.Options{})
+	p, err := w.engine().Plan(t.Context(), c[1], script, plan.Options{})
 	if err != nil || p.Ahead != all || p.Blobs != 0 || p.Writes != 2 || len(p.Changed) != all {
 		t.Errorf("%+v, %v", p, err)
 	}

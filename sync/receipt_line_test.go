@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 const receiptCommit = "abababababababababababababababababababab" // as in stored
@@ -28,7 +29,7 @@ func storedManifest(t testing.TB, name string) *manifest.Manifest {
 // receiptOf is the receipt of docs/format.md for the manifest of testdata/stored.
 func receiptOf(t testing.TB, m *manifest.Manifest, live string) []byte {
 	t.Helper()
-	b, err := encodeReceipt(m.Site, &draft{manifest: m, Plan: Plan{Origin: m.Origin, Live: live}})
+	b, err := encodeReceipt(m.Site, &draft{manifest: m, Plan: plan.Plan{Origin: m.Origin, Live: live}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +86,7 @@ func TestReceiptWhoseManifestIsAnothers(t *testing.T) {
 	} {
 		other := storedManifest(t, "site")
 		change(other)
-		b, err := encodeReceipt("blog", &draft{manifest: other, Plan: Plan{Origin: m.Origin}})
+		b, err := encodeReceipt("blog", &draft{manifest: other, Plan: plan.Plan{Origin: m.Origin}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,7 +17,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // many is a site of n files, more than a deploy would upload without a look for
@@ -46,7 +48,7 @@ func startOnSeconds(t *testing.T) *world {
 }
 
 func (w *world) tryUploadAhead(src manifest.Source) (*kvsync.Ahead, error) {
-	return w.engine().UploadAhead(w.t.Context(), src, w.worker(), kvsync.Options{})
+	return w.engine().UploadAhead(w.t.Context(), src, w.worker(), plan.Options{})
 }
 
 // uploadAhead uploads so many blobs ahead, and leaves a receipt.
@@ -275,30 +277,30 @@ func TestUploadAheadRefuses(t *testing.T) {
 	for name, tc := range map[string]struct {
 		prepare func(*world)
 		src     manifest.Source
-		opt     kvsync.Options
-		guard   kvsync.Guard
+		opt     plan.Options
+		guard   guard.ID
 		says    string
 	}{
 		"a folder":          {src: &memory{files: after}, says: "only a commit"},
-		"an older commit":   {src: c[0], guard: kvsync.GuardOlder},
-		"an unknown commit": {src: &memory{files: c[2].files, commit: commitID(9)}, guard: kvsync.GuardOrder},
+		"an older commit":   {src: c[0], guard: guard.Older},
+		"an unknown commit": {src: &memory{files: c[2].files, commit: commitID(9)}, guard: guard.Order},
 		"few files left": {src: &memory{files: many(10, "x"), commit: c[2].commit, order: c[2].order},
-			guard: kvsync.GuardShrink},
+			guard: guard.Shrink},
 		"a held commit": {prepare: func(w *world) {
 			w.mustDeploy(c[2])
 			if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
 				t.Fatal(err)
 			}
-		}, src: c[2], guard: kvsync.GuardHeld},
+		}, src: c[2], guard: guard.Held},
 		"a foreign version": {prepare: func(w *world) {
 			v, err := w.workers().UploadVersion(t.Context(), cloud.Upload{Worker: script})
 			if err != nil {
 				t.Fatal(err)
 			}
 			w.activateVersion(v, "by hand")
-		}, src: c[2], guard: kvsync.GuardForeign},
-		"a repair":       {src: c[2], opt: kvsync.Options{Repair: true}, says: "repairs or forgets"},
-		"to forget":      {src: c[2], opt: kvsync.Options{Forget: true}, says: "repairs or forgets"},
+		}, src: c[2], guard: guard.Foreign},
+		"a repair":       {src: c[2], opt: plan.Options{Repair: true}, says: "repairs or forgets"},
+		"to forget":      {src: c[2], opt: plan.Options{Forget: true}, says: "repairs or forgets"},
 		"changing files": {src: &lying{c[2]}, says: "changed while"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -434,11 +436,11 @@ func TestEveryRequestOfAnUploadAheadCanFail(t *testing.T) {
 	big["/big.bin"], big["/other.bin"] = strings.Repeat("big", 3<<18), strings.Repeat("other", 1<<19) // raw, each
 	c := history(old, big)
 	upload := func(ctx context.Context, e *kvsync.Engine) error {
-		_, err := e.UploadAhead(ctx, c[1], script, kvsync.Options{})
+		_, err := e.UploadAhead(ctx, c[1], script, plan.Options{})
 		return err
 	}
 	deploy := func(ctx context.Context, e *kvsync.Engine) error {
-		_, err := e.Deploy(ctx, c[1], script, kvsync.Options{})
+		_, err := e.Deploy(ctx, c[1], script, plan.Options{})
 		return err
 	}
 	partial := blow{"half of it not written", false, platform.FaultPartial}

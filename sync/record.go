@@ -86,7 +86,7 @@ func (e *Engine) version(l *version.Live, w cloud.Worker, o manifest.Origin, met
 	}
 	for _, b := range u.Bindings {
 		if mine[b.Name] {
-			return cloud.Upload{}, found(finding.CaseBindingTaken, finding.Facts{Name: b.Name})
+			return cloud.Upload{}, finding.New(finding.CaseBindingTaken, finding.Facts{Name: b.Name})
 		}
 		mine[b.Name] = true
 	}

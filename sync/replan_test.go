@@ -5,9 +5,9 @@ import (
 	"testing"
 
 	"github.com/kv-sync/kv-sync/internal/platform"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // A key is written once. So a plan that is made again has an id of its own: the
@@ -35,7 +35,7 @@ func TestRefusedUploadSwitchesNothing(t *testing.T) {
 	h := history(one, two)
 	w.mustDeploy(h[0])
 	w.fault("kv.bulk.put", platform.Fault{Kind: platform.FaultStatus, Status: 403})
-	if res, err := w.deploy(h[1], kvsync.Options{}); err == nil {
+	if res, err := w.deploy(h[1], plan.Options{}); err == nil {
 		t.Errorf("it was deployed: %+v", res)
 	}
 	w.p.Server.SetFault(nil)
@@ -51,7 +51,7 @@ func TestMigrationsKeepTheAppliedOne(t *testing.T) {
 	t.Parallel()
 	w := start(t)
 	h := history(one, two)
-	if _, err := w.engine().Deploy(t.Context(), h[0], durable(), kvsync.Options{}); err != nil {
+	if _, err := w.engine().Deploy(t.Context(), h[0], durable(), plan.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	lost := durable()
@@ -59,12 +59,12 @@ func TestMigrationsKeepTheAppliedOne(t *testing.T) {
 	lost.Modules[0].Content = []byte("export class Hall {}; export class Room {}; export default { fetch() { return " +
 		"new Response('ok') } }")
 	lost.Migrations = []cloud.Migration{{Tag: "v2", Step: []byte(`{"new_sqlite_classes":["Hall"]}`)}}
-	_, err := w.engine().Deploy(t.Context(), h[1], lost, kvsync.Options{})
+	_, err := w.engine().Deploy(t.Context(), h[1], lost, plan.Options{})
 	wantFound(t, err, finding.CaseMigrations)
 	w.wantSite(one)
 	kept := lost
 	kept.Migrations = slices.Concat(durable().Migrations, lost.Migrations)
-	if _, err := w.engine().Deploy(t.Context(), h[1], kept, kvsync.Options{}); err != nil {
+	if _, err := w.engine().Deploy(t.Context(), h[1], kept, plan.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	w.wantSite(two)

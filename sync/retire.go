@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
@@ -120,16 +121,16 @@ func (e *Engine) rolledBackFrom(ctx context.Context, l *version.Live, p *draft) 
 	return out
 }
 
-func changesOf(assets []manifest.Asset) (out []Change) {
+func changesOf(assets []manifest.Asset) (out []plan.Change) {
 	for _, a := range assets {
-		out = append(out, Change{Path: a.Path, Size: a.Size})
+		out = append(out, plan.Change{Path: a.Path, Size: a.Size})
 	}
 	return out
 }
 
-func retiredFiles(list []manifest.Retired) (out []RetiredFile) {
+func retiredFiles(list []manifest.Retired) (out []plan.RetiredFile) {
 	for _, r := range list {
-		out = append(out, RetiredFile{Path: r.Path, Size: r.Size, Deployments: max(r.Left, 0),
+		out = append(out, plan.RetiredFile{Path: r.Path, Size: r.Size, Deployments: max(r.Left, 0),
 			Until: time.Unix(r.Until, 0).UTC()})
 	}
 	return out

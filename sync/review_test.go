@@ -12,7 +12,9 @@ import (
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
@@ -52,7 +54,7 @@ func TestManifestIsWhatItsNameSays(t *testing.T) {
 	if err := w.store().Put(t.Context(), "blog/m/"+w.live().Manifest, stale); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.deploy(h[2], kvsync.Options{}); err == nil {
+	if _, err := w.deploy(h[2], plan.Options{}); err == nil {
 		t.Error("a deploy planned against another deployment's manifest")
 	}
 	if got, err := w.later().Prune(t.Context(), kvsync.PruneOptions{}); err == nil {
@@ -102,13 +104,13 @@ func TestWhatAVersionSays(t *testing.T) {
 		return string(b)
 	}
 	w.announce("plain_text", "text", `"mine"`)
-	_, err := w.deploy(h[1], kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardForeign)
+	_, err := w.deploy(h[1], plan.Options{})
+	wantGuard(t, err, guard.Foreign)
 	w.announce("json", "json", says(func(m *version.Meta) { m.Site = "other" }))
-	_, err = w.deploy(h[1], kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardForeign)
+	_, err = w.deploy(h[1], plan.Options{})
+	wantGuard(t, err, guard.Foreign)
 	w.announce("json", "json", says(func(m *version.Meta) { m.Format = 99 }))
-	if _, err = w.deploy(h[1], kvsync.Options{TakeOver: true}); !errors.Is(err, manifest.ErrNewer) {
+	if _, err = w.deploy(h[1], plan.Options{TakeOver: true}); !errors.Is(err, manifest.ErrNewer) {
 		t.Errorf("over a newer release's version it says %v", err)
 	}
 
@@ -125,7 +127,7 @@ func TestWhatAVersionSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.announce("json", "json", says(func(m *version.Meta) { m.Manifest = ref }))
-	if _, err = w.deploy(h[1], kvsync.Options{}); err == nil ||
+	if _, err = w.deploy(h[1], plan.Options{}); err == nil ||
 		!strings.Contains(err.Error(), `belongs to the site "other"`) {
 		t.Errorf("over a manifest of another site it says %v", err)
 	}
@@ -218,7 +220,7 @@ func TestAnyOrderStays(t *testing.T) {
 	h := history(one, two, three)
 	w.mustDeploy(h[0])
 	w.during("workers.deployments.create", func() { w.rival().mustDeploy(h[2]) })
-	if _, err := w.deploy(h[1], kvsync.Options{AnyOrder: true}); err != nil {
+	if _, err := w.deploy(h[1], plan.Options{AnyOrder: true}); err != nil {
 		t.Fatal(err)
 	}
 	w.wantSite(two)
@@ -231,8 +233,8 @@ func TestNewerCommitComesBackWhole(t *testing.T) {
 	h := history(one, two, three, two, three)
 	first := w.mustDeploy(h[0])
 	w.during("workers.deployments.create", func() { w.rival().mustDeploy(h[2]) })
-	_, err := w.deploy(h[1], kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardOlder)
+	_, err := w.deploy(h[1], plan.Options{})
+	wantGuard(t, err, guard.Older)
 	acts, err := w.account.Workers("blog").Activations(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -245,7 +247,7 @@ func TestNewerCommitComesBackWhole(t *testing.T) {
 		w.rival().mustDeploy(h[4])
 		w.during("workers.deployments.list", func() { w.hand(first.Version, "by hand") })
 	})
-	_, _ = w.deploy(h[3], kvsync.Options{}) // whatever it says
+	_, _ = w.deploy(h[3], plan.Options{}) // whatever it says
 	w.wantSite(one)
 }
 
@@ -379,7 +381,7 @@ func TestEveryPartOfAWorkerCounts(t *testing.T) {
 	}
 	deploy := func() *kvsync.Result {
 		t.Helper()
-		res, err := w.engine().Deploy(t.Context(), src, mine, kvsync.Options{})
+		res, err := w.engine().Deploy(t.Context(), src, mine, plan.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -433,12 +435,12 @@ func (r retyped) Files(ctx context.Context, base *manifest.Manifest) (*manifest.
 func TestPlanCounts(t *testing.T) {
 	w := start(t)
 	src := &memory{files: files{"/a": "same", "/b": "same", "/c": "c"}, hashed: true}
-	p, err := w.engine().Plan(t.Context(), src, script, kvsync.Options{})
+	p, err := w.engine().Plan(t.Context(), src, script, plan.Options{})
 	if err != nil || p.Blobs != 2 || p.Bytes != 5 || p.Writes != 4 || len(p.Added) != 3 {
 		t.Errorf("three files of two contents: %+v, %v", p, err)
 	}
 	w.mustDeploy(src)
-	p, err = w.engine().Plan(t.Context(), retyped{src}, script, kvsync.Options{})
+	p, err = w.engine().Plan(t.Context(), retyped{src}, script, plan.Options{})
 	if err != nil || len(p.Changed) != 3 || p.Unchanged != 0 || p.Blobs != 0 {
 		t.Errorf("three files of another type: %+v, %v", p, err)
 	}
@@ -485,15 +487,15 @@ func TestHoldWantsItsOwnFlag(t *testing.T) {
 	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := w.deploy(h[1], kvsync.Options{AnyOrder: true})
-	wantGuard(t, err, kvsync.GuardHeld)
+	_, err := w.deploy(h[1], plan.Options{AnyOrder: true})
+	wantGuard(t, err, guard.Held)
 	stranger := &memory{files: three, commit: commitID(99), order: h[0].order}
-	_, err = w.deploy(stranger, kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardOrder)
+	_, err = w.deploy(stranger, plan.Options{})
+	wantGuard(t, err, guard.Order)
 	// Nor does it help that it is newer than what is live.
 	stranger.order = []string{h[0].commit, stranger.commit}
-	_, err = w.deploy(stranger, kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardOrder)
+	_, err = w.deploy(stranger, plan.Options{})
+	wantGuard(t, err, guard.Order)
 	w.wantSite(one)
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
@@ -41,7 +42,7 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	}
 	live := past.Live()
 	if live == nil && opt.To == "" {
-		return nil, stop(GuardForeign, finding.CaseForeignRollback, finding.Facts{Site: e.Site})
+		return nil, guard.Stop(guard.Foreign, finding.CaseForeignRollback, finding.Facts{Site: e.Site})
 	}
 	target, err := findTarget(past, live, opt.To)
 	if err != nil {
@@ -63,7 +64,7 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	hold := holdAfter(live, target)
 	err = e.rollTo(ctx, past.Activations, target, hold, opt.Force)
 	if errors.Is(err, cloud.ErrOvertaken) {
-		return nil, stop(GuardOvertaken, finding.CaseSwitched, finding.Facts{Site: e.Site})
+		return nil, guard.Stop(guard.Overtaken, finding.CaseSwitched, finding.Facts{Site: e.Site})
 	}
 	if err != nil {
 		return nil, err
@@ -72,8 +73,8 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	return res, nil
 }
 
-func notDeployed(site string) *GuardError {
-	return stop(GuardTarget, finding.CaseNotDeployed, finding.Facts{Site: site})
+func notDeployed(site string) *guard.Error {
+	return guard.Stop(guard.Target, finding.CaseNotDeployed, finding.Facts{Site: site})
 }
 
 func (e *Engine) rollTo(ctx context.Context, before []cloud.Activation, target *version.Deployment, hold string,
@@ -92,7 +93,7 @@ func (e *Engine) rollTo(ctx context.Context, before []cloud.Activation, target *
 			force)
 	})
 	if errors.Is(s.sent, cloud.ErrSecretChanged) {
-		return stop(GuardSecret, finding.CaseSecret, finding.Facts{Site: e.Site, Deployment: target.ID})
+		return guard.Stop(guard.Secret, finding.CaseSecret, finding.Facts{Site: e.Site, Deployment: target.ID})
 	}
 	return e.settle(ctx, s)
 }
@@ -113,23 +114,24 @@ func findTarget(p *version.Past, live *version.Deployment, to string) (*version.
 			continue
 		}
 		if !d.Retained {
-			return nil, stop(GuardTarget, finding.CaseNotRetained, finding.Facts{Deployment: d.ID})
+			return nil, guard.Stop(guard.Target, finding.CaseNotRetained, finding.Facts{Deployment: d.ID})
 		}
 		if d.Missing {
-			return nil, stop(GuardMissing, finding.CaseVersionMissing, finding.Facts{Deployment: d.ID, Version: d.Version})
+			return nil, guard.Stop(guard.Missing, finding.CaseVersionMissing, finding.Facts{Deployment: d.ID,
+				Version: d.Version})
 		}
 		for _, other := range p.Deployments[i:] {
 			if to != "" && other.ID != d.ID && strings.HasPrefix(d.ID, to) && strings.HasPrefix(other.ID, to) {
 				facts := finding.Facts{What: fmt.Sprintf("%.80q", to), Deployment: d.ID, Name: other.ID}
-				return nil, stop(GuardTarget, finding.CaseAmbiguous, facts)
+				return nil, guard.Stop(guard.Target, finding.CaseAmbiguous, facts)
 			}
 		}
 		return d, nil
 	}
 	if to == "" {
-		return nil, stop(GuardTarget, finding.CaseNoEarlier, finding.Facts{})
+		return nil, guard.Stop(guard.Target, finding.CaseNoEarlier, finding.Facts{})
 	}
-	return nil, stop(GuardTarget, finding.CaseNoTarget, finding.Facts{What: fmt.Sprintf("%.80q", to)})
+	return nil, guard.Stop(guard.Target, finding.CaseNoTarget, finding.Facts{What: fmt.Sprintf("%.80q", to)})
 }
 
 // holdAfter is what to hold back after target is live: the newest commit that the

@@ -1,8 +1,9 @@
 package kvsync
 
 import (
-	"github.com/kv-sync/kv-sync/sync/version"
 	"testing"
+
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 func TestHoldAfter(t *testing.T) {

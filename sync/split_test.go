@@ -6,6 +6,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // What is deployed over a split is compared to the larger share.
@@ -22,7 +24,7 @@ func TestSplitIsComparedToTheLargerShare(t *testing.T) {
 		if err := w.workers().Activate(t.Context(), split, "split", true); err != nil {
 			t.Fatal(err)
 		}
-		if p, err := w.engine().Plan(t.Context(), h[2], script, kvsync.Options{}); err != nil || p.Live != larger.Deployment {
+		if p, err := w.engine().Plan(t.Context(), h[2], script, plan.Options{}); err != nil || p.Live != larger.Deployment {
 			t.Errorf("%+v, %v; want it compared to %s", p, err, larger.Deployment)
 		}
 	}
@@ -48,5 +50,5 @@ func TestSplitAtTheSwitchIsNotOurs(t *testing.T) {
 		return platform.Fault{Kind: platform.FaultDrop}
 	})
 	_, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{})
-	wantGuard(t, err, kvsync.GuardOvertaken)
+	wantGuard(t, err, guard.Overtaken)
 }

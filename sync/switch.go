@@ -181,7 +181,7 @@ func (e *Engine) settle(ctx context.Context, s *switching) error {
 	}
 	theirs := newer[1]
 	if err := e.target.Activate(ctx, theirs.Versions, theirs.Message, true); err != nil {
-		return found(finding.CaseNotRestored, finding.Facts{Site: e.Site, Cause: err})
+		return finding.New(finding.CaseNotRestored, finding.Facts{Site: e.Site, Cause: err})
 	}
 	return cloud.ErrOvertaken
 }

@@ -6,8 +6,9 @@ import (
 	"testing"
 
 	"github.com/kv-sync/kv-sync/internal/platform"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // durable is a Worker with a migration to apply: it goes live by a script upload.
@@ -30,8 +31,8 @@ func TestOfSeveralRivalsTheNewestComesBack(t *testing.T) {
 		w.rival().mustDeploy(h[2])
 		w.rival().mustDeploy(h[3])
 	})
-	_, err := w.deploy(h[1], kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardOlder)
+	_, err := w.deploy(h[1], plan.Options{})
+	wantGuard(t, err, guard.Older)
 	w.wantSite(three)
 }
 
@@ -43,8 +44,8 @@ func TestMigrationLooksFirst(t *testing.T) {
 	h := history(one, two, three)
 	w.mustDeploy(h[0])
 	w.during("kv.bulk.put", func() { w.rival().mustDeploy(h[2]) })
-	_, err := w.engine().Deploy(t.Context(), h[1], durable(), kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardOlder)
+	_, err := w.engine().Deploy(t.Context(), h[1], durable(), plan.Options{})
+	wantGuard(t, err, guard.Older)
 	w.wantSite(three)
 	if acts, err := w.workers().Activations(t.Context()); err != nil || len(acts) != 2 {
 		t.Errorf("%d activations, %v; want those of the first commit and the third", len(acts), err)
@@ -59,7 +60,7 @@ func TestMigrationIsNotUndone(t *testing.T) {
 	h := history(one, two, three)
 	w.mustDeploy(h[0])
 	w.during("workers.scripts.put", func() { w.rival().mustDeploy(h[1]) })
-	if _, err := w.engine().Deploy(t.Context(), h[2], durable(), kvsync.Options{}); err != nil {
+	if _, err := w.engine().Deploy(t.Context(), h[2], durable(), plan.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	w.wantSite(three)
@@ -89,7 +90,7 @@ func TestSwitchThoughInterrupted(t *testing.T) {
 		}
 		return platform.Fault{}
 	})
-	res, err := w.engine().Deploy(ctx, h[1], script, kvsync.Options{})
+	res, err := w.engine().Deploy(ctx, h[1], script, plan.Options{})
 	if err != nil || !res.Switched {
 		t.Errorf("%+v, %v; it is live", res, err)
 	}
@@ -113,8 +114,8 @@ func TestLostSwitchUnderARival(t *testing.T) {
 		w.rival().mustDeploy(h[2])
 		return platform.Fault{Kind: platform.FaultDrop}
 	})
-	_, err := w.deploy(h[1], kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardOlder)
+	_, err := w.deploy(h[1], plan.Options{})
+	wantGuard(t, err, guard.Older)
 	w.wantSite(three)
 }
 
@@ -130,7 +131,7 @@ func TestRivalFollowsAFirstDeployment(t *testing.T) {
 		}
 		return platform.Fault{}
 	})
-	if _, err := w.deploy(h[0], kvsync.Options{}); err != nil {
+	if _, err := w.deploy(h[0], plan.Options{}); err != nil {
 		t.Error(err)
 	}
 	w.wantSite(two)

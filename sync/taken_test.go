@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // The manifest is a module of the version: no other one may have its name.
@@ -17,7 +17,7 @@ func TestModuleNameTaken(t *testing.T) {
 	mine := script
 	mine.Modules = append(slices.Clone(script.Modules), cloud.Module{Name: cloud.ModuleManifest,
 		Type: "application/octet-stream", Content: []byte("theirs")})
-	_, err := w.engine().Deploy(t.Context(), history(one)[0], mine, kvsync.Options{})
+	_, err := w.engine().Deploy(t.Context(), history(one)[0], mine, plan.Options{})
 	wantFound(t, err, finding.CaseModuleTaken)
 	if w.live() != nil {
 		t.Error("something went live")
@@ -30,7 +30,7 @@ func TestOverlayWantsItsCompanion(t *testing.T) {
 	for overlay, worker := range map[bool]cloud.Worker{true: script, false: overlaid(script)} {
 		w := start(t)
 		w.config.Serving.Overlay = overlay
-		if _, err := w.engine().Deploy(t.Context(), history(one)[0], worker, kvsync.Options{}); err == nil ||
+		if _, err := w.engine().Deploy(t.Context(), history(one)[0], worker, plan.Options{}); err == nil ||
 			!strings.Contains(err.Error(), "companion") {
 			t.Errorf("overlay %v: %v", overlay, err)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // Promise 7: a listing that lags behind is no reason to refuse a rollback, and
@@ -96,7 +97,7 @@ func TestUnhashedFileThatChanges(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := start(t)
 			src := &opening{&memory{files: files{"/index.html": "whole"}}, open}
-			if _, err := w.engine().Deploy(t.Context(), src, script, kvsync.Options{}); !errors.Is(err, manifest.ErrChanged) {
+			if _, err := w.engine().Deploy(t.Context(), src, script, plan.Options{}); !errors.Is(err, manifest.ErrChanged) {
 				t.Errorf("it says %v", err)
 			}
 			if w.live() != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/sethvargo/go-githubactions"
 
 	"github.com/kv-sync/kv-sync/internal/app"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 func serve(t *testing.T, h http.Handler) string {
@@ -76,7 +76,7 @@ func FuzzSummary(f *testing.F) {
 		if strings.ContainsAny(got, "\u202e\u2028\u200b") {
 			t.Errorf("escape(%q) is %q", name, got)
 		}
-		plan := &kvsync.Plan{Added: []kvsync.Change{{Path: name}}}
+		plan := &plan.Plan{Added: []plan.Change{{Path: name}}}
 		text := summary(&app.Report{Command: modeDeploy, Plan: plan})
 		if n := strings.Count(text, "| added |"); n != 1 {
 			t.Errorf("%q gives %d rows", name, n)
@@ -98,21 +98,21 @@ func TestSecretsAreHiddenWhereTheRunnerDoesNotMask(t *testing.T) {
 }
 
 func TestLargePlansFitTheirLimits(t *testing.T) {
-	plan := &kvsync.Plan{Unchanged: 7}
+	shown := &plan.Plan{Unchanged: 7}
 	for i := range 50_000 {
-		plan.Added = append(plan.Added, kvsync.Change{Path: fmt.Sprintf("/%s/%d", strings.Repeat("|", 100), i)})
+		shown.Added = append(shown.Added, plan.Change{Path: fmt.Sprintf("/%s/%d", strings.Repeat("|", 100), i)})
 	}
-	b, err := planJSON(plan)
+	b, err := planJSON(shown)
 	if err != nil || len(b) > maxPlanJSON || !strings.Contains(b, `"truncated":true`) ||
 		!strings.Contains(b, `"unchanged":7`) || !strings.Contains(b, `"added":[]`) {
 		t.Errorf("plan-json is %.300q: %v", b, err)
 	}
-	text := summary(&app.Report{Command: modeDeploy, Plan: plan})
+	text := summary(&app.Report{Command: modeDeploy, Plan: shown})
 	if len(text) > 1<<20 || !strings.Contains(text, "And 49800 more.") {
 		t.Errorf("the summary has %d bytes", len(text))
 	}
 	var w bytes.Buffer
-	testConsole(&w).plan(plan)
+	testConsole(&w).plan(shown)
 	if n := strings.Count(w.String(), "\n"); n > loggedPaths+5 {
 		t.Errorf("the log has %d lines", n)
 	}
@@ -124,7 +124,7 @@ func TestWhatWouldGoIsListed(t *testing.T) {
 	f := &app.Failure{Kind: app.KindGuard, Message: "600 of 601 files would be removed",
 		Fix: "give --allow-shrink if that is meant"}
 	for i := range 600 {
-		f.Removed = append(f.Removed, kvsync.Change{Path: fmt.Sprintf("/%03d|.html", i)})
+		f.Removed = append(f.Removed, plan.Change{Path: fmt.Sprintf("/%03d|.html", i)})
 	}
 	rep := &app.Report{Command: modeDeploy, Error: f}
 	text := summary(rep)
@@ -143,9 +143,9 @@ func TestWhatWouldGoIsListed(t *testing.T) {
 func TestRemovedFilesInLogAndSummary(t *testing.T) {
 	var log bytes.Buffer
 	c := newConsole(githubactions.New(githubactions.WithWriter(&log)), &log, nil)
-	p := &kvsync.Plan{
-		Site: "project/shop", Removed: []kvsync.Change{{Path: "/a"}, {Path: "/b"}},
-		Retired: []kvsync.RetiredFile{{Path: "/a\n::error::x", Deployments: 4}}, Guarded: []kvsync.Change{{Path: "/b<i>"}},
+	p := &plan.Plan{
+		Site: "project/shop", Removed: []plan.Change{{Path: "/a"}, {Path: "/b"}},
+		Retired: []plan.RetiredFile{{Path: "/a\n::error::x", Deployments: 4}}, Guarded: []plan.Change{{Path: "/b<i>"}},
 	}
 	c.plan(p)
 	text := summary(&app.Report{Command: modeDeploy, Plan: p})
@@ -158,10 +158,10 @@ func TestRemovedFilesInLogAndSummary(t *testing.T) {
 	if strings.Contains(log.String(), "\n::error") || strings.Contains(text, "<i>") {
 		t.Errorf("a path is more than text:\n%s\n%s", log.String(), text)
 	}
-	p.Removed = make([]kvsync.Change, 0)
+	p.Removed = make([]plan.Change, 0)
 	for i := range 20000 {
-		p.Retired = append(p.Retired, kvsync.RetiredFile{Path: fmt.Sprintf("/%030d", i)})
-		p.Guarded = append(p.Guarded, kvsync.Change{Path: fmt.Sprintf("/%030d", i)})
+		p.Retired = append(p.Retired, plan.RetiredFile{Path: fmt.Sprintf("/%030d", i)})
+		p.Guarded = append(p.Guarded, plan.Change{Path: fmt.Sprintf("/%030d", i)})
 	}
 	if b, err := planJSON(p); err != nil || len(b) > maxPlanJSON || !strings.Contains(b, `"truncated":true`) {
 		t.Errorf("%d bytes, %v", len(b), err)

@@ -11,8 +11,8 @@ import (
 	"github.com/sethvargo/go-githubactions"
 
 	"github.com/kv-sync/kv-sync/internal/app"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // Every secret that the step may have is masked, each line of it by itself, as the
@@ -81,8 +81,8 @@ func TestProblemsOutsideTheWorkspaceNameNoFile(t *testing.T) {
 // Names out of a repository, and texts of others, are text in the job's summary.
 func TestSummaryShowsNamesAsText(t *testing.T) {
 	for _, name := range hostile {
-		change := []kvsync.Change{{Path: name}}
-		plan := &kvsync.Plan{Added: change, Changed: change, Removed: change}
+		change := []plan.Change{{Path: name}}
+		plan := &plan.Plan{Added: change, Changed: change, Removed: change}
 		deployed := summary(&app.Report{Command: modeDeploy, Site: name, URL: name, Plan: plan, Notices: []string{name}})
 		refused := summary(&app.Report{Command: modeDeploy, Error: &app.Failure{
 			Message: name, Fix: name, Removed: change, Problems: []manifest.Problem{{Path: name, Reason: name, Fix: name}},

@@ -13,7 +13,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/app/advice"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // build is one deploy of a cell: a commit, and the page in the published
@@ -116,7 +116,7 @@ func (c *cell) kvSync(root, dir string) outcome {
 	}
 	defer site.Close()
 	o := outcome{outputs: map[string]string{}}
-	res, err := site.Deploy(c.t.Context(), kvsync.Options{})
+	res, err := site.Deploy(c.t.Context(), plan.Options{})
 	if f := app.Explain(advice.Terminal, err); f != nil {
 		o.code, o.log = f.Code, f.Message+"; "+f.Fix
 	} else {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/planview"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // loggedPaths is how many paths of a plan the log lists. The output plan-json has
@@ -15,12 +15,12 @@ const loggedPaths = 500
 
 // viewOf is what a plan says in a workflow. A job has no input that ends for one push
 // what earlier deployments keep reachable, so the text names the command.
-func viewOf(p *kvsync.Plan) *planview.View {
+func viewOf(p *plan.Plan) *planview.View {
 	return planview.Of(advice.Workflow, p, "run kv-sync deploy "+named(p.Site)+" --forget by hand")
 }
 
 // plan prints a plan. Its notices are annotations: see [console.notices].
-func (c *console) plan(p *kvsync.Plan) {
+func (c *console) plan(p *plan.Plan) {
 	v := viewOf(p)
 	c.say("%s %s", v.Site, v.Origin)
 	if v.NoChange != "" {
@@ -53,7 +53,7 @@ func (c *console) files(groups []planview.Group) {
 
 // planMarkdown writes what a plan changes as Markdown. dry reports whether it was not
 // carried out.
-func planMarkdown(b *strings.Builder, p *kvsync.Plan, dry bool) {
+func planMarkdown(b *strings.Builder, p *plan.Plan, dry bool) {
 	if p == nil || p.NoChange {
 		return
 	}

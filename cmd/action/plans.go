@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // maxPlanJSON keeps the outputs of a job under GitHub's limit of 1 MiB in UTF-16, and
@@ -13,7 +13,7 @@ import (
 const maxPlanJSON = 384 << 10
 
 // planJSON is the plan on one line, without its lists if they do not fit.
-func planJSON(p *kvsync.Plan) (string, error) {
+func planJSON(p *plan.Plan) (string, error) {
 	if p == nil {
 		return "", nil
 	}
@@ -29,15 +29,15 @@ func planJSON(p *kvsync.Plan) (string, error) {
 
 // shortPlan is a plan without its lists.
 type shortPlan struct {
-	kvsync.Plan
-	Added     []kvsync.Change `json:"added"`
-	Changed   []kvsync.Change `json:"changed"`
-	Removed   []kvsync.Change `json:"removed"`
-	Truncated bool            `json:"truncated"`
+	plan.Plan
+	Added     []plan.Change `json:"added"`
+	Changed   []plan.Change `json:"changed"`
+	Removed   []plan.Change `json:"removed"`
+	Truncated bool          `json:"truncated"`
 }
 
-func shortened(p *kvsync.Plan) shortPlan {
-	none := []kvsync.Change{}
+func shortened(p *plan.Plan) shortPlan {
+	none := []plan.Change{}
 	short := shortPlan{Plan: *p, Added: none, Changed: none, Removed: none, Truncated: true}
 	short.Notices, short.Shadowed, short.Retired, short.Guarded = nil, nil, nil, nil
 	return short
@@ -61,7 +61,7 @@ type planText struct {
 func (t *planText) gain() int { return len(t.text) - len(t.short) }
 
 // add adds a plan; nil adds nothing.
-func (p *plans) add(id string, plan *kvsync.Plan) {
+func (p *plans) add(id string, plan *plan.Plan) {
 	if plan == nil || p.full || p.err != nil {
 		return
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/platform"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // all are the inputs of a step that works on every project.
@@ -86,7 +86,7 @@ func (r *runner) live(id string) string {
 }
 
 // wantOutputs compares the outputs that a job of several projects has.
-func (o outcome) wantOutputs(t *testing.T, uploaded, unchanged string, plans ...string) map[string]kvsync.Plan {
+func (o outcome) wantOutputs(t *testing.T, uploaded, unchanged string, plans ...string) map[string]plan.Plan {
 	t.Helper()
 	for _, name := range []string{"deployment-id", "version-id", "previous-version-id", "deployment-url"} {
 		if v, ok := o.outputs[name]; v != "" || !ok {
@@ -96,7 +96,7 @@ func (o outcome) wantOutputs(t *testing.T, uploaded, unchanged string, plans ...
 	if o.outputs["uploaded"] != uploaded || o.outputs["unchanged"] != unchanged || o.outputs["pruned"] != "0" {
 		t.Errorf("outputs are %v", o.outputs)
 	}
-	got := map[string]kvsync.Plan{}
+	got := map[string]plan.Plan{}
 	if err := json.Unmarshal([]byte(o.outputs["plan-json"]), &got); err != nil {
 		t.Fatalf("plan-json is %q: %v", o.outputs["plan-json"], err)
 	}
@@ -318,10 +318,10 @@ func TestProjectInThePathnameLayout(t *testing.T) {
 }
 
 func TestPlansOfManyProjectsFit(t *testing.T) {
-	small := &kvsync.Plan{Site: "project/small", Added: []kvsync.Change{{Path: "/a"}}}
-	large := &kvsync.Plan{Site: "project/large", Unchanged: 7}
+	small := &plan.Plan{Site: "project/small", Added: []plan.Change{{Path: "/a"}}}
+	large := &plan.Plan{Site: "project/large", Unchanged: 7}
 	for i := range 5000 {
-		large.Added = append(large.Added, kvsync.Change{Path: fmt.Sprintf("/%s/%d", strings.Repeat("x", 100), i)})
+		large.Added = append(large.Added, plan.Change{Path: fmt.Sprintf("/%s/%d", strings.Repeat("x", 100), i)})
 	}
 	var p plans
 	p.add("a", small)
@@ -348,13 +348,13 @@ func TestPlansOfManyProjectsFit(t *testing.T) {
 }
 
 func TestSummaryOfManyProjectsFits(t *testing.T) {
-	plan := &kvsync.Plan{}
+	shown := &plan.Plan{}
 	for i := range 300 {
-		plan.Added = append(plan.Added, kvsync.Change{Path: fmt.Sprintf("/%s/%d", strings.Repeat("|", 500), i)})
+		shown.Added = append(shown.Added, plan.Change{Path: fmt.Sprintf("/%s/%d", strings.Repeat("|", 500), i)})
 	}
 	var o overview
 	for i := range 1000 {
-		r := &app.Report{Command: modeDeploy, Plan: plan, Added: len(plan.Added)}
+		r := &app.Report{Command: modeDeploy, Plan: shown, Added: len(shown.Added)}
 		if i%2 == 1 {
 			r.Error = &app.Failure{Message: strings.Repeat("|", 600)}
 		}

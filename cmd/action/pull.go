@@ -15,7 +15,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/internal/pull"
 	"github.com/kv-sync/kv-sync/internal/pullview"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
@@ -30,8 +30,8 @@ func (s step) pull(ctx context.Context, c *console, site *app.Site, rep *app.Rep
 		return err
 	}
 	rep.Pull = pulled
-	var guard *kvsync.GuardError
-	if errors.As(err, &guard) && guard.Guard == kvsync.GuardConflict {
+	var stopped *guard.Error
+	if errors.As(err, &stopped) && stopped.Guard == guard.Conflict {
 		err = nil
 	}
 	left := loggedPaths

@@ -11,7 +11,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/app/advice"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // run runs the Action and returns its exit code.
@@ -56,7 +56,7 @@ type step struct {
 	// shared is what the projects share; nil is nothing.
 	shared *app.Shared
 	// options and byCommit are the waivers that count: see waiversOf.
-	options  kvsync.Options
+	options  plan.Options
 	byCommit map[string]string
 	warnings []string
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // onSite does what the mode says, unless the step has an error, and returns the report
@@ -130,7 +131,7 @@ func (s step) site(c *console) app.Inputs {
 func (s step) act(ctx context.Context, c *console, site *app.Site, rep *app.Report) error {
 	var (
 		res    *kvsync.Result
-		plan   *kvsync.Plan
+		plan   *plan.Plan
 		pruned *kvsync.Pruned
 		err    error
 	)

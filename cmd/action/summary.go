@@ -8,8 +8,8 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/pullview"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 const (
@@ -104,7 +104,7 @@ func linkTo(url string) string {
 }
 
 // removedTable lists the files that a guard kept from being removed.
-func removedTable(b *strings.Builder, removed []kvsync.Change) {
+func removedTable(b *strings.Builder, removed []plan.Change) {
 	if len(removed) == 0 {
 		return
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/options"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // commitPrefix is a commit's id, or enough of it to be sure.
@@ -17,7 +17,7 @@ var commitPrefix = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
 // waiversOf sorts the inputs that lift a guard into those that count at once and
 // those that name the commit that they are for. An input that has no effect gives
 // a warning: the guard stays in force.
-func waiversOf(in inputs, event string) (opt kvsync.Options, byCommit map[string]string, warnings []string) {
+func waiversOf(in inputs, event string) (opt plan.Options, byCommit map[string]string, warnings []string) {
 	byCommit = map[string]string{}
 	for _, w := range options.Waivers() {
 		name, value := w.Input, in.waivers[w.Input]

@@ -21,6 +21,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/humanize"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 type hookRunCommand struct {
@@ -228,7 +229,7 @@ func (h *hookRun) check(ctx context.Context, commit string) error {
 }
 
 // plan does not retry connections: a push does not wait for an unreachable network.
-func (h *hookRun) plan(ctx context.Context, commit string) (*kvsync.Plan, error) {
+func (h *hookRun) plan(ctx context.Context, commit string) (*plan.Plan, error) {
 	asking, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 	shared := app.NewShared()
@@ -238,7 +239,7 @@ func (h *hookRun) plan(ctx context.Context, commit string) (*kvsync.Plan, error)
 	if err != nil {
 		return nil, err
 	}
-	p, err := site.Plan(asking, kvsync.Options{})
+	p, err := site.Plan(asking, plan.Options{})
 	if err != nil && ctx.Err() == nil && asking.Err() != nil {
 		return nil, context.Cause(asking)
 	}
@@ -263,7 +264,7 @@ func (i impatient) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func (h *hookRun) upload(ctx context.Context, commit string, alive func()) error {
 	return h.act(ctx, commit, alive, func(site *app.Site, console *term.Console) error {
-		done, err := site.UploadAhead(ctx, kvsync.Options{})
+		done, err := site.UploadAhead(ctx, plan.Options{})
 		switch {
 		case err != nil:
 			return err
@@ -278,7 +279,7 @@ func (h *hookRun) upload(ctx context.Context, commit string, alive func()) error
 
 func (h *hookRun) deploy(ctx context.Context, commit string, alive func()) error {
 	return h.act(ctx, commit, alive, func(site *app.Site, console *term.Console) error {
-		res, err := site.Deploy(ctx, kvsync.Options{})
+		res, err := site.Deploy(ctx, plan.Options{})
 		if err == nil {
 			name := options.Values{options.Name: h.named()}
 			console.Result(res, site.Stats(), "kv-sync rollback"+name.Typed(word, options.GroupSite))

@@ -4,7 +4,7 @@ import (
 	"math"
 	"runtime/debug"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 const (
@@ -33,7 +33,7 @@ func limitMemory(getenv func(string) string) {
 }
 
 // allowFor raises the limit for a plan of many files.
-func allowFor(p *kvsync.Plan) {
+func allowFor(p *plan.Plan) {
 	files := int64(len(p.Added) + len(p.Changed) + p.Unchanged)
 	if debug.SetMemoryLimit(-1) == softLimit && files > 10_000 {
 		debug.SetMemoryLimit(softLimit + (files-10_000)*perFile)

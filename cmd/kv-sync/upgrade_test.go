@@ -27,7 +27,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // beforeOrigins is the last commit whose deployments have no origin.
@@ -133,7 +135,7 @@ func (u *upgrade) run(binary string, code int, args ...string) gjson.Result {
 }
 
 // refused wants a guard to stop a run of this release.
-func (u *upgrade) refused(guard kvsync.Guard, args ...string) gjson.Result {
+func (u *upgrade) refused(guard guard.ID, args ...string) gjson.Result {
 	u.Helper()
 	report := u.run(u.newer, 4, args...)
 	if got := report.Get("error.guard").String(); got != string(guard) {
@@ -170,14 +172,14 @@ func (u *upgrade) tracked() {
 	u.shows("tides", "two")
 
 	u.git("remote", "add", "origin", "https://example.org/ada/tides.git")
-	u.refused(kvsync.GuardOlder, append(deploy, "--commit", one)...)
+	u.refused(guard.Older, append(deploy, "--commit", one)...)
 	u.shows("tides", "two")
 	three := u.commit("three")
 	if got := u.run(u.newer, 0, deploy...).Get("commit").String(); got != three {
 		u.Errorf("commit %s is live, want %s", got, three)
 	}
 	u.shows("tides", "three")
-	u.refused(kvsync.GuardOlder, append(deploy, "--commit", two)...)
+	u.refused(guard.Older, append(deploy, "--commit", two)...)
 
 	back := u.run(u.newer, 0, site("rollback")...)
 	if back.Get("deployment").String() != before.Get("deployment").String() {
@@ -186,7 +188,7 @@ func (u *upgrade) tracked() {
 	u.shows("tides", "two")
 	u.run(u.newer, 0, site("verify", "--read-data")...)
 	u.run(u.newer, 0, site("prune")...)
-	u.refused(kvsync.GuardHeld, deploy...)
+	u.refused(guard.Held, deploy...)
 
 	// What the older one deployed is of no known repository: any may go on.
 	u.git("remote", "set-url", "origin", "https://example.org/elsewhere/tides.git")
@@ -195,7 +197,7 @@ func (u *upgrade) tracked() {
 	u.shows("tides", "four")
 	u.git("remote", "set-url", "origin", "https://example.org/ada/tides.git")
 	u.commit("five")
-	u.refused(kvsync.GuardRepository, deploy...)
+	u.refused(guard.Repository, deploy...)
 
 	seen := u.run(u.older, 0, site("history")...).Get("history.#.deployment").String()
 	want := u.run(u.newer, 0, site("history")...).Get("history.#.deployment").String()
@@ -222,7 +224,7 @@ func (u *upgrade) built() {
 	u.shows("built", "two")
 	u.git("checkout", "--quiet", first)
 	build("one, once more")
-	u.refused(kvsync.GuardOlder, deploy...)
+	u.refused(guard.Older, deploy...)
 	u.git("checkout", "--quiet", "main")
 
 	u.run(u.newer, 0, "rollback", "--name", "built")
@@ -230,7 +232,7 @@ func (u *upgrade) built() {
 	u.run(u.newer, 0, "verify", "--name", "built", "--read-data")
 	u.run(u.newer, 0, "prune", "--name", "built")
 	build("two")
-	u.refused(kvsync.GuardHeld, deploy...)
+	u.refused(guard.Held, deploy...)
 	u.commit("source of three")
 	build("three")
 	u.run(u.newer, 0, deploy...)
@@ -247,7 +249,7 @@ func (u *upgrade) unnamed() {
 	u.shows("workspace", "one")
 
 	write(u.T, filepath.Join(u.repo, "public", "index.html"), "two")
-	text := u.refused(kvsync.GuardName, "deploy").Get("error").String()
+	text := u.refused(guard.Name, "deploy").Get("error").String()
 	if !strings.Contains(text, "workspace to go on with that site") ||
 		!strings.Contains(text, "tides-site for a new one") {
 		u.Errorf("the guard says %s", text)
@@ -354,7 +356,7 @@ func (u *upgrade) deployAgo(account *cloudflare.Account, age time.Duration) *kvs
 		Main: "main.js", CompatibilityDate: "2026-11-01", Routing: &manifest.Routing{},
 		Modules: []cloud.Module{{Name: "main.js", Type: "application/javascript+module",
 			Content: []byte("export default { fetch: () => new Response() };")}},
-	}, kvsync.Options{})
+	}, plan.Options{})
 	if err != nil {
 		u.Fatal(err)
 	}

@@ -20,7 +20,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/term"
 	"github.com/kv-sync/kv-sync/internal/watch"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 type watchCommand struct {
@@ -69,7 +71,7 @@ func withoutAccount(getenv func(string) string) func(string) string {
 type watching struct {
 	console  *term.Console
 	in       app.Inputs
-	options  kvsync.Options
+	options  plan.Options
 	shared   *app.Shared
 	at       local.Options
 	platform *local.Platform
@@ -130,9 +132,9 @@ func (w *watching) next(ctx context.Context, limit time.Duration) (watch.Batch, 
 
 // unsettled reports whether a deploy failed because the site is still being written.
 func unsettled(err error) bool {
-	var guard *kvsync.GuardError
+	var stopped *guard.Error
 	return errors.Is(err, errGone) || errors.Is(err, manifest.ErrChanged) ||
-		errors.As(err, &guard) && guard.Guard == kvsync.GuardShrink
+		errors.As(err, &stopped) && stopped.Guard == guard.Shrink
 }
 
 // report prints why a deploy failed, and that the next save tries again.
@@ -243,8 +245,8 @@ func (w *watching) publish(ctx context.Context, site *app.Site, settled bool) (*
 	}
 	options := w.options
 	res, err := site.Deploy(ctx, options)
-	var guard *kvsync.GuardError
-	if !settled || !errors.As(err, &guard) || guard.Guard != kvsync.GuardShrink {
+	var stopped *guard.Error
+	if !settled || !errors.As(err, &stopped) || stopped.Guard != guard.Shrink {
 		return res, err
 	}
 	if empty, lerr := empty(ctx, site); empty || lerr != nil {

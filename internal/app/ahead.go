@@ -5,11 +5,12 @@ import (
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // UploadAhead uploads what a deploy of the commit will want: see
 // [kvsync.Engine.UploadAhead].
-func (s *Site) UploadAhead(ctx context.Context, opt kvsync.Options) (a *kvsync.Ahead, err error) {
+func (s *Site) UploadAhead(ctx context.Context, opt plan.Options) (a *kvsync.Ahead, err error) {
 	defer func() { err = s.whereNothingLives(err) }()
 	e, err := s.reach()
 	if err != nil {

@@ -13,6 +13,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // checkout is a bare repository and a folder that stands for its work tree, as
@@ -88,7 +90,7 @@ func (c *checkout) inputs() app.Inputs {
 }
 
 // deploy publishes a folder with this page, as built from a commit.
-func (c *checkout) deploy(commit, page string, opt kvsync.Options) (*kvsync.Result, error) {
+func (c *checkout) deploy(commit, page string, opt plan.Options) (*kvsync.Result, error) {
 	c.t.Helper()
 	c.fill(c.root, map[string]string{"dist/index.html": page})
 	in := c.inputs()
@@ -96,9 +98,9 @@ func (c *checkout) deploy(commit, page string, opt kvsync.Options) (*kvsync.Resu
 	return open(c.t, in).Deploy(c.t.Context(), opt)
 }
 
-func (c *checkout) stopped(err error, by kvsync.Guard) {
+func (c *checkout) stopped(err error, by guard.ID) {
 	c.t.Helper()
-	var guard *kvsync.GuardError
+	var guard *guard.Error
 	if !errors.As(err, &guard) || guard.Guard != by {
 		c.t.Errorf("got %v, want the guard %q", err, by)
 	}
@@ -109,14 +111,14 @@ func (c *checkout) stopped(err error, by kvsync.Guard) {
 func TestBuiltFromIsOrderedAndHeld(t *testing.T) {
 	c := newCheckout(t)
 	one, two := c.commit(nil), c.commit(nil)
-	if _, err := c.deploy(one, "one", kvsync.Options{}); err != nil {
+	if _, err := c.deploy(one, "one", plan.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	if res, err := c.deploy(two, "two", kvsync.Options{}); err != nil || res.Commit != two || !res.Switched {
+	if res, err := c.deploy(two, "two", plan.Options{}); err != nil || res.Commit != two || !res.Switched {
 		t.Fatalf("%+v, %v", res, err)
 	}
-	_, err := c.deploy(one, "one", kvsync.Options{})
-	c.stopped(err, kvsync.GuardOlder)
+	_, err := c.deploy(one, "one", plan.Options{})
+	c.stopped(err, guard.Older)
 
 	in := c.inputs()
 	in.DeployedOnly = true
@@ -128,10 +130,10 @@ func TestBuiltFromIsOrderedAndHeld(t *testing.T) {
 	if _, err := open(t, in).Rollback(t.Context(), kvsync.RollbackOptions{To: one}); err != nil {
 		t.Fatal(err)
 	}
-	_, err = c.deploy(two, "two again", kvsync.Options{})
-	c.stopped(err, kvsync.GuardHeld)
+	_, err = c.deploy(two, "two again", plan.Options{})
+	c.stopped(err, guard.Held)
 	three := c.commit(nil)
-	if res, err := c.deploy(three, "three", kvsync.Options{}); err != nil || res.Commit != three {
+	if res, err := c.deploy(three, "three", plan.Options{}); err != nil || res.Commit != three {
 		t.Fatalf("%+v, %v", res, err)
 	}
 }
@@ -140,11 +142,11 @@ func TestBuiltFromIsOrderedAndHeld(t *testing.T) {
 // activated again for that commit.
 func TestBuiltFromWithoutChange(t *testing.T) {
 	c := newCheckout(t)
-	if _, err := c.deploy(c.commit(nil), "same", kvsync.Options{}); err != nil {
+	if _, err := c.deploy(c.commit(nil), "same", plan.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	next := c.commit(nil)
-	if res, err := c.deploy(next, "same", kvsync.Options{}); err != nil || !res.Plan.NoChange ||
+	if res, err := c.deploy(next, "same", plan.Options{}); err != nil || !res.Plan.NoChange ||
 		res.Version != res.PreviousVersion || res.Commit != next {
 		t.Errorf("%+v, %v", res, err)
 	}
@@ -169,7 +171,7 @@ func TestConfined(t *testing.T) {
 			return err
 		}
 		defer site.Close()
-		_, err = site.Plan(t.Context(), kvsync.Options{})
+		_, err = site.Plan(t.Context(), plan.Options{})
 		return err
 	}
 	commit := c.commit(map[string]string{"public/index.html": "x"})

@@ -13,7 +13,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // cachedSite is a site beside code. The code answers by everything that a cache's
@@ -260,7 +260,7 @@ func deployTwice(t *testing.T, f *platformtest.Fixture, script string, files map
 		}
 		in := inputs(root, f)
 		in.Name = script
-		if _, err := open(t, in).Deploy(t.Context(), kvsync.Options{}); err != nil {
+		if _, err := open(t, in).Deploy(t.Context(), plan.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		files = maps.Clone(files)
@@ -309,7 +309,7 @@ func TestNoProjectIsAnsweredFromAnothersCache(t *testing.T) {
 		in.Name = script
 		site := open(t, in)
 		app.SetWorkerSetting(site, "cache_options", options)
-		if _, err := site.Deploy(t.Context(), kvsync.Options{}); err != nil {
+		if _, err := site.Deploy(t.Context(), plan.Options{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -333,7 +333,7 @@ func TestNoProjectIsAnsweredFromAnothersCache(t *testing.T) {
 					`"directory": "public" } }`,
 			})
 		}
-		if _, err := open(t, in).Deploy(t.Context(), kvsync.Options{}); err != nil {
+		if _, err := open(t, in).Deploy(t.Context(), plan.Options{}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // cost is what a plan took.
@@ -34,7 +34,7 @@ func TestPlanFollowsTheChange(t *testing.T) {
 			Root: repo.Dir, CacheDir: t.TempDir(), Getenv: func(string) string { return "" }, Commit: sourcetest.Live,
 			Token: f.Token, AccountID: f.AccountID, BaseURL: f.BaseURL,
 		}
-		if _, err := open(t, in).Deploy(t.Context(), kvsync.Options{}); err != nil {
+		if _, err := open(t, in).Deploy(t.Context(), plan.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		cached := in.CacheDir
@@ -53,7 +53,7 @@ func TestPlanFollowsTheChange(t *testing.T) {
 				t.Helper()
 				f.Server.ResetRequests()
 				site := open(t, in)
-				p, err := site.Plan(t.Context(), kvsync.Options{})
+				p, err := site.Plan(t.Context(), plan.Options{})
 				if err != nil || len(p.Changed) != tc.changed || p.Unchanged+len(p.Changed) != files ||
 					p.NoChange != (tc.changed == 0) {
 					t.Fatalf("%d files: %s: %+v, %v", files, tc.name, p, err)

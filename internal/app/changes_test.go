@@ -13,6 +13,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/objects"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // grown makes a repository of three commits, of which the last is to be live.
@@ -50,7 +52,7 @@ var changes = []struct {
 	// added, changed, removed and uploaded count files.
 	added, changed, removed, uploaded int
 	// guard refuses it.
-	guard kvsync.Guard
+	guard guard.ID
 }{
 	{name: "one file", do: func(r repo) { r.write("public/deep/er/b.html", "b, changed") }, changed: 1, uploaded: 1},
 	{name: "nothing", do: func(repo) {}},
@@ -112,8 +114,8 @@ var changes = []struct {
 		r.git("checkout", "-q", "--orphan", "fresh")
 		r.write("public/fresh.html", "fresh")
 	}, added: 1, uploaded: 1},
-	{name: "older", do: func(r repo) { r.git("checkout", "-q", "--detach", "HEAD~1") }, guard: kvsync.GuardOlder},
-	{name: "force-push back", do: func(r repo) { r.git("reset", "-q", "--hard", "HEAD~2") }, guard: kvsync.GuardOlder},
+	{name: "older", do: func(r repo) { r.git("checkout", "-q", "--detach", "HEAD~1") }, guard: guard.Older},
+	{name: "force-push back", do: func(r repo) { r.git("reset", "-q", "--hard", "HEAD~2") }, guard: guard.Older},
 }
 
 // What is deployed is what changed, with the whole history and with one commit of
@@ -129,7 +131,7 @@ func TestOnlyWhatChanged(t *testing.T) {
 			t.Run(tt.name+"/"+depth, func(t *testing.T) {
 				r := origin.copied(t)
 				name := fmt.Sprintf("change-%d-%s", i, strings.ReplaceAll(depth, " ", "-"))
-				if _, err := open(t, inputsOf(t, r.dir, name, f)).Deploy(t.Context(), kvsync.Options{}); err != nil {
+				if _, err := open(t, inputsOf(t, r.dir, name, f)).Deploy(t.Context(), plan.Options{}); err != nil {
 					t.Fatal(err)
 				}
 				before := liveFiles(t, a, name)
@@ -144,9 +146,9 @@ func TestOnlyWhatChanged(t *testing.T) {
 				}
 				f.Server.ResetRequests()
 				site := open(t, inputsOf(t, from.dir, name, f))
-				res, err := site.Deploy(t.Context(), kvsync.Options{})
+				res, err := site.Deploy(t.Context(), plan.Options{})
 				if tt.guard != "" {
-					if g := (*kvsync.GuardError)(nil); !errors.As(err, &g) || g.Guard != tt.guard {
+					if g := (*guard.Error)(nil); !errors.As(err, &g) || g.Guard != tt.guard {
 						t.Errorf("got %v, want the guard %q", err, tt.guard)
 					}
 					wantFiles(t, liveFiles(t, a, name), before)
@@ -217,7 +219,7 @@ func TestRevertUploadsAnew(t *testing.T) {
 	}
 	deploy := func() *kvsync.Result {
 		t.Helper()
-		res, err := open(t, inputsOf(t, r.dir, "revert", f)).Deploy(t.Context(), kvsync.Options{})
+		res, err := open(t, inputsOf(t, r.dir, "revert", f)).Deploy(t.Context(), plan.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -255,7 +257,7 @@ func TestCostGoesByTheChange(t *testing.T) {
 		}
 	}
 	r.commit("one")
-	if _, err := open(t, inputsOf(t, r.dir, "cost", f)).Deploy(t.Context(), kvsync.Options{}); err != nil {
+	if _, err := open(t, inputsOf(t, r.dir, "cost", f)).Deploy(t.Context(), plan.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	for n, depth := range []string{"whole", "depth 1"} {
@@ -267,7 +269,7 @@ func TestCostGoesByTheChange(t *testing.T) {
 		}
 		f.Server.ResetRequests()
 		site := open(t, inputsOf(t, from.dir, "cost", f))
-		res, err := site.Deploy(t.Context(), kvsync.Options{})
+		res, err := site.Deploy(t.Context(), plan.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -292,7 +294,7 @@ func TestOlderByGitHub(t *testing.T) {
 	f := platformtest.Start(t)
 	r := grown(t)
 	in := inputsOf(t, r.dir, "older", f)
-	if _, err := open(t, in).Deploy(t.Context(), kvsync.Options{}); err != nil {
+	if _, err := open(t, in).Deploy(t.Context(), plan.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	live := r.git("rev-parse", "HEAD")
@@ -315,12 +317,12 @@ func TestOlderByGitHub(t *testing.T) {
 	shallow := c.read(".git/shallow")
 	t.Setenv("PATH", t.TempDir())
 	err := deployError(t, in)
-	if g := (*kvsync.GuardError)(nil); !errors.As(err, &g) || g.Guard != kvsync.GuardOlder || asked != 1 {
+	if g := (*guard.Error)(nil); !errors.As(err, &g) || g.Guard != guard.Older || asked != 1 {
 		t.Errorf("got %v after %d questions", err, asked)
 	}
 	// Without anybody to ask the order is not known, and refused as that.
 	err = deployError(t, inputsOf(t, c.dir, "older", f))
-	if g := (*kvsync.GuardError)(nil); !errors.As(err, &g) || g.Guard != kvsync.GuardOrder {
+	if g := (*guard.Error)(nil); !errors.As(err, &g) || g.Guard != guard.Order {
 		t.Errorf("got %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(c.dir, ".git", "FETCH_HEAD")); err == nil || c.read(".git/shallow") != shallow {

@@ -10,8 +10,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/git/objects"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // Without an account a check reads what changed since the last manifest of the site
@@ -45,7 +45,7 @@ func TestCheckGoesByTheChange(t *testing.T) {
 		if in.Directory = dir; dir == "elsewhere" {
 			in.Name = "another"
 		}
-		if _, err := open(t, in).Deploy(t.Context(), kvsync.Options{}); err != nil {
+		if _, err := open(t, in).Deploy(t.Context(), plan.Options{}); err != nil {
 			t.Fatal(err)
 		}
 	}

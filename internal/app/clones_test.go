@@ -16,7 +16,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/worktree"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	"github.com/kv-sync/kv-sync/internal/source"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // Every form of clone that git reads is deployed from, with the git command and
@@ -87,7 +87,7 @@ func (c cloned) deploys(t *testing.T, f *platformtest.Fixture, site string, word
 		}
 		return
 	}
-	res, err := open(t, in).Deploy(t.Context(), kvsync.Options{})
+	res, err := open(t, in).Deploy(t.Context(), plan.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func (c cloned) deploys(t *testing.T, f *platformtest.Fixture, site string, word
 	index := c.want["/index.html"]
 	change(t, c.site, strings.ReplaceAll(index, "<", "["))
 	wantKind(t, in, source.KindFolder)
-	if _, err := open(t, in).Deploy(t.Context(), kvsync.Options{}); err != nil {
+	if _, err := open(t, in).Deploy(t.Context(), plan.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	wantFiles(t, liveFiles(t, a, site), siteIn(t, c.site))
@@ -157,7 +157,7 @@ func (c cloned) fallsBack(t *testing.T, f *platformtest.Fixture, in app.Inputs) 
 			t.Fatal(err)
 		}
 	}
-	if _, err := open(t, in).Deploy(t.Context(), kvsync.Options{}); err != nil {
+	if _, err := open(t, in).Deploy(t.Context(), plan.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	wantFiles(t, liveFiles(t, account(t, f), in.Name), siteIn(t, filepath.Join(c.dir, siteOf(in))))
@@ -177,7 +177,7 @@ func deployError(t *testing.T, in app.Inputs) error {
 		return err
 	}
 	defer site.Close()
-	_, err = site.Deploy(t.Context(), kvsync.Options{})
+	_, err = site.Deploy(t.Context(), plan.Options{})
 	return err
 }
 

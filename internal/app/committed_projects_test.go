@@ -9,7 +9,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // The projects of a commit are that commit's, whatever lies on the disk: in a bare
@@ -48,7 +48,7 @@ func TestProjectsOfACommit(t *testing.T) {
 			}
 			for _, id := range []string{"one", "two"} {
 				in.Project = id
-				plan, err := open(t, in).Plan(t.Context(), kvsync.Options{})
+				plan, err := open(t, in).Plan(t.Context(), plan.Options{})
 				if err != nil {
 					t.Fatal(err)
 				}

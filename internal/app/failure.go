@@ -13,8 +13,10 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/humanize"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/project"
 )
 
@@ -58,7 +60,7 @@ func (k Kind) Code() int {
 type Failure struct {
 	Kind Kind `json:"kind"`
 	// Guard names the check that stopped the run, where one did.
-	Guard kvsync.Guard `json:"guard,omitempty"`
+	Guard guard.ID `json:"guard,omitempty"`
 	// Message says what happened, Fix what to do next; Fix may be "" where the
 	// message ends with it.
 	Message string `json:"message"`
@@ -67,7 +69,7 @@ type Failure struct {
 	Problems []manifest.Problem `json:"problems,omitempty"`
 	// Removed are the files that would go, in path order, where the guard is
 	// about these.
-	Removed []kvsync.Change `json:"removed,omitempty"`
+	Removed []plan.Change `json:"removed,omitempty"`
 	// Code is the exit code.
 	Code int `json:"exit_code"`
 
@@ -173,7 +175,7 @@ func Explain(p advice.Place, err error) *Failure {
 // that an outcome is not known matters more than the reason.
 func classify(err error) *Failure {
 	var (
-		guard   *kvsync.GuardError
+		stopped *guard.Error
 		refused *manifest.RefusedError
 		built   *build.Error
 		code    *bundle.Error
@@ -205,13 +207,13 @@ func classify(err error) *Failure {
 		return &Failure{Kind: KindRefused, Message: err.Error()}
 	case errors.As(err, &worker):
 		return listed(advice.CaseWorker, finding.Facts{Name: worker.Project}, worker.Problems)
-	case errors.As(err, &guard):
+	case errors.As(err, &stopped):
 		return &Failure{
-			Kind: KindGuard, Guard: guard.Guard, Message: guard.Error(), Removed: guard.Removed, found: &guard.Finding,
+			Kind: KindGuard, Guard: stopped.Guard, Message: stopped.Error(), Removed: stopped.Removed, found: &stopped.Finding,
 		}
 	case errors.Is(err, manifest.ErrChanged):
 		f := failed(KindGuard, advice.CaseChanged, err)
-		f.Guard = kvsync.GuardChanged
+		f.Guard = guard.Changed
 		return f
 	case errors.As(err, &wrong):
 		return mistaken(wrong)
@@ -259,6 +261,6 @@ func refuse(c finding.Case, facts finding.Facts) error {
 }
 
 // stop is a run that a guard of this package stopped.
-func stop(g kvsync.Guard, c finding.Case, facts finding.Facts) error {
-	return &kvsync.GuardError{Guard: g, Finding: finding.Finding{Case: c, Facts: facts}}
+func stop(g guard.ID, c finding.Case, facts finding.Facts) error {
+	return &guard.Error{Guard: g, Finding: finding.Finding{Case: c, Facts: facts}}
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
 	"github.com/kv-sync/kv-sync/internal/config"
 	"github.com/kv-sync/kv-sync/internal/source"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
@@ -36,7 +36,7 @@ func TestExplain(t *testing.T) {
 		"files":         {wrap(&manifest.RefusedError{Problems: problem}), app.KindRefused, 3, 1},
 		"a tree bomb":   {wrap(&source.LimitError{Text: "endless"}), app.KindRefused, 3, 0},
 		"the Worker":    {wrap(&bundle.Error{Problems: problem}), app.KindRefused, 3, 1},
-		"guard": {wrap(&kvsync.GuardError{Guard: kvsync.GuardOlder,
+		"guard": {wrap(&guard.Error{Guard: guard.Older,
 			Finding: finding.Finding{Case: finding.CaseOlder}}), app.KindGuard, 4, 0},
 		"a file changed": {wrap(manifest.ErrChanged), app.KindGuard, 4, 0},
 		"api":            {wrap(api), app.KindAPI, 5, 0},

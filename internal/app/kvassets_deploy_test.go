@@ -10,7 +10,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // TestWhoMayBuild: a run that may build nothing refuses a site that is to be
@@ -30,7 +30,7 @@ func TestWhoMayBuild(t *testing.T) {
 	}
 	in := inputs(root, f)
 	in.Name = "tides"
-	_, err := open(t, in).Deploy(t.Context(), kvsync.Options{})
+	_, err := open(t, in).Deploy(t.Context(), plan.Options{})
 	if e := app.Explain(advice.Terminal, err); e == nil || e.Kind != app.KindUsage ||
 		!strings.Contains(e.Message, "kv-sync.toml:2") {
 		t.Errorf("%v", err)
@@ -40,7 +40,7 @@ func TestWhoMayBuild(t *testing.T) {
 	}
 	var out bytes.Buffer
 	in.BuildOutput = &out
-	res, err := open(t, in).Deploy(t.Context(), kvsync.Options{})
+	res, err := open(t, in).Deploy(t.Context(), plan.Options{})
 	if err != nil || !res.Switched || out.String() != "building\n" {
 		t.Errorf("%+v, %v, %q", res, err, out.String())
 	}
@@ -50,7 +50,7 @@ func TestWhoMayBuild(t *testing.T) {
 		[]byte("echo 'import \"./gone.js\"; export default {}' >build/index.mjs"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err = open(t, in).Deploy(t.Context(), kvsync.Options{})
+	_, err = open(t, in).Deploy(t.Context(), plan.Options{})
 	if e := app.Explain(advice.Terminal, err); e == nil || e.Kind != app.KindRefused || len(e.Problems) != 1 ||
 		strings.Contains(e.Message+e.Fix, "nothing was sent") || !strings.Contains(e.Fix, "still live") {
 		t.Errorf("%+v, %v", e, err)

@@ -12,6 +12,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // TestPathnameLayout: the setting decides what is written, and what is offered.
@@ -25,11 +27,11 @@ func TestPathnameLayout(t *testing.T) {
 	in := inputs(root, f)
 	in.Name, in.Project = "", "shop"
 	site := open(t, in)
-	p, err := site.Plan(t.Context(), kvsync.Options{})
+	p, err := site.Plan(t.Context(), plan.Options{})
 	if err != nil || len(p.Added) != 2 {
 		t.Fatalf("%+v, %v", p, err)
 	}
-	res, err := site.Deploy(t.Context(), kvsync.Options{})
+	res, err := site.Deploy(t.Context(), plan.Options{})
 	if err != nil || !res.Switched || res.Uploaded != 2 {
 		t.Fatalf("%+v, %v", res, err)
 	}
@@ -46,14 +48,14 @@ func TestPathnameLayout(t *testing.T) {
 	_, verify := site.Verify(t.Context(), false)
 	for command, err := range map[string]error{"rollback": rollback, "prune": prune, "history": history,
 		"verify": verify} {
-		if e := app.Explain(advice.Terminal, err); e == nil || e.Guard != kvsync.GuardLayout || e.Fix == "" {
+		if e := app.Explain(advice.Terminal, err); e == nil || e.Guard != guard.Layout || e.Fix == "" {
 			t.Errorf("%s: %v", command, err)
 		}
 	}
 
 	in.Project, in.Name = "", "tides"
-	if _, err := open(t, in).Deploy(t.Context(), kvsync.Options{}); app.Explain(advice.Terminal,
-		err).Guard != kvsync.GuardLayout {
+	if _, err := open(t, in).Deploy(t.Context(), plan.Options{}); app.Explain(advice.Terminal,
+		err).Guard != guard.Layout {
 		t.Errorf("a site was deployed in the layout of projects: %v", err)
 	}
 }
@@ -76,14 +78,14 @@ func TestPathnameLayoutBesideTheLoader(t *testing.T) {
 	in := inputs(root, f)
 	in.Name = "platform"
 	site := open(t, in)
-	if _, err := site.Deploy(t.Context(), kvsync.Options{}); err != nil {
+	if _, err := site.Deploy(t.Context(), plan.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	if v, err := site.Verify(t.Context(), true); err != nil || !v.Whole() || len(v.Deployments) != 1 {
 		t.Errorf("%+v, %v", v, err)
 	}
 	in.Name, in.Project = "", "shop"
-	if p, err := open(t, in).Plan(t.Context(), kvsync.Options{}); err != nil || p.Layout != "pathname" {
+	if p, err := open(t, in).Plan(t.Context(), plan.Options{}); err != nil || p.Layout != "pathname" {
 		t.Errorf("%+v, %v", p, err)
 	}
 }
@@ -101,7 +103,7 @@ func TestUnfinished(t *testing.T) {
 		}
 		return platform.Fault{}
 	})
-	_, err := open(t, in).Deploy(t.Context(), kvsync.Options{})
+	_, err := open(t, in).Deploy(t.Context(), plan.Options{})
 	want := "some files may be new and others not yet; run the same command again to finish"
 	if e := app.Explain(advice.Terminal, err); e.Kind != app.KindAPI || e.Fix != want {
 		t.Errorf("%+v", e)

@@ -20,7 +20,7 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // wiki is a site whose Worker does to its assets what it is asked to.
@@ -123,7 +123,7 @@ func TestOverlayHistory(t *testing.T) {
 	root := t.TempDir()
 	writeAll(t, root, wiki)
 	site := open(t, inputs(root, f))
-	if _, err := site.Deploy(t.Context(), kvsync.Options{}); err != nil {
+	if _, err := site.Deploy(t.Context(), plan.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	w := &wikiRun{t: t, f: f, began: time.Now()}

@@ -19,6 +19,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 func TestEachProjectTellsInOrder(t *testing.T) {
@@ -134,7 +135,7 @@ func TestProjectsShareMemory(t *testing.T) {
 			return nil, err
 		}
 		defer site.Close()
-		return site.Deploy(t.Context(), kvsync.Options{})
+		return site.Deploy(t.Context(), plan.Options{})
 	}, func(id string, res *kvsync.Result, err error) {
 		if err != nil || !res.Switched {
 			t.Errorf("%s: %+v, %v", id, res, err)

@@ -14,8 +14,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/pull"
 	"github.com/kv-sync/kv-sync/internal/source/rules"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/overlay"
 )
@@ -61,7 +61,7 @@ type pulledTree interface {
 }
 
 // Pull brings what was written at run time into git. Conflicts are a
-// [kvsync.GuardError] beside what was done: everything else was pulled.
+// [guard.Error] beside what was done: everything else was pulled.
 func (s *Site) Pull(ctx context.Context, o PullOptions) (*Pulled, error) {
 	e, err := s.reach()
 	if err != nil {
@@ -230,10 +230,10 @@ func conflicts(p *Pulled) error {
 	}
 	facts := finding.Facts{Count: len(p.Conflicts), What: flags}
 	if len(p.Conflicts) > 1 {
-		return stop(kvsync.GuardConflict, advice.CaseConflicts, facts)
+		return stop(guard.Conflict, advice.CaseConflicts, facts)
 	}
 	facts.Path, facts.Cause = p.Conflicts[0].Path, errors.New(p.Conflicts[0].Reason)
-	return stop(kvsync.GuardConflict, advice.CaseConflict, facts)
+	return stop(guard.Conflict, advice.CaseConflict, facts)
 }
 
 // Resolved is the flag that says of a conflict that it was merged, as it is typed

@@ -14,7 +14,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/platform"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // After a failure people are told what visitors have: nothing before the first
@@ -25,7 +25,7 @@ func TestFailureSaysWhatVisitorsHave(t *testing.T) {
 	in := inputs(root, f)
 	deploy := func() string {
 		t.Helper()
-		_, err := open(t, in).Deploy(t.Context(), kvsync.Options{})
+		_, err := open(t, in).Deploy(t.Context(), plan.Options{})
 		if err == nil {
 			return ""
 		}

@@ -7,7 +7,9 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
@@ -45,8 +47,8 @@ type Report struct {
 	Seconds            float64  `json:"seconds"`
 	Notices            []string `json:"notices"`
 	// Receipt is the result of an upload ahead: see [kvsync.Ahead].
-	Receipt *bool        `json:"receipt,omitempty"`
-	Plan    *kvsync.Plan `json:"plan,omitempty"`
+	Receipt *bool      `json:"receipt,omitempty"`
+	Plan    *plan.Plan `json:"plan,omitempty"`
 
 	Pull    *Pulled              `json:"pull,omitempty"`
 	Prune   *kvsync.Pruned       `json:"prune,omitempty"`
@@ -90,12 +92,12 @@ func (r *Report) Finish(s *Site, err error) {
 // among several projects, one that is left alone has not failed. It returns any other
 // error.
 func (r *Report) LeaveHeld(err error) (rest error, held bool) {
-	var guard *kvsync.GuardError
-	if !errors.As(err, &guard) || guard.Guard != kvsync.GuardHeld {
+	var stopped *guard.Error
+	if !errors.As(err, &stopped) || stopped.Guard != guard.Held {
 		return err, false
 	}
 	r.Error, r.NoChange = nil, true
-	r.Notices = append(r.Notices, "left alone: "+guard.Error()+"; "+r.place.Fix(guard.Guard, &guard.Finding))
+	r.Notices = append(r.Notices, "left alone: "+stopped.Error()+"; "+r.place.Fix(stopped.Guard, &stopped.Finding))
 	return nil, true
 }
 
@@ -136,14 +138,14 @@ func (r *Report) addLive(l kvsync.Live) {
 }
 
 // AddPlan adds a plan; nil adds nothing.
-func (r *Report) AddPlan(p *kvsync.Plan) {
+func (r *Report) AddPlan(p *plan.Plan) {
 	if p == nil {
 		return
 	}
 	whole := *p
-	for _, list := range []*[]kvsync.Change{&whole.Added, &whole.Changed, &whole.Removed} {
+	for _, list := range []*[]plan.Change{&whole.Added, &whole.Changed, &whole.Removed} {
 		if *list == nil {
-			*list = []kvsync.Change{} // [] in JSON, not null
+			*list = []plan.Change{} // [] in JSON, not null
 		}
 	}
 	r.Plan = &whole

@@ -21,7 +21,9 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
@@ -241,7 +243,7 @@ func (s *Site) Live() kvsync.Live {
 }
 
 // Deploy makes the source live: see [kvsync.Engine.Deploy].
-func (s *Site) Deploy(ctx context.Context, opt kvsync.Options) (res *kvsync.Result, err error) {
+func (s *Site) Deploy(ctx context.Context, opt plan.Options) (res *kvsync.Result, err error) {
 	defer func() { err = s.whereNothingLives(err) }()
 	e, src, w, err := s.prepare(ctx)
 	if err != nil {
@@ -262,7 +264,7 @@ func (s *Site) whereNothingLives(err error) error {
 }
 
 // Plan says what Deploy would do: see [kvsync.Engine.Plan]. It only reads.
-func (s *Site) Plan(ctx context.Context, opt kvsync.Options) (p *kvsync.Plan, err error) {
+func (s *Site) Plan(ctx context.Context, opt plan.Options) (p *plan.Plan, err error) {
 	defer func() { err = s.whereNothingLives(err) }()
 	e, src, w, err := s.prepare(ctx)
 	if err != nil {
@@ -291,7 +293,7 @@ func (s *Site) History(ctx context.Context) ([]version.Deployment, error) {
 	}
 	list, err := e.History(ctx)
 	if errors.Is(err, cloud.ErrNotFound) {
-		return nil, stop(kvsync.GuardTarget, advice.CaseNoWorker, finding.Facts{Name: s.Name})
+		return nil, stop(guard.Target, advice.CaseNoWorker, finding.Facts{Name: s.Name})
 	}
 	return list, err
 }
@@ -305,13 +307,13 @@ func (s *Site) Verify(ctx context.Context, readData bool) (*kvsync.Verification,
 	return e.Verify(ctx, readData)
 }
 
-// CheckWhole is a [kvsync.GuardError] where a verification found something missing.
+// CheckWhole is a [guard.Error] where a verification found something missing.
 func (s *Site) CheckWhole(v *kvsync.Verification) error {
 	switch {
 	case v.Whole():
 		return nil
 	case !v.Overlay.Whole():
-		return stop(kvsync.GuardMissing, advice.CaseEditsMissing, finding.Facts{Site: s.Name})
+		return stop(guard.Missing, advice.CaseEditsMissing, finding.Facts{Site: s.Name})
 	}
-	return stop(kvsync.GuardMissing, advice.CaseNotWhole, finding.Facts{Site: s.Name})
+	return stop(guard.Missing, advice.CaseNotWhole, finding.Facts{Site: s.Name})
 }

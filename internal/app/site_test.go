@@ -17,6 +17,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // project makes a folder with a site of two files.
@@ -60,7 +62,7 @@ func inputs(root string, f *platformtest.Fixture) app.Inputs {
 func TestStatsAndReport(t *testing.T) {
 	f := platformtest.Start(t)
 	site := open(t, inputs(project(t), f))
-	res, err := site.Deploy(t.Context(), kvsync.Options{})
+	res, err := site.Deploy(t.Context(), plan.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +72,7 @@ func TestStatsAndReport(t *testing.T) {
 	sent := int64(len(f.Server.Requests()))
 	// A switch whose outcome is not known leaves what is live not known.
 	lost := app.NewReport(advice.Terminal, "deploy", false)
-	if _, err := site.Plan(t.Context(), kvsync.Options{}); err != nil || site.Live().Deployment != res.Deployment {
+	if _, err := site.Plan(t.Context(), plan.Options{}); err != nil || site.Live().Deployment != res.Deployment {
 		t.Errorf("%+v is live, %v", site.Live(), err)
 	}
 	if lost.Finish(site, cloud.ErrUnknown); lost.Deployment != "" || lost.VersionID != "" {
@@ -92,7 +94,7 @@ func TestOpenWithoutAccount(t *testing.T) {
 	if l, err := src.Files(t.Context(), nil); err != nil || len(l.Files) != 2 {
 		t.Errorf("got %v, %v", l, err)
 	}
-	_, err = site.Plan(t.Context(), kvsync.Options{})
+	_, err = site.Plan(t.Context(), plan.Options{})
 	if k := app.Explain(advice.Terminal, err).Kind; k != app.KindUsage {
 		t.Errorf("a missing token is %s: %v", k, err)
 	}
@@ -147,7 +149,7 @@ func TestNothingIsUnderWayAfterClose(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = site.Deploy(t.Context(), kvsync.Options{})
+		_, err = site.Deploy(t.Context(), plan.Options{})
 		if k := app.Explain(advice.Terminal, err).Kind; k != app.KindRefused {
 			t.Errorf("got %s: %v", k, err)
 		}
@@ -196,9 +198,9 @@ func TestFileThatChangesMeanwhile(t *testing.T) {
 			}
 		}
 		site := open(t, in)
-		_, err := site.Deploy(t.Context(), kvsync.Options{})
+		_, err := site.Deploy(t.Context(), plan.Options{})
 		said := app.Explain(advice.Terminal, err)
-		if said == nil || said.Code != 4 || said.Guard != kvsync.GuardChanged ||
+		if said == nil || said.Code != 4 || said.Guard != guard.Changed ||
 			!strings.Contains(said.Message, "about.html") || !strings.Contains(said.Fix, "run again") {
 			t.Errorf("%s: %+v", name, said)
 		}
@@ -206,7 +208,7 @@ func TestFileThatChangesMeanwhile(t *testing.T) {
 			t.Errorf("%s: %+v is live", name, site.Live())
 		}
 	}
-	if _, err := open(t, inputs(root, f)).Deploy(t.Context(), kvsync.Options{}); err != nil {
+	if _, err := open(t, inputs(root, f)).Deploy(t.Context(), plan.Options{}); err != nil {
 		t.Errorf("running again: %v", err)
 	}
 }

@@ -15,7 +15,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/platform"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // staticAssets is a project as a user of Static Assets has it: nothing in it
@@ -147,7 +147,7 @@ export class Counter extends DurableObject {}`,
 				t.Fatal(err)
 			}
 			site := open(t, inputs(root, f))
-			if _, err := site.Deploy(t.Context(), kvsync.Options{}); err != nil {
+			if _, err := site.Deploy(t.Context(), plan.Options{}); err != nil {
 				t.Fatal(err)
 			}
 			for _, n := range site.Notices {

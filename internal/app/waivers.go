@@ -9,13 +9,13 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/options"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // waive adds to the options what was waived for the commit of src.
-func (s *Site) waive(ctx context.Context, src manifest.Source, opt kvsync.Options) (kvsync.Options, error) {
+func (s *Site) waive(ctx context.Context, src manifest.Source, opt plan.Options) (plan.Options, error) {
 	if len(s.in.Waivers) == 0 {
 		return opt, nil
 	}

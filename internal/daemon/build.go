@@ -14,6 +14,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/build"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // errSuperseded cancels a build whose commit is no longer the branch's head.
@@ -24,7 +25,7 @@ var errSuperseded = errors.New("a newer commit was pushed while this one was bei
 const maxSuperseded = 2
 
 // build checks a commit out, builds it and deploys the result.
-func (w *siteWorker) build(ctx context.Context, commit string, opt kvsync.Options) (*kvsync.Result, error) {
+func (w *siteWorker) build(ctx context.Context, commit string, opt plan.Options) (*kvsync.Result, error) {
 	tree := filepath.Join(w.dir, "tree")
 	if err := w.measure(ctx, commit); err != nil {
 		return nil, err

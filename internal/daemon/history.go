@@ -7,7 +7,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/app/advice"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
@@ -59,7 +59,7 @@ func (w *siteWorker) readHistory(ctx context.Context) ([]version.Deployment, err
 	}
 	defer site.Close()
 	list, err := site.History(ctx)
-	if guard := (*kvsync.GuardError)(nil); errors.As(err, &guard) && guard.Guard == kvsync.GuardTarget {
+	if stopped := (*guard.Error)(nil); errors.As(err, &stopped) && stopped.Guard == guard.Target {
 		return nil, nil // nothing has been deployed yet
 	}
 	return list, w.explained(err)

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/guard"
 )
 
 // A secret that begins with another one is redacted completely.
@@ -22,13 +22,13 @@ func TestRedactor(t *testing.T) {
 
 // Guards that may pass later are tried again. Guards that need a decision are not.
 func TestTransientGuards(t *testing.T) {
-	for guard, want := range map[kvsync.Guard]bool{
-		kvsync.GuardOvertaken: true, kvsync.GuardChanged: true, kvsync.GuardClock: true, kvsync.GuardUnread: true,
-		kvsync.GuardOlder: false, kvsync.GuardOrder: false, kvsync.GuardHeld: false, kvsync.GuardForeign: false,
-		kvsync.GuardShrink: false, kvsync.GuardDamaged: false,
+	for by, want := range map[guard.ID]bool{
+		guard.Overtaken: true, guard.Changed: true, guard.Clock: true, guard.Unread: true,
+		guard.Older: false, guard.Order: false, guard.Held: false, guard.Foreign: false,
+		guard.Shrink: false, guard.Damaged: false,
 	} {
-		if got := transient(&kvsync.GuardError{Guard: guard}); got != want {
-			t.Errorf("transient(%s) = %t", guard, got)
+		if got := transient(&guard.Error{Guard: by}); got != want {
+			t.Errorf("transient(%s) = %t", by, got)
 		}
 	}
 	if transient(nil) {

@@ -12,6 +12,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/build"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/guard"
 )
 
 // runSucceeded records a run that made its commit live, or found it live.
@@ -39,10 +40,10 @@ func (w *siteWorker) runFailed(ctx context.Context, r Run, err error) {
 	f := app.Explain(advice.Daemon, err)
 	r.Problem = w.d.redact(explain(f))
 	var (
-		guard *kvsync.GuardError
-		built *build.Error
+		stopped *guard.Error
+		built   *build.Error
 	)
-	errors.As(err, &guard)
+	errors.As(err, &stopped)
 	switch {
 	case errors.Is(err, errSuperseded):
 		r.Outcome, r.Problem = OutcomeInterrupted, errSuperseded.Error()
@@ -51,9 +52,9 @@ func (w *siteWorker) runFailed(ctx context.Context, r Run, err error) {
 		r.Outcome, r.Problem = OutcomeInterrupted, "the daemon was stopped"
 		w.finishRun(r, nil)
 		w.setPhase(PhaseIdle, "")
-	case guard != nil && guard.Guard == kvsync.GuardHeld:
+	case stopped != nil && stopped.Guard == guard.Held:
 		w.settle(r, OutcomeHeld, PhaseHeld)
-	case transient(guard):
+	case transient(stopped):
 		w.retry(r, false)
 	case f.Kind == app.KindUsage && !errors.As(err, &built) && w.discardDamagedMirror(ctx, r.Commit):
 		w.retry(r, false)
@@ -80,12 +81,12 @@ func (w *siteWorker) settle(r Run, o Outcome, p Phase) {
 }
 
 // transient reports whether a guard may let the same commit pass later.
-func transient(g *kvsync.GuardError) bool {
+func transient(g *guard.Error) bool {
 	if g == nil {
 		return false
 	}
 	switch g.Guard {
-	case kvsync.GuardOvertaken, kvsync.GuardChanged, kvsync.GuardClock, kvsync.GuardUnread:
+	case guard.Overtaken, guard.Changed, guard.Clock, guard.Unread:
 		return true
 	}
 	return false
@@ -166,14 +167,14 @@ func explain(f *app.Failure) string {
 	b.WriteString(f.Message)
 	fix := f.Fix
 	switch f.Guard {
-	case kvsync.GuardHeld:
+	case guard.Held:
 		fix = "push a newer commit, or release it"
-	case kvsync.GuardOlder:
+	case guard.Older:
 		fix = "push a newer commit, or roll back to an earlier deployment"
-	case kvsync.GuardOrder, kvsync.GuardForeign, kvsync.GuardShrink, kvsync.GuardDamaged, kvsync.GuardOverlay:
-		fix = "if that is meant, deploy it once by hand: kv-sync deploy" + map[kvsync.Guard]string{
-			kvsync.GuardOrder: " --any-order", kvsync.GuardForeign: " --take-over", kvsync.GuardShrink: " --allow-shrink",
-			kvsync.GuardDamaged: " --repair", kvsync.GuardOverlay: " --hide-edits",
+	case guard.Order, guard.Foreign, guard.Shrink, guard.Damaged, guard.Overlay:
+		fix = "if that is meant, deploy it once by hand: kv-sync deploy" + map[guard.ID]string{
+			guard.Order: " --any-order", guard.Foreign: " --take-over", guard.Shrink: " --allow-shrink",
+			guard.Damaged: " --repair", guard.Overlay: " --hide-edits",
 		}[f.Guard]
 	}
 	if f.Kind == app.KindAPI || f.Kind == app.KindQuota || f.Kind == app.KindUnknown || f.Kind == app.KindUnexpected {

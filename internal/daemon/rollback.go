@@ -7,6 +7,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/guard"
 )
 
 // rollback makes an earlier deployment live again.
@@ -44,7 +45,7 @@ func (w *siteWorker) rollback(ctx context.Context, want *rollback) error {
 			s.Settled = settled{s.Head, PhaseHeld, w.fingerprint}
 			s.Failed, s.Failures, s.Retry, s.Quota = "", 0, time.Time{}, false
 			s.Problem = "commit " + short(s.Head) + " is held back: " + want.actor + " rolled back from it; " +
-				advice.Daemon.Remedy(kvsync.GuardHeld)
+				advice.Daemon.Remedy(guard.Held)
 		}
 	})
 	w.restorePhase()

@@ -10,6 +10,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // deploy makes a commit live, or records why it could not.
@@ -106,7 +107,7 @@ func (w *siteWorker) publish(ctx context.Context, commit string, before state) (
 	if err != nil {
 		return nil, err
 	}
-	opt := kvsync.Options{Release: granted}
+	opt := plan.Options{Release: granted}
 	if w.site.Build.Allowed() {
 		if res, err := w.alreadyLive(ctx, commit, before); res != nil || err != nil {
 			return res, err

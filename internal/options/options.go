@@ -22,7 +22,7 @@ import (
 	"slices"
 	"strings"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // Option is one option. Its value is text; the value of a switch is "true" or "".
@@ -53,7 +53,7 @@ type Option struct {
 	// Group selects the flags that a suggested command repeats: see [Values.Typed].
 	Group Group
 	// Engine returns the engine's option that this one switches on; nil means none.
-	Engine func(*kvsync.Options) *bool
+	Engine func(*plan.Options) *bool
 
 	// Placeholder stands for the value in the help.
 	Placeholder string
@@ -171,7 +171,7 @@ func (v Values) With(o *Option, value string) Values {
 }
 
 // Engine returns the options of the engine.
-func (v Values) Engine() (opt kvsync.Options) {
+func (v Values) Engine() (opt plan.Options) {
 	for _, o := range table {
 		if o.Engine != nil {
 			*o.Engine(&opt) = v.Is(o)

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kv-sync/kv-sync/internal/options"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 func TestDeclarations(t *testing.T) {
@@ -90,12 +90,12 @@ func TestEngine(t *testing.T) {
 		}
 		all[o] = "true"
 	}
-	want := kvsync.Options{TakeOver: true, AllowShrink: true, AnyOrder: true, Release: true, HideEdits: true,
+	want := plan.Options{TakeOver: true, AllowShrink: true, AnyOrder: true, Release: true, HideEdits: true,
 		Forget: true, Repair: true}
 	if got := all.Engine(); got != want {
 		t.Errorf("all of them are %+v", got)
 	}
-	if got := (options.Values{options.Forget: "0123abc"}).Engine(); got != (kvsync.Options{}) {
+	if got := (options.Values{options.Forget: "0123abc"}).Engine(); got != (plan.Options{}) {
 		t.Errorf("a waiver for one commit is %+v", got)
 	}
 }

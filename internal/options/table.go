@@ -1,6 +1,8 @@
 package options
 
-import kvsync "github.com/kv-sync/kv-sync/sync"
+import (
+	"github.com/kv-sync/kv-sync/sync/plan"
+)
 
 // Subcommands that share flags.
 var (
@@ -142,7 +144,7 @@ var (
 	AllowShrink = declare(Option{
 		Flag: "allow-shrink", Input: "allow-shrink", Commands: uploadCommands, Switch: true,
 		Group: GroupGuards, Waiver: ForCommit,
-		Engine: func(o *kvsync.Options) *bool { return &o.AllowShrink },
+		Engine: func(o *plan.Options) *bool { return &o.AllowShrink },
 		Help:   "Deploy even if the site would have no file, or less than half as many as are live.",
 		Doc: "the deployment would have no file, or less than half as many as are live. " +
 			"Names do not count: a build with hashes in its names renames every file",
@@ -150,33 +152,33 @@ var (
 	AnyOrder = declare(Option{
 		Flag: "any-order", Input: "any-order", Commands: uploadCommands, Switch: true,
 		Group: GroupGuards, Waiver: ForCommit,
-		Engine: func(o *kvsync.Options) *bool { return &o.AnyOrder },
+		Engine: func(o *plan.Options) *bool { return &o.AnyOrder },
 		Help:   "Deploy a commit that is older than the live one, or whose order is unknown.",
 		Doc:    "the commit is [older than the live one, or the order is unknown](git.md#which-commit-is-newer)",
 	})
 	TakeOver = declare(Option{
 		Flag: "take-over", Input: "take-over", Commands: guardCommands, Switch: true, Group: GroupGuards, Waiver: ForWorker,
-		Engine: func(o *kvsync.Options) *bool { return &o.TakeOver },
+		Engine: func(o *plan.Options) *bool { return &o.TakeOver },
 		Help:   "Replace a Worker that another tool or another repository deployed.",
 		Doc: "the live Worker was not deployed by kv-sync; its other bindings are kept. Or the site was deployed " +
 			"from [another repository](git.md#which-repository). Or a script has the name of an overlay's companion",
 	})
 	Release = declare(Option{
 		Flag: "release", Input: "release", Commands: uploadCommands, Switch: true, Group: GroupGuards, Waiver: ForCommit,
-		Engine: func(o *kvsync.Options) *bool { return &o.Release },
+		Engine: func(o *plan.Options) *bool { return &o.Release },
 		Help:   "Deploy a commit that a rollback holds back.",
 		Doc:    "a rollback [holds the commit back](git.md#which-commit-is-newer)",
 	})
 	HideEdits = declare(Option{
 		Flag: "hide-edits", Commands: guardCommands, Switch: true, Group: GroupGuards,
-		Engine: func(o *kvsync.Options) *bool { return &o.HideEdits },
+		Engine: func(o *plan.Options) *bool { return &o.HideEdits },
 		Help:   "Switch the overlay off although visitors will miss edits made at run time.",
 		Doc: "the [overlay](configuration.md#the-overlay) would be switched off, and visitors would miss edits made " +
 			"at run time. They are kept",
 	})
 	Forget = declare(Option{
 		Flag: "forget", Input: "forget", Commands: deployCommands, Switch: true, Group: GroupOnce, Waiver: ForCommit,
-		Engine: func(o *kvsync.Options) *bool { return &o.Forget },
+		Engine: func(o *plan.Options) *bool { return &o.Forget },
 		Help: "Keep nothing reachable that this deployment does not have: " +
 			"for a file that should never have been published.",
 		Doc: "(no guard) removed files are not kept reachable for open tabs: for one that should never have been " +
@@ -186,7 +188,7 @@ var (
 	Repair = declare(Option{
 		Flag: "repair", Input: "repair", Commands: append([]string{"watch"}, deployCommands...), Switch: true,
 		Group: GroupOnce, Waiver: ForCommit,
-		Engine: func(o *kvsync.Options) *bool { return &o.Repair },
+		Engine: func(o *plan.Options) *bool { return &o.Repair },
 		Help:   "Upload every file again, whatever is live.",
 		Doc:    "the manifest or a blob of the live deployment is gone: every file is uploaded again",
 	})

@@ -5,13 +5,13 @@ import (
 	"strings"
 	"time"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/humanize"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // retiredText says which files stay reachable although the deployment does not
 // have them, and until when; "" if there are none. how says how to end that.
-func retiredText(p *kvsync.Plan, how string) string {
+func retiredText(p *plan.Plan, how string) string {
 	if len(p.Retired) == 0 {
 		return ""
 	}
@@ -59,7 +59,7 @@ func retiredUntil(deployments int, until time.Time) string {
 
 // guardedText says which files do not stay reachable because code decides or decided
 // about access to them; "" if there are none.
-func guardedText(p *kvsync.Plan) string {
+func guardedText(p *plan.Plan) string {
 	if len(p.Guarded) == 0 {
 		return ""
 	}

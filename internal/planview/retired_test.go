@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // A plan says of a removed file that it stays readable, until when, and how to end
@@ -13,11 +13,11 @@ import (
 func TestRetiredText(t *testing.T) {
 	future, past := time.Date(2999, 12, 1, 17, 12, 0, 0, time.FixedZone("", 3600)),
 		time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)
-	file := func(path string, deployments int, until time.Time) kvsync.RetiredFile {
-		return kvsync.RetiredFile{Path: path, Deployments: deployments, Until: until}
+	file := func(path string, deployments int, until time.Time) plan.RetiredFile {
+		return plan.RetiredFile{Path: path, Deployments: deployments, Until: until}
 	}
 	const one = "1 file that this deployment does not have stays reachable for open tabs, "
-	for want, list := range map[string][]kvsync.RetiredFile{
+	for want, list := range map[string][]plan.RetiredFile{
 		"": nil,
 		one + "until 4 more deployments are made and at least until 2999-12-01 16:12 UTC (to end that at once: do): " +
 			"/a": {file("/a", 4, future)},
@@ -30,18 +30,18 @@ func TestRetiredText(t *testing.T) {
 			"deployments are made and at least until 2999-12-01 16:12 UTC (to end that at once: do): /a, /b": {file("/a", 2,
 			future), file("/b", 4, past)},
 	} {
-		if got := retiredText(&kvsync.Plan{Retired: list}, "do"); got != want {
+		if got := retiredText(&plan.Plan{Retired: list}, "do"); got != want {
 			t.Errorf("got  %q\nwant %q", got, want)
 		}
 	}
 }
 
 func TestGuardedText(t *testing.T) {
-	var many []kvsync.Change
+	var many []plan.Change
 	for i := range 7 {
-		many = append(many, kvsync.Change{Path: fmt.Sprintf("/%d", i)})
+		many = append(many, plan.Change{Path: fmt.Sprintf("/%d", i)})
 	}
-	for want, p := range map[string]kvsync.Plan{
+	for want, p := range map[string]plan.Plan{
 		"": {},
 		"1 file is not kept for open tabs, because the Worker's code decides or decided who may read it (retire in " +
 			"kv-sync.toml names what everyone may read): /0": {Guarded: many[:1]},

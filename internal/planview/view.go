@@ -23,6 +23,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/humanize"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // Mark tells what becomes of a file, a script or an edit.
@@ -64,7 +65,7 @@ type View struct {
 	// says which.
 	Retires bool
 
-	plan *kvsync.Plan
+	plan *plan.Plan
 }
 
 // Group are the files that share a mark, sorted by path.
@@ -101,7 +102,7 @@ const freeWrites = 1000
 
 // Of returns what a plan says. forget says how to keep removed files reachable no
 // longer, in words that fit the output: a flag, an input or a command.
-func Of(place advice.Place, p *kvsync.Plan, forget string) *View {
+func Of(place advice.Place, p *plan.Plan, forget string) *View {
 	v := &View{Site: p.Site, Origin: origin(p.Origin), plan: p}
 	if p.NoChange {
 		v.NoChange = noChange(p)
@@ -119,16 +120,22 @@ func Of(place advice.Place, p *kvsync.Plan, forget string) *View {
 
 // inPlace reports whether the layout writes files in place. Then it keeps neither
 // deployments nor the sizes of what is live.
-func inPlace(p *kvsync.Plan) bool { return p.Traits().InPlace }
+func inPlace(p *plan.Plan) bool { return traits(p).InPlace }
 
-func noChange(p *kvsync.Plan) string {
+// traits describes the layout that the plan is for.
+func traits(p *plan.Plan) kvsync.Layout {
+	l, _ := kvsync.LayoutNamed(p.Layout) // the engine checked the name
+	return l
+}
+
+func noChange(p *plan.Plan) string {
 	if inPlace(p) {
 		return "No change: these are the files that are live."
 	}
 	return "No change: this is what deployment " + p.Live + " serves."
 }
 
-func groups(p *kvsync.Plan) []Group {
+func groups(p *plan.Plan) []Group {
 	known := !inPlace(p)
 	var out []Group
 	for _, g := range []Group{
@@ -142,7 +149,7 @@ func groups(p *kvsync.Plan) []Group {
 }
 
 // group lists changes. known says whether the sizes of what is live are.
-func group(mark Mark, changes []kvsync.Change, known bool) Group {
+func group(mark Mark, changes []plan.Change, known bool) Group {
 	g := Group{Mark: mark, Files: make([]File, 0, len(changes))}
 	for _, c := range changes {
 		f := File{Path: c.Path, Size: humanize.Bytes(c.Size)}
@@ -159,7 +166,7 @@ func group(mark Mark, changes []kvsync.Change, known bool) Group {
 
 // Removed is the group of files that a guard kept from being removed. Sizes are
 // left out if none is known.
-func Removed(changes []kvsync.Change) Group {
+func Removed(changes []plan.Change) Group {
 	known := false
 	for _, c := range changes {
 		known = known || c.Size > 0
@@ -168,7 +175,7 @@ func Removed(changes []kvsync.Change) Group {
 }
 
 // others are the changes beside those of files; files reports whether there are such.
-func others(p *kvsync.Plan, files bool) []Line {
+func others(p *plan.Plan, files bool) []Line {
 	mark, code := Modify, "the Worker's code, bindings or settings"
 	if p.First {
 		mark, code = Add, "the Worker's code, bindings and settings"
@@ -182,7 +189,7 @@ func others(p *kvsync.Plan, files bool) []Line {
 	}
 	switch {
 	case files || p.WorkerChanged:
-	case p.Traits().Compiled:
+	case traits(p).Compiled:
 		out = append(out, Line{None, "no file differs; its build decides whether the code does"})
 	default:
 		out = append(out, Line{None, "no file differs; what it was made from does"})
@@ -190,7 +197,7 @@ func others(p *kvsync.Plan, files bool) []Line {
 	return out
 }
 
-func notes(p *kvsync.Plan, forget string) []string {
+func notes(p *plan.Plan, forget string) []string {
 	var out []string
 	for _, text := range []string{retiredText(p, forget), guardedText(p)} {
 		if text != "" {
@@ -233,7 +240,7 @@ func (v *View) summary(words [3]string) string {
 
 // Changes says in a word or two what a deploy changes: "files", "code",
 // "files, code", "rules", "new" or "nothing". nil is a plan of no change.
-func Changes(p *kvsync.Plan) string {
+func Changes(p *plan.Plan) string {
 	switch files := p != nil && len(p.Added)+len(p.Changed)+len(p.Removed) > 0; {
 	case p == nil || p.NoChange:
 		return "nothing"

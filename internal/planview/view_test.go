@@ -8,53 +8,53 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/kv-sync/kv-sync/internal/app/advice"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 func TestOf(t *testing.T) {
-	files := []kvsync.Change{{Path: "/a", Size: 2000, Before: 999}}
+	files := []plan.Change{{Path: "/a", Size: 2000, Before: 999}}
 	folder := manifest.Origin{Kind: "folder"}
 	for name, c := range map[string]struct {
-		plan kvsync.Plan
+		plan plan.Plan
 		want View
 	}{
 		"files": {
-			kvsync.Plan{Site: "tides", Origin: folder, Added: files, Changed: files, Removed: files},
+			plan.Plan{Site: "tides", Origin: folder, Added: files, Changed: files, Removed: files},
 			View{Files: []Group{
 				{Add, []File{{"/a", "2.0 kB", ""}}}, {Modify, []File{{"/a", "2.0 kB", "999 B"}}},
 				{Remove, []File{{"/a", "2.0 kB", ""}}},
 			}},
 		},
 		"pathname layout, which knows no size of what is live": {
-			kvsync.Plan{Site: "tides", Origin: folder, Layout: "pathname", Added: files, Changed: files, Removed: files},
+			plan.Plan{Site: "tides", Origin: folder, Layout: "pathname", Added: files, Changed: files, Removed: files},
 			View{Files: []Group{
 				{Add, []File{{"/a", "2.0 kB", ""}}}, {Modify, []File{{"/a", "2.0 kB", ""}}}, {Remove, []File{{"/a", "", ""}}},
 			}},
 		},
 		"first deploy": {
-			kvsync.Plan{Site: "tides", Origin: folder, First: true, WorkerChanged: true, Companion: "tides-overlay"},
+			plan.Plan{Site: "tides", Origin: folder, First: true, WorkerChanged: true, Companion: "tides-overlay"},
 			View{Others: []Line{
 				{Add, "the Worker's code, bindings and settings"},
 				{Add, "the script tides-overlay, which keeps what is written at run time"},
 			}},
 		},
 		"code": {
-			kvsync.Plan{Site: "tides", Origin: folder, WorkerChanged: true},
+			plan.Plan{Site: "tides", Origin: folder, WorkerChanged: true},
 			View{Others: []Line{{Modify, "the Worker's code, bindings or settings"}}},
 		},
 		"rules": {
-			kvsync.Plan{Site: "tides", Origin: folder},
+			plan.Plan{Site: "tides", Origin: folder},
 			View{Others: []Line{{None, "no file differs; what it was made from does"}}},
 		},
 		"kv-assets": {
-			kvsync.Plan{Site: "tides", Origin: folder, Layout: "kv-assets"},
+			plan.Plan{Site: "tides", Origin: folder, Layout: "kv-assets"},
 			View{Others: []Line{{None, "no file differs; its build decides whether the code does"}}},
 		},
 		"notices and notes": {
-			kvsync.Plan{Site: "tides", Origin: folder, Removed: files, Writes: 1001,
+			plan.Plan{Site: "tides", Origin: folder, Removed: files, Writes: 1001,
 				Notices: []manifest.Problem{{Path: "lib", Reason: "a submodule is not published"}},
-				Retired: []kvsync.RetiredFile{{Path: "/a"}}},
+				Retired: []plan.RetiredFile{{Path: "/a"}}},
 			View{
 				Files:   []Group{{Remove, []File{{"/a", "2.0 kB", ""}}}},
 				Notices: []string{"lib: a submodule is not published"},
@@ -67,11 +67,11 @@ func TestOf(t *testing.T) {
 			},
 		},
 		"no change": {
-			kvsync.Plan{Site: "tides", Origin: folder, Live: "d1", NoChange: true},
+			plan.Plan{Site: "tides", Origin: folder, Live: "d1", NoChange: true},
 			View{NoChange: "No change: this is what deployment d1 serves."},
 		},
 		"no change in the pathname layout": {
-			kvsync.Plan{Site: "tides", Origin: folder, Layout: "pathname", NoChange: true},
+			plan.Plan{Site: "tides", Origin: folder, Layout: "pathname", NoChange: true},
 			View{NoChange: "No change: these are the files that are live."},
 		},
 	} {
@@ -105,18 +105,18 @@ func TestOrigin(t *testing.T) {
 }
 
 func TestSummary(t *testing.T) {
-	one := make([]kvsync.Change, 1)
+	one := make([]plan.Change, 1)
 	for _, c := range []struct {
-		plan           kvsync.Plan
+		plan           plan.Plan
 		planned, after string
 	}{
-		{kvsync.Plan{}, "0 to add, 0 to change, 0 to remove, 0 unchanged; 0 blobs (0 B), 0 KV writes.",
+		{plan.Plan{}, "0 to add, 0 to change, 0 to remove, 0 unchanged; 0 blobs (0 B), 0 KV writes.",
 			"0 added, 0 changed, 0 removed, 0 unchanged; 0 blobs (0 B), 0 KV writes."},
-		{kvsync.Plan{Added: one, Changed: one, Removed: one, Unchanged: 12345, Blobs: 2, Bytes: 2048, Writes: 4, Ahead: 1},
+		{plan.Plan{Added: one, Changed: one, Removed: one, Unchanged: 12345, Blobs: 2, Bytes: 2048, Writes: 4, Ahead: 1},
 			"1 to add, 1 to change, 1 to remove, 12,345 unchanged; 2 blobs (2.0 kB), 4 KV writes; 1 file uploaded ahead.",
 			"1 added, 1 changed, 1 removed, 12,345 unchanged; 2 blobs (2.0 kB), 4 KV writes; 1 file uploaded ahead."},
 		// Only the upload finds out which chunks of a large file changed.
-		{kvsync.Plan{Changed: one, Blobs: 5, Bytes: 60_000_000, Writes: 7, AtMost: true},
+		{plan.Plan{Changed: one, Blobs: 5, Bytes: 60_000_000, Writes: 7, AtMost: true},
 			"0 to add, 1 to change, 0 to remove, 0 unchanged; at most 5 blobs (60 MB), 7 KV writes.",
 			"0 added, 1 changed, 0 removed, 0 unchanged; at most 5 blobs (60 MB), 7 KV writes."},
 	} {
@@ -137,18 +137,18 @@ func TestSizes(t *testing.T) {
 }
 
 func TestRemoved(t *testing.T) {
-	sized := Removed([]kvsync.Change{{Path: "/a", Size: 1}, {Path: "/b"}})
+	sized := Removed([]plan.Change{{Path: "/a", Size: 1}, {Path: "/b"}})
 	if d := cmp.Diff(Group{Remove, []File{{"/a", "1 B", ""}, {"/b", "0 B", ""}}}, sized); d != "" {
 		t.Error(d)
 	}
-	if got := Removed([]kvsync.Change{{Path: "/a"}}).Files[0].Size; got != "" {
+	if got := Removed([]plan.Change{{Path: "/a"}}).Files[0].Size; got != "" {
 		t.Errorf("a size that is not known is %q", got)
 	}
 }
 
 func TestChanges(t *testing.T) {
-	file := []kvsync.Change{{Path: "/a"}}
-	for want, p := range map[string]*kvsync.Plan{
+	file := []plan.Change{{Path: "/a"}}
+	for want, p := range map[string]*plan.Plan{
 		"nothing":     {NoChange: true},
 		"new":         {First: true, Added: file, WorkerChanged: true},
 		"files":       {Removed: file},

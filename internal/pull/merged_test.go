@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/overlay"
 )
@@ -47,7 +47,7 @@ func TestMergedByHand(t *testing.T) {
 	}
 
 	o.Resolved = []string{"/nobody-wrote-this.html"}
-	var guard *kvsync.GuardError
+	var guard *guard.Error
 	if _, err := Pull(t.Context(), entries, written{}, tree, o); !errors.As(err, &guard) {
 		t.Errorf("a slip of the hand passed: %v", err)
 	}

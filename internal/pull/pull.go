@@ -15,9 +15,9 @@ import (
 	"strings"
 	"time"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/overlay"
 )
@@ -162,8 +162,8 @@ func (p *puller) readResolved(entries []overlay.Entry) error {
 		}
 		i := slices.IndexFunc(entries, is)
 		if i < 0 {
-			return &kvsync.GuardError{
-				Guard: kvsync.GuardTarget, Finding: finding.Finding{Case: CaseNotWritten, Facts: finding.Facts{Path: path}},
+			return &guard.Error{
+				Guard: guard.Target, Finding: finding.Finding{Case: CaseNotWritten, Facts: finding.Facts{Path: path}},
 			}
 		}
 		p.resolved[path] = resolved

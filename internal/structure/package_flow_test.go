@@ -18,6 +18,8 @@ var packages = []string{
 	"sync/overlay",
 	"sync/project",
 	"sync/version",
+	"sync/plan",
+	"sync/guard",
 	"sync/layout",
 	"sync/layout/content",
 	"sync/layout/kvassets",

@@ -12,6 +12,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
@@ -24,8 +25,8 @@ func TestResult(t *testing.T) {
 	result := func(r kvsync.Result, st app.Stats, rollback string) func(*Console) {
 		return func(c *Console) { c.Result(&r, st, rollback) }
 	}
-	removed := kvsync.Plan{Removed: changes(1, "a"), Retired: make([]kvsync.RetiredFile, 1)}
-	retired := kvsync.Plan{Retired: make([]kvsync.RetiredFile, 1)}
+	removed := plan.Plan{Removed: changes(1, "a"), Retired: make([]plan.RetiredFile, 1)}
+	retired := plan.Plan{Retired: make([]plan.RetiredFile, 1)}
 	retried := cost
 	retried.Retries = 2
 	check(t, []output{
@@ -54,17 +55,17 @@ func TestResult(t *testing.T) {
 
 func TestAhead(t *testing.T) {
 	ahead := func(a kvsync.Ahead) func(*Console) { return func(c *Console) { c.Ahead(&a, cost, "kv-sync deploy") } }
-	plan := &kvsync.Plan{Origin: manifest.Origin{Commit: commitA}}
+	shown := &plan.Plan{Origin: manifest.Origin{Commit: commitA}}
 	const next = "To switch, within half of the grace period: kv-sync deploy\n"
 	check(t, []output{
-		{"uploaded", ahead(kvsync.Ahead{Plan: plan, Uploaded: 2, Receipt: true}),
+		{"uploaded", ahead(kvsync.Ahead{Plan: shown, Uploaded: 2, Receipt: true}),
 			"\nUploaded ahead: 2 blobs for commit aaaaaaaaaaaa, in 1.2 s (7 requests, 1.5 kB sent). Nobody sees them yet.\n" +
 				next},
-		{"uploaded before", ahead(kvsync.Ahead{Plan: plan, Receipt: true}),
+		{"uploaded before", ahead(kvsync.Ahead{Plan: shown, Receipt: true}),
 			"\nUploaded ahead already: commit aaaaaaaaaaaa. Nobody sees it yet.\n" + next},
-		{"too little", ahead(kvsync.Ahead{Plan: plan}),
+		{"too little", ahead(kvsync.Ahead{Plan: shown}),
 			"Nothing was sent: the deploy takes so little along with its own requests.\n"},
-		{"no change", ahead(kvsync.Ahead{Plan: &kvsync.Plan{NoChange: true}}), ""},
+		{"no change", ahead(kvsync.Ahead{Plan: &plan.Plan{NoChange: true}}), ""},
 	})
 }
 
@@ -195,7 +196,7 @@ func TestFailure(t *testing.T) {
 			Removed: changes(23, "a\x1b")},
 			"kv-sync: 23 of 24 files would be removed\n" + rows(20, `  - /a\x1b%02d.html  2.0 kB`+"\n") +
 				"  - and 3 more\n  → give --allow-shrink\n"},
-		"removed in the pathname layout": {app.Failure{Message: "no", Removed: []kvsync.Change{{Path: "/a"}}},
+		"removed in the pathname layout": {app.Failure{Message: "no", Removed: []plan.Change{{Path: "/a"}}},
 			"kv-sync: no\n  - /a\n"},
 	} {
 		var out, err bytes.Buffer

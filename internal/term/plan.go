@@ -5,15 +5,15 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/planview"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // forget is how a person at a terminal ends that removed files stay reachable.
 const forget = "deploy with --forget"
 
 // Plan prints what a deploy would do, or is about to do.
-func (c *Console) Plan(p *kvsync.Plan) {
+func (c *Console) Plan(p *plan.Plan) {
 	c.print(planText(planview.Of(advice.Terminal, p, forget), paint(c.color)))
 }
 

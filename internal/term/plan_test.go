@@ -6,16 +6,16 @@ import (
 	"testing"
 	"time"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 var folder = manifest.Origin{Kind: "folder"}
 
-func changes(n int, prefix string) []kvsync.Change {
-	var out []kvsync.Change
+func changes(n int, prefix string) []plan.Change {
+	var out []plan.Change
 	for i := range n {
-		out = append(out, kvsync.Change{Path: fmt.Sprintf("/%s%02d.html", prefix, i), Size: 2000, Before: 999})
+		out = append(out, plan.Change{Path: fmt.Sprintf("/%s%02d.html", prefix, i), Size: 2000, Before: 999})
 	}
 	return out
 }
@@ -28,7 +28,7 @@ func rows(n int, format string) string {
 	return b.String()
 }
 
-func planned(p *kvsync.Plan) func(*Console) { return func(c *Console) { c.Plan(p) } }
+func planned(p *plan.Plan) func(*Console) { return func(c *Console) { c.Plan(p) } }
 
 func TestPlan(t *testing.T) {
 	long := "/" + strings.Repeat("a", 100)
@@ -37,11 +37,11 @@ func TestPlan(t *testing.T) {
 	check(t, []output{
 		{
 			"everything",
-			planned(&kvsync.Plan{
+			planned(&plan.Plan{
 				Site: "tides",
 				Origin: manifest.Origin{Kind: "commit", Dir: "public", Commit: strings.Repeat("a", 40), Branch: "main",
 					Subject: "Fix\x1b[31m"},
-				Added: changes(22, "a"), Changed: changes(1, "c"), Removed: []kvsync.Change{{Path: hostile, Size: 12}},
+				Added: changes(22, "a"), Changed: changes(1, "c"), Removed: []plan.Change{{Path: hostile, Size: 12}},
 				Unchanged: 12345, WorkerChanged: true, Blobs: 1023, Bytes: 12_345_678, Writes: 1025,
 				Notices: []manifest.Problem{{Path: "lib", Reason: "a submodule is not published"}},
 			}),
@@ -59,47 +59,47 @@ Note: the free plan has 1,000 KV writes a day, for the whole account.
 		},
 		{
 			"a long path, which does not push the sizes of all others away",
-			planned(&kvsync.Plan{Site: "tides", Origin: folder,
-				Added: []kvsync.Change{{Path: long, Size: 1}, {Path: "/b", Size: 2}, {Path: "/cc", Size: 3}}}),
+			planned(&plan.Plan{Site: "tides", Origin: folder,
+				Added: []plan.Change{{Path: long, Size: 1}, {Path: "/b", Size: 2}, {Path: "/cc", Size: 3}}}),
 			"tides from this folder\n\n  + " + long + "  1 B\n  + /b   2 B\n  + /cc  3 B\n\n" +
 				"Plan: 3 to add, 0 to change, 0 to remove, 0 unchanged; 0 blobs (0 B), 0 KV writes.\n",
 		},
 		{
 			"a change that the sizes do not show",
-			planned(&kvsync.Plan{Site: "tides", Origin: folder,
-				Changed: []kvsync.Change{{Path: "/a", Size: 45_000_001, Before: 45_000_002}}}),
+			planned(&plan.Plan{Site: "tides", Origin: folder,
+				Changed: []plan.Change{{Path: "/a", Size: 45_000_001, Before: 45_000_002}}}),
 			"tides from this folder\n\n  ~ /a  45 MB\n\n" +
 				"Plan: 0 to add, 1 to change, 0 to remove, 0 unchanged; 0 blobs (0 B), 0 KV writes.\n",
 		},
 		{
 			"the pathname layout, which knows no size of what is live",
-			planned(&kvsync.Plan{
+			planned(&plan.Plan{
 				Site: "project/shop", Layout: "pathname", Origin: folder, Blobs: 1, Bytes: 5, Writes: 4,
-				Changed: []kvsync.Change{{Path: "/a", Size: 5}}, Removed: []kvsync.Change{{Path: "/long"}},
+				Changed: []plan.Change{{Path: "/a", Size: 5}}, Removed: []plan.Change{{Path: "/long"}},
 			}),
 			"project/shop from this folder\n\n  ~ /a     5 B\n  - /long\n\n" +
 				"Plan: 0 to add, 1 to change, 1 to remove, 0 unchanged; 1 blob (5 B), 4 KV writes.\n",
 		},
 		{
 			"a first deploy of code with an overlay",
-			planned(&kvsync.Plan{Site: "tides", Origin: manifest.Origin{Kind: "folder", ID: manifest.NoFiles}, First: true,
+			planned(&plan.Plan{Site: "tides", Origin: manifest.Origin{Kind: "folder", ID: manifest.NoFiles}, First: true,
 				WorkerChanged: true, Companion: "tides-overlay"}),
 			"tides without files\n\n  + the Worker's code, bindings and settings\n" +
 				"  + the script tides-overlay, which keeps what is written at run time\n\nPlan: " + nothing,
 		},
 		{
 			"rules",
-			planned(&kvsync.Plan{Site: "tides", Origin: folder}),
+			planned(&plan.Plan{Site: "tides", Origin: folder}),
 			"tides from this folder\n\n  no file differs; what it was made from does\n\nPlan: " + nothing,
 		},
 		{
 			"no change",
-			planned(&kvsync.Plan{Site: "tides", Origin: folder, Live: "d1", NoChange: true}),
+			planned(&plan.Plan{Site: "tides", Origin: folder, Live: "d1", NoChange: true}),
 			"tides from this folder\n\nNo change: this is what deployment d1 serves.\n",
 		},
 		{
 			"no change in the pathname layout",
-			planned(&kvsync.Plan{Site: "project/shop", Layout: "pathname", Origin: folder, NoChange: true}),
+			planned(&plan.Plan{Site: "project/shop", Layout: "pathname", Origin: folder, NoChange: true}),
 			"project/shop from this folder\n\nNo change: these are the files that are live.\n",
 		},
 	})
@@ -111,12 +111,12 @@ func TestPlanOfRemovedFiles(t *testing.T) {
 	check(t, []output{
 		{
 			"removed files, of which one stays readable and one does not",
-			planned(&kvsync.Plan{
-				Site: "tides", Origin: folder, Removed: []kvsync.Change{{Path: "/a\x1b", Size: 1}, {Path: "/b", Size: 2}},
-				Retired: []kvsync.RetiredFile{
+			planned(&plan.Plan{
+				Site: "tides", Origin: folder, Removed: []plan.Change{{Path: "/a\x1b", Size: 1}, {Path: "/b", Size: 2}},
+				Retired: []plan.RetiredFile{
 					{Path: "/a\x1b", Deployments: 4, Until: time.Date(2999, 12, 1, 17, 12, 0, 0, time.UTC)},
 				},
-				Guarded: []kvsync.Change{{Path: "/b", Size: 2}},
+				Guarded: []plan.Change{{Path: "/b", Size: 2}},
 			}),
 			`tides from this folder
 
@@ -134,8 +134,8 @@ Plan: 0 to add, 0 to change, 2 to remove, 0 unchanged; 0 blobs (0 B), 0 KV write
 
 // Only the colours of the console reach the terminal, whatever the names contain.
 func TestPlanInColors(t *testing.T) {
-	got := colored(planned(&kvsync.Plan{Site: "t\x1b[5m", Origin: folder, Added: changes(1, "a"), Changed: changes(1, "c"),
-		Removed: []kvsync.Change{{Path: "/\x1b]0;x"}}}))
+	got := colored(planned(&plan.Plan{Site: "t\x1b[5m", Origin: folder, Added: changes(1, "a"), Changed: changes(1, "c"),
+		Removed: []plan.Change{{Path: "/\x1b]0;x"}}}))
 	want := "\x1b[1mt\\x1b[5m\x1b[0m from this folder\n\n" +
 		"  \x1b[32m+\x1b[0m /a00.html  \x1b[2m2.0 kB\x1b[0m\n" +
 		"  \x1b[33m~\x1b[0m /c00.html  \x1b[2m999 B → 2.0 kB\x1b[0m\n" +
@@ -147,15 +147,15 @@ func TestPlanInColors(t *testing.T) {
 
 func TestSaved(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local)
-	saved := func(p *kvsync.Plan) func(*Console) {
+	saved := func(p *plan.Plan) func(*Console) {
 		return func(c *Console) { c.Saved(p, at, 87*time.Millisecond) }
 	}
 	check(t, []output{
-		{"one file", saved(&kvsync.Plan{Changed: changes(1, "a\x1b")}), "03:04:05  ~ /a\\x1b00.html  in 87 ms\n"},
-		{"many files", saved(&kvsync.Plan{Added: changes(1, "a"), Changed: changes(1, "c"), Removed: changes(3, "r")}),
+		{"one file", saved(&plan.Plan{Changed: changes(1, "a\x1b")}), "03:04:05  ~ /a\\x1b00.html  in 87 ms\n"},
+		{"many files", saved(&plan.Plan{Added: changes(1, "a"), Changed: changes(1, "c"), Removed: changes(3, "r")}),
 			"03:04:05  + /a00.html  ~ /c00.html  - /r00.html  and 2 more  in 87 ms\n"},
-		{"code", saved(&kvsync.Plan{WorkerChanged: true}), "03:04:05  ~ the Worker's code, bindings or settings  in 87 ms\n"},
-		{"rules", saved(&kvsync.Plan{}), "03:04:05  ~ _redirects, _headers or how the site is served  in 87 ms\n"},
+		{"code", saved(&plan.Plan{WorkerChanged: true}), "03:04:05  ~ the Worker's code, bindings or settings  in 87 ms\n"},
+		{"rules", saved(&plan.Plan{}), "03:04:05  ~ _redirects, _headers or how the site is served  in 87 ms\n"},
 		{"the address", func(c *Console) { c.Address("http://127.0.0.1:1/\x1b") }, "http://127.0.0.1:1/\\x1b\n"},
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 func TestTimeLeft(t *testing.T) {
@@ -28,7 +29,7 @@ func TestTimeLeft(t *testing.T) {
 func TestPlainProgress(t *testing.T) {
 	var out, err bytes.Buffer
 	c := New(&out, &err, noVariable)
-	c.Progress(kvsync.Progress{Stage: kvsync.StagePlan, Plan: &kvsync.Plan{Site: "tides", Blobs: 2, Bytes: 10,
+	c.Progress(kvsync.Progress{Stage: kvsync.StagePlan, Plan: &plan.Plan{Site: "tides", Blobs: 2, Bytes: 10,
 		Added: changes(2, "a")}})
 	c.reported = time.Now().Add(-time.Minute)
 	c.Progress(kvsync.Progress{Stage: kvsync.StageUpload, Files: 1, TotalFiles: 2, Bytes: 4, TotalBytes: 10})
@@ -47,7 +48,7 @@ func TestBars(t *testing.T) {
 	var out, err bytes.Buffer
 	c := New(&out, &err, noVariable)
 	c.bars = true
-	c.Progress(kvsync.Progress{Stage: kvsync.StagePlan, Plan: &kvsync.Plan{Site: "tides", Blobs: 100, Bytes: 1000}})
+	c.Progress(kvsync.Progress{Stage: kvsync.StagePlan, Plan: &plan.Plan{Site: "tides", Blobs: 100, Bytes: 1000}})
 	c.Progress(kvsync.Progress{Stage: kvsync.StageUpload, Files: 50, TotalFiles: 100, Bytes: 500, TotalBytes: 1000})
 	c.Say("a note")
 	c.Progress(kvsync.Progress{Stage: kvsync.StageUpload, Files: 100, TotalFiles: 100, Bytes: 1000, TotalBytes: 1000})

@@ -6,15 +6,15 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/planview"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/humanize"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // shownSaved is how many paths the line about a save names.
 const shownSaved = 3
 
 // Saved says in one line what a save changed, and how long that took.
-func (c *Console) Saved(p *kvsync.Plan, at time.Time, took time.Duration) {
+func (c *Console) Saved(p *plan.Plan, at time.Time, took time.Duration) {
 	color := paint(c.color)
 	parts := []string{color.with(faint, at.Format("15:04:05"))}
 	parts = append(parts, saved(planview.Of(advice.Terminal, p, forget), color)...)

@@ -73,3 +73,6 @@ func Milliseconds(d time.Duration) string {
 	}
 	return Seconds(d)
 }
+
+// Mebibytes is a number of bytes in MiB with one decimal.
+func Mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }

@@ -135,3 +135,6 @@ func isHold(s string) bool {
 func IsCommit(s string) bool {
 	return (len(s) == 40 || len(s) == 64) && strings.Trim(s, "0123456789abcdef") == ""
 }
+
+// ShortCommit is a commit, or its substitute, as messages name it.
+func ShortCommit(id string) string { return id[:min(12, len(id))] }

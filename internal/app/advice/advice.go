@@ -7,8 +7,8 @@ package advice
 import (
 	"slices"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
@@ -29,7 +29,7 @@ func everywhere(text string) remedy { return remedy{text, text, text} }
 
 // Fix says what to do about a finding of a guard, or with the guard "" of something
 // else. It is "" where no remedy is known.
-func (p Place) Fix(g kvsync.Guard, f *finding.Finding) string {
+func (p Place) Fix(g guard.ID, f *finding.Finding) string {
 	r, ok := caseRemedies[f.Case]
 	if !ok {
 		r = guardRemedies[g]
@@ -38,7 +38,7 @@ func (p Place) Fix(g kvsync.Guard, f *finding.Finding) string {
 }
 
 // Remedy says what to do in general where a guard stops a deploy.
-func (p Place) Remedy(g kvsync.Guard) string { return guardRemedies[g][p] }
+func (p Place) Remedy(g guard.ID) string { return guardRemedies[g][p] }
 
 // Problems adds to the engine's findings among the problems what to do about
 // them. The list that is given stays as it is.

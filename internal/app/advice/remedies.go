@@ -2,7 +2,7 @@ package advice
 
 import (
 	"github.com/kv-sync/kv-sync/internal/options"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/guard"
 )
 
 // The one table of what to do about what stopped a run, or is worth a notice, in
@@ -65,65 +65,65 @@ var (
 )
 
 // guardRemedies hold for every case of a guard that has no remedy of its own.
-var guardRemedies = map[kvsync.Guard]remedy{
-	kvsync.GuardForeign: waive(options.TakeOver, " if that Worker may be replaced (its other bindings are kept)"),
-	kvsync.GuardRepository: {
+var guardRemedies = map[guard.ID]remedy{
+	guard.Foreign: waive(options.TakeOver, " if that Worker may be replaced (its other bindings are kept)"),
+	guard.Repository: {
 		"choose another name for this site, or give --take-over if it has moved here",
 		"choose another name for this site, or give " + input(options.TakeOver) + " if it has moved here",
 		"choose another name for this site in the daemon's configuration, or if it has moved here, deploy it " +
 			"once by hand: kv-sync deploy --take-over",
 	},
-	kvsync.GuardName: {
+	guard.Name: {
 		"give the name: {name} to go on with that site, or {site} for a new one",
 		"give the input name: {name} to go on with that site, or {site} for a new one",
 		"give the name in the daemon's configuration: {name} to go on with that site, or {site} for a new one",
 	},
-	kvsync.GuardOlder: {
+	guard.Older: {
 		"deploy a newer commit, use rollback, or give --any-order",
 		"deploy a newer commit, use mode: rollback, or give " + input(options.AnyOrder),
 		"push a newer commit, or roll back to an earlier deployment",
 	},
-	kvsync.GuardOrder: {
+	guard.Order: {
 		"fetch more history, or give --any-order",
 		"fetch more history (fetch-depth: 0 for actions/checkout, or set github-token), or give " + input(options.AnyOrder),
 		hand(options.AnyOrder),
 	},
-	kvsync.GuardHeld: {
+	guard.Held: {
 		"push a newer commit that changes the site, or give --release",
 		"push a newer commit that changes the site, or give " + input(options.Release),
 		"push a newer commit, or release it",
 	},
-	kvsync.GuardDamaged: waive(options.Repair, " to upload every file again"),
-	kvsync.GuardClock: {
+	guard.Damaged: waive(options.Repair, " to upload every file again"),
+	guard.Clock: {
 		"set this machine's clock",
 		"set the runner's clock",
 		"set the clock of the daemon's machine",
 	},
-	kvsync.GuardShrink: waive(options.AllowShrink, " if that is meant"),
-	kvsync.GuardTarget: {
+	guard.Shrink: waive(options.AllowShrink, " if that is meant"),
+	guard.Target: {
 		"see kv-sync history",
 		"see the job summaries of earlier deploys, or kv-sync history",
 		named,
 	},
-	kvsync.GuardMissing: redeploy,
-	kvsync.GuardSecret: {
+	guard.Missing: redeploy,
+	guard.Secret: {
 		"give --force to bring the old value back with it, or deploy that commit again",
 		"deploy that commit again; only the kv-sync command can bring the old value back with it",
 		"push what that commit has again, or bring the old value back with it by hand: kv-sync rollback --force",
 	},
-	kvsync.GuardOvertaken: {again + " when they are done", againJob + " when they are done", byItself},
-	kvsync.GuardUnread:    {again + " later", againJob + " later", byItself},
-	kvsync.GuardChanged: {
+	guard.Overtaken: {again + " when they are done", againJob + " when they are done", byItself},
+	guard.Unread:    {again + " later", againJob + " later", byItself},
+	guard.Changed: {
 		"let what writes it finish, then " + again,
 		"let the step that writes it finish, then " + againJob,
 		byItself,
 	},
-	kvsync.GuardLayout:   everywhere(content),
-	kvsync.GuardConflict: merge,
-	kvsync.GuardOverlay:  {pullHand + pullFirst, pullJob + pullFirst, pullHand + pullFirst},
-	kvsync.GuardCache: everywhere("take edge-cache (in a wrangler file cache) out, or remove that binding " +
+	guard.Layout:   everywhere(content),
+	guard.Conflict: merge,
+	guard.Overlay:  {pullHand + pullFirst, pullJob + pullFirst, pullHand + pullFirst},
+	guard.Cache: everywhere("take edge-cache (in a wrangler file cache) out, or remove that binding " +
 		"from the Worker"),
-	kvsync.GuardIndex: everywhere(`see that "index" names the file that the code takes in by include_bytes!, ` +
+	guard.Index: everywhere(`see that "index" names the file that the code takes in by include_bytes!, ` +
 		`and that the build compiles it again when that file changes`),
 }
 

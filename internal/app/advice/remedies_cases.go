@@ -3,8 +3,8 @@ package advice
 import (
 	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/internal/pull"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/project"
 )
@@ -40,7 +40,7 @@ var caseRemedies = map[finding.Case]remedy{
 		"push a commit that changes it, or release it",
 	},
 	finding.CaseClockUnknown: everywhere("see that no proxy removes the header Date from the answers of the API"),
-	finding.CaseNotDeployed: deployIt,
+	finding.CaseNotDeployed:  deployIt,
 	finding.CaseNoTarget: {
 		"give a deployment, version or commit that kv-sync history lists, or at least its first 7 characters",
 		"give the input to a deployment, version or commit that kv-sync history lists, or at least its first 7 " +
@@ -158,7 +158,7 @@ var caseRemedies = map[finding.Case]remedy{
 	CaseBundle:      afterFix("fix what is listed and "),
 	CaseLateBundle:  afterFix("{what}; fix what is listed and "),
 	CaseWorker:      afterFix("fix what is listed and "),
-	CaseChanged:     guardRemedies[kvsync.GuardChanged],
+	CaseChanged:     guardRemedies[guard.Changed],
 	CaseNotSwitched: {"{what}; " + againSame, "{what}; " + againJob, ""},
 	CaseQuota:       {"{what}; " + again + afterMidnight, "{what}; " + againJob + afterMidnight, ""},
 	CaseAPI: {

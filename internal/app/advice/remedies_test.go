@@ -14,14 +14,15 @@ import (
 	"testing"
 
 	"github.com/kv-sync/kv-sync/internal/options"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // declared are the guards and cases that the engine and its users declare, and
 // the guards that stop a run for a case.
 type declared struct {
-	guards map[string]kvsync.Guard // by the name of the constant
+	guards map[string]guard.ID // by the name of the constant
 	cases  map[string]finding.Case
 	stops  map[string]string // the guard's constant, by that of the case
 }
@@ -29,7 +30,7 @@ type declared struct {
 // find reads all code below some folders.
 func find(t *testing.T, folders ...string) declared {
 	t.Helper()
-	d := declared{map[string]kvsync.Guard{}, map[string]finding.Case{}, map[string]string{}}
+	d := declared{map[string]guard.ID{}, map[string]finding.Case{}, map[string]string{}}
 	for _, dir := range folders {
 		err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
@@ -58,7 +59,7 @@ func (d declared) look(n ast.Node) bool {
 			d.add(n.Names[0].Name, nameOf(n.Type), n.Values[0])
 		}
 	case *ast.CallExpr:
-		if nameOf(n.Fun) == "stop" && len(n.Args) == 3 {
+		if nameOf(n.Fun) == "Stop" && len(n.Args) == 3 {
 			d.stops[nameOf(n.Args[1])] = nameOf(n.Args[0])
 		}
 	}
@@ -68,8 +69,8 @@ func (d declared) look(n ast.Node) bool {
 func (d declared) add(name, typ string, value ast.Expr) {
 	text := textOf(value)
 	switch typ {
-	case "Guard":
-		d.guards[name] = kvsync.Guard(text)
+	case "ID":
+		d.guards[name] = guard.ID(text)
 	case "Case":
 		if d.cases[name] != "" {
 			name += "2" // of another package
@@ -161,9 +162,9 @@ func TestRemediesSpeakOfTheirPlace(t *testing.T) {
 
 // Each waiver that is declared sets an option of its own.
 func TestWaivers(t *testing.T) {
-	seen := map[kvsync.Options]string{{}: "nothing"}
+	seen := map[plan.Options]string{{}: "nothing"}
 	for _, w := range options.Waivers() {
-		var opt kvsync.Options
+		var opt plan.Options
 		if Lift(w, &opt); seen[opt] != "" {
 			t.Errorf("%s sets what %s sets", w.Input, seen[opt])
 		}

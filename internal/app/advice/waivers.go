@@ -2,21 +2,21 @@ package advice
 
 import (
 	"github.com/kv-sync/kv-sync/internal/options"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // lifts sets the option of each waiver.
-var lifts = map[*options.Option]func(*kvsync.Options){
-	options.AllowShrink: func(o *kvsync.Options) { o.AllowShrink = true },
-	options.AnyOrder:    func(o *kvsync.Options) { o.AnyOrder = true },
-	options.TakeOver:    func(o *kvsync.Options) { o.TakeOver = true },
-	options.Release:     func(o *kvsync.Options) { o.Release = true },
-	options.Forget:      func(o *kvsync.Options) { o.Forget = true },
-	options.Repair:      func(o *kvsync.Options) { o.Repair = true },
+var lifts = map[*options.Option]func(*plan.Options){
+	options.AllowShrink: func(o *plan.Options) { o.AllowShrink = true },
+	options.AnyOrder:    func(o *plan.Options) { o.AnyOrder = true },
+	options.TakeOver:    func(o *plan.Options) { o.TakeOver = true },
+	options.Release:     func(o *plan.Options) { o.Release = true },
+	options.Forget:      func(o *plan.Options) { o.Forget = true },
+	options.Repair:      func(o *plan.Options) { o.Repair = true },
 }
 
 // Lift sets the option that a waiver is for.
-func Lift(waiver *options.Option, opt *kvsync.Options) { lifts[waiver](opt) }
+func Lift(waiver *options.Option, opt *plan.Options) { lifts[waiver](opt) }
 
 // For says what the value of a waiver names, where it is not "true".
 func For(waiver *options.Option) string {

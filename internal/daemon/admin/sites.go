@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/daemon"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/humanize"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
@@ -156,7 +156,7 @@ func (p *page) rollBack(w http.ResponseWriter, r *request) {
 
 // codeOf returns the status for an error: refused by the daemon, or failed.
 func codeOf(err error) int {
-	guard := (*kvsync.GuardError)(nil)
+	guard := (*guard.Error)(nil)
 	switch {
 	case errors.Is(err, daemon.ErrNoSite):
 		return http.StatusNotFound

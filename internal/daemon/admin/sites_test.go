@@ -13,8 +13,8 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/daemon"
 	"github.com/kv-sync/kv-sync/internal/daemon/admin"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
@@ -192,7 +192,7 @@ func TestRollback(t *testing.T) {
 		s.post("/sites/tides/rollback/"+to, form).is(t, http.StatusConflict)
 	}
 	s.post("/sites/other/rollback/"+twoID, form).is(t, http.StatusNotFound)
-	s.sites.err = &kvsync.GuardError{Guard: kvsync.GuardMissing, Finding: finding.Finding{Case: "a blob of it is gone"}}
+	s.sites.err = &guard.Error{Guard: guard.Missing, Finding: finding.Finding{Case: "a blob of it is gone"}}
 	s.post(path, form).is(t, http.StatusConflict).says(t, "Not rolled back: a blob of it is gone")
 	s.sites.err = errors.New("the network is down")
 	s.post(path, form).is(t, http.StatusBadGateway).says(t, "Not rolled back: the network is down")

@@ -1,0 +1,94 @@
+// Package plan has what people decide and see: the [Options] of a run, and its [Plan],
+// the difference between what is live and what a deploy makes live.
+package plan
+
+import (
+	"time"
+
+	"github.com/kv-sync/kv-sync/sync/manifest"
+)
+
+// Plan is the difference between what is live and what a deploy makes live. Making a
+// plan writes nothing.
+type Plan struct {
+	Site   string          `json:"site"`
+	Origin manifest.Origin `json:"origin"`
+	// Layout is "" in the default layout, else its name. In the layout "pathname"
+	// Live is "", and only the sizes of the present files are known.
+	Layout string `json:"layout,omitempty"`
+	// Live is the deployment that the deploy replaces: "" on a first deploy, or
+	// over a foreign version.
+	Live string `json:"live,omitempty"`
+	// NoChange: source and Worker equal the live ones. Then only Unchanged is
+	// filled in, from the live version: 0 if the version does not record it.
+	NoChange bool `json:"no_change"`
+	// Reactivate, with NoChange: the commit is newer than the live one, so the same
+	// version is activated again for it. This prevents that a late, older deploy
+	// goes live.
+	Reactivate bool `json:"reactivate,omitempty"`
+	// First: there is no script yet, so upload and switch are one call.
+	First bool `json:"first"`
+	// Added, Changed and Removed are sorted by path.
+	Added     []Change `json:"added"`
+	Changed   []Change `json:"changed"`
+	Removed   []Change `json:"removed"`
+	Unchanged int      `json:"unchanged"`
+	// Retired are files that this deployment does not have and that stay reachable
+	// for open tabs, sorted by path. [Options].Forget removes them.
+	Retired []RetiredFile `json:"retired,omitempty"`
+	// Guarded are files that would be Retired if code did not control access to
+	// them, sorted by path. They are unreachable after the switch.
+	Guarded []Change `json:"guarded,omitempty"`
+	// RoutingUnknown: the live deployment, which an older kv-sync made, does not
+	// record which requests its code handles, so all files count as guarded.
+	RoutingUnknown bool `json:"routing_unknown,omitempty"`
+	// WorkerChanged: code, bindings or settings differ.
+	WorkerChanged bool `json:"worker_changed"`
+	// Blobs is the number of blobs to upload, Bytes the size of their files, Writes
+	// the number of KV writes of the run. The run may need fewer if the upload
+	// computes the hashes and finds two equal files.
+	Blobs  int   `json:"blobs"`
+	Bytes  int64 `json:"bytes"`
+	Writes int   `json:"kv_writes"`
+	// AtMost: the run may need far fewer, because only the upload finds out which
+	// chunks of a changed file are live.
+	AtMost bool `json:"at_most,omitempty"`
+	// Ahead is the number of files that need no upload because they were uploaded
+	// ahead.
+	Ahead int `json:"ahead,omitempty"`
+	// PruneDue: a prune follows the switch.
+	PruneDue bool               `json:"prune_due"`
+	Notices  []manifest.Problem `json:"notices,omitempty"`
+	// Shadowed are the files that edits made at run time cover, sorted by path.
+	Shadowed []Shadow `json:"shadowed,omitempty"`
+	// Companion is the name of the script of the overlay, if the deploy uploads it.
+	Companion string `json:"companion,omitempty"`
+}
+
+// Change is one path of a plan.
+type Change struct {
+	Path string `json:"path"`
+	// Size is the new size in bytes, or that of what is removed.
+	Size int64 `json:"size"`
+	// Before is the size that a changed file has live.
+	Before int64 `json:"before,omitempty"`
+}
+
+// RetiredFile is a file of an earlier deployment. It stays reachable for at least
+// Deployments more deployments and until Until.
+type RetiredFile struct {
+	Path        string    `json:"path"`
+	Size        int64     `json:"size"`
+	Deployments int       `json:"deployments"`
+	Until       time.Time `json:"until"`
+}
+
+// Shadow is a file of a deployment that visitors do not see, because an edit made at
+// run time covers it.
+type Shadow struct {
+	Path string `json:"path"`
+	// Deleted: the edit deleted the file; else it replaced it.
+	Deleted bool `json:"deleted,omitempty"`
+	// Changed: this deploy adds or changes the file, so the change is not visible.
+	Changed bool `json:"changed,omitempty"`
+}
