@@ -1,5 +1,5 @@
-// Package github reads the event of a job of GitHub Actions, and asks GitHub what
-// a shallow clone cannot tell: which of two commits is newer.
+// Package github reads the event of a GitHub Actions job. It also asks GitHub which of two
+// commits is newer, because a shallow clone does not have the commits between them.
 package github
 
 import (
@@ -30,8 +30,8 @@ const (
 	Diverged  Status = "diverged"
 )
 
-// ErrNotFound is returned (wrapped) where GitHub knows no such repository or
-// commit, or the token may not see it.
+// ErrNotFound is returned (wrapped) if the repository or commit does not exist, or the token
+// may not read it.
 var ErrNotFound = errors.New("GitHub does not have the repository or commit, or the token may not read it")
 
 const timeout = 20 * time.Second
@@ -83,10 +83,11 @@ func New(api, repository, token string) (*Client, error) {
 // String returns the repository without the token.
 func (c *Client) String() string { return "GitHub repository " + c.repository }
 
-// GoString is String.
+// GoString returns the repository without the token.
 func (c *Client) GoString() string { return c.String() }
 
-// sameHost follows redirects of renamed repositories, and none to another host.
+// sameHost allows up to three redirects within the API's host, as for a renamed repository. It
+// refuses a redirect to another host or scheme.
 func sameHost(req *http.Request, via []*http.Request) error {
 	if len(via) > 3 || req.URL.Host != via[0].URL.Host || req.URL.Scheme != via[0].URL.Scheme {
 		return http.ErrUseLastResponse
@@ -105,22 +106,21 @@ func (c *Client) Compare(ctx context.Context, base, head string) (Status, error)
 	if !commitID.MatchString(base) || !commitID.MatchString(head) {
 		return "", errors.New("compare commits on GitHub: an id is not hexadecimal")
 	}
-	var answer struct {
+	var response struct {
 		Status Status `json:"status"`
 	}
-	// The list of commits is not needed. The answer may have up to 300 files with their
-	// patches.
-	if err := c.get(ctx, []string{"compare", base + "..." + head}, "per_page=1", &answer); err != nil {
+	// per_page=1 keeps the list of commits short, because only the status is used.
+	if err := c.get(ctx, []string{"compare", base + "..." + head}, "per_page=1", &response); err != nil {
 		return "", fmt.Errorf("compare commits on GitHub: %w", err)
 	}
-	switch answer.Status {
+	switch response.Status {
 	case Ahead, Behind, Identical, Diverged:
-		return answer.Status, nil
+		return response.Status, nil
 	}
-	return "", fmt.Errorf("compare commits on GitHub: unknown status %.20q in the answer", answer.Status)
+	return "", fmt.Errorf("compare commits on GitHub: unknown status %.20q in the response", response.Status)
 }
 
-// Has reports whether the repository has a commit, given by its full id.
+// Has reports whether the repository has the commit with a full id.
 func (c *Client) Has(ctx context.Context, id string) (bool, error) {
 	if !commitID.MatchString(id) {
 		return false, errors.New("look for a commit on GitHub: its id is not hexadecimal")

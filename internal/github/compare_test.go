@@ -21,33 +21,34 @@ var (
 )
 
 func TestCompare(t *testing.T) {
-	var elsewhere int
-	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere++ }))
+	var otherRequests int
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { otherRequests++ }))
 	defer other.Close()
 	for name, tt := range map[string]struct {
 		status int
 		body   string
 		want   github.Status
-		lost   bool // ErrNotFound
+		// notFound says that the error is ErrNotFound.
+		notFound bool
 	}{
-		"ahead":                               {200, `{"status":"ahead","ahead_by":1,"files":[]}`, github.Ahead, false},
-		"behind":                              {200, `{"status":"behind"}`, github.Behind, false},
-		"identical":                           {200, `{"status":"identical"}`, github.Identical, false},
-		"diverged":                            {200, `{"status":"diverged"}`, github.Diverged, false},
-		"unknown status":                      {200, `{"status":"sideways"}`, "", false},
-		"no status":                           {200, `{}`, "", false},
-		"not JSON":                            {200, `<html>`, "", false},
-		"not found":                           {404, `{"message":"Not Found"}`, "", true},
-		"bad token":                           {401, `{"message":"Bad credentials"}`, "", false},
-		"failing":                             {502, ``, "", false},
-		"a failure that looks like an answer": {500, `{"status":"ahead"}`, "", false},
-		"a refusal that looks like an answer": {403, `{"status":"ahead"}`, "", false},
-		"redirect":                            {302, ``, "", false},
+		"ahead":              {200, `{"status":"ahead","ahead_by":1,"files":[]}`, github.Ahead, false},
+		"behind":             {200, `{"status":"behind"}`, github.Behind, false},
+		"identical":          {200, `{"status":"identical"}`, github.Identical, false},
+		"diverged":           {200, `{"status":"diverged"}`, github.Diverged, false},
+		"unknown status":     {200, `{"status":"sideways"}`, "", false},
+		"no status":          {200, `{}`, "", false},
+		"not JSON":           {200, `<html>`, "", false},
+		"not found":          {404, `{"message":"Not Found"}`, "", true},
+		"bad token":          {401, `{"message":"Bad credentials"}`, "", false},
+		"502":                {502, ``, "", false},
+		"500 with a status":  {500, `{"status":"ahead"}`, "", false},
+		"403 with a status":  {403, `{"status":"ahead"}`, "", false},
+		"redirect elsewhere": {302, ``, "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if want := "/api/v3/repos/ada/tides/compare/" + older + "..." + newer; r.URL.Path != want {
-					t.Errorf("asked %s, want %s", r.URL.Path, want)
+					t.Errorf("the request was for %s, want %s", r.URL.Path, want)
 				}
 				if got := r.Header.Get("Authorization"); got != "Bearer "+token {
 					t.Errorf("Authorization is %q", got)
@@ -63,7 +64,7 @@ func TestCompare(t *testing.T) {
 			}
 			c.SetWait(func(context.Context, time.Duration) error { return nil })
 			got, err := c.Compare(t.Context(), older, newer)
-			if got != tt.want || (err == nil) != (tt.want != "") || errors.Is(err, github.ErrNotFound) != tt.lost {
+			if got != tt.want || (err == nil) != (tt.want != "") || errors.Is(err, github.ErrNotFound) != tt.notFound {
 				t.Errorf("got %q, %v", got, err)
 			}
 			if text := fmt.Sprintf("%v %+v %#v %v", err, c, c, *c); strings.Contains(text, token) {
@@ -71,12 +72,12 @@ func TestCompare(t *testing.T) {
 			}
 		})
 	}
-	if elsewhere > 0 {
+	if otherRequests > 0 {
 		t.Error("the token was sent to another host")
 	}
 }
 
-func TestNewRefuses(t *testing.T) {
+func TestNewErrors(t *testing.T) {
 	for _, tt := range []struct{ api, repository, token string }{
 		{"http://github.example.com/api", "ada/tides", token},
 		{"ftp://127.0.0.1", "ada/tides", token},
@@ -98,7 +99,7 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-func TestCompareRefusesInvalidIDs(t *testing.T) {
+func TestCompareInvalidIDs(t *testing.T) {
 	c, err := github.New("http://127.0.0.1:1", "ada/tides", token)
 	if err != nil {
 		t.Fatal(err)
@@ -109,29 +110,29 @@ func TestCompareRefusesInvalidIDs(t *testing.T) {
 	}
 }
 
-// Temporary errors are repeated, after the time that GitHub asks for. Permanent ones are
-// not.
+// After a temporary error, the client repeats the request after the time in Retry-After. After
+// a permanent error it does not.
 func TestRetries(t *testing.T) {
 	for name, tt := range map[string]struct {
-		status   int
-		after    string
-		failures int
-		asked    int
-		longest  time.Duration
+		status     int
+		retryAfter string
+		failures   int
+		requests   int
+		longest    time.Duration
 	}{
-		"one bad gateway":   {status: 502, failures: 1, asked: 2, longest: 500 * time.Millisecond},
-		"a rate limit":      {status: 429, after: "7", failures: 2, asked: 3, longest: 7 * time.Second},
-		"a long limit":      {status: 403, after: "3600", failures: 1, asked: 2, longest: 15 * time.Second},
-		"permanent failure": {status: 500, failures: 100, asked: github.Attempts, longest: 15 * time.Second},
-		"a bad token":       {status: 401, failures: 100, asked: 1},
-		"forbidden":         {status: 403, failures: 100, asked: 1},
+		"one 502":         {status: 502, failures: 1, requests: 2, longest: 500 * time.Millisecond},
+		"rate limit":      {status: 429, retryAfter: "7", failures: 2, requests: 3, longest: 7 * time.Second},
+		"long rate limit": {status: 403, retryAfter: "3600", failures: 1, requests: 2, longest: 15 * time.Second},
+		"500 forever":     {status: 500, failures: 100, requests: github.Attempts, longest: 15 * time.Second},
+		"bad token":       {status: 401, failures: 100, requests: 1},
+		"forbidden":       {status: 403, failures: 100, requests: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			asked := 0
+			requests := 0
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				if asked++; asked <= tt.failures {
-					if tt.after != "" {
-						w.Header().Set("Retry-After", tt.after)
+				if requests++; requests <= tt.failures {
+					if tt.retryAfter != "" {
+						w.Header().Set("Retry-After", tt.retryAfter)
 					}
 					w.WriteHeader(tt.status)
 					return
@@ -146,22 +147,21 @@ func TestRetries(t *testing.T) {
 			var longest time.Duration
 			c.SetWait(func(_ context.Context, d time.Duration) error { longest = max(longest, d); return nil })
 			got, err := c.Compare(t.Context(), older, newer)
-			if (got == github.Ahead) != (tt.failures < tt.asked) || (err == nil) != (got == github.Ahead) {
+			if (got == github.Ahead) != (tt.failures < tt.requests) || (err == nil) != (got == github.Ahead) {
 				t.Errorf("got %q, %v", got, err)
 			}
-			if asked != tt.asked || longest != tt.longest {
-				t.Errorf("asked %d times and waited for %s, want %d and %s", asked, longest, tt.asked, tt.longest)
+			if requests != tt.requests || longest != tt.longest {
+				t.Errorf("%d requests, longest wait %s; want %d and %s", requests, longest, tt.requests, tt.longest)
 			}
 		})
 	}
 }
 
-// A cancellation ends the attempts.
-func TestRetryEndsWithTheContext(t *testing.T) {
-	asked := 0
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter,
-		_ *http.Request) {
-		asked++
+// The client does not repeat a request after its context was cancelled.
+func TestCancelledRetry(t *testing.T) {
+	requests := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		requests++
 		w.WriteHeader(502)
 	}))
 	defer server.Close()
@@ -170,8 +170,8 @@ func TestRetryEndsWithTheContext(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.SetWait(func(context.Context, time.Duration) error { return context.Canceled })
-	if _, err := c.Compare(t.Context(), older, newer); !errors.Is(err, context.Canceled) || asked != 1 {
-		t.Errorf("asked %d times: %v", asked, err)
+	if _, err := c.Compare(t.Context(), older, newer); !errors.Is(err, context.Canceled) || requests != 1 {
+		t.Errorf("%d requests: %v", requests, err)
 	}
 }
 
@@ -181,7 +181,7 @@ func TestHas(t *testing.T) {
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != "/repos/ada/tides/git/commits/"+older {
-				t.Errorf("asked %s", r.URL.Path)
+				t.Errorf("the request was for %s", r.URL.Path)
 			}
 			w.WriteHeader(status)
 		}))

@@ -6,8 +6,8 @@ import (
 	"os"
 )
 
-// Event is the event that started a job of GitHub Actions: the part of the file
-// named by GITHUB_EVENT_PATH that kv-sync needs.
+// Event is the event that started a GitHub Actions job. It has the fields that kv-sync uses of
+// the file that GITHUB_EVENT_PATH names.
 //
 // Source: https://docs.github.com/en/webhooks/webhook-events-and-payloads
 type Event struct {
@@ -27,9 +27,9 @@ type EventPullRequest struct {
 	} `json:"head"`
 }
 
-// EventWorkflowRun is the run that a workflow_run event reports.
+// EventWorkflowRun is the workflow run that a workflow_run event reports.
 type EventWorkflowRun struct {
-	// Event started that run.
+	// Event is the name of the event that started the reported run.
 	Event   string `json:"event"`
 	HeadSHA string `json:"head_sha"`
 	// HeadRepository is nil if the repository was deleted.
@@ -42,7 +42,7 @@ type EventRepository struct {
 	FullName string `json:"full_name"`
 }
 
-// maxEvent is larger than any event of GitHub, which caps payloads at 25 MB.
+// maxEvent is larger than any event, because GitHub limits payloads to 25 MB.
 const maxEvent = 32 << 20
 
 // ReadEvent reads the event of a job from its file.

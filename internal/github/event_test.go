@@ -41,15 +41,15 @@ func TestReadEvent(t *testing.T) {
 	}
 }
 
-func TestReadEventThatIsUnreadable(t *testing.T) {
+func TestReadEventErrors(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "event.json")
 	if _, err := github.ReadEvent(file); err == nil {
-		t.Error("a missing event was read")
+		t.Error("no error for a missing file")
 	}
 	if err := os.WriteFile(file, []byte(`{"action":"closed"`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if e, err := github.ReadEvent(file); err == nil || e.Action != "" {
-		t.Errorf("half an event was read: %+v, %v", e, err)
+		t.Errorf("truncated file: got %+v, %v", e, err)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Attempts is the limit of attempts.
+// Attempts is the largest number of attempts of a request.
 const Attempts = attempts
 
 // SetWait replaces the pause between two attempts.

@@ -12,33 +12,34 @@ import (
 )
 
 const (
-	// attempts limits how often a request is sent, as for Cloudflare.
+	// attempts is the largest number of attempts of a request.
 	attempts    = 8
 	firstWait   = 500 * time.Millisecond
 	longestWait = 15 * time.Second
-	// maxAnswer is larger than GitHub's answers.
-	maxAnswer = 32 << 20
+	// maxResponse is larger than any response of GitHub.
+	maxResponse = 32 << 20
 )
 
-// temporaryError allows another attempt, after the time that the server asks for.
+// temporaryError is an error after which the request is repeated. retryAfter is the time that
+// the server demands between the attempts.
 type temporaryError struct {
 	error
-	after time.Duration
+	retryAfter time.Duration
 }
 
-// get sends a GET to a path of the repository and decodes the answer. It repeats the
-// request after a broken connection, a 5xx status or a rate limit.
+// get sends a GET request to a path of the repository and decodes the response. It repeats
+// the request after a connection error, a 5xx status or a rate limit.
 func (c *Client) get(ctx context.Context, path []string, query string, into any) error {
 	u := c.base.JoinPath(append([]string{"repos", c.repository}, path...)...)
 	u.RawQuery = query
 	wait := firstWait
 	for attempt := 1; ; attempt++ {
 		err := c.attempt(ctx, u.String(), into)
-		again := (*temporaryError)(nil)
-		if !errors.As(err, &again) || attempt == attempts || ctx.Err() != nil {
+		temporary := (*temporaryError)(nil)
+		if !errors.As(err, &temporary) || attempt == attempts || ctx.Err() != nil {
 			return err
 		}
-		if err := c.wait(ctx, min(max(wait, again.after), longestWait)); err != nil {
+		if err := c.wait(ctx, min(max(wait, temporary.retryAfter), longestWait)); err != nil {
 			return err
 		}
 		wait *= 2
@@ -65,15 +66,14 @@ func (c *Client) attempt(ctx context.Context, address string, into any) error {
 	if into == nil {
 		return nil
 	}
-	if err := json.NewDecoder(io.LimitReader(res.Body, maxAnswer)).Decode(into); err != nil {
-		return &temporaryError{error: fmt.Errorf("read the answer: %w", err)}
+	if err := json.NewDecoder(io.LimitReader(res.Body, maxResponse)).Decode(into); err != nil {
+		return &temporaryError{error: fmt.Errorf("read the response: %w", err)}
 	}
 	return nil
 }
 
 func statusError(res *http.Response) error {
 	status := res.StatusCode
-	err := fmt.Errorf("status %d; check the GitHub token", status)
 	limited := status == http.StatusTooManyRequests || status == http.StatusForbidden &&
 		res.Header.Get("Retry-After") != ""
 	switch {
@@ -83,7 +83,7 @@ func statusError(res *http.Response) error {
 		return ErrNotFound
 	case limited || status >= 500:
 		seconds, _ := strconv.Atoi(res.Header.Get("Retry-After"))
-		return &temporaryError{error: fmt.Errorf("status %d", status), after: time.Duration(seconds) * time.Second}
+		return &temporaryError{fmt.Errorf("status %d", status), time.Duration(seconds) * time.Second}
 	}
-	return err
+	return fmt.Errorf("status %d; check the GitHub token", status)
 }

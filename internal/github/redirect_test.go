@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// Only redirects within the API are followed: not to another host or port, and not from
-// https to http.
-func TestRedirectsStayAtTheAPI(t *testing.T) {
+// The client follows redirects within the API only. It follows none to another host or port,
+// and none from https to http.
+func TestRedirects(t *testing.T) {
 	t.Parallel()
 	request := func(address string) *http.Request { return httptest.NewRequest(http.MethodGet, address, nil) }
 	const api = "https://api.example/repos/a/b"
@@ -20,8 +20,8 @@ func TestRedirectsStayAtTheAPI(t *testing.T) {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
-	// Each redirect is compared with the first request.
+	// sameHost compares with the first request, not with the last.
 	if sameHost(request("http://api.example/x"), []*http.Request{request(api), request("http://api.example/y")}) == nil {
-		t.Error("a redirect within http was followed, though the API is https")
+		t.Error("a redirect from http to http was followed, though the first request was https")
 	}
 }

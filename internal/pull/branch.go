@@ -22,24 +22,25 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Branch is the folder of a site in the commit that a branch names, on which a commit is being
-// made. The work tree and the index are not touched.
+// Branch is a [Tree] that makes a commit on a branch. It does not change the work tree or the
+// index.
 type Branch struct {
 	repo    *git.Repository
 	objects *filesystem.Storage
 	name    plumbing.ReferenceName
-	// old is the branch as it was found, nil if it does not exist yet.
+	// old is the branch at the time of OpenBranch, or nil if the branch did not exist.
 	old    *plumbing.Reference
 	parent *object.Commit
-	dir    string // of the site, within the repository; "" is its root
-	root   *folder
+	// dir is the site's folder relative to the repository's root. "" is the root.
+	dir  string
+	root *folder
 	// shared is the .git folder that all work trees of the repository share.
 	shared string
 }
 
-// OpenBranch opens a branch of the repository that holds a folder; dir is the site's, relative
-// to the repository's root. A branch that does not exist is made, at HEAD. One that is checked
-// out is refused: its work tree would seem to revert the commit.
+// OpenBranch opens a branch of the repository at top. dir is the site's folder relative to the
+// repository's root. If the branch does not exist, Commit creates it from HEAD. OpenBranch
+// refuses a branch that is checked out, because its work tree would seem to revert the commit.
 func OpenBranch(top, dir, branch string) (*Branch, error) {
 	b := &Branch{name: plumbing.NewBranchReferenceName(branch)}
 	if err := b.name.Validate(); err != nil {
@@ -50,7 +51,7 @@ func OpenBranch(top, dir, branch string) (*Branch, error) {
 	}
 	if err := b.openRepository(top); err != nil {
 		return nil, fmt.Errorf("open repository %s: %w; "+
-			"where only the git command can read it, pull without --branch and commit by hand", top, err)
+			"if only the git command can read it, pull without --branch and commit by hand", top, err)
 	}
 	if err := b.checkFree(); err != nil {
 		return nil, err
@@ -61,7 +62,7 @@ func OpenBranch(top, dir, branch string) (*Branch, error) {
 	return b, nil
 }
 
-// largeObject is the size from which an object is read in pieces.
+// largeObject is the size from which go-git streams an object instead of reading it into memory.
 const largeObject = 1 << 20
 
 func (b *Branch) openRepository(top string) error {
@@ -73,8 +74,8 @@ func (b *Branch) openRepository(top string) error {
 	if !ok {
 		return errors.New("it is not stored on disk")
 	}
-	// Open it again with what go-git's way of opening has no options for: large objects, and
-	// objects that are borrowed from another clone.
+	// PlainOpenWithOptions has no options for large objects and for alternates, which are
+	// objects in another clone. Open the repository again with both.
 	b.objects = filesystem.NewStorageWithOptions(plain.Filesystem(), cache.NewObjectLRU(16<<20),
 		filesystem.Options{
 			LargeObjectThreshold: largeObject,
@@ -95,12 +96,12 @@ func (b *Branch) openRepository(top string) error {
 	return nil
 }
 
-// AsOwner does work as the owner of the repository: see [AsOwner].
+// AsOwner calls [AsOwner] for the repository's folder.
 func (b *Branch) AsOwner(work func() error) error { return AsOwner(b.shared, work) }
 
-// checkFree refuses a branch that is checked out in any work tree of the repository, or whose
-// name conflicts with another branch's: a branch is a file, or the folder that other branches
-// are in.
+// checkFree returns an error if the branch is checked out in any work tree of the repository.
+// It also returns an error if the branch's name conflicts with another branch's. For example,
+// edits and edits/x conflict: git stores a branch in a file, and edits/x needs a folder edits.
 func (b *Branch) checkFree() error {
 	linked, err := filepath.Glob(filepath.Join(b.shared, "worktrees", "*", "HEAD"))
 	if err != nil {
@@ -133,7 +134,8 @@ func (b *Branch) openTip() error {
 	switch {
 	case errors.Is(err, plumbing.ErrReferenceNotFound):
 		if tip, err = b.repo.Head(); err != nil {
-			return fmt.Errorf("find the commit to begin %s at: %w; commit something first", b.name.Short(), err)
+			return fmt.Errorf("find the commit at which the new branch %s starts: %w; commit something first",
+				b.name.Short(), err)
 		}
 	case err != nil:
 		return fmt.Errorf("find branch %s: %w", b.name.Short(), err)
@@ -149,61 +151,58 @@ func (b *Branch) openTip() error {
 	return nil
 }
 
-// within returns a pathname's name in the repository.
-func (b *Branch) within(pathname string) string { return path.Join(b.dir, pathname[1:]) }
+// fileName returns the file name of a pathname relative to the repository's root.
+func (b *Branch) fileName(pathname string) string { return path.Join(b.dir, pathname[1:]) }
 
-// Look implements [Tree].
-func (b *Branch) Look(pathname string) (Present, error) {
-	p, err := b.find(b.within(pathname), false)
-	if err != nil || p.blocked != "" || !p.exists {
-		return Present{Blocked: blockedOf(p)}, err
+// State implements [Tree].
+func (b *Branch) State(pathname string) (FileState, error) {
+	p, err := b.find(b.fileName(pathname), false)
+	if err != nil {
+		return FileState{}, err
+	}
+	if p.blocked != "" || !p.exists {
+		return FileState{Blocked: p.blocked}, nil
 	}
 	e, ok := p.folder().entries[p.name()]
 	switch {
 	case !ok:
-		return Present{}, nil
+		return FileState{}, nil
 	case e.Mode == filemode.Dir || e.Mode == filemode.Submodule:
-		return Present{Blocked: "there is a folder of this name"}, nil
+		return FileState{Blocked: isFolder}, nil
 	case !e.Mode.IsFile() || e.Mode == filemode.Symlink:
-		return Present{Blocked: "what is there is not a regular file"}, nil
+		return FileState{Blocked: notRegular}, nil
 	}
 	blob, err := b.repo.BlobObject(e.Hash)
 	if err != nil {
-		return Present{}, err
+		return FileState{}, err
 	}
 	r, err := blob.Reader()
 	if err != nil {
-		return Present{}, err
+		return FileState{}, err
 	}
 	defer r.Close()
 	start := make([]byte, min(int64(len(lfsPointer)), blob.Size))
 	if _, err := io.ReadFull(r, start); err != nil {
-		return Present{}, err
+		return FileState{}, err
 	}
 	if string(start) == lfsPointer {
-		return Present{Blocked: "its content is in Git LFS, where only the git command can put it; " +
+		return FileState{Blocked: "its content is in Git LFS, and only the git command can write there; " +
 			"pull without --branch"}, nil
 	}
 	h := manifest.NewHasher(blob.Size)
 	_, _ = h.Write(start) // a hash never fails
 	if _, err := io.Copy(h, r); err != nil {
-		return Present{}, err
+		return FileState{}, err
 	}
-	return Present{Hashes: []manifest.Hash{h.Sum()}}, nil
+	return FileState{Hashes: []manifest.Hash{h.Sum()}}, nil
 }
 
+// lfsPointer begins each file that Git LFS puts in place of a content.
 const lfsPointer = "version https://git-lfs.github.com/spec/v1"
 
-func blockedOf(p *place) string {
-	if p == nil {
-		return ""
-	}
-	return p.blocked
-}
-
-// Put implements [Tree]. The content goes to a temporary file first, because a partial object
-// would stay in the repository. The file has a name of git's, so that git removes what a killed
-// process left.
+// Put implements [Tree]. It writes the content to a temporary file first, because a partial
+// object would stay in the repository. git gc removes files with the prefix tmp_obj_, also if a
+// killed process left them.
 func (b *Branch) Put(pathname string, write func(io.Writer) error) error {
 	f, err := os.CreateTemp(filepath.Join(b.shared, "objects"), "tmp_obj_")
 	if err != nil {
@@ -218,7 +217,7 @@ func (b *Branch) Put(pathname string, write func(io.Writer) error) error {
 	if err != nil {
 		return err
 	}
-	p, err := b.find(b.within(pathname), true)
+	p, err := b.find(b.fileName(pathname), true)
 	if err != nil {
 		return err
 	}
@@ -233,7 +232,7 @@ func (b *Branch) Put(pathname string, write func(io.Writer) error) error {
 	return nil
 }
 
-// blob stores the content of a file as an object.
+// blob stores the content of a file as a git object.
 func (b *Branch) blob(f *os.File) (plumbing.Hash, error) {
 	size, err := f.Seek(0, io.SeekCurrent)
 	if err != nil {
@@ -257,23 +256,23 @@ func (b *Branch) blob(f *os.File) (plumbing.Hash, error) {
 	}
 	hashed, ok := w.(interface{ Hash() plumbing.Hash })
 	if !ok {
-		return plumbing.ZeroHash, errors.New("the storage does not say what it has written")
+		return plumbing.ZeroHash, errors.New("go-git's object writer has no hash")
 	}
 	return hashed.Hash(), nil
 }
 
-// Remove implements [Tree]. It also removes folders that become empty.
+// Remove implements [Tree].
 func (b *Branch) Remove(pathname string) error {
-	p, err := b.find(b.within(pathname), false)
+	p, err := b.find(b.fileName(pathname), false)
 	if err == nil && p.exists {
 		p.remove()
 	}
 	return err
 }
 
-// Pulled reads which writes are in git.
+// Pulled reads the record of the writes that are in git.
 func (b *Branch) Pulled() (map[string]manifest.Nonce, error) {
-	p, err := b.find(b.within("/"+manifest.PulledName), false)
+	p, err := b.find(b.fileName("/"+manifest.PulledName), false)
 	if err != nil || !p.exists {
 		return nil, err
 	}
@@ -294,13 +293,13 @@ func (b *Branch) Pulled() (map[string]manifest.Nonce, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pulledOf(text)
+	return parsePulled(text)
 }
 
-// SetPulled records which writes are in git.
+// SetPulled replaces the record of the writes that are in git. It removes an empty record.
 func (b *Branch) SetPulled(pulled map[string]manifest.Nonce) error {
 	if len(pulled) == 0 {
-		p, err := b.find(b.within("/"+manifest.PulledName), false)
+		p, err := b.find(b.fileName("/"+manifest.PulledName), false)
 		if err == nil && p.exists && p.folder().entries[p.name()].Name != "" {
 			p.remove()
 		}
@@ -312,8 +311,8 @@ func (b *Branch) SetPulled(pulled map[string]manifest.Nonce) error {
 	})
 }
 
-// Commit makes the commit and moves the branch there, unless somebody else has moved it
-// meanwhile. Without a change it makes none, and returns "".
+// Commit makes the commit and moves the branch to it. It returns the id of the commit, or "" if
+// nothing has changed. It fails if the branch is not where OpenBranch found it.
 func (b *Branch) Commit(message Message, now time.Time) (string, error) {
 	tree, err := b.write(b.root)
 	if err != nil {
@@ -323,7 +322,7 @@ func (b *Branch) Commit(message Message, now time.Time) (string, error) {
 		return "", nil
 	}
 	when := message.Time
-	if when.Unix() <= 0 || when.After(now) { // git cannot write it, or it is in the future
+	if when.Unix() <= 0 || when.After(now) { // git refuses such a time, or it is in the future
 		when = now
 	}
 	commit := &object.Commit{
@@ -338,16 +337,16 @@ func (b *Branch) Commit(message Message, now time.Time) (string, error) {
 		return "", fmt.Errorf("write the commit: %w", err)
 	}
 	if err := b.move(id); err != nil {
-		return "", fmt.Errorf("move branch %s: %w; somebody else moved it, run again", b.name.Short(), err)
+		return "", fmt.Errorf("move branch %s: %w; another process moved it; run again", b.name.Short(), err)
 	}
 	return id.String(), nil
 }
 
-// move sets the branch to a commit, if the branch is what it was.
+// move sets the branch to a commit, if the branch has not changed since OpenBranch.
 func (b *Branch) move(to plumbing.Hash) error {
 	if b.old == nil {
 		if _, err := b.repo.Reference(b.name, false); !errors.Is(err, plumbing.ErrReferenceNotFound) {
-			return errors.New("somebody else made it")
+			return errors.New("another process created it")
 		}
 	}
 	return b.repo.Storer.CheckAndSetReference(plumbing.NewHashReference(b.name, to), b.old)

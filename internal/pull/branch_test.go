@@ -15,7 +15,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
-// repository makes a repository with real git: the cases' folder is site/.
+// repository creates a git repository whose folder site has the files of the cases.
 func repository(t *testing.T) string {
 	t.Helper()
 	top := t.TempDir()
@@ -26,8 +26,8 @@ func repository(t *testing.T) string {
 	t.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
 	t.Setenv("GIT_CONFIG_NOSYSTEM", "1")
 	runGit(t, top, "init", "-q", "-b", "main")
-	given(t, filepath.Join(top, "site"))
-	write(t, filepath.Join(top, "README"), "of the repository")
+	writeCases(t, filepath.Join(top, "site"))
+	write(t, filepath.Join(top, "README"), "readme")
 	runGit(t, top, "add", "-A")
 	runGit(t, top, "commit", "-q", "-m", "first")
 	runGit(t, top, "gc", "-q") // objects are packed, as in a clone
@@ -59,16 +59,16 @@ func TestBranch(t *testing.T) {
 		}
 		if status := runGit(t, top, "status", "--porcelain"); status != "" ||
 			snapshot(t, filepath.Join(top, "site")) != before {
-			t.Errorf("the work tree or the index was touched: %s", status)
+			t.Errorf("the work tree or the index changed: %s", status)
 		}
 		runGit(t, top, "fsck", "--strict")
 		if author := runGit(t, top, "log", "-1", "--format=%an <%ae> / %cn",
 			branch); author != "Grace <grace@example.org> / kv-sync" {
-			t.Errorf("the commit is by %s", author)
+			t.Errorf("author and committer are %s", author)
 		}
 		if files := runGit(t, top, "diff", "--name-only", "main", branch); strings.Contains(files, "README") ||
 			strings.Contains(files, "other") {
-			t.Errorf("it changes %s", files)
+			t.Errorf("the commit changes %s", files)
 		}
 		if again := pullOn(t, from, branch); again != "" {
 			t.Errorf("a second pull made the commit %s", again)
@@ -76,7 +76,7 @@ func TestBranch(t *testing.T) {
 	}
 }
 
-// pullOn pulls onto a branch, checks what is in the commit, and returns its id.
+// pullOn pulls onto a branch, checks the files in the commit, and returns the commit's id.
 func pullOn(t *testing.T, top, name string) string {
 	t.Helper()
 	b, err := OpenBranch(top, "site", name)
@@ -87,8 +87,8 @@ func pullOn(t *testing.T, top, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	entries, from := entriesOf()
-	r, err := Pull(t.Context(), entries, from, b, knowing(options, pulled))
+	entries, from := caseOverlay()
+	r, err := Pull(t.Context(), entries, from, b, withKnown(options, pulled))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,22 +107,26 @@ func pullOn(t *testing.T, top, name string) string {
 			}
 			return runGit(t, top, "show", commit+":site"+path)
 		})
-		if note := runGit(t, top, "show", commit+":site/"+manifest.PulledName); !strings.Contains(note, " /edited.html") {
-			t.Errorf("the note is %s", note)
+		if record := runGit(t, top, "show", commit+":site/"+manifest.PulledName); !strings.Contains(record, " /edited.html") {
+			t.Errorf("the record is %s", record)
 		}
 	}
 	return commit
 }
 
-func TestBranchRefuses(t *testing.T) {
+func TestBranchErrors(t *testing.T) {
 	top := repository(t)
-	for name, branch := range map[string]string{"checked out": "main", "no branch's name": "a..b", "an option": "-x",
-		"none": ""} {
+	for name, branch := range map[string]string{"checked out": "main", "invalid": "a..b", "option": "-x",
+		"empty": ""} {
 		if _, err := OpenBranch(top, "site", branch); err == nil {
 			t.Errorf("%s: it was opened", name)
 		}
 	}
-	// Somebody else moves the branch.
+}
+
+// Commit fails and changes nothing if another process has moved the branch since OpenBranch.
+func TestBranchMovedConcurrently(t *testing.T) {
+	top := repository(t)
 	runGit(t, top, "branch", "edits")
 	b, err := OpenBranch(top, "site", "edits")
 	if err != nil {
@@ -135,12 +139,13 @@ func TestBranchRefuses(t *testing.T) {
 	}
 	if _, err := b.Commit(Message{Author: tool, Text: "x\n"}, time.Now()); err == nil ||
 		runGit(t, top, "rev-parse", "edits") != runGit(t, top, "rev-parse", "main") {
-		t.Errorf("the other's commit was lost: %v", err)
+		t.Errorf("the commit of the other process was lost: %v", err)
 	}
 }
 
-// The repository borrows its objects, and has objects that are too large to be held in memory.
-func TestBranchOfOtherClones(t *testing.T) {
+// OpenBranch opens a repository whose objects are in another clone, and Pull streams an object
+// that is too large to be read into memory.
+func TestBorrowedAndLargeObjects(t *testing.T) {
 	top := repository(t)
 	large := make([]byte, largeObject+largeObject/2)
 	for i := range large {
@@ -157,15 +162,10 @@ func TestBranchOfOtherClones(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := Pull(
-			t.Context(),
-			[]overlay.Entry{an("/large.bin", "small", string(large))},
-			written{"/large.bin": "small"},
-			b,
-			options,
-		)
+		entries := []overlay.Entry{newEntry("/large.bin", "small", string(large))}
+		r, err := Pull(t.Context(), entries, contentMap{"/large.bin": "small"}, b, options)
 		if err != nil || len(r.Taken) != 1 {
-			t.Errorf("it is %+v, %v", r, err)
+			t.Errorf("the report is %+v, %v", r, err)
 		}
 		if _, err := b.Commit(Describe(r), time.Now()); err != nil ||
 			runGit(t, dir, "show", "edits:site/large.bin") != "small" {
@@ -174,8 +174,9 @@ func TestBranchOfOtherClones(t *testing.T) {
 	}
 }
 
-// A commit can have entries that block a file.
-func TestBlockedOnBranch(t *testing.T) {
+// A file, a folder, a submodule, a symlink or a Git LFS pointer in the commit makes an edit of
+// that pathname, or of one below it, a conflict.
+func TestBlockedInBranch(t *testing.T) {
 	top := repository(t)
 	write(t, filepath.Join(top, "site", "lfs.bin"), lfsPointer+"\noid sha256:0\nsize 1\n")
 	if err := os.Symlink("deep", filepath.Join(top, "site", "link")); err != nil {
@@ -183,7 +184,7 @@ func TestBlockedOnBranch(t *testing.T) {
 	}
 	runGit(t, top, "add", "-A")
 	runGit(t, top, "update-index", "--add", "--cacheinfo", "160000,"+runGit(t, top, "rev-parse", "HEAD")+",site/module")
-	runGit(t, top, "commit", "-q", "-m", "in the way")
+	runGit(t, top, "commit", "-q", "-m", "entries that block edits")
 	b, err := OpenBranch(top, "site", "edits")
 	if err != nil {
 		t.Fatal(err)
@@ -193,9 +194,9 @@ func TestBlockedOnBranch(t *testing.T) {
 		"/module/page.html": "submodule", "/module": "folder",
 		"/edited.html/page.html": fileInTheWay, "/folder": "folder",
 	} {
-		r, err := Pull(t.Context(), []overlay.Entry{an(path, "new", "old", "")}, written{path: "new"}, b, options)
+		r, err := Pull(t.Context(), []overlay.Entry{newEntry(path, "new", "old", "")}, contentMap{path: "new"}, b, options)
 		if err != nil || len(r.Conflicts) != 1 || !strings.Contains(r.Conflicts[0].Reason, why) {
-			t.Errorf("%s: it is %+v, %v", path, r, err)
+			t.Errorf("%s: the report is %+v, %v", path, r, err)
 		}
 	}
 	if commit, err := b.Commit(Message{Author: tool}, time.Now()); commit != "" || err != nil {
@@ -203,9 +204,8 @@ func TestBlockedOnBranch(t *testing.T) {
 	}
 }
 
-// Content that breaks off leaves nothing in the repository. A commit never has a date that git
-// would refuse.
-func TestBrokenObject(t *testing.T) {
+// If the content cannot be read completely, the pull adds no object to the repository.
+func TestFailedContentInBranch(t *testing.T) {
 	top := repository(t)
 	objects := func() string { return snapshot(t, filepath.Join(top, ".git", "objects")) }
 	before := objects()
@@ -213,17 +213,24 @@ func TestBrokenObject(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Pull(t.Context(), []overlay.Entry{an("/edited.html", "new", "old")}, broken{errBroken}, b,
-		options); !errors.Is(
-		err,
-		errBroken,
-	) {
+	entries := []overlay.Entry{newEntry("/edited.html", "new", "old")}
+	if _, err := Pull(t.Context(), entries, broken{errBroken}, b, options); !errors.Is(err, errBroken) {
 		t.Errorf("the error is %v", err)
 	}
 	if objects() != before {
-		t.Error("something stayed in the repository")
+		t.Error("the pull left a file in .git/objects")
 	}
+}
+
+// A commit has the current date if the last edit has a date that git refuses, or one in the
+// future.
+func TestCommitDate(t *testing.T) {
+	top := repository(t)
 	for i, when := range []time.Time{{}, time.Now().Add(time.Hour)} {
+		b, err := OpenBranch(top, "site", "edits")
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := b.SetPulled(map[string]manifest.Nonce{"/a": {byte(i + 1)}}); err != nil {
 			t.Fatal(err)
 		}
@@ -234,10 +241,7 @@ func TestBrokenObject(t *testing.T) {
 		runGit(t, top, "pack-refs", "--all")
 		if date := runGit(t, top, "log", "-1", "--format=%at", "edits"); date > fmt.Sprint(time.Now().Unix()) ||
 			date < "1" {
-			t.Errorf("it is dated %s", date)
-		}
-		if b, err = OpenBranch(top, "site", "edits"); err != nil {
-			t.Fatal(err)
+			t.Errorf("the commit's date is %s", date)
 		}
 	}
 }

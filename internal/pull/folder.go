@@ -11,22 +11,24 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/object"
 )
 
-// folder is a folder of the commit that is being made: the parent's, with the changes so far.
+// folder is a folder of the new commit: the folder of the parent commit with the changes so far.
 // Only the repository's root can be empty.
 type folder struct {
-	id      plumbing.Hash // zero if it is new
+	// id is the folder's id in the parent commit, or zero if the folder is new.
+	id      plumbing.Hash
 	entries map[string]object.TreeEntry
 	names   names
-	// below are the subfolders that were read. Their entries keep their old ids.
-	below   map[string]*folder
-	changed bool
+	// subfolders are the subfolders that were read or created. Their hashes in entries are of
+	// the parent commit until write sets them.
+	subfolders map[string]*folder
+	changed    bool
 }
 
 func newFolder() *folder {
-	return &folder{entries: map[string]object.TreeEntry{}, names: names{}, below: map[string]*folder{}}
+	return &folder{entries: map[string]object.TreeEntry{}, names: names{}, subfolders: map[string]*folder{}}
 }
 
-// open reads a folder.
+// open reads the folder with a tree id.
 func (b *Branch) open(id plumbing.Hash) (*folder, error) {
 	tree, err := b.repo.TreeObject(id)
 	if err != nil {
@@ -51,40 +53,42 @@ func (f *folder) set(e object.TreeEntry) {
 
 func (f *folder) drop(name string) {
 	delete(f.entries, name)
-	delete(f.below, name)
+	delete(f.subfolders, name)
 	f.names.remove(name)
 	f.changed = true
 }
 
-// place is where a pathname is in the commit.
+// place is the position of a file name in the commit.
 type place struct {
-	// above are the folders down to the one that the file is in, from the repository's root on.
-	// parts are the names that lead from each to the next, at the end the file's. Both end
-	// early where the commit has no folder.
-	above []*folder
-	parts []string
-	// exists reports whether all folders exist; blocked says what blocks the path.
-	exists  bool
+	// folders are the folders from the repository's root to the file's folder. parts[i] is a name
+	// in folders[i]: that of the next folder, and at the end that of the file. Both lists are
+	// shorter if the commit does not have one of the folders.
+	folders []*folder
+	parts   []string
+	// exists says that the commit has all the folders.
+	exists bool
+	// blocked says why no file can be there, or is "".
 	blocked string
 }
 
-func (p *place) folder() *folder { return p.above[len(p.above)-1] }
+func (p *place) folder() *folder { return p.folders[len(p.folders)-1] }
 
 func (p *place) name() string { return p.parts[len(p.parts)-1] }
 
-// find walks to a name within the repository. With create, missing folders are made.
+// find returns the place of a file name in the repository. With create, it creates missing
+// folders.
 func (b *Branch) find(name string, create bool) (*place, error) {
-	p := &place{above: []*folder{b.root}}
+	p := &place{folders: []*folder{b.root}}
 	parts := strings.Split(name, "/")
 	for _, part := range parts[:len(parts)-1] {
 		in := p.folder()
-		have, twin := in.names.find(part)
+		have, variant := in.names.find(part)
 		switch e := in.entries[have]; {
-		case twin != "":
-			p.blocked = twinReason(twin)
+		case variant != "":
+			p.blocked = variantReason(variant)
 			return p, nil
 		case have != "" && e.Mode == filemode.Submodule:
-			p.blocked = "its folder is another repository (a submodule)"
+			p.blocked = inSubmodule
 			return p, nil
 		case have != "" && e.Mode != filemode.Dir:
 			p.blocked = fileInTheWay
@@ -93,20 +97,20 @@ func (b *Branch) find(name string, create bool) (*place, error) {
 			return p, nil
 		case have == "":
 			have = part
-			in.below[have] = newFolder()
+			in.subfolders[have] = newFolder()
 			in.set(object.TreeEntry{Name: have, Mode: filemode.Dir})
-		case in.below[have] == nil:
+		case in.subfolders[have] == nil:
 			var err error
-			if in.below[have], err = b.open(e.Hash); err != nil {
+			if in.subfolders[have], err = b.open(e.Hash); err != nil {
 				return nil, err
 			}
 		}
-		p.above, p.parts = append(p.above, in.below[have]), append(p.parts, have)
+		p.folders, p.parts = append(p.folders, in.subfolders[have]), append(p.parts, have)
 	}
 	last := parts[len(parts)-1]
-	have, twin := p.folder().names.find(last)
-	if twin != "" {
-		p.blocked = twinReason(twin)
+	have, variant := p.folder().names.find(last)
+	if variant != "" {
+		p.blocked = variantReason(variant)
 	} else if have != "" {
 		last = have
 	}
@@ -114,19 +118,20 @@ func (b *Branch) find(name string, create bool) (*place, error) {
 	return p, nil
 }
 
-// remove removes the file, and folders that become empty.
+// remove removes the file and the folders that become empty.
 func (p *place) remove() {
-	for i := len(p.above) - 1; i >= 0; i-- {
-		p.above[i].drop(p.parts[i])
-		if len(p.above[i].entries) > 0 {
+	for i := len(p.folders) - 1; i >= 0; i-- {
+		p.folders[i].drop(p.parts[i])
+		if len(p.folders[i].entries) > 0 {
 			break
 		}
 	}
 }
 
-// write stores the folders that have changed, and returns the tree.
+// write stores a folder and its subfolders as git objects if they have changed. It returns the
+// folder's id.
 func (b *Branch) write(f *folder) (plumbing.Hash, error) {
-	for name, sub := range f.below {
+	for name, sub := range f.subfolders {
 		id, err := b.write(sub)
 		if err != nil {
 			return plumbing.ZeroHash, err

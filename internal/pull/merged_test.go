@@ -12,17 +12,17 @@ import (
 	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
-// A page that was pulled and then fixed in git is not a conflict, nor is one that a person has
-// merged.
-func TestMergedByHand(t *testing.T) {
+// An edit is not a conflict if it was pulled before and the page then changed in git, or if a
+// person has merged it.
+func TestMergedInGit(t *testing.T) {
 	dir := t.TempDir()
 	tree, err := OpenWorkTree(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer tree.Close()
-	pulledBefore, both := an("/page.html", "new", "old"), an("/both.html", "mine", "old")
-	write(t, filepath.Join(dir, "page.html"), "new, mended")
+	pulledBefore, both := newEntry("/page.html", "new", "old"), newEntry("/both.html", "mine", "old")
+	write(t, filepath.Join(dir, "page.html"), "new, then changed in git")
 	write(t, filepath.Join(dir, "both.html"), "theirs and mine")
 	entries := []overlay.Entry{both, pulledBefore}
 	o := options
@@ -30,31 +30,31 @@ func TestMergedByHand(t *testing.T) {
 	r, err := Pull(
 		t.Context(),
 		entries,
-		written{},
+		contentMap{},
 		tree,
-		knowing(o, map[string]manifest.Nonce{"/page.html": pulledBefore.Nonce}),
+		withKnown(o, map[string]manifest.Nonce{"/page.html": pulledBefore.Nonce}),
 	)
 	if err != nil || len(r.InGit) != 2 || r.Pulled["/both.html"] != both.Nonce ||
 		r.Pulled["/page.html"] != pulledBefore.Nonce {
-		t.Errorf("it is %+v, %v", r, err)
+		t.Errorf("the report is %+v, %v", r, err)
 	}
 
-	// The next edit of that page at run time is a conflict again.
-	next := an("/page.html", "newest", "new", "old")
-	r, err = Pull(t.Context(), []overlay.Entry{next}, written{}, tree, knowing(options, r.Pulled))
+	// The next edit of the pulled page at run time is a conflict.
+	next := newEntry("/page.html", "newest", "new", "old")
+	r, err = Pull(t.Context(), []overlay.Entry{next}, contentMap{}, tree, withKnown(options, r.Pulled))
 	if err != nil || len(r.Conflicts) != 1 {
-		t.Errorf("it is %+v, %v", r, err)
+		t.Errorf("the report is %+v, %v", r, err)
 	}
 
-	o.Resolved = []string{"/nobody-wrote-this.html"}
-	var guard *guard.Error
-	if _, err := Pull(t.Context(), entries, written{}, tree, o); !errors.As(err, &guard) {
-		t.Errorf("a slip of the hand passed: %v", err)
+	o.Resolved = []string{"/not-edited.html"}
+	var refused *guard.Error
+	if _, err := Pull(t.Context(), entries, contentMap{}, tree, o); !errors.As(err, &refused) {
+		t.Errorf("resolved pathname without an edit: %v", err)
 	}
 }
 
-// The content comes into git, but the write is not noted as pulled, because a deploy would drop
-// its headers.
+// The content of an edit with headers or its own type comes into git. But the edit is not
+// recorded as pulled, because the next deploy would then drop its headers and type.
 func TestContentWithHeaders(t *testing.T) {
 	dir := t.TempDir()
 	tree, err := OpenWorkTree(dir)
@@ -62,14 +62,14 @@ func TestContentWithHeaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tree.Close()
-	headers, typed := an("/headers.html", "new", ""), an("/feed", "new", "")
+	headers, typed := newEntry("/headers.html", "new", ""), newEntry("/feed", "new", "")
 	headers.Content.Headers = [][2]string{{"x-robots-tag", "noindex"}}
 	typed.Content.Type = "application/atom+xml"
-	from := written{"/headers.html": "new", "/feed": "new"}
-	for range 2 { // the second time they are in git
+	from := contentMap{"/headers.html": "new", "/feed": "new"}
+	for range 2 { // in the second pull, git has the contents
 		r, err := Pull(t.Context(), []overlay.Entry{typed, headers}, from, tree, options)
 		if err != nil || len(r.Kept) != 2 || len(r.Pulled) != 0 {
-			t.Errorf("it is %+v, %v", r, err)
+			t.Errorf("the report is %+v, %v", r, err)
 		}
 	}
 	if b, _ := os.ReadFile(filepath.Join(dir, "feed")); string(b) != "new" {
@@ -77,8 +77,8 @@ func TestContentWithHeaders(t *testing.T) {
 	}
 }
 
-// If git can hold only one of two writes, the other is not noted as pulled; a deploy would drop
-// it.
+// Git cannot have both a file a and a file a/b. If there are edits of both, one is a conflict and
+// is not recorded as pulled, because a deploy would drop it.
 func TestFileAndFolder(t *testing.T) {
 	top := repository(t)
 	branch, err := OpenBranch(top, "site", "edits")
@@ -92,16 +92,16 @@ func TestFileAndFolder(t *testing.T) {
 	}
 	defer folder.Close()
 	entries := []overlay.Entry{
-		an("/a", "new", ""),
-		an("/a-b", "new", ""),
-		an("/a/b", "new", ""),
-		an("/a/b/c", "new", ""),
+		newEntry("/a", "new", ""),
+		newEntry("/a-b", "new", ""),
+		newEntry("/a/b", "new", ""),
+		newEntry("/a/b/c", "new", ""),
 	}
-	from := written{"/a": "new", "/a-b": "new", "/a/b": "new", "/a/b/c": "new"}
+	from := contentMap{"/a": "new", "/a-b": "new", "/a/b": "new", "/a/b/c": "new"}
 	for _, tree := range []Tree{branch, folder} {
 		r, err := Pull(t.Context(), entries, from, tree, options)
 		if err != nil || len(r.Taken) != 2 || len(r.Conflicts) != 2 || len(r.Pulled) != 2 {
-			t.Errorf("%T: it is %+v, %v", tree, r, err)
+			t.Errorf("%T: the report is %+v, %v", tree, r, err)
 			continue
 		}
 		if r.Conflicts[0].Path != "/a/b" {
@@ -110,7 +110,7 @@ func TestFileAndFolder(t *testing.T) {
 	}
 }
 
-// On Windows a work tree has CR LF where git has LF.
+// On Windows a file of a work tree can have CR LF where git has LF. Such a file is unchanged.
 func TestLineEndings(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "page.html"), "one\r\ntwo\r\n\rthree\r\n")
@@ -119,19 +119,14 @@ func TestLineEndings(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tree.Close()
-	r, err := Pull(
-		t.Context(),
-		[]overlay.Entry{an("/page.html", "new", "one\ntwo\n\rthree\n")},
-		written{"/page.html": "new"},
-		tree,
-		options,
-	)
+	entries := []overlay.Entry{newEntry("/page.html", "new", "one\ntwo\n\rthree\n")}
+	r, err := Pull(t.Context(), entries, contentMap{"/page.html": "new"}, tree, options)
 	if err != nil || len(r.Taken) != 1 {
-		t.Errorf("it is %+v, %v", r, err)
+		t.Errorf("the report is %+v, %v", r, err)
 	}
 }
 
-// Somebody saves the file while the other content arrives.
+// A pull does not overwrite a file that another process saves during the pull.
 func TestConcurrentSave(t *testing.T) {
 	for name, content := range map[string]string{"page.html": "old", "new.html": ""} {
 		dir := t.TempDir()
@@ -143,9 +138,9 @@ func TestConcurrentSave(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer tree.Close()
-		saved := during(func() { write(t, filepath.Join(dir, name), "saved by hand") })
-		if _, err := Pull(t.Context(), []overlay.Entry{an("/"+name, "new", content)}, saved, tree, options); err == nil {
-			t.Errorf("%s: it was pulled", name)
+		saved := hook(func() { write(t, filepath.Join(dir, name), "saved by hand") })
+		if _, err := Pull(t.Context(), []overlay.Entry{newEntry("/"+name, "new", content)}, saved, tree, options); err == nil {
+			t.Errorf("%s: the pull did not fail", name)
 		}
 		if want := fmt.Sprintf("%s %q\n", filepath.Join(dir, name), "saved by hand"); snapshot(t, dir) != want {
 			t.Errorf("the folder became %s", snapshot(t, dir))

@@ -12,25 +12,26 @@ import (
 // Message is the metadata of a commit.
 type Message struct {
 	Author Person
-	// Time is that of the last edit.
+	// Time is the time of the last edit.
 	Time time.Time
 	Text string
 }
 
-// Person is a person as git names people.
+// Person is the author or committer of a commit.
 type Person struct{ Name, Email string }
 
-// String returns the person as git writes it.
+// String returns "Name <Email>", which is git's notation.
 func (p Person) String() string { return p.Name + " <" + p.Email + ">" }
 
-// tool is the committer, and the author of what nobody or several people wrote.
+// tool is the committer. It is also the author if the edits have no author or several.
 var tool = Person{Name: "kv-sync", Email: "kv-sync@users.noreply.github.com"}
 
-// maxListed is how many edits a message lists.
+// maxListed is the number of edits that a message lists.
 const maxListed = 50
 
-// Describe returns the message of a commit with the edits of a pull. If one person made all of
-// them, it is their commit; else each person is named as a co-author.
+// Describe returns the message of a commit with the edits of a pull. If one person made all
+// edits, that person is the author. Else kv-sync is, and the message names each person as a
+// co-author.
 func Describe(r *Report) Message {
 	edits := slices.Concat(r.Taken, r.Removed)
 	slices.SortFunc(edits, func(a, b Edit) int { return cmp.Compare(a.Path, b.Path) })
@@ -62,8 +63,11 @@ func Describe(r *Report) Message {
 		if e.Entry.Content == nil {
 			verb = "delete"
 		}
-		said, when := withPrefix(": ", e.Message), e.Time.UTC().Format(time.RFC3339)
-		fmt.Fprintf(&b, "- %s %s%s (%s)\n", verb, line(e.Path, 200), said, when)
+		text := line(e.Message, 200)
+		if text != "" {
+			text = ": " + text
+		}
+		fmt.Fprintf(&b, "- %s %s%s (%s)\n", verb, line(e.Path, 200), text, e.Time.UTC().Format(time.RFC3339))
 	}
 	if len(people) > 1 {
 		b.WriteString("\n")
@@ -95,15 +99,8 @@ func subject(edits []Edit) string {
 	return cmp.Or(line(e.Message, 72), verb+" "+line(e.Path, 60))
 }
 
-func withPrefix(before, s string) string {
-	if s = line(s, 200); s == "" {
-		return ""
-	}
-	return before + s
-}
-
-// person parses "Name <mail>", or a name only. The result cannot contain a line break or
-// another field of a commit.
+// person parses "Name <mail>" or "Name". It removes every character that would end the field
+// in git's commit format.
 func person(author string) Person {
 	name, mail, _ := strings.Cut(author, "<")
 	mail, _, _ = strings.Cut(mail, ">")
@@ -117,9 +114,9 @@ func person(author string) Person {
 	return Person{Name: cmp.Or(name, mail), Email: mail}
 }
 
-// line returns text on one line of at most so many characters, without what a terminal, git or
-// a forge would act on (such as "[skip ci]").
-func line(s string, most int) string {
+// line returns a text as one line of at most limit characters. It removes control characters
+// and replaces brackets, because a CI service would obey "[skip ci]".
+func line(s string, limit int) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
 		case r == '[':
@@ -134,8 +131,8 @@ func line(s string, most int) string {
 		return r
 	}, s)
 	s = strings.Join(strings.Fields(s), " ")
-	if r := []rune(s); len(r) > most {
-		s = string(r[:most-1]) + "…"
+	if r := []rune(s); len(r) > limit {
+		s = string(r[:limit-1]) + "…"
 	}
 	return s
 }

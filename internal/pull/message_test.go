@@ -6,11 +6,11 @@ import (
 	"unicode"
 )
 
-// An editor's message cannot add headers or trailers to a commit, command a forge, or hide text
-// from a reviewer.
-func TestMessageOfAStranger(t *testing.T) {
+// The author and message of an edit cannot add a header or trailer to the commit, contain a
+// command to a CI service, or hide text from a reviewer.
+func TestMaliciousMessage(t *testing.T) {
 	t.Parallel()
-	e := an("/a.html", "new", "")
+	e := newEntry("/a.html", "new", "")
 	e.Author = "Eve\nparent 0000\u202e <eve@example.org\ncommitter Eve>"
 	e.Message = "pay\u202eload\u200b\x1b[31m\n\nSigned-off-by: Ada <ada@example.org>\u2028[skip ci]"
 	edit := Edit{Path: e.Path, Time: e.Time, Author: e.Author, Message: e.Message, Entry: &e}
@@ -26,18 +26,18 @@ func TestMessageOfAStranger(t *testing.T) {
 		}
 		for _, line := range strings.Split(m.Text, "\n") {
 			if strings.HasPrefix(line, "Signed-off-by") || strings.Contains(line, "[skip") {
-				t.Errorf("%s: it has the line %q", name, line)
+				t.Errorf("%s: the message has the line %q", name, line)
 			}
 		}
 		if strings.ContainsAny(m.Author.String(), "\n") || strings.Count(m.Author.String(), "<") != 1 {
-			t.Errorf("%s: its author is %q", name, m.Author.String())
+			t.Errorf("%s: the author is %q", name, m.Author.String())
 		}
 	}
 	if p := person(e.Author); strings.ContainsAny(p.Name+p.Email, "<>\n\r") ||
 		p.Email != "eve@example.org committer Eve" {
-		t.Errorf("the person is %+v", p)
+		t.Errorf("the author is %+v", p)
 	}
 	if p := person(strings.Repeat("x", 1000)); len(p.Name) > 110 {
-		t.Errorf("a name of 1000 characters has %d", len(p.Name))
+		t.Errorf("a name of 1000 characters was cut to %d", len(p.Name))
 	}
 }

@@ -8,33 +8,33 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Limits of a name: most file systems accept no longer name, and a deploy accepts no longer
-// pathname.
 const (
-	maxName     = 255
+	// maxName is the longest file name of most file systems, in bytes.
+	maxName = 255
+	// maxPathname is the longest pathname that a deploy accepts, in bytes.
 	maxPathname = 1024
 )
 
-// invalidPathReason returns why no file may be made for a pathname, or "". The overlay's writer
-// refuses most of these; what comes out of KV is checked again.
+// invalidPathReason returns why a pull may not create a file for a pathname, or "". The overlay's
+// writer refuses most of these pathnames. They are checked again, because KV is not trusted.
 func invalidPathReason(path string) string {
-	const elsewhere = "the pathname leads elsewhere"
+	const notAFile = "the pathname is not the name of a file of the site"
 	switch {
 	case !strings.HasPrefix(path, "/") || !utf8.ValidString(path) || strings.ContainsAny(path, "\x00\\"):
-		return elsewhere
+		return notAFile
 	case len(path) > maxPathname:
 		return "the pathname is too long to be deployed"
 	case !norm.NFC.IsNormalString(path):
-		return "a file is served at the composed form of its name (Unicode NFC), and the pathname is not composed"
+		return "the pathname is not in Unicode NFC, and files are served at the NFC form of their names"
 	}
 	for name := range strings.SplitSeq(path[1:], "/") {
 		switch {
 		case name == "" || name == "." || name == "..":
-			return elsewhere
+			return notAFile
 		case isGitName(name):
-			return "some systems take the name for git's own folder"
+			return "the name means git's folder .git on some systems"
 		case name[0] == '.' && name != ".well-known":
-			return "files and folders that begin with a dot are not published"
+			return "files and folders whose names begin with a dot are not published"
 		case len(name) > maxName:
 			return "the name is too long for a file"
 		}
@@ -47,8 +47,8 @@ func invalidPathReason(path string) string {
 	return ""
 }
 
-// isGitName reports whether a name is .git on some file system: macOS ignores invisible
-// characters, Windows has short names. git accepts no commit with such a name from its remote.
+// isGitName reports whether some file system treats a name as .git. macOS ignores some invisible
+// characters, and Windows has the short name git~1. git refuses commits with such names.
 func isGitName(name string) bool {
 	name = strings.ToLower(strings.Map(func(r rune) rune {
 		switch {
@@ -57,7 +57,7 @@ func isGitName(name string) bool {
 		}
 		return r
 	}, name))
-	name, _, _ = strings.Cut(name, ":") // the rest is a Windows stream
+	name, _, _ = strings.Cut(name, ":") // on Windows a colon begins the name of a data stream
 	name = strings.TrimRight(name, ". ")
 	return name == ".git" || name == "git~1"
 }
@@ -75,8 +75,8 @@ func validOnWindows(name string) bool {
 	return true
 }
 
-// names are the names in one folder, by their folded form: file systems that ignore case and
-// composition do not distinguish names of one form.
+// names are the names in one folder by their folded form. A file system that ignores case and
+// Unicode composition does not distinguish names with the same folded form.
 type names map[string][]string
 
 func folded(name string) string { return strings.ToLower(norm.NFC.String(name)) }
@@ -92,27 +92,27 @@ func (n names) remove(name string) {
 	}
 }
 
-// find looks up a part of a pathname, which is composed. It returns the name that the folder
-// has for it, "" for none, and a twin that forbids using or making it: a name that another file
-// system would not distinguish from it.
-func (n names) find(part string) (name, twin string) {
+// find looks up a part of a pathname in NFC. name is the folder's name whose NFC form is part,
+// or "". If variant is not "", the pull may not use or create the name: variant is an existing
+// name that differs from part only in case or composition.
+func (n names) find(part string) (name, variant string) {
 	for _, other := range n[folded(part)] {
 		switch {
 		case norm.NFC.String(other) != part:
-			twin = other
+			variant = other
 		case name != "":
-			return "", other // two are served at one pathname
+			return "", other // the site serves both names at the same pathname
 		default:
 			name = other
 		}
 	}
 	if name != "" {
-		twin = "" // git has both already
+		variant = "" // both names exist already
 	}
-	return name, twin
+	return name, variant
 }
 
-// twinReason describes a twin.
-func twinReason(twin string) string {
-	return "git has " + twin + " there, and the names differ in case or composition only"
+// variantReason is the conflict's reason for a name of [names.find].
+func variantReason(variant string) string {
+	return "git has " + variant + " there, and the names differ only in case or Unicode composition"
 }

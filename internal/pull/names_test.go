@@ -19,8 +19,8 @@ type pulledTree interface {
 	SetPulled(map[string]manifest.Nonce) error
 }
 
-// eachTree runs a test on a work tree, and on a branch, of a folder with some files. read
-// returns a file's content after the pull, "" for none.
+// eachTree runs a test with a work tree and with a branch. Both have files. read returns the
+// content of a file after the pull, or "" if it does not exist.
 func eachTree(
 	t *testing.T,
 	files map[string]string,
@@ -54,39 +54,37 @@ func eachTree(
 		if err != nil {
 			t.Fatal(err)
 		}
-		at := "" // main, if there was nothing to commit
+		commit := ""
 		test(t, b, func(name string) string {
-			if at == "" {
-				if at, err = b.Commit(Message{Author: tool, Text: "x\n"}, time.Now()); err != nil {
+			if commit == "" {
+				if commit, err = b.Commit(Message{Author: tool, Text: "x\n"}, time.Now()); err != nil {
 					t.Fatal(err)
 				}
-				at = cmp.Or(at, "main")
+				commit = cmp.Or(commit, "main") // if the pull changed nothing
 			}
-			if runGit(t, top, "-c", "core.quotePath=false", "ls-tree", "-r", "--name-only", at, "site/"+name) == "" {
+			if runGit(t, top, "-c", "core.quotePath=false", "ls-tree", "-r", "--name-only", commit, "site/"+name) == "" {
 				return ""
 			}
-			return runGit(t, top, "show", at+":site/"+name)
+			return runGit(t, top, "show", commit+":site/"+name)
 		})
 	})
 }
 
-// A name that some file system does not distinguish from another is found, or a conflict. It is
-// never made beside the other.
-func TestTwins(t *testing.T) {
-	composed, apart := "caf\u00e9", norm.NFD.String("caf\u00e9")
+// A pull never creates a file whose name differs from an existing name only in case or Unicode
+// composition, because some file systems do not distinguish them. If the names differ in
+// composition, the pull changes the existing file. If they differ in case, it is a conflict.
+func TestNamesDifferingInCase(t *testing.T) {
+	composed, decomposed := "caf\u00e9", norm.NFD.String("caf\u00e9")
 	files := map[string]string{
-		apart + ".html": "old", apart + "/menu.html": "old", "about.html": "old", "docs/page.html": "old",
+		decomposed + ".html": "old", decomposed + "/menu.html": "old", "about.html": "old", "docs/page.html": "old",
 		"both.html": "old", "Both.html": "other",
 	}
 	entries := []overlay.Entry{
-		an("/About.html", "new", ""), an("/Docs/new.html", "new", ""), an("/both.html", "new", "old"),
-		an(
-			"/"+composed+"/menu.html",
-			"new",
-			"old",
-		), an("/"+composed+"/new.html", "new", ""), an("/"+composed+".html", "new", "old"),
+		newEntry("/About.html", "new", ""), newEntry("/Docs/new.html", "new", ""), newEntry("/both.html", "new", "old"),
+		newEntry("/"+composed+"/menu.html", "new", "old"), newEntry("/"+composed+"/new.html", "new", ""),
+		newEntry("/"+composed+".html", "new", "old"),
 	}
-	from := written{}
+	from := contentMap{}
 	for _, e := range entries {
 		from[e.Path] = "new"
 	}
@@ -94,10 +92,10 @@ func TestTwins(t *testing.T) {
 		r, err := Pull(t.Context(), entries, from, tree, options)
 		if err != nil || len(r.Taken) != 4 || len(r.Conflicts) != 2 ||
 			!strings.Contains(r.Conflicts[0].Reason, "git has about.html there") {
-			t.Fatalf("it is %+v, %v", r, err)
+			t.Fatalf("the report is %+v, %v", r, err)
 		}
 		want := map[string]string{
-			apart + ".html": "new", apart + "/menu.html": "new", apart + "/new.html": "new", "both.html": "new",
+			decomposed + ".html": "new", decomposed + "/menu.html": "new", decomposed + "/new.html": "new", "both.html": "new",
 			"Both.html":  "other",
 			"about.html": "old", "About.html": "", "Docs/new.html": "", composed + ".html": "",
 			composed + "/new.html": "",
@@ -110,15 +108,16 @@ func TestTwins(t *testing.T) {
 	})
 }
 
-// An edit that is noted as pulled is there, also if one edit's file replaces another's folder.
-func TestFileForFolder(t *testing.T) {
+// The tree has the file of each edit that is recorded as pulled, also if a file replaces a folder
+// or a folder replaces a file.
+func TestFileReplacesFolder(t *testing.T) {
 	files := map[string]string{"was-file": "old", "was-folder/page.html": "old", "keep.html": "x"}
 	entries := []overlay.Entry{
-		an("/new", "new", ""), an("/new/page.html", "new", ""),
-		an("/was-file", "", "old"), an("/was-file/page.html", "new", ""),
-		an("/was-folder", "new", ""), an("/was-folder/page.html", "", "old"),
+		newEntry("/new", "new", ""), newEntry("/new/page.html", "new", ""),
+		newEntry("/was-file", "", "old"), newEntry("/was-file/page.html", "new", ""),
+		newEntry("/was-folder", "new", ""), newEntry("/was-folder/page.html", "", "old"),
 	}
-	from := written{}
+	from := contentMap{}
 	for _, e := range entries {
 		from[e.Path] = "new"
 	}
@@ -126,11 +125,11 @@ func TestFileForFolder(t *testing.T) {
 		r, err := Pull(t.Context(), entries, from, tree, options)
 		if err != nil || len(r.Taken) != 3 || len(r.Removed) != 2 || len(r.Conflicts) != 1 ||
 			r.Conflicts[0].Path != "/new/page.html" {
-			t.Fatalf("it is %+v, %v", r, err)
+			t.Fatalf("the report is %+v, %v", r, err)
 		}
 		for _, e := range r.Taken {
 			if read(e.Path[1:]) != "new" {
-				t.Errorf("%s is noted, and not there", e.Path)
+				t.Errorf("%s is recorded as pulled, and the tree does not have it", e.Path)
 			}
 		}
 	})
@@ -157,12 +156,12 @@ func TestInvalidPathReason(t *testing.T) {
 	for name, ok := range map[string]bool{"a/b.html": true, "a:b": false, "page.": false, "page./x": false,
 		"a /b": false, "a?": false, "a*": false, `"`: false} {
 		if validOnWindows(name) != ok {
-			t.Errorf("Windows and %q: %t", name, !ok)
+			t.Errorf("validOnWindows(%q) = %t", name, !ok)
 		}
 	}
 }
 
-// A valid pathname is a name within the folder, and not one of git's.
+// A valid pathname is the name of a file in the folder, and not in .git.
 func FuzzInvalidPathReason(f *testing.F) {
 	for _, s := range []string{"/a", "/a/b", "/../a", "/.git", "/\u200c.git", "/a\\b", "/git~1", "//",
 		"/.well-known/a"} {
@@ -174,11 +173,11 @@ func FuzzInvalidPathReason(f *testing.F) {
 		}
 		name := path[1:]
 		if !filepath.IsLocal(name) || filepath.Clean(name) != name {
-			t.Errorf("%q leads elsewhere", path)
+			t.Errorf("%q is not a name in the folder", path)
 		}
 		for part := range strings.SplitSeq(name, "/") {
 			if strings.EqualFold(part, ".git") || part[0] == '.' && part != ".well-known" {
-				t.Errorf("%q passes", path)
+				t.Errorf("%q is valid", path)
 			}
 		}
 	})

@@ -2,5 +2,5 @@
 
 package pull
 
-// AsOwner does work: this system has no root whose files others could not read.
+// AsOwner calls work. On this system it does not change the user.
 func AsOwner(_ string, work func() error) error { return work() }

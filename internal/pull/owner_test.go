@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// Files that root makes in somebody's folder belong to that person. Without root nothing
-// changes.
+// The files that root creates in a folder belong to the owner of the folder. For another user
+// nothing changes.
 func TestAsOwner(t *testing.T) {
 	dir := t.TempDir()
 	uid, gid := os.Geteuid(), os.Getegid()
@@ -20,7 +20,7 @@ func TestAsOwner(t *testing.T) {
 		if err := os.Chown(dir, uid, gid); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil { //nolint:gosec // for the owner to come in
+		if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil { //nolint:gosec // the owner needs access
 			t.Fatal(err)
 		}
 	}
@@ -31,7 +31,7 @@ func TestAsOwner(t *testing.T) {
 		return failed
 	})
 	if !errors.Is(err, failed) || [2]int{os.Geteuid(), os.Getegid()} != before {
-		t.Errorf("afterwards it is %v, %d:%d", err, os.Geteuid(), os.Getegid())
+		t.Errorf("AsOwner returned %v, and the process is %d:%d", err, os.Geteuid(), os.Getegid())
 	}
 	for _, name := range []string{"a", "a/b"} {
 		info, err := os.Stat(filepath.Join(dir, name))
@@ -43,6 +43,6 @@ func TestAsOwner(t *testing.T) {
 		}
 	}
 	if err := AsOwner(filepath.Join(dir, "none"), func() error { return failed }); !errors.Is(err, failed) {
-		t.Errorf("of nothing: %v", err)
+		t.Errorf("missing folder: %v", err)
 	}
 }

@@ -1,5 +1,6 @@
-// Package pull brings what was written at run time into git. The comparison is three-way: what
-// changed on both sides is reported as a conflict and never overwritten.
+// Package pull brings the edits of the overlay, which were made at run time, into git. It makes a
+// three-way comparison for each pathname. A pathname that changed both in git and at run time is
+// a conflict, and the pull does not change it.
 //
 //	tree, err := pull.OpenWorkTree("public") // or OpenBranch, which makes a commit
 //	report, err := pull.Pull(ctx, overlay.Entries, overlay, tree, pull.Options{ContentType: contentType})
@@ -22,60 +23,61 @@ import (
 	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
-// Tree is the folder that a pull changes: a work tree, or that of a commit that is being made.
-// Pathnames begin with "/" and are valid file names.
+// Tree is the folder that a pull changes: a [WorkTree], or the commit of a [Branch]. Pathnames
+// begin with "/" and are valid file names.
 type Tree interface {
-	// Look returns what is at a pathname.
-	Look(path string) (Present, error)
-	// Put makes a file of what write writes, whole or not at all.
+	// State returns the state of the file at a pathname.
+	State(path string) (FileState, error)
+	// Put creates or replaces a file with the content that write writes. After an error, the
+	// tree is unchanged.
 	Put(path string, write func(io.Writer) error) error
-	// Remove removes an existing file.
+	// Remove removes an existing file, and the folders that become empty.
 	Remove(path string) error
 }
 
-// Present is what is at a pathname of a [Tree].
-type Present struct {
-	// Hashes are the possible hashes of the file, none if nothing is there: a work tree's text
-	// may have other line endings than git has.
+// FileState is the state of a file of a [Tree].
+type FileState struct {
+	// Hashes are the possible hashes of the file's content in git. There are two if the line
+	// endings in the work tree differ from git's, and none if the file does not exist.
 	Hashes []manifest.Hash
-	// Blocked says why no file can be put there, or "".
+	// Blocked says why no file can be there, or is "".
 	Blocked string
 }
 
-// Source has the contents of run-time writes: [overlay.Snapshot].
+// Source reads the contents of run-time edits. [overlay.Snapshot] implements it.
 type Source interface {
 	Copy(ctx context.Context, entry *overlay.Entry, w io.Writer) error
 }
 
 // Options configure a pull.
 type Options struct {
-	// Resolved are pathnames that a person has merged: git's content counts, whatever the
-	// overlay has. With "@" and a write's nonce after it, a pathname counts only while that
-	// write is the last.
+	// Resolved are pathnames whose conflicts a person has merged in git. With "@" and a nonce
+	// after the pathname, the conflict is resolved only if the last edit has that nonce.
 	Resolved []string
-	// Known are the writes that git has already, by pathname.
+	// Known are the nonces of the edits that are recorded as pulled, by pathname.
 	Known map[string]manifest.Nonce
-	// ContentType returns the type that a deploy gives to a file of this pathname.
+	// ContentType returns the Content-Type with which a deploy publishes a pathname.
 	ContentType func(path string) string
-	// DryRun changes nothing.
+	// DryRun makes the report without a change of the tree.
 	DryRun bool
 }
 
-// Report is what a pull did.
+// Report is the result of a pull.
 type Report struct {
-	// Taken were written into the tree, Removed were removed from it.
-	Taken   []Edit `json:"taken"`
+	// Taken are the edits that the pull wrote into the tree.
+	Taken []Edit `json:"taken"`
+	// Removed are the deletions that the pull made in the tree.
 	Removed []Edit `json:"removed"`
-	// InGit were there already.
+	// InGit are the edits that the tree had before the pull.
 	InGit []Edit `json:"in_git"`
-	// Conflicts were changed on both sides, and left alone.
+	// Conflicts are the edits of files that also changed in git. The pull did not change them.
 	Conflicts []Edit `json:"conflicts"`
-	// Kept stay at run time, because a file cannot express them.
+	// Kept are the edits that stay in the overlay, because a file cannot represent them.
 	Kept []Edit `json:"kept"`
-	// Pulled are the writes that are in git now, for the file of that name. Noted says that the
-	// file had all of them before.
+	// Pulled are the nonces to record: those of the edits that are in git now.
 	Pulled map[string]manifest.Nonce `json:"-"`
-	Noted  bool                      `json:"-"`
+	// Noted says that all of Pulled were recorded before the pull.
+	Noted bool `json:"-"`
 }
 
 // Edit is the outcome for one pathname.
@@ -84,23 +86,23 @@ type Edit struct {
 	Time    time.Time `json:"time"`
 	Author  string    `json:"author,omitempty"`
 	Message string    `json:"message,omitempty"`
-	// Write identifies the edit by its nonce.
+	// Write is the nonce of the edit.
 	Write manifest.Nonce `json:"write"`
-	// New says that git had no file there, and has one now.
+	// New says that the pull created the file.
 	New bool `json:"new,omitempty"`
-	// Reason is why it is a conflict, or kept.
+	// Reason says why the edit is in Conflicts or Kept.
 	Reason string `json:"reason,omitempty"`
-	// Entry is what the overlay has.
+	// Entry is the overlay's entry of the pathname.
 	Entry *overlay.Entry `json:"-"`
 }
 
-// Changes reports whether the tree was changed, or would be without DryRun.
+// Changes reports whether the pull changed the tree, or would without DryRun.
 func (r *Report) Changes() bool { return len(r.Taken)+len(r.Removed) > 0 }
 
 // Pull brings the overlay's entries into the tree.
 //
-// An edit is taken if git still has what was there when the edit was made, or an earlier edit
-// of that pathname. A conflict stops nothing else.
+// It takes an edit if the content in git is the one that the edit replaced, or an earlier edit
+// of that pathname. After a conflict it goes on with the other entries.
 func Pull(ctx context.Context, entries []overlay.Entry, from Source, tree Tree, o Options) (*Report, error) {
 	p := &puller{from: from, tree: tree, Options: o, Report: &Report{
 		Taken: []Edit{}, Removed: []Edit{}, InGit: []Edit{}, Conflicts: []Edit{}, Kept: []Edit{},
@@ -109,7 +111,7 @@ func Pull(ctx context.Context, entries []overlay.Entry, from Source, tree Tree, 
 	if err := p.readResolved(entries); err != nil {
 		return nil, err
 	}
-	// Deletions go first: a page may be where a folder was.
+	// Deletions come first, because a new file may replace a folder.
 	for _, deletes := range []bool{true, false} {
 		for i := range entries {
 			if e := &entries[i]; (e.Content == nil) == deletes {
@@ -137,37 +139,37 @@ type puller struct {
 	*Report
 }
 
-// resolution is what a person said about a conflict.
+// resolution says whether a person has resolved a conflict.
 type resolution int
 
 const (
 	unresolved resolution = iota
 	resolved
-	// outdated: there is a newer edit.
+	// outdated says that a person resolved an earlier edit.
 	outdated
 )
 
-// CaseNotWritten is a pathname to resolve that has no edit.
+// CaseNotWritten reports a pathname of Options.Resolved that has no edit.
 const CaseNotWritten finding.Case = "{path} is not among what was written at run time, so there is nothing to resolve"
 
-// readResolved refuses a pathname that has no edit: a typing error must not count
-// as resolved.
+// readResolved parses Options.Resolved. It refuses a pathname that has no edit, because it is
+// probably mistyped.
 func (p *puller) readResolved(entries []overlay.Entry) error {
 	p.resolved = make(map[string]resolution, len(p.Resolved))
-	for _, said := range p.Resolved {
-		path, write, which := said, "", false
-		is := func(e overlay.Entry) bool { return e.Path == path }
-		if at := strings.LastIndexByte(said, '@'); at > 0 && !slices.ContainsFunc(entries, is) {
-			path, write, which = said[:at], said[at+1:], true
+	for _, value := range p.Resolved {
+		path, nonce, hasNonce := value, "", false
+		hasPath := func(e overlay.Entry) bool { return e.Path == path }
+		if at := strings.LastIndexByte(value, '@'); at > 0 && !slices.ContainsFunc(entries, hasPath) {
+			path, nonce, hasNonce = value[:at], value[at+1:], true
 		}
-		i := slices.IndexFunc(entries, is)
+		i := slices.IndexFunc(entries, hasPath)
 		if i < 0 {
 			return &guard.Error{
 				Guard: guard.Target, Finding: finding.Finding{Case: CaseNotWritten, Facts: finding.Facts{Path: path}},
 			}
 		}
 		p.resolved[path] = resolved
-		if which && entries[i].Nonce.String() != write {
+		if hasNonce && entries[i].Nonce.String() != nonce {
 			p.resolved[path] = outdated
 		}
 	}
@@ -179,133 +181,139 @@ func (p *puller) entry(ctx context.Context, e *overlay.Entry) error {
 		return err
 	}
 	edit := Edit{Path: e.Path, Time: e.Time, Author: e.Author, Message: e.Message, Write: e.Nonce, Entry: e}
-	keep := func(to *[]Edit, reason string) {
+	report := func(list *[]Edit, reason string) {
 		edit.Reason = reason
-		*to = append(*to, edit)
+		*list = append(*list, edit)
 	}
 	switch {
 	case e.IsRules():
-		keep(&p.Kept, "rules that were written at run time stay there")
+		report(&p.Kept, "rules that were written at run time stay there")
 		return nil
 	case invalidPathReason(e.Path) != "":
-		keep(&p.Kept, invalidPathReason(e.Path))
+		report(&p.Kept, invalidPathReason(e.Path))
 		return nil
-	case p.Known[e.Path] == e.Nonce && e.Nonce != manifest.Nonce{}:
-		p.mark(e, &p.InGit, keep)
-		return nil
-	case p.resolved[e.Path] == resolved:
-		p.mark(e, &p.InGit, keep)
+	case p.Known[e.Path] == e.Nonce && e.Nonce != manifest.Nonce{}, p.resolved[e.Path] == resolved:
+		p.record(e, &p.InGit, report)
 		return nil
 	}
-	present, err := p.tree.Look(e.Path)
+	state, err := p.tree.State(e.Path)
 	if err != nil {
 		return err
 	}
-	switch verdict, why := judge(e, present); verdict {
+	switch result, why := compare(e, state); result {
 	case same:
-		p.mark(e, &p.InGit, keep)
+		p.record(e, &p.InGit, report)
 	case conflict:
 		if p.resolved[e.Path] == outdated {
-			why = "it was edited once more at run time since it was merged"
+			why = "it was edited again at run time after it was merged"
 		}
-		keep(&p.Conflicts, why)
+		report(&p.Conflicts, why)
 	case take:
-		edit.New = len(present.Hashes) == 0
-		return p.take(ctx, e, keep)
+		edit.New = len(state.Hashes) == 0
+		return p.take(ctx, e, report)
 	}
 	return nil
 }
 
+// Reasons of conflicts and kept edits.
 const (
 	fileInTheWay = "there is a file where its folder should be"
+	inSubmodule  = "its folder is another repository (a submodule)"
+	isFolder     = "there is a folder of this name"
+	notRegular   = "the existing entry is not a regular file"
 	notInKV      = "KV does not show its content yet, or no longer; pull again in a minute"
 )
 
-// take changes the tree.
-func (p *puller) take(ctx context.Context, e *overlay.Entry, keep func(*[]Edit, string)) error {
+// take writes or removes the file of an edit.
+func (p *puller) take(ctx context.Context, e *overlay.Entry, report func(*[]Edit, string)) error {
 	if e.Content == nil {
 		if !p.DryRun {
 			if err := p.tree.Remove(e.Path); err != nil {
 				return err
 			}
 		}
-		p.mark(e, &p.Removed, keep)
+		p.record(e, &p.Removed, report)
 		return nil
 	}
 	if !p.DryRun {
 		err := p.tree.Put(e.Path, func(w io.Writer) error { return p.from.Copy(ctx, e, w) })
 		if errors.Is(err, cloud.ErrNotFound) {
-			keep(&p.Kept, notInKV)
+			report(&p.Kept, notInKV)
 			return nil
 		} else if err != nil {
 			return err
 		}
 	}
-	p.mark(e, &p.Taken, keep)
+	p.record(e, &p.Taken, report)
 	return nil
 }
 
-// mark records that a write is in git. What a file cannot express stays in the overlay, over
-// the file: it would be lost if the deploy took the write as its own.
-func (p *puller) mark(e *overlay.Entry, as *[]Edit, keep func(*[]Edit, string)) {
-	rest := ""
+// record adds an edit that is in git to Pulled and to a list of the report. A deploy drops the
+// edits in Pulled from the overlay. So an edit with headers or a type that a file cannot have
+// is not added to Pulled.
+func (p *puller) record(e *overlay.Entry, list *[]Edit, report func(*[]Edit, string)) {
+	kept := ""
 	switch {
 	case e.Content == nil:
 	case len(e.Content.Headers) > 0:
-		rest = "the content is in git, its own headers stay at run time"
+		kept = "the content is in git; its headers stay at run time"
 	case e.Content.Type != p.ContentType(e.Path):
-		rest = fmt.Sprintf("the content is in git, its type %q stays at run time", e.Content.Type)
+		kept = fmt.Sprintf("the content is in git; its type %q stays at run time", e.Content.Type)
 	}
-	if as != &p.InGit || rest == "" {
-		keep(as, "")
+	if list != &p.InGit || kept == "" {
+		report(list, "")
 	}
-	if rest != "" {
-		keep(&p.Kept, rest)
+	if kept != "" {
+		report(&p.Kept, kept)
 		return
 	}
 	p.Pulled[e.Path] = e.Nonce
 }
 
-type verdict int
+// comparison is the result of a three-way comparison.
+type comparison int
 
 const (
-	take verdict = iota
+	// take says that only the overlay changed the file.
+	take comparison = iota
+	// same says that git has the overlay's content.
 	same
+	// conflict says that both changed the file, or that no file can be there.
 	conflict
 )
 
-// judge compares three states: what git has, what the overlay has, and what was there before
-// the overlay had it.
-func judge(e *overlay.Entry, present Present) (verdict, string) {
+// compare makes the three-way comparison of git's file, the overlay's entry, and the contents
+// that the entry replaced. For a conflict it also returns the reason.
+func compare(e *overlay.Entry, state FileState) (comparison, string) {
 	switch {
-	case present.Blocked != "":
-		return conflict, present.Blocked
-	case len(present.Hashes) == 0 && e.Content == nil:
+	case state.Blocked != "":
+		return conflict, state.Blocked
+	case len(state.Hashes) == 0 && e.Content == nil:
 		return same, ""
-	case e.Content != nil && slices.Contains(present.Hashes, e.Content.Hash):
+	case e.Content != nil && slices.Contains(state.Hashes, e.Content.Hash):
 		return same, ""
 	}
-	had := present.Hashes
-	if len(had) == 0 {
-		had = []manifest.Hash{{}} // nothing, as Was represents it
+	hashes := state.Hashes
+	if len(hashes) == 0 {
+		hashes = []manifest.Hash{{}} // in Was, the zero hash means no file
 	}
-	for _, h := range had {
+	for _, h := range hashes {
 		if slices.Contains(e.Was, h) {
 			return take, ""
 		}
 	}
 	switch {
-	case len(present.Hashes) == 0:
+	case len(state.Hashes) == 0:
 		return conflict, "it was changed at run time, and is not in git"
 	case e.Content == nil:
 		return conflict, "it was deleted at run time, and changed in git"
 	case len(e.Was) > 0 && e.Was[len(e.Was)-1] == manifest.Hash{}:
-		return conflict, "it was made both in git and at run time"
+		return conflict, "it was created both in git and at run time"
 	}
 	return conflict, "it was changed both in git and at run time"
 }
 
-// Save writes the overlay's content of edits into a tree, whatever is there.
+// Save writes the overlay's contents of edits into a tree, also over files that changed in git.
 func Save(ctx context.Context, edits []Edit, from Source, tree Tree) error {
 	for _, e := range edits {
 		if e.Entry.Content == nil {

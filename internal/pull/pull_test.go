@@ -18,17 +18,17 @@ import (
 	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
-// written has the contents of run-time writes, by pathname.
-type written map[string]string
+// contentMap is a [Source] with the contents of edits by pathname.
+type contentMap map[string]string
 
-func (w written) Copy(_ context.Context, e *overlay.Entry, to io.Writer) error {
-	_, err := io.WriteString(to, w[e.Path])
+func (m contentMap) Copy(_ context.Context, e *overlay.Entry, to io.Writer) error {
+	_, err := io.WriteString(to, m[e.Path])
 	return err
 }
 
-// an makes an entry. Its write's nonce is derived from its content; "" deletes. was is what was
-// there before, newest first, "" for nothing.
-func an(path, content string, was ...string) overlay.Entry {
+// newEntry makes an overlay entry with a nonce derived from path and content. Content "" makes a
+// deletion. was are the replaced contents, newest first; "" means no file.
+func newEntry(path, content string, was ...string) overlay.Entry {
 	e := overlay.Entry{
 		Path:    path,
 		Time:    time.Date(2026, 11, 21, 10, 0, len(path), 0, time.UTC),
@@ -54,38 +54,39 @@ func an(path, content string, was ...string) overlay.Entry {
 	return e
 }
 
-// cases are three-way comparisons: what git has at a pathname ("" for nothing), what the
-// overlay has, and the result.
+// cases are three-way comparisons.
 var cases = []struct {
 	entry overlay.Entry
+	// git is the content in git before the pull, and after is the content afterwards. "" means
+	// no file.
 	git   string
 	want  string // "taken", "removed", "in git", "conflict", "kept"
-	after string // in git
+	after string
 }{
-	{an("/edited.html", "new", "old"), "old", "taken", "new"},
-	{an("/edited-twice.html", "newer", "new", "old"), "old", "taken", "newer"},
-	{an("/edited-since-pull.html", "newer", "new", "old"), "new", "taken", "newer"},
-	{an("/made.html", "new", ""), "", "taken", "new"},
-	{an("/deep/down/made.html", "new", ""), "", "taken", "new"},
-	{an("/deleted.html", "", "old"), "old", "removed", ""},
-	{an("/folder/only.html", "", "old"), "old", "removed", ""},
-	{an("/same.html", "new", "old"), "new", "in git", "new"},
-	{an("/gone.html", "", "old"), "", "in git", ""},
-	{an("/both.html", "mine", "old"), "theirs", "conflict", "theirs"},
-	{an("/both-made.html", "mine", ""), "theirs", "conflict", "theirs"},
-	{an("/deleted-changed.html", "", "old"), "theirs", "conflict", "theirs"},
-	{an("/changed-deleted.html", "mine", "old"), "", "conflict", ""},
-	{an("/_redirects", "/a /b\n", ""), "", "kept", ""},
-	{an("/blog/_headers", "/blog/*\n  X: y\n", ""), "", "kept", ""},
-	{an("/.hidden", "new", ""), "", "kept", ""},
-	{an("/../outside.html", "new", ""), "", "kept", ""},
-	{an("/.git/config", "new", ""), "", "kept", ""},
-	{an(`/back\slash`, "new", ""), "", "kept", ""},
-	{an("/new\nline", "new", ""), "", "kept", ""},
+	{newEntry("/edited.html", "new", "old"), "old", "taken", "new"},
+	{newEntry("/edited-twice.html", "newer", "new", "old"), "old", "taken", "newer"},
+	{newEntry("/edited-since-pull.html", "newer", "new", "old"), "new", "taken", "newer"},
+	{newEntry("/made.html", "new", ""), "", "taken", "new"},
+	{newEntry("/deep/down/made.html", "new", ""), "", "taken", "new"},
+	{newEntry("/deleted.html", "", "old"), "old", "removed", ""},
+	{newEntry("/folder/only.html", "", "old"), "old", "removed", ""},
+	{newEntry("/same.html", "new", "old"), "new", "in git", "new"},
+	{newEntry("/gone.html", "", "old"), "", "in git", ""},
+	{newEntry("/both.html", "mine", "old"), "theirs", "conflict", "theirs"},
+	{newEntry("/both-made.html", "mine", ""), "theirs", "conflict", "theirs"},
+	{newEntry("/deleted-changed.html", "", "old"), "theirs", "conflict", "theirs"},
+	{newEntry("/changed-deleted.html", "mine", "old"), "", "conflict", ""},
+	{newEntry("/_redirects", "/a /b\n", ""), "", "kept", ""},
+	{newEntry("/blog/_headers", "/blog/*\n  X: y\n", ""), "", "kept", ""},
+	{newEntry("/.hidden", "new", ""), "", "kept", ""},
+	{newEntry("/../outside.html", "new", ""), "", "kept", ""},
+	{newEntry("/.git/config", "new", ""), "", "kept", ""},
+	{newEntry(`/back\slash`, "new", ""), "", "kept", ""},
+	{newEntry("/new\nline", "new", ""), "", "kept", ""},
 }
 
-// given makes the folder of the cases, with one more file.
-func given(t *testing.T, dir string) {
+// writeCases writes the git contents of the cases, and the file other.html, into a folder.
+func writeCases(t *testing.T, dir string) {
 	t.Helper()
 	for _, c := range cases {
 		if c.git != "" {
@@ -105,9 +106,9 @@ func write(t *testing.T, name, content string) {
 	}
 }
 
-// entriesOf returns the cases as an overlay.
-func entriesOf() (entries []overlay.Entry, from written) {
-	from = written{}
+// caseOverlay returns the entries of the cases and their contents.
+func caseOverlay() (entries []overlay.Entry, from contentMap) {
+	from = contentMap{}
 	contents := []string{"new", "newer", "mine", "/a /b\n", "/blog/*\n  X: y\n"}
 	for _, c := range cases {
 		entries = append(entries, c.entry)
@@ -122,7 +123,7 @@ func entriesOf() (entries []overlay.Entry, from written) {
 
 var options = Options{ContentType: rules.ContentType}
 
-func knowing(o Options, known map[string]manifest.Nonce) Options {
+func withKnown(o Options, known map[string]manifest.Nonce) Options {
 	o.Known = known
 	return o
 }
@@ -138,11 +139,11 @@ func check(t *testing.T, r *Report, read func(path string) string) {
 	}
 	for _, c := range cases {
 		if got[c.entry.Path] != c.want {
-			t.Errorf("%q: it is %q, want %q", c.entry.Path, got[c.entry.Path], c.want)
+			t.Errorf("%q: the result is %q, want %q", c.entry.Path, got[c.entry.Path], c.want)
 		}
 		_, pulled := r.Pulled[c.entry.Path]
 		if inGit := c.want == "taken" || c.want == "removed" || c.want == "in git"; pulled != inGit {
-			t.Errorf("%q: noted as pulled: %t", c.entry.Path, pulled)
+			t.Errorf("%q: recorded as pulled: %t", c.entry.Path, pulled)
 		}
 		if invalidPathReason(c.entry.Path) == "" && read(c.entry.Path) != c.after {
 			t.Errorf("%q: git has %q, want %q", c.entry.Path, read(c.entry.Path), c.after)
@@ -155,8 +156,8 @@ func check(t *testing.T, r *Report, read func(path string) string) {
 
 func TestWorkTree(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "site")
-	given(t, dir)
-	if err := os.Chmod(filepath.Join(dir, "edited.html"), 0o755); err != nil { //nolint:gosec // the mode is the point
+	writeCases(t, dir)
+	if err := os.Chmod(filepath.Join(dir, "edited.html"), 0o755); err != nil { //nolint:gosec // the test checks that the mode stays
 		t.Fatal(err)
 	}
 	tree, err := OpenWorkTree(dir)
@@ -164,7 +165,7 @@ func TestWorkTree(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tree.Close()
-	entries, from := entriesOf()
+	entries, from := caseOverlay()
 
 	dry := options
 	dry.DryRun = true
@@ -191,10 +192,10 @@ func TestWorkTree(t *testing.T) {
 		t.Errorf("the mode became %o", info.Mode().Perm())
 	}
 
-	// After a kill before the note was written, the next run finds everything.
+	// If the first pull was killed before SetPulled, the next pull reports the same writes.
 	rerun, err := Pull(t.Context(), entries, from, tree, options)
 	if err != nil || rerun.Changes() || rerun.Noted || !maps.Equal(rerun.Pulled, r.Pulled) {
-		t.Errorf("after a pull that was broken off: %+v, %v", rerun, err)
+		t.Errorf("after a killed pull: %+v, %v", rerun, err)
 	}
 
 	if err := tree.SetPulled(r.Pulled); err != nil {
@@ -202,15 +203,17 @@ func TestWorkTree(t *testing.T) {
 	}
 	pulled, err := tree.Pulled()
 	if err != nil || len(pulled) != len(r.Pulled) {
-		t.Fatalf("what was pulled is read back as %v, %v", pulled, err)
+		t.Fatalf("the record is %v, %v", pulled, err)
 	}
-	again, err := Pull(t.Context(), entries, from, tree, knowing(options, pulled))
+	again, err := Pull(t.Context(), entries, from, tree, withKnown(options, pulled))
 	if err != nil || again.Changes() || !again.Noted || len(again.Conflicts) != len(r.Conflicts) {
-		t.Errorf("a second pull did %+v, %v", again, err)
+		t.Errorf("the report of the second pull is %+v, %v", again, err)
 	}
 }
 
-func TestWorkTreeInTheWay(t *testing.T) {
+// A file, a folder or a symlink in the work tree makes an edit of that pathname, or of one below
+// it, a conflict.
+func TestBlockedInWorkTree(t *testing.T) {
 	dir, outside := t.TempDir(), t.TempDir()
 	write(t, filepath.Join(dir, "file"), "a file")
 	write(t, filepath.Join(dir, "folder.html", "index.html"), "a page")
@@ -228,16 +231,10 @@ func TestWorkTreeInTheWay(t *testing.T) {
 	before := snapshot(t, outside)
 	for _, path := range []string{"/file/below.html", "/folder.html", "/link.html", "/out/target.html",
 		"/out/new.html"} {
-		r, err := Pull(
-			t.Context(),
-			[]overlay.Entry{an(path, "new", "old", "")},
-			written{path: "new"},
-			tree,
-			options,
-		)
+		r, err := Pull(t.Context(), []overlay.Entry{newEntry(path, "new", "old", "")}, contentMap{path: "new"}, tree, options)
 		if err != nil || len(r.Conflicts) != 1 || r.Conflicts[0].Reason == "" ||
 			strings.HasPrefix(path, "/out/") != strings.Contains(r.Conflicts[0].Reason, "symlink") {
-			t.Errorf("%s: it is %+v, %v", path, r, err)
+			t.Errorf("%s: the report is %+v, %v", path, r, err)
 		}
 	}
 	if snapshot(t, outside) != before {
@@ -245,8 +242,8 @@ func TestWorkTreeInTheWay(t *testing.T) {
 	}
 }
 
-// An edit whose content cannot be read leaves the file as it was.
-func TestFailedWrite(t *testing.T) {
+// If the content cannot be read completely, the pull does not change the file.
+func TestFailedContentInWorkTree(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "page.html"), "old")
 	tree, err := OpenWorkTree(dir)
@@ -255,11 +252,8 @@ func TestFailedWrite(t *testing.T) {
 	}
 	defer tree.Close()
 	before := snapshot(t, dir)
-	if _, err := Pull(t.Context(), []overlay.Entry{an("/page.html", "new", "old")}, broken{errBroken}, tree,
-		options); !errors.Is(
-		err,
-		errBroken,
-	) {
+	entries := []overlay.Entry{newEntry("/page.html", "new", "old")}
+	if _, err := Pull(t.Context(), entries, broken{errBroken}, tree, options); !errors.Is(err, errBroken) {
 		t.Errorf("the error is %v", err)
 	}
 	if snapshot(t, dir) != before {
@@ -267,33 +261,30 @@ func TestFailedWrite(t *testing.T) {
 	}
 }
 
-type during func()
+// hook is a [Source] that calls a function before it writes the content.
+type hook func()
 
-func (d during) Copy(_ context.Context, _ *overlay.Entry, to io.Writer) error {
-	d()
+func (h hook) Copy(_ context.Context, _ *overlay.Entry, to io.Writer) error {
+	h()
 	_, err := io.WriteString(to, "new")
 	return err
 }
 
-// KV may show an entry before its content, or after the content was deleted. Such an edit waits
-// and does not block the others.
-func TestContentNotShown(t *testing.T) {
+// KV may not show the content of an entry yet, or no longer. The pull keeps such an edit in the
+// overlay, reports it, and does not fail.
+func TestContentNotInKV(t *testing.T) {
 	eachTree(t, map[string]string{"page.html": "old"}, func(t *testing.T, tree pulledTree, read func(string) string) {
-		r, err := Pull(
-			t.Context(),
-			[]overlay.Entry{an("/page.html", "new", "old")},
-			broken{fmt.Errorf("read: %w", cloud.ErrNotFound)},
-			tree,
-			options,
-		)
+		from := broken{fmt.Errorf("read: %w", cloud.ErrNotFound)}
+		r, err := Pull(t.Context(), []overlay.Entry{newEntry("/page.html", "new", "old")}, from, tree, options)
 		if err != nil || len(r.Kept) != 1 || len(r.Taken) != 0 || len(r.Pulled) != 0 || read("page.html") != "old" {
-			t.Errorf("it is %+v, %v; git has %q", r, err, read("page.html"))
+			t.Errorf("the report is %+v, %v; git has %q", r, err, read("page.html"))
 		}
 	})
 }
 
-var errBroken = errors.New("the blob is gone")
+var errBroken = errors.New("the content cannot be read")
 
+// broken is a [Source] that writes a part of the content and then returns an error.
 type broken struct{ error }
 
 func (b broken) Copy(_ context.Context, _ *overlay.Entry, to io.Writer) error {
@@ -301,7 +292,7 @@ func (b broken) Copy(_ context.Context, _ *overlay.Entry, to io.Writer) error {
 	return b.error
 }
 
-// snapshot returns every file below a folder, in order.
+// snapshot returns the names and contents of all files below a folder.
 func snapshot(t *testing.T, dir string) string {
 	t.Helper()
 	var b strings.Builder
@@ -320,7 +311,7 @@ func snapshot(t *testing.T, dir string) string {
 }
 
 func TestDescribe(t *testing.T) {
-	one, two := an("/b.html", "new", ""), an("/a.html", "", "old")
+	one, two := newEntry("/b.html", "new", ""), newEntry("/a.html", "", "old")
 	two.Author, two.Message = "Mallory\ncommitter Eve <eve@example.org> 0 +0000",
 		"bye\n\nCo-authored-by: Eve <eve@example.org>"
 	edit := func(e overlay.Entry) Edit {
@@ -328,7 +319,7 @@ func TestDescribe(t *testing.T) {
 	}
 	m := Describe(&Report{Taken: []Edit{edit(one)}})
 	if m.Author.String() != "Grace <grace@example.org>" || !strings.HasPrefix(m.Text, "edit /b.html\n\n") {
-		t.Errorf("of one edit it is %+v", m)
+		t.Errorf("one edit: %+v", m)
 	}
 	m = Describe(&Report{Taken: []Edit{edit(one)}, Removed: []Edit{edit(two)}})
 	want := `Pull 2 edits made at run time
@@ -343,18 +334,18 @@ Co-authored-by: Grace <grace@example.org>
 `
 	if m.Author != tool || m.Text != want && !strings.Contains(m.Text, "Co-authored-by: Grace") ||
 		strings.Count(m.Text, "\nCo-authored-by") != 2 {
-		t.Errorf("of two it is %+v", m)
+		t.Errorf("two edits: %+v", m)
 	}
-	// A forge acts on such text in a commit's message.
-	skips := an("/c.html", "new", "")
+	// A CI service obeys such text in a commit message.
+	skips := newEntry("/c.html", "new", "")
 	skips.Message = "[skip ci] [ci skip]"
 	if m := Describe(&Report{Taken: []Edit{edit(skips)}}); strings.Contains(m.Text, "[") {
-		t.Errorf("it says %s", m.Text)
+		t.Errorf("the message is %s", m.Text)
 	}
 	if m := Describe(&Report{}); m.Text != "Note which run-time edits are in git\n" || m.Author != tool {
-		t.Errorf("of none it is %+v", m)
+		t.Errorf("no edit: %+v", m)
 	}
 	if p := person(" \x00<>\n"); p != tool {
-		t.Errorf("nobody is %+v", p)
+		t.Errorf("the author is %+v, want kv-sync", p)
 	}
 }

@@ -17,17 +17,19 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// WorkTree is a folder on this machine. Nothing outside of it is reached through a symlink.
+// WorkTree is a [Tree] in a folder of this machine. It does not follow symlinks that lead out of
+// the folder.
 type WorkTree struct {
 	dir  string
 	root *os.Root // nil while the folder does not exist
-	// hidden has, by pathname, why git would not take them from here.
+	// hidden has the reasons of Hide by pathname.
 	hidden map[string]string
-	// listed are the names in the folders that were read.
+	// listed has the names in the folders that were read.
 	listed map[string]names
 }
 
-// OpenWorkTree opens a folder, which the first Put makes if needed. Close it.
+// OpenWorkTree opens a folder. If the folder does not exist, the first Put creates it. The caller
+// closes the WorkTree.
 func OpenWorkTree(dir string) (*WorkTree, error) {
 	t := &WorkTree{dir: dir, listed: map[string]names{}}
 	root, err := os.OpenRoot(dir)
@@ -40,7 +42,7 @@ func OpenWorkTree(dir string) (*WorkTree, error) {
 	return t, nil
 }
 
-// Close closes the folder.
+// Close closes the work tree.
 func (t *WorkTree) Close() error {
 	if t.root == nil {
 		return nil
@@ -48,12 +50,12 @@ func (t *WorkTree) Close() error {
 	return t.root.Close()
 }
 
-// Hide sets the pathnames that git would not take into a commit from here, or has and does not
-// show here, each with the reason. What is at them says nothing about git, so an edit there is
-// a conflict.
+// Hide sets the pathnames whose files in the work tree are not those in git, with the reasons.
+// For example, git ignores them, or a sparse checkout omits them. An edit of such a pathname is a
+// conflict.
 func (t *WorkTree) Hide(reasons map[string]string) { t.hidden = reasons }
 
-// create makes the folder.
+// create creates the folder if it does not exist.
 func (t *WorkTree) create() (err error) {
 	if t.root != nil {
 		return nil
@@ -67,7 +69,7 @@ func (t *WorkTree) create() (err error) {
 	return nil
 }
 
-// names lists a folder; one that does not exist is empty.
+// names returns the names in a folder, or none if the folder does not exist.
 func (t *WorkTree) names(dir string) (names, error) {
 	if n := t.listed[dir]; n != nil {
 		return n, nil
@@ -92,13 +94,13 @@ func (t *WorkTree) names(dir string) (names, error) {
 	return n, nil
 }
 
-// Find returns the name that the folder has, or would have, for a pathname, and what blocks a
-// file there, or "".
-func (t *WorkTree) Find(pathname string) (name, other string, err error) {
+// Find returns the file name of a pathname, relative to the folder, for an existing or a new
+// file. If no file can be there, blocked says why.
+func (t *WorkTree) Find(pathname string) (name, blocked string, err error) {
 	parts := strings.Split(pathname[1:], "/")
 	whole := filepath.FromSlash(pathname[1:])
 	if !filepath.IsLocal(whole) || runtime.GOOS == "windows" && !validOnWindows(whole) {
-		return whole, "this system can have no file of that name", nil
+		return whole, "this system does not allow a file with this name", nil
 	}
 	name = "."
 	for i, part := range parts {
@@ -109,91 +111,92 @@ func (t *WorkTree) Find(pathname string) (name, other string, err error) {
 		if err != nil {
 			return "", "", err
 		}
-		have, twin := in.find(part)
-		if twin != "" {
-			return "", twinReason(twin), nil
+		have, variant := in.find(part)
+		if variant != "" {
+			return "", variantReason(variant), nil
 		}
 		name = filepath.Join(name, cmp.Or(have, part))
 		if have == "" || i == len(parts)-1 {
 			return filepath.Join(append([]string{name}, parts[i+1:]...)...), "", nil
 		}
-		if other, err := t.blockerIn(name); other != "" || err != nil {
-			return "", other, err
+		if blocked, err := t.blocksFiles(name); blocked != "" || err != nil {
+			return "", blocked, err
 		}
 	}
 	return name, "", nil
 }
 
-// blockerIn returns what blocks files below a folder, or "".
-func (t *WorkTree) blockerIn(dir string) (string, error) {
+// blocksFiles returns why no file can be below dir, or "".
+func (t *WorkTree) blocksFiles(dir string) (string, error) {
 	info, err := t.root.Lstat(dir)
 	switch {
 	case err != nil:
 		return "", err
 	case info.Mode()&fs.ModeSymlink != 0:
-		return "its folder is a symlink, and so shows another one's files", nil
+		return "its folder is a symlink to another folder", nil
 	case !info.IsDir():
 		return fileInTheWay, nil
 	}
 	if _, err := t.root.Lstat(filepath.Join(dir, ".git")); err == nil {
-		return "its folder is another repository (a submodule)", nil
+		return inSubmodule, nil
 	}
 	return "", nil
 }
 
-// Look implements [Tree]. A text is also hashed with git's line endings.
-func (t *WorkTree) Look(pathname string) (Present, error) {
-	name, other, err := t.Find(pathname)
-	if other = cmp.Or(other, t.hidden[pathname]); err != nil || other != "" {
-		return Present{Blocked: other}, err
+// State implements [Tree]. If a file has CR LF line endings, the second hash is that of the
+// content with LF, which git stores.
+func (t *WorkTree) State(pathname string) (FileState, error) {
+	name, blocked, err := t.Find(pathname)
+	if blocked = cmp.Or(blocked, t.hidden[pathname]); err != nil || blocked != "" {
+		return FileState{Blocked: blocked}, err
 	}
 	if t.root == nil {
-		return Present{}, nil
+		return FileState{}, nil
 	}
 	info, err := t.root.Lstat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return Present{}, nil
+		return FileState{}, nil
 	case err != nil:
-		return Present{}, err
+		return FileState{}, err
 	case info.IsDir():
-		return Present{Blocked: "there is a folder of this name"}, nil
+		return FileState{Blocked: isFolder}, nil
 	case !info.Mode().IsRegular():
-		return Present{Blocked: "what is there is not a regular file"}, nil
+		return FileState{Blocked: notRegular}, nil
 	}
 	f, err := t.root.Open(name)
 	if err != nil {
-		return Present{}, err
+		return FileState{}, err
 	}
 	defer f.Close()
 	whole := manifest.NewHasher(info.Size())
 	text := &unixLines{}
 	if _, err := io.Copy(io.MultiWriter(whole, text), f); err != nil {
-		return Present{}, err
+		return FileState{}, err
 	}
-	l := Present{Hashes: []manifest.Hash{whole.Sum()}}
+	state := FileState{Hashes: []manifest.Hash{whole.Sum()}}
 	if text.differs {
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
-			return Present{}, err
+			return FileState{}, err
 		}
 		unix := manifest.NewHasher(text.written)
 		if _, err := io.Copy(&unixLines{to: unix}, f); err != nil {
-			return Present{}, err
+			return FileState{}, err
 		}
-		l.Hashes = append(l.Hashes, unix.Sum())
+		state.Hashes = append(state.Hashes, unix.Sum())
 	}
-	return l, nil
+	return state, nil
 }
 
-// Put implements [Tree]. An existing file keeps its mode. A file that somebody saves meanwhile
-// is not replaced.
+// Put implements [Tree]. An existing file keeps its mode. Put fails if another process changes
+// the file before the new content is complete.
 func (t *WorkTree) Put(pathname string, write func(io.Writer) error) (err error) {
 	if err := t.create(); err != nil {
 		return err
 	}
-	name, other, err := t.Find(pathname)
-	if err != nil || other != "" {
-		return cmp.Or(err, errors.New(other))
+	name, blocked, err := t.Find(pathname)
+	if err != nil || blocked != "" {
+		return cmp.Or(err, errors.New(blocked))
 	}
 	dir := filepath.Dir(name)
 	if err := t.root.MkdirAll(dir, 0o755); err != nil {
@@ -222,7 +225,7 @@ func (t *WorkTree) Put(pathname string, write func(io.Writer) error) (err error)
 		return err
 	}
 	if now, _ := t.root.Lstat(name); !unchanged(before, now) {
-		return errors.New("somebody changed the file meanwhile; pull again")
+		return errors.New("another process changed the file during the pull; pull again")
 	}
 	if err := t.root.Rename(temporary, name); err != nil {
 		return err
@@ -231,7 +234,7 @@ func (t *WorkTree) Put(pathname string, write func(io.Writer) error) (err error)
 	return nil
 }
 
-// unchanged compares a file with what it was; nil is no file.
+// unchanged reports whether two Lstat results are of the same unchanged file. nil means no file.
 func unchanged(before, now fs.FileInfo) bool {
 	if before == nil || now == nil {
 		return before == nil && now == nil
@@ -239,7 +242,7 @@ func unchanged(before, now fs.FileInfo) bool {
 	return os.SameFile(before, now) && before.Size() == now.Size() && before.ModTime().Equal(now.ModTime())
 }
 
-// added updates what is listed.
+// added adds a new file and its folders to listed.
 func (t *WorkTree) added(name string) {
 	for dir := filepath.Dir(name); ; name, dir = dir, filepath.Dir(dir) {
 		n, base := t.listed[dir], filepath.Base(name)
@@ -252,15 +255,15 @@ func (t *WorkTree) added(name string) {
 	}
 }
 
-// Remove implements [Tree]. It also removes folders that become empty, as git has none.
+// Remove implements [Tree].
 func (t *WorkTree) Remove(pathname string) error {
-	name, other, err := t.Find(pathname)
-	if err != nil || other != "" || t.root == nil {
+	name, blocked, err := t.Find(pathname)
+	if err != nil || blocked != "" || t.root == nil {
 		return err
 	}
 	err = t.root.Remove(name)
-	// An error of the later removals means that the folder is not empty.
-	for gone := err == nil; gone && name != "."; gone = name != "." && t.root.Remove(name) == nil {
+	// After the file, the loop removes its folders until one is not empty.
+	for removed := err == nil; removed && name != "."; removed = name != "." && t.root.Remove(name) == nil {
 		dir := filepath.Dir(name)
 		t.listed[dir].remove(filepath.Base(name))
 		delete(t.listed, name)
@@ -269,7 +272,7 @@ func (t *WorkTree) Remove(pathname string) error {
 	return err
 }
 
-// Pulled reads which writes are in git.
+// Pulled reads the record of the writes that are in git.
 func (t *WorkTree) Pulled() (map[string]manifest.Nonce, error) {
 	if t.root == nil {
 		return nil, nil
@@ -278,10 +281,10 @@ func (t *WorkTree) Pulled() (map[string]manifest.Nonce, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	return pulledOf(text)
+	return parsePulled(text)
 }
 
-// SetPulled records which writes are in git.
+// SetPulled replaces the record of the writes that are in git. It removes an empty record.
 func (t *WorkTree) SetPulled(pulled map[string]manifest.Nonce) error {
 	if len(pulled) > 0 {
 		return t.Put("/"+manifest.PulledName, func(w io.Writer) error {
@@ -299,7 +302,7 @@ func (t *WorkTree) SetPulled(pulled map[string]manifest.Nonce) error {
 	return err
 }
 
-func pulledOf(text []byte) (map[string]manifest.Nonce, error) {
+func parsePulled(text []byte) (map[string]manifest.Nonce, error) {
 	pulled, bad := manifest.ParsePulled(text)
 	if len(bad) > 0 {
 		return nil, &manifest.RefusedError{Problems: bad}
@@ -307,17 +310,18 @@ func pulledOf(text []byte) (map[string]manifest.Nonce, error) {
 	return pulled, nil
 }
 
-// unixLines passes text on and replaces CR LF by LF, as git does when a file is added. It
-// counts the bytes.
+// unixLines is a writer that replaces CR LF by LF, as git add does.
 type unixLines struct {
-	to      io.Writer // or nil
+	to io.Writer // nil to count only
+	// written is the number of bytes after the replacement.
 	written int64
-	cr      bool // a CR is pending
+	// cr says that the last byte was a CR, which is not yet written.
+	cr bool
+	// differs says that there was a CR LF.
 	differs bool
 }
 
-// Write implements [io.Writer]. It drops a CR at the very end of a file; text files do not end
-// in one.
+// Write implements [io.Writer]. It drops a CR at the end of the file.
 func (u *unixLines) Write(p []byte) (int, error) {
 	n := len(p)
 	for len(p) > 0 {

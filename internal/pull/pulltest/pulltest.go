@@ -1,5 +1,4 @@
-// Package pulltest makes a site's overlay for tests of its readers: it puts into KV what the
-// overlay's writer would.
+// Package pulltest writes a site's overlay into KV, for tests of the code that reads an overlay.
 package pulltest
 
 import (
@@ -18,31 +17,31 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Edit is what the overlay has at a pathname.
+// Edit is an entry of the overlay.
 type Edit struct {
 	Path string `json:"path"`
 	// Content is nil if the page was deleted.
 	Content *string `json:"content"`
-	// Was is what was there before, newest first; nil is nothing.
+	// Was are the replaced contents, newest first. nil means no file.
 	Was     []*string   `json:"was"`
-	Type    string      `json:"type"` // text/html; charset=utf-8 if empty
+	Type    string      `json:"type"` // the default is text/html; charset=utf-8
 	Headers [][2]string `json:"headers,omitempty"`
 	Time    time.Time   `json:"time"`
 	Author  string      `json:"author,omitempty"`
 	Message string      `json:"message,omitempty"`
-	// Lost leaves the content out of KV.
+	// Lost says that KV does not have the content.
 	Lost bool `json:"lost"`
 }
 
-// Nonce identifies the write; it is derived from what was written.
+// Nonce returns the nonce of the edit, which is derived from its fields.
 func (e Edit) Nonce() (n manifest.Nonce) {
-	text, _ := json.Marshal(e) // strings, and times of four digits
+	text, _ := json.Marshal(e) // it cannot fail, because the years have four digits
 	h := manifest.HashOf(text)
 	copy(n[:], h[:])
 	return n
 }
 
-// Values returns the keys and values of an overlay. Edits may come in any order.
+// Values returns the keys and values of an overlay. It sorts edits.
 func Values(site string, edits []Edit) (map[string][]byte, error) {
 	values := make(map[string][]byte)
 	entries := []map[string]any{}
@@ -77,16 +76,16 @@ func Values(site string, edits []Edit) (map[string][]byte, error) {
 	return values, err
 }
 
-// Account is where the site is deployed.
+// Account is an account of Cloudflare.
 type Account struct{ BaseURL, ID, Token string }
 
 // Write stores edits as the overlay of a site, in the account's first namespace.
 func (a Account) Write(ctx context.Context, site string, edits []Edit) error {
 	namespaces := a.BaseURL + "/accounts/" + a.ID + "/storage/kv/namespaces"
 	var list struct{ Result []struct{ ID string } }
-	answer, err := a.send(ctx, http.MethodGet, namespaces, nil)
+	response, err := a.send(ctx, http.MethodGet, namespaces, nil)
 	if err == nil {
-		err = json.Unmarshal(answer, &list)
+		err = json.Unmarshal(response, &list)
 	}
 	if err == nil && len(list.Result) == 0 {
 		err = errors.New("there is no namespace; deploy first")
@@ -99,16 +98,16 @@ func (a Account) Write(ctx context.Context, site string, edits []Edit) error {
 		return err
 	}
 	for key, value := range values {
-		to := namespaces + "/" + list.Result[0].ID + "/values/" + url.PathEscape(key)
-		if _, err := a.send(ctx, http.MethodPut, to, value); err != nil {
+		address := namespaces + "/" + list.Result[0].ID + "/values/" + url.PathEscape(key)
+		if _, err := a.send(ctx, http.MethodPut, address, value); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (a Account) send(ctx context.Context, method, to string, body []byte) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, method, to, bytes.NewReader(body))
+func (a Account) send(ctx context.Context, method, address string, body []byte) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -118,9 +117,9 @@ func (a Account) send(ctx context.Context, method, to string, body []byte) ([]by
 		return nil, err
 	}
 	defer res.Body.Close()
-	answer, err := io.ReadAll(res.Body)
+	response, err := io.ReadAll(res.Body)
 	if err == nil && res.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s %s: %s %s", method, to, res.Status, answer)
+		err = fmt.Errorf("%s %s: %s %s", method, address, res.Status, response)
 	}
-	return answer, err
+	return response, err
 }

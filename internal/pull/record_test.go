@@ -12,70 +12,71 @@ import (
 	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
-// notedTree is a tree with the file that says which writes are in git.
-type notedTree interface {
+// recordedTree is a tree that reads and writes the record of pulled writes.
+type recordedTree interface {
 	pulledTree
 	Pulled() (map[string]manifest.Nonce, error)
 }
 
-// A damaged note stops the pull. If it counted as empty, it would be rewritten without the
-// writes that it named.
-func TestDamagedNoteStopsThePull(t *testing.T) {
+// Pulled returns an error for a damaged record. If the record counted as empty, the pull would
+// replace it by one without the writes that were in it.
+func TestDamagedRecord(t *testing.T) {
 	const damaged = "<<<<<<< HEAD\n" + "0102030405060708 /a.html\n"
 	eachTree(
 		t,
 		map[string]string{manifest.PulledName: damaged},
 		func(t *testing.T, tree pulledTree, _ func(string) string) {
-			pulled, err := tree.(notedTree).Pulled()
+			pulled, err := tree.(recordedTree).Pulled()
 			var refused *manifest.RefusedError
 			if !errors.As(err, &refused) || len(pulled) > 0 {
-				t.Errorf("it was read as %v, %v", pulled, err)
+				t.Errorf("got %v, %v", pulled, err)
 			}
 		},
 	)
 }
 
-// An empty note is removed. A write that it still named would be dropped by the next deploy,
-// though git does not have it.
-func TestEmptyNoteIsRemoved(t *testing.T) {
+// SetPulled removes the file if the record is empty. If the old file stayed, the next deploy
+// would drop writes that git does not have.
+func TestEmptyRecordIsRemoved(t *testing.T) {
 	one := map[string]manifest.Nonce{"/a.html": {1}}
 	files := map[string]string{"index.html": "x", manifest.PulledName: string(manifest.FormatPulled(one))}
 	eachTree(t, files, func(t *testing.T, tree pulledTree, read func(string) string) {
-		if pulled, err := tree.(notedTree).Pulled(); err != nil || len(pulled) != 1 {
+		if pulled, err := tree.(recordedTree).Pulled(); err != nil || len(pulled) != 1 {
 			t.Fatalf("%v, %v", pulled, err)
 		}
-		for range 2 { // also where there is none
+		for range 2 { // the second time the file does not exist
 			if err := tree.SetPulled(nil); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if pulled, err := tree.(notedTree).Pulled(); err != nil || len(pulled) > 0 || read(manifest.PulledName) != "" {
-			t.Errorf("it still says %v, %v", pulled, err)
+		if pulled, err := tree.(recordedTree).Pulled(); err != nil || len(pulled) > 0 || read(manifest.PulledName) != "" {
+			t.Errorf("the record is still %v, %v", pulled, err)
 		}
 	})
 }
 
-// An entry without a nonce is compared by its content: it does not count as pulled.
+// An entry without a nonce does not count as pulled, also if the record has a zero nonce.
 func TestWriteWithoutNonce(t *testing.T) {
-	entry := an("/page.html", "mine", "old")
+	entry := newEntry("/page.html", "mine", "old")
 	entry.Nonce = manifest.Nonce{}
 	for _, pulled := range []map[string]manifest.Nonce{nil, {"/page.html": {}}} {
 		eachTree(
 			t,
 			map[string]string{"page.html": "theirs"},
 			func(t *testing.T, tree pulledTree, _ func(string) string) {
-				r, err := Pull(t.Context(), []overlay.Entry{entry}, written{}, tree, knowing(options, pulled))
+				r, err := Pull(t.Context(), []overlay.Entry{entry}, contentMap{}, tree, withKnown(options, pulled))
 				if err != nil || len(r.Conflicts) != 1 || len(r.Pulled) > 0 {
-					t.Errorf("it is %+v, %v", r, err)
+					t.Errorf("the report is %+v, %v", r, err)
 				}
 			},
 		)
 	}
 }
 
-// A person has merged one write. If another write came meanwhile, the conflict stays.
-func TestResolvedMeansOneWrite(t *testing.T) {
-	merged, next := an("/both.html", "mine", "old"), an("/both.html", "mine, again", "mine", "old")
+// A resolved pathname with a nonce resolves the conflict of that write only. A later write is
+// still a conflict.
+func TestResolvedWithNonce(t *testing.T) {
+	merged, next := newEntry("/both.html", "mine", "old"), newEntry("/both.html", "mine, again", "mine", "old")
 	o := options
 	o.Resolved = []string{"/both.html@" + merged.Nonce.String()}
 	for _, tt := range []struct {
@@ -86,19 +87,19 @@ func TestResolvedMeansOneWrite(t *testing.T) {
 			t,
 			map[string]string{"both.html": "theirs and mine"},
 			func(t *testing.T, tree pulledTree, _ func(string) string) {
-				r, err := Pull(t.Context(), []overlay.Entry{tt.entry}, written{}, tree, o)
+				r, err := Pull(t.Context(), []overlay.Entry{tt.entry}, contentMap{}, tree, o)
 				if err != nil || (len(r.InGit) == 1) != tt.inGit || len(r.InGit)+len(r.Conflicts) != 1 ||
 					(len(r.Pulled) == 1) != tt.inGit {
-					t.Errorf("it is %+v, %v", r, err)
+					t.Errorf("the report is %+v, %v", r, err)
 				}
 			},
 		)
 	}
 }
 
-// A file that git would not take from the work tree is a conflict: an edit noted as pulled
-// there would be dropped by the next deploy.
-func TestHiddenFromGit(t *testing.T) {
+// An edit of a file that git ignores is a conflict. If the edit were recorded as pulled, the next
+// deploy would drop it.
+func TestFileIgnoredByGit(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "ignored.html"), "old")
 	tree, err := OpenWorkTree(dir)
@@ -107,16 +108,17 @@ func TestHiddenFromGit(t *testing.T) {
 	}
 	defer tree.Close()
 	tree.Hide(map[string]string{"/ignored.html": "git ignores it", "/new.html": "git ignores it"})
-	entries := []overlay.Entry{an("/ignored.html", "new", "old"), an("/new.html", "new", "")}
-	r, err := Pull(t.Context(), entries, written{"/ignored.html": "new", "/new.html": "new"}, tree, options)
+	entries := []overlay.Entry{newEntry("/ignored.html", "new", "old"), newEntry("/new.html", "new", "")}
+	r, err := Pull(t.Context(), entries, contentMap{"/ignored.html": "new", "/new.html": "new"}, tree, options)
 	if err != nil || len(r.Conflicts) != 2 || r.Conflicts[0].Reason != "git ignores it" || len(r.Pulled) > 0 {
-		t.Errorf("it is %+v, %v", r, err)
+		t.Errorf("the report is %+v, %v", r, err)
 	}
 }
 
-// The site's repository does not see files of a repository below it.
-func TestFolderOfAnotherRepository(t *testing.T) {
-	for name, dotGit := range map[string]string{"a submodule": "module/.git", "a clone": "module/.git/HEAD"} {
+// An edit of a file in a nested repository is a conflict, because the site's repository does not
+// have its files.
+func TestNestedRepository(t *testing.T) {
+	for name, dotGit := range map[string]string{"submodule": "module/.git", "clone": "module/.git/HEAD"} {
 		dir := t.TempDir()
 		write(t, filepath.Join(dir, filepath.FromSlash(dotGit)), "gitdir: ../.git/modules/module\n")
 		write(t, filepath.Join(dir, "module", "page.html"), "old")
@@ -125,17 +127,12 @@ func TestFolderOfAnotherRepository(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer tree.Close()
-		entries := []overlay.Entry{an("/module/new.html", "new", ""), an("/module/page.html", "new", "old")}
-		r, err := Pull(
-			t.Context(),
-			entries,
-			written{"/module/page.html": "new", "/module/new.html": "new"},
-			tree,
-			options,
-		)
+		entries := []overlay.Entry{newEntry("/module/new.html", "new", ""), newEntry("/module/page.html", "new", "old")}
+		from := contentMap{"/module/page.html": "new", "/module/new.html": "new"}
+		r, err := Pull(t.Context(), entries, from, tree, options)
 		if err != nil || len(r.Conflicts) != 2 || !strings.Contains(r.Conflicts[0].Reason, "submodule") ||
 			len(r.Pulled) > 0 {
-			t.Errorf("%s: it is %+v, %v", name, r, err)
+			t.Errorf("%s: the report is %+v, %v", name, r, err)
 		}
 		if text, _ := os.ReadFile(filepath.Join(dir, "module", "page.html")); string(text) != "old" {
 			t.Errorf("%s: the page became %q", name, text)
@@ -143,9 +140,9 @@ func TestFolderOfAnotherRepository(t *testing.T) {
 	}
 }
 
-// A branch that is checked out in any work tree of the repository is not changed, whichever of
-// them the pull runs in: the next commit there would revert the edits.
-func TestBranchOfAnotherWorkTree(t *testing.T) {
+// OpenBranch refuses a branch that is checked out in any work tree of the repository, because the
+// next commit in that work tree would revert the edits.
+func TestBranchCheckedOutElsewhere(t *testing.T) {
 	top := repository(t)
 	linked := filepath.Join(t.TempDir(), "linked")
 	runGit(t, top, "worktree", "add", "-q", "-b", "elsewhere", linked)
@@ -159,9 +156,9 @@ func TestBranchOfAnotherWorkTree(t *testing.T) {
 	}
 }
 
-// A branch is a file, or a folder of branches. One in the place of the other would break every
-// later fetch.
-func TestBranchBesideAnother(t *testing.T) {
+// A repository cannot have both a branch edits and a branch edits/x, because git stores a branch
+// in a file of its name.
+func TestConflictingBranchNames(t *testing.T) {
 	top := repository(t)
 	runGit(t, top, "branch", "edits")
 	runGit(t, top, "branch", "pulls/monday")
@@ -173,8 +170,8 @@ func TestBranchBesideAnother(t *testing.T) {
 	}
 }
 
-// A branch that somebody makes between the check and the commit is not overwritten.
-func TestBranchMadeMeanwhile(t *testing.T) {
+// Commit does not overwrite a branch that another process has created since OpenBranch.
+func TestBranchCreatedConcurrently(t *testing.T) {
 	top := repository(t)
 	b, err := OpenBranch(top, "site", "edits")
 	if err != nil {
