@@ -19,7 +19,7 @@ func TestWaivers(t *testing.T) {
 
 	r.job(older, nil, nil).want(t, 4, "than the live one", "the input any-order: true on workflow_dispatch")
 	r.job(older, map[string]string{"any-order": "true"}, nil).want(t, 4,
-		"::warning title=kv-sync::input any-order: true counts only where", "than the live one")
+		"::warning title=kv-sync::input any-order: true counts only if", "than the live one")
 	r.job(older, map[string]string{"any-order": newer}, nil).want(t, 4,
 		"it is for commit "+newer[:12]+" and has no effect", "than the live one")
 	r.job(older, map[string]string{"any-order": "yes"}, nil).want(t, 4, `input any-order is "yes" and has no effect`)

@@ -250,7 +250,7 @@ func (u *upgrade) unnamed() {
 
 	write(u.T, filepath.Join(u.repo, "public", "index.html"), "two")
 	text := u.refused(guard.Name, "deploy").Get("error").String()
-	if !strings.Contains(text, "workspace to go on with that site") ||
+	if !strings.Contains(text, "workspace to continue that site") ||
 		!strings.Contains(text, "tides-site for a new one") {
 		u.Errorf("the guard says %s", text)
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// UploadAhead uploads what a deploy of the commit will want: see
+// UploadAhead uploads the files that a deploy of the commit will need: see
 // [kvsync.Engine.UploadAhead].
 func (s *Site) UploadAhead(ctx context.Context, opt plan.Options) (a *kvsync.Ahead, err error) {
 	defer func() { err = s.whereNothingLives(err) }()

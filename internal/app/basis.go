@@ -12,17 +12,17 @@ import (
 	"github.com/kv-sync/kv-sync/internal/source/rules"
 )
 
-// Basis is what decides what a deploy of a folder makes live: who watches it knows
-// when to deploy again.
+// Basis has the files and folders from which a deploy of a folder is made. A caller that
+// watches them knows when to deploy again.
 type Basis struct {
-	// Paths are files, and folders with all that is below, absolute and in order,
-	// whether they are there or not.
+	// Paths are files and whole folders, absolute and sorted. They need not exist.
 	Paths []string
-	// Skip reports the folders below them that do not matter.
+	// Skip reports whether a folder below Paths does not affect the deploy.
 	Skip func(dir string) bool
 }
 
-// BasisOf is what is known of it while the configuration cannot be read.
+// BasisOf returns the configuration files alone. It is for a site that cannot be opened because
+// of an error in them.
 func BasisOf(in Inputs) Basis {
 	in = in.withDefaults()
 	placed, shared, err := in.placeIn(os.DirFS(in.Root))
@@ -39,11 +39,11 @@ func BasisOf(in Inputs) Basis {
 	if file := cmp.Or(placed.Config, in.Getenv("KV_SYNC_CONFIG")); file != "" {
 		paths = append(paths, under(placed.Root, file))
 	}
-	return Basis{Paths: inOrder(paths), Skip: unrelated}
+	return Basis{Paths: sorted(paths), Skip: unrelated}
 }
 
-// Basis is what the site is made of. Once it was deployed, or was not because of its
-// code, that is all of it; before that, all but the Worker's code.
+// Basis returns what the site is made from. It includes the Worker's code only after a deploy, or
+// a failed bundling, has read that code.
 func (s *Site) Basis() Basis {
 	set := s.settings
 	paths := BasisOf(s.in).Paths
@@ -54,7 +54,7 @@ func (s *Site) Basis() Basis {
 	if set.Directory != "" {
 		folder := under(set.Root, set.Directory)
 		paths = append(paths, folder)
-		for _, name := range rules.DecidingFiles { // ignore files beside the folder count as well
+		for _, name := range rules.DecidingFiles { // ignore files beside the folder have an effect too
 			paths = append(paths, filepath.Join(filepath.Dir(folder), name))
 		}
 		real, err := filepath.EvalSymlinks(folder)
@@ -70,18 +70,18 @@ func (s *Site) Basis() Basis {
 		paths = append(paths, file.(string))
 		return true
 	})
-	return Basis{Paths: inOrder(paths), Skip: skip}
+	return Basis{Paths: sorted(paths), Skip: skip}
 }
 
-// read notes a file that the Worker's code is made of. What is installed does not
-// change by itself.
+// read records a file of the Worker's code. It leaves out node_modules, whose files only change
+// by an installation.
 func (s *Site) read(file string) {
 	if !slices.Contains(strings.Split(filepath.ToSlash(file), "/"), "node_modules") {
 		s.codeFiles.Store(file, true)
 	}
 }
 
-// unrelated reports whether a folder of code holds none of the project's.
+// unrelated reports whether a folder contains no code of the project.
 func unrelated(dir string) bool {
 	name := filepath.Base(dir)
 	return name == "node_modules" || name[0] == '.'
@@ -95,7 +95,7 @@ func under(root, name string) string {
 	return filepath.Join(root, name)
 }
 
-func inOrder(paths []string) []string {
+func sorted(paths []string) []string {
 	slices.Sort(paths)
 	return slices.Compact(paths)
 }

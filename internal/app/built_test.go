@@ -17,8 +17,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// checkout is a bare repository and a folder that stands for its work tree, as
-// somebody has them who builds what others commit.
+// checkout is a bare repository and a folder for its work tree, as in the daemon.
 type checkout struct {
 	t          *testing.T
 	mirror     string
@@ -89,7 +88,7 @@ func (c *checkout) inputs() app.Inputs {
 	}
 }
 
-// deploy publishes a folder with this page, as built from a commit.
+// deploy publishes a folder with a page that was built from a commit.
 func (c *checkout) deploy(commit, page string, opt plan.Options) (*kvsync.Result, error) {
 	c.t.Helper()
 	c.fill(c.root, map[string]string{"dist/index.html": page})
@@ -106,9 +105,9 @@ func (c *checkout) stopped(err error, by guard.ID) {
 	}
 }
 
-// What is built from a commit has the commit's place in the order: an older one is
-// refused, and what a rollback left is held back, until a newer one comes.
-func TestBuiltFromIsOrderedAndHeld(t *testing.T) {
+// The build of a commit is ordered by its commit. The build of an older commit is refused. A
+// rollback holds a commit back until a newer one is deployed.
+func TestBuildsAreOrderedAndHeld(t *testing.T) {
 	c := newCheckout(t)
 	one, two := c.commit(nil), c.commit(nil)
 	if _, err := c.deploy(one, "one", plan.Options{}); err != nil {
@@ -138,7 +137,7 @@ func TestBuiltFromIsOrderedAndHeld(t *testing.T) {
 	}
 }
 
-// The same folder from a newer commit uploads nothing, and the live version is
+// If the folder of a newer commit is the same, nothing is uploaded, and the live version is
 // activated again for that commit.
 func TestBuiltFromWithoutChange(t *testing.T) {
 	c := newCheckout(t)
@@ -152,7 +151,7 @@ func TestBuiltFromWithoutChange(t *testing.T) {
 	}
 }
 
-// A repository that is not trusted with this machine publishes nothing of it.
+// A repository that is not trusted cannot publish files from outside of its folder.
 func TestConfined(t *testing.T) {
 	c := newCheckout(t)
 	outside := t.TempDir()
@@ -179,11 +178,11 @@ func TestConfined(t *testing.T) {
 		name, want string
 		make       func(*app.Inputs)
 	}{
-		{"the folder that is named", "which is outside of", func(in *app.Inputs) {
+		{"a named folder", "which is outside of", func(in *app.Inputs) {
 			link(outside, "elsewhere")
 			in.Directory = "elsewhere"
 		}},
-		{"the folder that is found", "which is outside of", func(in *app.Inputs) {
+		{"the default folder", "which is outside of", func(in *app.Inputs) {
 			if err := os.RemoveAll(filepath.Join(c.root, "dist")); err != nil {
 				t.Fatal(err)
 			}
@@ -222,7 +221,7 @@ func TestConfined(t *testing.T) {
 			tc.make(&in)
 			f := app.Explain(advice.Terminal, try(in))
 			if f == nil {
-				t.Fatal("it was planned")
+				t.Fatal("the plan succeeded")
 			}
 			text := f.Message
 			for _, p := range f.Problems {
@@ -233,7 +232,7 @@ func TestConfined(t *testing.T) {
 			}
 		})
 	}
-	// Nor is git's own folder a part of what may be read or written.
+	// Files of git are outside of the boundary too.
 	c.git(c.root, "init", "-q")
 	in := c.inputs()
 	in.BuiltFrom = commit
@@ -260,7 +259,7 @@ func TestConfined(t *testing.T) {
 			t.Errorf("an index behind %s: %+v", name, f)
 		}
 	}
-	// A bare repository is nothing but git's own.
+	// All files of a bare repository are files of git.
 	bare := c.inputs()
 	bare.Root, bare.Boundary, bare.Getenv = c.mirror, "", func(string) string { return "" }
 	for name, files := range map[string]map[string]string{
@@ -283,7 +282,7 @@ func TestConfined(t *testing.T) {
 		c.git(c.work, "rm", "-q", "-r", "--cached", ".")
 		c.git(c.work, "clean", "-fdq", "-e", "public")
 	}
-	// A commit's code reads nothing either, though there is no work tree.
+	// The code of a commit cannot read other files either. There is no work tree.
 	c.fill(c.work, map[string]string{
 		"wrangler.toml": "name = \"tides\"\nmain = \"worker.js\"\n",
 		"worker.js": `import text from ` + quoted(filepath.Join(outside, "token.txt")) +
@@ -302,8 +301,8 @@ func TestConfined(t *testing.T) {
 
 func quoted(s string) string { return `"` + s + `"` }
 
-// A build is the caller's or the configuration's, sees no secret, and is not
-// looked for in files when nobody builds.
+// Build runs the caller's command, or that of the configuration, without secrets in its
+// environment.
 func TestBuild(t *testing.T) {
 	c := newCheckout(t)
 	c.fill(c.root, map[string]string{
@@ -333,6 +332,6 @@ func TestBuild(t *testing.T) {
 	}
 	if err := open(t, in).Build(t.Context(), ""); app.Explain(advice.Terminal, err) == nil ||
 		app.Explain(advice.Terminal, err).Kind != app.KindUsage {
-		t.Errorf("a build that nobody names: %v", err)
+		t.Errorf("without a build in the configuration: %v", err)
 	}
 }

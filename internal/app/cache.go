@@ -19,16 +19,15 @@ const (
 	maxCachedFiles    = 64
 )
 
-// manifestCache keeps stored manifests in a folder of the user's, so that a
-// deploy need not fetch the one that it compares with. The engine checks what
-// it gives against its hash, so a damaged or forged file costs a request and
-// nothing else. Whatever fails here is not worth telling.
+// manifestCache keeps stored manifests in a folder of the user's, so that a deploy does not
+// fetch the live manifest. The engine checks their hashes, so a damaged or forged file only costs
+// a request. Errors are ignored, because then a deploy fetches the manifest.
 type manifestCache struct{ dir string }
 
 var _ kvsync.Cache = manifestCache{}
 
-// newManifestCache returns the cache below the user's cache folder, or nil
-// where there is none (a container without a home).
+// newManifestCache returns the cache below the user's cache folder. It is nil without such a
+// folder, as in a container without a home directory.
 func newManifestCache(userCache string) kvsync.Cache {
 	if userCache == "" {
 		return nil
@@ -36,7 +35,7 @@ func newManifestCache(userCache string) kvsync.Cache {
 	return manifestCache{filepath.Join(userCache, "kv-sync", "manifests")}
 }
 
-// Get reads a value. A name that is no reference is not there: names come from
+// Get reads a value. It accepts only names that are valid references, because names come from
 // the network and become file names.
 func (c manifestCache) Get(name string) ([]byte, bool) {
 	if _, err := manifest.ParseRef(name); err != nil {
@@ -56,8 +55,7 @@ func (c manifestCache) Get(name string) ([]byte, bool) {
 	return b, err == nil
 }
 
-// Put writes a value to a temporary file and renames it, so that a reader sees it
-// whole or not at all. Then it deletes the oldest values beyond the limit.
+// Put writes a value atomically, and then deletes the oldest values beyond the limits.
 func (c manifestCache) Put(name string, value []byte) {
 	if _, err := manifest.ParseRef(name); err != nil || len(value) > maxCachedManifest {
 		return
@@ -67,8 +65,7 @@ func (c manifestCache) Put(name string, value []byte) {
 	}
 }
 
-// evict removes the oldest files until the rest is within bounds; what a
-// killed run left half-written is among them.
+// evict removes the oldest files beyond the limits, also temporary files of killed runs.
 func (c manifestCache) evict() {
 	entries, err := os.ReadDir(c.dir)
 	if err != nil {

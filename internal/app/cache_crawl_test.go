@@ -16,8 +16,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// cachedSite is a site beside code. The code answers by everything that a cache's
-// key does not have, and says so to caches only where it is right.
+// cachedSite is a site with a Worker. The responses of its code depend on properties of the
+// request that are not in the cache's key, and mostly forbid caching.
 var cachedSite = map[string]string{
 	"public/index.html":               "home",
 	"public/about.html":               "about",
@@ -45,8 +45,8 @@ var cachedSite = map[string]string{
 `,
 }
 
-// importing is that code with the site imported, so that it gets every request.
-// No module of kv-sync stands before it: what may be kept is its own to say.
+// importing is that code with the site imported. It gets every request, without a module of
+// kv-sync in front of it, so it has to set Cache-Control itself.
 var importing = "import site from \"@kv-sync/worker/site\";\n" + strings.NewReplacer(
 	"env.ASSETS.fetch(request)", "site.fetch(request, env)",
 	"{ status: who", `{ headers: { "Cache-Control": "private" }, status: who`,
@@ -60,8 +60,8 @@ type shape struct {
 	header map[string]string
 }
 
-// shapes are requests that differ in what the key of Workers Caching does not
-// have: host, Sec-Fetch-Mode, Accept, credentials, Range, conditions and method.
+// shapes are requests that differ in properties that are not in the key of Workers Caching:
+// host, Sec-Fetch-Mode, Accept, credentials, Range, conditions and method.
 func shapes() []shape {
 	var all []shape
 	for _, host := range []string{"a", "b"} {
@@ -95,7 +95,7 @@ func shapes() []shape {
 	}...)
 }
 
-// answer is what a visitor notices of one.
+// answer has the parts of a response that matter to a visitor.
 type answer struct {
 	status                            int
 	Location, Type, ETag, Rule, Range string
@@ -106,7 +106,7 @@ func (a answer) String() string {
 	return fmt.Sprintf("%d %q", a.status, []string{a.Location, a.Type, a.ETag, a.Rule, a.Range, a.body})
 }
 
-// visit is what a visitor notices of an answer, and whether the cache has it from now on.
+// visit sends a request and returns the answer and its Cf-Cache-Status.
 func visit(t *testing.T, base, path string, s shape) (got answer, from string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), s.method, base, http.NoBody)
@@ -132,9 +132,9 @@ func visit(t *testing.T, base, path string, s shape) (got answer, from string) {
 	return got, h.Get("Cf-Cache-Status")
 }
 
-// crawl asks for each path with every ordered pair of shapes, the cache empty
-// before, and compares the second answer with the one that the same site gives
-// without a cache. It returns how many first answers the cache kept.
+// crawl requests each path with every ordered pair of shapes, starting with an empty cache, and
+// compares the second answer with that of the same site without a cache. It returns how many
+// first answers the cache kept.
 func crawl(t *testing.T, f *platformtest.Fixture, cached, plain string, paths []string) (kept int) {
 	t.Helper()
 	for _, path := range paths {
@@ -148,7 +148,7 @@ func crawl(t *testing.T, f *platformtest.Fixture, cached, plain string, paths []
 			if !slices.Contains(right[i], got.String()) {
 				t.Errorf("%s %v, the cache empty: got %s, want %s", path, first, got, right[i][0])
 			}
-			if from != "MISS" { // nothing is kept: each second request is as a first one
+			if from != "MISS" { // the cache kept nothing, so each second request is like a first one
 				continue
 			}
 			kept++
@@ -158,7 +158,7 @@ func crawl(t *testing.T, f *platformtest.Fixture, cached, plain string, paths []
 				if !slices.Contains(right[j], got.String()) {
 					wrong = append(wrong, fmt.Sprintf("%v: got %s (%s), want %s", second, got, from, right[j][0]))
 				}
-				if from != "HIT" { // it may have been kept
+				if from != "HIT" { // the cache may have kept the second answer
 					f.Server.ClearEdge()
 					visit(t, f.SiteURL(cached), path, first)
 				}
@@ -171,9 +171,9 @@ func crawl(t *testing.T, f *platformtest.Fixture, cached, plain string, paths []
 	return kept
 }
 
-// rightAnswers are what a site without a cache answers; what it answers where it
-// is asked for the whole, for a cache asks for that, and may give it where it keeps
-// nothing; and what a cache makes of the whole by itself.
+// rightAnswers are the answer of a site without a cache, its answer to the same request without
+// Range and conditions (a cache sends that request, and may return its answer), and the answer
+// that a cache makes from the latter.
 func rightAnswers(t *testing.T, base, path string, s shape) []string {
 	t.Helper()
 	whole := shape{s.method, s.host, maps.Clone(s.header)}
@@ -195,10 +195,10 @@ func rightAnswers(t *testing.T, base, path string, s shape) []string {
 	return right
 }
 
-// Promise 9: a cached response is never used for another host, nor where the
-// Worker should have answered. Each site is deployed with Workers Caching and
-// without; the platform's model of that cache stands before real workerd.
-func TestNoCachedAnswerIsUsedWhereAnotherIsRight(t *testing.T) {
+// Promise 9: a cached response is never used for another host, or for a request that the Worker
+// answers differently. Each site is deployed with and without Workers Caching. The platform
+// simulates that cache in front of real workerd.
+func TestCachedAnswersAreRight(t *testing.T) {
 	paths := []string{
 		"/", "/about", "/about.html", "/app.3f2a9c1b.js", "/old", "/in-place", "/nothing", "/gone", "/retired",
 		"/retired.html", "/deep/nothing",
@@ -208,11 +208,11 @@ func TestNoCachedAnswerIsUsedWhereAnotherIsRight(t *testing.T) {
 	const guarded = `"binding": "ASSETS", "run_worker_first": ["/members/*", "!/members/site/*"], `
 	for name, tt := range map[string]struct {
 		assets string
-		files  map[string]string // in place of the site's own
+		files  map[string]string // they replace files of the site
 	}{
-		// Who answers depends on Sec-Fetch-Mode only without run_worker_first.
+		// Without run_worker_first, Sec-Fetch-Mode decides whether the site or the code answers.
 		"navigation": {assets: `"binding": "ASSETS", "not_found_handling": "single-page-application"`},
-		"navigation, rules have all kept": {assets: `"binding": "ASSETS", "not_found_handling": "404-page"`,
+		"navigation, rules that allow caching": {assets: `"binding": "ASSETS", "not_found_handling": "404-page"`,
 			files: map[string]string{
 				"public/_headers": "/*\n  Cloudflare-CDN-Cache-Control: public, max-age=600\n",
 			}},
@@ -282,7 +282,8 @@ export default { async fetch(request: Request, env: any, ctx: any): Promise<Resp
 		` "worker_loaders": [{ "binding": "LOADER" }] }`,
 }
 
-// project is one customer's, told from the others' by the text in all that it has.
+// customer returns the project of one customer. The text is in each file, so that the files of
+// two customers differ.
 func customer(text string) map[string]string {
 	return map[string]string{
 		"public/index.html":                    text + " home",
@@ -295,10 +296,10 @@ func customer(text string) map[string]string {
 	}
 }
 
-// Promise 9, for a platform: no project is answered with what the cache in front
-// of the loader has of another. The configuration refuses such a cache; a version
-// that has one all the same, because something else deployed it, is safe too.
-func TestNoProjectIsAnsweredFromAnothersCache(t *testing.T) {
+// Promise 9, for a platform: a request for a project never gets a cached answer of another
+// project. The configuration refuses a cache in front of the loader. A version with such a
+// cache, deployed by another tool, is safe too.
+func TestProjectsDoNotShareCachedAnswers(t *testing.T) {
 	f := platformtest.Start(t)
 	root := t.TempDir()
 	for script, options := range map[string]string{"cached": `{"enabled":true}`, "plain": `{"enabled":false}`} {
@@ -326,7 +327,7 @@ func TestNoProjectIsAnsweredFromAnothersCache(t *testing.T) {
 		writeAll(t, at, customer("only-"+project))
 		in := inputs(at, f)
 		in.Name, in.Project = "", project
-		if project == "a" { // the other one is assets alone
+		if project == "a" { // project b has no code
 			writeAll(t, at, map[string]string{
 				"src/index.js": strings.ReplaceAll(code, "TEXT", project),
 				"wrangler.jsonc": `{ "name": "x", "main": "src/index.js", "compatibility_date": "2026-01-01", "assets": { ` +

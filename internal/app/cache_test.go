@@ -13,7 +13,7 @@ import (
 
 func refOf(b []byte) string { return manifest.Ref{Hash: manifest.HashOf(b)}.String() }
 
-func TestCacheKeepsAndForgets(t *testing.T) {
+func TestCacheEvictsTheOldest(t *testing.T) {
 	dir := t.TempDir()
 	c := newManifestCache(dir)
 	first := []byte("first")
@@ -22,7 +22,7 @@ func TestCacheKeepsAndForgets(t *testing.T) {
 		t.Fatalf("got %q, %v", got, ok)
 	}
 	if _, ok := c.Get(refOf([]byte("other"))); ok {
-		t.Error("it has what was never put")
+		t.Error("the cache returned a value that was never put")
 	}
 	home := filepath.Join(dir, "kv-sync", "manifests")
 	old := time.Now().Add(-time.Hour)
@@ -45,7 +45,7 @@ func TestCacheKeepsAndForgets(t *testing.T) {
 	}
 }
 
-// TestCacheNamesStayInside: names come from the network and become file names.
+// The cache ignores names that are no references, because they become file names.
 func TestCacheNamesStayInside(t *testing.T) {
 	dir := t.TempDir()
 	c := newManifestCache(filepath.Join(dir, "cache"))
@@ -56,7 +56,7 @@ func TestCacheNamesStayInside(t *testing.T) {
 		}
 	}
 	if entries, _ := os.ReadDir(dir); len(entries) > 0 {
-		t.Errorf("it wrote %v", entries)
+		t.Errorf("the cache wrote %v", entries)
 	}
 }
 

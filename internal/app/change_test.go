@@ -12,18 +12,17 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// cost is what a plan took.
+// cost is the cost of a plan.
 type cost struct {
 	requests           int
 	allocations, bytes int64 // of memory
 }
 
-// A plan of one changed file costs the requests that docs/architecture.md says,
-// whatever the site's size. Memory grows by what the two manifests are, and by
-// no index of them: this is what keeps a plan in a repository of 100,000 files
-// below 300 ms (make bench-git). A plan that changes nothing does not even read
-// the manifest.
-func TestPlanFollowsTheChange(t *testing.T) {
+// The number of requests of a plan is that in docs/architecture.md, for every size of the site.
+// The memory grows only with the two manifests, of which no index is built, so a plan in a
+// repository of 100,000 files takes less than 300 ms (make bench-git). A plan without changes
+// does not read the manifest.
+func TestCostOfAPlanDependsOnTheChange(t *testing.T) {
 	const small, large = 1000, 8000
 	costs := map[string]map[int]cost{}
 	for _, files := range []int{small, large} {
@@ -60,7 +59,7 @@ func TestPlanFollowsTheChange(t *testing.T) {
 				}
 				c.requests = len(f.Server.Requests())
 			}
-			for i := range 4 { // what else the process does only adds, so the least counts
+			for i := range 4 { // other work of the process only adds, so the minimum counts
 				if tc.cache != cached {
 					in.CacheDir = filepath.Join(tc.cache, fmt.Sprint(i))
 				}

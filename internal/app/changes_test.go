@@ -17,7 +17,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// grown makes a repository of three commits, of which the last is to be live.
+// grown makes a repository of three commits.
 func grown(t *testing.T) repo {
 	t.Helper()
 	r := newRepo(t)
@@ -45,13 +45,13 @@ func (r repo) link(target, name string) {
 	}
 }
 
-// changes are what people do between two deploys, and what comes of it.
+// changes are changes between two deploys and their effect on the second one.
 var changes = []struct {
 	name string
 	do   func(r repo)
 	// added, changed, removed and uploaded count files.
 	added, changed, removed, uploaded int
-	// guard refuses it.
+	// guard is the guard that stops the second deploy, or "".
 	guard guard.ID
 }{
 	{name: "one file", do: func(r repo) { r.write("public/deep/er/b.html", "b, changed") }, changed: 1, uploaded: 1},
@@ -83,13 +83,13 @@ var changes = []struct {
 		r.link("index.html", "public/link.html")
 	}, added: 3, changed: 1, removed: 3},
 	{name: "symlink to another file", do: func(r repo) { r.link("deep/a.html", "public/link.html") }, changed: 1},
-	{name: "what a symlink leads to", do: func(r repo) { r.write("public/about.html", "about us") }, changed: 2,
+	{name: "target of a symlink", do: func(r repo) { r.write("public/about.html", "about us") }, changed: 2,
 		uploaded: 1},
 	{name: "symlink becomes file",
 		do: func(r repo) { r.remove("public/link.html"); r.write("public/link.html", "no link") }, changed: 1, uploaded: 1},
 	{name: "file becomes symlink", do: func(r repo) { r.link("../about.html", "public/deep/a.html") }, changed: 1},
 	{name: ".assetsignore", do: func(r repo) { r.write("public/.assetsignore", "deep\n") }, removed: 3},
-	{name: ".assetsignore that lets in", do: func(r repo) {
+	{name: ".assetsignore with a negated pattern", do: func(r repo) {
 		r.write("public/.assetsignore", "!.hidden\n")
 		r.write("public/img/.hidden", "seen")
 	}, added: 1, uploaded: 1},
@@ -118,10 +118,10 @@ var changes = []struct {
 	{name: "force-push back", do: func(r repo) { r.git("reset", "-q", "--hard", "HEAD~2") }, guard: guard.Older},
 }
 
-// What is deployed is what changed, with the whole history and with one commit of
-// it: no content that is live is uploaded, whatever its path, and no more
-// requests are sent than one changed file takes.
-func TestOnlyWhatChanged(t *testing.T) {
+// A deploy uploads only content that is not live, under whatever path, and sends at most the
+// requests of one changed file. Each change is deployed from a complete clone and from one with
+// a single commit.
+func TestOnlyChangesAreUploaded(t *testing.T) {
 	isolateGit(t)
 	f := platformtest.Start(t)
 	a := account(t, f)
@@ -166,7 +166,7 @@ func TestOnlyWhatChanged(t *testing.T) {
 						tt.added, tt.changed, tt.removed, tt.uploaded)
 				}
 				same := strings.HasPrefix(tt.name, "nothing")
-				// Without a change the live version is activated again, for the newer commit.
+				// Without a change the live version is activated again for the newer commit.
 				if most := 7; requests > most || same && (requests != 4 || !p.NoChange || !p.Reactivate) {
 					t.Errorf("%d requests, no change is %v, activated again is %v", requests, p.NoChange, p.Reactivate)
 				}
@@ -179,8 +179,8 @@ func TestOnlyWhatChanged(t *testing.T) {
 	}
 }
 
-// servedOf is what git says the folder public of HEAD holds, without dotfiles and
-// what its .assetsignore names.
+// servedOf returns the files of the folder public, without dotfiles and the files that its
+// .assetsignore excludes.
 func servedOf(t *testing.T, r repo) files {
 	t.Helper()
 	out := siteIn(t, r.path("public"))
@@ -202,9 +202,9 @@ func servedOf(t *testing.T, r repo) files {
 	return out
 }
 
-// A revert brings content back that is live no more: it is uploaded anew, under a
-// key of its own, though a blob of the same content may be there still.
-func TestRevertUploadsAnew(t *testing.T) {
+// Content that a revert brings back is uploaded again under a new key, although a blob of the
+// same content may still exist.
+func TestRevertUploadsAgain(t *testing.T) {
 	isolateGit(t)
 	f := platformtest.Start(t)
 	a := account(t, f)
@@ -239,15 +239,15 @@ func TestRevertUploadsAnew(t *testing.T) {
 	}
 	wantFiles(t, liveFiles(t, a, "revert"), siteIn(t, r.path("public")))
 	for path, key := range keys() {
-		if came := path == "/deep/a.html" || path == "/index.html"; came == (key == first[path]) {
+		if reverted := path == "/deep/a.html" || path == "/index.html"; reverted == (key == first[path]) {
 			t.Errorf("%s has the key %s, and had %s", path, key, first[path])
 		}
 	}
 }
 
-// The cost of a push goes by what it changes, not by the size of the site, with
-// both commits there and with one alone.
-func TestCostGoesByTheChange(t *testing.T) {
+// The cost of a deploy depends on the change, not on the size of the site, in a complete clone
+// and in one with a single commit.
+func TestCostOfADeployDependsOnTheChange(t *testing.T) {
 	isolateGit(t)
 	f := platformtest.Start(t)
 	r := newRepo(t)
@@ -274,9 +274,9 @@ func TestCostGoesByTheChange(t *testing.T) {
 			t.Fatal(err)
 		}
 		reads := site.Reads()
-		// The commit and, to see which is newer, the two; the trees of the commit, of
-		// public, 07 and what is in it; and the file itself. How many bytes that takes
-		// depends on what git has packed.
+		// The commits: the new one, and both again for their order. The trees: those of the
+		// root, public, 07 and the folder in it. The blob: the file. The number of bytes
+		// depends on git's packs.
 		reads.Bytes = 0
 		if want := (objects.Reads{Commits: 3, Trees: 4, Blobs: 1, Sizes: 1}); reads != want {
 			t.Errorf("%s: %+v was read, want %+v", depth, reads, want)
@@ -287,8 +287,8 @@ func TestCostGoesByTheChange(t *testing.T) {
 	}
 }
 
-// An older commit in a clone that does not tell is refused by what GitHub says,
-// and nothing is fetched: the Action's image has no git.
+// If the clone does not contain the order of two commits, GitHub's answer decides, and an older
+// commit is refused. Nothing is fetched, because the Action's image has no git.
 func TestOlderByGitHub(t *testing.T) {
 	isolateGit(t)
 	f := platformtest.Start(t)
@@ -320,7 +320,7 @@ func TestOlderByGitHub(t *testing.T) {
 	if g := (*guard.Error)(nil); !errors.As(err, &g) || g.Guard != guard.Older || asked != 1 {
 		t.Errorf("got %v after %d questions", err, asked)
 	}
-	// Without anybody to ask the order is not known, and refused as that.
+	// Without GitHub the order is unknown, and the guard for that stops the deploy.
 	err = deployError(t, inputsOf(t, c.dir, "older", f))
 	if g := (*guard.Error)(nil); !errors.As(err, &g) || g.Guard != guard.Order {
 		t.Errorf("got %v", err)

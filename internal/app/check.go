@@ -12,9 +12,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Check refuses what a deploy of the source would refuse for its files, on this
-// machine alone: it sends nothing and needs no token. What was deployed before, as
-// far as a cached manifest tells, is not read again.
+// Check refuses the files that a deploy of the source would refuse. It sends nothing and needs no
+// token. It does not read again the files of a cached manifest.
 func (s *Site) Check(ctx context.Context) error {
 	src, err := s.Source(ctx)
 	if err != nil {
@@ -28,12 +27,12 @@ func (s *Site) Check(ctx context.Context) error {
 	return err
 }
 
-// headBytes is where in a stored manifest its site's name is found, without
-// decoding one after the other.
+// headBytes is the length of the beginning of a stored manifest that contains the site's name, so
+// that the manifests of other sites are not decoded.
 const headBytes = 256
 
-// newest is the manifest of a site that came last, or nil. The source takes from it
-// only what was listed by the same rules, so it need not be what is live.
+// newest returns the newest cached manifest of a site, or nil. It need not be the live one,
+// because a source reuses only directories and blobs that it finds unchanged.
 func (c manifestCache) newest(ctx context.Context, site string) *manifest.Manifest {
 	entries, err := os.ReadDir(c.dir)
 	if err != nil {

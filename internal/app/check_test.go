@@ -14,9 +14,9 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// Without an account a check reads what changed since the last manifest of the site
-// that this machine has seen, and refuses in it what a deploy would refuse.
-func TestCheckGoesByTheChange(t *testing.T) {
+// A check needs no account. It reads only the files that changed since the newest cached manifest
+// of the site, and refuses the same files as a deploy.
+func TestCheckReadsOnlyChanges(t *testing.T) {
 	isolateGit(t)
 	f := platformtest.Start(t)
 	r := newRepo(t)
@@ -40,7 +40,7 @@ func TestCheckGoesByTheChange(t *testing.T) {
 	if err != nil || whole.Blobs != 60 {
 		t.Fatalf("a first check reads %+v, %v", whole, err)
 	}
-	for _, dir := range []string{"public", "elsewhere"} { // the last one is another site's
+	for _, dir := range []string{"public", "elsewhere"} { // elsewhere is the folder of another site
 		in := in
 		if in.Directory = dir; dir == "elsewhere" {
 			in.Name = "another"
@@ -56,7 +56,7 @@ func TestCheckGoesByTheChange(t *testing.T) {
 		t.Errorf("%+v was read, want %+v; %v", reads, little, err)
 	}
 
-	// A damaged cache is none.
+	// A damaged cache is ignored.
 	damaged := offline
 	damaged.CacheDir = t.TempDir()
 	home := filepath.Join("kv-sync", "manifests")
@@ -72,7 +72,7 @@ func TestCheckGoesByTheChange(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(b) > 0 { // else a note of a first deploy
+		if len(b) > 0 { // a first deploy caches an empty value
 			b[len(b)-2] ^= 1 // of the last folder's id
 		}
 		if err := os.WriteFile(filepath.Join(damaged.CacheDir, home, e.Name()), b, 0o600); err != nil {

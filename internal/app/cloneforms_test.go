@@ -9,38 +9,38 @@ import (
 	"testing"
 )
 
-// cloned is a clone that a row of the table made.
+// cloned is a clone that a form made, and what a deploy from it publishes.
 type cloned struct {
-	// dir is where kv-sync runs, chdir where the process does, if it matters.
+	// dir is the project's folder, chdir the process's current folder; "" keeps it.
 	dir, chdir string
 	env        map[string]string
-	// bare: there is no work tree, and the commit is named.
+	// bare reports whether there is no work tree, so the commit has to be named.
 	bare bool
-	// site is the folder as it lies on the disk; "" is dir/public.
+	// site is the published folder on disk; "" means dir/public.
 	site string
-	// want is what the commit holds; nil is what origin holds.
+	// want are the files of the commit; nil means those of origin.
 	want files
-	// commit is what is checked out; "" is origin's.
+	// commit is checked out; "" means the commit of origin.
 	commit string
-	// left: a sparse checkout leaves out files of the site, so the folder is not it.
-	left bool
-	// directory is what --dir says.
+	// partial reports whether a sparse checkout leaves out files of the site.
+	partial bool
+	// directory is the option --dir.
 	directory string
 }
 
-// form is one row: a form of clone.
+// form is a form of clone.
 type form struct {
 	name string
 	make func(o repo) cloned
-	// alone are words of the error where there is no git command; none if the
-	// clone is read without.
+	// alone are words of the error without the git command; nil if the clone can be read
+	// without it.
 	alone []string
-	// refused are words of the error even where there is one.
+	// refused are words of the error with the git command; nil if there is none.
 	refused []string
 }
 
-// originOf makes the repository that all others are clones of: three commits, so
-// that its pack has deltas.
+// originOf makes the repository of which all others are clones. It has three commits, so that
+// its pack has deltas.
 func originOf(t *testing.T, args ...string) repo {
 	t.Helper()
 	o := newRepo(t, args...)
@@ -133,17 +133,17 @@ var forms = []form{
 	{name: "as actions/checkout makes a sparse one", make: within(func(r repo) cloned {
 		r.git("sparse-checkout", "set", "public/deep")
 		r.git("checkout", "-q", "main")
-		return cloned{left: true}
+		return cloned{partial: true}
 	}, "--filter=blob:none", "--no-checkout", "--depth=1"), alone: wholeClone},
 
 	{name: "sparse cone with the site", make: within(run("sparse-checkout set --cone public"))},
 	{name: "sparse cone without the site", make: within(func(r repo) cloned {
 		r.git("sparse-checkout", "set", "--cone", "docs")
-		return cloned{left: true}
+		return cloned{partial: true}
 	})},
 	{name: "sparse cone with a part of the site", make: within(func(r repo) cloned {
 		r.git("sparse-checkout", "set", "--cone", "public/deep")
-		return cloned{left: true}
+		return cloned{partial: true}
 	})},
 	{name: "sparse patterns with the site", make: within(func(r repo) cloned {
 		r.git("sparse-checkout", "set", "--no-cone", "/public/")
@@ -151,21 +151,21 @@ var forms = []form{
 	})},
 	{name: "sparse patterns without the site", make: within(func(r repo) cloned {
 		r.git("sparse-checkout", "set", "--no-cone", "/docs/", "/kv-sync.toml")
-		return cloned{left: true}
+		return cloned{partial: true}
 	})},
 	{name: "sparse index with the site", make: within(run("sparse-checkout set --cone --sparse-index public"))},
 	{name: "sparse index with a part of the site", make: within(func(r repo) cloned {
 		r.git("sparse-checkout", "set", "--cone", "--sparse-index", "public/deep/er")
-		return cloned{left: true}
+		return cloned{partial: true}
 	})},
 	{name: "sparse index without the site", make: within(func(r repo) cloned {
 		r.git("sparse-checkout", "set", "--cone", "--sparse-index", "docs")
-		return cloned{left: true}
+		return cloned{partial: true}
 	})},
 
 	{name: "linked worktree", make: within(func(r repo) cloned {
 		r.git("worktree", "add", "-q", "../linked", "-b", "topic", "main")
-		r.git("checkout", "-q", "side") // another commit is checked out beside
+		r.git("checkout", "-q", "side") // the main work tree has another commit
 		return cloned{dir: r.path("../linked")}
 	})},
 	{name: "linked worktree with its own config", make: within(func(r repo) cloned {
@@ -304,7 +304,7 @@ var forms = []form{
 	})},
 	{name: "GIT_INDEX_FILE", make: within(func(r repo) cloned {
 		r.move(".git/index", "../index")
-		r.git("read-tree", "origin/side") // what git's own index says is of another commit
+		r.git("read-tree", "origin/side") // the default index is that of another commit
 		return cloned{env: map[string]string{"GIT_INDEX_FILE": r.path("../index")}}
 	})},
 	{name: "GIT_OBJECT_DIRECTORY", make: within(func(r repo) cloned {
@@ -330,7 +330,7 @@ var forms = []form{
 	{name: "unborn branch", make: within(run("checkout -q --orphan fresh")),
 		alone: []string{"the branch fresh has no commit yet"}, refused: []string{"the branch fresh has no commit yet"}},
 	{name: "replaced objects", make: within(func(r repo) cloned {
-		// An id means one content, whatever else git shows in its place.
+		// kv-sync reads the original objects, although git shows the replacements.
 		was, other := r.git("rev-parse", "HEAD:public/index.html"), r.git("rev-parse", "HEAD~1:public/index.html")
 		r.git("replace", was, other)
 		r.git("replace", "--graft", "HEAD")
@@ -354,7 +354,7 @@ var forms = []form{
 		other := originOf(o.T, "--object-format=sha256")
 		r := clone(other)
 		r.git("sparse-checkout", "set", "--cone", "docs")
-		return cloned{dir: r.dir, left: true, commit: other.git("rev-parse", "HEAD")}
+		return cloned{dir: r.dir, partial: true, commit: other.git("rev-parse", "HEAD")}
 	}, alone: []string{"object format is SHA-256"}},
 }
 
@@ -365,7 +365,7 @@ func plainlyLocal(args ...string) func(o repo) cloned {
 	}
 }
 
-// unpack makes every object of a pack a file of its own.
+// unpack turns a pack into loose objects.
 func unpack(r repo, pack string) {
 	r.Helper()
 	f, err := os.Open(pack)
@@ -380,7 +380,7 @@ func unpack(r repo, pack string) {
 	}
 }
 
-// reftable and relativeWorktree are forms of which not every git is capable.
+// reftable and relativeWorktree are forms that need a newer git.
 func reftable(t *testing.T) form {
 	if !gitHas(t, 2, 45) {
 		return form{name: "NOT TESTED with a real one: reftable, which this git cannot make"}

@@ -19,9 +19,9 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// Every form of clone that git reads is deployed from, with the git command and
-// without it, as in the Action's image. Auto is the commit where the work tree is
-// as committed, and the folder where it is not.
+// A deploy works from every form of clone that git reads, with and without the git command, which
+// the Action's image does not have. Auto selects the commit if the work tree is clean, otherwise
+// the folder.
 func TestEveryClone(t *testing.T) {
 	isolateGit(t)
 	f := platformtest.Start(t)
@@ -62,14 +62,14 @@ func TestEveryClone(t *testing.T) {
 	}
 }
 
-// deploys checks what comes of a clone: words are those of its error, if it
-// cannot be read.
+// deploys deploys from a clone and checks the result. If words is not nil, the clone cannot be
+// read, and the error contains these words.
 func (c cloned) deploys(t *testing.T, f *platformtest.Fixture, site string, words []string) {
 	t.Helper()
 	in := inputsOf(t, c.dir, site, f)
 	in.Directory = c.directory
 	if words == nil && worktree.Bare(c.dir, in.Getenv) != c.bare {
-		t.Error("whether it is bare is not seen")
+		t.Error("worktree.Bare is wrong")
 	}
 	if c.bare {
 		in.Commit = "main"
@@ -79,7 +79,7 @@ func (c cloned) deploys(t *testing.T, f *platformtest.Fixture, site string, word
 		err := deployError(t, in)
 		for _, word := range words {
 			if err == nil || !strings.Contains(err.Error(), strings.ReplaceAll(word, "`", "")) {
-				t.Errorf("the error is %v; it lacks %q", err, word)
+				t.Errorf("the error is %v, want %q in it", err, word)
 			}
 		}
 		if !c.bare {
@@ -99,11 +99,11 @@ func (c cloned) deploys(t *testing.T, f *platformtest.Fixture, site string, word
 	if c.bare {
 		return
 	}
-	if c.left {
+	if c.partial {
 		was, err := os.ReadFile(filepath.Join(c.site, "index.html"))
 		change(t, c.site, "<h1>change</h1>")
 		if err := deployError(t, in); err == nil || !strings.Contains(err.Error(), "sparse checkout leaves out public/") {
-			t.Errorf("a part of the site was not refused: %v", err)
+			t.Errorf("the partial folder was not refused: %v", err)
 		}
 		wantFiles(t, liveFiles(t, a, site), c.want)
 		if err == nil {
@@ -114,7 +114,7 @@ func (c cloned) deploys(t *testing.T, f *platformtest.Fixture, site string, word
 		wantKind(t, in, source.KindCommit)
 		return
 	}
-	// A change of the same size, a file that is new, and one that is gone.
+	// Auto selects the folder after a change of the same size, with a new file and without a file.
 	index := c.want["/index.html"]
 	change(t, c.site, strings.ReplaceAll(index, "<", "["))
 	wantKind(t, in, source.KindFolder)
@@ -138,9 +138,9 @@ func (c cloned) deploys(t *testing.T, f *platformtest.Fixture, site string, word
 	wantKind(t, in, source.KindFolder)
 }
 
-// fallsBack checks what auto makes of a clone of which the commit cannot be read.
-// If git would have to read it, nobody knows whether the folder is the commit:
-// only one that is not tracked is deployed. Else the folder is.
+// fallsBack checks what auto does if the commit of a clone cannot be read. If only the git command
+// could read it, auto refuses a tracked folder, because it cannot compare the folder with the
+// commit, and deploys an untracked one. Otherwise it deploys the folder.
 func (c cloned) fallsBack(t *testing.T, f *platformtest.Fixture, in app.Inputs) {
 	t.Helper()
 	in.Source = source.Auto
@@ -148,7 +148,7 @@ func (c cloned) fallsBack(t *testing.T, f *platformtest.Fixture, in app.Inputs) 
 	if errors.Is(err, worktree.ErrUnreadable) {
 		if err := deployError(t, in); err == nil || !strings.Contains(err.Error(), "install git") &&
 			!strings.Contains(err.Error(), "is not there") {
-			t.Errorf("the commit cannot be read, and auto says %v", err)
+			t.Errorf("auto with a commit that cannot be read: %v", err)
 		}
 		in.Directory = "built"
 		built := filepath.Join(c.dir, "built")
@@ -213,9 +213,9 @@ func wantFiles(t *testing.T, got, want files) {
 	}
 }
 
-// TestReftableIsNamed stands in for the real one where git is too old: the form
-// is told by the configuration alone.
-func TestReftableIsNamed(t *testing.T) {
+// The error for a repository with reftable names the extension. The test only sets the
+// configuration, so it also runs with a git that does not know reftable.
+func TestErrorNamesReftable(t *testing.T) {
 	isolateGit(t)
 	r := clone(originOf(t))
 	r.git("config", "core.repositoryFormatVersion", "1")
@@ -225,7 +225,7 @@ func TestReftableIsNamed(t *testing.T) {
 		_, err := source.OpenCommit(t.Context(), source.Options{WorkDir: r.dir})
 		if err == nil || !strings.Contains(err.Error(), "refstorage") ||
 			!strings.Contains(err.Error(), "install a newer git") {
-			t.Errorf("git is too old for it, and the error is %v", err)
+			t.Errorf("with a git that does not know reftable: %v", err)
 		}
 	}
 	t.Setenv("PATH", t.TempDir())
@@ -236,8 +236,8 @@ func TestReftableIsNamed(t *testing.T) {
 	}
 }
 
-// A repository of another user is read by us, and of what it configures nothing
-// is run. What takes the git command is refused by git, which the error says.
+// kv-sync reads a repository of another user, and runs no program that its configuration or hooks
+// name. If it needs the git command, git refuses the repository, and the error says so.
 func TestCloneOfAnotherUser(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("NOT TESTED: only root can give a repository to another user")
@@ -290,7 +290,7 @@ func TestCloneOfAnotherUser(t *testing.T) {
 			_, err := source.OpenCommit(t.Context(), source.Options{WorkDir: r.dir, Revision: "main@{0}"})
 			if err == nil || mode == "git" && (!strings.Contains(err.Error(), "dubious ownership") ||
 				!strings.Contains(err.Error(), "safe.directory") || strings.Contains(err.Error(), "fetch it first")) {
-				t.Errorf("what only git knows: %v", err)
+				t.Errorf("a revision that only git resolves: %v", err)
 			}
 			if text, err := os.ReadFile(ran); err == nil {
 				t.Errorf("programs of another user's repository were run:\n%s", text)
@@ -311,7 +311,7 @@ func TestCloneOfAnotherUser(t *testing.T) {
 	})
 }
 
-// The errors that docs/git.md shows are those that a workflow without git gets.
+// docs/git.md contains the errors of a workflow without git.
 func TestCloneErrorsAreAsDocumented(t *testing.T) {
 	isolateGit(t)
 	doc, err := os.ReadFile("../../docs/git.md")
@@ -325,7 +325,7 @@ func TestCloneErrorsAreAsDocumented(t *testing.T) {
 		_, err := source.OpenCommit(t.Context(), source.Options{WorkDir: dir})
 		if text := strings.ReplaceAll(fmt.Sprint(err), dir, "/github/workspace"); !strings.Contains(string(doc),
 			"\n"+text+"\n") {
-			t.Errorf("docs/git.md has not the error %s", text)
+			t.Errorf("docs/git.md does not have the error %s", text)
 		}
 	}
 }

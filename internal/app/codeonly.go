@@ -6,11 +6,10 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// codeOnly is the source of a Worker that no files go with: it says which commit
-// is deployed, and lists nothing.
+// codeOnly is the source of a Worker without files. It has the commit, and lists no files.
 type codeOnly struct{ manifest.Source }
 
-// Origin implements [manifest.Source]: it is the same whatever else changes.
+// Origin implements [manifest.Source]. Its ID never changes.
 func (c codeOnly) Origin(ctx context.Context) (manifest.Origin, error) {
 	o, err := c.Source.Origin(ctx)
 	o.ID, o.Dir = manifest.NoFiles, ""

@@ -12,9 +12,9 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// The projects of a commit are that commit's, whatever lies on the disk: in a bare
-// repository nothing, in a mirror with a stand-in for its work tree nothing either, in
-// a work tree what is worked on. The site beside them is never taken for a project.
+// The projects of a commit are read from the commit, not from the disk: in a bare repository, in
+// a mirror with an empty folder as its work tree, and in a work tree with other projects. The
+// site beside the folder projects/ is no project.
 func TestProjectsOfACommit(t *testing.T) {
 	isolateGit(t)
 	f := platformtest.Start(t)
@@ -35,7 +35,7 @@ func TestProjectsOfACommit(t *testing.T) {
 		env  map[string]string
 	}{
 		"bare":             {root: o.path("../bare.git")},
-		"stand-in":         {root: empty, env: map[string]string{"GIT_DIR": o.path("../bare.git"), "GIT_WORK_TREE": empty}},
+		"mirror":           {root: empty, env: map[string]string{"GIT_DIR": o.path("../bare.git"), "GIT_WORK_TREE": empty}},
 		"work tree":        {root: gone.dir},
 		"deeper in a tree": {root: filepath.Join(gone.dir, "projects", "..")},
 	} {
@@ -53,20 +53,20 @@ func TestProjectsOfACommit(t *testing.T) {
 					t.Fatal(err)
 				}
 				if plan.Origin.Dir != "projects/"+id+"/public" || len(plan.Added) != 1 {
-					t.Errorf("of %s is planned %s with %d files", id, plan.Origin.Dir, len(plan.Added))
+					t.Errorf("the plan of %s has the folder %s and %d files", id, plan.Origin.Dir, len(plan.Added))
 				}
 			}
 			in.Project = "three"
 			if _, err := app.Open(t.Context(), in); err == nil || !strings.Contains(err.Error(), "projects/three") {
-				t.Errorf("a project that the commit has not: %v", err)
+				t.Errorf("a project that is not in the commit: %v", err)
 			}
 			in.Project, in.Commit = "one", "no-such"
 			if _, err := app.Open(t.Context(), in); err == nil || !strings.Contains(err.Error(), "no-such") {
-				t.Errorf("a commit that is not there: %v", err)
+				t.Errorf("a missing commit: %v", err)
 			}
 		})
 	}
 	if entries, err := os.ReadDir(empty); err != nil || len(entries) > 0 {
-		t.Errorf("the stand-in has %v, %v", entries, err)
+		t.Errorf("the empty folder has %v, %v", entries, err)
 	}
 }

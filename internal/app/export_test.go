@@ -7,11 +7,10 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/objects"
 )
 
-// Reads counts what the site's last call read of the commit.
+// Reads counts the objects that the site read of the commit.
 func (s *Site) Reads() objects.Reads { return s.commit.Reads() }
 
-// SetWorkerSetting gives the Worker's upload a member that its configuration
-// does not have.
+// SetWorkerSetting adds a setting to the Worker's upload that the configuration does not allow.
 func SetWorkerSetting(s *Site, name, value string) {
 	settings := maps.Clone(s.settings.Worker.Settings)
 	if settings == nil {

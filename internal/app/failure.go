@@ -20,16 +20,16 @@ import (
 	"github.com/kv-sync/kv-sync/sync/project"
 )
 
-// Kind is what sort of thing went wrong.
+// Kind is the kind of a failure.
 type Kind string
 
 // The kinds of failure. Each has an exit code of its own: see [Kind.Code].
 const (
 	KindUnexpected  Kind = "unexpected"
-	KindUsage       Kind = "usage"       // the command line, the environment or the configuration
+	KindUsage       Kind = "usage"       // a mistake in the command line, the environment or the configuration
 	KindRefused     Kind = "refused"     // files, or the Worker's code, that must not be published
-	KindGuard       Kind = "guard"       // a check stopped the run; what was live is live
-	KindAPI         Kind = "api"         // Cloudflare's API: permissions, network
+	KindGuard       Kind = "guard"       // a check stopped the run; the live deployment did not change
+	KindAPI         Kind = "api"         // an error of Cloudflare's API or of the network
 	KindQuota       Kind = "quota"       // the account's daily KV quota is used up
 	KindUnknown     Kind = "unknown"     // cannot determine whether the switch happened
 	KindInterrupted Kind = "interrupted" // Ctrl-C, or the job was cancelled
@@ -56,31 +56,30 @@ func (k Kind) Code() int {
 	return 1
 }
 
-// Failure is an error made ready for people and scripts.
+// Failure is an error as people and scripts get it.
 type Failure struct {
 	Kind Kind `json:"kind"`
-	// Guard names the check that stopped the run, where one did.
+	// Guard is the check that stopped the run, or "".
 	Guard guard.ID `json:"guard,omitempty"`
-	// Message says what happened, Fix what to do next; Fix may be "" where the
-	// message ends with it.
+	// Message says what happened, Fix what to do next. Fix may be "" if the message
+	// contains it.
 	Message string `json:"message"`
 	Fix     string `json:"fix,omitempty"`
 	// Problems are the files at fault, in path order.
 	Problems []manifest.Problem `json:"problems,omitempty"`
-	// Removed are the files that would go, in path order, where the guard is
-	// about these.
+	// Removed are the files that the guard kept from being removed, in path order.
 	Removed []plan.Change `json:"removed,omitempty"`
 	// Code is the exit code.
 	Code int `json:"exit_code"`
 
-	found *finding.Finding // gives Fix; nil where that is set already
+	found *finding.Finding // Explain makes Fix of it; nil if Fix is set already
 }
 
 // UsageError is a mistake in the command line, the environment or the
 // configuration. Nothing was sent.
 type UsageError struct {
 	Err error
-	// Fix says what to do, or "" where the error's text does.
+	// Fix says what to do; "" if the error's text does.
 	Fix string
 }
 
@@ -95,12 +94,12 @@ func (e *UsageError) Error() string {
 // Unwrap returns the cause.
 func (e *UsageError) Unwrap() error { return e.Err }
 
-// SomeError is a run over several projects of which some failed. Its kind is that
-// of First.
+// SomeError is the error of a run over several projects, some of which failed. Its kind is the
+// kind of First.
 type SomeError struct {
 	Failed, All int
-	// First is the first failure whose outcome is not known, else the first one: a
-	// caller that looks at the kind alone must learn of an unknown outcome.
+	// First is the first failure with an unknown outcome, otherwise the first failure. So the
+	// kind always reports an unknown outcome.
 	First error
 }
 
@@ -111,7 +110,7 @@ func (e *SomeError) add(err error) {
 	}
 }
 
-// Error counts them.
+// Error counts the failed projects.
 func (e *SomeError) Error() string {
 	if e.Failed == e.All {
 		return fmt.Sprintf("%d of %d projects failed", e.Failed, e.All)
@@ -122,14 +121,13 @@ func (e *SomeError) Error() string {
 // Unwrap returns the first failure.
 func (e *SomeError) Unwrap() error { return e.First }
 
-// nothingLiveError is a failure of a deploy that found nothing live, or failed
-// before it asked.
+// nothingLiveError is the failure of a deploy that found nothing live, or failed before it read
+// what is live.
 type nothingLiveError struct{ error }
 
 func (e *nothingLiveError) Unwrap() error { return e.error }
 
-// remains says what visitors have after a failure that is known to have switched
-// nothing.
+// remains says what is live after a failure before the switch.
 func remains(err error) string {
 	if first := (*nothingLiveError)(nil); errors.As(err, &first) {
 		return "nothing went live"
@@ -137,7 +135,7 @@ func remains(err error) string {
 	return "what was live is still live"
 }
 
-// usage marks err as a mistake of the user. A cancelled run is none.
+// usage makes err a [UsageError], unless it is a cancellation.
 func usage(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
@@ -145,8 +143,7 @@ func usage(err error) error {
 	return &UsageError{Err: err}
 }
 
-// Explain says what an error means, and what to do about it in this place. It is
-// nil for nil.
+// Explain returns the failure for an error, with the fix for a place. It returns nil for nil.
 func Explain(p advice.Place, err error) *Failure {
 	if err == nil {
 		return nil
@@ -171,8 +168,8 @@ func Explain(p advice.Place, err error) *Failure {
 	return f
 }
 
-// classify asks the questions in the order of what matters most to the reader:
-// that an outcome is not known matters more than the reason.
+// classify checks the most important cases first: an unknown outcome is more important than its
+// reason.
 func classify(err error) *Failure {
 	var (
 		stopped *guard.Error
@@ -227,22 +224,23 @@ func classify(err error) *Failure {
 	return &Failure{Kind: KindUnexpected, Message: err.Error()}
 }
 
-// finding is a case whose remedy may say what visitors have after the error.
+// newFinding returns a finding whose remedy may say what is live after the error.
 func newFinding(c finding.Case, err error) *finding.Finding {
 	return &finding.Finding{Case: c, Facts: finding.Facts{What: remains(err)}}
 }
 
-// failed is a failure whose message is the error's.
+// failed returns a failure with the message of the error.
 func failed(k Kind, c finding.Case, err error) *Failure {
 	return &Failure{Kind: k, Message: err.Error(), found: newFinding(c, err)}
 }
 
-// listed is a failure that lists the files, or the parts of the code, at fault.
+// listed returns a failure that lists problems of files or code.
 func listed(c finding.Case, facts finding.Facts, problems []manifest.Problem) *Failure {
 	found := &finding.Finding{Case: c, Facts: facts}
 	return &Failure{Kind: KindRefused, Message: found.Error(), Problems: problems, found: found}
 }
 
+// mistaken returns the failure for a usage error.
 func mistaken(e *UsageError) *Failure {
 	f := &Failure{Kind: KindUsage, Message: e.Err.Error(), Fix: e.Fix}
 	if problems := configProblems(e.Err); len(problems) > 0 {
@@ -254,13 +252,12 @@ func mistaken(e *UsageError) *Failure {
 	return f
 }
 
-// refuse is a mistake of the command line, the environment or the configuration,
-// for which package advice has a remedy.
+// refuse returns a usage error whose remedy is in package advice.
 func refuse(c finding.Case, facts finding.Facts) error {
 	return &UsageError{Err: &finding.Finding{Case: c, Facts: facts}}
 }
 
-// stop is a run that a guard of this package stopped.
+// stop returns the error of a guard that this package checks.
 func stop(g guard.ID, c finding.Case, facts finding.Facts) error {
 	return &guard.Error{Guard: g, Finding: finding.Finding{Case: c, Facts: facts}}
 }

@@ -18,8 +18,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// TestExplain holds the exit codes to docs/commands.md, also where an error is
-// several things at once.
+// The exit codes are those in docs/commands.md, also for an error with several causes.
 func TestExplain(t *testing.T) {
 	problem := []manifest.Problem{{Path: "a", Reason: "b"}}
 	api := &cloudflare.APIError{Method: "GET", Path: "/x", Status: 403}
@@ -55,11 +54,11 @@ func TestExplain(t *testing.T) {
 					tt.problems)
 			}
 			if f.Message == "" {
-				t.Error("it says nothing")
+				t.Error("the message is empty")
 			}
 		})
 	}
 	if app.Explain(advice.Terminal, nil) != nil {
-		t.Error("no error is a failure")
+		t.Error("Explain(nil) is not nil")
 	}
 }

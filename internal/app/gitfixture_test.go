@@ -27,8 +27,7 @@ type repo struct {
 	dir string
 }
 
-// isolateGit keeps the machine's settings from git, also from that which the
-// code under test runs.
+// isolateGit keeps the machine's settings from git, also when the code under test runs it.
 func isolateGit(t *testing.T) {
 	t.Helper()
 	for name, value := range map[string]string{
@@ -52,7 +51,7 @@ func newRepo(t *testing.T, args ...string) repo {
 	return r
 }
 
-// copied is a copy for one test to change, with the same ids.
+// copied returns a copy with the same ids, which one test may change.
 func (r repo) copied(t *testing.T) repo {
 	t.Helper()
 	c := repo{t, filepath.Join(t.TempDir(), "origin")}
@@ -83,7 +82,7 @@ func (r repo) git(args ...string) string {
 
 func (r repo) path(name string) string { return filepath.Join(r.dir, filepath.FromSlash(name)) }
 
-// at is another directory beside or in this one.
+// at returns another directory, relative to this one.
 func (r repo) at(name string) repo { return repo{r.T, r.path(name)} }
 
 func (r repo) write(name, text string) {
@@ -119,7 +118,7 @@ func (r repo) remove(name string) {
 	}
 }
 
-// commit commits all that is there and returns the id.
+// commit commits all files and returns the id.
 func (r repo) commit(message string) string {
 	r.Helper()
 	r.git("add", "-A")
@@ -127,7 +126,7 @@ func (r repo) commit(message string) string {
 	return r.git("rev-parse", "HEAD")
 }
 
-// gitHas reports whether git is of a version.
+// gitHas reports whether git has at least a version.
 func gitHas(t *testing.T, major, minor int) bool {
 	t.Helper()
 	out, err := exec.Command("git", "version").Output()
@@ -141,8 +140,8 @@ func gitHas(t *testing.T, major, minor int) bool {
 	return a > major || a == major && b >= minor
 }
 
-// inputsOf are those of a site in a repository. Of the environment they see what
-// git sees.
+// inputsOf returns the inputs of a site in a repository. Its environment only has the variables
+// of git.
 func inputsOf(t *testing.T, dir, name string, f *platformtest.Fixture) app.Inputs {
 	t.Helper()
 	return app.Inputs{
@@ -156,7 +155,7 @@ func inputsOf(t *testing.T, dir, name string, f *platformtest.Fixture) app.Input
 	}
 }
 
-// account is what the tests look through at what is stored.
+// account returns a client with which the tests read the stored values.
 func account(t *testing.T, f *platformtest.Fixture) *cloudflare.Account {
 	t.Helper()
 	a, err := cloudflare.New(cloudflare.Options{Token: f.Token, AccountID: f.AccountID, BaseURL: f.BaseURL})
@@ -167,7 +166,7 @@ func account(t *testing.T, f *platformtest.Fixture) *cloudflare.Account {
 	return a
 }
 
-// liveManifest asks the API which manifest a site's active version has.
+// liveManifest reads the manifest of a site's active version through the API.
 func liveManifest(t *testing.T, a *cloudflare.Account, site string) (*manifest.Manifest, cloud.Store) {
 	t.Helper()
 	active, err := a.Workers(site).Activations(t.Context())
@@ -197,7 +196,7 @@ func liveManifest(t *testing.T, a *cloudflare.Account, site string) (*manifest.M
 		}
 		return m, store
 	}
-	t.Fatalf("the live version of %s is not ours", site)
+	t.Fatalf("kv-sync did not deploy the live version of %s", site)
 	return nil, nil
 }
 
@@ -212,14 +211,14 @@ func liveFiles(t *testing.T, a *cloudflare.Account, site string) files {
 			t.Fatalf("%s: %v", asset.Path, err)
 		}
 		if manifest.HashOf(body) != asset.Blob.Hash {
-			t.Errorf("%s: the blob is not what its key says", asset.Path)
+			t.Errorf("%s: the blob does not have the hash in its key", asset.Path)
 		}
 		out[asset.Path] = string(body)
 	}
 	return out
 }
 
-// siteIn reads the files of a folder as they would be served: all but dotfiles.
+// siteIn reads the files of a folder that are served: all but dotfiles.
 func siteIn(t *testing.T, dir string) files {
 	t.Helper()
 	out := files{}

@@ -10,8 +10,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/worktree"
 )
 
-// inside is the boundary of a run: the same for the command, the Action, hooks and
-// the daemon. shared is the folder above a project's.
+// inside returns the boundary of a run. shared is the folder with the shared settings of a
+// project, or "".
 func (in Inputs) inside(ctx context.Context, shared string) (*boundary.Boundary, error) {
 	base := cmp.Or(shared, in.Root)
 	top := in.Boundary
@@ -28,9 +28,9 @@ func (in Inputs) inside(ctx context.Context, shared string) (*boundary.Boundary,
 	return b, errors.Join(b.Hide(worktree.GitDirs(top, in.Getenv)...), b.Hide(worktree.GitDirs(base, in.Getenv)...))
 }
 
-// workTree is the top of the work tree that a folder is in, or the folder. A work
-// tree that tracks nothing in the folder does not count, because a home directory
-// may be one, and neither does one around a bare repository.
+// workTree returns the root of the work tree around a folder. It returns the folder itself if
+// the work tree tracks nothing in it, like the one of a home directory, and if the folder is a
+// bare repository.
 func (in Inputs) workTree(ctx context.Context, base string) (string, error) {
 	base, err := filepath.Abs(base)
 	if err != nil {

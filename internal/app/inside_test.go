@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// The boundary is the top of the work tree, of one that tracks the project; else it
-// is the project's folder, or what the caller says.
+// The boundary is the one of the inputs. Without one it is the root of the work tree if that
+// tracks the project, otherwise the project's folder.
 func TestInside(t *testing.T) {
 	base, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
@@ -51,11 +51,11 @@ func TestInside(t *testing.T) {
 		"a monorepo's project":       {in: Inputs{Root: "mono/apps/site"}, want: "mono"},
 		"through a symlink":          {in: Inputs{Root: "way"}, want: "mono"},
 		"a home that is a work tree": {in: Inputs{Root: "home/proj"}, want: "home/proj"},
-		"the top of one":             {in: Inputs{Root: "home"}, want: "home"},
+		"the root of a work tree":    {in: Inputs{Root: "home"}, want: "home"},
 		"no git":                     {in: Inputs{Root: "plain/site"}, want: "plain/site"},
-		"a bare repository in one":   {in: Inputs{Root: "mono/bare.git", Commit: "HEAD"}, want: "mono/bare.git"},
+		"a bare repository":          {in: Inputs{Root: "mono/bare.git", Commit: "HEAD"}, want: "mono/bare.git"},
 		"a project of several":       {in: Inputs{Root: "plain/site/projects/a"}, shared: "plain/site", want: "plain/site"},
-		"the caller's":               {in: Inputs{Root: "mono/apps/site", Boundary: "mono/apps"}, want: "mono/apps"},
+		"given by the inputs":        {in: Inputs{Root: "mono/apps/site", Boundary: "mono/apps"}, want: "mono/apps"},
 		"GIT_WORK_TREE": {in: Inputs{Root: "served/apps"}, env: map[string]string{"GIT_WORK_TREE": "served"},
 			want: "served"},
 		"GIT_WORK_TREE of another": {in: Inputs{Root: "plain/site"}, env: map[string]string{"GIT_WORK_TREE": "served"},
@@ -75,7 +75,7 @@ func TestInside(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, b.Top(), err)
 			continue
 		}
-		if b.Inside(filepath.Join(base, "mono/.git/config")) || name == "a bare repository in one" &&
+		if b.Inside(filepath.Join(base, "mono/.git/config")) || name == "a bare repository" &&
 			b.Inside(under("mono/bare.git/config")) {
 			t.Errorf("%s: git's own files are inside", name)
 		}

@@ -19,17 +19,17 @@ import (
 	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
 )
 
-// Written is what became of the file of an index.
+// Written says what a run did with the file of an index.
 type Written string
 
-// What may become of it, in the words of the Rust kv-sync.
+// The values, in the words of the Rust kv-sync.
 const (
 	Generated Written = "Generated"
 	Updated   Written = "Updated"
 	Unchanged Written = "No change"
 )
 
-// KVAssetsSync says how to upload the files of the layout kv-assets.
+// KVAssetsSync are the options of [Site.SyncKVAssets].
 type KVAssetsSync struct {
 	// Output is the file of the index, relative to the project's folder.
 	Output              string
@@ -37,9 +37,8 @@ type KVAssetsSync struct {
 	DryRun              bool
 }
 
-// SyncKVAssets uploads what is new, then writes the file of the index, and only
-// if it is another: see [kvsync.Engine.SyncKVAssets]. Whatever fails, the file
-// never names what is not there.
+// SyncKVAssets uploads new files, and then writes the file of the index if it changed: see
+// [kvsync.Engine.SyncKVAssets]. The index never names a key that is not in KV, whatever fails.
 func (s *Site) SyncKVAssets(ctx context.Context, o KVAssetsSync) (*kvsync.KVAssetsResult, Written, error) {
 	e, err := s.reach()
 	if err != nil {
@@ -47,7 +46,7 @@ func (s *Site) SyncKVAssets(ctx context.Context, o KVAssetsSync) (*kvsync.KVAsse
 	}
 	if within(s.pathOf(s.settings.Directory), s.pathOf(o.Output)) {
 		return nil, "", &UsageError{
-			Err: fmt.Errorf("%s is in the folder whose files are uploaded, and would be one of them", o.Output),
+			Err: fmt.Errorf("the index %s is in the folder whose files are uploaded", o.Output),
 			Fix: "write the index elsewhere",
 		}
 	}
@@ -81,17 +80,17 @@ func (s *Site) SyncKVAssets(ctx context.Context, o KVAssetsSync) (*kvsync.KVAsse
 	return res, written, writeIndexFile(s.pathOf(o.Output), res.Index)
 }
 
-// Prune says how to prune. All but DryRun is for a layout that compiles an index
+// Prune are the options of [Site.Prune]. All but DryRun are for a layout that compiles an index
 // into the code.
 type Prune struct {
-	// Index is the file of the index, relative to the project's folder; what it
-	// names is kept. "" is that of the settings.
+	// Index is the file of the index, relative to the project's folder. The keys that it names
+	// are kept. "" means the index of the settings.
 	Index string
-	// The others are as in [kvsync.PruneOptions].
+	// The other fields are those of [kvsync.PruneOptions].
 	Force, Unrecorded, DryRun bool
 }
 
-// Prune deletes what no root reaches: see [kvsync.Engine.Prune].
+// Prune deletes keys that nothing needs: see [kvsync.Engine.Prune].
 func (s *Site) Prune(ctx context.Context, o Prune) (*kvsync.Pruned, error) {
 	e, err := s.reach()
 	if err != nil {
@@ -109,12 +108,7 @@ func (s *Site) Prune(ctx context.Context, o Prune) (*kvsync.Pruned, error) {
 	return e.Prune(ctx, opt)
 }
 
-func (s *Site) pathOf(name string) string {
-	if filepath.IsAbs(name) {
-		return name
-	}
-	return filepath.Join(s.settings.Root, filepath.FromSlash(name))
-}
+func (s *Site) pathOf(name string) string { return under(s.settings.Root, name) }
 
 // within reports whether a file is below a folder, both absolute.
 func within(dir, file string) bool {
@@ -122,12 +116,12 @@ func within(dir, file string) bool {
 	return err == nil && filepath.IsLocal(rel)
 }
 
-// maxIndexFile is more than any index has that was ever uploaded.
+// maxIndexFile is larger than any index.
 const maxIndexFile = 64 << 20
 
-// readIndexFile returns the file's bytes, or nil where there is none.
+// readIndexFile returns the content of a file, nil if the file does not exist.
 func readIndexFile(name string) ([]byte, error) {
-	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO would be waited for
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // opening a FIFO would block
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -151,7 +145,7 @@ func readIndexFile(name string) ([]byte, error) {
 	return b, nil
 }
 
-// ReadIndex reads an index from a file of any origin.
+// ReadIndex reads and decodes an index. The file is not trusted.
 func ReadIndex(name string) (kvassets.Index, error) {
 	b, err := readIndexFile(name)
 	if err == nil && b == nil {
@@ -167,8 +161,7 @@ func ReadIndex(name string) (kvassets.Index, error) {
 	return index, nil
 }
 
-// writeIndexFile replaces the file in one step: a build that reads it meanwhile
-// gets the old index or the new one.
+// writeIndexFile replaces the file atomically, because a build may read it at the same time.
 func writeIndexFile(name string, index []byte) (err error) {
 	defer func() {
 		if err != nil {

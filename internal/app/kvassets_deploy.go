@@ -15,8 +15,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// prepareBuild makes what a deploy needs whose code is built with the index of its
-// files. What cannot end well is refused here, before anything is uploaded.
+// prepareBuild prepares a deploy whose code is built with the index of its files. It checks
+// everything that it can before the first upload.
 func (s *Site) prepareBuild(ctx context.Context) (*kvsync.Engine, manifest.Source, cloud.Worker, error) {
 	w := cloud.Worker{Build: &cloud.Build{Make: s.makeIndexed, Binding: s.settings.Binding}}
 	e, err := s.reach()
@@ -33,6 +33,7 @@ func (s *Site) prepareBuild(ctx context.Context) (*kvsync.Engine, manifest.Sourc
 	return e, src, w, err
 }
 
+// mayBuild refuses settings with which the build, or the deploy after it, cannot succeed.
 func (s *Site) mayBuild() error {
 	line := s.settings.Build.Line
 	if err := errors.Join(s.checkedOut(), s.confineIndex(s.settings.Index)); err != nil {
@@ -41,12 +42,12 @@ func (s *Site) mayBuild() error {
 	switch {
 	case s.settings.Code.Main == "":
 		return &UsageError{
-			Err: errors.New(`in the layout "kv-assets" a Worker of yours serves the files, and none is named`),
-			Fix: `name the JavaScript that its build makes, as "main" in the wrangler file`,
+			Err: errors.New(`in the layout "kv-assets" a Worker of your own serves the files, and none is configured`),
+			Fix: `name the JavaScript file that its build makes, as "main" in the wrangler file`,
 		}
 	case s.publishesIndex():
 		return &UsageError{
-			Err: errors.New("the index is in the folder that is published, and would be part of itself"),
+			Err: errors.New("the index is in the folder that is published, so it would contain itself"),
 			Fix: `name another place for it, as "index"`,
 		}
 	case line != "" && s.in.Commit != "":
@@ -57,8 +58,8 @@ func (s *Site) mayBuild() error {
 	return nil
 }
 
-// confineIndex keeps a repository from having its index written over a file outside
-// of it or of git's.
+// confineIndex refuses an index outside of the boundary or among the files of git. The path is
+// from the repository's configuration, which is not trusted.
 func (s *Site) confineIndex(index string) error {
 	if err := s.boundary.Check(s.pathOf(index)); err != nil {
 		return &UsageError{
@@ -69,7 +70,8 @@ func (s *Site) confineIndex(index string) error {
 	return nil
 }
 
-// checkedOut refuses a commit where there is no work tree to build its code in.
+// checkedOut refuses a commit whose code is not checked out, because the build needs a folder for
+// the index.
 func (s *Site) checkedOut() error {
 	if s.in.Commit == "" || s.settings.Code.Main == "" {
 		return nil
@@ -88,19 +90,18 @@ func (s *Site) publishesIndex() bool {
 	return s.settings.Directory != "." && within(s.pathOf(s.settings.Directory), s.pathOf(s.settings.Index))
 }
 
-// makeIndexed writes the index, builds the code with it, and bundles what came
-// out. The code is that of the work tree, where the build ran.
+// makeIndexed writes the index, builds the code with it in the work tree, and bundles the
+// result.
 //
-// If that fails the new index stays where it is: all that it names is in KV and
-// kept for the grace period, so the project can be fixed and built with it, and
-// published even by another tool.
+// If that fails, the new index stays in place. KV keeps all files that it names for the grace
+// period, so the project can still be built with it, and published even by another tool.
 func (s *Site) makeIndexed(ctx context.Context, index []byte) (cloud.Worker, error) {
 	file := s.pathOf(s.settings.Index)
 	before, err := readIndexFile(file)
 	if err != nil {
 		return cloud.Worker{}, err
 	}
-	if before == nil || !bytes.Equal(before, index) { // else nothing need be compiled again
+	if before == nil || !bytes.Equal(before, index) { // writing the same index would cause a new compilation
 		if err := writeIndexFile(file, index); err != nil {
 			return cloud.Worker{}, err
 		}
@@ -116,8 +117,8 @@ func (s *Site) makeIndexed(ctx context.Context, index []byte) (cloud.Worker, err
 		return cloud.Worker{}, &lateError{err}
 	case code.ServesSite:
 		return cloud.Worker{}, &UsageError{
-			Err: errors.New(`the Worker serves the site by "@kv-sync/worker/site", ` +
-				`which the layout "kv-assets" has no manifest for`),
+			Err: errors.New(`the Worker serves the site with "@kv-sync/worker/site", ` +
+				`which needs a manifest, and the layout "kv-assets" has none`),
 			Fix: `use the layout "content"`,
 		}
 	}
@@ -125,15 +126,15 @@ func (s *Site) makeIndexed(ctx context.Context, index []byte) (cloud.Worker, err
 	return w, nil
 }
 
-// Build runs a build of the site in Root, without credentials in its environment.
-// Where line is "" it is the configuration's own, in the folder that this names.
+// Build runs a build of the site without credentials in its environment: the command line in
+// Root, or if line is "" the build of the configuration.
 func (s *Site) Build(ctx context.Context, line string) error {
 	if line != "" {
 		return s.build(ctx, line, ".")
 	}
 	if line = s.settings.Build.Line; line == "" {
 		return &UsageError{
-			Err: errors.New("the site is to be built by its own configuration, and that names no build"),
+			Err: errors.New("the configuration of the site names no build"),
 			Fix: `name one, as "build" in kv-sync.toml for the layout "kv-assets", ` +
 				`or as build.command in the wrangler file for the others`,
 		}
@@ -158,12 +159,12 @@ func (s *Site) build(ctx context.Context, line, dir string) error {
 	return err
 }
 
-// secrets are the values that no build is to see.
+// secrets are the values that must not reach a build.
 func (s *Site) secrets() []string {
 	return append([]string{s.settings.Token.Reveal(), s.settings.APIKey.Reveal(), s.in.GitHubToken}, s.in.Secrets...)
 }
 
-// lateError is one of the code's that shows only when files are in KV already.
+// lateError is an error of the code that is found after files were uploaded.
 type lateError struct{ error }
 
 func (e *lateError) Unwrap() error { return e.error }

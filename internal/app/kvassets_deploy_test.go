@@ -13,9 +13,9 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// TestWhoMayBuild: a run that may build nothing refuses a site that is to be
-// built, before anything is sent; and what a build prints goes where it may.
-func TestWhoMayBuild(t *testing.T) {
+// Without BuildOutput a site that has to be built is refused before anything is sent. With it the
+// build runs and prints there.
+func TestBuildNeedsBuildOutput(t *testing.T) {
 	f := platformtest.Start(t)
 	root := project(t)
 	for name, text := range map[string]string{
@@ -45,7 +45,7 @@ func TestWhoMayBuild(t *testing.T) {
 		t.Errorf("%+v, %v, %q", res, err, out.String())
 	}
 
-	// What is wrong with the code shows when files are in KV, and so it says.
+	// Errors of the code are found after the upload, so the message does not say that nothing was sent.
 	if err := os.WriteFile(filepath.Join(root, "build.sh"),
 		[]byte("echo 'import \"./gone.js\"; export default {}' >build/index.mjs"), 0o600); err != nil {
 		t.Fatal(err)

@@ -11,9 +11,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
-// The file of the index names what is in KV: it is no file that is uploaded itself,
-// and a dry run, which uploads nothing, leaves it as it is.
-func TestIndexNamesWhatIsThere(t *testing.T) {
+// The index names only keys that are in KV. So it may not be in the uploaded folder, and a dry
+// run does not write it.
+func TestIndexNamesUploadedFiles(t *testing.T) {
 	f := platformtest.Start(t)
 	root := project(t)
 	in := inputs(root, f)
@@ -37,7 +37,7 @@ func TestIndexNamesWhatIsThere(t *testing.T) {
 		t.Fatalf("%v, %v", written, err)
 	}
 	if _, err := os.Stat(index); err == nil {
-		t.Error("a dry run wrote an index of files that are nowhere")
+		t.Error("a dry run wrote an index of files that were not uploaded")
 	}
 	o.DryRun = false
 	if _, err := sync(o); err != nil {

@@ -8,13 +8,13 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Layout is that of the settings, which name none but a known one.
+// Layout returns the layout of the settings.
 func (s *Site) Layout() kvsync.Layout {
-	l, _ := kvsync.LayoutNamed(s.settings.Layout)
+	l, _ := kvsync.LayoutNamed(s.settings.Layout) // the configuration was checked
 	return l
 }
 
-// prepare makes what a deploy needs, as far as its layout needs it.
+// prepare makes what a deploy needs in its layout: the engine, the source and the Worker.
 func (s *Site) prepare(ctx context.Context) (*kvsync.Engine, manifest.Source, cloud.Worker, error) {
 	switch l := s.Layout(); {
 	case l.InPlace:
@@ -25,7 +25,7 @@ func (s *Site) prepare(ctx context.Context) (*kvsync.Engine, manifest.Source, cl
 	return s.prepareWorker(ctx)
 }
 
-// prepareFiles makes what a deploy without code needs.
+// prepareFiles prepares a deploy without code.
 func (s *Site) prepareFiles(ctx context.Context) (*kvsync.Engine, manifest.Source, cloud.Worker, error) {
 	e, err := s.reach()
 	if err != nil {

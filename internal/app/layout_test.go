@@ -16,7 +16,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// TestPathnameLayout: the setting decides what is written, and what is offered.
+// In the pathname layout a deploy writes only files, and the commands for deployments are refused.
 func TestPathnameLayout(t *testing.T) {
 	f := platformtest.Start(t)
 	root := project(t)
@@ -60,8 +60,8 @@ func TestPathnameLayout(t *testing.T) {
 	}
 }
 
-// The layout that a repository shares is its projects'. The Worker beside them,
-// which loads them, has the other one, and is rolled back and verified as ever.
+// The pathname layout in the shared kv-sync.toml applies to the projects, not to the Worker beside
+// them that loads them. That Worker is deployed in the default layout.
 func TestPathnameLayoutBesideTheLoader(t *testing.T) {
 	f := platformtest.Start(t)
 	root := project(t)
@@ -90,8 +90,9 @@ func TestPathnameLayoutBesideTheLoader(t *testing.T) {
 	}
 }
 
-// TestUnfinished: no message says that the site is whole where it may be mixed.
-func TestUnfinished(t *testing.T) {
+// After a deploy in the pathname layout failed midway, the fix says that old and new files may be
+// mixed.
+func TestUnfinishedDeployInPlace(t *testing.T) {
 	f := platformtest.Start(t)
 	root := project(t)
 	in := inputs(root, f)

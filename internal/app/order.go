@@ -15,8 +15,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// ordered is a source that looks further where its clone is too shallow to compare
-// two commits: it asks GitHub, which costs one request, and then the clone's remote.
+// ordered is a source that can compare two commits even if its clone is too shallow. It first
+// asks GitHub, which takes one request, and then fetches from the clone's remote.
 type ordered struct {
 	manifest.Source
 	github *github.Client // nil without a token
@@ -43,9 +43,8 @@ func (o *ordered) Compare(ctx context.Context, active, next string) (manifest.Re
 	return o.clone.deepen(ctx, o.log, active, next)
 }
 
-// ask asks GitHub. Where it has the new commit and not the live one, the live one
-// was deployed from a clone and never pushed. No pushed commit contains it, so the
-// two have diverged.
+// ask asks GitHub. If GitHub has the new commit but not the live one, the live commit was
+// deployed from a clone and never pushed. No pushed commit contains it, so the two have diverged.
 func (o *ordered) ask(ctx context.Context, active, next string) (manifest.Relation, error) {
 	status, err := o.github.Compare(ctx, active, next)
 	if err == nil {
@@ -66,7 +65,7 @@ func (o *ordered) ask(ctx context.Context, active, next string) (manifest.Relati
 	return manifest.RelationDiverged, nil
 }
 
-// commitID is a whole id: nothing else is passed to git or GitHub as a commit.
+// commitID matches a full id. Nothing else is passed to git or GitHub as a commit.
 var commitID = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 
 func relationOf(s github.Status) manifest.Relation {
@@ -83,29 +82,29 @@ func relationOf(s github.Status) manifest.Relation {
 	return manifest.RelationUnknown
 }
 
-// clone is a git repository that the git command can fetch more history into.
+// clone runs the git command in a repository.
 type clone struct {
 	dir string
 	*command.Git
 }
 
-// newClone returns the repository that the environment means for git in a folder,
-// or that gitDir names. The folder of a commit need not exist here.
+// newClone returns the repository gitDir, or if gitDir is "" the one that git finds from dir and
+// the environment. dir need not exist, because it may be a folder of a commit.
 func newClone(dir, gitDir string, set ...string) clone {
 	o := command.Options{Dir: nearest(dir), GitDir: gitDir, Profile: command.Inherited, Set: set}
 	return clone{dir, command.New(o)}
 }
 
-// deepenSteps are how many more commits each fetch asks for. Beyond their sum the
-// order stays unknown, and a person decides.
+// deepenSteps are the numbers of commits that the fetches request. If the order is still unknown
+// after them, a guard asks a person to decide.
 var deepenSteps = [...]int{50, 500, 5000}
 
 const deepenTimeout = 90 * time.Second
 
-// deepen fetches history until the relation is known: first what a shallow clone
-// lacks, then the live commit itself, which a force-push may have removed from every
-// branch. Without git, without a remote or without an answer the relation stays
-// unknown, which is not an error: a guard of the engine then stops the run.
+// deepen fetches history until the relation is known: first more commits of a shallow clone, then
+// the live commit itself, which a force-push may have removed from every branch. If git or a
+// remote is missing, or a fetch fails, the relation stays unknown. That is not an error: a guard of
+// the engine then stops the run.
 func (c clone) deepen(ctx context.Context, log *slog.Logger, active, next string) (manifest.Relation, error) {
 	if !command.Available() {
 		return manifest.RelationUnknown, nil
@@ -130,7 +129,7 @@ func (c clone) deepen(ctx context.Context, log *slog.Logger, active, next string
 	}
 	remote := c.remote(ctx)
 	if remote == "" {
-		return manifest.RelationUnknown, whole.Err() // as on a server that is pushed to
+		return manifest.RelationUnknown, whole.Err() // for example the repository of a git server
 	}
 	log.Info("fetching the live commit, to see which one is newer", "commit", active)
 	if !c.fetch(ctx, log, "--", remote, active) {
@@ -149,20 +148,20 @@ func (c clone) has(ctx context.Context, id string) bool {
 	return err == nil
 }
 
-// remote is where the clone came from, or "" where it has no remote.
+// remote returns the name of the remote to fetch from, or "".
 func (c clone) remote(ctx context.Context) string {
 	out, err := c.Run(ctx, "remote")
 	switch names := strings.Fields(out); {
 	case err != nil || len(names) > 1:
-		return "origin" // git says what is wrong with it
+		return "origin" // if it does not exist, git reports that
 	case len(names) == 1:
 		return names[0]
 	}
 	return ""
 }
 
-// fetch reports whether it succeeded. It keeps git from collecting garbage, because
-// the clone is being read.
+// fetch reports whether git fetch succeeded. It turns off git's garbage collection, because the
+// clone is being read.
 func (c clone) fetch(ctx context.Context, log *slog.Logger, args ...string) bool {
 	_, err := c.Line(ctx, append([]string{"-c", "gc.auto=0", "-c", "maintenance.auto=false",
 		"fetch", "--quiet", "--no-tags", "--no-recurse-submodules"}, args...)...)
@@ -172,8 +171,8 @@ func (c clone) fetch(ctx context.Context, log *slog.Logger, args ...string) bool
 	return err == nil
 }
 
-// relation asks git. In a shallow clone only "is an ancestor" is certain: where
-// there is no path, the history may have been cut.
+// relation compares two commits with git. In a shallow clone git can only confirm that a commit
+// is an ancestor: a missing path may be cut off.
 func (c clone) relation(ctx context.Context, active, next string) manifest.Relation {
 	if !c.has(ctx, active) || !c.has(ctx, next) {
 		return manifest.RelationUnknown
@@ -192,8 +191,8 @@ func (c clone) relation(ctx context.Context, active, next string) manifest.Relat
 	return manifest.RelationDiverged
 }
 
-// ancestor reports whether commit a is in the history of b. With an error that is
-// not known: where a commit in between is missing, git answers "no" with a message.
+// ancestor reports whether commit a is in the history of b. It returns an error if git cannot
+// determine that: if a commit in between is missing, git answers "no" and prints a message.
 func (c clone) ancestor(ctx context.Context, a, b string) (bool, error) {
 	_, err := c.Run(ctx, "merge-base", "--is-ancestor", a, b)
 	if failed := (*command.Error)(nil); errors.As(err, &failed) && failed.Code == 1 && failed.Text == "" {
@@ -202,8 +201,8 @@ func (c clone) ancestor(ctx context.Context, a, b string) (bool, error) {
 	return err == nil, err
 }
 
-// gitHubOf returns the client for the repository that the environment names, or
-// nil where there is no token or no repository.
+// gitHubOf returns the client for the repository that the environment names. It is nil without a
+// token or a repository.
 func gitHubOf(token string, getenv func(string) string) (*github.Client, error) {
 	repository := getenv("GITHUB_REPOSITORY")
 	if token == "" || repository == "" {

@@ -18,8 +18,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// shallow makes a repository of n commits and a clone of the last one alone. It
-// returns the clone's folder and the ids, oldest first.
+// shallow makes a repository of n commits and a clone with only the last one. It returns the
+// clone's folder and the ids, oldest first.
 func shallow(t *testing.T, n int) (dir string, ids []string) {
 	t.Helper()
 	root := t.TempDir()
@@ -64,7 +64,7 @@ func TestOrderDeepensAShallowClone(t *testing.T) {
 	}{
 		{ids[0], ids[2], manifest.RelationNewer},
 		{ids[2], ids[0], manifest.RelationOlder},
-		{strings.Repeat("a", 40), ids[2], manifest.RelationUnknown}, // forced away: nobody can tell
+		{strings.Repeat("a", 40), ids[2], manifest.RelationUnknown}, // a force-push removed it
 	} {
 		o := orderedIn(t, dir, nil)
 		if rel, err := o.Compare(t.Context(), tt.active, tt.next); err != nil || rel != tt.want {
@@ -73,8 +73,8 @@ func TestOrderDeepensAShallowClone(t *testing.T) {
 	}
 }
 
-// A repository without a remote, as on a server that is pushed to, has nobody to
-// ask, and is not told that asking failed.
+// In a repository without a remote, as on a git server, the relation is unknown, and no failed
+// fetch is logged.
 func TestOrderWithoutARemote(t *testing.T) {
 	dir, ids := shallow(t, 3)
 	c := newClone(dir, "")
@@ -88,7 +88,7 @@ func TestOrderWithoutARemote(t *testing.T) {
 	o.log = slog.New(slog.NewTextHandler(&said, nil))
 	if rel, err := o.Compare(t.Context(), strings.Repeat("a", 40), ids[2]); err != nil ||
 		rel != manifest.RelationUnknown || said.Len() > 0 {
-		t.Errorf("got %v, %v, and was told %q", rel, err, &said)
+		t.Errorf("got %v, %v, logged %q", rel, err, &said)
 	}
 }
 
@@ -117,7 +117,7 @@ func TestOrderAsksGitHubFirst(t *testing.T) {
 	}
 }
 
-func TestOrderGoesOnWithoutGitHub(t *testing.T) {
+func TestOrderWithoutAnAnswerOfGitHub(t *testing.T) {
 	dir, ids := shallow(t, 3)
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
@@ -141,8 +141,8 @@ func TestOrderHonoursTheContext(t *testing.T) {
 	}
 }
 
-// A history with a hole says nothing: what git cannot follow is not "diverged".
-func TestOrderWithAHoleInTheHistory(t *testing.T) {
+// If a commit in between is missing, the relation is unknown, and not "diverged".
+func TestOrderWithAMissingCommit(t *testing.T) {
 	dir, ids := shallow(t, 3)
 	c := newClone(dir, "")
 	if _, err := c.Line(t.Context(), "fetch", "-q", "--unshallow"); err != nil {
@@ -159,7 +159,7 @@ func TestOrderWithAHoleInTheHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	if rel := c.relation(t.Context(), ids[2], apart); rel != manifest.RelationDiverged {
-		t.Errorf("two that have nothing in common are %v", rel)
+		t.Errorf("two unrelated commits are %v", rel)
 	}
 	text := fmt.Sprintf("tree %s\nparent %s\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\nx\n", tree,
 		strings.Repeat("a", 40))
@@ -170,12 +170,12 @@ func TestOrderWithAHoleInTheHistory(t *testing.T) {
 	}
 	next = strings.TrimSpace(next)
 	if rel := c.relation(t.Context(), ids[2], next); rel != manifest.RelationUnknown {
-		t.Errorf("with a hole they are %v", rel)
+		t.Errorf("with a missing commit the relation is %v", rel)
 	}
 }
 
-// What the live version says is the commit reaches git as nothing but an id.
-func TestOrderAsksForIdsAlone(t *testing.T) {
+// The commit of the live version is passed to git only if it is a full id. It is not trusted.
+func TestOrderPassesOnlyIDs(t *testing.T) {
 	dir, ids := shallow(t, 3)
 	ran := filepath.Join(t.TempDir(), "ran")
 	for _, active := range []string{"--upload-pack=touch " + ran, "-h", "", "HEAD", strings.Repeat("a", 41)} {
@@ -185,16 +185,16 @@ func TestOrderAsksForIdsAlone(t *testing.T) {
 		}
 	}
 	if _, err := os.Stat(ran); err == nil {
-		t.Error("a commit's name was run")
+		t.Error("git ran a command in the name of a commit")
 	}
 	if _, err := os.Stat(filepath.Join(dir, ".git", "FETCH_HEAD")); err == nil {
-		t.Error("something was fetched for what is no id")
+		t.Error("git fetched a commit that is no id")
 	}
 }
 
-// git sets a relative GIT_DIR in hooks, and the site may lie in a folder below, or in
-// one that the commit alone has: the order is asked of the same repository.
-func TestOrderInOtherFolders(t *testing.T) {
+// The relative GIT_DIR of a hook is used for a site in a folder below, which need not exist on
+// disk.
+func TestOrderWithARelativeGitDir(t *testing.T) {
 	for _, below := range []string{"there", "in/the/commit/alone"} {
 		dir, ids := shallow(t, 3)
 		if err := os.Mkdir(filepath.Join(dir, "there"), 0o755); err != nil {
@@ -210,8 +210,8 @@ func TestOrderInOtherFolders(t *testing.T) {
 	}
 }
 
-// Of replaced commits git says nothing else than what reads them ourselves.
-func TestOrderFollowsNoReplacement(t *testing.T) {
+// git ignores replaced commits here, as kv-sync's own reading of objects does.
+func TestOrderIgnoresReplacedCommits(t *testing.T) {
 	dir, ids := shallow(t, 3)
 	c := newClone(dir, "")
 	for _, args := range [][]string{{"fetch", "-q", "--unshallow"}, {"replace", "--graft", ids[2]}} {

@@ -16,13 +16,13 @@ import (
 )
 
 // identified is a source with the commit that it was made from. For a folder that is the
-// commit that is checked out around it, or the one that the job's event names. So a build
-// has a place in the order of commits, and a rollback can hold it back.
+// commit that is checked out around it, or the one that the job's event names. So builds
+// are ordered by their commits, and a rollback can hold a build back.
 type identified struct {
 	manifest.Source
-	// origin has the commit; its other fields do not count.
+	// origin has the commit and its repository; the other fields are not used.
 	origin manifest.Origin
-	// commit knows the order of commits. It is nil if only the event names the commit.
+	// commit compares commits. It is nil if the commit is known from the event only.
 	commit *source.Commit
 	// dirty reports whether the work tree is dirty. It is called after the files were
 	// listed, because it reads the state of each.
@@ -64,9 +64,8 @@ func (i *identified) mark(o manifest.Origin) manifest.Origin {
 	return o
 }
 
-// identify finds out what a source was made from. For a folder it reads the repository
-// around it, and without one the job's event. The commit and its repository always come
-// from the same place.
+// identify determines the commit that a source was made from. For a folder it reads the
+// repository around it, or without one the job's event.
 func (s *Site) identify(ctx context.Context, src manifest.Source, o source.Options) (*identified, error) {
 	if c, ok := src.(*source.Commit); ok {
 		origin, err := c.Origin(ctx)
@@ -104,11 +103,11 @@ func (s *Site) identify(ctx context.Context, src manifest.Source, o source.Optio
 	return i, nil
 }
 
-// followed is the commit of the run that a workflow_run follows, if the job has checked
-// out the default branch, as actions/checkout does there without ref. The folder holds
-// what that run built. The runs of two commits end in any order and have the same
-// checkout, so the checkout cannot order them. If the job built the folder itself, the
-// folder is newer than this commit; at worst the deploy is refused.
+// followed returns the commit of the run that triggered a workflow_run event. It applies if
+// the job has checked out the default branch, which is what actions/checkout does there
+// without ref. Then the folder is an artifact of that run. The checkout is the same for all
+// such runs, so it cannot order them. If the job built the folder itself, the folder is newer
+// than this commit, and the deploy may be refused.
 func followed(head manifest.Origin, getenv func(string) string) (manifest.Origin, bool) {
 	if getenv("GITHUB_EVENT_NAME") != "workflow_run" || head.Commit != getenv("GITHUB_SHA") {
 		return manifest.Origin{}, false
@@ -117,8 +116,8 @@ func followed(head manifest.Origin, getenv func(string) string) (manifest.Origin
 	return made, made.Commit != "" && made.Commit != head.Commit
 }
 
-// identifyHead uses the id of the commit only. It is for repositories that only the git
-// command can read, on machines without it.
+// identifyHead is for repositories that only the git command can read, on machines without
+// git. It uses only the commit's id.
 func (s *Site) identifyHead(ctx context.Context, src manifest.Source, o source.Options) (*identified, error) {
 	head, err := source.ReadHead(ctx, o)
 	if err != nil {
@@ -131,8 +130,9 @@ func (s *Site) identifyHead(ctx context.Context, src manifest.Source, o source.O
 	return &identified{Source: src, origin: origin}, nil
 }
 
-// dirtyAhead finds out in the background whether the work tree differs from the commit.
-// If that fails the work tree counts as clean: the flag is information only.
+// dirtyAhead starts to determine in the background whether the work tree is dirty, and
+// returns a function for the result. After an error the result is false, because the flag
+// only informs.
 func (s *Site) dirtyAhead(ctx context.Context, c *source.Commit) func() bool {
 	asked := make(chan bool, 1)
 	ctx, cancel := context.WithCancel(ctx)
@@ -141,7 +141,7 @@ func (s *Site) dirtyAhead(ctx context.Context, c *source.Commit) func() bool {
 		defer close(done)
 		dirty, err := c.Dirty(ctx)
 		if err != nil {
-			s.in.Log.Debug("it is not known whether the work tree is dirty", "error", err)
+			s.in.Log.Debug("cannot determine whether the work tree is dirty", "error", err)
 		}
 		asked <- dirty
 	}()
@@ -153,8 +153,8 @@ func (s *Site) dirtyAhead(ctx context.Context, c *source.Commit) func() bool {
 	}
 }
 
-// repositoryNamed is the repository of a clone with these remotes. If it is the
-// repository of the job of GitHub Actions, it has GitHub's id.
+// repositoryNamed returns the repository of a clone with these remotes. If it is the
+// repository of the job, it has GitHub's id.
 func repositoryNamed(remotes []string, getenv func(string) string) manifest.Repository {
 	job := jobRepository(getenv)
 	switch {
@@ -167,7 +167,7 @@ func repositoryNamed(remotes []string, getenv func(string) string) manifest.Repo
 	return manifest.Repository{}
 }
 
-// jobRepository is the repository of the job of GitHub Actions, or the zero value.
+// jobRepository returns the repository of the job of GitHub Actions, or the zero value.
 func jobRepository(getenv func(string) string) manifest.Repository {
 	name := getenv("GITHUB_REPOSITORY")
 	if getenv("GITHUB_ACTIONS") != "true" || name == "" {
@@ -176,7 +176,7 @@ func jobRepository(getenv func(string) string) manifest.Repository {
 	return manifest.Repository{Name: onGitHub(name, getenv), ID: getenv("GITHUB_REPOSITORY_ID")}
 }
 
-// onGitHub is "host/owner/name" of "owner/name" on the server of the job.
+// onGitHub adds the host of the job's server to "owner/name".
 func onGitHub(name string, getenv func(string) string) string {
 	host := "github.com"
 	if u, err := url.Parse(getenv("GITHUB_SERVER_URL")); err == nil && u.Hostname() != "" {
@@ -185,8 +185,8 @@ func onGitHub(name string, getenv func(string) string) string {
 	return strings.ToLower(host + "/" + name)
 }
 
-// eventOrigin is the commit that the event of a job names: an artifact that the job
-// downloaded was built from it.
+// eventOrigin returns the commit that the event of a job names. It is the commit from which
+// an artifact was built that the job downloaded.
 func eventOrigin(getenv func(string) string) manifest.Origin {
 	o := manifest.Origin{Commit: getenv("GITHUB_SHA"), Branch: getenv("GITHUB_REF_NAME")}
 	o.Repository = jobRepository(getenv)
@@ -201,7 +201,7 @@ func eventOrigin(getenv func(string) string) manifest.Origin {
 			Name: onGitHub(run.HeadRepository.FullName, getenv), ID: strconv.FormatInt(run.HeadRepository.ID, 10),
 		}
 	case "pull_request":
-		// It goes live only when it was merged.
+		// Only a merged pull request is deployed.
 		o.Branch = ""
 		if pull := jobEvent(getenv).PullRequest; pull != nil {
 			o.Commit = cmp.Or(pull.MergeCommitSHA, o.Commit)
@@ -213,8 +213,7 @@ func eventOrigin(getenv func(string) string) manifest.Origin {
 	return o
 }
 
-// jobEvent is the event of the job. Without a readable one no commit is known,
-// which is the empty event.
+// jobEvent returns the event of the job, or the zero value if it cannot be read.
 func jobEvent(getenv func(string) string) github.Event {
 	e, _ := github.ReadEvent(getenv("GITHUB_EVENT_PATH"))
 	return e

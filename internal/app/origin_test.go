@@ -16,8 +16,7 @@ func env(vars map[string]string) func(string) string {
 	return func(name string) string { return vars[name] }
 }
 
-// A commit and its repository come from the same place: a clone of another
-// repository does not get the job's id.
+// A clone of another repository than that of the job does not get the id of the job's repository.
 func TestRepositoryNamed(t *testing.T) {
 	job := map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "Ada/Tides", "GITHUB_REPOSITORY_ID": "7"}
 	for name, tt := range map[string]struct {
@@ -83,8 +82,8 @@ func TestEventOrigin(t *testing.T) {
 	}
 }
 
-// A live commit that GitHub does not know, beside a new one that it knows, was
-// never pushed: the two have diverged.
+// If GitHub has the new commit but not the live one, the live one was never pushed, and the two
+// have diverged.
 func TestUnpushedLiveCommit(t *testing.T) {
 	dir, ids := shallow(t, 1)
 	laptop := strings.Repeat("d", 40)

@@ -23,7 +23,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// wiki is a site whose Worker does to its assets what it is asked to.
+// wiki is a site whose Worker reads and writes its assets as requests tell it.
 var wiki = map[string]string{
 	"public/index.html":   "home",
 	"public/page-00.html": "deployed",
@@ -47,7 +47,7 @@ var wiki = map[string]string{
 } }`,
 }
 
-// wikiOp is an operation on one pathname, and wikiAnswer what came of it.
+// wikiOp is an operation on one pathname, wikiAnswer its result.
 type (
 	wikiOp struct {
 		Verb  string  `json:"verb"`
@@ -55,19 +55,18 @@ type (
 		Value string  `json:"value,omitempty"`
 		Other string  `json:"other,omitempty"`
 		ETag  *string `json:"etag,omitempty"`
-		// expected is the value that ETag is of.
+		// expected is the value whose ETag is ETag.
 		expected string
 	}
 	wikiAnswer struct {
-		value  string // of a get, "" where nothing is there
-		failed bool   // a condition did
-		lost   bool   // nobody knows whether it was done
+		value  string // of a get; "" if there is no file
+		failed bool   // the condition was false
+		lost   bool   // there was no answer, so the operation may have been done or not
 	}
 )
 
-// wikiModel is what one pathname is: a value that is written and read, "" for
-// nothing. An operation whose answer was lost may be done at any later time, so
-// also after everything that could tell.
+// wikiModel models one pathname as a value that is written and read; "" means no file. An
+// operation whose answer was lost may take effect at any later time, or never.
 var wikiModel = porcupine.Model{
 	Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
 		byPath := map[string][]porcupine.Operation{}
@@ -95,7 +94,7 @@ var wikiModel = porcupine.Model{
 		case answer.failed:
 			return !holds, is
 		}
-		return holds, op.Value // of a delete it is ""
+		return holds, op.Value // a delete has the value ""
 	},
 	Equal: func(a, b any) bool { return a == b },
 	DescribeOperation: func(input, output any) string {
@@ -113,10 +112,9 @@ const (
 	wikiKills   = 5
 )
 
-// TestOverlayHistory has many writers at once at few pathnames, through the
-// binding, while workerd is killed in between, and has a history checker say
-// whether all of it could have happened one after another: then nothing that was
-// acknowledged is lost, and nobody has read what was replaced.
+// Many clients write to few pathnames at the same time through the binding, while workerd is
+// killed several times. A history checker then verifies that the history is linearizable: no
+// acknowledged write is lost, and no read returns a replaced value.
 func TestOverlayHistory(t *testing.T) {
 	t.Parallel()
 	f := platformtest.Start(t)
@@ -128,7 +126,7 @@ func TestOverlayHistory(t *testing.T) {
 	}
 	w := &wikiRun{t: t, f: f, began: time.Now()}
 	w.client.Transport = &http.Transport{MaxIdleConnsPerHost: wikiWriters}
-	// What was deployed is the beginning of every pathname but the first.
+	// The model starts without files, and page-00.html was deployed.
 	w.do(0, wikiOp{Verb: "delete", Path: wikiPath(0)})
 
 	stop := make(chan struct{})
@@ -160,7 +158,7 @@ func TestOverlayHistory(t *testing.T) {
 	if len(w.history) < wikiOps {
 		t.Errorf("the history has %d operations, want %d", len(w.history), wikiOps)
 	}
-	result, info := porcupine.CheckOperationsVerbose(wikiModel, w.history, 0) // however long it takes
+	result, info := porcupine.CheckOperationsVerbose(wikiModel, w.history, 0) // 0 is no time limit
 	if result != porcupine.Ok {
 		name := filepath.Join(t.ArtifactDir(), "overlay-history.html")
 		_ = porcupine.VisualizePath(wikiModel, info, name)
@@ -183,8 +181,8 @@ type wikiRun struct {
 	history []porcupine.Operation
 }
 
-// write does a number of operations, one after the other, with what it has read
-// last as the condition of some.
+// write does a number of operations, one after the other. For some of them the last value that it
+// read is the condition.
 func (w *wikiRun) write(client, ops int) {
 	random := rand.New(rand.NewPCG(1, uint64(client)))
 	seen := map[string]string{}
@@ -202,15 +200,15 @@ func (w *wikiRun) write(client, ops int) {
 		case n < 7:
 			op.Verb, op.Other = "publish", wikiPath(random.IntN(wikiPaths))
 			if op.Other == path {
-				op.Other = wikiPath(wikiPaths) // one that nobody else writes
+				op.Other = wikiPath(wikiPaths) // a path that no other operation writes
 			}
 		}
 		answer := w.do(client, op)
 		if !answer.lost && op.Verb == "get" {
 			seen[path] = answer.value
 		}
-		// While workerd starts, each further write would be one more of which nobody
-		// knows anything, and too many of them the checker cannot order.
+		// While workerd starts, the answers of further writes would be lost too, and the checker
+		// takes too long with many of these.
 		for answer.lost && w.t.Context().Err() == nil {
 			time.Sleep(20 * time.Millisecond)
 			answer = w.do(client, wikiOp{Verb: "get", Path: path})
@@ -226,8 +224,8 @@ func etagOf(value string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// do asks the Worker, and takes down when it was asked and answered. A read whose
-// answer was lost says nothing.
+// do sends an operation to the Worker and records it in the history with its times. It does not
+// record a read whose answer was lost.
 func (w *wikiRun) do(client int, op wikiOp) wikiAnswer {
 	asked := time.Since(w.began).Nanoseconds()
 	answer, err := w.ask(op)
@@ -295,8 +293,7 @@ func (w *wikiRun) ask(op wikiOp) (wikiAnswer, error) {
 	return wikiAnswer{failed: !*said.OK}, nil
 }
 
-// kill ends workerd, again and again, as often as it has done a good part of the
-// work since.
+// kill kills workerd several times, each time after an equal part of the operations.
 func (w *wikiRun) kill(stop chan struct{}) {
 	done := func() int {
 		w.mu.Lock()
@@ -317,9 +314,9 @@ func (w *wikiRun) kill(stop chan struct{}) {
 	}
 }
 
-// converges waits until visitors see what the binding has seen last.
+// converges waits until visitors get the last values of the binding.
 func (w *wikiRun) converges(final map[string]string) {
-	w.f.Server.KillWorker("tides") // what an isolate remembers would only take longer
+	w.f.Server.KillWorker("tides") // the caches of a running isolate would only delay this
 	deadline := time.Now().Add(hangLimit)
 	for path, want := range final {
 		for {

@@ -21,8 +21,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// prepareWorker makes what a deploy with a bundled Worker needs. The account comes
-// first: a missing token is reported before a large site is read.
+// prepareWorker prepares a deploy with a bundled Worker. It checks the account first, so that a
+// missing token is reported before a large site is read.
 func (s *Site) prepareWorker(ctx context.Context) (*kvsync.Engine, manifest.Source, cloud.Worker, error) {
 	e, err := s.reach()
 	if err != nil {
@@ -32,13 +32,13 @@ func (s *Site) prepareWorker(ctx context.Context) (*kvsync.Engine, manifest.Sour
 	if err != nil {
 		return nil, nil, cloud.Worker{}, err
 	}
-	// It only reads; the Worker is bundled meanwhile. It may be under way still
-	// when that is refused.
+	// The engine reads what is live while the Worker is bundled. Close stops it if the bundling
+	// fails.
 	stop := e.Prefetch(ctx)
 	s.closers = append(s.closers, closer(func() error { stop(); return nil }))
 	w, code, err := s.worker(ctx)
 	if s.chosen() && uncommitted(code, err) {
-		// As with a change to the site itself, the work tree is what is published.
+		// The work tree has uncommitted code, so it is published like one with uncommitted files.
 		s.in.Log.Debug("source is the folder", "because", "the Worker's code is not as in the commit")
 		if src, err = s.open(ctx, source.KindFolder); err != nil {
 			return nil, nil, cloud.Worker{}, err
@@ -57,8 +57,8 @@ func (s *Site) prepareWorker(ctx context.Context) (*kvsync.Engine, manifest.Sour
 		for _, file := range code.Differ {
 			s.Notices = append(s.Notices, manifest.Problem{
 				Path:   file,
-				Reason: "the Worker has this file as it is in the commit, which differs from the one here",
-				Fix:    "commit it if it is meant",
+				Reason: "the Worker contains the committed version of this file, which differs from the one here",
+				Fix:    "commit it if the change is intended",
 			})
 		}
 	}
@@ -73,14 +73,13 @@ func (s *Site) chosen() bool {
 // sourceKind returns the setting "source": auto, commit or folder.
 func (s *Site) sourceKind() string { return s.settings.Options.Text(options.Source) }
 
-// uncommitted reports whether the work tree may hold other code than the commit
-// that was bundled.
+// uncommitted reports whether the work tree may contain other code than the bundled commit.
 func uncommitted(code *bundle.Result, err error) bool {
 	var broken *bundle.Error
 	return errors.As(err, &broken) || err == nil && len(code.Differ) > 0
 }
 
-// Source opens what is to be published. It needs no token. The site closes it.
+// Source opens the source of the site. It needs no token. The site closes the source.
 func (s *Site) Source(ctx context.Context) (manifest.Source, error) {
 	return s.open(ctx, s.sourceKind())
 }
@@ -104,7 +103,7 @@ func (s *Site) open(ctx context.Context, kind string) (manifest.Source, error) {
 	}
 	options := s.sourceOptions(kind)
 	if s.settings.Directory == "" {
-		// No file is published, but whether the code is as in the commit decides which it is.
+		// No file is published. The folder of the code decides between commit and folder.
 		options.Dir, options.Patterns = path.Dir(s.settings.Code.Main), []string{"*"}
 	}
 	if s.in.BuiltFrom != "" {
@@ -136,12 +135,12 @@ func (s *Site) open(ctx context.Context, kind string) (manifest.Source, error) {
 	}
 	job, of := jobRepository(s.in.Getenv).Name, known.origin.Repository.Name
 	if job != "" && of != "" && of != job {
-		gh = nil // it knows another repository
+		gh = nil // the token is for another repository
 	}
 	return &ordered{Source: src, github: gh, clone: newClone(at, gitDir), log: s.in.Log}, nil
 }
 
-// unnamedCode says that a project without code has a file that looks like it.
+// unnamedCode returns a notice if a project without code has a file with a usual name of code.
 func (s *Site) unnamedCode() []manifest.Problem {
 	for _, dir := range []string{"", "src/"} {
 		for _, name := range []string{"index", "worker", "main"} {
@@ -154,8 +153,8 @@ func (s *Site) unnamedCode() []manifest.Problem {
 				return []manifest.Problem{{
 					Path:   file,
 					Reason: "nothing names this file as the project's code, so the project is deployed as assets alone",
-					Fix: `name it as "worker" in the project's kv-sync.toml, or as "main" in its wrangler file, ` +
-						`if it is meant`,
+					Fix: `to deploy it, name it as "worker" in the project's kv-sync.toml, or as "main" in its ` +
+						`wrangler file`,
 				}}
 			}
 		}
@@ -163,9 +162,8 @@ func (s *Site) unnamedCode() []manifest.Problem {
 	return nil
 }
 
-// worker bundles the Worker that serves the site: the author's, or ours where
-// there is none. Of a commit it is that commit's. A project without code of its
-// own has none.
+// worker bundles the site's own Worker, or else the default one. If the source is a commit, the
+// code is read from it. A project without code has no Worker.
 func (s *Site) worker(ctx context.Context) (cloud.Worker, *bundle.Result, error) {
 	w, options := s.settings.Worker, s.settings.Code
 	options.Dynamic, options.Alone = s.settings.Project != "", s.settings.Directory == "" || s.Layout().Compiled
@@ -179,7 +177,7 @@ func (s *Site) worker(ctx context.Context) (cloud.Worker, *bundle.Result, error)
 	options.Read = s.read
 	code, err := bundle.Bundle(ctx, options)
 	if err != nil {
-		if options.Main != "" { // what it wants may be missing yet
+		if options.Main != "" { // a watcher also needs to see the creation of a missing module
 			s.read(filepath.Dir(under(s.settings.Root, options.Main)))
 		}
 		return cloud.Worker{}, nil, err
@@ -193,7 +191,7 @@ func (s *Site) worker(ctx context.Context) (cloud.Worker, *bundle.Result, error)
 		if err != nil {
 			return cloud.Worker{}, nil, err
 		}
-		// The date is ours as the code is: what a site is served by does not change it.
+		// The compatibility date of the companion's own code, not that of the site's Worker.
 		w.Companion = &cloud.Worker{
 			Main: companion.Main, Modules: companion.Modules, CompatibilityDate: config.DefaultCompatibilityDate,
 		}

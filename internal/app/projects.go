@@ -19,16 +19,16 @@ import (
 	"github.com/kv-sync/kv-sync/sync/upload"
 )
 
-// projectsFolder holds the projects of a repository, each in a folder whose name
-// is its id.
+// projectsFolder contains the projects of a repository. The name of a project's folder is the
+// project's id.
 const projectsFolder = "projects"
 
 const perProject = "make a folder for each project in it, whose name is the project's id"
 
 var projectID = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
 
-// Projects lists the ids of the projects that a repository holds, ascending: on
-// the disk, or in the commit that is asked for.
+// Projects lists the ids of the projects in the folder projects/, ascending. It reads the
+// commit of the inputs, or without one the disk.
 func Projects(ctx context.Context, in Inputs) ([]string, error) {
 	root, done, err := in.withDefaults().tree(ctx)
 	if err != nil {
@@ -72,8 +72,8 @@ func projectsIn(root fs.FS) ([]string, error) {
 	return ids, nil
 }
 
-// tree has the files of Root: those of the commit that is asked for, else those on
-// the disk. done is called when no file is read any more.
+// tree returns the files of Root: those of the commit of the inputs, or without one those on
+// the disk. The caller calls done after the last read.
 func (in Inputs) tree(ctx context.Context) (root fs.FS, done func(), err error) {
 	if in.Commit == "" {
 		return os.DirFS(in.Root), func() {}, nil
@@ -82,7 +82,7 @@ func (in Inputs) tree(ctx context.Context) (root fs.FS, done func(), err error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	done = func() { _ = commit.Close() } // it has only read
+	done = func() { _ = commit.Close() } // only read
 	if root, err = fs.Sub(commit.Tree(ctx), commit.Dir()); err != nil {
 		done()
 		return nil, nil, err
@@ -90,9 +90,9 @@ func (in Inputs) tree(ctx context.Context) (root fs.FS, done func(), err error) 
 	return root, done, nil
 }
 
-// Folder is where the configuration of the site is looked for, relative to Root
-// with slashes: projects/ID for a project that is there, else ".". A commit that
-// cannot be read has no project; opening the site returns why.
+// Folder returns the folder of the site's configuration, relative to Root and with slashes:
+// projects/ID for an existing project, otherwise ".". If the commit cannot be read, it returns
+// "."; opening the site returns the error.
 func (in Inputs) Folder(ctx context.Context) string {
 	in = in.withDefaults()
 	if in.Project == "" {
@@ -112,13 +112,13 @@ func (in Inputs) folderIn(root fs.FS) string {
 	}
 	dir := path.Join(projectsFolder, in.Project)
 	if st, err := fs.Stat(root, dir); err != nil || !st.IsDir() {
-		return "." // then Root itself is the project
+		return "." // Root itself is the project
 	}
 	return dir
 }
 
-// missing refuses a project that is not among those of this repository, unless a
-// folder is named for it.
+// missing refuses a project that is not in the folder projects/, unless the inputs name a
+// directory.
 func (in Inputs) missing(root fs.FS) error {
 	if in.DeployedOnly || in.Directory != "" {
 		return nil
@@ -132,8 +132,8 @@ func (in Inputs) missing(root fs.FS) error {
 	})
 }
 
-// place enters the folder of the project that is asked for. What Root's own
-// kv-sync.toml says, all projects share.
+// place changes Root to the folder of the inputs' project. shared is the Root before: its
+// kv-sync.toml has settings for all projects.
 func (in Inputs) place(ctx context.Context) (out Inputs, shared string, err error) {
 	if in.Project == "" {
 		return in, "", nil
@@ -159,7 +159,7 @@ func (in Inputs) placeIn(root fs.FS) (out Inputs, shared string, err error) {
 		return in, "", in.missing(root)
 	}
 	if in.Directory != "" && !filepath.IsAbs(in.Directory) {
-		in.Directory = filepath.Join(in.Root, in.Directory) // as it was typed, from here
+		in.Directory = filepath.Join(in.Root, in.Directory) // relative to the folder where it was typed
 	}
 	if in.Config != "" && !filepath.IsAbs(in.Config) {
 		in.Config = filepath.Join(in.Root, in.Config)
@@ -168,8 +168,7 @@ func (in Inputs) placeIn(root fs.FS) (out Inputs, shared string, err error) {
 	return in, shared, nil
 }
 
-// Shared is what the sites of one run have in common, so that many take no more
-// than one does: connections, and what their uploads hold of memory.
+// Shared are the connections and the memory budget that the sites of one run share.
 type Shared struct {
 	Transport http.RoundTripper
 	Budget    *upload.Budget
@@ -177,7 +176,7 @@ type Shared struct {
 	pool *http.Transport
 }
 
-// NewShared makes what sites can share. Close it when they are closed.
+// NewShared returns new shared resources. The caller closes them after the sites.
 func NewShared() *Shared {
 	pool := cloudflare.NewTransport()
 	return &Shared{Transport: pool, Budget: upload.NewBudget(), pool: pool}
@@ -187,17 +186,16 @@ func NewShared() *Shared {
 func (s *Shared) Close() { s.pool.CloseIdleConnections() }
 
 const (
-	// projectsAtOnce is how many projects are under way together; each uploads
-	// several files at a time besides.
+	// projectsAtOnce is how many projects run at the same time. Each of them uploads several
+	// files at the same time.
 	projectsAtOnce = 4
-	// projectsAhead is how many may have begun before one that is not reported yet.
-	// It bounds the results that wait behind a slow one.
+	// projectsAhead bounds the results that wait because an earlier project is slow.
 	projectsAhead = 32
 )
 
-// EachProject does the work for each project, a few at once, and reports the results
-// one by one, in the order of the ids. If one fails, the others continue; at the end
-// it is a [SomeError].
+// EachProject calls work for each project, a few at the same time, and calls tell with each
+// result, one by one, in the order of the ids. If a project fails, the others continue, and
+// EachProject returns a [SomeError] at the end.
 func EachProject[T any](ids []string, work func(id string) (T, error), tell func(id string, done T, err error)) error {
 	type outcome struct {
 		done T

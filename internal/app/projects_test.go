@@ -22,7 +22,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-func TestEachProjectTellsInOrder(t *testing.T) {
+func TestEachProjectReportsInOrder(t *testing.T) {
 	var ids, want, told []string
 	for i := range 100 {
 		ids = append(ids, fmt.Sprint(i))
@@ -30,19 +30,19 @@ func TestEachProjectTellsInOrder(t *testing.T) {
 	}
 	var under, begun atomic.Int32
 	slow := make(chan struct{})
-	var together sync.WaitGroup // the first four are under way at once
+	var together sync.WaitGroup // the first four projects run at the same time
 	together.Add(4)
 	boom := errors.New("boom")
 	err := app.EachProject(ids, func(id string) (string, error) {
 		if n := under.Add(1); n > 4 {
-			t.Errorf("%d are under way at once", n)
+			t.Errorf("%d projects run at the same time", n)
 		}
 		defer under.Add(-1)
 		if len(id) == 1 && id < "4" {
 			together.Done()
 			together.Wait()
 		}
-		if begun.Add(1) == 30 { // the others go on beside a slow one
+		if begun.Add(1) == 30 { // the others continue while project 0 is slow
 			close(slow)
 		}
 		if id == "0" {
@@ -54,26 +54,27 @@ func TestEachProjectTellsInOrder(t *testing.T) {
 		return "was " + id, nil
 	}, func(id, done string, err error) {
 		if failed := id == "7" || id == "9"; failed != (err != nil) {
-			t.Errorf("%s is told with the error %v", id, err)
+			t.Errorf("%s is reported with the error %v", id, err)
 		}
 		if ahead := int(begun.Load()) - len(told); ahead > 50 {
-			t.Errorf("%d wait to be told", ahead)
+			t.Errorf("%d results wait", ahead)
 		}
 		told = append(told, id+" "+done)
 	})
 	if d := cmp.Diff(want, told); d != "" {
-		t.Errorf("what was told differs (-want +got):\n%s", d)
+		t.Errorf("reports (-want +got):\n%s", d)
 	}
 	var some *app.SomeError
 	if !errors.As(err, &some) || some.Failed != 2 || some.All != 100 || some.First.Error() != "7: boom" {
 		t.Errorf("the error is %v", err)
 	}
 	if err := app.EachProject(ids, func(string) (int, error) { return 0, nil }, func(string, int, error) {}); err != nil {
-		t.Errorf("where none fails the error is %v", err)
+		t.Errorf("without a failure the error is %v", err)
 	}
 }
 
-// That an outcome is not known beats whatever failed before.
+// If the outcome of one project is unknown, the whole run has the kind "unknown", also if another
+// project failed before.
 func TestEachProjectUnknown(t *testing.T) {
 	for _, unknown := range []string{"a", "b", "c"} {
 		err := app.EachProject([]string{"a", "b", "c"}, func(id string) (int, error) {
@@ -83,12 +84,12 @@ func TestEachProjectUnknown(t *testing.T) {
 			return 0, errors.New("refused")
 		}, func(string, int, error) {})
 		if f := app.Explain(advice.Terminal, err); f.Kind != app.KindUnknown || f.Code != 7 {
-			t.Errorf("where %s is not known the failure is %+v", unknown, f)
+			t.Errorf("with an unknown outcome of %s the failure is %+v", unknown, f)
 		}
 	}
 }
 
-// inFlight counts the bytes of large bodies that are on their way.
+// inFlight counts the bytes of large request bodies that are being sent.
 type inFlight struct {
 	http.RoundTripper
 	now, most atomic.Int64
@@ -100,13 +101,12 @@ func (f *inFlight) RoundTrip(r *http.Request) (*http.Response, error) {
 		defer f.now.Add(-n)
 		for most := f.most.Load(); now > most && !f.most.CompareAndSwap(most, now); most = f.most.Load() {
 		}
-		time.Sleep(50 * time.Millisecond) // the others come in meanwhile
+		time.Sleep(50 * time.Millisecond) // so that other uploads overlap
 	}
 	return f.RoundTripper.RoundTrip(r)
 }
 
-// What the uploads hold is bounded by configuration, not by how many projects
-// there are.
+// The setting memory bounds the memory of all uploads together, for any number of projects.
 func TestProjectsShareMemory(t *testing.T) {
 	t.Parallel()
 	const memory = 36 << 20
@@ -142,7 +142,7 @@ func TestProjectsShareMemory(t *testing.T) {
 		}
 	})
 	if most := flight.most.Load(); err != nil || most < 20<<20 || most > memory {
-		t.Errorf("%d bytes were under way at once, configured are %d: %v", most, memory, err)
+		t.Errorf("%d bytes were sent at the same time, want at most %d: %v", most, memory, err)
 	}
 }
 

@@ -20,48 +20,47 @@ import (
 	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
-// PullOptions say where run-time edits go.
+// PullOptions are the options of [Site.Pull].
 type PullOptions struct {
-	// Branch makes a commit on that branch; "" changes the work tree and commits
-	// nothing.
+	// Branch is the branch on which the pull makes a commit. If it is "", the pull changes the
+	// work tree and commits nothing.
 	Branch string
-	// Into is the folder that has the site's files in git, relative to the
-	// project, where that is not the one that is published; "" is that one.
+	// Into is the folder with the site's files in git, relative to the project; "" means the
+	// published folder.
 	Into string
 	// Resolved are pathnames of conflicts that a person has merged.
 	Resolved []string
-	// SaveConflicts is a folder to which the run-time side of conflicts is
-	// written; "" is none.
+	// SaveConflicts is a folder for the run-time versions of files with conflicts; "" saves
+	// none.
 	SaveConflicts string
 	// DryRun changes nothing.
 	DryRun bool
 }
 
-// Pulled is what a pull did.
+// Pulled is the result of a pull.
 type Pulled struct {
 	*pull.Report
-	// Branch and Commit are what was committed; empty without a branch, and Commit
-	// also where nothing had to be.
+	// Branch is the branch of the options, Commit the new commit on it. Commit is "" if there
+	// was nothing to commit.
 	Branch string `json:"branch"`
 	Commit string `json:"commit"`
-	// Folder is what was changed, relative to the repository or the project.
+	// Folder is the changed folder, relative to the repository or the project.
 	Folder string `json:"folder"`
 	done   bool
 }
 
-// Done reports whether the pull came to its end: only then it says what was
-// done.
+// Done reports whether the pull ran to its end, so that the result is complete.
 func (p *Pulled) Done() bool { return p != nil && p.done }
 
-// pulledTree is a [pull.Tree] that keeps the record of what was pulled.
+// pulledTree is a [pull.Tree] that also stores which edits were pulled.
 type pulledTree interface {
 	pull.Tree
 	Pulled() (map[string]manifest.Nonce, error)
 	SetPulled(map[string]manifest.Nonce) error
 }
 
-// Pull brings what was written at run time into git. Conflicts are a
-// [guard.Error] beside what was done: everything else was pulled.
+// Pull brings edits made at run time into git. If there are conflicts, it pulls all other edits,
+// and returns the result together with a [guard.Error].
 func (s *Site) Pull(ctx context.Context, o PullOptions) (*Pulled, error) {
 	e, err := s.reach()
 	if err != nil {
@@ -89,9 +88,9 @@ func (s *Site) Pull(ctx context.Context, o PullOptions) (*Pulled, error) {
 	return out, conflicts(out)
 }
 
-// pullInto does the three-way comparison and keeps the record, which is left as
-// it is where there is nothing to add: lines about edits that the overlay has no
-// more are harmless, and no reason for a commit.
+// pullInto makes the three-way comparison and updates the record of pulled edits. It leaves the
+// record unchanged if it has nothing to add: entries of edits that the overlay no longer has are
+// harmless, and removing them would need a commit.
 func pullInto(ctx context.Context, overlay *overlay.Snapshot, tree pulledTree, o PullOptions, out *Pulled) error {
 	pulled, err := tree.Pulled()
 	if err != nil {
@@ -137,8 +136,8 @@ func (s *Site) pullWorkTree(ctx context.Context, overlay *overlay.Snapshot, o Pu
 	return pull.AsOwner(nearest(dir), func() error { return pullInto(ctx, overlay, tree, o, out) })
 }
 
-// checkIgnored reports whether git ignores the whole folder. It refuses that where
-// the folder was not named for edits, and it refuses an ignored record.
+// checkIgnored reports whether git ignores the whole folder. It refuses such a folder unless the
+// options name it, and a folder in which git ignores the record of pulled edits.
 func checkIgnored(ctx context.Context, git *gitView, o PullOptions, folder string) (whole bool, err error) {
 	ignored, err := git.ignores(ctx, []string{"."})
 	if err != nil {
@@ -154,7 +153,7 @@ func checkIgnored(ctx context.Context, git *gitView, o PullOptions, folder strin
 	if len(ignored) > 0 && !whole {
 		record := path.Join(folder, manifest.PulledName)
 		return false, &UsageError{
-			Err: fmt.Errorf("git ignores %s, so a commit would not tell which edits are in it", record),
+			Err: fmt.Errorf("git ignores %s, which lists the edits that a commit contains", record),
 			Fix: "add a line !" + manifest.PulledName + " to .gitignore",
 		}
 	}
@@ -184,20 +183,17 @@ func (s *Site) pullBranch(ctx context.Context, overlay *overlay.Snapshot, o Pull
 	})
 }
 
-// pullDir is the folder that has the site's files in git, absolute.
+// pullDir returns the absolute path of the folder with the site's files in git.
 func (s *Site) pullDir(o PullOptions) (string, error) {
 	dir := cmp.Or(o.Into, s.settings.Directory)
 	if dir == "" {
 		return "", refuse(advice.CasePulledNowhere, finding.Facts{})
 	}
-	if !filepath.IsAbs(dir) {
-		dir = filepath.Join(s.settings.Root, filepath.FromSlash(dir))
-	}
-	return dir, nil
+	return s.pathOf(dir), nil
 }
 
-// saveConflicts writes what the overlay has of each conflict into a folder of
-// its own, to be merged by hand.
+// saveConflicts writes the run-time version of each file with a conflict into a folder, for
+// merging by hand.
 func (s *Site) saveConflicts(ctx context.Context, overlay *overlay.Snapshot, dir string, out *Pulled) error {
 	tree, err := pull.OpenWorkTree(dir)
 	if err != nil {
@@ -207,7 +203,7 @@ func (s *Site) saveConflicts(ctx context.Context, overlay *overlay.Snapshot, dir
 	return pull.AsOwner(nearest(dir), func() error { return pull.Save(ctx, out.Conflicts, overlay, tree) })
 }
 
-// nearest is a folder, or the one above it that is there.
+// nearest returns a folder, or if it does not exist the nearest existing folder above it.
 func nearest(dir string) string {
 	for dir = absolute(dir); ; dir = filepath.Dir(dir) {
 		if _, err := os.Stat(dir); err == nil || filepath.Dir(dir) == dir {
@@ -216,7 +212,7 @@ func nearest(dir string) string {
 	}
 }
 
-// conflicts is the error of a pull that left something alone.
+// conflicts returns the guard's error for a pull with conflicts, otherwise nil.
 func conflicts(p *Pulled) error {
 	if len(p.Conflicts) == 0 {
 		return nil
@@ -236,11 +232,10 @@ func conflicts(p *Pulled) error {
 	return stop(guard.Conflict, advice.CaseConflict, facts)
 }
 
-// Resolved is the flag that says of a conflict that it was merged, as it is typed
-// into a shell.
+// Resolved returns the flag that marks a conflict as merged, quoted for a shell.
 func Resolved(e pull.Edit) string { return "--resolved " + quoted(e.Path+"@"+e.Write.String()) }
 
-// quoted is an argument as one types it into a shell.
+// quoted quotes an argument for a shell.
 func quoted(s string) string {
 	if strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-@+:,=%") == "" {
 		return s

@@ -13,8 +13,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
-// The command that is offered for a conflict is typed as it stands, whatever the
-// pathname: a shell gives it back.
+// A shell passes the suggested flag for a conflict on unchanged, for any pathname.
 func TestResolvedIsQuoted(t *testing.T) {
 	for _, path := range []string{"/index.html", "/a b", "/it's; touch x", "/$(touch x)", "/`x`", "/~", "/*", "/é", `/"`,
 		"/!x"} {
@@ -26,8 +25,8 @@ func TestResolvedIsQuoted(t *testing.T) {
 	}
 }
 
-// What git would not take into a commit is known before it is pulled, also where
-// the folder is not there yet, and whatever the names look like.
+// unseen finds the files that git would not commit, also in a folder that does not exist yet, and
+// for unusual names.
 func TestUnseen(t *testing.T) {
 	top := t.TempDir()
 	t.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
@@ -77,7 +76,7 @@ func TestUnseen(t *testing.T) {
 			"/index.html", "/tracked.log", "/blind.html", "/skipped.html", "/x.log", "/deep/x.log", "/:odd.html", "/new.html",
 			"/*.html", "/module/x.html", "/a\x00b", "/../x.log", "/",
 		} {
-			if path != "/tracked.log" || filepath.Base(dir) == "site" { // elsewhere it is not tracked
+			if path != "/tracked.log" || filepath.Base(dir) == "site" { // only site tracks it
 				entries = append(entries, overlay.Entry{Path: path})
 			}
 		}
@@ -87,14 +86,14 @@ func TestUnseen(t *testing.T) {
 			got = append(got, path)
 		}
 		if slices.Sort(got); err != nil || !slices.Equal(got, want) {
-			t.Errorf("%s: it is %q, want %q; %v", dir, got, want, err)
+			t.Errorf("%s: got %q, want %q; %v", dir, got, want, err)
 		}
 		if reasons, err := viewOf(dir).unseen(t.Context(), tree, entries, true); err != nil ||
 			strings.Contains(reasons["/x.log"], "ignores") {
-			t.Errorf("where ignored files are meant it is %q, %v", reasons, err)
+			t.Errorf("with an ignored folder: %q, %v", reasons, err)
 		}
 	}
 	if s := viewOf(t.TempDir()); s != nil {
-		t.Errorf("outside of a repository it is %+v", s)
+		t.Errorf("outside of a repository: %+v", s)
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Two commits of a clone whose history was cut off both are no sign that they
-// diverged: the one may be the other's ancestor.
+// If a clone has two commits without their parents, their relation is unknown, and not "diverged":
+// one may be an ancestor of the other.
 func TestCutHistoryIsNotDiverged(t *testing.T) {
 	dir, ids := shallow(t, 4)
 	c := newClone(dir, "")
@@ -28,7 +28,7 @@ func TestCutHistoryIsNotDiverged(t *testing.T) {
 	}
 }
 
-// cancelling ends a run when it logs its first line.
+// cancelling is a log handler that cancels the run at its first record.
 type cancelling struct {
 	slog.Handler
 	cancel func()
@@ -41,8 +41,8 @@ func (c cancelling) Handle(context.Context, slog.Record) error {
 	return nil
 }
 
-// Whoever interrupts the fetch of more history has not asked for a decision.
-func TestInterruptedFetchOfHistoryIsAnError(t *testing.T) {
+// A cancellation during the fetch of history is an error, and not an unknown relation.
+func TestCancelledFetchOfHistoryIsAnError(t *testing.T) {
 	dir, ids := shallow(t, 3)
 	ctx, cancel := context.WithCancel(t.Context())
 	o := orderedIn(t, dir, nil)

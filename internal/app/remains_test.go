@@ -17,9 +17,9 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// After a failure people are told what visitors have: nothing before the first
-// deploy, and afterwards what was live.
-func TestFailureSaysWhatVisitorsHave(t *testing.T) {
+// The fix of a failure says what is live: nothing before the first deploy, and afterwards the
+// deployment before.
+func TestFailureSaysWhatIsLive(t *testing.T) {
 	f := platformtest.Start(t)
 	root := project(t)
 	in := inputs(root, f)
@@ -39,7 +39,7 @@ func TestFailureSaysWhatVisitorsHave(t *testing.T) {
 	}
 	f.Server.SetFault(refuse)
 	if got := deploy(); !strings.HasPrefix(got, "nothing went live;") {
-		t.Errorf("of a first deploy that failed: %q", got)
+		t.Errorf("after a failed first deploy: %q", got)
 	}
 	f.Server.SetFault(nil)
 	if got := deploy(); got != "" {
@@ -50,11 +50,11 @@ func TestFailureSaysWhatVisitorsHave(t *testing.T) {
 	}
 	f.Server.SetFault(refuse)
 	if got := deploy(); !strings.HasPrefix(got, "what was live is still live;") {
-		t.Errorf("of a later deploy that failed: %q", got)
+		t.Errorf("after a failed later deploy: %q", got)
 	}
 }
 
-// However many projects there are, a few are under way together.
+// At most four of many projects run at the same time.
 func TestProjectsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
@@ -65,14 +65,14 @@ func TestProjectsAreBounded(t *testing.T) {
 			under++
 			most = max(most, under)
 			mu.Unlock()
-			time.Sleep(time.Second) // of the bubble: whoever may begin, does so meanwhile
+			time.Sleep(time.Second) // synctest continues after every other goroutine is blocked
 			mu.Lock()
 			defer mu.Unlock()
 			under--
 			return 0, nil
 		}, func(string, int, error) {})
 		if err != nil || most > 4 {
-			t.Errorf("%d are under way together, %v", most, err)
+			t.Errorf("%d projects run at the same time, %v", most, err)
 		}
 	})
 }

@@ -59,20 +59,20 @@ type Report struct {
 	place advice.Place
 }
 
-// NewReport begins the report of a command that is read in this place.
+// NewReport returns the report of a command, with advice for a place.
 func NewReport(p advice.Place, command string, dry bool) *Report {
 	return &Report{Command: command, DryRun: dry, Notices: []string{}, place: p}
 }
 
-// note adds notices as text.
+// note adds notices in their text form.
 func (r *Report) note(list []manifest.Problem) {
 	for _, n := range r.place.Problems(list) {
 		r.Notices = append(r.Notices, n.String())
 	}
 }
 
-// Finish adds the cost of the run, the notices about the configuration and the error
-// that ended the run, if one did. s is nil if the site could not be opened.
+// Finish adds the cost of the run, the notices about the configuration, and the error if there
+// is one. s is nil if the site could not be opened.
 func (r *Report) Finish(s *Site, err error) {
 	r.Error = Explain(r.place, err)
 	if s == nil {
@@ -88,9 +88,9 @@ func (r *Report) Finish(s *Site, err error) {
 	r.note(s.Notices)
 }
 
-// LeaveHeld turns the error that a rollback holds the deployment back into a notice:
-// among several projects, one that is left alone has not failed. It returns any other
-// error.
+// LeaveHeld turns the error of a deploy that a rollback holds back into a notice. It is for runs
+// over several projects, in which a project that is held back has not failed. It returns any
+// other error.
 func (r *Report) LeaveHeld(err error) (rest error, held bool) {
 	var stopped *guard.Error
 	if !errors.As(err, &stopped) || stopped.Guard != guard.Held {
@@ -124,8 +124,7 @@ func (r *Report) AddAhead(a *kvsync.Ahead) {
 	r.AddPlan(a.Plan)
 }
 
-// addLive fills in what is live if the outcome of the run does not say it, because the
-// run changed nothing.
+// addLive adds what is live to the report of a run that changed nothing.
 func (r *Report) addLive(l kvsync.Live) {
 	if r.Deployment != "" && r.Deployment != l.Deployment {
 		return

@@ -19,16 +19,16 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// loadSettings resolves the configuration. The inputs count before the environment,
-// which counts before the files.
+// loadSettings reads the configuration. The inputs override the environment, which overrides
+// the files.
 //
-// A named commit is published with the settings in that commit. The commit that is
-// checked out is published with those of the work tree.
+// If the inputs name a commit, the files are read from that commit. Otherwise they are read
+// from the work tree, also if the source is the commit that is checked out.
 func loadSettings(
 	ctx context.Context, in Inputs, shared string, inside *boundary.Boundary,
 ) (*config.Settings, []manifest.Problem, error) {
 	if in.Commit != "" && in.BuiltFrom != "" {
-		return nil, nil, errors.New("both a commit and a folder built from one are to be published; name one of the two")
+		return nil, nil, errors.New("a commit and a folder built from a commit are both named; name one of the two")
 	}
 	if in.Commit != "" && in.Source == source.KindFolder {
 		return nil, nil, &UsageError{Err: errors.New("a commit is named, and the source is the folder"),
@@ -44,7 +44,7 @@ func loadSettings(
 			WorkDir: in.Root, Top: top, Revision: in.Commit, Boundary: inside, Getenv: in.Getenv,
 		})
 		switch {
-		case errors.Is(err, worktree.ErrNoRepository): // the published folder's is below, without settings of this project
+		case errors.Is(err, worktree.ErrNoRepository): // the repository is below the project, and has no settings of it
 		case err != nil:
 			return nil, nil, err
 		default:
@@ -59,7 +59,7 @@ func loadSettings(
 	}
 	if err == nil && set.Project == "" && inPlace(set.Layout) {
 		if _, err := Projects(ctx, in); err == nil {
-			set.Layout = "" // the layout in the file is that of the projects, not of the Worker beside them
+			set.Layout = "" // the layout in the shared file is for the projects, not for the Worker beside them
 		}
 	}
 	return set, notices, err
@@ -70,7 +70,7 @@ func inPlace(layout string) bool {
 	return err == nil && l.InPlace
 }
 
-// settings are the settings that the inputs give, by key.
+// settings returns the settings that the inputs give, by key.
 func (in Inputs) settings() map[string]string {
 	given := in.Given.BySetting()
 	for o, field := range in.fields() {
@@ -87,8 +87,7 @@ func (in Inputs) settings() map[string]string {
 	return given
 }
 
-// repositoryOf is the folder that paths in configuration files must not leave: the work
-// tree that root is in, else root.
+// repositoryOf returns the root of the work tree around a folder, or without one the folder.
 func repositoryOf(root string) string {
 	for dir := root; ; dir = filepath.Dir(dir) {
 		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
@@ -102,7 +101,7 @@ func repositoryOf(root string) string {
 
 var namespaceID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
-// engineConfig is the engine's part of the settings.
+// engineConfig returns the engine's part of the settings.
 func engineConfig(set *config.Settings) kvsync.Config {
 	c := kvsync.Config{
 		Site: set.Name, Formerly: set.Formerly, Project: set.Project, Layout: set.Layout,
@@ -118,7 +117,7 @@ func engineConfig(set *config.Settings) kvsync.Config {
 	return c
 }
 
-// configProblems are the faulty places of the configuration.
+// configProblems returns the problems of a [config.Error], nil for another error.
 func configProblems(err error) []manifest.Problem {
 	var refused *config.Error
 	if errors.As(err, &refused) {
@@ -127,7 +126,7 @@ func configProblems(err error) []manifest.Problem {
 	return nil
 }
 
-// unsettled are the settings that a deploy does not carry out.
+// unsettled returns notices about settings that a deploy does not apply.
 func unsettled(set *config.Settings) []manifest.Problem {
 	var out []manifest.Problem
 	for _, name := range set.RequiredSecrets {

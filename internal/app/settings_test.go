@@ -9,9 +9,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
-// A commit and a folder as the source exclude each other: what lies in the folder
-// would be recorded as a commit that has other files.
-func TestCommitAndFolderAreNotBothMeant(t *testing.T) {
+// A commit and a folder as the source exclude each other. Otherwise the files of the folder would
+// be recorded as those of the commit.
+func TestCommitAndFolderExcludeEachOther(t *testing.T) {
 	isolateGit(t)
 	r := newRepo(t)
 	r.write("public/index.html", "committed")
@@ -19,7 +19,7 @@ func TestCommitAndFolderAreNotBothMeant(t *testing.T) {
 	r.write("public/index.html", "changed")
 	for name, change := range map[string]func(*app.Inputs){
 		"the folder as the source": func(in *app.Inputs) { in.Source = "folder" },
-		"a folder built from one":  func(in *app.Inputs) { in.BuiltFrom = "HEAD" },
+		"a folder that was built":  func(in *app.Inputs) { in.BuiltFrom = "HEAD" },
 	} {
 		in := inputsOf(t, r.dir, "tides", platformtest.Start(t))
 		in.Commit = "HEAD"

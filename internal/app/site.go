@@ -27,81 +27,81 @@ import (
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// Inputs are what a person or a workflow asks for. What is empty is taken from
-// the environment, then from the configuration, then from a default.
+// Inputs are the options of a person or a workflow. An empty field gets its value from the
+// environment, the configuration files or a default, in this order.
 type Inputs struct {
-	// Root is the project's folder, in which the configuration is looked for;
-	// "" is the current one.
+	// Root is the project's folder, which contains the configuration; "" means the current
+	// folder.
 	Root string
 	// Config names the configuration file, Environment one of its environments.
 	Config, Environment string
-	// Name is the site's id and the script's name.
+	// Name is the site's id and the name of its script.
 	Name string
-	// Project is the id of a Dynamic Worker's project, in place of a name;
-	// KV_SYNC_PROJECT if empty.
+	// Project is the id of a Dynamic Worker's project, in place of a name; "" means the
+	// variable KV_SYNC_PROJECT.
 	Project string
-	// Shared is what the site has in common with others; nil is nothing.
+	// Shared are the resources that the site shares with others; nil means that it has its own.
 	Shared *Shared
 	// Directory is what to publish, relative to Root.
 	Directory string
-	// Given are the options that flags or inputs gave: see [Inputs.Give]. The fields
-	// for the same options count before them.
+	// Given are the options that flags or inputs give: see [Inputs.Give]. The fields for the
+	// same options override them.
 	Given options.Values
-	// Source is "auto", "commit" or "folder"; Commit any revision.
+	// Source is "auto", "commit" or "folder"; Commit is any revision.
 	Source, Commit string
-	// BuiltFrom is the commit that Root is a checkout of, where the folder is
-	// published as what was built from that: it is the folder's content, and the
-	// commit's place in the order of commits. History is read where Getenv's
-	// GIT_DIR says, so that the build has no say in it.
+	// BuiltFrom is the commit from which the published folder was built. Root is a checkout of
+	// it. The deployment gets the files of the folder and the commit's place in the order of
+	// commits. History is read from the GIT_DIR of Getenv, so a build cannot change it.
 	BuiltFrom string
-	// Boundary is the folder that nothing is read outside of, whatever symlinks,
-	// imports and files in it say, but what Directory and Config name; "" is the top
-	// of the work tree that Root is in, and without git Root.
+	// Boundary is the folder outside of which nothing is read, not even through symlinks or
+	// imports, except what Directory and Config name; "" means the root of the work tree around
+	// Root, or without git Root.
 	Boundary string
-	// Waivers lift a guard of a deploy for one commit alone: by the name of the
-	// option (any-order, allow-shrink, release, forget, repair) the beginning of the
-	// commit's id. One that is for another commit is a notice.
+	// Waivers waive guards for one commit only. They map the name of an option (any-order,
+	// allow-shrink, release, forget, repair) to the beginning of the commit's id. A waiver for
+	// another commit gives a notice.
 	Waivers map[string]string
-	// Builds says that the caller runs the site's build: see [config.Inputs].
+	// Builds reports that the caller runs the site's build: see [config.Inputs].
 	Builds bool
-	// Token, AccountID and BaseURL reach the account: CLOUDFLARE_API_TOKEN,
-	// CLOUDFLARE_ACCOUNT_ID and CLOUDFLARE_API_BASE_URL if empty. The base URL
-	// comes from no file, for every request to it carries the token.
+	// Token, AccountID and BaseURL select the account; "" means the variables
+	// CLOUDFLARE_API_TOKEN, CLOUDFLARE_ACCOUNT_ID and CLOUDFLARE_API_BASE_URL. No file can set
+	// the base URL, because every request to it carries the token.
 	Token, AccountID, BaseURL string
-	// GitHubToken lets GitHub be asked which commit is newer; GITHUB_TOKEN if empty.
+	// GitHubToken is for asking GitHub which commit is newer; "" means GITHUB_TOKEN.
 	GitHubToken string
-	// Actor is who deploys, for the record; GITHUB_ACTOR or USER if empty.
+	// Actor is who deploys, for the record; "" means GITHUB_ACTOR or USER.
 	Actor string
-	// DeployedOnly is for what reads no source (rollback, history …): a project
-	// without a site to publish is no mistake then.
+	// DeployedOnly is for commands that read no source, such as rollback and history. They also
+	// work in a project without files to publish.
 	DeployedOnly bool
-	// Bare reads the configuration as the Rust kv-sync does, and takes its layout.
+	// Bare reads the configuration as the Rust kv-sync does, and uses its layout.
 	Bare bool
-	// BuildOutput gets what the build of a site prints. nil says that this run may
-	// build nothing: a site that is to be built is refused.
+	// BuildOutput receives the output of a build. If it is nil, no build is run, and a site that
+	// has to be built is refused.
 	BuildOutput io.Writer
-	// BuildEnv is the environment of a build, before credentials are taken out of
-	// it; nil is this process's. BuildTimeout ends it; 0 is the default.
+	// BuildEnv is the environment of a build, from which credentials are removed; nil means
+	// that of this process.
 	BuildEnv []string
-	// BuildGuarded is a folder that a build cannot change, but for BuildWritable in
-	// it: see [build.Command].
+	// BuildGuarded is a folder that a build cannot change, except for BuildWritable in it: see
+	// [build.Command].
 	BuildGuarded  string
 	BuildWritable []string
-	// AfterBuild, if not nil, is called when a build has ended, however it did, and
-	// before anything of what it left is used.
-	AfterBuild   func() error
+	// AfterBuild, if not nil, is called after a build, also a failed one, and before its output
+	// is used.
+	AfterBuild func() error
+	// BuildTimeout limits the time of a build; 0 means the default.
 	BuildTimeout time.Duration
-	// BuildConfined is [build.Command].Confined, for a build of others.
+	// BuildConfined is [build.Command].Confined.
 	BuildConfined bool
-	// Secrets are more values that no build is to see.
+	// Secrets are further values that must not reach a build.
 	Secrets []string
-	// CacheDir is the user's cache folder; "" is the system's.
+	// CacheDir is the user's cache folder; "" means that of the system.
 	CacheDir string
-	// Getenv reads the environment; nil is os.Getenv.
+	// Getenv reads the environment; nil means os.Getenv.
 	Getenv func(string) string
-	// Log gets retries, waits and choices; may be nil.
+	// Log receives retries, waits and choices; nil discards them.
 	Log *slog.Logger
-	// Progress gets how far a run is; may be nil.
+	// Progress receives the progress of a run; may be nil.
 	Progress func(kvsync.Progress)
 }
 
@@ -122,29 +122,29 @@ func (in Inputs) withDefaults() Inputs {
 	return in
 }
 
-// Site is one site of one account: the engine with everything that it works by.
-// One call at a time.
+// Site is one site of one account: the engine with its configuration, source and account. It
+// is not safe for concurrent use.
 type Site struct {
-	// Name is the site's id; a project's has "project/" before it.
+	// Name is the site's id, or "project/" and the project's id.
 	Name string
-	// Notices are things worth saying about the configuration.
+	// Notices are notices about the configuration and the code.
 	Notices []manifest.Problem
 
 	in       Inputs
-	top      string // what the root of a bare repository's commits stands for
+	top      string // the folder to which the root of a bare repository's commits corresponds
 	settings *config.Settings
 	boundary *boundary.Boundary
 	started  time.Time
 	account  *cloudflare.Account
 	engine   *kvsync.Engine
-	commit   *source.Commit // what Source has opened, where that is a commit
-	// codeFiles are what the Worker's code was read from, as keys.
+	commit   *source.Commit // the source, if it is a commit
+	// codeFiles has the files of the Worker's code as its keys.
 	codeFiles sync.Map
 	closers   []io.Closer
 }
 
-// Open reads the configuration. It sends nothing, and asks for no token:
-// the first call that needs the account does. Close the site when done.
+// Open reads the configuration. It sends nothing and needs no token. The caller closes the
+// site.
 func Open(ctx context.Context, in Inputs) (*Site, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -172,10 +172,10 @@ func Open(ctx context.Context, in Inputs) (*Site, error) {
 	}, nil
 }
 
-// Settings is the whole configuration that the site works by.
+// Settings returns the configuration of the site.
 func (s *Site) Settings() *config.Settings { return s.settings }
 
-// reach makes the engine, once.
+// reach returns the engine. The first call makes the account and the engine.
 func (s *Site) reach() (*kvsync.Engine, error) {
 	if s.engine != nil {
 		return s.engine, nil
@@ -209,7 +209,7 @@ type closer func() error
 
 func (c closer) Close() error { return c() }
 
-// Close ends what the site holds open or has under way, the last first.
+// Close closes everything that the site opened, in reverse order.
 func (s *Site) Close() error {
 	if s == nil {
 		return nil
@@ -224,7 +224,7 @@ func (s *Site) Close() error {
 	return first
 }
 
-// Stats says what the site's calls have cost since it was opened.
+// Stats returns the cost of the site's calls since Open.
 func (s *Site) Stats() Stats {
 	st := Stats{Duration: time.Since(s.started)}
 	if s.account != nil {
@@ -234,7 +234,7 @@ func (s *Site) Stats() Stats {
 	return st
 }
 
-// Live is what was live when a call last asked: see [kvsync.Engine.Live].
+// Live returns what was live when a call last read it: see [kvsync.Engine.Live].
 func (s *Site) Live() kvsync.Live {
 	if s == nil || s.engine == nil {
 		return kvsync.Live{}
@@ -255,7 +255,7 @@ func (s *Site) Deploy(ctx context.Context, opt plan.Options) (res *kvsync.Result
 	return e.Deploy(ctx, src, w, opt)
 }
 
-// whereNothingLives notes on a deploy's failure that it saw nothing live.
+// whereNothingLives marks the failure of a deploy that found nothing live.
 func (s *Site) whereNothingLives(err error) error {
 	if err == nil || s.Live().Version != "" {
 		return err
@@ -263,7 +263,7 @@ func (s *Site) whereNothingLives(err error) error {
 	return &nothingLiveError{err}
 }
 
-// Plan says what Deploy would do: see [kvsync.Engine.Plan]. It only reads.
+// Plan returns what Deploy would do: see [kvsync.Engine.Plan]. It only reads.
 func (s *Site) Plan(ctx context.Context, opt plan.Options) (p *plan.Plan, err error) {
 	defer func() { err = s.whereNothingLives(err) }()
 	e, src, w, err := s.prepare(ctx)
@@ -298,7 +298,7 @@ func (s *Site) History(ctx context.Context) ([]version.Deployment, error) {
 	return list, err
 }
 
-// Verify checks what is retained: see [kvsync.Engine.Verify].
+// Verify checks the retained deployments: see [kvsync.Engine.Verify].
 func (s *Site) Verify(ctx context.Context, readData bool) (*kvsync.Verification, error) {
 	e, err := s.reach()
 	if err != nil {
@@ -307,7 +307,7 @@ func (s *Site) Verify(ctx context.Context, readData bool) (*kvsync.Verification,
 	return e.Verify(ctx, readData)
 }
 
-// CheckWhole is a [guard.Error] where a verification found something missing.
+// CheckWhole returns a [guard.Error] if a verification found something missing.
 func (s *Site) CheckWhole(v *kvsync.Verification) error {
 	switch {
 	case v.Whole():

@@ -70,20 +70,20 @@ func TestStatsAndReport(t *testing.T) {
 	r.AddResult(res)
 	r.Finish(site, nil)
 	sent := int64(len(f.Server.Requests()))
-	// A switch whose outcome is not known leaves what is live not known.
+	// If the outcome of the switch is unknown, the report does not say what is live.
 	lost := app.NewReport(advice.Terminal, "deploy", false)
 	if _, err := site.Plan(t.Context(), plan.Options{}); err != nil || site.Live().Deployment != res.Deployment {
 		t.Errorf("%+v is live, %v", site.Live(), err)
 	}
 	if lost.Finish(site, cloud.ErrUnknown); lost.Deployment != "" || lost.VersionID != "" {
-		t.Errorf("nobody knows what is live, and the report says %s", lost.Deployment)
+		t.Errorf("with an unknown outcome the report says that %s is live", lost.Deployment)
 	}
 	if r.Requests != sent || r.Added != 2 || r.Uploaded != 2 || r.NoChange || r.Site != "tides" || r.Error != nil {
 		t.Errorf("%+v after %d requests", r, sent)
 	}
 }
 
-// TestOpenWithoutAccount: what reads only this machine needs no token.
+// Opening the source needs no token. A plan does.
 func TestOpenWithoutAccount(t *testing.T) {
 	site := open(t, app.Inputs{Root: project(t), Name: "tides", Source: "folder",
 		Getenv: func(string) string { return "" }, CacheDir: t.TempDir()})
@@ -109,7 +109,7 @@ func TestOpenHonoursTheContext(t *testing.T) {
 	}
 }
 
-// TestDeployedOnly: a rollback needs no site to publish.
+// With DeployedOnly, a project without files to publish can be opened.
 func TestDeployedOnly(t *testing.T) {
 	in := app.Inputs{Root: t.TempDir(), Name: "tides", Getenv: func(string) string { return "" }}
 	if _, err := app.Open(t.Context(), in); app.Explain(advice.Terminal, err).Kind != app.KindUsage {
@@ -119,10 +119,9 @@ func TestDeployedOnly(t *testing.T) {
 	open(t, in)
 }
 
-// TestNothingIsUnderWayAfterClose: what is live is asked for while the Worker is
-// bundled. If that is refused, nobody waits for the answer, and the platform may
-// go away with the command: no request may outlive the site, nor be tried again.
-func TestNothingIsUnderWayAfterClose(t *testing.T) {
+// The engine reads what is live while the Worker is bundled. If the bundling fails, Close ends
+// these requests and their retries, because the local platform may end with the command.
+func TestCloseEndsRequests(t *testing.T) {
 	f := platformtest.Start(t)
 	closed := make(chan struct{})
 	f.Server.SetFault(func(platform.RequestInfo) platform.Fault {
@@ -139,12 +138,12 @@ func TestNothingIsUnderWayAfterClose(t *testing.T) {
 	var log bytes.Buffer
 	shared := app.NewShared()
 	defer shared.Close()
-	under := &underWay{RoundTripper: shared.Transport}
-	shared.Transport = under
+	counted := &pendingRequests{RoundTripper: shared.Transport}
+	shared.Transport = counted
 	in := inputs(root, f)
 	in.Shared = shared
 	in.Log = slog.New(slog.NewTextHandler(&log, nil))
-	for under.all.Load() == 0 { // until the refusal came while a request was under way
+	for counted.all.Load() == 0 { // repeat until the bundling failed during a request
 		site, err := app.Open(t.Context(), in)
 		if err != nil {
 			t.Fatal(err)
@@ -157,28 +156,27 @@ func TestNothingIsUnderWayAfterClose(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if now, all := under.now.Load(), under.all.Load(); now != 0 || log.Len() > 0 {
-		t.Errorf("the run was over, and of %d requests %d were under way still:\n%s", all, now, log.String())
+	if now, all := counted.now.Load(), counted.all.Load(); now != 0 || log.Len() > 0 {
+		t.Errorf("after Close, %d of %d requests are still pending:\n%s", now, all, log.String())
 	}
 	close(closed)
 }
 
-// underWay counts the requests, and those that have no answer yet.
-type underWay struct {
+// pendingRequests counts all requests, and those without an answer.
+type pendingRequests struct {
 	http.RoundTripper
 	now, all atomic.Int64
 }
 
-func (u *underWay) RoundTrip(r *http.Request) (*http.Response, error) {
+func (u *pendingRequests) RoundTrip(r *http.Request) (*http.Response, error) {
 	u.all.Add(1)
 	u.now.Add(1)
 	defer u.now.Add(-1)
 	return u.RoundTripper.RoundTrip(r)
 }
 
-// A file that changes between the plan and its upload stops the run, which says
-// what to do; nothing of it goes live.
-func TestFileThatChangesMeanwhile(t *testing.T) {
+// If a file changes between the plan and its upload, a guard stops the deploy before the switch.
+func TestFileChangesBeforeItsUpload(t *testing.T) {
 	f := platformtest.Start(t)
 	root := project(t)
 	for name, change := range map[string]func(file string) error{

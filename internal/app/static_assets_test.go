@@ -18,8 +18,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// staticAssets is a project as a user of Static Assets has it: nothing in it
-// knows of kv-sync.
+// staticAssets is a project for Static Assets, without anything for kv-sync.
 var staticAssets = map[string]string{
 	"public/index.html":          "home",
 	"public/about.html":          "about",
@@ -70,9 +69,8 @@ export default new App();
 `,
 }
 
-// TestStaticAssetsProject deploys one project with the real wrangler and with
-// kv-sync, and asks both the same: what the configuration says about the order of
-// site and Worker holds here as there.
+// The same project is deployed with the real wrangler and with kv-sync. Both answer the same
+// requests in the same way: the settings for the order of site and Worker have the same meaning.
 func TestStaticAssetsProject(t *testing.T) {
 	install, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
@@ -82,10 +80,10 @@ func TestStaticAssetsProject(t *testing.T) {
 	}
 	for name, tt := range map[string]struct {
 		assets, date string
-		main         string // as "main", with what goes with it; "" is src/index.ts
+		main         string // the value of "main", and further settings; "" means src/index.ts
 		replace      map[string]string
 	}{
-		// Without a 404.html, which counts here where nobody says what does.
+		// Without a 404.html, which kv-sync uses if not_found_handling is not set.
 		"nothing set":       {replace: map[string]string{"public/404.html": ""}},
 		"404 pages":         {assets: `"not_found_handling": "404-page"`},
 		"404 pages, before": {assets: `"not_found_handling": "404-page"`, date: "2025-03-01"},
@@ -170,7 +168,7 @@ type asked struct {
 	header       map[string]string
 }
 
-// requests are those of people, browsers and programs for what is there and what is not.
+// requests are requests of browsers and other clients, for existing and missing files.
 func requests() []asked {
 	var list []asked
 	for _, path := range []string{
@@ -194,11 +192,11 @@ func requests() []asked {
 	return list
 }
 
-// answerOf is what a visitor notices of an answer.
+// answerOf returns the parts of a response that matter to a visitor.
 func answerOf(t *testing.T, f *platformtest.Fixture, script string, ask asked) string {
 	t.Helper()
 	var body io.Reader = http.NoBody
-	// always the Worker's; who does not read a body may close the connection
+	// Only the Worker answers this path. A server that does not read a body may close the connection.
 	if ask.method == http.MethodPost && ask.path == "/api/nothing" {
 		body = strings.NewReader("sent")
 	}
@@ -206,7 +204,7 @@ func answerOf(t *testing.T, f *platformtest.Fixture, script string, ask asked) s
 	if err != nil {
 		t.Fatal(err)
 	}
-	// As it stands, with what clients would mend.
+	// Opaque keeps the path as it is. Go's client would normalize it.
 	req.URL.Opaque = "//" + req.URL.Host + strings.ReplaceAll(ask.path, " ", "%20")
 	req.Host = "example.com"
 	for name, value := range ask.header {

@@ -16,15 +16,15 @@ import (
 	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
-// gitView is how git sees a folder of its work tree. A pull that looked at the disk
-// alone would record edits as being in git that no commit will have.
+// gitView reports which files of a folder git does not commit. A pull must not record an edit of
+// such a file as being in git.
 type gitView struct {
 	clone
-	// folder is relative to the clone's directory, for it may not be there yet.
+	// folder is relative to the clone's directory. It need not exist yet.
 	folder string
 }
 
-// viewOf returns nil where there is no repository, or no git command.
+// viewOf returns the view of a folder, nil if there is no repository or no git command.
 func viewOf(dir string) *gitView {
 	v := &gitView{clone: newClone(nearest(dir), "")}
 	rest, err := filepath.Rel(v.dir, absolute(dir))
@@ -41,12 +41,11 @@ func viewOf(dir string) *gitView {
 	return v
 }
 
-// ignores returns those of some names in the folder that git ignores and does not
-// track.
+// ignores returns the names of untracked files in the folder that git ignores.
 func (v *gitView) ignores(ctx context.Context, names []string) ([]string, error) {
 	var ask strings.Builder
 	for _, name := range names {
-		ask.WriteString("./" + path.Join(v.folder, name) + "\x00") // a colon at the beginning would be git's
+		ask.WriteString("./" + path.Join(v.folder, name) + "\x00") // git interprets a colon at the beginning
 	}
 	call := command.Call{Args: []string{"check-ignore", "-z", "--stdin"}, Stdin: strings.NewReader(ask.String())}
 	out, err := v.Do(ctx, call)
@@ -62,7 +61,7 @@ func (v *gitView) ignores(ctx context.Context, names []string) ([]string, error)
 	return ignored, nil
 }
 
-// inFolder turns a name as git gives it into one in the folder.
+// inFolder turns a name relative to the clone's directory into one relative to the folder.
 func (v *gitView) inFolder(name string) string {
 	if v.folder == "." {
 		return name
@@ -70,8 +69,8 @@ func (v *gitView) inFolder(name string) string {
 	return strings.TrimPrefix(name, v.folder+"/")
 }
 
-// skipped returns the names in the folder whose files on disk git does not look at
-// (skip-worktree, assume-unchanged), and those that are submodules.
+// skipped returns the files of the folder that git does not compare with the disk (skip-worktree,
+// assume-unchanged), and the submodules.
 func (v *gitView) skipped(ctx context.Context) (files, submodules map[string]bool, err error) {
 	out, err := v.Run(ctx, "ls-files", "-z", "-v", "--stage", "--", ":(literal)"+v.folder)
 	if err != nil {
@@ -94,8 +93,8 @@ func (v *gitView) skipped(ctx context.Context) (files, submodules map[string]boo
 	return files, submodules, nil
 }
 
-// unseen returns, for pathnames of an overlay, why git would not take an edit from
-// the folder. With ignored, git is expected to ignore the files there.
+// unseen returns the reason why git would not commit an edit in the folder, by pathname of the
+// overlay. ignored reports that the folder is meant to be ignored, which then is no reason.
 func (v *gitView) unseen(
 	ctx context.Context, tree *pull.WorkTree, entries []overlay.Entry, ignored bool,
 ) (map[string]string, error) {
@@ -112,7 +111,7 @@ func (v *gitView) unseen(
 		case err != nil:
 			return nil, err
 		case other != "" || strings.Contains(pathname, "\x00"):
-			continue // the pull says what is wrong with it
+			continue // the pull reports the problem
 		case files[pathname[1:]]:
 			reasons[pathname] = "git skips this file here (sparse checkout, or skip-worktree)"
 			continue

@@ -14,7 +14,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// waive adds to the options what was waived for the commit of src.
+// waive adds the waivers for the commit of src to the options.
 func (s *Site) waive(ctx context.Context, src manifest.Source, opt plan.Options) (plan.Options, error) {
 	if len(s.in.Waivers) == 0 {
 		return opt, nil
@@ -23,14 +23,15 @@ func (s *Site) waive(ctx context.Context, src manifest.Source, opt plan.Options)
 	if err != nil {
 		return opt, err
 	}
+	waivers := options.Waivers()
 	for _, name := range slices.Sorted(maps.Keys(s.in.Waivers)) {
 		commit := s.in.Waivers[name]
-		waiver := advice.WaiverNamed(name)
-		if waiver == nil || waiver.Waiver != options.ForCommit {
+		i := slices.IndexFunc(waivers, func(w *options.Option) bool { return w.Input == name })
+		if i < 0 || waivers[i].Waiver != options.ForCommit {
 			return opt, &UsageError{Err: fmt.Errorf("%s cannot be given for one commit", name)}
 		}
 		if o.Commit != "" && strings.HasPrefix(o.Commit, commit) {
-			advice.Lift(waiver, &opt)
+			*waivers[i].Engine(&opt) = true
 			continue
 		}
 		facts := finding.Facts{Commit: o.Commit, Than: fmt.Sprintf("%.12s", commit)}

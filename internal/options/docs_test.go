@@ -14,13 +14,13 @@ import (
 
 var update = flag.Bool("update", false, "write action.yml and the tables in docs/")
 
-// place is where a document says something of options, a line or more of each.
+// place is a section of a document with one or more lines about each of some options.
 type place struct {
 	file string
 	// after is the line that begins the section.
 	after string
 	of    []*options.Option
-	// key is how the lines of an option begin, text is all of them.
+	// key returns the beginning of an option's lines, text all of them.
 	key, text func(*options.Option) string
 }
 
@@ -70,7 +70,7 @@ func inputOf(o *options.Option) string {
 	return text
 }
 
-// describe is the text of an input in action.yml.
+// describe returns the text of an input in action.yml.
 func describe(o *options.Option) string {
 	text := o.Help
 	if o.Waiver != options.NotWaiver {
@@ -82,7 +82,7 @@ func describe(o *options.Option) string {
 	return text
 }
 
-// plain is Markdown without code marks and links.
+// plain removes code marks and links from Markdown.
 func plain(markdown string) string {
 	text := strings.ReplaceAll(markdown, "`", "")
 	for {
@@ -96,7 +96,7 @@ func plain(markdown string) string {
 	}
 }
 
-// usage is a flag with its placeholder, as a cell of a table.
+// usage returns a flag with its placeholder, for the cell of a table.
 func usage(o *options.Option) string {
 	if o.Switch {
 		return "--" + o.Flag
@@ -118,7 +118,7 @@ func defaultOf(o *options.Option) string {
 	return o.Otherwise
 }
 
-// settingDefaultOf is what counts if neither a variable nor a file says anything.
+// settingDefaultOf returns the default of a setting that neither a variable nor a file sets.
 func settingDefaultOf(o *options.Option) string {
 	if o.Default != "" {
 		return "`" + o.Default + "`"
@@ -127,7 +127,7 @@ func settingDefaultOf(o *options.Option) string {
 	return rest
 }
 
-// variablesOf leaves out names of other tools, which work with a notice.
+// variablesOf leaves out older names, and those of other tools.
 func variablesOf(o *options.Option) string {
 	var out []string
 	for _, v := range o.Variables {
@@ -149,7 +149,7 @@ func commandsOf(o *options.Option) string {
 	return strings.Join(out, ", ")
 }
 
-// TestDocuments holds action.yml and the tables in docs/ to the declared options.
+// action.yml and the tables in docs/ have the lines of the declared options.
 func TestDocuments(t *testing.T) {
 	for _, p := range places() {
 		name := "../../" + p.file
@@ -171,10 +171,10 @@ func TestDocuments(t *testing.T) {
 	}
 }
 
-// write puts the lines of each option into a document, and reports those that differ.
+// write sets the lines of each option in a document, and without -update reports differences.
 func (p place) write(t *testing.T, lines []string, begin int) []string {
 	t.Helper()
-	last := begin // where the lines of the option before end
+	last := begin // the end of the previous option's lines
 	for _, o := range p.of {
 		want := strings.Split(p.text(o), "\n")
 		section := lines[begin:]
@@ -206,7 +206,7 @@ func (p place) ends(line string) bool {
 	return strings.HasPrefix(line, "#")
 }
 
-// TestNoOtherInputs: action.yml has no input that is not declared.
+// action.yml has no input that is not declared.
 func TestNoOtherInputs(t *testing.T) {
 	b, err := os.ReadFile("../../action.yml")
 	if err != nil {
@@ -223,7 +223,7 @@ func TestNoOtherInputs(t *testing.T) {
 	}
 }
 
-// TestSettings: the configuration knows every setting that is declared.
+// The configuration accepts every declared setting.
 func TestSettings(t *testing.T) {
 	for _, o := range options.Settings() {
 		_, _, err := config.Load(config.Inputs{

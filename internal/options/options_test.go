@@ -29,7 +29,7 @@ func TestDeclarations(t *testing.T) {
 		case o.Flag != "" && !o.Switch && o.Placeholder == "":
 			t.Errorf("--%s has no placeholder", o.Flag)
 		case !strings.HasSuffix(o.Help, "."):
-			t.Errorf("the help %q is no sentence", o.Help)
+			t.Errorf("the help %q does not end like a sentence", o.Help)
 		}
 	}
 }
@@ -42,10 +42,10 @@ func TestAllowed(t *testing.T) {
 	}{
 		{options.Mode, "", true}, {options.Mode, "plan", true}, {options.Mode, "Plan", false}, {options.Name, "any", true},
 		{options.DryRun, "true", true}, {options.DryRun, "False", true}, {options.DryRun, "yes", false},
-		{options.Forget, "0123abc", true}, // the commit that it is for
+		{options.Forget, "0123abc", true}, // a commit
 	} {
 		if got := c.option.Allowed(c.value); got != c.want {
-			t.Errorf("%s: %q is allowed: %v", c.option.Input, c.value, got)
+			t.Errorf("%s: allowed(%q) is %v", c.option.Input, c.value, got)
 		}
 	}
 	for want, o := range map[string]*options.Option{
@@ -86,16 +86,16 @@ func TestEngine(t *testing.T) {
 	all := options.Values{}
 	for _, o := range options.All() {
 		if (o.Group == options.GroupGuards || o.Group == options.GroupOnce) != (o.Engine != nil) {
-			t.Errorf("--%s is of the group %q", o.Flag, o.Group)
+			t.Errorf("--%s is in the group %q", o.Flag, o.Group)
 		}
 		all[o] = "true"
 	}
 	want := plan.Options{TakeOver: true, AllowShrink: true, AnyOrder: true, Release: true, HideEdits: true,
 		Forget: true, Repair: true}
 	if got := all.Engine(); got != want {
-		t.Errorf("all of them are %+v", got)
+		t.Errorf("all options set %+v", got)
 	}
 	if got := (options.Values{options.Forget: "0123abc"}).Engine(); got != (plan.Options{}) {
-		t.Errorf("a waiver for one commit is %+v", got)
+		t.Errorf("a waiver for one commit sets %+v", got)
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// retiredText says which files stay reachable although the deployment does not
-// have them, and until when; "" if there are none. how says how to end that.
+// retiredText says which files stay reachable that the deployment does not have, and until
+// when; "" if there are none. how says how to end that.
 func retiredText(p *plan.Plan, how string) string {
 	if len(p.Retired) == 0 {
 		return ""
@@ -39,8 +39,8 @@ func retiredText(p *plan.Plan, how string) string {
 		humanize.Count(len(paths), "file"), stay, last, retiredUntil(deployments, until), how, firstOf(paths))
 }
 
-// retiredUntil names the deploy that ends it: the first one after the given number
-// of deployments that is also later than until.
+// retiredUntil says when files stop being reachable: at the first deploy after the given
+// number of deployments that is also later than until.
 func retiredUntil(deployments int, until time.Time) string {
 	now := time.Now()
 	later := "at least until " + until.UTC().Format("2006-01-02 15:04 UTC")
@@ -57,8 +57,8 @@ func retiredUntil(deployments int, until time.Time) string {
 	return text
 }
 
-// guardedText says which files do not stay reachable because code decides or decided
-// about access to them; "" if there are none.
+// guardedText says which removed files do not stay reachable because code decides who may read
+// them; "" if there are none.
 func guardedText(p *plan.Plan) string {
 	if len(p.Guarded) == 0 {
 		return ""

@@ -8,8 +8,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// A plan says of a removed file that it stays readable, until when, and how to end
-// that; a reader who removed a leaked file must not take it for gone.
+// The text says that removed files stay readable, until when, and how to end that. A person who
+// removed a leaked file must know that it is still readable.
 func TestRetiredText(t *testing.T) {
 	future, past := time.Date(2999, 12, 1, 17, 12, 0, 0, time.FixedZone("", 3600)),
 		time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)

@@ -1,7 +1,7 @@
 // Package planview decides what a plan says to people. [Of] turns a plan into a
 // [View]: sections of unformatted text, in the order in which every output shows
 // them. The terminal, the Action's log, the job summary, the pre-push hook and the
-// daemon's page only format it.
+// daemon's page only format the View.
 //
 //	view := planview.Of(advice.Terminal, plan, "deploy with --forget")
 //	for _, group := range view.Files {
@@ -11,8 +11,8 @@
 //	}
 //	fmt.Println("Plan:", view.Summary())
 //
-// Names of files and subjects of commits were written by others, and a View holds
-// them as they are. Whoever formats it escapes every text for its output.
+// Names of files and subjects of commits are not trusted, and a View does not escape
+// them. The code that formats it escapes every text for its output.
 package planview
 
 import (
@@ -26,7 +26,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// Mark tells what becomes of a file, a script or an edit.
+// Mark says whether a file or another thing is added, changed or removed.
 type Mark string
 
 // The marks, as the outputs show them.
@@ -34,11 +34,11 @@ const (
 	Add    Mark = "+"
 	Modify Mark = "~"
 	Remove Mark = "-"
-	// None is for a line that is about no single thing.
+	// None is for a line without a mark.
 	None Mark = ""
 )
 
-// Word is the mark as a word.
+// Word returns the mark as a word.
 func (m Mark) Word() string {
 	return map[Mark]string{Add: "added", Modify: "changed", Remove: "removed"}[m]
 }
@@ -48,21 +48,20 @@ type View struct {
 	Site string
 	// Origin says what the site is made from.
 	Origin string
-	// NoChange is the only sentence of a plan that changes nothing, else "". The
-	// fields below are empty beside it.
+	// NoChange is the only sentence of a plan that changes nothing; the fields below are
+	// then empty. It is "" for other plans.
 	NoChange string
-	// Files are what is added, changed and removed, in this order, without empty
-	// groups.
+	// Files are the added, changed and removed files, in this order, without empty groups.
 	Files []Group
-	// Others are the other things that the deploy replaces: the code, a companion.
-	// If neither these nor files differ, one line without a mark says what does.
+	// Others are the other things that the deploy replaces, such as the code. If neither
+	// files nor other things differ, it has one line without a mark that says what differs.
 	Others []Line
-	// Notices are what planning found worth saying.
+	// Notices are the notices of the plan.
 	Notices []string
-	// Notes follow the summary: what stays reachable, limits of the account.
+	// Notes follow the summary: which files stay reachable, and limits of the account.
 	Notes []string
-	// Retires reports whether a removed file stays reachable: then the first note
-	// says which.
+	// Retires reports whether this plan removes files of which some stay reachable. Then the
+	// first note names the reachable files.
 	Retires bool
 
 	plan *plan.Plan
@@ -77,12 +76,13 @@ type Group struct {
 // File is a file of a group.
 type File struct {
 	Path string
-	// Size is the size it will have, or that of what is removed. Before is the size
-	// that a changed file has live. Both are "" if not known.
+	// Size is the new size, or the size of a removed file. Before is the live size of a
+	// changed file. An unknown size is "".
 	Size, Before string
 }
 
-// Sizes is the size, and for a changed file the one before if it looks different.
+// Sizes returns the size, for a changed file with the live size before it if the two look
+// different.
 func (f File) Sizes() string {
 	if f.Before == "" || f.Before == f.Size {
 		return f.Size
@@ -96,12 +96,12 @@ type Line struct {
 	Text string
 }
 
-// freeWrites is how many KV writes the free plan has a day.
+// freeWrites is the number of KV writes a day in the free plan.
 // Source: https://developers.cloudflare.com/kv/platform/limits/
 const freeWrites = 1000
 
-// Of returns what a plan says. forget says how to keep removed files reachable no
-// longer, in words that fit the output: a flag, an input or a command.
+// Of returns the view of a plan. forget says how to end that removed files stay reachable, in
+// words for the output: it names a flag, an input or a command.
 func Of(place advice.Place, p *plan.Plan, forget string) *View {
 	v := &View{Site: p.Site, Origin: origin(p.Origin), plan: p}
 	if p.NoChange {
@@ -118,8 +118,8 @@ func Of(place advice.Place, p *plan.Plan, forget string) *View {
 	return v
 }
 
-// inPlace reports whether the layout writes files in place. Then it keeps neither
-// deployments nor the sizes of what is live.
+// inPlace reports whether the layout writes files in place. Such a layout has no deployments,
+// and does not know live sizes.
 func inPlace(p *plan.Plan) bool { return traits(p).InPlace }
 
 // traits describes the layout that the plan is for.
@@ -148,7 +148,7 @@ func groups(p *plan.Plan) []Group {
 	return out
 }
 
-// group lists changes. known says whether the sizes of what is live are.
+// group lists changes. known reports whether the live sizes are known.
 func group(mark Mark, changes []plan.Change, known bool) Group {
 	g := Group{Mark: mark, Files: make([]File, 0, len(changes))}
 	for _, c := range changes {
@@ -174,7 +174,7 @@ func Removed(changes []plan.Change) Group {
 	return group(Remove, changes, known)
 }
 
-// others are the changes beside those of files; files reports whether there are such.
+// others lists the changes other than those of files. files reports whether files changed.
 func others(p *plan.Plan, files bool) []Line {
 	mark, code := Modify, "the Worker's code, bindings or settings"
 	if p.First {
@@ -210,12 +210,12 @@ func notes(p *plan.Plan, forget string) []string {
 	return out
 }
 
-// Summary says what the plan comes to before it is carried out.
+// Summary counts the changes of a plan that is not yet carried out.
 func (v *View) Summary() string {
 	return v.summary([3]string{"to add", "to change", "to remove"})
 }
 
-// Done says what the plan came to after it was carried out.
+// Done counts the changes of a plan that was carried out.
 func (v *View) Done() string {
 	return v.summary([3]string{Add.Word(), Modify.Word(), Remove.Word()})
 }
@@ -256,8 +256,8 @@ func Changes(p *plan.Plan) string {
 	return "rules" // _redirects, _headers or how they are applied
 }
 
-// Counts says how many files a deployment changed, each kind by itself: "3 added",
-// "1 removed". Without any it is "no file".
+// Counts says how many files a deployment changed, by kind: "3 added", "1 removed". It is
+// "no file" if there are none.
 func Counts(added, changed, removed int) []string {
 	var out []string
 	for _, c := range []struct {
@@ -278,18 +278,18 @@ func Counts(added, changed, removed int) []string {
 const maxSubject = 72
 
 func origin(o manifest.Origin) string {
-	here := o.Dir == "" || o.Dir == "."
+	atRoot := o.Dir == "" || o.Dir == "."
 	none := o.ID == manifest.NoFiles
 	switch {
 	case o.Kind == "folder" && none:
 		return "without files"
-	case o.Kind == "folder" && here:
+	case o.Kind == "folder" && atRoot:
 		return "from this folder"
 	case o.Kind == "folder":
 		return "from folder " + o.Dir
 	}
 	dir := o.Dir
-	if here {
+	if atRoot {
 		dir = "the repository's root"
 	}
 	s := "from " + dir + " at commit " + Commit(o.Commit)
@@ -305,7 +305,7 @@ func origin(o manifest.Origin) string {
 	return s
 }
 
-// Commit is a commit's id as people write it: its first 12 characters.
+// Commit returns the first 12 characters of a commit's id.
 func Commit(id string) string { return id[:min(len(id), 12)] }
 
 // Cut shortens a text to at most n characters.

@@ -26,7 +26,7 @@ func TestOf(t *testing.T) {
 				{Remove, []File{{"/a", "2.0 kB", ""}}},
 			}},
 		},
-		"pathname layout, which knows no size of what is live": {
+		"pathname layout, which does not know the live sizes": {
 			plan.Plan{Site: "tides", Origin: folder, Layout: "pathname", Added: files, Changed: files, Removed: files},
 			View{Files: []Group{
 				{Add, []File{{"/a", "2.0 kB", ""}}}, {Modify, []File{{"/a", "2.0 kB", ""}}}, {Remove, []File{{"/a", "", ""}}},
@@ -142,7 +142,7 @@ func TestRemoved(t *testing.T) {
 		t.Error(d)
 	}
 	if got := Removed([]plan.Change{{Path: "/a"}}).Files[0].Size; got != "" {
-		t.Errorf("a size that is not known is %q", got)
+		t.Errorf("an unknown size is %q", got)
 	}
 }
 

@@ -10,8 +10,8 @@
 //	}
 //	fmt.Println(escape(view.Outcome))
 //
-// Pathnames, authors and messages were written by others, and a View holds them as they
-// are. Whoever formats it escapes every text for its output.
+// Pathnames, authors and messages are not trusted, and a View does not escape them. The
+// code that formats it escapes every text for its output.
 package pullview
 
 import (

@@ -62,8 +62,7 @@ func (c *Console) sayLocked(line string) {
 	fmt.Fprintln(c.err, line)
 }
 
-// Through returns a writer for the output of another program, which is printed
-// unchanged.
+// Through returns a writer that prints the output of another program unchanged.
 func (c *Console) Through() io.Writer { return through{c} }
 
 type through struct{ *Console }
@@ -102,7 +101,7 @@ const (
 	yellow style = "33"
 )
 
-// paint reports whether a stream takes colours.
+// paint reports whether a stream supports colours.
 type paint bool
 
 func (p paint) with(s style, text string) string {
@@ -122,7 +121,7 @@ type page struct {
 
 func (p *page) line(format string, args ...any) { fmt.Fprintf(p, format+"\n", args...) }
 
-// shown is how many names of each kind a list has.
+// shown is the number of names that are printed of a list.
 const shown = 20
 
 // names lists the first names, each after a mark.

@@ -7,6 +7,6 @@
 //	defer console.Close()
 //	console.Plan(plan)
 //
-// Names of files, subjects of commits and answers of the API were written by others.
-// Every text of theirs passes through [Visible], which escapes control characters.
+// Names of files, subjects of commits and answers of the API are not trusted. They all
+// pass through [Visible], which escapes control characters.
 package term

@@ -60,8 +60,8 @@ func (c *Console) KVAssetsPruned(p *kvsync.Pruned, dry bool) {
 		t.line("%s more are left for the next prune.", humanize.Number(p.Left))
 	}
 	if p.Unrecorded > 0 {
-		t.line("Kept %s in the shape of the Rust kv-sync that no manifest of ours named. "+
-			"If nobody else needs such keys: --unrecorded", humanize.Count(p.Unrecorded, "key"))
+		t.line("Kept %s in the form of the Rust kv-sync that no record names. "+
+			"If nothing else needs such keys: --unrecorded", humanize.Count(p.Unrecorded, "key"))
 	}
 	c.print(t.String())
 }

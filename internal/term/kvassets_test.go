@@ -42,8 +42,8 @@ func TestKVAssetsPruned(t *testing.T) {
 			`Pruned 2 obsolete files; kept 1 key.
 Pruning deferred: 3 obsolete files that recent manifests name.
 4 more are left for the next prune.
-` + "Kept 5 keys in the shape of the Rust kv-sync that no manifest of ours named. " +
-				"If nobody else needs such keys: --unrecorded\n"},
+` + "Kept 5 keys in the form of the Rust kv-sync that no record names. " +
+				"If nothing else needs such keys: --unrecorded\n"},
 		{"dry", pruned(kvsync.Pruned{Deleted: 1, Keys: []string{"a\x1b"}}, true),
 			"  - a\\x1b\nWould prune 1 obsolete file; kept 0 keys.\n"},
 	})

@@ -11,7 +11,7 @@ import (
 )
 
 // Log returns a logger that prints records as sentences: retries and waits, and with
-// verbose also which choices were made.
+// verbose also choices.
 func (c *Console) Log(verbose bool) *slog.Logger {
 	level := slog.LevelInfo
 	if verbose {

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The records of the packages below become sentences.
+// Log records are printed as sentences.
 func TestLog(t *testing.T) {
 	for _, c := range []struct {
 		name    string

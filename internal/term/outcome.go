@@ -14,7 +14,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// Result prints what is live after a deploy. rollback is the command that undoes it,
+// Result prints what is live after a deploy. rollback is the command that undoes the deploy,
 // or "".
 func (c *Console) Result(res *kvsync.Result, st app.Stats, rollback string) {
 	t := &page{paint: paint(c.color)}
@@ -46,7 +46,7 @@ func (c *Console) Ahead(a *kvsync.Ahead, st app.Stats, deploy string) {
 	switch {
 	case a.Plan.NoChange: // the plan was printed
 	case !a.Receipt && a.Uploaded == 0:
-		t.line("Nothing was sent: the deploy takes so little along with its own requests.")
+		t.line("Nothing was sent: these files are so small that the deploy sends them with its own requests.")
 	case a.Receipt:
 		t.line("")
 		commit := Visible(planview.Commit(a.Plan.Origin.Commit))
@@ -126,11 +126,11 @@ func (c *Console) Pruned(p *kvsync.Pruned, dry bool) {
 	c.print(t.String())
 }
 
-// History prints deployments, newest first. rollback is the command that goes back,
-// without --to.
+// History prints deployments, newest first. rollback is the command for a rollback, without
+// --to.
 func (c *Console) History(list []version.Deployment, rollback string) {
 	t := &page{paint: paint(c.color)}
-	live := make(map[string]bool) // by id: a deployment may have been active before, too
+	live := make(map[string]bool) // by id, because a deployment can be in the list twice
 	for _, d := range list {
 		live[d.ID] = live[d.ID] || d.Live
 	}
@@ -247,8 +247,8 @@ func (c *Console) Failure(f *app.Failure) {
 	fmt.Fprint(c.err, t.String())
 }
 
-// heldText says what a rollback holds back: a commit, or a deployment if both
-// deployments are of one commit.
+// heldText says what a rollback holds back: a commit, or a deployment if it has the same commit
+// as the one that is live now.
 func heldText(hold string) string {
 	if strings.Contains(hold, "-") {
 		return fmt.Sprintf("Deployment %s is held back: the same build is refused until --release is given.", Visible(hold))
@@ -257,7 +257,7 @@ func heldText(hold string) string {
 		Visible(planview.Commit(hold)))
 }
 
-// heldName is a deployment's id, or a commit's shortened one.
+// heldName returns the id of a deployment, or the shortened id of a commit.
 func heldName(hold string) string {
 	if strings.Contains(hold, "-") {
 		return Visible(hold)

@@ -42,7 +42,7 @@ func TestResult(t *testing.T) {
 			"\nLive: commit aaaaaaaaaaaa, in 0.00 s (0 requests, 0 B sent)\n"},
 		{"nothing to do", result(kvsync.Result{Deployment: "d1", URL: "https://x.dev", PreviousDeployment: "d0"}, cost, "x"),
 			"      https://x.dev\n"},
-		// A person who removed a file must not take it for gone.
+		// A person who removed a file must know that it is still readable.
 		{"a removed file that stays readable", result(kvsync.Result{Switched: true, Deployment: "d", Plan: &removed},
 			app.Stats{}, ""),
 			"\nLive: deployment d, in 0.00 s (0 requests, 0 B sent)\n" +
@@ -64,7 +64,7 @@ func TestAhead(t *testing.T) {
 		{"uploaded before", ahead(kvsync.Ahead{Plan: shown, Receipt: true}),
 			"\nUploaded ahead already: commit aaaaaaaaaaaa. Nobody sees it yet.\n" + next},
 		{"too little", ahead(kvsync.Ahead{Plan: shown}),
-			"Nothing was sent: the deploy takes so little along with its own requests.\n"},
+			"Nothing was sent: these files are so small that the deploy sends them with its own requests.\n"},
 		{"no change", ahead(kvsync.Ahead{Plan: &plan.Plan{NoChange: true}}), ""},
 	})
 }

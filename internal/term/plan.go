@@ -9,7 +9,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// forget is how a person at a terminal ends that removed files stay reachable.
+// forget says at a terminal how to end that removed files stay reachable.
 const forget = "deploy with --forget"
 
 // Plan prints what a deploy would do, or is about to do.
@@ -43,14 +43,14 @@ func planText(v *planview.View, color paint) string {
 	return t.String()
 }
 
-// styles of the marks.
+// styles are the colours of the marks.
 var styles = map[planview.Mark]style{planview.Add: green, planview.Modify: yellow, planview.Remove: red}
 
-// widest is the limit of a column of paths. Longer paths stick out, so that the
-// sizes of the others stay close to their paths.
+// widest is the maximum width of the column of paths. The size of a longer path follows the
+// path, so that the other sizes stay close to their paths.
 const widest = 60
 
-// column is the width of the paths that are shown of these groups.
+// column returns the width of the column of paths for these groups.
 func column(groups []planview.Group) int {
 	width := 0
 	for _, g := range groups {

@@ -58,21 +58,21 @@ Note: the free plan has 1,000 KV writes a day, for the whole account.
 `,
 		},
 		{
-			"a long path, which does not push the sizes of all others away",
+			"a long path, which does not move the column of the other sizes",
 			planned(&plan.Plan{Site: "tides", Origin: folder,
 				Added: []plan.Change{{Path: long, Size: 1}, {Path: "/b", Size: 2}, {Path: "/cc", Size: 3}}}),
 			"tides from this folder\n\n  + " + long + "  1 B\n  + /b   2 B\n  + /cc  3 B\n\n" +
 				"Plan: 3 to add, 0 to change, 0 to remove, 0 unchanged; 0 blobs (0 B), 0 KV writes.\n",
 		},
 		{
-			"a change that the sizes do not show",
+			"a change with sizes that look the same",
 			planned(&plan.Plan{Site: "tides", Origin: folder,
 				Changed: []plan.Change{{Path: "/a", Size: 45_000_001, Before: 45_000_002}}}),
 			"tides from this folder\n\n  ~ /a  45 MB\n\n" +
 				"Plan: 0 to add, 1 to change, 0 to remove, 0 unchanged; 0 blobs (0 B), 0 KV writes.\n",
 		},
 		{
-			"the pathname layout, which knows no size of what is live",
+			"the pathname layout, which does not know the live sizes",
 			planned(&plan.Plan{
 				Site: "project/shop", Layout: "pathname", Origin: folder, Blobs: 1, Bytes: 5, Writes: 4,
 				Changed: []plan.Change{{Path: "/a", Size: 5}}, Removed: []plan.Change{{Path: "/long"}},
@@ -105,8 +105,7 @@ Note: the free plan has 1,000 KV writes a day, for the whole account.
 	})
 }
 
-// A plan says which removed files stay readable and which do not: a person who removed
-// a file must not take it for gone.
+// A plan lists the removed files that stay readable and those that do not.
 func TestPlanOfRemovedFiles(t *testing.T) {
 	check(t, []output{
 		{
@@ -132,7 +131,7 @@ Plan: 0 to add, 0 to change, 2 to remove, 0 unchanged; 0 blobs (0 B), 0 KV write
 	})
 }
 
-// Only the colours of the console reach the terminal, whatever the names contain.
+// Only escape sequences of the console itself reach the terminal. Those in names are escaped.
 func TestPlanInColors(t *testing.T) {
 	got := colored(planned(&plan.Plan{Site: "t\x1b[5m", Origin: folder, Added: changes(1, "a"), Changed: changes(1, "c"),
 		Removed: []plan.Change{{Path: "/\x1b]0;x"}}}))

@@ -37,9 +37,9 @@ func (c *Console) Progress(p kvsync.Progress) {
 	}
 }
 
-// draw moves the bar, or without one prints a line now and then. The last upload of a
-// deploy is the manifest and the record, two values after many blobs: the bar does not
-// jump back for them.
+// draw updates the bar, or without a terminal prints a line every lineInterval. The manifest and
+// the record are uploaded last, as two values of their own; the bar ignores them, so that it does
+// not go back.
 func (c *Console) draw(bytes, totalBytes int64, files, totalFiles int) {
 	if !c.bars {
 		if now := time.Now(); now.Sub(c.reported) >= lineInterval {
@@ -75,8 +75,8 @@ func (c *Console) startBar(total int64) {
 	)
 }
 
-// left estimates the remaining time. It is "" in the first second, when an estimate
-// is worthless, and at the end.
+// left estimates the remaining time. It returns "" in the first second, because an estimate
+// would be too inaccurate, and at the end.
 func left(spent time.Duration, done, total int64) string {
 	if done <= 0 || done >= total || spent < time.Second {
 		return ""

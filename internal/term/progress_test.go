@@ -25,7 +25,7 @@ func TestTimeLeft(t *testing.T) {
 	}
 }
 
-// TestPlainProgress: where there is no terminal, no bar and no escape is written.
+// Without a terminal, the console writes no bar and no escape sequence.
 func TestPlainProgress(t *testing.T) {
 	var out, err bytes.Buffer
 	c := New(&out, &err, noVariable)
@@ -43,7 +43,7 @@ func TestPlainProgress(t *testing.T) {
 	}
 }
 
-// TestBars: a bar is drawn, notes go above it, and nothing of it is left.
+// A note is printed above the bar. The bar disappears at the end.
 func TestBars(t *testing.T) {
 	var out, err bytes.Buffer
 	c := New(&out, &err, noVariable)
@@ -63,7 +63,7 @@ func TestBars(t *testing.T) {
 	}
 }
 
-// The output of another program is not changed, and removes the bar.
+// The output of another program is printed unchanged, after the bar was removed.
 func TestThrough(t *testing.T) {
 	var out, err bytes.Buffer
 	c := New(&out, &err, noVariable)

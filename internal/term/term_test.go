@@ -10,14 +10,14 @@ import (
 
 func noVariable(string) string { return "" }
 
-// output is a text that a console prints, and how it is printed.
+// output is a call of the console and the text that it prints.
 type output struct {
 	name  string
 	print func(*Console)
 	want  string
 }
 
-// check prints each output without colours. It goes to stdout, and nothing to stderr.
+// check compares what each call prints to stdout, without colours. Nothing may go to stderr.
 func check(t *testing.T, outputs []output) {
 	t.Helper()
 	for _, o := range outputs {
@@ -31,7 +31,7 @@ func check(t *testing.T, outputs []output) {
 	}
 }
 
-// colored is what a console prints to a terminal.
+// colored returns what a call prints in colours.
 func colored(print func(*Console)) string {
 	var out bytes.Buffer
 	c := New(&out, io.Discard, noVariable)

@@ -34,7 +34,7 @@ func Visible(s string) string {
 
 func hidden(r rune) bool { return !unicode.IsPrint(r) }
 
-// Lines is [Visible] for a text of several lines, whose line breaks stay.
+// Lines is [Visible] for a text of several lines. It keeps the line breaks.
 func Lines(s string) string {
 	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
 	for i, l := range lines {
@@ -43,5 +43,5 @@ func Lines(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-// minute is the layout of local times.
+// minute is the format of local times.
 const minute = "2006-01-02 15:04"

@@ -22,7 +22,7 @@ func (c *Console) Saved(p *plan.Plan, at time.Time, took time.Duration) {
 	c.print(strings.Join(parts, "  ") + "\n")
 }
 
-// saved are the first files that changed, then what else did.
+// saved lists the first changed files, and then the other changes.
 func saved(v *planview.View, color paint) []string {
 	var out []string
 	all := 0

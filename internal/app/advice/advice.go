@@ -1,7 +1,6 @@
-// Package advice says what to do about what stopped a run, or is worth a notice,
-// in each [Place] where a message is read. The engine's findings have no advice:
-// this is the one table of it. It also has the one list of the options that may be
-// waived, which a terminal takes as flags and a workflow as inputs.
+// Package advice says what to do about an error, a guard or a notice. The text depends
+// on the [Place] where a person reads it: a terminal, a workflow or the daemon's page.
+// The engine's findings contain no advice, so it names no flags and no inputs.
 package advice
 
 import (
@@ -12,23 +11,23 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Place is where the reader of a message acts. What helps depends on it.
+// Place is where a person reads a message, and how the person can act.
 type Place int
 
 // The places.
 const (
-	Terminal Place = iota // types flags
-	Workflow              // writes a workflow, and can start it by hand
-	Daemon                // looks at the daemon's page, or writes its configuration
+	Terminal Place = iota // the person types flags
+	Workflow              // the person edits a workflow, and can start it by hand
+	Daemon                // the person uses the daemon's page, or edits its configuration
 )
 
-// remedy says what to do in each place; "" where nothing is to be done.
+// remedy says what to do in each place; "" means that nothing has to be done.
 type remedy [3]string
 
 func everywhere(text string) remedy { return remedy{text, text, text} }
 
-// Fix says what to do about a finding of a guard, or with the guard "" of something
-// else. It is "" where no remedy is known.
+// Fix says what to do about a finding; "" if there is no remedy. g is the guard that made the
+// finding, "" if none did.
 func (p Place) Fix(g guard.ID, f *finding.Finding) string {
 	r, ok := caseRemedies[f.Case]
 	if !ok {
@@ -37,11 +36,10 @@ func (p Place) Fix(g guard.ID, f *finding.Finding) string {
 	return f.Facts.Fill(r[p])
 }
 
-// Remedy says what to do in general where a guard stops a deploy.
+// Remedy says what to do about a guard in general.
 func (p Place) Remedy(g guard.ID) string { return guardRemedies[g][p] }
 
-// Problems adds to the engine's findings among the problems what to do about
-// them. The list that is given stays as it is.
+// Problems returns a copy of the list in which the engine's findings have their fix.
 func (p Place) Problems(list []manifest.Problem) []manifest.Problem {
 	list = slices.Clone(list)
 	for i := range list {

@@ -4,8 +4,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/finding"
 )
 
-// Cases of what ended a run, beside the engine's. Where a message is the error's
-// own text, the sentence is not shown: it names the case.
+// Cases of errors that the engine does not have. For some of them the message is the text of
+// the error; then the sentence only identifies the case.
 const (
 	CaseSome        finding.Case = "some projects failed"
 	CaseUnknown     finding.Case = "the outcome of the switch is not known"
@@ -27,13 +27,13 @@ const (
 const (
 	CaseNoWorker     finding.Case = "there is no Worker {name}"
 	CaseNotWhole     finding.Case = "{site} is not whole: visitors, or a rollback, would miss what is listed"
-	CaseEditsMissing finding.Case = "{site} is not whole: visitors would miss what is listed, of what was " +
-		"written at run time, too"
+	CaseEditsMissing finding.Case = "{site} is not whole: visitors would miss what is listed, also edits " +
+		"made at run time"
 	CaseConflict  finding.Case = "{path} has a conflict, and was left alone: {cause}"
 	CaseConflicts finding.Case = "{count} pathnames have conflicts, and were left alone"
 )
 
-// Cases of a mistake in what was asked for.
+// Cases of mistakes in the command line, the environment or the configuration.
 const (
 	CasePruneOptions finding.Case = "only a layout that compiles its index can force a prune, or delete unrecorded keys"
 	CaseOtherCommit  finding.Case = "it is for commit {than} and has no effect: this deploys {commit}"
@@ -41,9 +41,9 @@ const (
 		"in {what}"
 	CaseNoProject     finding.Case = "there is no folder {path}"
 	CaseBare          finding.Case = "this is a bare repository, which has files in its commits only"
-	CaseBuildsCommit  finding.Case = "a commit is named, and its code is to be built: a build sees the work tree"
-	CaseBuildsNothing finding.Case = "the site is to be built, and builds are not run here: {what}"
-	CasePulledIgnored finding.Case = "git ignores {path}, so a build makes it, and what is pulled into it would be lost"
+	CaseBuildsCommit  finding.Case = "a commit is named, and its code has to be built: a build runs in the work tree"
+	CaseBuildsNothing finding.Case = "the site has to be built, and kv-sync runs no build here: {what}"
+	CasePulledIgnored finding.Case = "git ignores {path}, so it is the output of a build, and a pull into it would be lost"
 	CasePulledOutside finding.Case = "the folder {path} is not in the repository {name}"
 	CasePulledNowhere finding.Case = "this project publishes no folder"
 )

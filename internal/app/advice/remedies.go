@@ -5,30 +5,27 @@ import (
 	"github.com/kv-sync/kv-sync/sync/guard"
 )
 
-// The one table of what to do about what stopped a run, or is worth a notice, in
-// each place. Words in braces are filled in from the facts of the case.
-
-// input is a waiver as a workflow takes it.
+// input says how a workflow gives a waiver.
 func input(w *options.Option) string {
-	return "the input " + w.Input + ": true on workflow_dispatch (elsewhere name " + For(w) + ")"
+	return "the input " + w.Input + ": true on workflow_dispatch (elsewhere name " + w.Names() + ")"
 }
 
-// hand is a waiver as the daemon's page names it: the daemon lifts no guard.
+// hand says how to give a waiver for a site of the daemon, which itself waives no guard.
 func hand(w *options.Option) string {
 	return "if that is meant, deploy it once by hand: kv-sync deploy --" + w.Flag
 }
 
-// waive is the remedy for a guard that a waiver lifts. why says when to do so.
+// waive is the remedy for a guard that an option waives. why says when to do so.
 func waive(w *options.Option, why string) remedy {
 	return remedy{"give --" + w.Flag + why, "give " + input(w) + why, hand(w)}
 }
 
-// afterFix is for what has to be changed in the repository.
+// afterFix is the remedy for an error that a change of the repository fixes.
 func afterFix(fix string) remedy {
 	return remedy{fix + again, fix + "push again", fix + "push again"}
 }
 
-// repairing is for a site that is not whole.
+// repairing is the remedy for a site with missing or corrupt keys.
 func repairing(rest string) remedy {
 	return remedy{
 		"kv-sync deploy --repair uploads every file of what it deploys again" + rest,
@@ -46,10 +43,10 @@ const (
 	againJob   = "run the job again"
 	byItself   = "the daemon tries again by itself"
 	content    = `use the layout "content"`
-	pullFirst  = " and deploy that first, and delete at run time what it says must stay there"
+	pullFirst  = " and deploy that first, and delete at run time the edits that a pull leaves there"
 	pullJob    = "bring them into git with mode: pull"
 	pullHand   = "bring them into git with kv-sync pull"
-	named      = "the deployments on the site's page can be rolled back to"
+	listed     = "roll back to a deployment on the site's page"
 )
 
 var (
@@ -57,14 +54,15 @@ var (
 	redeploy = remedy{
 		"deploy that commit again instead",
 		"deploy that commit again instead",
-		"roll back to another deployment, or push what that commit has again",
+		"roll back to another deployment, or push the content of that commit again",
 	}
-	deployIt   = remedy{"deploy it first", "deploy it first", "push a commit, or look now"}
+	deployIt   = remedy{"deploy it first", "deploy it first", "push a commit, or poll now"}
 	loader     = everywhere("give handleAssetRequest() its config in the loader's code")
-	unreadable = "delete that key and deploy again: nothing is live between"
+	unreadable = "delete that key and deploy again; nothing is live in between"
 )
 
-// guardRemedies hold for every case of a guard that has no remedy of its own.
+// guardRemedies apply to every case of a guard that caseRemedies does not have. The words in
+// braces are facts of the finding.
 var guardRemedies = map[guard.ID]remedy{
 	guard.Foreign: waive(options.TakeOver, " if that Worker may be replaced (its other bindings are kept)"),
 	guard.Repository: {
@@ -74,9 +72,9 @@ var guardRemedies = map[guard.ID]remedy{
 			"once by hand: kv-sync deploy --take-over",
 	},
 	guard.Name: {
-		"give the name: {name} to go on with that site, or {site} for a new one",
-		"give the input name: {name} to go on with that site, or {site} for a new one",
-		"give the name in the daemon's configuration: {name} to go on with that site, or {site} for a new one",
+		"give the name: {name} to continue that site, or {site} for a new one",
+		"give the input name: {name} to continue that site, or {site} for a new one",
+		"give the name in the daemon's configuration: {name} to continue that site, or {site} for a new one",
 	},
 	guard.Older: {
 		"deploy a newer commit, use rollback, or give --any-order",
@@ -103,13 +101,13 @@ var guardRemedies = map[guard.ID]remedy{
 	guard.Target: {
 		"see kv-sync history",
 		"see the job summaries of earlier deploys, or kv-sync history",
-		named,
+		listed,
 	},
 	guard.Missing: redeploy,
 	guard.Secret: {
 		"give --force to bring the old value back with it, or deploy that commit again",
 		"deploy that commit again; only the kv-sync command can bring the old value back with it",
-		"push what that commit has again, or bring the old value back with it by hand: kv-sync rollback --force",
+		"push the content of that commit again, or bring the old value back by hand: kv-sync rollback --force",
 	},
 	guard.Overtaken: {again + " when they are done", againJob + " when they are done", byItself},
 	guard.Unread:    {again + " later", againJob + " later", byItself},
@@ -121,32 +119,31 @@ var guardRemedies = map[guard.ID]remedy{
 	guard.Layout:   everywhere(content),
 	guard.Conflict: merge,
 	guard.Overlay:  {pullHand + pullFirst, pullJob + pullFirst, pullHand + pullFirst},
-	guard.Cache: everywhere("take edge-cache (in a wrangler file cache) out, or remove that binding " +
+	guard.Cache: everywhere("remove edge-cache (cache in a wrangler file), or remove that binding " +
 		"from the Worker"),
-	guard.Index: everywhere(`see that "index" names the file that the code takes in by include_bytes!, ` +
-		`and that the build compiles it again when that file changes`),
+	guard.Index: everywhere(`make sure that "index" names the file that the code includes by include_bytes!, ` +
+		`and that the build compiles the code again when that file changes`),
 }
 
-// merge names the flags for the conflicts, which only the command takes.
+// merge is the remedy for conflicts. The fact "what" has the flags for them.
 var merge = remedy{
-	"see what was written at run time with --save-conflicts DIR, have in git what is meant, then: kv-sync pull{what}",
-	"have in git what is meant, and say so once by hand, with the kv-sync command",
-	"see what was written at run time with kv-sync pull --save-conflicts DIR, have in git what is meant, then: " +
-		"kv-sync pull{what}",
+	"save the edits with --save-conflicts DIR, commit the merged files, then run: kv-sync pull{what}",
+	"commit the merged files, and mark the conflicts as resolved by hand with the kv-sync command",
+	"save the edits with kv-sync pull --save-conflicts DIR, commit the merged files, then run: kv-sync pull{what}",
 }
 
 const (
-	notThere      = "; roll back to no deployment that is listed as missing something"
-	onlyCopy      = "; what was written at run time has no other copy: write it again, or delete it there"
-	prunedLater   = ": what runs before that left behind, a later prune finds"
-	untilRetained = " when that deployment is not retained any more"
-	anew          = " if a newer one wrote it, else write any page at run time, which makes it anew; or leave " +
-		"the overlay as it is"
+	notThere      = "; do not roll back to a deployment that is listed as missing something"
+	onlyCopy      = "; edits made at run time have no other copy: write them again, or delete them at run time"
+	prunedLater   = "; a later prune deletes what failed runs left behind"
+	untilRetained = " when that deployment is no longer retained"
+	anew          = " if a newer release wrote it; otherwise write any page at run time, which creates it again, or " +
+		"do not change the overlay"
 	afterMidnight = " after 00:00 UTC, or change to the Workers Paid plan"
 	mixed         = "some files may be new and others not yet"
 	buildFirst    = "run the site's build first, or name its folder with "
 	into          = "name the folder whose files the build copies into the site, with "
-	seenAgain     = ": they are kept, and seen again when the overlay is on again"
+	seenAgain     = ": they are kept, and visible again when the overlay is on again"
 )
 
 var (

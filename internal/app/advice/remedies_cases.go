@@ -9,14 +9,14 @@ import (
 	"github.com/kv-sync/kv-sync/sync/project"
 )
 
-// caseRemedies are those of cases that differ from their guard, or have none. An
-// empty remedy says that nothing is to be done.
+// caseRemedies are the remedies of cases that have no guard, or for which another remedy than
+// that of their guard applies. An empty remedy means that nothing has to be done.
 var caseRemedies = map[finding.Case]remedy{
 	// Guards.
 	finding.CaseForeignRollback: {
 		"give --to with a deployment of kv-sync history, or use the tool that deployed it",
 		"give the input to with a deployment of kv-sync history, or use the tool that deployed it",
-		named + ", and the tool that deployed it can go back, too",
+		listed + ", or use the tool that deployed it",
 	},
 	finding.CaseForeignPrune: {
 		"deploy with --take-over, or delete the namespace by hand if nothing needs it",
@@ -39,15 +39,15 @@ var caseRemedies = map[finding.Case]remedy{
 		"push a commit that changes it, or give " + input(options.Release),
 		"push a commit that changes it, or release it",
 	},
-	finding.CaseClockUnknown: everywhere("see that no proxy removes the header Date from the answers of the API"),
-	finding.CaseNotDeployed:  deployIt,
+	finding.CaseClockUnknown: everywhere("make sure that no proxy removes the header Date from the answers of the API"),
+	finding.CaseNotDeployed: deployIt,
 	finding.CaseNoTarget: {
 		"give a deployment, version or commit that kv-sync history lists, or at least its first 7 characters",
-		"give the input to a deployment, version or commit that kv-sync history lists, or at least its first 7 " +
+		"set the input to: a deployment, version or commit that kv-sync history lists, or at least its first 7 " +
 			"characters",
-		named,
+		listed,
 	},
-	finding.CaseAmbiguous:   {"give more of the id", "give more of the id", named},
+	finding.CaseAmbiguous:   {"give more of the id", "give more of the id", listed},
 	finding.CaseNotRetained: redeploy,
 	finding.CaseVersionMissing: {
 		redeploy[0] + ", or give --to with another deployment of kv-sync history",
@@ -115,7 +115,7 @@ var caseRemedies = map[finding.Case]remedy{
 	CaseConflicts:    merge,
 	pull.CaseNotWritten: {
 		"give the pathname as kv-sync pull prints it",
-		"give the pathname as the log of mode: pull has it",
+		"give the pathname as the log of mode: pull prints it",
 		"give the pathname as kv-sync pull prints it",
 	},
 
@@ -142,9 +142,9 @@ var caseRemedies = map[finding.Case]remedy{
 	project.CaseVersionUnread: everywhere("delete that key to go on without it"),
 
 	CaseSome: {
-		"fix what is said above of each, and " + againSame,
-		"fix what the log says of each, and " + againJob,
-		"fix what is said of each",
+		"fix the errors above, and " + againSame,
+		"fix the errors in the log, and " + againJob,
+		"fix the error of each",
 	},
 	CaseUnknown: {
 		"run kv-sync history to see what is live, then " + againSame,
@@ -168,7 +168,7 @@ var caseRemedies = map[finding.Case]remedy{
 	},
 	CaseNewer: newer,
 
-	// Mistakes in what was asked for.
+	// Mistakes in the command line, the environment or the configuration.
 	CasePruneOptions: {"leave --force and --unrecorded out", "leave them out", "leave them out"},
 	CaseOtherCommit:  everywhere("remove it when that commit is deployed"),
 	CaseNoSiteFolder: {
@@ -194,14 +194,14 @@ var caseRemedies = map[finding.Case]remedy{
 	CaseBuildsNothing: everywhere("deploy with the kv-sync command where the project can be built"),
 	CasePulledIgnored: {into + "--into", into + "the input into", into + "kv-sync pull --into"},
 	CasePulledOutside: {
-		"name one that is, with --into",
-		"name one that is, with the input into",
-		"name one that is, with kv-sync pull --into",
+		"name a folder of the repository with --into",
+		"name a folder of the repository with the input into",
+		"name a folder of the repository with kv-sync pull --into",
 	},
 	CasePulledNowhere: {
-		"name the one that edits go into, with --into",
-		"name the one that edits go into, with the input into",
-		"name the one that edits go into, with kv-sync pull --into",
+		"name the folder for the edits with --into",
+		"name the folder for the edits with the input into",
+		"name the folder for the edits with kv-sync pull --into",
 	},
 
 	// Files and code that cannot be deployed.
@@ -210,11 +210,11 @@ var caseRemedies = map[finding.Case]remedy{
 	finding.CaseKeyReserved:  everywhere("rename the folder"),
 	finding.CaseKeyTaken:     everywhere("change the file by a byte"),
 	finding.CasePathEncoding: everywhere("rename it"),
-	manifest.CasePulledLine: everywhere("take the line out, or resolve the merge that left it; kv-sync " +
+	manifest.CasePulledLine: everywhere("remove the line, or resolve the merge conflict that left it; kv-sync " +
 		"pull writes the file again"),
 	project.CaseAssets: everywhere("give the variable another name"),
-	project.CaseBinding: everywhere("remove it from the project's configuration; what its code may use " +
-		"beside variables, the loader passes to it"),
+	project.CaseBinding: everywhere("remove it from the project's configuration; the loader passes to the " +
+		"code what it may use besides variables"),
 	project.CaseMigrations: everywhere("remove them from the project's configuration"),
 
 	// Notices.
@@ -222,11 +222,11 @@ var caseRemedies = map[finding.Case]remedy{
 	finding.CaseDiverged:        {},
 	finding.CaseUncovered:       {},
 	finding.CaseNoSwitch:        everywhere(content + " where that matters"),
-	finding.CaseUnfinished:      everywhere("make sure that none is under way; this one finishes its work"),
+	finding.CaseUnfinished:      everywhere("make sure that no other deploy is running; this one finishes the work"),
 	finding.CaseStrays:          {},
 	finding.CaseRulesPathname:   loader,
 	finding.CaseServingPathname: loader,
-	finding.CaseRulesKVAssets:   everywhere("have that code do what they say"),
+	finding.CaseRulesKVAssets:   everywhere("apply these rules in that code"),
 	project.CaseSetting:         everywhere("set it for its loader"),
 	finding.CaseCoverUnknown:    {},
 	finding.CaseCover: {
@@ -234,9 +234,9 @@ var caseRemedies = map[finding.Case]remedy{
 		"mode: pull brings them into git",
 		"kv-sync pull brings them into git",
 	},
-	finding.CaseUnpublished: everywhere("commit the file, or take it out of .assetsignore, unless it was " +
+	finding.CaseUnpublished: everywhere("commit the file, or remove it from .assetsignore, unless it was " +
 		"deleted on purpose"),
-	finding.CaseReturning:   everywhere("take out of git what was deleted"),
+	finding.CaseReturning:   everywhere("remove the deleted files from git"),
 	finding.CaseNoSubdomain: {},
 	finding.CaseAddressOn:   {},
 	finding.CaseAddressOff: {

@@ -13,21 +13,18 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
-	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// declared are the guards and cases that the engine and its users declare, and
-// the guards that stop a run for a case.
+// declared are the guards and cases in the source of the engine and of its callers.
 type declared struct {
 	guards map[string]guard.ID // by the name of the constant
 	cases  map[string]finding.Case
 	stops  map[string]string // the guard's constant, by that of the case
 }
 
-// find reads all code below some folders.
+// find reads the declarations in all code below some folders.
 func find(t *testing.T, folders ...string) declared {
 	t.Helper()
 	d := declared{map[string]guard.ID{}, map[string]finding.Case{}, map[string]string{}}
@@ -73,17 +70,17 @@ func (d declared) add(name, typ string, value ast.Expr) {
 		d.guards[name] = guard.ID(text)
 	case "Case":
 		if d.cases[name] != "" {
-			name += "2" // of another package
+			name += "2" // another package declares a case with the same name
 		}
 		d.cases[name] = finding.Case(text)
 	}
 }
 
-// textOf is the value of a string constant.
+// textOf returns the value of a string constant.
 func textOf(e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.BasicLit:
-		text, _ := strconv.Unquote(e.Value) // no number has the type of a case
+		text, _ := strconv.Unquote(e.Value) // a case is always a string
 		return text
 	case *ast.BinaryExpr:
 		return textOf(e.X) + textOf(e.Y)
@@ -91,7 +88,7 @@ func textOf(e ast.Expr) string {
 	return ""
 }
 
-// nameOf is the last part of a name.
+// nameOf returns the last part of a qualified name.
 func nameOf(e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.Ident:
@@ -102,8 +99,8 @@ func nameOf(e ast.Expr) string {
 	return ""
 }
 
-// Every guard, and every case of one, has a remedy in each place, and every other
-// case is in the table.
+// Every guard has a remedy in each place, and so has every case of a guard. Every other case
+// is in the table.
 func TestEveryCaseHasRemedies(t *testing.T) {
 	d := find(t, "../../../sync", ".", "../../pull")
 	for name, g := range d.guards {
@@ -130,21 +127,21 @@ func TestEveryCaseHasRemedies(t *testing.T) {
 	}
 }
 
-// A workflow has no flags, a terminal no inputs, and the daemon neither, but what
-// somebody types by hand. Every word in braces is one of the facts.
-func TestRemediesSpeakOfTheirPlace(t *testing.T) {
+// A remedy for a workflow names no flags, one for a terminal no inputs, and one for the daemon
+// neither, except in commands to type by hand. Every word in braces is a fact.
+func TestRemediesFitTheirPlace(t *testing.T) {
 	flags := regexp.MustCompile(`(^|\s)-{1,2}[a-z]`)
 	inputs := regexp.MustCompile(`\binputs?\b|workflow|actions/checkout|\bjob\b|mode:`)
 	hand, braces := regexp.MustCompile(`kv-sync [a-z]+`), regexp.MustCompile(`\{[a-z]*\}`)
 	check := func(what string, r remedy) {
 		if flags.MatchString(r[Workflow]) {
-			t.Errorf("%s: the workflow is told %q", what, r[Workflow])
+			t.Errorf("%s: the remedy for a workflow is %q", what, r[Workflow])
 		}
 		if inputs.MatchString(r[Terminal]) || inputs.MatchString(r[Daemon]) {
-			t.Errorf("%s: a terminal is told %q, the daemon %q", what, r[Terminal], r[Daemon])
+			t.Errorf("%s: the remedy for a terminal is %q, for the daemon %q", what, r[Terminal], r[Daemon])
 		}
 		if flags.MatchString(r[Daemon]) && !hand.MatchString(r[Daemon]) {
-			t.Errorf("%s: the daemon is told %q", what, r[Daemon])
+			t.Errorf("%s: the remedy for the daemon is %q", what, r[Daemon])
 		}
 		for _, text := range append(r[:], what) {
 			if left := braces.FindString(finding.Facts{}.Fill(text)); left != "" {
@@ -157,17 +154,5 @@ func TestRemediesSpeakOfTheirPlace(t *testing.T) {
 	}
 	for c, r := range caseRemedies {
 		check(string(c), r)
-	}
-}
-
-// Each waiver that is declared sets an option of its own.
-func TestWaivers(t *testing.T) {
-	seen := map[plan.Options]string{{}: "nothing"}
-	for _, w := range options.Waivers() {
-		var opt plan.Options
-		if Lift(w, &opt); seen[opt] != "" {
-			t.Errorf("%s sets what %s sets", w.Input, seen[opt])
-		}
-		seen[opt] = w.Input
 	}
 }

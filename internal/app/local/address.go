@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// trimAPI returns the platform's root, if the API is on loopback: the control
-// token goes nowhere else, whatever the file says.
-func trimAPI(api string) (string, bool) {
+// platformRoot returns the root address of the platform with this API address. It refuses an
+// address that is not on loopback, so that the control token is sent nowhere else.
+func platformRoot(api string) (string, bool) {
 	u, err := url.Parse(api)
 	if err != nil || u.Scheme != "http" {
 		return "", false

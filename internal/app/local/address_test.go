@@ -2,8 +2,9 @@ package local
 
 import "testing"
 
-// TestTokenStaysHere: the file cannot send the control token to another machine.
-func TestTokenStaysHere(t *testing.T) {
+// An address in the file that is not on loopback is refused, so that the control token is not sent
+// to another machine.
+func TestPlatformRootIsLocal(t *testing.T) {
 	for api, want := range map[string]string{
 		"http://127.0.0.1:8787/client/v4":        "http://127.0.0.1:8787",
 		"http://[::1]:8787/client/v4":            "http://[::1]:8787",
@@ -14,9 +15,9 @@ func TestTokenStaysHere(t *testing.T) {
 		"http://127.0.0.1:8787/elsewhere":        "",
 		"nonsense":                               "",
 	} {
-		got, ok := trimAPI(api)
+		got, ok := platformRoot(api)
 		if ok != (want != "") || ok && got != want {
-			t.Errorf("trimAPI(%q) is %q, %v; want %q", api, got, ok, want)
+			t.Errorf("platformRoot(%q) is %q, %v; want %q", api, got, ok, want)
 		}
 	}
 }

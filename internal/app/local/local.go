@@ -1,10 +1,10 @@
-// Package local keeps a local platform for each project: Cloudflare's API on
-// this machine, for those who have no account, or not here.
+// Package local runs a local platform for each project: Cloudflare's API on this
+// machine, for development without an account.
 //
-// What was deployed lies in the user's cache folder, by the project's path, and
-// stays there between runs. A command of the same project finds the platform
-// that runs (kv-sync dev) by a file that only the user can read; where none
-// runs, it has one in its own process for as long as it takes.
+// The deployed data are in the user's cache folder, in a folder for the project's path,
+// and stay there between runs. A command finds the running platform of its project
+// (kv-sync dev) through a file that only the user can read. If none runs, the command
+// runs one in its own process until it ends.
 package local
 
 import (
@@ -28,22 +28,21 @@ import (
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
-// account is the one account of a local platform.
+// account is the id of the only account of a local platform.
 const account = "10ca110ca110ca110ca110ca110ca110"
 
-// ErrRunning is returned (wrapped) by Start where the project's platform runs
-// already.
+// ErrRunning is returned (wrapped) by Start if the project's platform is already running.
 var ErrRunning = errors.New("the local platform of this project runs already")
 
-// Platform is a local platform that answers.
+// Platform is a running local platform.
 type Platform struct {
 	address
-	server *platform.Server // nil where it runs in another process
+	server *platform.Server // nil if it runs in another process
 	home   string
 	lock   io.Closer
 }
 
-// address is how a platform is reached. It is what the file says.
+// address has what a client of a platform needs. It is the content of the file.
 type address struct {
 	API     string `json:"api"`
 	Token   string `json:"token"`
@@ -52,19 +51,19 @@ type address struct {
 	PID     int    `json:"pid"`
 }
 
-// Options say how a platform is started.
+// Options configure a platform.
 type Options struct {
-	// CacheDir is the user's cache folder, Project the project's.
+	// CacheDir is the user's cache folder, Project the folder of the project.
 	CacheDir, Project string
-	// Addr is where it listens; "" is any free port of loopback.
+	// Addr is the address to listen on; "" means any free port of loopback.
 	Addr string
-	// Behaviour is how it behaves.
+	// Behaviour has the delays and failures to simulate.
 	Behaviour platform.Behaviour
-	// Log takes what Workers print, and what the platform has to say.
+	// Log receives the output of Workers and messages of the platform.
 	Log io.Writer
 }
 
-// home is the project's folder below the cache folder.
+// home returns the folder for the project's data, below the cache folder.
 func (o Options) home() (string, error) {
 	if o.CacheDir == "" {
 		return "", errors.New("start the local platform: there is no cache folder for its data; set XDG_CACHE_HOME or HOME")
@@ -80,16 +79,16 @@ func (o Options) home() (string, error) {
 	return filepath.Join(o.CacheDir, "kv-sync", "local", hex.EncodeToString(sum[:8])), nil
 }
 
-// settle is how long a platform may take between its lock and its file.
-const settle = 10 * time.Second
+// startTimeout is how long another process may take from its lock to its file.
+const startTimeout = 10 * time.Second
 
-// Attach returns the project's platform that runs, or starts one in this process.
+// Attach returns the running platform of the project, or starts one in this process.
 func Attach(ctx context.Context, o Options) (*Platform, error) {
 	home, err := o.home()
 	if err != nil {
 		return nil, err
 	}
-	for deadline := time.Now().Add(settle); ; {
+	for deadline := time.Now().Add(startTimeout); ; {
 		if p := find(ctx, home); p != nil {
 			return p, nil
 		}
@@ -158,7 +157,7 @@ func Start(ctx context.Context, o Options) (_ *Platform, err error) {
 	return p, nil
 }
 
-// publish writes the file by which others find the platform, whole or not at all.
+// publish writes the file through which other processes find the platform.
 func (p *Platform) publish() error {
 	b, err := json.Marshal(p.address)
 	if err != nil {
@@ -169,16 +168,16 @@ func (p *Platform) publish() error {
 
 func secret() string { return rand.Text() }
 
-// Mine reports whether the platform runs in this process and ends with it.
+// Mine reports whether the platform runs in this process.
 func (p *Platform) Mine() bool { return p.server != nil }
 
-// URL returns where a site is served, or "".
+// URL returns the address of a site, or "".
 func (p *Platform) URL(ctx context.Context, site string) string {
 	return p.Sites(ctx)[site]
 }
 
-// Sites returns where each site is served, by name; it is empty where the
-// platform runs in another process and does not answer.
+// Sites returns the address of each site, by name. It is empty if the platform runs in another
+// process and does not answer.
 func (p *Platform) Sites(ctx context.Context) map[string]string {
 	if p.server != nil {
 		return p.server.SiteURLs()
@@ -190,12 +189,12 @@ func (p *Platform) Sites(ctx context.Context) map[string]string {
 	return sites
 }
 
-// sites asks the platform which sites it serves. Only the platform of this
-// project knows the token.
+// sites requests the addresses of the sites from the platform. Only the platform of this
+// project accepts the token.
 func (p *Platform) sites(ctx context.Context) (map[string]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	base, ok := trimAPI(p.API)
+	base, ok := platformRoot(p.API)
 	if !ok {
 		return nil, errors.New("the address of the local platform is not one of this machine")
 	}
@@ -217,7 +216,7 @@ func (p *Platform) sites(ctx context.Context) (map[string]string, error) {
 	return sites, err
 }
 
-// Close stops a platform of this process; its data stay. Another process's runs on.
+// Close stops the platform if it runs in this process. Its data stay.
 func (p *Platform) Close(ctx context.Context) error {
 	if p == nil || p.server == nil {
 		return nil

@@ -25,9 +25,9 @@ func platformFile(t *testing.T, cache string) string {
 	return found[0]
 }
 
-// TestOneForEachProject: a second command finds the platform that runs, another
-// project has its own, and the file is the user's alone.
-func TestOneForEachProject(t *testing.T) {
+// A second command finds the running platform of its project. Another project has its own. Only
+// the user can read the file.
+func TestOnePlatformForEachProject(t *testing.T) {
 	o := local.Options{CacheDir: t.TempDir(), Project: t.TempDir()}
 	first, err := local.Start(t.Context(), o)
 	if err != nil {
@@ -38,7 +38,7 @@ func TestOneForEachProject(t *testing.T) {
 		t.Errorf("the file with the token is %v, %v", info.Mode(), err)
 	}
 	if _, err := local.Start(t.Context(), o); !errors.Is(err, local.ErrRunning) {
-		t.Errorf("a second one: %v", err)
+		t.Errorf("starting a second platform: %v", err)
 	}
 	second, err := local.Attach(t.Context(), o)
 	if err != nil || second.Mine() || second.API != first.API || second.Token != first.Token {
@@ -60,8 +60,8 @@ func TestOneForEachProject(t *testing.T) {
 	}
 }
 
-// TestStaleFile: what a killed platform left behind is no platform, and nothing
-// that listens there now gets the token.
+// The file of a killed platform is ignored, and another program that listens at its address does
+// not get the token.
 func TestStaleFile(t *testing.T) {
 	o := local.Options{CacheDir: t.TempDir(), Project: t.TempDir()}
 	p, err := local.Start(t.Context(), o)
@@ -102,9 +102,8 @@ func TestStaleFile(t *testing.T) {
 	}
 }
 
-// TestSitesOfAnEndingPlatform: kv-sync dev lists its sites also where Ctrl-C came
-// before it has.
-func TestSitesOfAnEndingPlatform(t *testing.T) {
+// Sites works after the context was cancelled, because kv-sync dev lists the sites after Ctrl-C.
+func TestSitesAfterCancellation(t *testing.T) {
 	p, err := local.Start(t.Context(), local.Options{CacheDir: t.TempDir(), Project: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
