@@ -40,7 +40,7 @@ var caseRemedies = map[finding.Case]remedy{
 		"push a commit that changes it, or release it",
 	},
 	finding.CaseClockUnknown: everywhere("make sure that no proxy removes the header Date from the answers of the API"),
-	finding.CaseNotDeployed: deployIt,
+	finding.CaseNotDeployed:  deployIt,
 	finding.CaseNoTarget: {
 		"give a deployment, version or commit that kv-sync history lists, or at least its first 7 characters",
 		"set the input to: a deployment, version or commit that kv-sync history lists, or at least its first 7 " +
