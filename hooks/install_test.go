@@ -106,6 +106,11 @@ func TestUninstallRestoresTheFormerHook(t *testing.T) {
 	}
 }
 
+// kept is where the former hook is.
+func kept(hook string) string {
+	return filepath.Join(filepath.Dir(hook)+".before-kv-sync", filepath.Base(hook))
+}
+
 func TestFormerHookRunsFirst(t *testing.T) {
 	w := newWorld(t)
 	seen := filepath.Join(t.TempDir(), "seen")
@@ -122,9 +127,11 @@ func TestFormerHookRunsFirst(t *testing.T) {
 		t.Errorf("the former hook got %q", got)
 	}
 	w.traced()
-	write(t, hook+".before-kv-sync", "#!/bin/sh\nexit 7\n", 0o755)
+	write(t, kept(hook), "#!/bin/sh\nexit 7\n", 0o755)
 	w.commit(map[string]string{"public/index.html": "three"})
-	w.pushes(false)
+	if out := w.pushes(false); !strings.Contains(out, "stopped by the hook from before kv-sync (status 7): "+kept(hook)) {
+		t.Errorf("the push says\n%s", out)
+	}
 	if got := w.traced(); got != "" {
 		t.Errorf("kv-sync ran after the former hook failed: %q", got)
 	}
@@ -170,7 +177,7 @@ func TestEditedScript(t *testing.T) {
 	}
 	// A script of another release, or for another binary, is not an edited one.
 	for _, text := range []string{
-		strings.Replace(string(ours), " 3, written", " 2, written", 1) + "more\n",
+		strings.Replace(string(ours), " 4, written", " 3, written", 1) + "more\n",
 		strings.Replace(string(ours), "installed='", "installed='/it'\\''s", 1),
 	} {
 		write(t, hook, text, 0o755)

@@ -29,14 +29,21 @@ func (k Kind) edited(script []byte) bool {
 //
 // The script may be in a folder of several repositories, or be copied with one, so it
 // checks whether it is enabled in the current repository.
-const scriptBody = ` 3, written by "kv-sync hook install".
+const scriptBody = ` 4, written by "kv-sync hook install".
 # "kv-sync hook uninstall" removes it and puts back the hook that was here.
 # @around
 
 lines=$(cat; echo .)
-before=${0%/*}/@hook.before-kv-sync
-if [ -x "$before" ]; then
-	printf %s "${lines%.}" | "$before" "$@" || @fail
+hooks=$(CDPATH='' cd -P -- "${0%/*}" && pwd -P) || exit
+kept=$hooks.before-kv-sync
+if [ -x "$kept/@hook" ]; then
+	# The hook from before runs under its own name, with links to the files that were beside it.
+	for file in "$hooks"/* "$hooks"/.[!.]*; do
+		name=${file##*/}
+		case $name in pre-push | post-receive | *.sample) continue ;; esac
+		[ ! -e "$file" ] || [ -e "$kept/$name" ] || ln -sf "../${hooks##*/}/$name" "$kept/$name" 2>/dev/null
+	done
+	printf %s "${lines%.}" | "$kept/@hook" "$@" || @fail
 fi
 case ${KV_SYNC_HOOK-} in off) exit 0 ;; esac
 [ -n "$(git config --get kv-sync.@hook.mode)" ] || exit 0
@@ -56,13 +63,21 @@ printf 'kv-sync: %s could not run (status %s), so nothing was done for this push
 exit 0
 `
 
+// failed ends a push that the former hook stops, and names that hook, because git does not.
+const failed = `{
+		status=$?
+		printf 'kv-sync: the push was stopped by the hook from before kv-sync (status %s): %s\n' \
+			"$status" "$kept/@hook" >&2
+		exit "$status"
+	}`
+
 // Blocked is the exit code of "kv-sync hook run pre-push" that blocks a push, as 130
 // does (Ctrl-C).
 const Blocked = 3
 
 // script returns the hook that runs binary.
 func (k Kind) script(binary string) []byte {
-	fail, around := "exit", "To push without it: KV_SYNC_HOOK=off git push, or git push --no-verify."
+	fail, around := failed, "To push without it: KV_SYNC_HOOK=off git push, or git push --no-verify."
 	meant := fmt.Sprintf("0 | %d | 130", Blocked)
 	if k == PostReceiveHook {
 		meant = "[0-9] | 130" // the codes of a deploy
@@ -70,8 +85,8 @@ func (k Kind) script(binary string) []byte {
 		// that could not be sent, must not prevent a deploy.
 		fail, around = ":", "To receive without it: KV_SYNC_HOOK=off in the server's environment."
 	}
-	body := strings.NewReplacer("@around", around, "@hook", string(k), "@fail", fail, "@meant", meant,
-		"@binary", quote(binary)).Replace(scriptBody)
+	body := strings.NewReplacer("@around", around, "@hook", string(k), "@meant", meant, "@binary", quote(binary)).
+		Replace(strings.Replace(scriptBody, "@fail", fail, 1))
 	return append(k.mark(), body...)
 }
 

@@ -133,7 +133,7 @@ func TestScriptInEveryShell(t *testing.T) {
 			// The hook from before reads the same, and its failure is the hook's.
 			write(t, filepath.Join(root, "plain", "kv-sync.exe"), binary, 0o755)
 			w.install(hooks.Options{Binary: filepath.Join(root, "plain", "kv-sync.exe")})
-			write(t, filepath.Join(w.work, ".git", "hooks", "pre-push.before-kv-sync"),
+			write(t, kept(filepath.Join(w.work, ".git", "hooks", "pre-push")),
 				"#!/bin/sh\nprintf '%s|' \"$@\" >&2; cat >&2; exit $BEFORE\n", 0o755)
 			if got, stderr, code := run("BEFORE=0"); got != called || code != 0 ||
 				stderr != "origin|https://example.com/it's \\a $repository|"+lines+"nothing of this on stdout\n" {

@@ -68,6 +68,11 @@ func (c *hookInstallCommand) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
+		if status.Script == "" {
+			printOther(s, status)
+			fmt.Fprintf(s.out, "Nothing was changed. Options belong behind \"kv-sync hook run\" there.\n")
+			continue
+		}
 		printHook(ctx, s, r, status)
 	}
 	return nil
@@ -133,24 +138,55 @@ func (c *hookStatusCommand) Run(ctx context.Context, s streams) error {
 	}
 	for _, k := range []hooks.Kind{hooks.PrePushHook, hooks.PostReceiveHook} {
 		status, err := hooks.StatusOf(ctx, r, k)
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
+		}
+		switch {
 		case status.Installed:
 			printHook(ctx, s, r, status)
-		case k != usual:
-		case status.Other && status.Chained != "":
-			fmt.Fprintf(s.out, "Not installed any more: something else has replaced %s; the hook from before is %s\n",
-				term.Visible(status.Path), term.Visible(status.Chained))
-			fmt.Fprintf(s.out, "Delete the one that is not needed, then run kv-sync hook install again.\n")
-		case status.Other:
-			fmt.Fprintf(s.out, "Not installed. There is another hook, which kv-sync hook install would keep: %s\n",
-				term.Visible(status.Path))
-		default:
-			fmt.Fprintf(s.out, "Not installed. kv-sync hook install puts it at %s\n", term.Visible(status.Path))
+		case status.RunFrom != "":
+			printOther(s, status)
+		case k == usual || status.Settings.Mode != "":
+			printMissing(s, status)
 		}
 	}
 	return nil
+}
+
+// printOther prints what another tool does with kv-sync.
+func printOther(s streams, status *hooks.Status) {
+	fmt.Fprintf(s.out, "Run by %s: %s\n", cmp.Or(status.Manager, "your own hook"), term.Visible(status.RunFrom))
+}
+
+// printMissing prints why a push does not run kv-sync, and what install would do.
+func printMissing(s streams, status *hooks.Status) {
+	state := "Not installed."
+	switch {
+	case status.Script != "" && status.Settings.Mode != "":
+		state = fmt.Sprintf("Not run: %s is not executable.", term.Visible(status.Script))
+	case status.Other && status.Settings.Mode != "":
+		state = fmt.Sprintf("Not installed any more: %s has replaced %s.",
+			cmp.Or(status.Manager, "something else"), term.Visible(status.Path))
+	case status.Settings.Mode != "":
+		state = fmt.Sprintf("Not installed any more: %s is gone.", term.Visible(status.Path))
+	}
+	fmt.Fprintln(s.out, state)
+	if status.Chained != "" {
+		fmt.Fprintf(s.out, "The hook from before kv-sync does not run: %s\n", term.Visible(status.Chained))
+	}
+	if status.Unused != "" {
+		fmt.Fprintf(s.out, "Nothing runs kv-sync's script: %s\n", term.Visible(status.Unused))
+	}
+	switch {
+	case status.Refused != nil:
+		fmt.Fprintf(s.out, "kv-sync hook install refuses: %s\n", term.Visible(status.Refused.Error()))
+	case status.Other && status.Manager != "":
+		fmt.Fprintf(s.out, "kv-sync hook install keeps the hook of %s: %s\n", status.Manager, term.Visible(status.Path))
+	case status.Other:
+		fmt.Fprintf(s.out, "kv-sync hook install keeps the hook that is there: %s\n", term.Visible(status.Path))
+	default:
+		fmt.Fprintf(s.out, "kv-sync hook install puts it at %s\n", term.Visible(status.Path))
+	}
 }
 
 // printHook prints what a hook does, and for which pushes.
@@ -167,7 +203,10 @@ func printHook(ctx context.Context, s streams, r *hooks.Repository, status *hook
 	if does == "" {
 		does = "this kv-sync does not know the mode, and checks"
 	}
-	fmt.Fprintf(s.out, "Installed: %s\n", term.Visible(status.Path))
+	fmt.Fprintf(s.out, "Installed: %s\n", term.Visible(status.Script))
+	if status.Script != status.Path {
+		fmt.Fprintf(s.out, "Run by:    %s, before its own hooks: %s\n", status.Manager, term.Visible(status.Path))
+	}
 	fmt.Fprintf(s.out, "Mode:      %s (%s)\n", term.Visible(string(set.Mode)), does)
 	if branch, remote, err := pushesOf(ctx, s, r, status); err != nil {
 		fmt.Fprintf(s.out, "Branch:    not known: %s\n", indented(err))
@@ -178,8 +217,15 @@ func printHook(ctx context.Context, s streams, r *hooks.Repository, status *hook
 			fmt.Fprintf(s.out, "Remote:    %s\n", term.Visible(shown))
 		}
 	}
-	if status.Chained != "" {
+	switch {
+	case status.Skipped:
+		fmt.Fprintf(s.out, "The hook that was there is not executable, so it does not run: %s\n", term.Visible(status.Chained))
+	case status.Chained != "":
 		fmt.Fprintf(s.out, "The hook that was there runs first: %s\n", term.Visible(status.Chained))
+	}
+	if status.RunFrom != "" {
+		fmt.Fprintf(s.out, "Each push runs kv-sync twice: %s runs it, too. Remove it there, or run kv-sync hook uninstall.\n",
+			term.Visible(status.RunFrom))
 	}
 	if status.Shared {
 		fmt.Fprintf(s.out, "It is outside of the repository, and does nothing in others unless it is installed there.\n")
