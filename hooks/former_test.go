@@ -13,15 +13,17 @@ import (
 // way it looks for them, also files that were written after kv-sync was installed.
 func TestFormerHookFindsItsPlace(t *testing.T) {
 	for name, text := range map[string]string{
-		"sh":     "#!/bin/sh\n. \"$(dirname \"$0\")/lib.sh\"\nsay \"$(basename \"$0\")\" \"$(cat \"$(dirname \"$0\")/../top\")\"\n",
+		"sh": "#!/bin/sh\n. \"$(dirname \"$0\")/lib.sh\"\n" +
+			"say \"$(basename \"$0\")\" \"$(cat \"$(dirname \"$0\")/../top\")\"\n",
 		"suffix": "#!/bin/sh\n. \"${0%/*}/lib.sh\"\ncd \"${0%/*}/..\" && say \"${0##*/}\" \"$(cat top)\"\n",
 		"bash": "#!/bin/bash\n[[ ${BASH_SOURCE[0]} == \"$0\" ]] || exit 0\n. \"$(dirname \"${BASH_SOURCE[0]}\")/lib.sh\"\n" +
 			"say \"$(basename \"$0\")\" \"$(sed -n 's/^# about: //p' \"$0\")\"\n# about: top\n",
-		"again": "#!/bin/sh\n[ \"$AGAIN\" ] || AGAIN=1 exec \"$0\" \"$@\"\n. \"$(dirname \"$0\")/lib.sh\"\nsay pre-push top\n",
+		"again": "#!/bin/sh\n[ \"$AGAIN\" ] || AGAIN=1 exec \"$0\" \"$@\"\n" +
+			". \"$(dirname \"$0\")/lib.sh\"\nsay pre-push top\n",
 		"python3": "#!/usr/bin/env python3\nimport pathlib, sys\nimport lib\n" +
 			"here = pathlib.Path(__file__)\nlib.say(here.name, (here.parent.parent / 'top').read_text().strip())\n",
-		"node": "#!/usr/bin/env node\nconst path = require('path'), fs = require('fs')\nrequire('./lib.js')(path.basename(__filename), " +
-			"fs.readFileSync(path.join(__dirname, '..', 'top'), 'utf8').trim())\n",
+		"node": "#!/usr/bin/env node\nconst path = require('path'), fs = require('fs')\n" +
+			"require('./lib.js')(path.basename(__filename), fs.readFileSync(path.join(__dirname, '..', 'top'), 'utf8').trim())\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -30,7 +32,8 @@ func TestFormerHookFindsItsPlace(t *testing.T) {
 			write(t, filepath.Join(dir, "pre-push"), text, 0o755)
 			w.install(hooks.Options{})
 			write(t, filepath.Join(dir, "lib.sh"), "say() { echo \"it is $1 below $2\" >&2; }\n", 0o644)
-			write(t, filepath.Join(dir, "lib.py"), "import sys\ndef say(name, top): print(f'it is {name} below {top}', file=sys.stderr)\n", 0o644)
+			write(t, filepath.Join(dir, "lib.py"),
+				"import sys\ndef say(name, top): print(f'it is {name} below {top}', file=sys.stderr)\n", 0o644)
 			write(t, filepath.Join(dir, "lib.js"), "module.exports = (n, t) => console.error(`it is ${n} below ${t}`)\n", 0o644)
 			w.commit(map[string]string{"public/index.html": name})
 			if out := w.pushes(true); !strings.Contains(out, "it is pre-push below top") {

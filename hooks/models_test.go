@@ -51,7 +51,8 @@ var models = []model{
 		install: `[ ! -e pre-push ] || grep -q husky.sh pre-push || exit 1; printf %s "$HOOK" >pre-push; ` +
 			`echo 'name=$(basename "$0")' >husky.sh`,
 		uninstall: `! grep -qs husky.sh pre-push || rm pre-push; rm -f husky.sh`,
-		hook:      "#!/bin/sh\n. \"$(dirname \"$0\")/husky.sh\"\n[ \"$name\" = pre-push ] || exit 0\ncat >/dev/null\n" + report,
+		hook: "#!/bin/sh\n. \"$(dirname \"$0\")/husky.sh\"\n[ \"$name\" = pre-push ] || exit 0\n" +
+			"cat >/dev/null\n" + report,
 	},
 	{
 		name:    "simple",
@@ -60,15 +61,16 @@ var models = []model{
 	},
 	{
 		name: "overcommit",
-		install: `grep -qs OVERCOMMIT_DISABLE pre-push || [ ! -e pre-push ] || { mkdir -p old-hooks; mv pre-push old-hooks/; }; ` +
-			`printf %s "$HOOK" >pre-push`,
+		install: `grep -qs OVERCOMMIT_DISABLE pre-push || [ ! -e pre-push ] || ` +
+			`{ mkdir -p old-hooks; mv pre-push old-hooks/; }; printf %s "$HOOK" >pre-push`,
 		uninstall: `! grep -qs OVERCOMMIT_DISABLE pre-push || rm pre-push; ` +
 			`[ ! -d old-hooks ] || { mv old-hooks/* . 2>/dev/null; rm -rf old-hooks; }`,
 		hook: "#!/bin/sh\n: OVERCOMMIT_DISABLE\n[ \"${0##*/}\" = pre-push ] || exit 0\ncat >/dev/null\n" + report,
 	},
 	{
-		name:    "person",
-		install: `[ ! -e pre-push ] || exit 1; printf %s "$HOOK" >pre-push`, uninstall: `! grep -qs 'a person' pre-push || rm pre-push`,
+		name:      "person",
+		install:   `[ ! -e pre-push ] || exit 1; printf %s "$HOOK" >pre-push`,
+		uninstall: `! grep -qs 'a person' pre-push || rm pre-push`,
 		hook: "#!/bin/bash\n# a person's\nif [ \"${BASH_SOURCE[0]}\" = \"$0\" ]; then\ncat >/dev/null\n" + report + "fi\n",
 	},
 }

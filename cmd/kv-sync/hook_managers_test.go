@@ -18,11 +18,12 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
-// recipe is the block of docs/hooks.md that goes into a file.
-func recipe(t *testing.T, file string) string {
+// recipe is the block of docs/hooks.md that goes into a file. after is what follows the
+// name, if several recipes are for one file.
+func recipe(t *testing.T, file, after string) string {
 	t.Helper()
-	m := regexp.MustCompile("(?s)`" + regexp.QuoteMeta(file) +
-		"`[^\n]*:\n\n```[a-z]+\n(.*?)```").FindStringSubmatch(documents(t)["docs/hooks.md"])
+	m := regexp.MustCompile("(?s)`" + regexp.QuoteMeta(file+"`"+after) +
+		"[^\n]*:\n\n```[a-z]+\n(.*?)```").FindStringSubmatch(documents(t)["docs/hooks.md"])
 	if m == nil {
 		t.Fatalf("docs/hooks.md has no recipe for %s", file)
 	}
@@ -97,18 +98,26 @@ func preCommit(t *testing.T) (path string) {
 // The recipes of docs/hooks.md, each with the real tool.
 func TestHookManagers(t *testing.T) {
 	for name, tt := range map[string]struct {
-		file    string
-		install func(t *testing.T, f *forge)
+		file, after string
+		install     func(t *testing.T, f *forge)
 	}{
-		"husky": {".husky/pre-push", func(t *testing.T, f *forge) {
+		"husky": {".husky/pre-push", "", func(t *testing.T, f *forge) {
 			f.must(f.work, "node", filepath.Join(nodeManagers(t), "husky", "bin.js"))
 		}},
-		"lefthook": {"lefthook.yml", func(t *testing.T, f *forge) {
+		"husky 4": {"package.json", "; it", func(t *testing.T, f *forge) {
+			linkPackages(t, f)
+			f.must(f.work, "node", filepath.Join(f.work, "node_modules", "husky4", "husky.js"), "install")
+		}},
+		"simple-git-hooks": {"package.json", ", then", func(t *testing.T, f *forge) {
+			linkPackages(t, f)
+			f.must(f.work, "node", filepath.Join(f.work, "node_modules", "simple-git-hooks", "cli.js"))
+		}},
+		"lefthook": {"lefthook.yml", "", func(t *testing.T, f *forge) {
 			lefthook := filepath.Join(nodeManagers(t), ".bin", "lefthook")
 			f.env = append(f.env, "LEFTHOOK_BIN="+lefthook)
 			f.must(f.work, lefthook, "install")
 		}},
-		"pre-commit": {".pre-commit-config.yaml", func(t *testing.T, f *forge) {
+		"pre-commit": {".pre-commit-config.yaml", "", func(t *testing.T, f *forge) {
 			f.must(f.work, preCommit(t), "install", "--hook-type", "pre-push")
 		}},
 	} {
@@ -121,7 +130,7 @@ func TestHookManagers(t *testing.T) {
 				t.Fatal(err)
 			}
 			f.must(f.work, "git", "remote", "set-url", "origin", bad)
-			text := recipe(t, tt.file)
+			text := recipe(t, tt.file, tt.after)
 			write(t, filepath.Join(f.work, filepath.FromSlash(tt.file)), text)
 			f.commit("with the recipe")
 			tt.install(t, f)
@@ -158,6 +167,7 @@ func TestHookManagers(t *testing.T) {
 			// The same with another mode.
 			write(t, filepath.Join(f.work, filepath.FromSlash(tt.file)),
 				strings.Replace(text, "hook run", "hook run --pre-push deploy", 1))
+			tt.install(t, f) // simple-git-hooks has the command in its hook
 			head := f.commit("four")
 			push(true, "origin", "main")
 			if got := f.live(); got != head {
