@@ -23,7 +23,8 @@ func TestFormerHookFindsItsPlace(t *testing.T) {
 		"python3": "#!/usr/bin/env python3\nimport pathlib, sys\nimport lib\n" +
 			"here = pathlib.Path(__file__)\nlib.say(here.name, (here.parent.parent / 'top').read_text().strip())\n",
 		"node": "#!/usr/bin/env node\nconst path = require('path'), fs = require('fs')\n" +
-			"require('./lib.js')(path.basename(__filename), fs.readFileSync(path.join(__dirname, '..', 'top'), 'utf8').trim())\n",
+			"require('./lib.js')(path.basename(__filename), " +
+			"fs.readFileSync(path.join(__dirname, '..', 'top'), 'utf8').trim())\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

@@ -219,7 +219,8 @@ func printHook(ctx context.Context, s streams, r *hooks.Repository, status *hook
 	}
 	switch {
 	case status.Skipped:
-		fmt.Fprintf(s.out, "The hook that was there is not executable, so it does not run: %s\n", term.Visible(status.Chained))
+		fmt.Fprintf(s.out, "The hook that was there does not run, because it is not executable: %s\n",
+			term.Visible(status.Chained))
 	case status.Chained != "":
 		fmt.Fprintf(s.out, "The hook that was there runs first: %s\n", term.Visible(status.Chained))
 	}
