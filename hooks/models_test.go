@@ -71,7 +71,7 @@ var models = []model{
 		name:      "person",
 		install:   `[ ! -e pre-push ] || exit 1; printf %s "$HOOK" >pre-push`,
 		uninstall: `! grep -qs 'a person' pre-push || rm pre-push`,
-		hook:      "#!/bin/bash\n# a person's\nif [ \"${BASH_SOURCE[0]}\" = \"$0\" ]; then\ncat >/dev/null\n" + report + "fi\n",
+		hook:      "#!/bin/bash\n# a person's\n[ \"${BASH_SOURCE[0]}\" = \"$0\" ] || exit 0\ncat >/dev/null\n" + report,
 	},
 }
 
