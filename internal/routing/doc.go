@@ -2,12 +2,12 @@
 // Assets.
 //
 // It differs from Cloudflare in one point. Cloudflare warns about an invalid line and
-// publishes the rest. Here each invalid line is a [manifest.Problem] with file and line, so that
-// a typing mistake does not remove a redirect or a security header. Redirect loops are
-// problems too; Cloudflare detects only those to index.html.
+// publishes the rest. This package reports each invalid line as a [manifest.Problem], so that a
+// typing mistake does not remove a redirect or a security header. It also reports every redirect
+// loop; Cloudflare detects only loops to index.html.
 //
-// The paths of rules have the form of a URL parser: percent-encoded and without dot segments,
-// like the pathname of a request's URL.
+// The paths of rules are percent-encoded and have no dot segments, like the pathname of a
+// request's URL after a URL parser has read it.
 //
 // Sources: https://developers.cloudflare.com/workers/static-assets/redirects/
 // and https://developers.cloudflare.com/workers/static-assets/headers/.
@@ -60,7 +60,8 @@ func dynamic(pattern string) bool {
 	return strings.Contains(pattern, "*") || placeholder.MatchString(pattern)
 }
 
-// checkPattern reports a pattern that could never match, or that uses a name twice.
+// checkPattern adds a problem and returns false for a pattern that cannot match any request, or
+// that uses a name twice.
 func (r *report) checkPattern(line int, pattern string) bool {
 	if strings.Count(pattern, "*") > 1 {
 		r.add(line, `keep one "*"`, "%q has more than one splat", pattern)

@@ -16,15 +16,15 @@ const (
 )
 
 var (
-	// pathLine is a line that begins a block, also an invalid one.
+	// pathLine matches the first line of a block. It also matches some invalid lines.
 	pathLine = regexp.MustCompile(`^(/|\S+://)`)
 	port     = regexp.MustCompile(`:\d+$`)
 	token    = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
 )
 
 // ParseHeaders reads the text of a _headers file. path is the file's name in problems. The rules
-// have the order of the file. Names are in lower case, and values of one name in a block are
-// joined by ", ". Use the rules only if there is no problem.
+// are in the order of the file. Header names are in lower case. If a block sets a header more
+// than once, the values are joined by ", ". The rules are complete only if there is no problem.
 func ParseHeaders(path string, text []byte) ([]manifest.HeaderRule, []manifest.Problem) {
 	p := headers{report: report{path: path}}
 	for i, line := range p.lines(text) {
@@ -33,22 +33,21 @@ func ParseHeaders(path string, text []byte) ([]manifest.HeaderRule, []manifest.P
 		}
 		if utf8.RuneCountInString(line) > MaxHeaderLine {
 			p.add(i+1, "shorten it", "the line is longer than %d characters", MaxHeaderLine)
-			// The block is not empty, whatever the line contains.
-			p.empty = false
+			p.empty = false // so that the block is not also reported as empty
 			continue
 		}
 		if !pathLine.MatchString(line) {
 			p.header(i+1, line)
 			continue
 		}
-		p.finish()
+		p.endBlock()
 		if p.blocks++; p.blocks > MaxHeaderRules {
 			p.add(i+1, "remove rules, or join some with a splat", "there are more than %d rules", MaxHeaderRules)
 			break
 		}
-		p.begin(i+1, line)
+		p.beginBlock(i+1, line)
 	}
-	p.finish()
+	p.endBlock()
 	return p.rules, p.problems
 }
 
@@ -57,27 +56,29 @@ type headers struct {
 	rules  []manifest.HeaderRule
 	blocks int
 
-	// The block being read.
-	open  bool // a path line came
-	bad   bool // the path line was refused, so its headers are read and discarded
-	empty bool // the block has no header line yet
-	rule  manifest.HeaderRule
-	line  int
+	// The other fields describe the current block. line is the number of its path line.
+	line    int
+	rule    manifest.HeaderRule
+	inBlock bool // the parser has read the block's path line
+	invalid bool // the path line is invalid, so the block's headers are not used
+	empty   bool // the block has no header line yet
 }
 
-func (p *headers) begin(n int, line string) {
+// beginBlock starts a block with its path line.
+func (p *headers) beginBlock(n int, line string) {
 	path, ok := p.path(n, line)
-	p.open, p.bad, p.empty = true, !ok, true
+	p.inBlock, p.invalid, p.empty = true, !ok, true
 	p.rule, p.line = manifest.HeaderRule{Path: path}, n
 }
 
-func (p *headers) finish() {
-	if !p.open {
+// endBlock adds the rule of the current block.
+func (p *headers) endBlock() {
+	if !p.inBlock {
 		return
 	}
-	p.open = false
+	p.inBlock = false
 	switch {
-	case p.bad:
+	case p.invalid:
 	case p.empty:
 		p.add(p.line, "add a header below it, or remove it", "%s has no headers", p.rule.Path)
 	case len(p.rule.Set)+len(p.rule.Unset) > 0:
@@ -105,7 +106,7 @@ func (p *headers) path(n int, line string) (string, bool) {
 
 func (p *headers) header(n int, line string) {
 	p.empty = false
-	if !p.open {
+	if !p.inBlock {
 		p.add(n, `put a path such as "/*" above it`, "a header without a path")
 		return
 	}
@@ -135,7 +136,7 @@ func (p *headers) header(n int, line string) {
 	}
 }
 
-// set joins the values of one name like a Headers object.
+// set sets a header. If the header is already set, it appends the value with ", ".
 func (p *headers) set(name, value string) {
 	i := slices.IndexFunc(p.rule.Set, func(s [2]string) bool { return s[0] == name })
 	if i < 0 {

@@ -8,14 +8,15 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// checkLoops reports redirect loops, each once, at its last line. Cloudflare publishes them, and
-// browsers stop with an error.
+// checkLoops adds one problem for each redirect loop, at the last line of the loop. Cloudflare
+// publishes such rules, and browsers show an error.
 //
-// At most one rule answers at the fixed path to which another rule leads, so following the
-// rules finds the loops. The target of a rule with captured parts is unknown, unless it equals
-// the rule's own pattern.
+// At most one rule matches the target of another rule if that target is the same for every
+// request. So each rule has at most one next rule, and checkLoops follows these. The target of a
+// rule with captured parts differs between requests. checkLoops reports such a rule only if its
+// target equals its own pattern.
 func (p *redirects) checkLoops() {
-	next := p.followers()
+	next := p.nextRules()
 	const unvisited, onPath, done = 0, 1, 2
 	state := make([]int, len(p.rules))
 	for start := range p.rules {
@@ -35,8 +36,9 @@ func (p *redirects) checkLoops() {
 	}
 }
 
+// addLoop adds the problem of a loop, which may have 2,000 rules.
 func (p *redirects) addLoop(loop []int) {
-	const shown = 5 // of up to 2,000
+	const shown = 5
 	last := slices.Max(loop)
 	text := p.rules[loop[0]].From
 	for n, i := range loop {
@@ -46,12 +48,12 @@ func (p *redirects) addLoop(loop []int) {
 		}
 		text += " to " + p.rules[i].To
 	}
-	p.add(p.seen[p.rules[last].From], "remove one of the rules, or have it lead where none applies",
+	p.add(p.lineOf[p.rules[last].From], "remove one of the rules, or have it lead where none applies",
 		"%s redirects for ever", text)
 }
 
-// followers returns for each rule the rule that answers at its target, or -1.
-func (p *redirects) followers() []int {
+// nextRules returns for each rule the index of the rule that matches its target, or -1.
+func (p *redirects) nextRules() []int {
 	static := map[string]int{}
 	type compiled struct {
 		index int
@@ -65,7 +67,7 @@ func (p *redirects) followers() []int {
 			static[r.From] = i
 		}
 	}
-	answers := func(path string) int {
+	ruleFor := func(path string) int {
 		first, found := static[path]
 		for _, d := range dynamics {
 			if found && d.index > first {
@@ -83,16 +85,16 @@ func (p *redirects) followers() []int {
 	next := make([]int, len(p.rules))
 	for i, r := range p.rules {
 		next[i] = -1
-		path, fixed := leadsTo(r)
+		path, fixed := targetPath(r)
 		switch {
-		case r.Status == 200 || path == "": // it serves a file, or leads to another host
+		case r.Status == 200 || path == "": // a rewrite, or a redirect to another host
 		case fixed:
-			next[i] = answers(path)
+			next[i] = ruleFor(path)
 		case strings.ReplaceAll(path, ":splat", "*") == r.From:
 			next[i] = i
 		}
 	}
-	// No rule applies after a rewrite.
+	// A rewrite (status 200) ends the chain, because no rule applies after it.
 	for i, n := range next {
 		if n >= 0 && p.rules[n].Status == 200 {
 			next[i] = -1
@@ -101,9 +103,9 @@ func (p *redirects) followers() []int {
 	return next
 }
 
-// leadsTo returns the path of this site to which a rule leads, or "" for another host, and
-// whether it is the same for every request.
-func leadsTo(r manifest.Redirect) (path string, fixed bool) {
+// targetPath returns the path of a rule's target, or "" if the target is on another host. fixed
+// says that the path is the same for every request.
+func targetPath(r manifest.Redirect) (path string, fixed bool) {
 	if !strings.HasPrefix(r.To, "/") || strings.HasPrefix(r.To, "//") {
 		return "", false
 	}

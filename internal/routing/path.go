@@ -15,8 +15,9 @@ func split(s string) (host, rest string) {
 	return "", s
 }
 
-// normalize returns a path in the form of a URL parser: percent-encoded, without dot segments,
-// and with a leading slash. Query and fragment are separate and include "?" and "#", or are "".
+// normalize returns the path, the query and the fragment of a URL as a URL parser would. The path
+// is percent-encoded, has a leading slash, and has no dot segments. A query that is not empty
+// includes "?", and a fragment "#".
 func normalize(s string) (path, query, fragment string) {
 	if i := strings.IndexByte(s, '#'); i >= 0 {
 		s, fragment = s[:i], s[i:]
@@ -53,7 +54,8 @@ func normalize(s string) (path, query, fragment string) {
 	return "/" + strings.Join(kept, "/"), encode(query, "\"<>"), encode(fragment, "\"<>`")
 }
 
-// dots returns 1 for ".", 2 for "..", both also percent-encoded, else 0.
+// dots returns 1 for a segment ".", 2 for "..", and 0 for others. The dots may be
+// percent-encoded.
 func dots(segment string) int {
 	if len(segment) > 6 {
 		return 0

@@ -20,11 +20,12 @@ var statuses = map[string]int{"200": 200, "301": 301, "302": 302, "303": 303, "3
 var toIndex = regexp.MustCompile(`/index(\.html)?$`)
 
 // ParseRedirects reads the text of a _redirects file. path is the file's name in problems.
-// htmlHandling is [kvsync.Serving.HTMLHandling]: it decides whether a rule can cause a loop.
+// htmlHandling is [kvsync.Serving.HTMLHandling]. It decides whether a redirect to index.html is a
+// loop.
 //
-// The redirects have the order of the file. Use them only if there is no problem.
+// The redirects are in the order of the file. They are complete only if there is no problem.
 func ParseRedirects(path string, text []byte, htmlHandling string) ([]manifest.Redirect, []manifest.Problem) {
-	p := redirects{report: report{path: path}, html: htmlHandling, seen: map[string]int{}}
+	p := redirects{report: report{path: path}, html: htmlHandling, lineOf: map[string]int{}}
 	for i, line := range p.lines(text) {
 		if isComment(line) {
 			continue
@@ -41,11 +42,12 @@ type redirects struct {
 	report
 	html            string
 	rules           []manifest.Redirect
-	seen            map[string]int // From → line
+	lineOf          map[string]int // the line of each From
 	static, dynamic int
 }
 
-// parse reads one line. It returns false if the rest of the file would only repeat the problem.
+// parse reads one line. It returns false if the file has too many rules, because each further
+// line would repeat that problem.
 func (p *redirects) parse(n int, line string) (more bool) {
 	if utf8.RuneCountInString(line) > MaxRedirectLine {
 		p.add(n, "shorten it", "the line is longer than %d characters", MaxRedirectLine)
@@ -53,7 +55,7 @@ func (p *redirects) parse(n int, line string) (more bool) {
 	}
 	fields := strings.Fields(line)
 	for i, f := range fields {
-		// "/a /b#fragment" has a fragment, "/a /b # why" a comment.
+		// In "/a /b#x", #x is a fragment. In "/a /b # x", it is a comment.
 		if i >= 2 && f[0] == '#' {
 			fields = fields[:i]
 			break
@@ -87,11 +89,11 @@ func (p *redirects) parse(n int, line string) (more bool) {
 			"%s to %s redirects for ever, because serving takes %q off again", from, to, toIndex.FindString(to))
 		return true
 	}
-	if first, dup := p.seen[from]; dup {
+	if first, dup := p.lineOf[from]; dup {
 		p.add(n, "remove one of them", "%s is already redirected by line %d", from, first)
 		return true
 	}
-	p.seen[from] = n
+	p.lineOf[from] = n
 	if status == 200 && !relative {
 		p.add(n, "use a path, or a status from 301 to 308",
 			"a 200 (proxy) can only lead to a path of this site, not to %s", to)
@@ -124,8 +126,8 @@ func (p *redirects) to(n int, s string) (to string, relative, ok bool) {
 	return path + query + fragment, true, true
 }
 
-// count checks the limits. As with Cloudflare, a static rule below a dynamic one counts as
-// dynamic, because the order matters.
+// count counts a rule and returns false if the file has too many. Like Cloudflare, it counts a
+// static rule after a dynamic rule as dynamic.
 func (p *redirects) count(n int, from string) bool {
 	if p.dynamic == 0 && !dynamic(from) {
 		p.static++
@@ -144,7 +146,8 @@ func (p *redirects) count(n int, from string) bool {
 	return true
 }
 
-// loops reports whether serving would undo the redirect, and so repeat it.
+// loops reports whether a redirect to index.html is a loop. It is one if the site redirects
+// index.html back to the source of the redirect.
 func (p *redirects) loops(from, to string) bool {
 	if !toIndex.MatchString(to) {
 		return false

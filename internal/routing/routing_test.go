@@ -48,7 +48,7 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
-func TestRedirectsRefused(t *testing.T) {
+func TestRedirectProblems(t *testing.T) {
 	for _, tt := range []struct{ line, reason string }{
 		{"/a", "expected 2 or 3 words, found 1"},
 		{"/a /b 301 x", "expected 2 or 3 words, found 4"},
@@ -84,12 +84,14 @@ func TestRedirectsRefused(t *testing.T) {
 	}
 }
 
+// Without HTML handling, / to /index.html is not a loop, because the site does not redirect
+// /index.html to /.
 func TestRootToIndexWithoutHTMLHandling(t *testing.T) {
 	if _, problems := ParseRedirects("_redirects", []byte("/ /index.html 200"), "none"); len(problems) > 0 {
 		t.Error(problems)
 	}
 	if _, problems := ParseRedirects("_redirects", []byte("/* /index.html 200"), "none"); len(problems) != 1 {
-		t.Error("a wildcard to index.html loops under every handling", problems)
+		t.Error("a wildcard to index.html is a loop with every HTML handling:", problems)
 	}
 }
 
@@ -114,7 +116,7 @@ func TestRedirectLimits(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name, text string
-		line       int // of the problem, 0 for none
+		line       int // the line of the problem, or 0 if there is none
 	}{
 		{"full", rules("/s%d /x", 2000) + rules("/d%d/* /x", 100), 0},
 		{"static", rules("/s%d /x", 2001), 2001},
@@ -165,7 +167,7 @@ X-Robots-Tag: noindex
 	}
 }
 
-func TestHeadersRefused(t *testing.T) {
+func TestHeaderProblems(t *testing.T) {
 	for _, tt := range []struct {
 		text, reason string
 		line         int
@@ -199,9 +201,9 @@ func TestHeadersRefused(t *testing.T) {
 	}
 }
 
-// A line that is no header may be anything, a key that was pasted too. The log of a
-// public job does not show it.
-func TestBadHeaderLineIsNotShown(t *testing.T) {
+// A problem does not quote a line that is not a header. The line may be a pasted secret, and the
+// problem is in the log of a public CI job.
+func TestInvalidHeaderLineIsNotQuoted(t *testing.T) {
 	for _, line := range []string{"sk_live_s3cret", "!s3cret", "s3cret-s3cret"} {
 		_, problems := ParseHeaders("_headers", []byte("/a\n  "+line+"\n"))
 		if len(problems) != 1 || strings.Contains(problems[0].String(), "s3cret") {
@@ -221,12 +223,12 @@ func TestHeaderLimit(t *testing.T) {
 	}
 }
 
-// Rules that send a visitor round in a circle are found, each circle once.
+// ParseRedirects reports each redirect loop once.
 func TestRedirectLoops(t *testing.T) {
 	for _, tt := range []struct {
 		text string
-		line int // of the one problem, 0 for none
-		way  string
+		line int // the line of the problem, or 0 if the rules have no loop
+		want string
 	}{
 		{"/d /d", 1, "/d to /d redirects for ever"},
 		{"/d /d?again=1#x 301", 1, "/d to /d?again=1#x redirects"},
@@ -237,7 +239,7 @@ func TestRedirectLoops(t *testing.T) {
 		{"/p/:id/:n /p/:id/:n", 1, "redirects for ever"},
 		{"/old /new/x\n/new/* /old", 2, "redirects for ever"},
 		{"/:any /here", 1, "/:any to /here redirects"},
-		// No circles.
+		// Rules without a loop.
 		{"/d /d 200", 0, ""},
 		{"/d https://example.com/d", 0, ""},
 		{"/d //example.com/d", 0, ""},
@@ -253,8 +255,8 @@ func TestRedirectLoops(t *testing.T) {
 		switch {
 		case tt.line == 0 && len(problems) > 0, tt.line > 0 && len(problems) != 1:
 			t.Errorf("%q: %v", tt.text, problems)
-		case tt.line > 0 && (problems[0].Line != tt.line || !strings.Contains(problems[0].Reason, tt.way)):
-			t.Errorf("%q: %v; want line %d, %q", tt.text, problems[0], tt.line, tt.way)
+		case tt.line > 0 && (problems[0].Line != tt.line || !strings.Contains(problems[0].Reason, tt.want)):
+			t.Errorf("%q: %v; want line %d, %q", tt.text, problems[0], tt.line, tt.want)
 		}
 	}
 	var chain strings.Builder
@@ -263,11 +265,11 @@ func TestRedirectLoops(t *testing.T) {
 	}
 	_, problems := ParseRedirects("_redirects", []byte(chain.String()), "")
 	if len(problems) != 1 || problems[0].Line != 2000 || len(problems[0].Reason) > 200 {
-		t.Errorf("a circle of 2,000: %v", problems)
+		t.Errorf("a loop of 2,000 rules: %v", problems)
 	}
 }
 
-// What comes out can be written to a file again and reads the same.
+// If the parsed rules are written to a file, ParseRedirects returns the same rules again.
 func FuzzParseRedirects(f *testing.F) {
 	f.Add([]byte("/a /b 301\n/c/* https://d.example/:splat # why\n/:x/y /z?x=:x#é\n"))
 	f.Add([]byte("/a\\b //c/../../.. 200\n\ufeff#\n/ /index 308\n% %%2e\n"))
@@ -283,7 +285,8 @@ func FuzzParseRedirects(f *testing.F) {
 		}
 		again, problems := ParseRedirects("_redirects", []byte(b.String()), "")
 		for _, p := range problems {
-			// Percent-encoding makes lines longer, and a circle's rules stay.
+			// A percent-encoded line may be too long. The rules of a loop are among the rules,
+			// so the loop is reported again.
 			if !strings.Contains(p.Reason, "longer than") && (!looped || !strings.Contains(p.Reason, "for ever")) {
 				t.Fatalf("%v in %q", p, b.String())
 			}

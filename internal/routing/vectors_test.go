@@ -12,7 +12,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Both languages read _redirects and _headers alike: worker/ writes the corpus.
+// This package reads _redirects and _headers like worker/, whose tests write rule-files.json.
 func TestVectors(t *testing.T) {
 	raw, err := os.ReadFile("../../testdata/project/rule-files.json")
 	if err != nil {
@@ -69,7 +69,7 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// The limits of the rule files, which worker/ has too.
+// This package and worker/ have the limits of limits.json.
 func TestLimitsVector(t *testing.T) {
 	raw, err := os.ReadFile("../../testdata/policy/limits.json")
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestDecisionRecords: each record has its parts, and the index lists it.
+// Each decision record has the required sections, and docs/adr/README.md lists it.
 func TestDecisionRecords(t *testing.T) {
 	index := read(t, top+"/docs/adr/README.md")
 	for _, name := range glob(t, top+"/docs/adr/0*.md") {
@@ -18,7 +18,7 @@ func TestDecisionRecords(t *testing.T) {
 			`## Context\n.*\n## Decision\n.*\n## Consequences\n`
 		m := regexp.MustCompile(form).FindStringSubmatch(read(t, name))
 		if m == nil {
-			t.Errorf("%s has not the form that docs/adr/README.md shows", base)
+			t.Errorf("%s does not have the form in docs/adr/README.md", base)
 			continue
 		}
 		row := "| " + number + " | [" + m[1] + "](" + base + ") | " + m[3] + " |\n"

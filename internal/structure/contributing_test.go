@@ -9,8 +9,7 @@ import (
 	"testing"
 )
 
-// TestContributingCommands: everything that the commands of CONTRIBUTING.md name
-// exists: targets, packages, tests, scripts, guards.
+// The targets, packages, tests, scripts and guards in the commands of CONTRIBUTING.md exist.
 func TestContributingCommands(t *testing.T) {
 	text := read(t, top+"/CONTRIBUTING.md")
 	commands := regexp.MustCompile(`(?m)^\$ ([^#\n]*)`).FindAllStringSubmatch(text, -1)
@@ -27,8 +26,8 @@ func TestContributingCommands(t *testing.T) {
 				}
 				continue
 			}
-			if fault := faultOf(t, dir, words); fault != "" {
-				t.Errorf("CONTRIBUTING.md: %s: %s", command, fault)
+			if problem := commandProblem(t, dir, words); problem != "" {
+				t.Errorf("CONTRIBUTING.md: %s: %s", command, problem)
 			}
 		}
 	}
@@ -41,8 +40,8 @@ func TestContributingCommands(t *testing.T) {
 	}
 }
 
-// faultOf says what a command in dir names that does not exist.
-func faultOf(t *testing.T, dir string, words []string) string {
+// commandProblem returns what a command in dir names and does not exist, or "".
+func commandProblem(t *testing.T, dir string, words []string) string {
 	t.Helper()
 	last := words[len(words)-1]
 	switch strings.Join(words[:min(2, len(words))], " ") {
@@ -54,7 +53,7 @@ func faultOf(t *testing.T, dir string, words []string) string {
 		table, guard, _ := strings.Cut(last, "/")
 		return missing(t, last, `name = "`+guard+`"`, dir+"/mutation/guards/"+table+".toml")
 	case "go test":
-		return faultOfGoTest(t, filepath.Join(dir, words[2]), words[3:])
+		return goTestProblem(t, filepath.Join(dir, words[2]), words[3:])
 	case "npm run":
 		return missing(t, last, `"`+last+`": `, dir+"/package.json")
 	case "node --test":
@@ -66,35 +65,36 @@ func faultOf(t *testing.T, dir string, words []string) string {
 	case "cargo test":
 		return missing(t, last, "fn "+last+"(", glob(t, dir+"/tests/*.rs")...)
 	}
-	return "no check knows this command"
+	return "commandProblem does not know this command"
 }
 
-func faultOfGoTest(t *testing.T, dir string, flags []string) string {
+// goTestProblem is commandProblem for the flags of a go test command.
+func goTestProblem(t *testing.T, dir string, flags []string) string {
 	t.Helper()
 	tests := glob(t, dir+"/*_test.go")
 	for i, flag := range flags {
 		switch flag {
 		case "-run":
 			test, script, nested := strings.Cut(regexp.MustCompile(`[$^]`).ReplaceAllString(flags[i+1], ""), "/")
-			if fault := missing(t, test, "func "+test+"(", tests...); fault != "" {
-				return fault
+			if problem := missing(t, test, "func "+test+"(", tests...); problem != "" {
+				return problem
 			}
 			if _, err := os.Stat(filepath.Join(dir, "testdata/script", script+".txtar")); nested && err != nil {
 				return err.Error()
 			}
 		case "-update":
-			if fault := missing(t, flag, `flag.Bool("update"`, tests...); fault != "" {
-				return fault
+			if problem := missing(t, flag, `flag.Bool("update"`, tests...); problem != "" {
+				return problem
 			}
 		}
 	}
 	return ""
 }
 
-// missing says that none of the files contains what stands for name.
-func missing(t *testing.T, name, text string, files ...string) string {
+// missing returns a problem if no file contains definition, which is the text that defines name.
+func missing(t *testing.T, name, definition string, files ...string) string {
 	t.Helper()
-	if slices.ContainsFunc(files, func(file string) bool { return strings.Contains(read(t, file), text) }) {
+	if slices.ContainsFunc(files, func(file string) bool { return strings.Contains(read(t, file), definition) }) {
 		return ""
 	}
 	return "there is no " + name

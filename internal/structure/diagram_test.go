@@ -7,8 +7,7 @@ import (
 	"testing"
 )
 
-// TestDiagramOfPackages: each arrow of the first diagram on the architecture page is an
-// import.
+// Each arrow of the first diagram in docs/architecture.md is an import.
 func TestDiagramOfPackages(t *testing.T) {
 	_, diagram, _ := strings.Cut(read(t, top+"/docs/architecture.md"), "flowchart TD\n")
 	diagram, _, _ = strings.Cut(diagram, "```")
@@ -29,7 +28,7 @@ func TestDiagramOfPackages(t *testing.T) {
 			if a == "" || b == "" {
 				t.Errorf("%q names a package that the diagram does not define", line)
 			} else if !imports[a][b] {
-				t.Errorf("the diagram shows that %s imports %s, which it does not", a, b)
+				t.Errorf("the diagram has an arrow from %s to %s, but there is no such import", a, b)
 			}
 		}
 	}
@@ -38,8 +37,8 @@ func TestDiagramOfPackages(t *testing.T) {
 	}
 }
 
-// importsOf returns the imports within the module. Those of a package include those of
-// the packages below it, and the packages above an imported one.
+// importsOf returns the imports between folders of the module. A folder has the imports of all
+// its subfolders, and an import of a folder is also one of each parent folder.
 func importsOf(t *testing.T) map[string]map[string]bool {
 	t.Helper()
 	out := map[string]map[string]bool{}

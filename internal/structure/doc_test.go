@@ -1,9 +1,9 @@
-// Package structure tests the shape of the code base and of its documents: sizes,
-// the direction of references, which names may occur where, and whether links and
-// paths lead to something that exists. It has tests only.
+// Package structure has tests of the whole repository: the sizes of packages, the direction of
+// imports, the names that may occur only in certain packages, and the links and paths in the
+// documents.
 //
-// .golangci.yml holds the rules for which a linter exists: the length of lines,
-// functions and files, the number of parameters, and imports.
+// .golangci.yml has the rules that a linter checks: the length of lines, functions and files, the
+// number of parameters, and imports.
 package structure
 
 import (
@@ -22,15 +22,15 @@ const (
 	module = "github.com/kv-sync/kv-sync/"
 )
 
-// A file is a parsed Go file of this module that is not a test.
+// file is a parsed Go file of this module that is not a test.
 type file struct {
 	path   string // slash-separated, relative to the top of the repository
-	dir    string // of path
+	dir    string // the folder of path
 	lines  int
 	syntax *ast.File
 }
 
-// parse returns every Go file of this module but tests, by path, and the
+// parse returns the Go files of this module without tests, in the order of their paths, and the
 // positions of their nodes.
 func parse(t *testing.T) ([]*file, *token.FileSet) {
 	t.Helper()

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// eachFile reports every node of the files that applies accepts for which found
-// returns a text.
-func eachFile(t *testing.T, applies func(*file) bool, found func(ast.Node) string, fault string) {
+// checkNodes calls check for each node of the files for which applies returns true. If check
+// returns a text, it reports an error with that text and the problem.
+func checkNodes(t *testing.T, applies func(*file) bool, check func(ast.Node) string, problem string) {
 	t.Helper()
 	files, fset := parse(t)
 	count := map[string]int{}
@@ -22,12 +22,12 @@ func eachFile(t *testing.T, applies func(*file) bool, found func(ast.Node) strin
 			case *ast.ImportSpec:
 				return false
 			case *ast.Field:
-				n.Tag = nil // names of members, not values
+				n.Tag = nil // check gets no struct tags
 			}
 			if n != nil {
-				if s := found(n); s != "" {
+				if s := check(n); s != "" {
 					count[f.dir]++
-					t.Errorf("%s: %s %s", fset.Position(n.Pos()), s, fault)
+					t.Errorf("%s: %s %s", fset.Position(n.Pos()), s, problem)
 				}
 			}
 			return true

@@ -8,18 +8,17 @@ import (
 	"testing"
 )
 
-// TestLayoutNames: code outside a layout's package does not ask which layout it
-// is. It calls the layout's interface.
+// Only the packages of the layouts and the parser of the setting contain a layout's name. Other
+// code calls the layout's interface.
 func TestLayoutNames(t *testing.T) {
 	allowed := []string{
-		"internal/config/", // the parser of the setting
-		"sync/layout.go",   // the registration
-		"sync/layout/",     // the layouts, and what is not yet there:
-		"sync/content", "sync/kvassets", "sync/pathname",
+		"internal/config/",                                               // the parser of the setting
+		"sync/layout.go",                                                 // the list of the layouts
+		"sync/layout/", "sync/content", "sync/kvassets", "sync/pathname", // the layouts
 	}
 	names := map[string]bool{"content": true, "pathname": true, "kv-assets": true}
 	constant := regexp.MustCompile(`^[lL]ayout(Content|Pathname|KVAssets)$|^(content|pathname|kvAssets)Layout$`)
-	eachFile(t, func(f *file) bool {
+	checkNodes(t, func(f *file) bool {
 		return !slices.ContainsFunc(allowed, func(p string) bool { return strings.HasPrefix(f.path, p) })
 	}, func(n ast.Node) string {
 		switch n := n.(type) {

@@ -15,15 +15,14 @@ var (
 	code    = regexp.MustCompile("(?s)```.*?```")
 )
 
-// TestLinks: every link between the documents leads to a file and a heading that
-// exist.
+// Each link to a document is to a file and a heading that exist.
 func TestLinks(t *testing.T) {
 	documents := 0
 	for _, name := range find(t, ".md") {
 		documents++
 		for _, m := range link.FindAllStringSubmatch(code.ReplaceAllString(read(t, name), ""), -1) {
 			if strings.Contains(m[1], ":") {
-				continue // of the web
+				continue // the link is to a web page
 			}
 			target, anchor, _ := strings.Cut(m[1], "#")
 			file := name
@@ -42,7 +41,7 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// anchors returns the names by which GitHub links to the headings of a document.
+// anchors returns the anchors that GitHub gives to the headings of a document.
 func anchors(text string) map[string]bool {
 	out := map[string]bool{}
 	for _, m := range heading.FindAllStringSubmatch(code.ReplaceAllString(text, ""), -1) {

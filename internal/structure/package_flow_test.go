@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// packages are those of the engine, in the order in which they build on each other:
-// each may import those before it. The stages import them all.
+// packages are the packages of the engine. Each may import those before it in the list.
 var packages = []string{
 	"sync/humanize",
 	"sync/finding",
@@ -27,8 +26,8 @@ var packages = []string{
 	"sync",
 }
 
-// TestPackagesFollowTheFlow: a package of the engine can be read without those after it.
-func TestPackagesFollowTheFlow(t *testing.T) {
+// A package of the engine imports only packages before it in the list.
+func TestEngineImports(t *testing.T) {
 	files, _ := parse(t)
 	for _, f := range files {
 		if f.dir != "sync" && !strings.HasPrefix(f.dir, "sync/") {
@@ -36,7 +35,7 @@ func TestPackagesFollowTheFlow(t *testing.T) {
 		}
 		at := slices.Index(packages, f.dir)
 		if at < 0 {
-			t.Errorf("%s: the package has no place in the list of packages", f.path)
+			t.Errorf("%s: the package is not in the list", f.path)
 			continue
 		}
 		for _, spec := range f.syntax.Imports {

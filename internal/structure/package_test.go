@@ -2,23 +2,20 @@ package structure
 
 import "testing"
 
-// A packageSize is the number of files of a package and of their lines, tests not
-// counted.
+// packageSize is the number of files and lines of a package without its tests.
 type packageSize struct{ files, lines int }
 
-// exceptions are the packages that are larger, each with a limit of its own: they do
-// not grow.
+// exceptions are the limits of packages that are larger than the default limit.
 var exceptions = map[string]packageSize{
-	// The local platform implements Cloudflare's API, one handler per call, around
-	// one state. Its parts cannot be used without that state, and only tests and
-	// `kv-sync dev` import it.
+	// internal/platform has one handler for each call of Cloudflare's API. All handlers use the
+	// same state, so they are in one package.
 	"internal/platform": {40, 6600},
-	// The engine is the stages of a run and the layouts' side of each stage. They
-	// share the state of a run, and what works without it is in packages below sync/.
+	// sync has the stages of a run, which share the state of the run. Code that does not use the
+	// state is in the packages below sync/.
 	"sync": {37, 6500},
 }
 
-// TestPackageSize: a package can be read in one sitting.
+// No package has more files or lines than its limit.
 func TestPackageSize(t *testing.T) {
 	sizes := map[string]packageSize{}
 	files, _ := parse(t)
@@ -32,7 +29,7 @@ func TestPackageSize(t *testing.T) {
 			limit = packageSize{files: 25, lines: 3500}
 		}
 		if size.files > limit.files || size.lines > limit.lines {
-			t.Errorf("%s has %d files and %d lines, at most %d and %d are allowed: split it by concern",
+			t.Errorf("%s has %d files and %d lines; the limits are %d and %d",
 				dir, size.files, size.lines, limit.files, limit.lines)
 		}
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// listen receives the system's events until the watcher is closed, or polls. It receives them
-// at once, because the system's queue is short.
+// listen handles the system's events until Close or startPolling closes events. It does not
+// delay them, because the system's queue is short.
 func (w *Watcher) listen(events *fsnotify.Watcher) {
 	for {
 		select {
@@ -25,52 +25,52 @@ func (w *Watcher) listen(events *fsnotify.Watcher) {
 			}
 			w.mu.Lock()
 			if w.events == events {
-				w.happened(e)
+				w.handle(e)
 			}
 			w.mu.Unlock()
 		case _, ok := <-events.Errors:
 			if !ok {
 				return
 			}
-			// The queue overflowed, so some events are lost. Folders may have come and gone
-			// among them.
+			// The queue overflowed, so some events are lost. Some of these may have been about
+			// new or removed folders.
 			w.mu.Lock()
 			if w.events == events {
-				w.survey(time.Time{})
-				w.note("")
+				w.refresh(time.Time{})
+				w.record("")
 			}
 			w.mu.Unlock()
 		}
 	}
 }
 
-// happened handles one event. A change of only a file's mode or times counts: it may make the
-// file readable, and a deploy in progress takes it for a change. mu is held.
-func (w *Watcher) happened(e fsnotify.Event) {
+// handle handles one event. Events of a file's mode or times count too, because such a change may
+// make the file readable. mu is held.
+func (w *Watcher) handle(e fsnotify.Event) {
 	path := e.Name
-	inside, leads := w.view.inside(path), w.view.leads(path)
+	inside, leads := w.view.inside(path), w.view.leadsToEntry(path)
 	if !inside && !leads {
 		return
 	}
 	gone := e.Has(fsnotify.Remove) || e.Has(fsnotify.Rename)
 	if inside && gone {
-		w.leave(path)
+		w.removeTree(path)
 	}
-	// The path may exist again, so it is looked up whatever the event was.
-	if inside && (gone || e.Has(fsnotify.Create)) && !w.enter(path) {
+	// After a removal the path may exist again, so addTree looks it up.
+	if inside && (gone || e.Has(fsnotify.Create)) && !w.addTree(path) {
 		return
 	}
 	if leads && (gone || e.Has(fsnotify.Create)) {
-		w.survey(time.Time{})
+		w.refresh(time.Time{})
 	}
-	// Noted last: files in a new folder are listened to by now, so a caller that reads them
-	// from now on misses nothing.
-	w.note(path)
+	// The change is recorded after the watches are added. So a caller that reads the files after
+	// Next gets another batch for each later change.
+	w.record(path)
 }
 
-// enter listens to a new path in a tree, if it is a folder, and to the folders below. It
-// reports whether the path matters. mu is held.
-func (w *Watcher) enter(path string) bool {
+// addTree listens to a new path in a tree and to the folders below, if it is a folder. It returns
+// false for a folder that the set skips. mu is held.
+func (w *Watcher) addTree(path string) bool {
 	info, err := os.Lstat(path)
 	if err != nil || !info.IsDir() {
 		return true
@@ -86,9 +86,9 @@ func (w *Watcher) enter(path string) bool {
 	return true
 }
 
-// leave forgets a folder that was removed or moved, and those below. After a move the system
-// would report them under their old names. mu is held.
-func (w *Watcher) leave(path string) {
+// removeTree stops listening to a removed or moved folder and to the folders below. Otherwise the
+// system would report a moved folder under its old name. mu is held.
+func (w *Watcher) removeTree(path string) {
 	if w.events == nil || !w.view.folders[path] {
 		return
 	}
@@ -100,7 +100,7 @@ func (w *Watcher) leave(path string) {
 	}
 }
 
-// add listens to one folder. If the system cannot listen to more, the watcher polls from then
+// add listens to one folder. If the system allows no further watch, the watcher polls from now
 // on. mu is held.
 func (w *Watcher) add(folder string) {
 	if w.events == nil {
@@ -109,7 +109,8 @@ func (w *Watcher) add(folder string) {
 	err := w.events.Add(folder)
 	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) ||
 		errors.Is(err, syscall.ENOTDIR) {
-		return // the folder above reports a removed one; a locked one has nothing to report
+		// The parent folder's watch reports a removed folder. An unreadable folder has no events.
+		return
 	}
 	w.startPolling(err)
 }
@@ -121,10 +122,10 @@ func (w *Watcher) startPolling(err error) {
 	w.ended.Go(func() { _ = events.Close() })
 	w.options.Polling(explain(err))
 	w.poll()
-	w.note("") // events may be lost
+	w.record("") // because events may be lost
 }
 
-// explain adds to an error what a person can do so that the system reports changes.
+// explain adds to an error how a person can make the system report changes.
 func explain(err error) error {
 	fix := ""
 	switch {
@@ -139,17 +140,18 @@ func explain(err error) error {
 	return fmt.Errorf("the system does not report changes (%w), so the files are polled%s", err, fix)
 }
 
-// survey finds out anew where the paths of the set are, listens there, and notes the paths that
-// are new in the set and changed at since or later; with the zero time, none. mu is held.
-func (w *Watcher) survey(since time.Time) {
-	news := func(s stamp) bool { return !since.IsZero() && changedSince(s, since) }
+// refresh makes a new view of the set and listens to its folders. It records the files that are
+// new in the set and were modified at since or later. If since is zero, it records none. mu is
+// held.
+func (w *Watcher) refresh(since time.Time) {
+	changed := func(s stamp) bool { return !since.IsZero() && modifiedSince(s, since) }
 	before := w.view
 	var now *view
 	if w.events != nil {
-		now = w.set.look(w.add, func(folder string) bool { return !since.IsZero() && !before.folders[folder] })
+		now = w.set.scan(w.add, func(folder string) bool { return !since.IsZero() && !before.folders[folder] })
 	}
-	if w.events == nil { // polling may have just begun
-		w.look(news, false)
+	if w.events == nil { // add may have called startPolling
+		w.scan(changed, false)
 		return
 	}
 	for folder := range before.folders {
@@ -158,16 +160,17 @@ func (w *Watcher) survey(since time.Time) {
 		}
 	}
 	for path, s := range now.stamps {
-		if !before.entries[path] && news(s) {
-			w.note(path)
+		if !before.entries[path] && changed(s) {
+			w.record(path)
 		}
 	}
 	w.view, now.stamps = now, nil
 }
 
-// coarse is how far a file's time may be behind the clock.
-const coarse = 20 * time.Millisecond
+// clockTolerance is the largest difference between a file's modification time and the time of
+// the write. File systems use a clock with a lower resolution than time.Now.
+const clockTolerance = 20 * time.Millisecond
 
-func changedSince(s stamp, since time.Time) bool {
-	return !s.modified.Before(since.Add(-coarse))
+func modifiedSince(s stamp, since time.Time) bool {
+	return !s.modified.Before(since.Add(-clockTolerance))
 }

@@ -14,42 +14,42 @@ import (
 	"time"
 )
 
-// Whatever editors, builds and people do to a folder, in any order and at any speed: a reader
-// that reads it after each batch has seen its final state.
-func TestNothingIsMissed(t *testing.T) {
-	both(t, func(r *rig) {
+// The test changes files at random, as editors and builds do. A reader that reads the files after
+// each batch has seen their final state at the end of each round.
+func TestRandomChanges(t *testing.T) {
+	withEventsAndPolling(t, func(r *rig) {
 		r.write("site/index.html", "0")
 		r.write("one/index.html", "0")
 		r.must(os.Symlink("one", r.at("link")))
 		skip := func(dir string) bool { return filepath.Base(dir) == "skipped" }
-		r.over(skip, "site", "link", "single.txt")
+		r.watch(skip, "site", "link", "single.txt")
 		ctx, cancel := context.WithCancel(r.Context())
 		var ended sync.WaitGroup
 		var seen atomic.Value
-		seen.Store(r.looked())
+		seen.Store(r.snapshot())
 		ended.Go(func() {
 			for {
 				if _, err := r.w.Next(ctx); err != nil {
 					return
 				}
-				seen.Store(r.looked())
+				seen.Store(r.snapshot())
 			}
 		})
 		defer ended.Wait()
 		defer cancel()
-		settled := func(after string) {
+		awaitReader := func(after string) {
 			r.Helper()
-			for end := time.Now().Add(hangLimit); seen.Load() != r.looked(); time.Sleep(5 * time.Millisecond) {
+			for end := time.Now().Add(hangLimit); seen.Load() != r.snapshot(); time.Sleep(5 * time.Millisecond) {
 				if time.Now().After(end) {
-					r.Fatalf("after %s was seen:\n%s\nand it is:\n%s", after, seen.Load(), r.looked())
+					r.Fatalf("after %s, the reader has seen:\n%s\nThe files are:\n%s", after, seen.Load(), r.snapshot())
 				}
 			}
 		}
-		quiet := func() { // reports what happened until now
+		awaitFence := func() {
 			r.Helper()
-			for range 2 { // see rig.quiet
+			for range 2 { // see rig.drain
 				r.writeFence()
-				settled("a fence")
+				awaitReader("the write of the fence")
 			}
 		}
 		random := rand.New(rand.NewPCG(3, uint64(len(r.Name()))))
@@ -67,11 +67,11 @@ func TestNothingIsMissed(t *testing.T) {
 				switch at := r.at(file()); random.IntN(12) {
 				case 0, 1, 2:
 					_ = os.WriteFile(at, []byte(text), 0o644)
-				case 3: // as an editor saves
+				case 3: // an editor saves by a rename
 					if os.WriteFile(at+".tmp", []byte(text), 0o644) == nil {
 						_ = os.Rename(at+".tmp", at)
 					}
-				case 4: // as vim probes a folder, and keeps a copy while it writes
+				case 4: // vim tests whether the folder is writable, and keeps a backup while it writes
 					probe := filepath.Join(filepath.Dir(at), "4913")
 					_ = os.WriteFile(probe, nil, 0o644)
 					_ = os.Remove(probe)
@@ -87,12 +87,12 @@ func TestNothingIsMissed(t *testing.T) {
 					_ = os.RemoveAll(r.at(folder()))
 				case 8, 9:
 					_ = os.MkdirAll(r.at(folder()), 0o755)
-				case 10: // a folder goes elsewhere, and may come back
+				case 10: // a folder is moved, and sometimes moved back
 					from, to := r.at(folder()), r.at(folder())
 					if os.Rename(from, to) == nil && i%2 == 0 {
 						_ = os.Rename(to, from)
 					}
-				case 11: // seldom, for it has all looked at again
+				case 11: // only at the start of a round, because the watcher then scans all files
 					if i > 5 {
 						continue
 					}
@@ -103,17 +103,17 @@ func TestNothingIsMissed(t *testing.T) {
 					time.Sleep(time.Duration(random.IntN(8)) * time.Millisecond)
 				}
 			}
-			settled(fmt.Sprintf("round %d", round))
-			quiet()
-			// Each folder by itself: a change elsewhere would have all looked at again.
+			awaitReader(fmt.Sprintf("round %d", round))
+			awaitFence()
+			// Write into one folder at a time. The reader reads all folders after a change of any.
 			for _, name := range folders {
 				if info, err := os.Stat(r.at(name)); err == nil && info.IsDir() {
 					r.must(os.WriteFile(r.at(name+"/probe"), []byte(strings.Repeat("x", 300+round)), 0o600))
-					settled("a write in " + name)
+					awaitReader("a write in " + name)
 				}
 			}
 		}
-		quiet()
+		awaitFence()
 		r.w.mu.Lock()
 		defer r.w.mu.Unlock()
 		if r.w.events == nil {
@@ -121,19 +121,19 @@ func TestNothingIsMissed(t *testing.T) {
 		}
 		for _, folder := range r.w.events.WatchList() {
 			if !r.w.view.folders[folder] {
-				r.Errorf("%s is listened to still", folder)
+				r.Errorf("the watcher still listens to %s", folder)
 			}
 		}
 	})
 }
 
-// looked is what a reader sees of the set.
-func (r *rig) looked() string {
+// snapshot returns the names, modes and sizes of all files of the set.
+func (r *rig) snapshot() string {
 	var all strings.Builder
 	for _, root := range []string{r.dir + "/site", r.dir + "/link/", r.dir + "/single.txt", r.fence} {
 		_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 			if err != nil {
-				return nil //nolint:nilerr // it is not there
+				return nil //nolint:nilerr // the path does not exist
 			}
 			if info, err := d.Info(); err == nil && !d.IsDir() {
 				text, _ := os.ReadFile(path)

@@ -9,19 +9,20 @@ import (
 	"time"
 )
 
-// hangLimit bounds only a hang: no test's outcome depends on it.
+// hangLimit is the time after which a test that hangs fails. A test that passes never waits so
+// long.
 const hangLimit = 2 * time.Minute
 
-// rig is a watched folder. Each test runs with events and with polling.
+// rig is a test with a folder and a watcher.
 type rig struct {
 	*testing.T
 	dir string
 	w   *Watcher
 
-	// fence is a file in a folder of its own, which is watched as well. Changes before its
-	// write are reported before it, or with it.
+	// fence is a watched file in another folder. The test writes it after other changes. When the
+	// watcher reports the fence, it has reported these changes too.
 	fence  string
-	fences int // how often it was written
+	fences int // the number of writes of fence
 }
 
 func newRig(t *testing.T, o Options) *rig {
@@ -30,11 +31,11 @@ func newRig(t *testing.T, o Options) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	beside, err := filepath.EvalSymlinks(t.TempDir())
+	fenceDir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{T: t, dir: dir, w: New(o), fence: filepath.Join(beside, "fence")}
+	r := &rig{T: t, dir: dir, w: New(o), fence: filepath.Join(fenceDir, "fence")}
 	r.writeFence()
 	t.Cleanup(func() {
 		if err := r.w.Close(); err != nil {
@@ -44,7 +45,8 @@ func newRig(t *testing.T, o Options) *rig {
 	return r
 }
 
-func both(t *testing.T, test func(r *rig)) {
+// withEventsAndPolling runs a test with the system's events, and again with polling.
+func withEventsAndPolling(t *testing.T, test func(r *rig)) {
 	t.Parallel()
 	for name, polled := range map[string]bool{"events": false, "polled": true} {
 		t.Run(name, func(t *testing.T) {
@@ -73,11 +75,12 @@ func (r *rig) must(err error) {
 	}
 }
 
-func (r *rig) over(skip func(string) bool, names ...string) {
-	r.overSince(time.Time{}, skip, names...)
+// watch sets the set of the watcher to the fence and the names.
+func (r *rig) watch(skip func(string) bool, names ...string) {
+	r.watchSince(time.Time{}, skip, names...)
 }
 
-func (r *rig) overSince(since time.Time, skip func(string) bool, names ...string) {
+func (r *rig) watchSince(since time.Time, skip func(string) bool, names ...string) {
 	paths := []string{filepath.Dir(r.fence)}
 	for _, name := range names {
 		paths = append(paths, r.at(name))
@@ -85,14 +88,14 @@ func (r *rig) overSince(since time.Time, skip func(string) bool, names ...string
 	r.w.Over(Set{Paths: paths, Skip: skip}, since)
 }
 
-// reported waits until a batch names one of the paths.
-func (r *rig) reported(names ...string) {
+// awaitReport waits until a batch has one of the paths.
+func (r *rig) awaitReport(names ...string) {
 	r.Helper()
 	var seen []string
 	for {
 		b, err := r.next()
 		if err != nil {
-			r.Fatalf("of %q nothing was reported, only of %q: %v", names, seen, err)
+			r.Fatalf("none of %q was reported, but %q: %v", names, seen, err)
 		}
 		if b.More ||
 			slices.ContainsFunc(names, func(name string) bool { return slices.Contains(b.Paths, r.at(name)) }) {
@@ -108,17 +111,17 @@ func (r *rig) next() (Batch, error) {
 	return r.w.Next(ctx)
 }
 
-// writeFence changes the fence's length, so that polling notices it too.
+// writeFence writes the fence with a new length, so that polling notices the change.
 func (r *rig) writeFence() {
 	r.Helper()
 	r.fences++
 	r.must(os.WriteFile(r.fence, make([]byte, r.fences), 0o600))
 }
 
-// quiet takes all batches until now, and returns their paths. The system reports in order, so
-// one fence would do. Polling may pass a file before it changed, and the fence after: the next
-// poll sees both.
-func (r *rig) quiet() (paths []string) {
+// drain receives the batches of all changes until now, and returns their paths. It writes the
+// fence twice because of polling: one poll can read a file before its change and the fence after.
+// The second write is reported only by a later poll, which sees the file's change.
+func (r *rig) drain() (paths []string) {
 	r.Helper()
 	for range 2 {
 		r.writeFence()
@@ -127,7 +130,7 @@ func (r *rig) quiet() (paths []string) {
 			if err != nil {
 				r.Fatalf("the fence was not reported, only %q: %v", paths, err)
 			}
-			if b.More { // the fence may be among what has no name
+			if b.More { // the fence may be one of the paths that the batch does not name
 				paths = append(paths, "more")
 				r.writeFence()
 			}
@@ -141,10 +144,10 @@ func (r *rig) quiet() (paths []string) {
 	return paths
 }
 
-// still is an error if anything is reported.
-func (r *rig) still(because string) {
+// wantNoReport reports an error if the watcher reports a change. because says why it must not.
+func (r *rig) wantNoReport(because string) {
 	r.Helper()
-	if paths := r.quiet(); len(paths) > 0 {
-		r.Errorf("%s, and yet %q was reported", because, paths)
+	if paths := r.drain(); len(paths) > 0 {
+		r.Errorf("%s, but %q was reported", because, paths)
 	}
 }

@@ -8,29 +8,28 @@ import (
 	"time"
 )
 
-// view is where the paths of a set are at one moment. Its names are real paths, without
-// symlinks.
+// view describes the files of a set at one time. Its paths have no symlinks.
 type view struct {
-	// entries are the paths of the set and the symlinks on the way to them. A change of these
-	// themselves counts.
+	// entries are the paths of the set and the symlinks in these paths.
 	entries map[string]bool
 	// trees are the entries that are folders.
 	trees []string
-	// folders are all folders to listen to: those of the entries, or the nearest existing one
-	// above, and all folders in the trees.
+	// folders are the folders to listen to: the parent folder of each entry (or the nearest one
+	// that exists), the trees, and all folders in the trees.
 	folders map[string]bool
-	// stamps has every file, if the view was made with stamps.
+	// stamps has the entries, and the files in the folders whose stamps scan was to read.
 	stamps map[string]stamp
 }
 
-// stamp is what changes when a file is written.
+// stamp has the properties of a file that a write changes.
 type stamp struct {
 	mode     fs.FileMode
 	size     int64
 	modified time.Time
 }
 
-// stampOf leaves out the times of folders: what changes in a folder shows in its files.
+// stampOf returns the stamp of a file or folder. That of a folder has only the mode, because a
+// change of the folder's time says nothing that its files do not.
 func stampOf(info fs.FileInfo) stamp {
 	if info.IsDir() {
 		return stamp{mode: info.Mode()}
@@ -38,9 +37,9 @@ func stampOf(info fs.FileInfo) stamp {
 	return stamp{info.Mode(), info.Size(), info.ModTime()}
 }
 
-// look makes a view. enter is called for each folder before it is read. stamps reports whether
-// the stamps of the folder's files are needed.
-func (s Set) look(enter func(folder string), stamps func(folder string) bool) *view {
+// scan makes a view. It calls enter for each folder before it reads the folder. wantStamps says
+// whether it reads the stamps of a folder's files.
+func (s Set) scan(enter func(folder string), wantStamps func(folder string) bool) *view {
 	v := &view{entries: map[string]bool{}, folders: map[string]bool{}, stamps: map[string]stamp{}}
 	listen := func(folder string) {
 		if !v.folders[folder] {
@@ -63,7 +62,7 @@ func (s Set) look(enter func(folder string), stamps func(folder string) bool) *v
 		v.trees = append(v.trees, real)
 		s.walk(real, func(folder string, list func() []fs.DirEntry) {
 			listen(folder)
-			wanted := stamps(folder)
+			wanted := wantStamps(folder)
 			for _, e := range list() {
 				if !wanted || e.IsDir() {
 					continue
@@ -77,8 +76,8 @@ func (s Set) look(enter func(folder string), stamps func(folder string) bool) *v
 	return v
 }
 
-// walk visits a folder and the folders below that are not skipped. list reads the folder, once:
-// visit calls it after the work that must be done before.
+// walk calls visit for a folder and the folders below that are not skipped. visit must call list
+// once, which reads the folder.
 func (s Set) walk(folder string, visit func(folder string, list func() []fs.DirEntry)) {
 	var entries []fs.DirEntry
 	visit(folder, func() []fs.DirEntry {
@@ -94,7 +93,7 @@ func (s Set) walk(folder string, visit func(folder string, list func() []fs.DirE
 
 func (s Set) skips(folder string) bool { return s.Skip != nil && s.Skip(folder) }
 
-// inside reports whether a path is in a folder of the set.
+// inside reports whether a path is below one of the trees.
 func (v *view) inside(path string) bool {
 	for _, tree := range v.trees {
 		if strings.HasPrefix(path, tree+string(filepath.Separator)) {
@@ -104,8 +103,8 @@ func (v *view) inside(path string) bool {
 	return false
 }
 
-// leads reports whether a path is an entry or on the way to one.
-func (v *view) leads(path string) bool {
+// leadsToEntry reports whether a path is an entry or a parent folder of one.
+func (v *view) leadsToEntry(path string) bool {
 	if v.entries[path] {
 		return true
 	}
@@ -117,11 +116,13 @@ func (v *view) leads(path string) bool {
 	return false
 }
 
-// maxLinks bounds how many symlinks are followed for one path, as systems do.
+// maxLinks is the number of symlinks that resolve follows in one path. Systems have such limits
+// too, because of loops.
 const maxLinks = 40
 
-// resolve follows the symlinks in a path, as far as it exists, and lists them. Symlinks at the
-// root of the file system, such as /tmp on macOS, are assumed not to change.
+// resolve returns a path without symlinks, and the symlinks in it. A part of the path that does
+// not exist stays as it is. links has no symlinks in the root folder, such as /tmp on macOS,
+// because these do not change.
 func resolve(path string) (real string, links []string) {
 	separator := string(filepath.Separator)
 	split := func(path string) (root string, names []string) {
@@ -149,14 +150,14 @@ func resolve(path string) (real string, links []string) {
 		if !filepath.IsAbs(target) {
 			target = filepath.Join(at, target)
 		}
-		var way []string
-		at, way = split(target)
-		names = append(way, names[1:]...)
+		var targetNames []string
+		at, targetNames = split(target)
+		names = append(targetNames, names[1:]...)
 	}
 	return at, links
 }
 
-// nearest returns the folder, or the nearest one above that exists.
+// nearest returns the folder, or its nearest parent folder that exists.
 func nearest(folder string) string {
 	for {
 		if info, err := os.Stat(folder); err == nil && info.IsDir() || folder == filepath.Dir(folder) {

@@ -1,11 +1,11 @@
 // Package watch reports when files change.
 //
-// A [Watcher] watches a [Set] of paths: files, and folders with all that is below them, whether
-// they exist or not. [Watcher.Next] waits for a change and then until the files are quiet, so
-// that what an editor or a build writes in one go comes as one [Batch]. A batch is a hint that
-// something may have changed, not a description of the change. No change is missed: a caller
-// that reads the files after Next has returned sees the changes of the batch, or gets another
-// one.
+// A [Watcher] watches a [Set] of paths. The paths are files and folders, which need not exist. A
+// folder is watched with all files below it. [Watcher.Next] waits for a change, and then until
+// the files have not changed for a short time. So the writes of one save or one build come as one
+// [Batch]. A batch is a hint that files may have changed. It does not describe the change. A
+// caller that reads the files after each batch misses no change: a change after the read comes
+// in another batch.
 //
 //	w := watch.New(watch.Options{})
 //	defer w.Close()
@@ -14,8 +14,8 @@
 //		batch, err := w.Next(ctx)
 //	}
 //
-// The system reports changes (inotify, kqueue, ReadDirectoryChangesW). If it cannot, the
-// watcher polls the files.
+// The watcher gets changes from the operating system (inotify, kqueue, ReadDirectoryChangesW). If
+// the system cannot report them, the watcher polls the files.
 package watch
 
 import (
@@ -29,49 +29,49 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// Options configure a [Watcher]. Zero values take the defaults.
+// Options configure a [Watcher].
 type Options struct {
-	// Quiet is how long no file must have changed before Next returns (20 ms).
+	// Quiet is the time without a change after which Next returns. The default is 20 ms.
 	Quiet time.Duration
-	// Limit is how long Next waits for that at most, from the first change (1 s).
+	// Limit is the time after the first change after which Next returns in any case. The default
+	// is 1 s.
 	Limit time.Duration
-	// Poll is how often the files are polled if the system does not report changes (500 ms). It
-	// is less often if polling takes more than a tenth of the time.
+	// Poll is the time between two polls. The default is 500 ms. It is longer if a poll takes
+	// more than a tenth of it.
 	Poll time.Duration
-	// Polling, if set, is called once with the reason for polling; the error says what to do
-	// about it.
+	// Polling, if not nil, is called once when the watcher begins to poll. The error has the
+	// reason and a fix.
 	Polling func(error)
-	// NoEvents polls from the start.
+	// NoEvents makes the watcher poll from the start.
 	NoEvents bool
 }
 
-// Set is what is watched.
+// Set is a set of watched paths.
 type Set struct {
-	// Paths are files and folders, absolute. Symlinks on the way are watched too. A path that
-	// does not exist is waited for.
+	// Paths are absolute paths of files and folders. Symlinks in the paths are watched too.
 	Paths []string
-	// Skip reports folders below Paths that do not matter; nil is none.
+	// Skip reports whether a folder below Paths is not watched. If it is nil, all are watched.
 	Skip func(dir string) bool
 }
 
-// Batch is what changed between two quiet moments.
+// Batch are the changes that one call of Next returns.
 type Batch struct {
-	// Paths are where something happened, sorted, without symlinks.
+	// Paths are the changed paths, sorted and without symlinks.
 	Paths []string
-	// More says that there were too many changes to name them all.
+	// More says that other paths may have changed too.
 	More bool
-	// At is when the first change was noticed.
+	// At is the time of the first change.
 	At time.Time
 }
 
-// maxNames is how many paths a batch names.
+// maxNames is the largest number of paths in a batch.
 const maxNames = 1000
 
-// Watcher watches a set. Next is called by one goroutine at a time; the other methods may be
-// called by any.
+// Watcher watches a set. Only one goroutine at a time may call Next. Any goroutine may call the
+// other methods.
 type Watcher struct {
 	options Options
-	signal  chan struct{} // signals a change; holds one
+	signal  chan struct{} // has a value after a change
 	closed  chan struct{}
 	ended   sync.WaitGroup
 
@@ -79,18 +79,18 @@ type Watcher struct {
 	set      Set
 	view     *view
 	events   *fsnotify.Watcher // nil while polling
-	stamps   map[string]stamp  // seen at the last poll
-	quietFor time.Duration     // how long the files must be quiet
-	changed  map[string]bool
-	more     bool
-	first    time.Time // of the changes; zero if there are none
-	last     time.Time
+	stamps   map[string]stamp  // the stamps of the last poll
+	quietFor time.Duration     // the time without a change after which take returns a batch
+	changed  map[string]bool   // the paths of the next batch
+	more     bool              // Batch.More of the next batch
+	first    time.Time         // the time of the first change of the next batch, or zero
+	last     time.Time         // the time of the last change of the next batch
 }
 
 // ErrClosed is returned by Next after Close.
 var ErrClosed = errors.New("the watcher is closed")
 
-// New returns a watcher with an empty set. Close it when done.
+// New returns a watcher with an empty set. The caller closes it.
 func New(o Options) *Watcher {
 	if o.Quiet == 0 {
 		o.Quiet = 20 * time.Millisecond
@@ -123,9 +123,9 @@ func New(o Options) *Watcher {
 	return w
 }
 
-// Over watches another set from now on. A path that is new in the set and was changed at since
-// or later counts as changed: a caller that has read these files before gives the time before
-// that. The zero time is for files that nobody has read.
+// Over replaces the watched set. A file that is new in the set counts as changed if it was
+// modified at since or later. A caller that has read the files already passes the time before it
+// read them. A caller that has not passes the zero time, with which no file counts as changed.
 func (w *Watcher) Over(set Set, since time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -134,11 +134,11 @@ func (w *Watcher) Over(set Set, since time.Time) {
 	}
 	set.Paths = slices.Clone(set.Paths)
 	w.set = set
-	w.survey(since)
+	w.refresh(since)
 }
 
-// Next waits until something has changed since its last call, and the files are quiet or the
-// limit is reached.
+// Next waits for a change since its last call, and then for the end of Options.Quiet or
+// Options.Limit. It returns the changes.
 func (w *Watcher) Next(ctx context.Context) (Batch, error) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -163,8 +163,8 @@ func (w *Watcher) Next(ctx context.Context) (Batch, error) {
 	}
 }
 
-// take returns what has changed if it is time to, else how long to wait; 0 is until the next
-// change.
+// take returns the batch if it is complete. Otherwise it returns a Batch without a time At, and
+// the time to wait. The time is 0 if there is no change yet.
 func (w *Watcher) take(now time.Time) (Batch, time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -181,8 +181,9 @@ func (w *Watcher) take(now time.Time) (Batch, time.Duration) {
 	return b, 0
 }
 
-// note records that something happened at a path; "" is anywhere. mu is held.
-func (w *Watcher) note(path string) {
+// record adds a changed path to the next batch. "" means that any path may have changed. mu is
+// held.
+func (w *Watcher) record(path string) {
 	w.last = time.Now()
 	if w.first.IsZero() {
 		w.first = w.last

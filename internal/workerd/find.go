@@ -18,21 +18,20 @@ import (
 	"time"
 )
 
-// EnvPath is the environment variable with the path of a workerd binary that replaces the
-// one that Find fetches.
+// EnvPath is the environment variable with the path of a workerd binary. If it is set, Find
+// downloads none.
 const EnvPath = "KV_SYNC_WORKERD"
 
 // Version is the version of workerd that kv-sync is tested with.
 const Version = "1.20261117.1"
 
-// release is the npm package of one platform. integrity is the registry's dist.integrity; a
-// tarball with another one is refused.
+// release is the npm package of workerd for one platform. integrity is the package's
+// dist.integrity in the npm registry, which a download must have.
 type release struct {
 	name, version, integrity string
 }
 
-// releases are the packages by GOOS/GOARCH. For macOS it names the newest version in the
-// registry that kv-sync was built with.
+// releases are the packages by GOOS/GOARCH.
 var releases = map[string]release{
 	"linux/amd64": {"linux-64", Version,
 		"sha512-gZLA8X11m/luZwn+YA3+mDu61vdxNJzpksP/QZqjydKTQ+VUCulsK5gtn9Bqst1p3KJu2kafQpJ1nDQv4B23jA=="},
@@ -44,15 +43,16 @@ var releases = map[string]release{
 		"sha512-5e79fHgabdDD8EgmjOhJ1S+xMsf6DbC7fL7IgTBizMnzOp0P2isDn7pYmUxI9AJZE9FVQ4RUilH/I36YNg+GQQ=="},
 }
 
-// maxTarball limits a download. The package has about 50 MB.
+// maxTarball is the largest download. The package has about 50 MB.
 const maxTarball = 256 << 20
 
-var finding sync.Mutex // one download at a time; rename separates processes
+// downloading is held during a download, so that this process makes one at a time.
+var downloading sync.Mutex
 
-// Find returns the path of a workerd binary: that of KV_SYNC_WORKERD, else the one in the
-// user's cache folder. If there is none, it fetches one from the npm registry
-// (npm_config_registry, or registry.npmjs.org), and calls log, if not nil, before that.
-// Find is safe for concurrent use, in one process and in several.
+// Find returns the path of a workerd binary: the value of KV_SYNC_WORKERD, or else a file in the
+// user's cache folder. If the cache folder has none, Find downloads it from the npm registry
+// (npm_config_registry, or registry.npmjs.org). It calls log before the download if log is not
+// nil. Find is safe for concurrent use, also by several processes.
 func Find(ctx context.Context, log func(format string, args ...any)) (string, error) {
 	if path := os.Getenv(EnvPath); path != "" {
 		if _, err := os.Stat(path); err != nil {
@@ -77,8 +77,8 @@ func Find(ctx context.Context, log func(format string, args ...any)) (string, er
 }
 
 func (r release) find(ctx context.Context, cache, registry string, log func(string, ...any)) (string, error) {
-	finding.Lock()
-	defer finding.Unlock()
+	downloading.Lock()
+	defer downloading.Unlock()
 	path := filepath.Join(cache, "workerd-"+r.version+"-"+r.name)
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
@@ -95,7 +95,7 @@ func (r release) find(ctx context.Context, cache, registry string, log func(stri
 	return path, nil
 }
 
-// fetch creates path atomically. It verifies the tarball before it reads the binary.
+// fetch downloads a tarball, verifies its checksum, and creates path from it atomically.
 func (r release) fetch(ctx context.Context, url, path string) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
@@ -119,7 +119,7 @@ func (r release) fetch(ctx context.Context, url, path string) error {
 	}
 	defer resp.Body.Close() //nolint:errcheck // read only
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("the registry answered %s", resp.Status)
+		return fmt.Errorf("the registry's status is %s", resp.Status)
 	}
 	hash := sha512.New()
 	if _, err := io.Copy(io.MultiWriter(tarball, hash), io.LimitReader(resp.Body, maxTarball)); err != nil {
@@ -160,7 +160,7 @@ func writeProgram(path string, from io.Reader) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tmp.Name()) //nolint:errcheck // gone after the rename
+	defer os.Remove(tmp.Name()) //nolint:errcheck // after the rename there is no such file
 	if _, err := io.Copy(tmp, from); err != nil {
 		return errors.Join(err, tmp.Close())
 	}

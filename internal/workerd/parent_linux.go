@@ -2,9 +2,11 @@ package workerd
 
 import "syscall"
 
-// dieWithParent makes the kernel kill the process when this process ends.
-func dieWithParent() *syscall.SysProcAttr {
+// killWithParent returns attributes with which the kernel kills the new process when this process
+// ends.
+func killWithParent() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }
 
-func watchParent(int) (release func()) { return func() {} }
+// startGuard does nothing, because the attributes of killWithParent are enough on Linux.
+func startGuard(int) (stop func()) { return func() {} }

@@ -8,19 +8,20 @@ import (
 	"syscall"
 )
 
-func dieWithParent() *syscall.SysProcAttr { return nil }
+// killWithParent returns nil, because only Linux has such attributes.
+func killWithParent() *syscall.SysProcAttr { return nil }
 
-// watchParent starts a shell that reads from a pipe of this process. At its end of file,
-// because this process has ended, the shell kills the process.
-func watchParent(pid int) (release func()) {
+// startGuard starts a shell that kills the process pid when this process ends. The shell reads
+// from a pipe of this process, so it gets an end of file then. stop ends the shell.
+func startGuard(pid int) (stop func()) {
 	guard := exec.Command("/bin/sh", "-c", "read _; kill -9 "+strconv.Itoa(pid))
 	in, err := guard.StdinPipe()
 	if err != nil || guard.Start() != nil {
 		return func() {}
 	}
 	return func() {
-		// The process has ended, and another one may have its number now. End the shell
-		// before its pipe closes.
+		// Kill the shell before the pipe closes. Otherwise it would kill pid, which may be
+		// another process by now.
 		_ = guard.Process.Kill()
 		_ = in.Close()
 		_ = guard.Wait()

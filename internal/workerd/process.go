@@ -20,18 +20,18 @@ import (
 
 // Config is the configuration of one process.
 type Config struct {
-	// Capnp is the text of the configuration. It may embed Files by name, and
-	// names its sockets "unix:<name>" relative to the process's own folder.
+	// Capnp is the text of the configuration. It may embed Files by name. The addresses of its
+	// sockets are "unix:<name>", relative to the folder of the process.
 	Capnp string
-	// Files are written beside the configuration, by name.
+	// Files are the files in the folder of the process by name.
 	Files map[string][]byte
 	// Sockets are the names of the sockets that Start waits for.
 	Sockets []string
-	// Experimental allows workerd's experimental features: worker loaders and assets
-	// services. It also allows experimental compatibility flags, which Cloudflare
-	// refuses. So set it only if necessary.
+	// Experimental allows workerd's experimental features: worker loaders and assets services.
+	// It also allows experimental compatibility flags, which Cloudflare refuses. So set it only
+	// for these features.
 	Experimental bool
-	// Log gets the output of the process after its start. Nil discards it.
+	// Log gets the output of the process. If it is nil, the output is discarded.
 	Log io.Writer
 }
 
@@ -41,11 +41,11 @@ type Process struct {
 	cmd  *exec.Cmd
 	out  *output
 	done chan struct{}
-	err  error // why it ended; valid after done
+	err  error // the result of cmd.Wait, valid after done is closed
 }
 
-// ConfigError is returned by Start when workerd refuses the configuration or a
-// Worker throws while it starts. Its text is workerd's own.
+// ConfigError is returned by Start if workerd refuses the configuration or a Worker throws an
+// exception at its start. Output is the output of workerd.
 type ConfigError struct{ Output string }
 
 func (e *ConfigError) Error() string { return "workerd: " + e.Output }
@@ -53,8 +53,8 @@ func (e *ConfigError) Error() string { return "workerd: " + e.Output }
 // Start runs the workerd at path. It returns when every socket of the configuration
 // listens, after the top-level code of each Worker has run.
 func Start(ctx context.Context, path string, config Config) (*Process, error) {
-	// Sockets are files in this folder. Other users cannot reach them, and their paths
-	// are shorter than the limit of 104 bytes.
+	// The folder has the Unix sockets. Other users cannot open them, and the paths are shorter
+	// than the systems' limit of 104 bytes.
 	dir, err := os.MkdirTemp("", "kv-sync-")
 	if err != nil {
 		return nil, fmt.Errorf("start workerd: %w", err)
@@ -78,38 +78,38 @@ func start(ctx context.Context, path, dir string, config Config) (*Process, erro
 	if err := os.WriteFile(filepath.Join(dir, "config.capnp"), []byte(config.Capnp), 0o600); err != nil {
 		return nil, fmt.Errorf("start workerd: %w", err)
 	}
-	control, theirs, err := os.Pipe()
+	controlReader, controlWriter, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("start workerd: %w", err)
 	}
-	defer control.Close() //nolint:errcheck // only read
+	defer controlReader.Close() //nolint:errcheck // only read
 
 	p := &Process{dir: dir, out: &output{}, done: make(chan struct{})}
-	// The process outlives ctx, which limits only the start.
+	// ctx is only for the start, so the process is not started with it.
 	args := []string{"serve", "config.capnp", "--control-fd=3"}
 	if config.Experimental {
 		args = append(args, "--experimental")
 	}
 	p.cmd = exec.Command(path, args...)
 	p.cmd.Dir = dir
-	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir()} // none of our tokens
+	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir()} // no tokens
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
-	p.cmd.ExtraFiles = []*os.File{theirs}
+	p.cmd.ExtraFiles = []*os.File{controlWriter}
 	p.cmd.WaitDelay = 5 * time.Second
 	if err := p.spawn(); err != nil {
-		return nil, errors.Join(fmt.Errorf("start workerd: %w", err), theirs.Close())
+		return nil, errors.Join(fmt.Errorf("start workerd: %w", err), controlWriter.Close())
 	}
-	_ = theirs.Close()
+	_ = controlWriter.Close()
 
 	listening := make(chan bool, 1)
-	go func() { listening <- awaitSockets(control, config.Sockets) }()
+	go func() { listening <- awaitSockets(controlReader, config.Sockets) }()
 	select {
 	case ok := <-listening:
 		if ok {
 			p.out.forward(config.Log)
 			return p, nil
 		}
-		p.Stop() // it closed its control pipe, so it ends
+		p.Stop() // the process has closed its control pipe, so it is ending
 		return nil, &ConfigError{Output: p.out.text()}
 	case <-ctx.Done():
 		p.Stop()
@@ -117,10 +117,10 @@ func start(ctx context.Context, path, dir string, config Config) (*Process, erro
 	}
 }
 
-// spawn starts the process from a goroutine that keeps its thread until the process has
-// ended, because for Linux the parent is the thread.
+// spawn starts the process from a goroutine that is locked to its thread until the process has
+// ended. Linux kills the process when the thread that started it ends.
 func (p *Process) spawn() error {
-	p.cmd.SysProcAttr = dieWithParent()
+	p.cmd.SysProcAttr = killWithParent()
 	started := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
@@ -129,17 +129,17 @@ func (p *Process) spawn() error {
 			started <- err
 			return
 		}
-		release := watchParent(p.cmd.Process.Pid)
+		stopGuard := startGuard(p.cmd.Process.Pid)
 		started <- nil
 		p.err = p.cmd.Wait()
-		release()
+		stopGuard()
 		close(p.done)
 	}()
 	return <-started
 }
 
-// awaitSockets reads workerd's control messages until each socket listens. It reports false
-// if the process ends before that.
+// awaitSockets reads workerd's control messages until each socket listens. It returns false if
+// the process ends before.
 func awaitSockets(control io.Reader, sockets []string) bool {
 	waiting := make(map[string]bool, len(sockets))
 	for _, name := range sockets {
@@ -166,46 +166,47 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 
 // Stop ends the process and removes its folder. It may be called more than once.
 func (p *Process) Stop() {
-	_ = p.cmd.Process.Kill() // it needs no clean-up; SQLite recovers
+	_ = p.cmd.Process.Kill() // workerd needs no clean-up; its SQLite databases recover from a kill
 	<-p.done
 	_ = os.RemoveAll(p.dir)
 }
 
-// output buffers what a process prints during its start, then passes it on.
+// output buffers the output of a process until forward is called, and then writes it to a log.
 type output struct {
-	mu     sync.Mutex
-	early  bytes.Buffer
-	to     io.Writer
-	passed bool
+	mu        sync.Mutex
+	buffer    bytes.Buffer
+	log       io.Writer
+	forwarded bool // forward was called
 }
 
-// maxEarly limits the memory for the output of one Worker.
-const maxEarly = 64 << 10
+// maxBuffer is the largest size of output.buffer.
+const maxBuffer = 64 << 10
 
 func (o *output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
-	case !o.passed:
-		o.early.Write(p[:min(len(p), maxEarly-o.early.Len())])
-	case o.to != nil:
-		_, _ = o.to.Write(p) // a failing log must not stop the Worker
+	case !o.forwarded:
+		o.buffer.Write(p[:min(len(p), maxBuffer-o.buffer.Len())])
+	case o.log != nil:
+		_, _ = o.log.Write(p) // an error of the log must not stop the Worker
 	}
 	return len(p), nil
 }
 
-func (o *output) forward(to io.Writer) {
+// forward writes the buffered and the later output to log, or discards it if log is nil.
+func (o *output) forward(log io.Writer) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.to, o.passed = to, true
-	if to != nil {
-		_, _ = to.Write(o.early.Bytes())
+	o.log, o.forwarded = log, true
+	if log != nil {
+		_, _ = log.Write(o.buffer.Bytes())
 	}
-	o.early = bytes.Buffer{}
+	o.buffer = bytes.Buffer{}
 }
 
 func (o *output) text() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return strings.TrimSpace(o.early.String())
+	return strings.TrimSpace(o.buffer.String())
 }

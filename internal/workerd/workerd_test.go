@@ -22,7 +22,8 @@ import (
 	"time"
 )
 
-// registry serves one tarball, and says what its integrity is.
+// registry starts a registry with one tarball. It returns the registry's URL and the release of
+// the tarball.
 func registry(t *testing.T, binary string) (url string, rel release) {
 	t.Helper()
 	var tarball bytes.Buffer
@@ -48,7 +49,7 @@ func registry(t *testing.T, binary string) (url string, rel release) {
 	return server.URL, release{"linux-64", "1.2.3", "sha512-" + base64.StdEncoding.EncodeToString(sum[:])}
 }
 
-func TestFetchOnceWhoeverAsks(t *testing.T) {
+func TestConcurrentFind(t *testing.T) {
 	url, rel := registry(t, "the program")
 	cache := t.TempDir()
 	var group sync.WaitGroup
@@ -66,30 +67,30 @@ func TestFetchOnceWhoeverAsks(t *testing.T) {
 	}
 	group.Wait()
 	if files, _ := filepath.Glob(cache + "/*"); len(files) != 1 {
-		t.Errorf("left in the cache: %q", files)
+		t.Errorf("files in the cache: %q", files)
 	}
 	if _, err := rel.find(t.Context(), cache, "http://127.0.0.1:1", nil); err != nil {
-		t.Errorf("what is in the cache needs no registry: %v", err)
+		t.Errorf("find without a registry, with a cached binary: %v", err)
 	}
 }
 
-func TestFetchRefusesWhatItDoesNotKnow(t *testing.T) {
+func TestFetchErrors(t *testing.T) {
 	url, rel := registry(t, "the program")
 	rel.integrity = "sha512-AAAA"
 	cache := t.TempDir()
 	if _, err := rel.find(t.Context(), cache, url, nil); err == nil || !strings.Contains(err.Error(), "checksum") {
-		t.Errorf("a wrong checksum: %v", err)
+		t.Errorf("wrong checksum: %v", err)
 	}
 	rel.version = "0"
 	if _, err := rel.find(t.Context(), cache, url, nil); err == nil || !strings.Contains(err.Error(), "404") {
-		t.Errorf("a missing package: %v", err)
+		t.Errorf("missing package: %v", err)
 	}
 	if _, err := rel.find(t.Context(), cache, "http://127.0.0.1:1", nil); err == nil ||
 		!strings.Contains(err.Error(), EnvPath) {
-		t.Errorf("offline, the error must say what to do: %v", err)
+		t.Errorf("offline, the error must name %s: %v", EnvPath, err)
 	}
 	if files, _ := filepath.Glob(cache + "/*"); len(files) != 0 {
-		t.Errorf("left in the cache: %q", files)
+		t.Errorf("files in the cache: %q", files)
 	}
 }
 
@@ -111,8 +112,7 @@ func run(t *testing.T, source string) (*Process, error) {
 
 func get(t *testing.T, p *Process) string {
 	t.Helper()
-	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn,
-		error) {
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return p.Dial(ctx, "main")
 	}}
 	defer transport.CloseIdleConnections()
@@ -139,36 +139,37 @@ func TestStartAndStop(t *testing.T) {
 	p.Stop()
 	p.Stop()
 	if _, err := os.Stat(p.dir); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("its folder is left: %v", err)
+		t.Errorf("the folder of the process still exists: %v", err)
 	}
 }
 
-func TestStartSaysWhyNot(t *testing.T) {
+func TestStartErrors(t *testing.T) {
 	var refused *ConfigError
 	if _, err := run(t, `throw new Error("at the start")`); !errors.As(err, &refused) ||
 		!strings.Contains(refused.Output, "at the start") {
-		t.Errorf("a Worker that throws: %v", err)
+		t.Errorf("Worker that throws an exception: %v", err)
 	}
 	if _, err := Start(t.Context(), "/does/not/exist", Config{}); err == nil {
-		t.Error("a missing binary started")
+		t.Error("no error for a missing binary")
 	}
 	if _, err := Start(t.Context(), "/bin/true", Config{Files: map[string][]byte{"../x": nil}}); err == nil {
-		t.Error("a file outside of the folder was written")
+		t.Error("no error for a file name outside of the folder")
 	}
 }
 
-// TestProcessDiesWithItsParent runs this test again as the parent, and kills it.
-func TestProcessDiesWithItsParent(t *testing.T) {
+// TestProcessEndsWithParent runs the test binary again as the parent of a workerd process, kills
+// the parent, and checks that workerd ends too.
+func TestProcessEndsWithParent(t *testing.T) {
 	if os.Getenv("KV_SYNC_TEST_PARENT") != "" {
 		p, err := run(t, `export default { fetch() { return new Response("hello") } }`)
 		if err != nil {
 			t.Fatal(err)
 		}
-		os.Stdout.WriteString("pid " + p.dir + "\n")
-		time.Sleep(time.Hour) // it is killed
+		os.Stdout.WriteString("dir " + p.dir + "\n")
+		time.Sleep(time.Hour) // until the test kills this process
 		return
 	}
-	parent := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestProcessDiesWithItsParent$")
+	parent := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestProcessEndsWithParent$")
 	parent.Env = append(os.Environ(), "KV_SYNC_TEST_PARENT=1")
 	out, err := parent.StdoutPipe()
 	if err != nil {
@@ -180,21 +181,21 @@ func TestProcessDiesWithItsParent(t *testing.T) {
 	buf := make([]byte, 4096)
 	n, _ := out.Read(buf)
 	line, _, _ := strings.Cut(string(buf[:n]), "\n")
-	dir, ok := strings.CutPrefix(line, "pid ")
+	dir, ok := strings.CutPrefix(line, "dir ")
 	if !ok {
 		t.Fatalf("the parent printed %q", buf[:n])
 	}
 	defer os.RemoveAll(dir)
 	socket := filepath.Join(dir, "main")
 	if conn, err := net.Dial("unix", socket); err != nil {
-		t.Fatalf("it does not answer: %v", err)
+		t.Fatalf("connect to workerd: %v", err)
 	} else {
 		conn.Close()
 	}
 	if err := parent.Process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	_ = parent.Wait() // it was killed
+	_ = parent.Wait() // it returns an error, because the process was killed
 	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		conn, err := net.Dial("unix", socket)
 		if err != nil {
@@ -202,7 +203,7 @@ func TestProcessDiesWithItsParent(t *testing.T) {
 		}
 		conn.Close()
 		if time.Now().After(deadline) {
-			t.Fatal("it lives on")
+			t.Fatal("workerd still runs after its parent was killed")
 		}
 	}
 }
