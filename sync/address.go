@@ -2,27 +2,11 @@ package kvsync
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
-
-// address is the workers.dev address of the site, or "".
-func (e *Engine) address(ctx context.Context, l *version.Live) (string, error) {
-	switch {
-	case l.Meta != nil:
-		return l.Meta.URL, nil
-	case e.OffWorkersDev:
-		return "", nil
-	}
-	url, err := e.target.URL(ctx)
-	if err != nil {
-		return "", fmt.Errorf("read the address of %s: %w", e.Site, err)
-	}
-	return url, nil
-}
 
 // A first deployment is two calls: the script, then its address. If the run ends
 // between them, the site has no workers.dev address. With a note in the cache the next
@@ -57,7 +41,7 @@ func (e *Engine) firstInterrupted(l *version.Live) bool {
 func (e *Engine) enableAddress(ctx context.Context) error {
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	err := e.target.EnableURL(ctx)
+	err := e.Target.EnableURL(ctx)
 	if err == nil && e.Cache != nil {
 		e.Cache.Put(e.addressNote(), nil)
 	}

@@ -23,7 +23,7 @@ func (e *Engine) Overlay(ctx context.Context) (*overlay.Snapshot, error) {
 	if err := e.layout.lacks(commandPull); err != nil {
 		return nil, err
 	}
-	l, err := e.readLive(ctx)
+	l, err := e.ReadLive(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 // startLagging is a world whose API gives its own time, and whose machine's clock is off.
@@ -185,7 +186,7 @@ func TestKVAssetsWithAWrongClock(t *testing.T) {
 	t.Parallel()
 	r := newRack()
 	before := len(r.values)
-	e, err := kvsync.New(kvsync.Config{Site: "rusty", Account: r, Layout: "kv-assets",
+	e, err := kvsync.New(site.Config{Site: "rusty", Account: r, Layout: "kv-assets",
 		Now: func() time.Time { return r.now().Add(48 * time.Hour) }})
 	if err != nil {
 		t.Fatal(err)

@@ -19,6 +19,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/overlay"
 	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 // overlaid is a Worker of a site with an overlay: what matters here of the
@@ -269,7 +270,7 @@ func TestCompanionOfAnotherDeploy(t *testing.T) {
 }
 
 func TestCompanionsName(t *testing.T) {
-	c := kvsync.Config{Site: strings.Repeat("a", overlay.MaxSite), Account: blindAccount{},
+	c := site.Config{Site: strings.Repeat("a", overlay.MaxSite), Account: blindAccount{},
 		Serving: manifest.Serving{Overlay: true}}
 	if n := len(overlay.CompanionName(c.Site)); n != 63 {
 		t.Errorf("the longest companion's name has %d characters", n)

@@ -13,6 +13,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 // definition is compare and retire by maps of all that there is.
@@ -81,11 +82,11 @@ func define(e *Engine, l *manifest.Listing, w cloud.Worker, base, carry *manifes
 	}
 	for _, m := range append([]*manifest.Manifest{carry}, left...) {
 		for _, a := range m.Assets {
-			retire(manifest.Retired{Asset: a, Until: e.now().Add(e.Grace).Unix(), Left: e.Retain - 1})
+			retire(manifest.Retired{Asset: a, Until: e.Time().Add(e.Grace).Unix(), Left: e.Retain - 1})
 		}
 	}
 	for _, r := range carry.Retired {
-		if r.Left--; r.Left > 0 || r.Until > e.now().Unix() {
+		if r.Left--; r.Left > 0 || r.Until > e.Time().Unix() {
 			retire(r)
 		}
 	}
@@ -99,8 +100,8 @@ func define(e *Engine, l *manifest.Listing, w cloud.Worker, base, carry *manifes
 func TestCompareByDefinition(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)
-	e := &Engine{Config: Config{Site: "blog", Grace: 24 * time.Hour, Retain: 3,
-		Account: TimedAccount{Clock: func() time.Time { return now }}}}
+	e := &Engine{Client: &site.Client{Config: site.Config{Site: "blog", Grace: 24 * time.Hour, Retain: 3,
+		Account: TimedAccount{Clock: func() time.Time { return now }}}}}
 	for seed := range uint64(3000) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		nonces := uint32(0)

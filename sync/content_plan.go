@@ -23,7 +23,7 @@ func (c *contentAddressed) plan(ctx context.Context, l *version.Live, p *draft, 
 	if err := e.checkCache(l, w); err != nil {
 		return nil, err
 	}
-	notices, err := e.target.admit(w, e.Serving.Overlay)
+	notices, err := e.Target.Admit(w, e.Serving.Overlay)
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +31,7 @@ func (c *contentAddressed) plan(ctx context.Context, l *version.Live, p *draft, 
 	p.WorkerChanged = !sameWorker
 	mayBeUnchanged := sameWorker && l.HasAllTraffic() && !opt.Always()
 	unchanged := func(o manifest.Origin) bool { return o.ID != "" && mayBeUnchanged && o.ID == l.Meta.Source }
-	if unchanged(origin) && p.markUnchanged(l, e.target.inKV()) {
+	if unchanged(origin) && p.markUnchanged(l, e.Target.InKV()) {
 		return out, nil
 	}
 	order, err := e.checkOrder(ctx, l, p, r)
@@ -42,7 +42,7 @@ func (c *contentAddressed) plan(ctx context.Context, l *version.Live, p *draft, 
 		p.reactivate(l, order)
 		return out, nil
 	}
-	namespace := e.findNamespace(ctx, ofLayout(l, c))
+	namespace := e.FindNamespace(ctx, ofLayout(l, c))
 	listing, base, err := c.list(ctx, l, r, origin, mayBeUnchanged)
 	if err != nil {
 		return nil, err
@@ -58,13 +58,13 @@ func (c *contentAddressed) plan(ctx context.Context, l *version.Live, p *draft, 
 		}
 	}
 	if unchanged(p.Origin) {
-		if !p.markUnchanged(l, e.target.inKV()) {
+		if !p.markUnchanged(l, e.Target.InKV()) {
 			p.reactivate(l, order)
 		}
 		return out, nil
 	}
 	p.Notices = slices.Concat(notices, listing.Notices, order)
-	p.PruneDue = c.owns(l.Meta) && e.pruneDue(time.Unix(l.Meta.Pruned, 0))
+	p.PruneDue = c.owns(l.Meta) && e.PruneDue(time.Unix(l.Meta.Pruned, 0))
 	carry := base
 	if l.Meta != nil && e.Namespace != "" && e.Namespace != l.Meta.Namespace || opt.Repair {
 		carry = nil // the new namespace has none of it, or nothing is trusted
@@ -112,7 +112,7 @@ func (c *contentAddressed) list(ctx context.Context, l *version.Live, r *run, o 
 			return listing, nil, nil
 		}
 	}
-	base, err = e.manifest(ctx, l.Meta)
+	base, err = e.Manifest(ctx, l.Meta)
 	switch damaged := errors.Is(err, cloud.ErrNotFound) || errors.Is(err, manifest.ErrDamaged); {
 	case damaged && r.opt.Repair:
 		base = &manifest.Manifest{}
@@ -192,7 +192,7 @@ func (p *draft) count(e *Engine, carry *manifest.Manifest) {
 	}
 	p.AtMost = len(p.replaced) > 0
 	p.Writes = p.Blobs + 2 // the stored manifest and the record
-	if e.target.inKV() {
+	if e.Target.InKV() {
 		p.Writes += 3 // the served manifest, the version and the pointer
 	}
 }

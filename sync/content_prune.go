@@ -14,6 +14,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/project"
+	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/version"
 	"golang.org/x/sync/errgroup"
 )
@@ -21,7 +22,7 @@ import (
 // sweep lists the keys of the site and reads its roots.
 func (c *contentAddressed) sweep(ctx context.Context, _ PruneOptions) (*sweep, error) {
 	e := c.Engine
-	past, err := e.past(ctx, retainedOnly)
+	past, err := e.Past(ctx, site.RetainedOnly)
 	if errors.Is(err, cloud.ErrNotFound) {
 		return nil, guard.Stop(guard.Target, finding.CasePruneUndeployed, finding.Facts{Site: e.Site})
 	} else if err != nil {
@@ -35,7 +36,7 @@ func (c *contentAddressed) sweep(ctx context.Context, _ PruneOptions) (*sweep, e
 			return nil, guard.Stop(guard.Unread, finding.CasePruneVersion, finding.Facts{Deployment: d.ID, Version: d.Version})
 		}
 	}
-	if all := past.Activations; e.target.inKV() && len(all) >= project.MaxActivations && e.recent(all, len(all)) {
+	if all := past.Activations; e.Target.InKV() && len(all) >= project.MaxActivations && e.Recent(all, len(all)) {
 		return nil, guard.Stop(guard.Unread, finding.CasePruneOften, finding.Facts{Site: e.Site, Span: e.Grace})
 	}
 	if !c.owns(past.Live().Meta) {
@@ -44,7 +45,7 @@ func (c *contentAddressed) sweep(ctx context.Context, _ PruneOptions) (*sweep, e
 	namespace := past.Live().Meta.Namespace
 	store := e.Account.Store(namespace)
 	var listed []string
-	err = e.eachKey(ctx, store, manifest.Keys(e.Site).Prefix(), func(k cloud.KeyInfo) error {
+	err = cloud.EachKey(ctx, store, manifest.Keys(e.Site).Prefix(), func(k cloud.KeyInfo) error {
 		listed = append(listed, k.Name)
 		return nil
 	})
@@ -100,7 +101,7 @@ func (c *contentAddressed) roots(ctx context.Context, past []version.Deployment,
 	}
 	rooted, chunks := make(map[string]bool), make(indexes)
 	for _, m := range metas {
-		stored, err := e.manifest(ctx, m)
+		stored, err := e.Manifest(ctx, m)
 		if ref, bad := manifest.ParseRef(m.Manifest); recordOnly[m.Manifest] && errors.Is(err, cloud.ErrNotFound) &&
 			bad == nil && !there[k.Manifest(ref)] {
 			continue // it never went live: a manifest is confirmed before the switch
@@ -150,7 +151,7 @@ func (e *Engine) recentRecords(ctx context.Context, namespace string, ids []stri
 	first := max(0, len(ids)-e.Retain)
 	for first > 0 {
 		// A run may take half the grace period between its id and its switch.
-		if ended, _ := manifest.DeploymentTime(ids[first]); e.now().Sub(ended) >= e.Grace+e.Grace/2 {
+		if ended, _ := manifest.DeploymentTime(ids[first]); e.Time().Sub(ended) >= e.Grace+e.Grace/2 {
 			break
 		}
 		first--
@@ -184,7 +185,7 @@ func (c *contentAddressed) partition(out *sweep, listed []string, rooted map[str
 		switch {
 		case rooted[name], class == manifest.KeyOther:
 			out.kept.Kept++
-		case c.now().Sub(written) < c.Grace+time.Second:
+		case c.Time().Sub(written) < c.Grace+time.Second:
 			out.kept.Young++
 		default:
 			out.unrooted = append(out.unrooted, name)

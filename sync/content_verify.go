@@ -20,7 +20,7 @@ func (c *contentAddressed) verify(ctx context.Context, v *verifier, d *version.D
 	if err != nil {
 		return err
 	}
-	m, err := v.manifest(ctx, d.Meta)
+	m, err := v.Manifest(ctx, d.Meta)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -69,14 +69,14 @@ func (c *contentAddressed) check(ctx context.Context, target *version.Deployment
 // checkBlobs refuses if a blob or a chunk of the deployment does not exist. A listing
 // may be outdated, so keys that it lacks are requested one by one.
 func (e *Engine) checkBlobs(ctx context.Context, m *version.Meta) (*manifest.Manifest, error) {
-	stored, err := e.manifest(ctx, m)
+	stored, err := e.Manifest(ctx, m)
 	if errors.Is(err, cloud.ErrNotFound) {
 		return nil, guard.Stop(guard.Missing, finding.CaseManifestMissing, finding.Facts{Deployment: m.Deployment})
 	} else if err != nil {
 		return nil, err
 	}
 	store := e.Account.Store(m.Namespace)
-	listed, err := e.keysBelow(ctx, store, manifest.Keys(e.Site).Blobs())
+	listed, err := e.KeysBelow(ctx, store, manifest.Keys(e.Site).Blobs())
 	if err != nil {
 		return nil, err
 	}

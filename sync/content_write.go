@@ -35,7 +35,7 @@ func (p *contentDraft) write(ctx context.Context) (*prepared, error) {
 	unhashed := p.unhashed()
 	if unhashed {
 		// The manifest needs their hashes, and does not wait for their upload.
-		g.Go(func() error { return e.upload(gctx, store, blobs, func() { close(hashed) }) })
+		g.Go(func() error { return e.Upload(gctx, store, blobs, func() { close(hashed) }) })
 	} else {
 		close(hashed)
 	}
@@ -49,12 +49,10 @@ func (p *contentDraft) write(ctx context.Context) (*prepared, error) {
 	}
 	out := &prepared{release: rel}
 	if unhashed {
-		quiet := *e // the blobs still report progress
-		quiet.Progress = func(Progress) {}
-		g.Go(func() error { return quiet.upload(gctx, store, rel.values, nil) })
+		g.Go(func() error { return e.Quiet().Upload(gctx, store, rel.values, nil) })
 		g.Go(func() error { r.src.Remember(p.manifest.Assets); return nil })
 	} else {
-		g.Go(func() error { return e.upload(gctx, store, slices.Concat(blobs, rel.values), nil) })
+		g.Go(func() error { return e.Upload(gctx, store, slices.Concat(blobs, rel.values), nil) })
 	}
 	g.Go(func() error { return e.uploadVersion(gctx, l, out) })
 	if err := g.Wait(); err != nil {
@@ -74,11 +72,11 @@ func (p *contentDraft) compose(ctx context.Context, store *lateStore, hashed <-c
 	var url string
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		url, err = e.address(gctx, l)
+		url, err = e.Address(gctx, l)
 		return err
 	})
 	g.Go(func() (err error) {
-		if r.namespace, err = e.ensureNamespace(gctx, p.namespace); err != nil {
+		if r.namespace, err = e.EnsureNamespace(gctx, p.namespace); err != nil {
 			return err
 		}
 		store.open(e.Account.Store(r.namespace))

@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
@@ -44,10 +44,10 @@ const planAgain = 4 // times, if others keep switching
 // have the complete deployment before or the complete new one. If nothing changed it
 // sends two requests.
 func (e *Engine) Deploy(ctx context.Context, src manifest.Source, w cloud.Worker, opt plan.Options) (*Result, error) {
-	e.target.distrust(opt.Repair)
+	e.Target.Distrust(opt.Repair)
 	var r *run
 	for range planAgain {
-		l, err := e.readLive(ctx)
+		l, err := e.ReadLive(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -64,10 +64,10 @@ func (e *Engine) Deploy(ctx context.Context, src manifest.Source, w cloud.Worker
 		}
 		switch err = e.switchTo(ctx, l, p.base(), rel); {
 		case errors.Is(err, cloud.ErrOvertaken):
-			e.note(StageSwitch, "another deployment switched meanwhile; planning again")
-			r.nonce = manifest.NewNonce(e.now())
+			e.Note(site.StageSwitch, "another deployment switched meanwhile; planning again")
+			r.nonce = manifest.NewNonce(e.Time())
 		case errors.Is(err, errStale):
-			e.note(StageSwitch, "the uploads took longer than half the grace period; planning again")
+			e.Note(site.StageSwitch, "the uploads took longer than half the grace period; planning again")
 			r = e.newRun(src, w, opt)
 			r.ignoreReceipt = true
 		case err != nil:
@@ -80,7 +80,7 @@ func (e *Engine) Deploy(ctx context.Context, src manifest.Source, w cloud.Worker
 }
 
 // show reports the plan as progress.
-func (e *Engine) show(p *draft) { e.Progress(Progress{Stage: StagePlan, Plan: p.shown()}) }
+func (e *Engine) show(p *draft) { e.Progress(site.Progress{Stage: site.StagePlan, Plan: p.shown()}) }
 
 // switchTo makes what was written live. If nothing was written, the live version stays,
 // or is activated again for a newer commit.
@@ -129,22 +129,10 @@ func (e *Engine) uploadVersion(ctx context.Context, l *version.Live, rel *prepar
 	if !l.Exists() || rel.upload.Apply != nil {
 		return nil
 	}
-	if rel.version, err = e.target.UploadVersion(ctx, rel.upload); err != nil {
+	if rel.version, err = e.Target.UploadVersion(ctx, rel.upload); err != nil {
 		return fmt.Errorf("upload the new version of %s: %w", e.Site, err)
 	}
 	return nil
-}
-
-// ensureNamespace creates the namespace if the plan found none.
-func (e *Engine) ensureNamespace(ctx context.Context, id string) (string, error) {
-	if id != "" {
-		return id, nil
-	}
-	id, err := e.Account.CreateNamespace(ctx, e.NamespaceTitle)
-	if err != nil {
-		return "", fmt.Errorf("create the namespace %q: %w", e.NamespaceTitle, err)
-	}
-	return id, nil
 }
 
 // migrations returns the Durable Object migrations that the script has not applied yet,
@@ -159,7 +147,7 @@ func (e *Engine) migrations(ctx context.Context, l *version.Live, w cloud.Worker
 		tag = l.Meta.Migration
 	case l.Exists():
 		var err error
-		if tag, err = e.target.MigrationTag(ctx); err != nil {
+		if tag, err = e.Target.MigrationTag(ctx); err != nil {
 			return nil, fmt.Errorf("read the migrations of %s: %w", e.Site, err)
 		}
 	}
@@ -229,15 +217,8 @@ func (e *Engine) patchSettings(ctx context.Context, w cloud.Worker) error {
 	if len(settings) == 0 {
 		return nil
 	}
-	return e.target.PatchSettings(ctx, settings)
+	return e.Target.PatchSettings(ctx, settings)
 }
 
 // errStale: the plan is so old that prune may have deleted its blobs.
 var errStale = errors.New("the plan is too old")
-
-// freshFor is how long a run may switch to what it wrote. Prune keeps what is younger
-// than the grace period; half of it is reserved for the switch.
-func (e *Engine) freshFor() time.Duration { return max(e.Grace/2, time.Second) }
-
-// fresh reports whether a run may still switch to what it wrote since started.
-func (e *Engine) fresh(started time.Time) bool { return e.now().Sub(started) < e.freshFor() }

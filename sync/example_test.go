@@ -11,6 +11,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 // exampleEngine returns the engine of the site "blog" on a local platform, which
@@ -29,7 +30,7 @@ func exampleEngine() (e *kvsync.Engine, closeAll func()) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	e, err = kvsync.New(kvsync.Config{Site: "blog", Account: account})
+	e, err = kvsync.New(site.Config{Site: "blog", Account: account})
 	if err != nil {
 		log.Fatal(err)
 	}

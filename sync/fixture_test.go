@@ -23,6 +23,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
@@ -158,7 +159,7 @@ type world struct {
 	t       *testing.T
 	p       *platformtest.Fixture
 	account *cloudflare.Account
-	config  kvsync.Config
+	config  site.Config
 	notes   []string
 	clock   *clock
 }
@@ -189,9 +190,9 @@ func start(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, p: platformtest.Start(t), clock: &clock{now: time.Now()}}
 	w.account = w.connect(0)
-	w.config = kvsync.Config{
+	w.config = site.Config{
 		Site: "blog", Account: w.account, Now: w.clock.time,
-		Progress: func(p kvsync.Progress) {
+		Progress: func(p site.Progress) {
 			if p.Note != "" {
 				w.notes = append(w.notes, p.Note)
 			}
@@ -221,7 +222,7 @@ func (w *world) engine() *kvsync.Engine {
 }
 
 // timed is the configuration, with an API that has the time of the world.
-func (w *world) timed() kvsync.Config {
+func (w *world) timed() site.Config {
 	c := w.config
 	c.Account = kvsync.TimedAccount{Account: c.Account, Clock: w.clock.time}
 	return c

@@ -30,7 +30,7 @@ func (e *Engine) readIndexes(ctx context.Context, s cloud.Store, assets []manife
 		}
 	}
 	read := make([]indexed, len(todo))
-	err := e.eachBlob(ctx, len(todo), func(ctx context.Context, i int) error {
+	err := e.EachValue(ctx, len(todo), func(ctx context.Context, i int) error {
 		a := todo[i]
 		b, err := s.Get(ctx, manifest.Keys(e.Site).Blob(a.Blob))
 		if err != nil && !errors.Is(err, cloud.ErrNotFound) {

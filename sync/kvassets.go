@@ -21,6 +21,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/upload"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
@@ -99,7 +100,7 @@ type KVAssetsResult struct {
 // nothing that a later run relies on, and the next run completes it. If nothing changed
 // it reads the newest record and writes nothing.
 func (e *Engine) SyncKVAssets(ctx context.Context, src manifest.Source, opt KVAssetsOptions) (*KVAssetsResult, error) {
-	namespace, err := e.findNamespace(ctx, &version.Live{})()
+	namespace, err := e.FindNamespace(ctx, &version.Live{})()
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +110,7 @@ func (e *Engine) SyncKVAssets(ctx context.Context, src manifest.Source, opt KVAs
 			return nil, err
 		}
 	}
-	if err := e.checkClock(); err != nil {
+	if err := e.CheckClock(); err != nil {
 		return nil, err
 	}
 	listing, err := src.Files(ctx, nil)
@@ -139,7 +140,7 @@ func (e *Engine) SyncKVAssets(ctx context.Context, src manifest.Source, opt KVAs
 	if opt.DryRun {
 		return res, nil
 	}
-	if res.Namespace, err = e.ensureNamespace(ctx, namespace); err != nil {
+	if res.Namespace, err = e.EnsureNamespace(ctx, namespace); err != nil {
 		return nil, err
 	}
 	next.Ref = manifest.Ref{Hash: manifest.HashOf(res.Index), Nonce: e.nonceAfter(before.Ref.Nonce)}
@@ -159,7 +160,7 @@ func (e *Engine) titleOf() string {
 // nonceAfter is a new nonce that sorts after another one, even if both are of the same
 // second or a clock lags: the newest record must sort last.
 func (e *Engine) nonceAfter(before manifest.Nonce) manifest.Nonce {
-	n := manifest.NewNonce(e.now())
+	n := manifest.NewNonce(e.Time())
 	if bytes.Compare(n[:], before[:]) <= 0 {
 		n = manifest.NewNonce(before.Time().Add(time.Second))
 	}
@@ -174,7 +175,7 @@ func (e *Engine) writeIndex(ctx context.Context, store cloud.Store, next *kvasse
 		if err := store.Put(ctx, k.Upload(next.Ref), value); err != nil {
 			return fmt.Errorf("note what is uploaded: %w", err)
 		}
-		if err := e.upload(ctx, store, items, nil); err != nil {
+		if err := e.Upload(ctx, store, items, nil); err != nil {
 			return err
 		}
 	}
@@ -189,7 +190,7 @@ func (e *Engine) writeIndex(ctx context.Context, store cloud.Store, next *kvasse
 func (e *Engine) newestIndex(ctx context.Context, namespace string) (*kvassets.Record, error) {
 	store, k := e.Account.Store(namespace), kvassets.Keys(e.Site)
 	var newest manifest.Ref
-	err := e.eachKey(ctx, store, k.Records(), func(key cloud.KeyInfo) error {
+	err := cloud.EachKey(ctx, store, k.Records(), func(key cloud.KeyInfo) error {
 		ref, err := manifest.ParseRef(strings.TrimPrefix(key.Name, k.Records()))
 		if err != nil {
 			return nil //nolint:nilerr // another release made it; prune refuses it
@@ -206,7 +207,7 @@ func (e *Engine) newestIndex(ctx context.Context, namespace string) (*kvassets.R
 	switch {
 	case errors.Is(err, cloud.ErrNotFound), errors.Is(err, manifest.ErrDamaged):
 		// A listing may be newer than values. Without a record all files are uploaded.
-		e.note(StagePlan, "the newest record of %s cannot be read, so every file is uploaded: %v", e.Site, err)
+		e.Note(site.StagePlan, "the newest record of %s cannot be read, so every file is uploaded: %v", e.Site, err)
 		return &kvassets.Record{Ref: manifest.Ref{Nonce: newest.Nonce}}, nil
 	case err != nil:
 		return nil, err

@@ -18,6 +18,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/upload"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
@@ -30,7 +31,7 @@ func (p *kvAssetsPlan) write(ctx context.Context) (_ *prepared, err error) {
 	if !p.sameFiles { // else only the build shows whether anything changed
 		e.show(p.draft)
 	}
-	if r.namespace, err = e.ensureNamespace(ctx, p.namespace); err != nil {
+	if r.namespace, err = e.EnsureNamespace(ctx, p.namespace); err != nil {
 		return nil, err
 	}
 	store := e.Account.Store(r.namespace)
@@ -39,7 +40,7 @@ func (p *kvAssetsPlan) write(ctx context.Context) (_ *prepared, err error) {
 			return nil, err
 		}
 	}
-	e.note(StageUpload, "all that the index names is in KV; making the Worker")
+	e.Note(site.StageUpload, "all that the index names is in KV; making the Worker")
 	if p.worker, err = build.Make(ctx, p.encoded); err != nil {
 		return nil, err
 	}
@@ -75,7 +76,7 @@ func (p *kvAssetsPlan) write(ctx context.Context) (_ *prepared, err error) {
 // release writes the record of the deployment and, if the script exists, its version.
 func (p *kvAssetsPlan) release(ctx context.Context) (*prepared, error) {
 	e, l := p.e, p.l
-	url, err := e.address(ctx, l)
+	url, err := e.Address(ctx, l)
 	if err != nil {
 		return nil, err
 	}
@@ -90,10 +91,8 @@ func (p *kvAssetsPlan) release(ctx context.Context) (*prepared, error) {
 	if out.upload.Apply, err = e.migrations(ctx, l, p.worker); err != nil {
 		return nil, err
 	}
-	quiet := *e // only files report progress
-	quiet.Progress = func(Progress) {}
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return quiet.upload(gctx, e.Account.Store(p.r.namespace), out.values, nil) })
+	g.Go(func() error { return e.Quiet().Upload(gctx, e.Account.Store(p.r.namespace), out.values, nil) })
 	g.Go(func() error { return e.uploadVersion(gctx, l, out) })
 	return out, g.Wait()
 }
@@ -131,7 +130,7 @@ func (k *kvAssets) plan(ctx context.Context, l *version.Live, d *draft, r *run) 
 	if err != nil {
 		return nil, err
 	}
-	if p.namespace, err = e.findNamespace(ctx, ofLayout(l, k))(); err != nil {
+	if p.namespace, err = e.FindNamespace(ctx, ofLayout(l, k))(); err != nil {
 		return nil, err
 	}
 	newest, active, err := k.recordsFor(ctx, l, p.namespace)
@@ -168,7 +167,7 @@ func (e *kvAssets) recordsFor(ctx context.Context, l *version.Live, namespace st
 	}
 	switch active, err = e.indexOf(ctx, l.Meta); {
 	case errors.Is(err, cloud.ErrNotFound), errors.Is(err, manifest.ErrDamaged):
-		e.note(StagePlan, "nothing of it is relied on: %v", err)
+		e.Note(site.StagePlan, "nothing of it is relied on: %v", err)
 		return newest, &kvassets.Record{}, nil
 	case err != nil:
 		return nil, nil, err
@@ -214,7 +213,7 @@ func (p *kvAssetsPlan) fill(ctx context.Context, listing *manifest.Listing, newe
 	if p.Blobs > 0 {
 		p.Writes++ // the note of what is uploaded
 	}
-	p.PruneDue = ours && e.pruneDue(time.Unix(live.Pruned, 0))
+	p.PruneDue = ours && e.PruneDue(time.Unix(live.Pruned, 0))
 	return p.checkShrink(&manifest.Manifest{Assets: make([]manifest.Asset, len(active.Index))}, opt)
 }
 
@@ -272,7 +271,7 @@ func ofLayout(l *version.Live, own keeper) *version.Live {
 func (e *Engine) indexOf(ctx context.Context, m *version.Meta) (*kvassets.Record, error) {
 	store, k := e.Account.Store(m.Namespace), kvassets.Keys(e.Site)
 	var ref manifest.Ref
-	err := e.eachKey(ctx, store, k.Records()+m.Index+".", func(key cloud.KeyInfo) error {
+	err := cloud.EachKey(ctx, store, k.Records()+m.Index+".", func(key cloud.KeyInfo) error {
 		found, err := manifest.ParseRef(strings.TrimPrefix(key.Name, k.Records()))
 		if err == nil && bytes.Compare(found.Nonce[:], ref.Nonce[:]) > 0 {
 			ref = found
@@ -301,7 +300,7 @@ func (p *kvAssetsPrune) findDeployed(ctx context.Context) error {
 	if len(p.activations) == 0 {
 		return nil
 	}
-	past, err := p.e.past(ctx, retainedOnly)
+	past, err := p.e.Past(ctx, site.RetainedOnly)
 	if err != nil {
 		return err
 	}
@@ -312,7 +311,7 @@ func (p *kvAssetsPrune) findDeployed(ctx context.Context) error {
 		}
 	}
 	for _, id := range p.deployments {
-		if made, _ := manifest.DeploymentTime(id); !kept[id] && p.e.now().Sub(made) >= 2*p.e.Grace {
+		if made, _ := manifest.DeploymentTime(id); !kept[id] && p.e.Time().Sub(made) >= 2*p.e.Grace {
 			p.expired = append(p.expired, p.keys.Deployment(id))
 		}
 	}

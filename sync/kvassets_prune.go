@@ -35,7 +35,7 @@ type ScriptCode interface {
 // read.
 func (k *kvAssets) sweep(ctx context.Context, opt PruneOptions) (*sweep, error) {
 	e := k.Engine
-	namespace, err := e.findNamespace(ctx, &version.Live{})()
+	namespace, err := e.FindNamespace(ctx, &version.Live{})()
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ type kvAssetsPrune struct {
 }
 
 func (p *kvAssetsPrune) list(ctx context.Context) error {
-	return p.e.eachKey(ctx, p.store, "", func(k cloud.KeyInfo) error {
+	return cloud.EachKey(ctx, p.store, "", func(k cloud.KeyInfo) error {
 		switch {
 		case strings.HasPrefix(k.Name, p.keys.Prefix()):
 			p.own = append(p.own, k.Name)
@@ -146,7 +146,7 @@ func (p *kvAssetsPrune) read(ctx context.Context) error {
 // findActive finds the index in the active Worker, and refuses if it is not the newest.
 func (p *kvAssetsPrune) findActive(ctx context.Context) (err error) {
 	p.active = map[manifest.Hash]bool{}
-	p.activations, err = p.e.target.Activations(ctx)
+	p.activations, err = p.e.Target.Activations(ctx)
 	if err != nil && !errors.Is(err, cloud.ErrNotFound) {
 		return fmt.Errorf("nothing was deleted: find which version of %s is active: %w", p.e.Site, err)
 	}
@@ -172,7 +172,7 @@ func (p *kvAssetsPrune) findActive(ctx context.Context) (err error) {
 func (p *kvAssetsPrune) carried(ctx context.Context) (known bool, err error) {
 	known = true
 	for _, share := range p.activations[0].Versions {
-		v, err := p.e.target.Version(ctx, share.Version)
+		v, err := p.e.Target.Version(ctx, share.Version)
 		if err != nil {
 			return false, err
 		}
@@ -234,7 +234,7 @@ func (p *kvAssetsPrune) root() error {
 }
 
 func (p *kvAssetsPrune) young(ref manifest.Ref) bool {
-	return p.e.now().Sub(ref.Nonce.Time()) < p.e.Grace+time.Second
+	return p.e.Time().Sub(ref.Nonce.Time()) < p.e.Grace+time.Second
 }
 
 // kvAssetsShape matches every key of this layout.
@@ -261,7 +261,7 @@ func (p *kvAssetsPrune) partition(out *sweep) {
 // rely on a file that nothing named when the keys were listed.
 func (p *kvAssetsPrune) checkUnchanged(ctx context.Context) error {
 	var now []string
-	err := p.e.eachKey(ctx, p.store, p.keys.Prefix(), func(k cloud.KeyInfo) error {
+	err := cloud.EachKey(ctx, p.store, p.keys.Prefix(), func(k cloud.KeyInfo) error {
 		now = append(now, k.Name)
 		return nil
 	})

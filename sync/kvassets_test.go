@@ -18,6 +18,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 // rack is a namespace in the layout kv-assets, and the Worker that its index is
@@ -76,7 +77,7 @@ func newRack() rack {
 func (r rack) engine(t *testing.T) *kvsync.Engine {
 	t.Helper()
 	r.last = map[string]time.Time{}
-	e, err := kvsync.New(kvsync.Config{Site: "rusty", Account: r, Retain: 2, Grace: time.Hour, Now: r.now,
+	e, err := kvsync.New(site.Config{Site: "rusty", Account: r, Retain: 2, Grace: time.Hour, Now: r.now,
 		Layout: "kv-assets"})
 	if err != nil {
 		t.Fatal(err)

@@ -25,7 +25,7 @@ func (k *kvAssets) check(ctx context.Context, d *version.Deployment) ([]manifest
 		return nil, err
 	}
 	store := e.Account.Store(m.Namespace)
-	listed, err := e.keysBelow(ctx, store, k.prefix())
+	listed, err := e.KeysBelow(ctx, store, k.prefix())
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ func (k *kvAssets) check(ctx context.Context, d *version.Deployment) ([]manifest
 func (e *Engine) missingOf(ctx context.Context, s cloud.Store, r *kvassets.Record, listed map[string]bool) ([]string,
 	error) {
 	gone := make([]bool, len(r.Index))
-	err := e.eachBlob(ctx, len(r.Index), func(ctx context.Context, i int) error {
+	err := e.EachValue(ctx, len(r.Index), func(ctx context.Context, i int) error {
 		if listed[r.Index[i].Key] {
 			return nil
 		}
@@ -90,7 +90,7 @@ func (k *kvAssets) verify(ctx context.Context, v *verifier, d *version.Deploymen
 // from the record.
 func (v *verifier) corruptOf(ctx context.Context, s cloud.Store, r *kvassets.Record) ([]string, error) {
 	bad := make([]bool, len(r.Index))
-	err := v.eachBlob(ctx, len(r.Index), func(ctx context.Context, i int) error {
+	err := v.EachValue(ctx, len(r.Index), func(ctx context.Context, i int) error {
 		b, err := s.Get(ctx, r.Index[i].Key)
 		if errors.Is(err, cloud.ErrNotFound) {
 			return nil // it is reported as missing

@@ -140,7 +140,7 @@ func (e *Engine) checkHeldContent(ctx context.Context, l *version.Live, p *draft
 func (e *Engine) sameAsHeld(ctx context.Context, l *version.Live, hold, source, worker string) (bool, error) {
 	deployments := strings.Split(hold, ",")
 	for _, a := range l.Activations[1:min(len(l.Activations), 1+e.Retain)] {
-		m, err := e.metaOfVersion(ctx, a.Main())
+		m, err := e.MetaOf(ctx, a.Main())
 		if err != nil {
 			return false, err
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 // builds makes folders that were built from commits 1, 2, 3 …
@@ -272,7 +273,7 @@ func TestCancelledDuringTheSwitch(t *testing.T) {
 	w.mustDeploy(&memory{files: one})
 	ctx, cancel := context.WithCancel(t.Context())
 	decided, decide := context.WithCancel(t.Context())
-	w.config.Progress = func(p kvsync.Progress) {
+	w.config.Progress = func(p site.Progress) {
 		if strings.Contains(p.Note, "waiting for its answer") {
 			time.AfterFunc(300*time.Millisecond, decide) // an engine that does not wait looks by then
 		}

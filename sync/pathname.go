@@ -13,6 +13,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/humanize"
 	"github.com/kv-sync/kv-sync/sync/layout/pathname"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/upload"
 	"github.com/kv-sync/kv-sync/sync/version"
 	"github.com/kv-sync/kv-sync/sync/wait"
@@ -43,7 +44,7 @@ var pathnameLayout = Layout{
 	Name: pathnameName, InPlace: true,
 	title: contentLayout.title,
 	of: func(e *Engine) (layout, error) {
-		if !e.target.inKV() {
+		if !e.Target.InKV() {
 			return nil, guard.Stop(guard.Layout, finding.CasePathnameSite, finding.Facts{Site: e.Site})
 		}
 		return &pathnameEngine{e}, nil
@@ -51,7 +52,7 @@ var pathnameLayout = Layout{
 }
 
 // inPlace is a target whose files are overwritten in place. It has no activations.
-type inPlace struct{ target }
+type inPlace struct{ site.Target }
 
 // Activations implements [cloud.Workers].
 func (inPlace) Activations(context.Context) ([]cloud.Activation, error) {
@@ -90,13 +91,13 @@ func (p *pathnamePlan) write(ctx context.Context) (*prepared, error) {
 	if p.NoChange {
 		return nil, nil
 	}
-	namespace, err := e.ensureNamespace(ctx, p.namespace)
+	namespace, err := e.EnsureNamespace(ctx, p.namespace)
 	if err != nil {
 		return nil, err
 	}
 	r := &pathnameRun{e: e, p: p, store: e.Account.Store(namespace)}
 	if len(p.uploads) > 0 {
-		if err := r.put(ctx, p.announced(manifest.NewNonce(e.now()))); err != nil {
+		if err := r.put(ctx, p.announced(manifest.NewNonce(e.Time()))); err != nil {
 			return nil, r.unfinished(err)
 		}
 		if err := r.write(ctx, p.r.src); err != nil {
@@ -117,14 +118,14 @@ func (r *pathnameRun) unfinished(err error) error {
 // settle writes the manifest of the new files and deletes the files that it does not
 // name.
 func (r *pathnameRun) settle(ctx context.Context) error {
-	r.e.note(StageSwitch, "writing the manifest")
+	r.e.Note(site.StageSwitch, "writing the manifest")
 	if err := r.put(ctx, r.p.named(r.p.toDelete)); err != nil {
 		return err
 	}
 	if len(r.p.toDelete) == 0 {
 		return nil
 	}
-	r.e.note(StageSwitch, "deleting %s", humanize.Count(len(r.p.toDelete), "key"))
+	r.e.Note(site.StageSwitch, "deleting %s", humanize.Count(len(r.p.toDelete), "key"))
 	if err := r.remove(ctx); err != nil {
 		return err
 	}
@@ -151,7 +152,7 @@ func (r *pathnameRun) write(ctx context.Context, src manifest.Source) error {
 	for i, f := range r.p.uploads {
 		items[i] = r.p.keys.Item(f)
 	}
-	if err := r.e.upload(ctx, r.store, items, nil); err != nil {
+	if err := r.e.Upload(ctx, r.store, items, nil); err != nil {
 		return err
 	}
 	if !unhashed {

@@ -37,7 +37,7 @@ func (p *pathnamePlan) base() *draft { return p.draft }
 func (k *pathnameEngine) plan(ctx context.Context, l *version.Live, d *draft, r *run) (_ planned, err error) {
 	e, opt := k.Engine, r.opt
 	d.Layout = pathnameLayout.Name
-	if d.namespace, err = e.findNamespace(ctx, l)(); err != nil {
+	if d.namespace, err = e.FindNamespace(ctx, l)(); err != nil {
 		return nil, err
 	}
 	p := &pathnamePlan{draft: d, e: e, r: r, keys: pathname.Keys(e.Site)}
@@ -108,7 +108,7 @@ func (p *pathnamePlan) read(ctx context.Context, e *Engine, opt plan.Options) (f
 
 // strays lists the project's files that the manifest does not name.
 func (p *pathnamePlan) strays(ctx context.Context, e *Engine, store cloud.Store) (paths []string, err error) {
-	err = e.eachKey(ctx, store, p.keys.Assets()+"/", func(k cloud.KeyInfo) error {
+	err = cloud.EachKey(ctx, store, p.keys.Assets()+"/", func(k cloud.KeyInfo) error {
 		path := strings.TrimPrefix(k.Name, p.keys.Assets())
 		if _, named := p.live.Entries[path]; !named {
 			paths = append(paths, path)

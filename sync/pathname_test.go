@@ -19,6 +19,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 // FuzzPathnameDeploys deploys random trees, one after the other, while requests
@@ -265,10 +266,10 @@ func TestPathnameGuards(t *testing.T) {
 		s.wantProject(t, files{longest: "x"})
 	})
 	t.Run("site", func(t *testing.T) {
-		_, err := kvsync.New(kvsync.Config{Site: "blog", Layout: "pathname", Account: shelves{newShelf()}})
+		_, err := kvsync.New(site.Config{Site: "blog", Layout: "pathname", Account: shelves{newShelf()}})
 		wantGuard(t, err, guard.Layout)
 		for _, id := range []string{"", "..", "a/b", "A", "shop2/", strings.Repeat("a", 64)} {
-			if _, err := kvsync.New(kvsync.Config{Project: id, Account: shelves{newShelf()}}); err == nil {
+			if _, err := kvsync.New(site.Config{Project: id, Account: shelves{newShelf()}}); err == nil {
 				t.Errorf("%q passes for a project's id", id)
 			}
 		}
@@ -307,7 +308,7 @@ func TestPathnameDeleteGivesUp(t *testing.T) {
 		defer cancel()
 		account := shelves{s}
 		sent := map[string]bool{}
-		e, err := kvsync.New(kvsync.Config{Project: "shop", Layout: "pathname", Account: undeleting{account, sent},
+		e, err := kvsync.New(site.Config{Project: "shop", Layout: "pathname", Account: undeleting{account, sent},
 			Namespace: "ns"})
 		if err != nil {
 			t.Fatal(err)
@@ -385,7 +386,7 @@ func TestPathnamePlan(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := maps.Clone(s.values)
-		e, err := kvsync.New(kvsync.Config{Project: "shop", Layout: "pathname", Account: shelves{s}, NamespaceTitle: "mine",
+		e, err := kvsync.New(site.Config{Project: "shop", Layout: "pathname", Account: shelves{s}, NamespaceTitle: "mine",
 			Serving: manifest.Serving{NotFound: "none"}})
 		if err != nil {
 			t.Fatal(err)

@@ -40,7 +40,7 @@ func (p *draft) shown() *plan.Plan {
 
 // Plan returns what Deploy would do, and refuses what Deploy would refuse.
 func (e *Engine) Plan(ctx context.Context, src manifest.Source, w cloud.Worker, opt plan.Options) (*plan.Plan, error) {
-	l, err := e.readLive(ctx)
+	l, err := e.ReadLive(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ type run struct {
 }
 
 func (e *Engine) newRun(src manifest.Source, w cloud.Worker, opt plan.Options) *run {
-	now := e.now()
+	now := e.Time()
 	return &run{src: src, worker: w, opt: opt, started: now, nonce: manifest.NewNonce(now),
 		confirmed: make(map[manifest.Content]manifest.Ref)}
 }
@@ -84,7 +84,7 @@ func (e *Engine) plan(ctx context.Context, l *version.Live, r *run) (planned, er
 		return nil, foreignWorker(e.Site)
 	}
 	if _, ages := e.layout.(keeper); ages { // else no key is deleted for its age
-		if err := e.checkClock(); err != nil {
+		if err := e.CheckClock(); err != nil {
 			return nil, err
 		}
 	}
@@ -118,13 +118,6 @@ func (p *draft) markUnchanged(l *version.Live, project bool) bool {
 func (p *draft) reactivate(l *version.Live, notices []manifest.Problem) {
 	p.NoChange, p.Unchanged = true, l.Meta.Files
 	p.Reactivate, p.Notices = true, notices
-}
-
-// pruneDue reports whether a prune is due. A last prune in the future does not count:
-// an older kv-sync recorded it on a machine with a fast clock.
-func (e *Engine) pruneDue(last time.Time) bool {
-	since := e.now().Sub(last)
-	return since > e.Grace || since < -e.skew()
 }
 
 // moveTo sets the namespace, and drops the blobs that are confirmed in another one.

@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"testing"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 // A plan that was shown does not change while it is carried out, although the
@@ -15,7 +15,7 @@ func TestAShownPlanDoesNotChange(t *testing.T) {
 	w := start(t)
 	var shown *plan.Plan
 	var before string
-	w.config.Progress = func(p kvsync.Progress) {
+	w.config.Progress = func(p site.Progress) {
 		if p.Plan != nil {
 			shown, before = p.Plan, text(t, p.Plan)
 		}

@@ -11,6 +11,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 // readPolicy decodes a file of testdata/policy. The tests of worker/ read it too.
@@ -37,7 +38,7 @@ func TestDefaultsVector(t *testing.T) {
 		Grace  int64 `json:"grace_seconds"`
 	}
 	readPolicy(t, "defaults.json", &want)
-	e, err := kvsync.New(kvsync.Config{Site: "shop", Account: offline{}})
+	e, err := kvsync.New(site.Config{Site: "shop", Account: offline{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,13 +74,13 @@ func TestNamesVector(t *testing.T) {
 		t.Fatalf("only %d names", len(cases))
 	}
 	for _, c := range cases {
-		_, site := kvsync.New(kvsync.Config{Site: c.Name, Account: offline{}})
-		_, project := kvsync.New(kvsync.Config{Project: c.Name, Account: offline{}})
-		if (site == nil) != c.Valid || c.Name != "" && (project == nil) != c.Valid {
-			t.Errorf("%q: %v, %v, want valid %v", c.Name, site, project, c.Valid)
+		_, where := kvsync.New(site.Config{Site: c.Name, Account: offline{}})
+		_, project := kvsync.New(site.Config{Project: c.Name, Account: offline{}})
+		if (where == nil) != c.Valid || c.Name != "" && (project == nil) != c.Valid {
+			t.Errorf("%q: %v, %v, want valid %v", c.Name, where, project, c.Valid)
 		}
-		if site != nil && !strings.HasPrefix(site.Error(), "site name") {
-			t.Errorf("%q: %v", c.Name, site)
+		if where != nil && !strings.HasPrefix(where.Error(), "site name") {
+			t.Errorf("%q: %v", c.Name, where)
 		}
 	}
 }

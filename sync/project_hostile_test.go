@@ -13,12 +13,13 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/project"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 // shopIn is another process's engine of the project "shop".
 func shopIn(t *testing.T, kv memoryKV) *Engine {
 	t.Helper()
-	e, err := New(Config{Project: "shop", Namespace: "ns", Account: kv})
+	e, err := New(site.Config{Project: "shop", Namespace: "ns", Account: kv})
 	if err != nil {
 		t.Fatal(err)
 	}

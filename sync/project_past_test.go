@@ -18,13 +18,14 @@ import (
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/project"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 // shopLater is an engine of the project "shop" for which time has passed.
 func shopLater(t *testing.T, kv cloud.Account, passed time.Duration) *Engine {
 	t.Helper()
 	later := func() time.Time { return time.Now().Add(passed) }
-	e, err := New(Config{Project: "shop", Namespace: "ns", Account: TimedAccount{kv, later}, Now: later})
+	e, err := New(site.Config{Project: "shop", Namespace: "ns", Account: TimedAccount{kv, later}, Now: later})
 	if err != nil {
 		t.Fatal(err)
 	}

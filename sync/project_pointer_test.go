@@ -8,6 +8,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 // failing is a KV that does not show what is active at first, and then fails to
@@ -36,7 +37,7 @@ func TestProjectSwitchNeedsThePointer(t *testing.T) {
 	t.Parallel()
 	kv := &failing{memoryKV: deployedTwice(t)}
 	before := bytes.Clone(kv.memoryKV["project/shop/current"])
-	e, err := New(Config{Project: "shop", Namespace: "ns", Account: kv})
+	e, err := New(site.Config{Project: "shop", Namespace: "ns", Account: kv})
 	if err != nil {
 		t.Fatal(err)
 	}

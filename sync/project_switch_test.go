@@ -8,6 +8,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 // lagging is a KV whose record of what is active is written, or not, while the
@@ -51,7 +52,7 @@ func TestProjectSwitchIsNotKnown(t *testing.T) {
 				kv.memoryKV = deployedTwice(t)
 				kv.old = kv.memoryKV["project/shop/current"]
 			}
-			e, err := New(Config{Project: "shop", Namespace: "ns", Account: kv})
+			e, err := New(site.Config{Project: "shop", Namespace: "ns", Account: kv})
 			if err != nil {
 				t.Fatal(err)
 			}

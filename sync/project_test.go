@@ -19,6 +19,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/project"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 // startProject is a world whose engine deploys the project "shop" into a
@@ -245,7 +246,7 @@ func TestProjectRefuses(t *testing.T) {
 	if w.current("shop") != nil {
 		t.Error("something was written")
 	}
-	for _, c := range []kvsync.Config{{Project: "a/b"}, {Project: ".."}, {Project: "A"}, {Site: "project"},
+	for _, c := range []site.Config{{Project: "a/b"}, {Project: ".."}, {Project: "A"}, {Site: "project"},
 		{Site: "a", Project: "b"}, {Site: "project/a"}} {
 		c.Account = w.account
 		if _, err := kvsync.New(c); err == nil {

@@ -21,6 +21,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/project"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 // projectVector is one deploy by the TypeScript library, which writes the same
@@ -106,7 +107,7 @@ func testProjectVector(t *testing.T, v *projectVector) {
 	kv := bytesOf(v.Before)
 	maps.Copy(kv, bytesOf(v.Writes))
 	later := func() time.Time { return time.UnixMilli(v.Deploy.Now).Add(time.Minute) }
-	e, err := New(Config{Project: v.Deploy.Project, Namespace: "ns", Account: TimedAccount{kv, later}, Now: later})
+	e, err := New(site.Config{Project: v.Deploy.Project, Namespace: "ns", Account: TimedAccount{kv, later}, Now: later})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,11 +118,11 @@ func testProjectVector(t *testing.T, v *projectVector) {
 	if verified, err := e.Verify(t.Context(), true); err != nil || !verified.Whole() {
 		t.Errorf("verify: %+v, %v", verified, err)
 	}
-	l, err := e.readLive(t.Context())
+	l, err := e.ReadLive(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := e.manifest(t.Context(), l.Meta)
+	m, err := e.Manifest(t.Context(), l.Meta)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,7 +266,7 @@ func TestProjectsWrittenHere(t *testing.T) {
 			if err := json.Unmarshal(b, &v); err != nil || !maps.Equal(v.Files, want) {
 				t.Fatalf("%v, files %v; go test ./sync -run WrittenHere -update writes it anew", err, v.Files)
 			}
-			e, err := New(Config{Project: v.Project, Namespace: "ns", Account: bytesOf(v.KV)})
+			e, err := New(site.Config{Project: v.Project, Namespace: "ns", Account: bytesOf(v.KV)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -279,7 +280,7 @@ func TestProjectsWrittenHere(t *testing.T) {
 
 func writeProject(t *testing.T, name, about string, steps []files, want files, w cloud.Worker, back bool) {
 	kv := memoryKV{}
-	e, err := New(Config{Project: "shop", Namespace: "ns", Account: kv, Actor: "ada"})
+	e, err := New(site.Config{Project: "shop", Namespace: "ns", Account: kv, Actor: "ada"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,7 @@ func (e *Engine) Prune(ctx context.Context, opt PruneOptions) (*Pruned, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := e.checkClock(); err != nil {
+	if err := e.CheckClock(); err != nil {
 		return nil, err
 	}
 	out := s.limited(e.PruneCap)

@@ -13,6 +13,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/upload"
 )
 
@@ -79,7 +80,7 @@ func (e *Engine) UploadAhead(ctx context.Context, src manifest.Source, w cloud.W
 	if !receiptFor(o) {
 		return nil, finding.New(finding.CaseFolderAhead, finding.Facts{Path: o.Dir})
 	}
-	l, err := e.readLive(ctx)
+	l, err := e.ReadLive(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +95,7 @@ func (e *Engine) UploadAhead(ctx context.Context, src manifest.Source, w cloud.W
 	if !p.worthReceipt() {
 		return out, nil
 	}
-	if r.namespace, err = e.ensureNamespace(ctx, p.namespace); err != nil {
+	if r.namespace, err = e.EnsureNamespace(ctx, p.namespace); err != nil {
 		return nil, err
 	}
 	chunks, err := e.liveChunks(ctx, p)
@@ -102,7 +103,7 @@ func (e *Engine) UploadAhead(ctx context.Context, src manifest.Source, w cloud.W
 		return nil, err
 	}
 	store, blobs := e.Account.Store(r.namespace), p.items(e.Site, r.nonce, chunks)
-	if err := e.upload(ctx, store, blobs, nil); err != nil {
+	if err := e.Upload(ctx, store, blobs, nil); err != nil {
 		return nil, err
 	}
 	if p.unhashed() {
@@ -111,8 +112,8 @@ func (e *Engine) UploadAhead(ctx context.Context, src manifest.Source, w cloud.W
 	}
 	p.confirm(blobs, r)
 	out.Plan, out.Uploaded = p.shown(), p.Blobs
-	if out.Receipt = e.fresh(r.started); !out.Receipt {
-		e.note(StageUpload, "the upload took longer than half the grace period, so no deploy will rely on "+
+	if out.Receipt = e.Fresh(r.started); !out.Receipt {
+		e.Note(site.StageUpload, "the upload took longer than half the grace period, so no deploy will rely on "+
 			"it; set a longer grace")
 		return out, nil
 	}
@@ -129,10 +130,8 @@ func (e *Engine) writeReceipt(ctx context.Context, s cloud.Store, p *draft) erro
 		return err
 	}
 	it := upload.Value("the receipt", manifest.Keys(e.Site).Receipt(p.Origin.Commit), b)
-	it.TTL = e.freshFor() // at least 5 minutes; KV wants one
-	quiet := *e           // only blobs report progress
-	quiet.Progress = func(Progress) {}
-	return quiet.upload(ctx, s, []*upload.Item{it}, nil)
+	it.TTL = e.FreshFor() // at least 5 minutes; KV wants one
+	return e.Quiet().Upload(ctx, s, []*upload.Item{it}, nil)
 }
 
 // receiptFor reports whether the source can have a receipt. A folder cannot, because
@@ -216,7 +215,7 @@ func (e *Engine) readReceipt(ctx context.Context, p *draft) *receiptBlobs {
 	for _, a := range m.Assets {
 		// The index of a chunked file may name chunks that only an earlier live
 		// deployment keeps alive.
-		if !e.fresh(a.Blob.Nonce.Time()) || a.Chunked() && live != p.Live {
+		if !e.Fresh(a.Blob.Nonce.Time()) || a.Chunked() && live != p.Live {
 			continue
 		}
 		out.byContent[a.Content()] = a.Blob

@@ -42,7 +42,7 @@ func (e *Engine) describe(l *version.Live, p *draft, r *run, serves servedConten
 		Format: version.Format, Site: e.Site, Deployment: out.id, Manifest: serves.manifest, Index: serves.index,
 		Source: o.ID,
 		Worker: p.hash,
-		Commit: o.Commit, Namespace: r.namespace, URL: url, Pruned: e.now().Unix(), Files: len(p.manifest.Assets),
+		Commit: o.Commit, Namespace: r.namespace, URL: url, Pruned: e.Time().Unix(), Files: len(p.manifest.Assets),
 		Overlay: e.overlayOf(p.worker), Repository: o.Repository,
 	}
 	if l.Meta != nil {
@@ -62,7 +62,7 @@ func (e *Engine) describe(l *version.Live, p *draft, r *run, serves servedConten
 		Source: o.ID,
 		Commit: o.Commit,
 		Branch: o.Branch, Subject: o.Subject, Author: o.Author, Dirty: o.Dirty, Repository: o.Repository, Actor: e.Actor,
-		Time:     e.now().UTC().Truncate(time.Second),
+		Time:     e.Time().UTC().Truncate(time.Second),
 		Previous: p.Live, Files: len(p.manifest.Assets), Added: len(p.Added), Changed: len(p.Changed),
 		Removed: len(p.Removed), Unchanged: p.Unchanged,
 	})

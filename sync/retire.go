@@ -59,11 +59,11 @@ func (e *Engine) retired(next, live *manifest.Manifest, left []*manifest.Manifes
 				seen[a.Path] = true
 				continue
 			}
-			add(manifest.Retired{Asset: a, Until: e.now().Add(e.Grace).Unix(), Left: e.Retain - 1}, true)
+			add(manifest.Retired{Asset: a, Until: e.Time().Add(e.Grace).Unix(), Left: e.Retain - 1}, true)
 		}
 	}
 	for _, r := range live.Retired {
-		if r.Left--; next.At(r.Path) == nil && (r.Left > 0 || r.Until > e.now().Unix()) {
+		if r.Left--; next.At(r.Path) == nil && (r.Left > 0 || r.Until > e.Time().Unix()) {
 			add(r, filtered)
 		}
 	}
@@ -110,11 +110,11 @@ func (e *Engine) rolledBackFrom(ctx context.Context, l *version.Live, p *draft) 
 		if !above.Rollback && above.Deployment != "" {
 			break
 		}
-		m, err := e.metaOfVersion(ctx, l.Activations[i].Main())
+		m, err := e.MetaOf(ctx, l.Activations[i].Main())
 		if err != nil || m == nil || m.Deployment == l.Meta.Deployment || m.Namespace != l.Meta.Namespace {
 			continue
 		}
-		if manifest, err := e.manifest(ctx, m); err == nil {
+		if manifest, err := e.Manifest(ctx, m); err == nil {
 			out = append(out, p.withRouting(manifest, m))
 		}
 	}

@@ -9,13 +9,15 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // A file that a redirect hid is not published by removing it together with the redirect.
 func TestNothingRedirectedIsRetired(t *testing.T) {
 	t.Parallel()
-	e := &Engine{Config: Config{Site: "blog", Grace: 24 * time.Hour, Retain: 5, Account: TimedAccount{Clock: time.Now}}}
+	e := &Engine{Client: &site.Client{Config: site.Config{Site: "blog", Grace: 24 * time.Hour, Retain: 5,
+		Account: TimedAccount{Clock: time.Now}}}}
 	hides := &manifest.Manifest{Routing: &manifest.Routing{}, Assets: []manifest.Asset{{Path: "/a.txt"},
 		{Path: "/drafts/x.txt"}}, Redirects: []manifest.Redirect{{From: "/drafts/*", To: "/", Status: 302}}}
 	next := &manifest.Manifest{Routing: &manifest.Routing{}}
@@ -41,7 +43,8 @@ func TestNothingGuardedIsRetired(t *testing.T) {
 		"all but some":       {"/open/a.css"},
 		"every, some retire": {"/assets/app.js"},
 	}
-	e := &Engine{Config: Config{Site: "blog", Grace: 24 * time.Hour, Retain: 5, Account: TimedAccount{Clock: time.Now}}}
+	e := &Engine{Client: &site.Client{Config: site.Config{Site: "blog", Grace: 24 * time.Hour, Retain: 5,
+		Account: TimedAccount{Clock: time.Now}}}}
 	var assets []manifest.Asset
 	for _, path := range paths {
 		assets = append(assets, manifest.Asset{Path: path, Size: 1})
@@ -91,8 +94,8 @@ func pathsOf(list []manifest.Retired) (out []string) {
 func TestNothingGuardedIsRetiredInChains(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)
-	e := &Engine{Config: Config{Site: "blog", Grace: time.Hour, Retain: 3,
-		Account: TimedAccount{Clock: func() time.Time { return now }}}}
+	e := &Engine{Client: &site.Client{Config: site.Config{Site: "blog", Grace: time.Hour, Retain: 3,
+		Account: TimedAccount{Clock: func() time.Time { return now }}}}}
 	kept := 0
 	for seed := range uint64(2000) {
 		r := rand.New(rand.NewPCG(seed, 2))
@@ -141,7 +144,8 @@ func TestNothingGuardedIsRetiredInChains(t *testing.T) {
 // where the Worker is the same, so that its routing is known (promise 12).
 func TestRetiredByAnOlderRelease(t *testing.T) {
 	t.Parallel()
-	e := &Engine{Config: Config{Site: "blog", Grace: 24 * time.Hour, Retain: 5, Account: TimedAccount{Clock: time.Now}}}
+	e := &Engine{Client: &site.Client{Config: site.Config{Site: "blog", Grace: 24 * time.Hour, Retain: 5,
+		Account: TimedAccount{Clock: time.Now}}}}
 	public := &manifest.Routing{}
 	for name, c := range map[string]struct {
 		recorded *manifest.Routing

@@ -10,6 +10,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
@@ -34,7 +35,7 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	if err := e.layout.lacks(commandRollback); err != nil {
 		return nil, err
 	}
-	past, err := e.past(ctx, everyActivation)
+	past, err := e.Past(ctx, site.EveryActivation)
 	if errors.Is(err, cloud.ErrNotFound) {
 		return nil, notDeployed(e.Site)
 	} else if err != nil {
@@ -88,7 +89,7 @@ func (e *Engine) rollTo(ctx context.Context, before []cloud.Activation, target *
 	s := &switching{deployment: target.ID, before: before,
 		isOurs: func(_ context.Context, a cloud.Activation) (bool, error) { return a.Only(target.Version), nil }}
 	s.sent = e.send(ctx, func(ctx context.Context) error {
-		return e.target.Activate(ctx, []cloud.Share{{Version: target.Version, Percent: 100}},
+		return e.Target.Activate(ctx, []cloud.Share{{Version: target.Version, Percent: 100}},
 			version.RollbackMessage(target, hold),
 			force)
 	})

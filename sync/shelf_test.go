@@ -14,6 +14,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 // pathnameManifest is project/{id}/manifest as handleAssetRequest reads it.
@@ -176,7 +177,7 @@ func newShelf() *shelf {
 
 func (s *shelf) engine(t *testing.T) *kvsync.Engine {
 	s.last = map[string]time.Time{}
-	e, err := kvsync.New(kvsync.Config{Project: "shop", Layout: "pathname", Account: shelves{s}, Namespace: "ns"})
+	e, err := kvsync.New(site.Config{Project: "shop", Layout: "pathname", Account: shelves{s}, Namespace: "ns"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/version"
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
@@ -20,12 +21,12 @@ const settled = 10 * time.Second
 // activate is the switch. It checks that the plan is still valid, switches once, and
 // reads the result if the answer is lost.
 func (e *Engine) activate(ctx context.Context, l *version.Live, rel *prepared) error {
-	if !e.fresh(rel.started) {
+	if !e.Fresh(rel.started) {
 		return errStale
 	}
 	byScript := rel.version == ""
 	final := rel.upload.Apply != nil // an activation cannot undo migrations
-	if final || e.now().Sub(l.At) >= settled {
+	if final || e.Time().Sub(l.At) >= settled {
 		if err := e.checkNotOvertaken(ctx, l.Activations); err != nil {
 			return err
 		}
@@ -40,7 +41,7 @@ func (e *Engine) activate(ctx context.Context, l *version.Live, rel *prepared) e
 				rel.version = a.Main()
 				return true, nil
 			}
-			m, err := e.metaOfVersion(ctx, a.Main())
+			m, err := e.MetaOf(ctx, a.Main())
 			if err != nil || m == nil || m.Deployment != rel.id {
 				return false, err
 			}
@@ -51,7 +52,7 @@ func (e *Engine) activate(ctx context.Context, l *version.Live, rel *prepared) e
 		if !l.Exists() {
 			e.noteFirstDeployment(rel.id)
 		}
-		s.sent = e.send(ctx, func(ctx context.Context) error { return e.target.PutScript(ctx, rel.upload) })
+		s.sent = e.send(ctx, func(ctx context.Context) error { return e.Target.PutScript(ctx, rel.upload) })
 		if s.sent == nil && !l.Exists() && !e.OffWorkersDev {
 			rel.enabled = make(chan error, 1)
 			go func() { rel.enabled <- e.enableAddress(ctx) }()
@@ -59,7 +60,7 @@ func (e *Engine) activate(ctx context.Context, l *version.Live, rel *prepared) e
 	} else {
 		s.isOurs = func(_ context.Context, a cloud.Activation) (bool, error) { return a.Only(rel.version), nil }
 		s.sent = e.send(ctx, func(ctx context.Context) error {
-			return e.target.Activate(ctx, []cloud.Share{{Version: rel.version, Percent: 100}}, rel.upload.Message, false)
+			return e.Target.Activate(ctx, []cloud.Share{{Version: rel.version, Percent: 100}}, rel.upload.Message, false)
 		})
 	}
 	return e.settle(ctx, s)
@@ -67,7 +68,7 @@ func (e *Engine) activate(ctx context.Context, l *version.Live, rel *prepared) e
 
 // reactivate activates the live version again, for the newer commit of the plan.
 func (e *Engine) reactivate(ctx context.Context, l *version.Live, p *draft) error {
-	if e.now().Sub(l.At) >= settled {
+	if e.Time().Sub(l.At) >= settled {
 		if err := e.checkNotOvertaken(ctx, l.Activations); err != nil {
 			return err
 		}
@@ -81,7 +82,7 @@ func (e *Engine) reactivate(ctx context.Context, l *version.Live, p *draft) erro
 			return a.Only(l.Version.ID) && version.ReadMessage(a.Message).Commit == p.Origin.Commit, nil
 		}}
 	s.sent = e.send(ctx, func(ctx context.Context) error {
-		return e.target.Activate(ctx, []cloud.Share{{Version: l.Version.ID, Percent: 100}}, message, false)
+		return e.Target.Activate(ctx, []cloud.Share{{Version: l.Version.ID, Percent: 100}}, message, false)
 	})
 	return e.settle(ctx, s)
 }
@@ -96,7 +97,7 @@ func (e *Engine) send(ctx context.Context, call func(context.Context) error) err
 	patient, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	defer context.AfterFunc(ctx, func() {
-		e.note(StageSwitch, "interrupted during the switch; waiting for its answer")
+		e.Note(site.StageSwitch, "interrupted during the switch; waiting for its answer")
 		if wait.For(patient, patience) == nil {
 			cancel(context.Cause(ctx))
 		}
@@ -106,7 +107,7 @@ func (e *Engine) send(ctx context.Context, call func(context.Context) error) err
 
 // checkNotOvertaken returns cloud.ErrOvertaken if another run switched since before.
 func (e *Engine) checkNotOvertaken(ctx context.Context, before []cloud.Activation) error {
-	now, err := e.target.Activations(ctx)
+	now, err := e.Target.Activations(ctx)
 	if errors.Is(err, cloud.ErrNotFound) {
 		now, err = nil, nil
 	}
@@ -155,14 +156,14 @@ func (e *Engine) settle(ctx context.Context, s *switching) error {
 	newer, at, err := e.since(ctx, s)
 	switch {
 	case err != nil && s.sent == nil:
-		e.note(StageSwitch, "the switch is confirmed; it could not be checked whether another one happened "+
+		e.Note(site.StageSwitch, "the switch is confirmed; it could not be checked whether another one happened "+
 			"at the same moment: %v", err)
 		return nil
 	case err != nil:
 		return unknownSwitch(e.Site, s.deployment, errors.Join(s.sent, err))
 	case at < 0 && s.sent == nil:
 		return nil // confirmed, and the list is outdated
-	case at < 0 && len(newer) == 0 && e.target.inKV() && errors.Is(s.sent, cloud.ErrUnknown):
+	case at < 0 && len(newer) == 0 && e.Target.InKV() && errors.Is(s.sent, cloud.ErrUnknown):
 		return unknownSwitch(e.Site, s.deployment, s.sent) // KV may show it later
 	case at < 0 && len(newer) == 0 && cut:
 		return unknownSwitch(e.Site, s.deployment, s.sent)
@@ -171,16 +172,16 @@ func (e *Engine) settle(ctx context.Context, s *switching) error {
 	case at < 0:
 		return cloud.ErrOvertaken
 	case at > 0:
-		e.note(StageSwitch, "the switch is confirmed, and another deployment followed at once")
+		e.Note(site.StageSwitch, "the switch is confirmed, and another deployment followed at once")
 		return nil
 	case s.sent != nil:
-		e.note(StageSwitch, "the answer to the switch was lost; the new version is active")
+		e.Note(site.StageSwitch, "the answer to the switch was lost; the new version is active")
 	}
 	if len(newer) == 1 || s.final {
 		return nil
 	}
 	theirs := newer[1]
-	if err := e.target.Activate(ctx, theirs.Versions, theirs.Message, true); err != nil {
+	if err := e.Target.Activate(ctx, theirs.Versions, theirs.Message, true); err != nil {
 		return finding.New(finding.CaseNotRestored, finding.Facts{Site: e.Site, Cause: err})
 	}
 	return cloud.ErrOvertaken
@@ -189,7 +190,7 @@ func (e *Engine) settle(ctx context.Context, s *switching) error {
 // since lists the activations newer than those on which a switch was planned, newest
 // first, and the index of its own, or -1.
 func (e *Engine) since(ctx context.Context, s *switching) (newer []cloud.Activation, at int, err error) {
-	now, err := e.target.Activations(ctx)
+	now, err := e.Target.Activations(ctx)
 	if errors.Is(err, cloud.ErrNotFound) {
 		return nil, -1, nil
 	}

@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
@@ -58,7 +57,7 @@ func (e *Engine) Verify(ctx context.Context, readData bool) (*Verification, erro
 	if err := e.layout.lacks(commandVerify); err != nil {
 		return nil, err
 	}
-	past, err := e.past(ctx, everyActivation)
+	past, err := e.Past(ctx, site.EveryActivation)
 	if errors.Is(err, cloud.ErrNotFound) {
 		return nil, notDeployed(e.Site)
 	} else if err != nil {
@@ -131,7 +130,7 @@ func (v *verifier) deployment(ctx context.Context, d *version.Deployment) error 
 func (v *verifier) listed(ctx context.Context, of keeper, m *version.Meta) (map[string]bool, error) {
 	in := place{m.Namespace, of.prefix()}
 	if v.namespaces[in] == nil {
-		there, err := v.keysBelow(ctx, v.Account.Store(m.Namespace), in.prefix)
+		there, err := v.KeysBelow(ctx, v.Account.Store(m.Namespace), in.prefix)
 		if err != nil {
 			return nil, err
 		}
@@ -142,16 +141,6 @@ func (v *verifier) listed(ctx context.Context, of keeper, m *version.Meta) (map[
 
 // place is where a deployment's keys are.
 type place struct{ namespace, prefix string }
-
-// keysBelow lists every key with the prefix.
-func (e *Engine) keysBelow(ctx context.Context, s cloud.Store, prefix string) (map[string]bool, error) {
-	there := make(map[string]bool)
-	err := e.eachKey(ctx, s, prefix, func(k cloud.KeyInfo) error {
-		there[k.Name] = true
-		return nil
-	})
-	return there, err
-}
 
 // missing returns the assets whose blob does not exist. Keys that the listing lacks are
 // requested one by one, because listings may be outdated. The indexes must have been
@@ -173,7 +162,7 @@ func (e *Engine) missing(ctx context.Context, s cloud.Store, m *manifest.Manifes
 		}
 	}
 	answers := make([]bool, len(ask))
-	err := e.eachBlob(ctx, len(ask), func(ctx context.Context, i int) error {
+	err := e.EachValue(ctx, len(ask), func(ctx context.Context, i int) error {
 		_, err := s.Get(ctx, k.Blob(ask[i]))
 		answers[i] = errors.Is(err, cloud.ErrNotFound)
 		if answers[i] {
@@ -196,22 +185,6 @@ func (e *Engine) missing(ctx context.Context, s cloud.Store, m *manifest.Manifes
 	return missing, nil
 }
 
-// eachBlob calls do for each of n blobs, in parallel as far as Memory permits values of
-// the largest size.
-func (e *Engine) eachBlob(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(e.wholeValues())
-	for i := range n {
-		g.Go(func() error { return do(ctx, i) })
-	}
-	return g.Wait()
-}
-
-// wholeValues is how many values of the largest size may be read at once.
-func (e *Engine) wholeValues() int {
-	return max(1, min(e.Parallel, int(e.Memory/manifest.MaxValueBytes)))
-}
-
 // readBlobs reads each blob that was not read before, and records whether it has the
 // hash in its key. An index that could be read has it.
 func (v *verifier) readBlobs(ctx context.Context, s cloud.Store, m *manifest.Manifest) error {
@@ -226,7 +199,7 @@ func (v *verifier) readBlobs(ctx context.Context, s cloud.Store, m *manifest.Man
 		}
 	}
 	good := make([]bool, len(todo))
-	err := v.eachBlob(ctx, len(todo), func(ctx context.Context, i int) error {
+	err := v.EachValue(ctx, len(todo), func(ctx context.Context, i int) error {
 		b, err := s.Get(ctx, manifest.Keys(v.Site).Blob(todo[i]))
 		if errors.Is(err, cloud.ErrNotFound) {
 			good[i] = true // it is reported as missing
@@ -257,9 +230,4 @@ func (v *verifier) corrupt(m *manifest.Manifest) []string {
 		}
 	}
 	return bad
-}
-
-// eachKey lists every key with the prefix.
-func (e *Engine) eachKey(ctx context.Context, s cloud.Store, prefix string, each func(cloud.KeyInfo) error) error {
-	return cloud.EachKey(ctx, s, prefix, each)
 }

@@ -50,9 +50,9 @@ func (v *verifier) overlay(ctx context.Context, live *version.Deployment) (*Veri
 	}
 	out.Files = len(m.Assets)
 	// The keys of its blobs are below those of the overlay.
-	e := *v.Engine
-	e.Site = string(manifest.Keys(v.Site).Overlay())
-	over := &verifier{Engine: &e, chunks: make(indexes), checked: make(map[manifest.Ref]bool)}
+	c := *v.Client
+	c.Site = string(manifest.Keys(v.Site).Overlay())
+	over := &verifier{Engine: &Engine{Client: &c}, chunks: make(indexes), checked: make(map[manifest.Ref]bool)}
 	if err := over.readIndexes(ctx, store, m.Assets, over.chunks); err != nil {
 		return nil, err
 	}

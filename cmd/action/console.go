@@ -13,8 +13,8 @@ import (
 
 	"github.com/sethvargo/go-githubactions"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/humanize"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 // console is the job's log. Every text it gets stays one line of text: names from a
@@ -29,7 +29,7 @@ type console struct {
 	flat bool
 
 	mu    sync.Mutex
-	group kvsync.Stage
+	group site.Stage
 	// annotated are the annotations so far: several projects may report the same.
 	annotated map[string]bool
 	// step is the tenth of the upload that was printed last.
@@ -117,14 +117,14 @@ func (c *console) annotate(l level, file string, line int, title, message string
 }
 
 // titles are those of the log's groups.
-var titles = map[kvsync.Stage]string{
-	kvsync.StagePlan:   "Plan",
-	kvsync.StageUpload: "Upload",
-	kvsync.StageSwitch: "Switch",
+var titles = map[site.Stage]string{
+	site.StagePlan:   "Plan",
+	site.StageUpload: "Upload",
+	site.StageSwitch: "Switch",
 }
 
 // enter ends the current group and begins that of a stage; "" begins none.
-func (c *console) enter(s kvsync.Stage) {
+func (c *console) enter(s site.Stage) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s == c.group || c.flat {
@@ -156,7 +156,7 @@ func (c *console) fold(title string, kept *bytes.Buffer) {
 }
 
 // progress prints what the engine does.
-func (c *console) progress(p kvsync.Progress) {
+func (c *console) progress(p site.Progress) {
 	c.enter(p.Stage)
 	switch {
 	case p.Plan != nil:

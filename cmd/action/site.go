@@ -13,6 +13,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 // onSite does what the mode says, unless the step has an error, and returns the report
@@ -59,7 +60,7 @@ func (s step) on(ctx context.Context, c *console) *turn {
 		workspace: s.job.workspace, folder: path.Join(filepath.ToSlash(s.workingDirectory()), in.Folder(ctx)),
 		files: map[string]bool{}, rep: s.report(),
 	}
-	c.enter(kvsync.StagePlan)
+	c.enter(site.StagePlan)
 	if t.site, t.err = app.Open(ctx, in); t.err == nil {
 		t.err = s.act(ctx, c, t.site, t.rep)
 	}

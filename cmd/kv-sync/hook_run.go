@@ -18,10 +18,10 @@ import (
 	"github.com/kv-sync/kv-sync/internal/config"
 	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/internal/term"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/humanize"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 type hookRunCommand struct {
@@ -300,7 +300,7 @@ func (h *hookRun) act(
 	shared.Transport = lively{shared.Transport, alive}
 	site, err := h.open(ctx, commit, func(in *app.Inputs) {
 		in.Shared = shared
-		in.Progress = func(p kvsync.Progress) {
+		in.Progress = func(p site.Progress) {
 			alive()
 			if p.Plan != nil {
 				allowFor(p.Plan)

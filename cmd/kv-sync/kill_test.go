@@ -20,6 +20,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 // TestKillAtEveryRequest kills the process, with SIGKILL, at each request of a
@@ -184,7 +185,7 @@ func (v *victim) live() string {
 	if _, err := account.Workers("victim").Activations(ctx); err != nil {
 		return ""
 	}
-	e, err := kvsync.New(kvsync.Config{Site: "victim", Account: account})
+	e, err := kvsync.New(site.Config{Site: "victim", Account: account})
 	if err != nil {
 		v.t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/internal/term"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 // task is one command about a site.
@@ -89,7 +90,7 @@ func (t task) open(ctx context.Context, s streams, se *session) (err error) {
 	in := app.Inputs{
 		Shared: t.shared, CacheDir: cache, Getenv: s.getenv, Log: se.console.Log(t.site.Verbose),
 		DeployedOnly: t.sourceless, Bare: t.bare, BuildOutput: se.console.Through(),
-		Progress: func(p kvsync.Progress) {
+		Progress: func(p site.Progress) {
 			if p.Plan != nil {
 				allowFor(p.Plan)
 				se.notices()

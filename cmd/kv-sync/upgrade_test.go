@@ -30,6 +30,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 // beforeOrigins is the last commit whose deployments have no origin.
@@ -345,7 +346,7 @@ func (u *upgrade) deployAgo(account *cloudflare.Account, age time.Duration) *kvs
 		u.Fatal(err)
 	}
 	defer src.Close()
-	e, err := kvsync.New(kvsync.Config{Site: "tides", Account: account,
+	e, err := kvsync.New(site.Config{Site: "tides", Account: account,
 		Now: func() time.Time { return time.Now().Add(-age) }})
 	if err != nil {
 		u.Fatal(err)

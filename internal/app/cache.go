@@ -8,8 +8,8 @@ import (
 	"slices"
 
 	"github.com/kv-sync/kv-sync/internal/atomicfile"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 // Bounds of the cache: a manifest of 100,000 files has about 8 MB.
@@ -24,11 +24,11 @@ const (
 // a request. Errors are ignored, because then a deploy fetches the manifest.
 type manifestCache struct{ dir string }
 
-var _ kvsync.Cache = manifestCache{}
+var _ site.Cache = manifestCache{}
 
 // newManifestCache returns the cache below the user's cache folder. It is nil without such a
 // folder, as in a container without a home directory.
-func newManifestCache(userCache string) kvsync.Cache {
+func newManifestCache(userCache string) site.Cache {
 	if userCache == "" {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
@@ -125,7 +126,7 @@ func (r *Report) AddAhead(a *kvsync.Ahead) {
 }
 
 // addLive adds what is live to the report of a run that changed nothing.
-func (r *Report) addLive(l kvsync.Live) {
+func (r *Report) addLive(l site.Live) {
 	if r.Deployment != "" && r.Deployment != l.Deployment {
 		return
 	}

@@ -17,6 +17,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 // loadSettings reads the configuration. The inputs override the environment, which overrides
@@ -102,8 +103,8 @@ func repositoryOf(root string) string {
 var namespaceID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 // engineConfig returns the engine's part of the settings.
-func engineConfig(set *config.Settings) kvsync.Config {
-	c := kvsync.Config{
+func engineConfig(set *config.Settings) site.Config {
+	c := site.Config{
 		Site: set.Name, Formerly: set.Formerly, Project: set.Project, Layout: set.Layout,
 		Serving: set.Serving, Rights: set.Rights, Retain: set.Retain, Grace: set.Grace,
 		Parallel: set.Parallel, Memory: set.Memory,

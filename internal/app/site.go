@@ -24,6 +24,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
@@ -102,7 +103,7 @@ type Inputs struct {
 	// Log receives retries, waits and choices; nil discards them.
 	Log *slog.Logger
 	// Progress receives the progress of a run; may be nil.
-	Progress func(kvsync.Progress)
+	Progress func(site.Progress)
 }
 
 func (in Inputs) withDefaults() Inputs {
@@ -235,9 +236,9 @@ func (s *Site) Stats() Stats {
 }
 
 // Live returns what was live when a call last read it: see [kvsync.Engine.Live].
-func (s *Site) Live() kvsync.Live {
+func (s *Site) Live() site.Live {
 	if s == nil || s.engine == nil {
-		return kvsync.Live{}
+		return site.Live{}
 	}
 	return s.engine.Live()
 }

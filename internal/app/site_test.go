@@ -15,10 +15,10 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/platform"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 // project makes a folder with a site of two files.
@@ -188,22 +188,22 @@ func TestFileChangesBeforeItsUpload(t *testing.T) {
 			t.Fatal(err)
 		}
 		in := inputs(root, f)
-		in.Progress = func(p kvsync.Progress) {
+		in.Progress = func(p site.Progress) {
 			if p.Plan != nil {
 				if err := change(file); err != nil {
 					t.Error(err)
 				}
 			}
 		}
-		site := open(t, in)
-		_, err := site.Deploy(t.Context(), plan.Options{})
+		where := open(t, in)
+		_, err := where.Deploy(t.Context(), plan.Options{})
 		said := app.Explain(advice.Terminal, err)
 		if said == nil || said.Code != 4 || said.Guard != guard.Changed ||
 			!strings.Contains(said.Message, "about.html") || !strings.Contains(said.Fix, "run again") {
 			t.Errorf("%s: %+v", name, said)
 		}
-		if site.Live() != (kvsync.Live{}) {
-			t.Errorf("%s: %+v is live", name, site.Live())
+		if where.Live() != (site.Live{}) {
+			t.Errorf("%s: %+v is live", name, where.Live())
 		}
 	}
 	if _, err := open(t, inputs(root, f)).Deploy(t.Context(), plan.Options{}); err != nil {

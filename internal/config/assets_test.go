@@ -65,7 +65,7 @@ func TestRouting(t *testing.T) {
 				}
 			}
 			file := `{"main": "m.js", "assets": ` + tt.assets + tt.more + `}`
-			s, _ := mustLoad(t, Inputs{Root: project(t, site(wranglerJSON(file))), Flags: flags})
+			s, _ := mustLoad(t, Inputs{Root: project(t, siteFiles(wranglerJSON(file))), Flags: flags})
 			if d := cmp.Diff(tt.want, s.Code.Routing); d != "" {
 				t.Errorf("(-want +got):\n%s", d)
 			}
@@ -84,7 +84,7 @@ func TestRoutingOfAProject(t *testing.T) {
 	} {
 		file := `{"main": "m.js", "compatibility_date": "2026-01-01",` + "\n" + `"assets": ` + assets + `}`
 		_, refused, noticed := reported(t, Inputs{
-			Root: project(t, site(wranglerJSON(file))), Flags: map[string]string{"project": "shop"},
+			Root: project(t, siteFiles(wranglerJSON(file))), Flags: map[string]string{"project": "shop"},
 		})
 		if got := slices.Concat(refused, noticed); !slices.Equal(got, []string{want}) {
 			t.Errorf("%s: %q, want %q", assets, got, want)
@@ -98,7 +98,7 @@ func TestLimitsOfRoutePatterns(t *testing.T) {
 	load := func(patterns ...string) string {
 		file := fmt.Sprintf(`{"main": "m.js", "assets": {"run_worker_first": [%s]}}`, `"`+strings.Join(patterns, `","`)+`"`)
 		_, refused, _ := reported(t,
-			Inputs{Root: project(t, site(wranglerJSON(file))), Flags: map[string]string{"name": "x"}})
+			Inputs{Root: project(t, siteFiles(wranglerJSON(file))), Flags: map[string]string{"name": "x"}})
 		return strings.Join(refused, "\n")
 	}
 	long := "/" + strings.Repeat("a", maxRoutePatternBytes)
@@ -135,7 +135,7 @@ func TestRoutePatternSpelling(t *testing.T) {
 		load := func(patterns string) string {
 			file := `{"main": "m.js", "assets": {"run_worker_first": [` + patterns + `]}}`
 			_, refused, noticed := reported(t, Inputs{
-				Root: project(t, site(wranglerJSON(file))), Flags: map[string]string{"name": "x"},
+				Root: project(t, siteFiles(wranglerJSON(file))), Flags: map[string]string{"name": "x"},
 			})
 			if len(refused) > 0 {
 				t.Fatal(refused)

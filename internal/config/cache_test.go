@@ -36,7 +36,7 @@ func TestEdgeCache(t *testing.T) {
 		if tc.own != "" {
 			files["kv-sync.toml"] = tc.own
 		}
-		s, _ := mustLoad(t, Inputs{Root: project(t, site(files))})
+		s, _ := mustLoad(t, Inputs{Root: project(t, siteFiles(files))})
 		got := strings.ReplaceAll(string(s.Worker.Settings["cache_options"]), " ", "")
 		if s.Serving.EdgeCache != tc.seconds || got != tc.options {
 			t.Errorf("%s: %d seconds, cache_options %s", name, s.Serving.EdgeCache, got)
@@ -51,7 +51,7 @@ func TestEdgeCache(t *testing.T) {
 		{"kv-sync.toml", `edge-cache = 99999999999`, "write true, false, or a number of seconds"},
 		{"kv-sync.toml", `edge-cache = "1h"`, "write true, false, or a number of seconds"},
 	} {
-		_, _, err := Load(Inputs{Root: project(t, site(map[string]string{tc.file: tc.content}))})
+		_, _, err := Load(Inputs{Root: project(t, siteFiles(map[string]string{tc.file: tc.content}))})
 		if err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: got %v, want %q", tc.content, err, tc.want)
 		}
@@ -80,7 +80,7 @@ func TestNoCacheWithWorkerLoader(t *testing.T) {
 		if tc.own != "" {
 			files["kv-sync.toml"] = tc.own
 		}
-		_, _, err := Load(Inputs{Root: project(t, site(files))})
+		_, _, err := Load(Inputs{Root: project(t, siteFiles(files))})
 		if tc.place == "" {
 			if err != nil {
 				t.Errorf("%s: %v", name, err)

@@ -14,8 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kv-sync/kv-sync/internal/options"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 // project writes files into a new folder.
@@ -74,19 +74,19 @@ func reported(t *testing.T, in Inputs) (s *Settings, refused []string, noticed [
 }
 
 // site is a project with a site and a name, to which a test adds files.
-func site(more map[string]string) map[string]string {
+func siteFiles(more map[string]string) map[string]string {
 	files := map[string]string{"public/index.html": "<p>hi", "package.json": `{"name": "@acme/my-Site"}`}
 	maps.Copy(files, more)
 	return files
 }
 
 func TestNoConfiguration(t *testing.T) {
-	root := project(t, site(nil))
+	root := project(t, siteFiles(nil))
 	s, notices := mustLoad(t, Inputs{Root: root})
 	want := &Settings{
 		Options: options.Values{options.Source: "auto"},
 		Root:    root, Name: "my-site", Directory: "public", Layout: "content", BaseURL: DefaultBaseURL,
-		Retain: kvsync.DefaultRetain, Grace: kvsync.DefaultGrace,
+		Retain: site.DefaultRetain, Grace: site.DefaultGrace,
 	}
 	want.Worker.CompatibilityDate = DefaultCompatibilityDate
 	want.Code.Root, want.Code.CompatibilityDate = root, DefaultCompatibilityDate
@@ -101,7 +101,7 @@ func TestNoConfiguration(t *testing.T) {
 }
 
 func TestSecretIsNotPrinted(t *testing.T) {
-	s, _ := mustLoad(t, Inputs{Root: project(t, site(nil)), Flags: map[string]string{"api-token": "s3cret"}})
+	s, _ := mustLoad(t, Inputs{Root: project(t, siteFiles(nil)), Flags: map[string]string{"api-token": "s3cret"}})
 	j, err := json.Marshal(map[string]any{"token": s.Token})
 	if err != nil {
 		t.Fatal(err)
@@ -110,7 +110,7 @@ func TestSecretIsNotPrinted(t *testing.T) {
 	if strings.Contains(all, "s3cret") || strings.Contains(all, "733363") {
 		t.Error("the token was printed")
 	}
-	_, _, err = Load(Inputs{Root: project(t, site(nil)), Flags: map[string]string{"api-token": "s3cret\n"}})
+	_, _, err = Load(Inputs{Root: project(t, siteFiles(nil)), Flags: map[string]string{"api-token": "s3cret\n"}})
 	if err == nil || strings.Contains(err.Error(), "s3cret") {
 		t.Errorf("error %v", err)
 	}

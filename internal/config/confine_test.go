@@ -166,7 +166,7 @@ func TestConfined(t *testing.T) {
 // A project's folder that is a symlink out of the boundary is refused.
 func TestProjectFolderOutside(t *testing.T) {
 	t.Parallel()
-	outside := project(t, site(nil))
+	outside := project(t, siteFiles(nil))
 	root := project(t, map[string]string{"kv-sync.toml": ""})
 	link(t, root, "shop", outside)
 	_, _, err := Load(Inputs{Root: filepath.Join(root, "shop"), Boundary: below(t, root)})
@@ -182,7 +182,7 @@ func TestSymlinkOutOfTheRepository(t *testing.T) {
 	for _, line := range []string{
 		`config = "link/wrangler.toml"`, `directory = "link"`, `directory = "link/not/there"`, `worker = "link/w.js"`,
 	} {
-		root := project(t, site(ownFile(line)))
+		root := project(t, siteFiles(ownFile(line)))
 		link(t, root, "link", outside)
 		_, refused, _ := reported(t, Inputs{Root: root})
 		if len(refused) != 1 || !strings.HasPrefix(refused[0], "kv-sync.toml:1: ") ||
@@ -191,7 +191,7 @@ func TestSymlinkOutOfTheRepository(t *testing.T) {
 		}
 	}
 	// A flag may name a path outside.
-	s, _ := mustLoad(t, Inputs{Root: project(t, site(nil)), Flags: map[string]string{
+	s, _ := mustLoad(t, Inputs{Root: project(t, siteFiles(nil)), Flags: map[string]string{
 		"directory": outside, "config": filepath.Join(outside, "wrangler.toml"),
 	}})
 	if s.Directory != filepath.ToSlash(outside) || s.Name != "evil" {

@@ -29,7 +29,7 @@ func TestNameWithoutConfiguration(t *testing.T) {
 			"package.json": `{"name": "..."}`, ".git/config": gitConfig("https://host/me/From.url/"),
 		}},
 	} {
-		s, _ := mustLoad(t, Inputs{Root: project(t, site(tt.files))})
+		s, _ := mustLoad(t, Inputs{Root: project(t, siteFiles(tt.files))})
 		if s.Name != tt.want || s.Where("name") != tt.where {
 			t.Errorf("name %q from %s, want %q from %s", s.Name, s.Where("name"), tt.want, tt.where)
 		}
@@ -69,7 +69,7 @@ func TestNameContainsNoToken(t *testing.T) {
 		"/srv/git/blog.git":                            "blog",
 	} {
 		s, _ := mustLoad(t,
-			Inputs{Root: project(t, site(map[string]string{"package.json": "{}", ".git/config": gitConfig(url)}))})
+			Inputs{Root: project(t, siteFiles(map[string]string{"package.json": "{}", ".git/config": gitConfig(url)}))})
 		if want == "" {
 			want = filepath.Base(s.Root) // the folder's name
 		}
@@ -171,7 +171,8 @@ func TestNameFromAJob(t *testing.T) {
 // A package.json may begin with a byte order mark, as for npm.
 func TestPackageJSONWithByteOrderMark(t *testing.T) {
 	t.Parallel()
-	s, _ := mustLoad(t, Inputs{Root: project(t, site(map[string]string{"package.json": "\ufeff{\"name\":\"shop\"}\n"}))})
+	s, _ := mustLoad(t, Inputs{Root: project(t,
+		siteFiles(map[string]string{"package.json": "\ufeff{\"name\":\"shop\"}\n"}))})
 	if s.Name != "shop" || s.Formerly == "" {
 		t.Errorf("the name is %q, formerly %q", s.Name, s.Formerly)
 	}

@@ -28,7 +28,7 @@ const notInherited = `{"name": "shop", "compatibility_date": "2026-01-01", "limi
 // secret of production would do harm in staging.
 func TestEnvironmentInheritance(t *testing.T) {
 	t.Parallel()
-	root := project(t, site(map[string]string{"wrangler.json": notInherited}))
+	root := project(t, siteFiles(map[string]string{"wrangler.json": notInherited}))
 	production, _ := mustLoad(t, Inputs{Root: root})
 	w := production.Worker
 	if len(w.Bindings) != 9 || len(w.Settings) != 2 || len(production.RequiredSecrets) != 1 ||

@@ -49,7 +49,7 @@ func (tt keyTest) inputs(t *testing.T, files map[string]string) Inputs {
 	if flags == nil {
 		flags = map[string]string{}
 	}
-	return Inputs{Root: project(t, site(all)), Flags: flags}
+	return Inputs{Root: project(t, siteFiles(all)), Flags: flags}
 }
 
 // Every setting accepts its valid values, and refuses others with a message that names
@@ -209,7 +209,7 @@ func TestValueTypes(t *testing.T) {
 		"retire = true":     `retire is a boolean; write a list of patterns: retire = ["/assets/*"]`,
 		"overlay = 1":       "overlay is a number, not a table; write the line [overlay]",
 	} {
-		_, _, err := Load(Inputs{Root: project(t, site(map[string]string{ProjectFile: text}))})
+		_, _, err := Load(Inputs{Root: project(t, siteFiles(map[string]string{ProjectFile: text}))})
 		if err == nil || !strings.Contains(err.Error(), "kv-sync.toml:1: "+want) {
 			t.Errorf("%s: error %v, want %s", text, err, want)
 		}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/options"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 // keyTest is the test data of one setting.
@@ -170,14 +170,14 @@ var keyTests = map[string]keyTest{
 	},
 	"retain": {
 		get: func(s *Settings) any { return s.Retain }, values: [2]string{"9", "3"}, want: [2]any{9, 3},
-		unset: kvsync.DefaultRetain, documented: strconv.Itoa(kvsync.DefaultRetain), more: []string{"1", "100"},
+		unset: site.DefaultRetain, documented: strconv.Itoa(site.DefaultRetain), more: []string{"1", "100"},
 		toml:    bareTOML,
 		refused: map[string]string{"0": retainFix, "-1": retainFix, "101": retainFix, "": retainFix, "many": retainFix},
 	},
 	"grace": {
 		get: func(s *Settings) any { return s.Grace }, values: [2]string{"48h", "90m"},
-		want: [2]any{48 * time.Hour, 90 * time.Minute}, unset: kvsync.DefaultGrace, more: []string{"1h", "8784h"},
-		documented: fmt.Sprintf("%.0fh", kvsync.DefaultGrace.Hours()),
+		want: [2]any{48 * time.Hour, 90 * time.Minute}, unset: site.DefaultGrace, more: []string{"1h", "8784h"},
+		documented: fmt.Sprintf("%.0fh", site.DefaultGrace.Hours()),
 		refused: map[string]string{
 			"59m59s": graceFix, "0": graceFix, "-24h": graceFix, "8784h1s": graceFix, "soon": graceFix, "24": graceFix,
 		},

@@ -75,7 +75,7 @@ func TestKVAssets(t *testing.T) {
 			if tt.wrangler != "" {
 				maps.Copy(files, wranglerTOML(tt.wrangler))
 			}
-			in := Inputs{Root: project(t, site(files)), Flags: map[string]string{"name": "x"}}
+			in := Inputs{Root: project(t, siteFiles(files)), Flags: map[string]string{"name": "x"}}
 			if tt.project {
 				in.Flags = nil
 			}
@@ -102,7 +102,7 @@ func TestBuildsInput(t *testing.T) {
 		"name = \"x\"": {"", "."},
 	} {
 		s, _, noticed := reported(t, Inputs{
-			Root: project(t, site(wranglerTOML(wrangler))), Builds: true, Flags: map[string]string{"name": "x"},
+			Root: project(t, siteFiles(wranglerTOML(wrangler))), Builds: true, Flags: map[string]string{"name": "x"},
 		})
 		if s.Build != want || len(noticed) > 0 {
 			t.Errorf("%q: %+v, %q", wrangler, s.Build, noticed)

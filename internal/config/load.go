@@ -9,8 +9,8 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
 	"github.com/kv-sync/kv-sync/internal/options"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 // Load reads the configuration. If something has to be corrected, the error is an *Error with
@@ -67,7 +67,7 @@ func newLoader(in Inputs) (*loader, error) {
 		s: &Settings{
 			Options: options.Values{options.Source: options.Source.Default},
 			Root:    root, Layout: "content", BaseURL: DefaultBaseURL,
-			Retain: kvsync.DefaultRetain, Grace: kvsync.DefaultGrace, origins: map[string]origin{},
+			Retain: site.DefaultRetain, Grace: site.DefaultGrace, origins: map[string]origin{},
 		},
 	}
 	if in.CommitRoot != "" {

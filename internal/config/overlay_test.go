@@ -23,7 +23,7 @@ func TestOverlay(t *testing.T) {
 		"inline":          {"overlay = { write = true }\n", true, overlay.Rights{Write: true}},
 		"off":             {"overlay = false\n", false, overlay.Rights{}},
 	} {
-		s, _ := mustLoad(t, Inputs{Root: project(t, site(map[string]string{"kv-sync.toml": tc.own}))})
+		s, _ := mustLoad(t, Inputs{Root: project(t, siteFiles(map[string]string{"kv-sync.toml": tc.own}))})
 		if s.Serving.Overlay != tc.on || s.Code.Overlay != tc.on || s.Rights != tc.rights {
 			t.Errorf("%s: overlay %v, of the code %v, %+v", name, s.Serving.Overlay, s.Code.Overlay, s.Rights)
 		}
@@ -48,12 +48,13 @@ func TestOverlay(t *testing.T) {
 				overlay.MaxSite+1, overlay.MaxSite),
 		},
 	} {
-		_, _, err := Load(Inputs{Root: project(t, site(map[string]string{"kv-sync.toml": tc.own}))})
+		_, _, err := Load(Inputs{Root: project(t, siteFiles(map[string]string{"kv-sync.toml": tc.own}))})
 		if err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%q: got %v, want %q", tc.own, err, tc.want)
 		}
 	}
-	mustLoad(t, Inputs{Root: project(t, site(map[string]string{"kv-sync.toml": "name = \"" + long + "\"\n[overlay]\n"}))})
+	mustLoad(t, Inputs{Root: project(t,
+		siteFiles(map[string]string{"kv-sync.toml": "name = \"" + long + "\"\n[overlay]\n"}))})
 }
 
 // If the shared file enables the overlay, projects have one, too. The project's loader decides

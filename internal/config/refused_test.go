@@ -185,7 +185,7 @@ func TestRefused(t *testing.T) {
 	for _, tt := range refusals {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			files := site(tt.files)
+			files := siteFiles(tt.files)
 			in := Inputs{Root: project(t, files), Flags: tt.flags, Getenv: environ(tt.env)}
 			_, got, _ := reported(t, in)
 			for i := range got {
@@ -201,7 +201,7 @@ func TestRefused(t *testing.T) {
 // The error lists all problems, one per line.
 func TestErrorText(t *testing.T) {
 	t.Parallel()
-	_, _, err := Load(Inputs{Root: project(t, site(ownFile("retain = 0\ngrace = \"1s\"")))})
+	_, _, err := Load(Inputs{Root: project(t, siteFiles(ownFile("retain = 0\ngrace = \"1s\"")))})
 	want := "the configuration is invalid; nothing was sent:\n" +
 		"  kv-sync.toml:1: retain is \"0\"; " + retainFix + "\n" +
 		"  kv-sync.toml:2: grace is \"1s\"; " + graceFix
@@ -293,7 +293,8 @@ func TestNoticed(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			_, refused, got := reported(t, Inputs{Root: project(t, site(tt.files)), Flags: tt.flags, Getenv: environ(tt.env)})
+			_, refused, got := reported(t, Inputs{Root: project(t, siteFiles(tt.files)), Flags: tt.flags,
+				Getenv: environ(tt.env)})
 			if !slices.Equal(got, tt.want) || len(refused) > 0 {
 				t.Errorf("notices\n%s\nwant\n%s\nerrors %q", strings.Join(got, "\n"), strings.Join(tt.want, "\n"), refused)
 			}

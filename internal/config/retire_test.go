@@ -51,7 +51,7 @@ func TestRetire(t *testing.T) {
 				files[name] = text
 			}
 		}
-		s, notices, err := Load(Inputs{Root: project(t, site(files))})
+		s, notices, err := Load(Inputs{Root: project(t, siteFiles(files))})
 		if tt.refused != "" {
 			if err == nil || !strings.Contains(err.Error(), tt.refused) {
 				t.Errorf("%s: error %v, want %q", tt.own, err, tt.refused)

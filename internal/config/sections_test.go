@@ -23,7 +23,7 @@ func TestSectionMessages(t *testing.T) {
 	covered := map[string]bool{}
 	for block := range strings.SplitSeq(strings.TrimSpace(string(text)), "\n\n") {
 		file, want, _ := strings.Cut(block, "\n")
-		root := project(t, site(wranglerJSON(file)))
+		root := project(t, siteFiles(wranglerJSON(file)))
 		_, refused, noticed := reported(t, Inputs{Root: root, Flags: map[string]string{"name": "x"}})
 		got := []string{}
 		for _, message := range append(refused, noticed...) {
@@ -155,7 +155,7 @@ func TestSectionsOfAnEnvironment(t *testing.T) {
 		`{"name": "a", "env": {"e": {"name": "b"}}}`: "",
 	} {
 		_, refused, noticed := reported(t, Inputs{
-			Root: project(t, site(wranglerJSON(file))), Flags: map[string]string{"env": "e"},
+			Root: project(t, siteFiles(wranglerJSON(file))), Flags: map[string]string{"env": "e"},
 		})
 		if want != "" {
 			want = "[wrangler.json:" + want + "]"

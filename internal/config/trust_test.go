@@ -13,7 +13,7 @@ func TestAPIAddress(t *testing.T) {
 		"http://api.example": false, "ftp://localhost": false, "//localhost": false, "https://": false,
 		"https://a:b@api.example": false, "https://api.example?x=1": false, "https://api.example#x": false,
 	} {
-		in := Inputs{Root: project(t, site(nil)), Flags: map[string]string{"api-base-url": address}}
+		in := Inputs{Root: project(t, siteFiles(nil)), Flags: map[string]string{"api-base-url": address}}
 		if _, _, err := Load(in); (err == nil) != want {
 			t.Errorf("%s: %v", address, err)
 		}
@@ -37,7 +37,7 @@ func TestSiteAndProject(t *testing.T) {
 		"the name in the wrangler file": {flags: shop, files: wranglerTOML(`name = "a"`)},
 		"the name in kv-sync.toml":      {flags: shop, files: ownFile(`name = "a"`)},
 	} {
-		s, _, err := Load(Inputs{Root: project(t, site(tt.files)), Flags: tt.flags, Getenv: environ(tt.env)})
+		s, _, err := Load(Inputs{Root: project(t, siteFiles(tt.files)), Flags: tt.flags, Getenv: environ(tt.env)})
 		if tt.refused != (err != nil) {
 			t.Errorf("%s: %v", name, err)
 		}

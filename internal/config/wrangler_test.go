@@ -171,7 +171,7 @@ func TestWranglerFileLanguages(t *testing.T) {
 	var first *Settings
 	var reasons []string
 	for _, name := range wranglerFiles {
-		s, notices := mustLoad(t, Inputs{Root: project(t, site(map[string]string{name: languages[name]}))})
+		s, notices := mustLoad(t, Inputs{Root: project(t, siteFiles(map[string]string{name: languages[name]}))})
 		s.Root, s.Code.Root, s.Files, s.origins = "", "", nil, nil
 		var r []string
 		for _, n := range notices {

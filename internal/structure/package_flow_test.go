@@ -19,6 +19,7 @@ var packages = []string{
 	"sync/version",
 	"sync/plan",
 	"sync/guard",
+	"sync/site",
 	"sync/layout",
 	"sync/layout/content",
 	"sync/layout/kvassets",

@@ -8,15 +8,15 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/humanize"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 // lineInterval is the time between two plain lines about the progress.
 const lineInterval = 5 * time.Second
 
 // Progress shows one step of a run: first the plan, then the progress of the upload.
-func (c *Console) Progress(p kvsync.Progress) {
+func (c *Console) Progress(p site.Progress) {
 	if p.Plan != nil {
 		c.Plan(p.Plan)
 		c.mu.Lock()
@@ -32,7 +32,7 @@ func (c *Console) Progress(p kvsync.Progress) {
 	if p.Note != "" {
 		c.sayLocked(Lines(p.Note))
 	}
-	if p.Stage == kvsync.StageUpload && p.TotalFiles > 0 {
+	if p.Stage == site.StageUpload && p.TotalFiles > 0 {
 		c.draw(p.Bytes, p.TotalBytes, p.Files, p.TotalFiles)
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 func TestTimeLeft(t *testing.T) {
@@ -29,12 +29,12 @@ func TestTimeLeft(t *testing.T) {
 func TestPlainProgress(t *testing.T) {
 	var out, err bytes.Buffer
 	c := New(&out, &err, noVariable)
-	c.Progress(kvsync.Progress{Stage: kvsync.StagePlan, Plan: &plan.Plan{Site: "tides", Blobs: 2, Bytes: 10,
+	c.Progress(site.Progress{Stage: site.StagePlan, Plan: &plan.Plan{Site: "tides", Blobs: 2, Bytes: 10,
 		Added: changes(2, "a")}})
 	c.reported = time.Now().Add(-time.Minute)
-	c.Progress(kvsync.Progress{Stage: kvsync.StageUpload, Files: 1, TotalFiles: 2, Bytes: 4, TotalBytes: 10})
-	c.Progress(kvsync.Progress{Stage: kvsync.StageUpload, Files: 2, TotalFiles: 2, Bytes: 10, TotalBytes: 10})
-	c.Progress(kvsync.Progress{Stage: kvsync.StageSwitch, Note: "another deployment switched meanwhile"})
+	c.Progress(site.Progress{Stage: site.StageUpload, Files: 1, TotalFiles: 2, Bytes: 4, TotalBytes: 10})
+	c.Progress(site.Progress{Stage: site.StageUpload, Files: 2, TotalFiles: 2, Bytes: 10, TotalBytes: 10})
+	c.Progress(site.Progress{Stage: site.StageSwitch, Note: "another deployment switched meanwhile"})
 	c.Close()
 	want := "uploading: 1 of 2 values, 4 B of 10 B\nanother deployment switched meanwhile\n"
 	if err.String() != want || !strings.Contains(out.String(), "Plan: 2 to add") ||
@@ -48,11 +48,11 @@ func TestBars(t *testing.T) {
 	var out, err bytes.Buffer
 	c := New(&out, &err, noVariable)
 	c.bars = true
-	c.Progress(kvsync.Progress{Stage: kvsync.StagePlan, Plan: &plan.Plan{Site: "tides", Blobs: 100, Bytes: 1000}})
-	c.Progress(kvsync.Progress{Stage: kvsync.StageUpload, Files: 50, TotalFiles: 100, Bytes: 500, TotalBytes: 1000})
+	c.Progress(site.Progress{Stage: site.StagePlan, Plan: &plan.Plan{Site: "tides", Blobs: 100, Bytes: 1000}})
+	c.Progress(site.Progress{Stage: site.StageUpload, Files: 50, TotalFiles: 100, Bytes: 500, TotalBytes: 1000})
 	c.Say("a note")
-	c.Progress(kvsync.Progress{Stage: kvsync.StageUpload, Files: 100, TotalFiles: 100, Bytes: 1000, TotalBytes: 1000})
-	c.Progress(kvsync.Progress{Stage: kvsync.StageUpload, Files: 1, TotalFiles: 2, Bytes: 10, TotalBytes: 20})
+	c.Progress(site.Progress{Stage: site.StageUpload, Files: 100, TotalFiles: 100, Bytes: 1000, TotalBytes: 1000})
+	c.Progress(site.Progress{Stage: site.StageUpload, Files: 1, TotalFiles: 2, Bytes: 10, TotalBytes: 20})
 	c.Close()
 	if c.progress != nil || !strings.Contains(err.String(), "a note\n") {
 		t.Errorf("err %q", err.String())
@@ -68,7 +68,7 @@ func TestThrough(t *testing.T) {
 	var out, err bytes.Buffer
 	c := New(&out, &err, noVariable)
 	c.bars = true
-	c.Progress(kvsync.Progress{Stage: kvsync.StageUpload, Files: 1, TotalFiles: 10, Bytes: 1, TotalBytes: 10})
+	c.Progress(site.Progress{Stage: site.StageUpload, Files: 1, TotalFiles: 10, Bytes: 1, TotalBytes: 10})
 	if n, werr := c.Through().Write([]byte("\x1b[1mbuilt")); n != 9 || werr != nil || c.progress != nil {
 		t.Errorf("wrote %d bytes: %v", n, werr)
 	}

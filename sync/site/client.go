@@ -1,0 +1,99 @@
+package site
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/upload"
+	"github.com/kv-sync/kv-sync/sync/version"
+	"golang.org/x/sync/errgroup"
+)
+
+// Client reads and writes what the target and KV have of one site. One call at a time.
+type Client struct {
+	Config
+	Target     Target
+	prefetched chan liveResult // the result of Prefetch
+	last       Live
+}
+
+// Upload writes the items and reports the progress of that stage. read: see
+// [upload.Options].Read.
+func (c *Client) Upload(ctx context.Context, s cloud.Store, items []*upload.Item, read func()) error {
+	return upload.Run(ctx, s, items, upload.Options{
+		Parallel: c.Parallel, Memory: c.Memory, Budget: c.Budget, Read: read,
+		Progress: func(p upload.Progress) {
+			c.Progress(Progress{
+				Stage: StageUpload, Files: p.Files, TotalFiles: p.TotalFiles, Bytes: p.Bytes, TotalBytes: p.TotalBytes,
+				Note: p.Note,
+			})
+		},
+	})
+}
+
+func (c *Client) Note(s Stage, format string, args ...any) {
+	c.Progress(Progress{Stage: s, Note: fmt.Sprintf(format, args...)})
+}
+
+// EnsureNamespace creates the namespace if the plan found none.
+func (c *Client) EnsureNamespace(ctx context.Context, id string) (string, error) {
+	if id != "" {
+		return id, nil
+	}
+	id, err := c.Account.CreateNamespace(ctx, c.NamespaceTitle)
+	if err != nil {
+		return "", fmt.Errorf("create the namespace %q: %w", c.NamespaceTitle, err)
+	}
+	return id, nil
+}
+
+// KeysBelow lists every key with the prefix.
+func (c *Client) KeysBelow(ctx context.Context, s cloud.Store, prefix string) (map[string]bool, error) {
+	there := make(map[string]bool)
+	err := cloud.EachKey(ctx, s, prefix, func(k cloud.KeyInfo) error {
+		there[k.Name] = true
+		return nil
+	})
+	return there, err
+}
+
+// EachValue calls do for each of n blobs, in parallel as far as Memory permits values of
+// the largest size.
+func (c *Client) EachValue(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(c.WholeValues())
+	for i := range n {
+		g.Go(func() error { return do(ctx, i) })
+	}
+	return g.Wait()
+}
+
+// WholeValues is how many values of the largest size may be read at once.
+func (c *Client) WholeValues() int {
+	return max(1, min(c.Parallel, int(c.Memory/manifest.MaxValueBytes)))
+}
+
+// Quiet is the client without progress: only files report it, not what is written
+// beside them.
+func (c *Client) Quiet() *Client {
+	quiet := *c
+	quiet.Progress = func(Progress) {}
+	return &quiet
+}
+
+// Address is the workers.dev address of the site, or "".
+func (c *Client) Address(ctx context.Context, l *version.Live) (string, error) {
+	switch {
+	case l.Meta != nil:
+		return l.Meta.URL, nil
+	case c.OffWorkersDev:
+		return "", nil
+	}
+	url, err := c.Target.URL(ctx)
+	if err != nil {
+		return "", fmt.Errorf("read the address of %s: %w", c.Site, err)
+	}
+	return url, nil
+}

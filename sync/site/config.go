@@ -1,0 +1,108 @@
+package site
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/overlay"
+	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/upload"
+)
+
+// Defaults of Config, which testdata/policy/defaults.json shares with the Worker library.
+const (
+	DefaultRetain = 5
+	DefaultGrace  = 24 * time.Hour
+)
+
+// Config configures a deploy and every other command. Zero values take the defaults.
+type Config struct {
+	// Site is the site's id and the script's name. Every key begins with it. For a
+	// project it must be empty, and New sets it to "project/" and the id.
+	Site string
+	// Project is the id of a project: the code and the assets of a Dynamic Worker,
+	// which a loader reads from KV. Its switch is one write of one key: eventually
+	// consistent, and the last write wins. So only one process at a time may deploy
+	// a project.
+	Project string
+	// Account reaches the namespace and the script.
+	Account cloud.Account
+	// Namespace is a namespace id. If it is "", the namespace of the live version
+	// is used, else the one titled NamespaceTitle (default "kv-sync"), which is
+	// created if it does not exist.
+	Namespace      string
+	NamespaceTitle string
+	// Serving configures how pathnames are matched.
+	Serving manifest.Serving
+	// Layout is the name of a layout (default "content").
+	Layout string
+	// Rights are for a site whose Serving enables an overlay.
+	Rights overlay.Rights
+	// OffWorkersDev makes a first deployment without a workers.dev address. Later
+	// ones never change that setting.
+	OffWorkersDev bool
+	// Retain is how many deployments, including the live one, can be rolled back to
+	// and keep their blobs (default DefaultRetain).
+	Retain int
+	// Grace is how long keys are kept that no root reaches (default DefaultGrace).
+	Grace time.Duration
+	// Parallel is how many uploads run at once (default 8).
+	Parallel int
+	// Memory limits the bytes of running uploads (default 64 MiB, at least 36 MiB,
+	// which is the largest value with its encoding).
+	Memory int64
+	// Budget is shared by the engines whose uploads Memory limits together
+	// (default: not shared).
+	Budget *upload.Budget
+	// PruneCap is how many keys one prune deletes at most (default 10,000, one
+	// bulk delete).
+	PruneCap int
+	// Actor is the person who deploys, for the record; may be "".
+	Actor string
+	// Cache keeps stored manifests between runs; may be nil.
+	Cache Cache
+	// Progress receives what happens, from several goroutines but never two at
+	// once; may be nil.
+	Progress func(Progress)
+	// Formerly is another name under which an earlier kv-sync may have deployed
+	// this site, or "". If it did, a first deploy is refused.
+	Formerly string
+	// Log receives decisions and their reasons at debug level; may be nil.
+	Log *slog.Logger
+	// Now is this machine's clock (default time.Now). It is only compared with the
+	// time at the API, which counts for everything else.
+	Now func() time.Time
+}
+
+// Cache keeps values between runs, and may drop any of them. Its values are not
+// trusted: manifests are checked against their hashes, and a note can only cause a
+// request. Put replaces. Safe for concurrent use.
+type Cache interface {
+	Get(name string) ([]byte, bool)
+	Put(name string, value []byte)
+}
+
+// Stage is a step of a run.
+type Stage string
+
+// The stages, in their order.
+const (
+	StagePlan   Stage = "plan"
+	StageUpload Stage = "upload"
+	StageSwitch Stage = "switch"
+)
+
+// Progress is one report.
+type Progress struct {
+	Stage Stage
+	// Files of TotalFiles and Bytes of TotalBytes are done. A zero total is
+	// unknown.
+	Files, TotalFiles int
+	Bytes, TotalBytes int64
+	// Plan is set once, after the plan is made.
+	Plan *plan.Plan
+	// Note is a line of text for people, or "".
+	Note string
+}

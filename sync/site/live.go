@@ -1,0 +1,103 @@
+package site
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/version"
+)
+
+// Live is what a site has live. It is zero if there is no script, or before the first
+// request; of another tool's version only the id is known.
+type Live struct {
+	Deployment, Version, Commit, URL string
+}
+
+// Live is what was live at the last request of a call, before the call switched. It
+// sends no request.
+func (c *Client) Live() Live { return c.last }
+
+// setLast records what a call found live.
+func (c *Client) setLast(version string, m *version.Meta, commit string) {
+	c.last = Live{Version: version}
+	if m != nil {
+		c.last.Deployment, c.last.Commit, c.last.URL = m.Deployment, commit, m.URL
+	}
+}
+
+// liveResult is the result of a prefetch.
+type liveResult struct {
+	*version.Live
+	err error
+}
+
+// ReadLive reads the active version: two requests, one if there is no script, and one
+// more for each other version of a split. It uses the result of Prefetch if there is
+// one.
+func (c *Client) ReadLive(ctx context.Context) (l *version.Live, err error) {
+	if c.prefetched == nil {
+		l, err = c.fetchLive(ctx)
+	} else {
+		select {
+		case a := <-c.prefetched:
+			l, err = a.Live, a.err
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		c.prefetched = nil
+	}
+	if err == nil {
+		c.setLast(l.Version.ID, l.Meta, l.Commit())
+	}
+	return l, err
+}
+
+func (c *Client) fetchLive(ctx context.Context) (*version.Live, error) {
+	l := &version.Live{}
+	var err error
+	l.Activations, err = c.Target.Activations(ctx)
+	l.At = c.Time() // by the answer
+	if errors.Is(err, cloud.ErrNotFound) {
+		return l, nil
+	} else if err != nil {
+		return nil, fmt.Errorf("find which version of %s is active: %w", c.Site, err)
+	}
+	if len(l.Activations) == 0 { // the script was uploaded and never deployed
+		l.Foreign = true
+		return l, nil
+	}
+	for _, s := range l.Active().Versions {
+		v, err := c.Target.Version(ctx, s.Version)
+		if err != nil {
+			return nil, fmt.Errorf("read the active version of %s: %w", c.Site, err)
+		}
+		m, err := version.ReadMeta(v, c.Site)
+		if err != nil {
+			return nil, err
+		}
+		l.Foreign = l.Foreign || m == nil
+		if s.Version == l.Active().Main() {
+			l.Version, l.Meta = v, m
+		}
+	}
+	return l, nil
+}
+
+// Prefetch begins to read what is live for the next Deploy or Plan, so that the caller
+// can make the Worker meanwhile. stop cancels it and waits for its end.
+func (c *Client) Prefetch(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ahead, ended := make(chan liveResult, 1), make(chan struct{})
+	c.prefetched = ahead
+	go func() {
+		defer close(ended)
+		l, err := c.fetchLive(ctx)
+		ahead <- liveResult{l, err}
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
+}

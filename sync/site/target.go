@@ -1,0 +1,22 @@
+package site
+
+import (
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+)
+
+// Target is what a deploy switches: a Worker script, or a project.
+type Target interface {
+	cloud.Workers
+	// Admit refuses a Worker that cannot run there, and returns notices about
+	// settings that have no effect.
+	Admit(w cloud.Worker, overlay bool) ([]manifest.Problem, error)
+	// InKV reports whether versions and activations are values in KV. Then a switch
+	// is eventually consistent and the last write wins; all versions are ours; each
+	// may have 25 MiB; their number is limited; their times are from the machines
+	// that deployed; and each activation costs writes.
+	InKV() bool
+	// Distrust sets whether to ignore that something is live, so that it is written
+	// again.
+	Distrust(live bool)
+}
