@@ -35,5 +35,3 @@ func (p projectTarget) Admit(w cloud.Worker, _ bool) ([]manifest.Problem, error)
 }
 
 func (projectTarget) InKV() bool { return true }
-
-func (p projectTarget) Distrust(live bool) { p.Distrust(live) }
