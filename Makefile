@@ -38,7 +38,7 @@ worker/node_modules/.package-lock.json: worker/package-lock.json
 ##@ Check a change
 check: lint worker/node_modules/.package-lock.json ## check what takes seconds: lint, types, the mutation table
 	cd worker && npm run --silent check
-	$(GO) test -run '^TestMutationsFitTheCode$$' ./mutation
+	$(GO) test -run '^TestGuards$$' ./mutation
 
 hook: ## run make check before each commit of this clone
 	bash .ci/install-hook

@@ -1,12 +1,12 @@
-# Functions for the tests of the images. They source it at the top of the repository, with
-# a temporary folder $tmp. Nothing is pulled: the base of the build stage contains this
-# machine's shell, and Go and its modules are mounted.
+# Functions for the tests of the container images. A test sources this file at the top of the
+# repository. $tmp is a temporary folder of the test. The functions pull no image: the base of the
+# build stage has this machine's shell, and Go and its modules are mounted.
 
 export BUILDAH_ISOLATION=chroot TMPDIR="$tmp"
 buildah=(buildah --storage-driver vfs --root "$tmp/images" --runroot "$tmp/run")
 b() { "${buildah[@]}" "$@"; }
 
-# build DOCKERFILE TAG [FLAG…]: builds an image. Go gets no network.
+# build DOCKERFILE TAG [FLAG…] builds an image. Go has no network access in the build.
 build() {
   local dockerfile=$1 tag=$2
   shift 2
@@ -18,8 +18,8 @@ build() {
     -t "$tag" "$@" . > /dev/null
 }
 
-# go_image: the base of the build stage: sh and the programs of the Dockerfiles' RUN lines
-# with their libraries, and the certificate authorities.
+# go_image makes the base of the build stage. It has sh, the programs that the RUN lines of the
+# Dockerfiles use with their libraries, and the CA certificates.
 go_image() {
   local base="$tmp/go-base" name file lib certificates=/etc/ssl/certs/ca-certificates.crt container
   mkdir -p "$base"/{bin,tmp,root,usr/local,etc/ssl/certs}

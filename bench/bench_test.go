@@ -21,7 +21,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
-// The program starts itself in its roles. In a test it is the test binary.
+// The program starts its own binary in other roles. In a test, this is the test binary.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		if role, ok := roles[os.Args[1]]; ok {
@@ -46,18 +46,18 @@ func testSite(t *testing.T) *site {
 	return s
 }
 
-// TestRequests limits the number of requests, which does not depend on the machine as
-// seconds do.
+// TestRequests limits the number of requests, because the number does not depend on the machine as
+// a time does.
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	s := testSite(t)
 	for _, c := range []struct {
 		source     string
-		emptyCache bool // the cache is lost before each deploy
-		most       [4]int
+		emptyCache bool   // the cache is empty before each deploy
+		most       [4]int // the largest number of requests of each scenario
 	}{
-		// A first deploy finds and creates the namespace, reads the address, uploads and
-		// switches. The bytes of this site fill few bulk writes.
+		// A first deploy looks for the namespace and creates it, reads the site's address, uploads
+		// the files, and activates the version. The files of this site need few bulk writes.
 		{folderName, false, [4]int{14, noneRequests, oneRequests, oneRequests}},
 		{folderName, true, [4]int{14, noneRequests, oneRequests, oneRequests}},
 		{commitName, false, [4]int{14, noneRequests, oneRequests, oneRequests}},
@@ -80,12 +80,12 @@ func TestRequests(t *testing.T) {
 			res := deployOnce(t, f, in)
 			sent := f.Server.Requests()
 			if len(sent) > c.most[step] {
-				t.Errorf("%s, cache lost %t, %s: %d requests, want at most %d:\n%s", c.source, c.emptyCache, sc.name, len(sent),
+				t.Errorf("%s, empty cache %t, %s: %d requests, want at most %d:\n%s", c.source, c.emptyCache, sc.name, len(sent),
 					c.most[step], kindsOf(sent))
 			}
 			for _, r := range sent {
 				if r.Kind == "kv.keys.list" {
-					t.Errorf("%s, %s: it listed keys", c.source, sc.name)
+					t.Errorf("%s, %s: the deploy listed keys", c.source, sc.name)
 				}
 			}
 			if want := []int{testFiles, 0, len(s.Changed[1]), len(s.Changed[2])}[step]; res.Uploaded != want {
@@ -120,27 +120,27 @@ func kindsOf(sent []platform.Request) string {
 	return strings.Join(kinds, "\n")
 }
 
-// The tools are measured with the same site on every machine.
-func TestSiteIsTheSameEverywhere(t *testing.T) {
+// The generated site is the same on every machine.
+func TestSite(t *testing.T) {
 	t.Parallel()
 	s := testSite(t)
 	const want = "195ad7b9f702415cd863fc590fcc47f9be849b3b"
 	if s.Commits[2] != want {
-		t.Errorf("the site's last commit is %s, want %s; if that is meant, count siteForm up", s.Commits[2], want)
+		t.Errorf("the site's last commit is %s, want %s; after an intended change, increase siteForm", s.Commits[2], want)
 	}
-	// show leaves no trace in either direction.
+	// show can change the files to an earlier or a later revision.
 	for _, r := range []int{2, 1, 0, 2, 0} {
 		if err := s.show(r); err != nil {
 			t.Fatal(err)
 		}
 		if diff, err := s.git(t.Context(), "diff", "--stat", s.Commits[r], "--", "public"); err != nil || diff != "" {
-			t.Fatalf("revision %d as shown is not as committed: %v\n%s", r, err, diff)
+			t.Fatalf("the files of revision %d differ from the commit: %v\n%s", r, err, diff)
 		}
 	}
 }
 
-// A floor that omitted bytes would be too low.
-func TestFloorSendsEveryByte(t *testing.T) {
+// The floor sends all files. Otherwise the lower bound would be too low.
+func TestFloorSendsAllFiles(t *testing.T) {
 	t.Parallel()
 	s := testSite(t)
 	f := platformtest.Start(t)
@@ -170,8 +170,8 @@ func TestFloorSendsEveryByte(t *testing.T) {
 			if len(content) >= floorRaw {
 				raw++
 			}
-			if got := storedValue(t, f, ids[0].ID, hashed(content)); got != string(content) {
-				t.Fatalf("%s is not stored as it is", file.path)
+			if got := storedValue(t, f, ids[0].ID, keyOf(content)); got != string(content) {
+				t.Fatalf("the stored value of %s differs from the file", file.path)
 			}
 		}
 	}
@@ -200,24 +200,24 @@ func storedValue(t *testing.T, f *platformtest.Fixture, namespace, key string) s
 	return string(value)
 }
 
-// A watch that missed outages would make every tool look good.
-func TestWatchSeesWhatIsBroken(t *testing.T) {
+// The watch notices a broken page that stays and one that is broken for a short time.
+func TestWatchNoticesBrokenPages(t *testing.T) {
 	t.Parallel()
 	s := testSite(t)
 	content, err := os.ReadFile(filepath.Join(s.public(), filepath.FromSlash(s.Changed[1][0].Path)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var answer atomic.Value // func(http.ResponseWriter)
-	say := func(status int, body string) {
-		answer.Store(func(w http.ResponseWriter) { w.WriteHeader(status); _, _ = w.Write([]byte(body)) })
+	var respond atomic.Value // func(http.ResponseWriter)
+	setResponse := func(status int, body string) {
+		respond.Store(func(w http.ResponseWriter) { w.WriteHeader(status); _, _ = w.Write([]byte(body)) })
 	}
-	// visit watches a server whose answers during changes. sees waits until the watch
-	// has had an answer that was asked for after the last change.
-	visit := func(during func(sees func())) outage {
-		say(200, string(content))
+	// watchServer watches a server while changeResponses runs. changeResponses calls await to
+	// wait until the watch has got a response that was set before the call.
+	watchServer := func(changeResponses func(await func())) outage {
+		setResponse(200, string(content))
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			answer.Load().(func(http.ResponseWriter))(w)
+			respond.Load().(func(http.ResponseWriter))(w)
 		}))
 		defer server.Close()
 		w, err := newWatch(server.URL, s)
@@ -228,14 +228,14 @@ func TestWatchSeesWhatIsBroken(t *testing.T) {
 		if err := w.ready(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		answers := func() int {
+		responses := func() int {
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			return w.answers
+			return w.responses
 		}
 		stop := w.start(t.Context())
-		during(func() {
-			for first := answers(); answers() < first+2; { // the first may be an answer from before
+		changeResponses(func() {
+			for first := responses(); responses() < first+2; { // the next one may be to an earlier request
 				if err := wait.For(t.Context(), time.Millisecond); err != nil {
 					t.Fatal(err)
 				}
@@ -243,39 +243,40 @@ func TestWatchSeesWhatIsBroken(t *testing.T) {
 		})
 		return stop()
 	}
-	got := visit(func(sees func()) {
-		say(200, string(content)+"\n")
-		sees()
+	got := watchServer(func(await func()) {
+		setResponse(200, string(content)+"\n")
+		await()
 	})
 	if got != (outage{}) {
-		t.Errorf("from the old content to the new: %+v", got)
+		t.Errorf("old content, then new content: %+v", got)
 	}
 	for name, bad := range map[string]func(){
-		"missing": func() { say(404, "not found") },
-		"empty":   func() { say(200, "") },
-		"shell":   func() { say(200, "<!doctype html><div id=app></div>") },
-		"partial": func() { say(200, string(content[:len(content)/2])) },
+		"missing":    func() { setResponse(404, "not found") },
+		"empty":      func() { setResponse(200, "") },
+		"other page": func() { setResponse(200, "<!doctype html><div id=app></div>") },
+		"partial":    func() { setResponse(200, string(content[:len(content)/2])) },
 	} {
-		got := visit(func(sees func()) {
+		got := watchServer(func(await func()) {
 			bad()
-			sees()
+			await()
 		})
 		if !got.stays || got.broken <= 0 {
-			t.Errorf("%s: %+v", name, got)
+			t.Errorf("%s until the end: %+v", name, got)
 		}
-		passing := visit(func(sees func()) {
+		temporary := watchServer(func(await func()) {
 			bad()
-			sees()
-			say(200, string(content))
-			sees()
+			await()
+			setResponse(200, string(content))
+			await()
 		})
-		if passing.stays || passing.broken <= 0 {
-			t.Errorf("%s for a while: %+v", name, passing)
+		if temporary.stays || temporary.broken <= 0 {
+			t.Errorf("%s for a short time: %+v", name, temporary)
 		}
 	}
 }
 
-func TestGoalsNameWhatIsMissed(t *testing.T) {
+// missed returns an error that names a missed goal. In each case, one measurement misses its goal.
+func TestMissedGoals(t *testing.T) {
 	t.Parallel()
 	r := &results{bench: &bench{}, samples: map[string]*[4][]sample{}}
 	put := func(name string, wall ...time.Duration) {
@@ -291,9 +292,9 @@ func TestGoalsNameWhatIsMissed(t *testing.T) {
 	put(commitName, 2*time.Second, time.Second, time.Second, time.Second)
 	r.outages = map[string][]outage{folderName: {{}, {}, {}}}
 	if err := r.judge().missed(); err != nil {
-		t.Fatalf("everything was reached: %v", err)
+		t.Fatalf("all goals are reached, but missed returned %v", err)
 	}
-	for what, spoil := range map[string]func(){
+	for goal, change := range map[string]func(){
 		"first deploy, against Workers Sites":     func() { put(sitesName, 6*time.Second) },
 		"no change, against Workers Sites":        func() { put(sitesName, 7*time.Second, 19*time.Second) },
 		"against the floor":                       func() { put(sitesName); put(floorName, 700*time.Millisecond) },
@@ -309,9 +310,9 @@ func TestGoalsNameWhatIsMissed(t *testing.T) {
 		put(gitName, time.Second)
 		put(folderName, time.Second, time.Second, time.Second, time.Second)
 		r.outages[folderName] = []outage{{}, {}, {}}
-		spoil()
-		if err := r.judge().missed(); err == nil || !strings.Contains(err.Error(), what) {
-			t.Errorf("%s was spoilt: %v", what, err)
+		change()
+		if err := r.judge().missed(); err == nil || !strings.Contains(err.Error(), goal) {
+			t.Errorf("missed goal %q: %v", goal, err)
 		}
 	}
 }
@@ -322,7 +323,7 @@ func TestWriteInto(t *testing.T) {
 	if err := os.WriteFile(path, []byte("before\n"+docBegin+"old\n"+docEnd+"after\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for range 2 { // twice is the same as once
+	for range 2 { // the second call changes nothing
 		if err := writeInto(path, "| new |\n"); err != nil {
 			t.Fatal(err)
 		}
@@ -333,7 +334,7 @@ func TestWriteInto(t *testing.T) {
 	}
 }
 
-func TestTheDocumentHasAPlaceForTheTables(t *testing.T) {
+func TestMarkersInDocument(t *testing.T) {
 	t.Parallel()
 	raw, err := os.ReadFile(filepath.Join("..", "docs", "benchmarks.md"))
 	if err != nil || strings.Count(string(raw), docBegin) != 1 || strings.Count(string(raw), docEnd) != 1 {

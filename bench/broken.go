@@ -17,23 +17,23 @@ import (
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
-// Pages are requested during deploys: a smaller site runs in workerd, and clients request
-// the pages that a deploy changes all the time. An answer is good if it is 200 with the
-// complete old or new content. The site is broken from an answer that is not good until
-// the next one that is.
+// The code in this file requests pages of a small site during deploys. The site runs in workerd.
+// Clients request the changed pages again and again. A response is good if its status is 200 and
+// its body is the complete old or new content. The site is broken from the first bad response
+// until the next good response.
 
 const (
 	watchedFiles = 120
 	watchEvery   = 2 * time.Millisecond
-	// watchAfter is how long the pages are watched after a deploy. A page that is broken
-	// then stays broken until the next deploy.
+	// watchAfter is the time for which the pages are requested after a deploy. A page that is
+	// broken at the end of this time stays broken until the next deploy.
 	watchAfter = 1500 * time.Millisecond
 )
 
-// outcome is how a watched deploy ends.
+// outcome is a result of a watched deploy.
 type outcome struct {
 	name string
-	// refused are the kinds of requests that the server refuses.
+	// refused are the kinds of requests that the server refuses during the deploy.
 	refused []string
 }
 
@@ -43,10 +43,10 @@ var outcomes = []outcome{
 	{"refused switch", []string{"workers.deployments.create", "workers.scripts.put"}},
 }
 
-// outage is how long a visitor could get a broken page.
+// outage is the time for which a page was broken.
 type outage struct {
 	broken time.Duration
-	// stays is set if the page was still broken after the deploy.
+	// stays says that a page was still broken at the end of the watch.
 	stays bool
 }
 
@@ -57,7 +57,7 @@ func (o outage) String() string {
 	return seconds(o.broken)
 }
 
-// outages requests pages during the deploys of each tool.
+// outages measures the outages of the deploys of each tool.
 func (b *bench) outages(ctx context.Context) (_ map[string][]outage, err error) {
 	s, err := startServer(ctx, b.work, b.latency)
 	if err != nil {
@@ -90,7 +90,7 @@ func (b *bench) outages(ctx context.Context) (_ map[string][]outage, err error) 
 	return all, nil
 }
 
-// outage deploys the site, then a change of one file, while pages are requested.
+// outage deploys the site. Then it deploys a change of one file while the watch requests pages.
 func (s *workspace) outage(ctx context.Context, o outcome) (out outage, err error) {
 	if err := s.site.show(0); err != nil {
 		return out, err
@@ -125,11 +125,11 @@ func (s *workspace) outage(ctx context.Context, o outcome) (out outage, err erro
 	}
 	stop := w.start(ctx)
 	_, err = measure(cmd)
-	late := wait.For(ctx, watchAfter)
+	waitErr := wait.For(ctx, watchAfter)
 	out = stop()
 	switch refused := o.refused != nil; {
-	case late != nil:
-		return out, late
+	case waitErr != nil:
+		return out, waitErr
 	case refused && err == nil:
 		return out, errors.New("the deploy succeeded, want a refusal")
 	case !refused && err != nil:
@@ -143,20 +143,20 @@ type watch struct {
 	client http.Client
 	pages  []page
 
-	mu      sync.Mutex
-	bad     map[string]bool // the pages whose last answer was not good
-	since   time.Time       // when the first of them became so
-	total   time.Duration
-	answers int
+	mu        sync.Mutex
+	bad       map[string]bool // the pages whose last response was bad
+	since     time.Time       // the start of the current outage
+	total     time.Duration   // the time of all earlier outages
+	responses int
 }
 
-// page is an address with its valid contents.
+// page is an address with its good contents.
 type page struct {
 	url  string
 	good [2]string
 }
 
-// newWatch watches the files that the first revision changes, and one other file.
+// newWatch returns a watch of the files that revision 1 changes, and of one other file.
 func newWatch(url string, s *site) (*watch, error) {
 	w := &watch{client: http.Client{Timeout: 10 * time.Second}, bad: map[string]bool{}}
 	for _, f := range append(s.Changed[1][:len(s.Changed[1]):len(s.Changed[1])], s.Changed[2][0]) {
@@ -170,7 +170,7 @@ func newWatch(url string, s *site) (*watch, error) {
 	return w, nil
 }
 
-// ready waits until the site answers.
+// ready waits until the site serves all pages.
 func (w *watch) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -205,10 +205,10 @@ func (w *watch) start(ctx context.Context) (stop func() outage) {
 	for _, p := range w.pages {
 		g.Go(func() error {
 			for wait.For(ctx, watchEvery) == nil {
-				asked := time.Now()
+				sent := time.Now()
 				good := w.good(ctx, p)
 				if ctx.Err() == nil { // otherwise the request was cancelled
-					w.saw(p.url, good, asked)
+					w.record(p.url, good, sent)
 				}
 			}
 			return nil
@@ -227,21 +227,21 @@ func (w *watch) start(ctx context.Context) (stop func() outage) {
 	}
 }
 
-// saw records the answer to a request that was sent at asked. The site is broken while any
-// page is.
-func (w *watch) saw(url string, good bool, asked time.Time) {
+// record records the response to a request that was sent at a time. An outage lasts while any page
+// is bad.
+func (w *watch) record(url string, good bool, sent time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.answers++
+	w.responses++
 	switch {
 	case !good && !w.bad[url]:
 		if len(w.bad) == 0 {
-			w.since = asked
+			w.since = sent
 		}
 		w.bad[url] = true
 	case good && w.bad[url]:
 		if delete(w.bad, url); len(w.bad) == 0 {
-			w.total += asked.Sub(w.since)
+			w.total += sent.Sub(w.since)
 		}
 	}
 }

@@ -17,12 +17,12 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// The floor hashes and sends the bytes of a folder with the fewest requests, and does
-// nothing else: no ignore rules, no content types, no manifest, no Worker, no retry, no
-// confirmation. It is the lower bound for a first deploy.
+// The floor is the lower bound for a first deploy. It hashes the files of a folder and sends them
+// with the fewest requests. It does nothing else: no ignore rules, no content types, no manifest,
+// no Worker, no retry, no confirmation.
 const (
-	floorBatch    = 4 << 20   // bytes of values in a bulk write
-	floorRaw      = 512 << 10 // values from here on go as raw bodies
+	floorBatch    = 4 << 20   // the largest number of bytes of the values in a bulk write
+	floorRaw      = 512 << 10 // the size from which a value has a request of its own
 	floorParallel = 8
 )
 
@@ -34,7 +34,8 @@ func clientFromEnvironment() apiClient {
 		os.Getenv("CLOUDFLARE_API_TOKEN")}
 }
 
-// send returns the result of a request. It fails unless the request succeeds.
+// send sends a request and returns the member result of the response. Another status than 200 is
+// an error.
 func (c apiClient) send(ctx context.Context, method, path string, body []byte) (json.RawMessage, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+"/accounts/"+c.account+path, bytes.NewReader(body))
 	if err != nil {
@@ -53,9 +54,9 @@ func (c apiClient) send(ctx context.Context, method, path string, body []byte) (
 	if res.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s %s: %s: %.200s", method, path, res.Status, raw)
 	}
-	var answer struct{ Result json.RawMessage }
-	err = json.Unmarshal(raw, &answer)
-	return answer.Result, err
+	var response struct{ Result json.RawMessage }
+	err = json.Unmarshal(raw, &response)
+	return response.Result, err
 }
 
 // floorFile is a file with its size.
@@ -89,7 +90,7 @@ func floor(ctx context.Context, dir string, api apiClient) error {
 				if err != nil {
 					return err
 				}
-				_, err = api.send(ctx, http.MethodPut, at+"/values/"+hashed(value), value)
+				_, err = api.send(ctx, http.MethodPut, at+"/values/"+keyOf(value), value)
 				return err
 			}
 			var body []byte
@@ -110,13 +111,14 @@ func floor(ctx context.Context, dir string, api apiClient) error {
 	return g.Wait()
 }
 
-func hashed(value []byte) string {
+// keyOf returns the key of a value: its hash.
+func keyOf(value []byte) string {
 	sum := sha256.Sum256(value)
 	return hex.EncodeToString(sum[:])
 }
 
-// floorBatches lists the folder: each large file alone, small ones in batches of the
-// largest size for a bulk write.
+// floorBatches returns the files of a folder in batches. A large file has a batch of its own. The
+// small files fill batches of floorBatch bytes.
 func floorBatches(dir string) (batches [][]floorFile, err error) {
 	var small []floorFile
 	var bytes int64
@@ -145,6 +147,7 @@ func floorBatches(dir string) (batches [][]floorFile, err error) {
 	return batches, err
 }
 
+// floorBody appends the body of a bulk write of a batch.
 func floorBody(body []byte, batch []floorFile) ([]byte, error) {
 	for i, f := range batch {
 		value, err := os.ReadFile(f.path)
@@ -156,7 +159,7 @@ func floorBody(body []byte, batch []floorFile) ([]byte, error) {
 		} else {
 			body = append(body, ',')
 		}
-		body = append(body, `{"key":"`+hashed(value)+`","base64":true,"value":"`...)
+		body = append(body, `{"key":"`+keyOf(value)+`","base64":true,"value":"`...)
 		body = base64.StdEncoding.AppendEncode(body, value)
 		body = append(body, `"}`...)
 	}

@@ -15,19 +15,20 @@ type goal struct {
 
 type goals []goal
 
-// Limits, relative to wrangler's Workers Sites in the same run.
+// Limits. The first three are factors: kv-sync must be this many times faster than wrangler with
+// Workers Sites in the same run.
 const (
-	firstFaster   = 7
-	noneFaster    = 20
-	changeFaster  = 12
-	firstPeak     = 128 << 20
-	noneRequests  = 2
-	oneRequests   = 7
-	floorFactor   = 1.3
-	clockTolerant = 20 * time.Millisecond
+	firstFaster    = 7
+	noneFaster     = 20
+	changeFaster   = 12
+	firstPeak      = 128 << 20
+	noneRequests   = 2
+	oneRequests    = 7
+	floorFactor    = 1.3
+	clockTolerance = 20 * time.Millisecond
 )
 
-// judge compares the medians with the goals. It ignores what was not measured.
+// judge compares the medians with the goals. It skips goals without a measurement.
 func (r *results) judge() goals {
 	var g goals
 	for _, name := range []string{folderName, commitName} {
@@ -35,7 +36,7 @@ func (r *results) judge() goals {
 			ours, ok := r.of(name, step)
 			theirs, ok2 := r.of(sitesName, step)
 			if !ok || !ok2 || name == commitName && step == first {
-				continue // judgeFirst limits what a commit adds to a first deploy
+				continue // judgeFirst has the goal for a first deploy of a commit
 			}
 			ratio := theirs.wall.Seconds() / ours.wall.Seconds()
 			g.add(fmt.Sprintf("%s: %s, against Workers Sites", r.title(name), scenarios[step].name),
@@ -73,7 +74,7 @@ func (g *goals) judgeFirst(r *results) {
 	if git, ok3 := r.of(gitName, first); ok && ok2 && ok3 {
 		more := commit.wall - ours.wall
 		g.add(r.title(commitName)+": first deploy, more than from a folder",
-			"≤ "+seconds(git.wall)+", as git cat-file takes", seconds(more), more <= git.wall+clockTolerant)
+			"≤ "+seconds(git.wall)+", as git cat-file takes", seconds(more), more <= git.wall+clockTolerance)
 	}
 }
 

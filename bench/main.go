@@ -1,16 +1,16 @@
-// Command bench compares kv-sync with the real wrangler and with a floor, the least work
-// that any tool must do, on one local platform in one run. See docs/benchmarks.md.
+// Command bench compares kv-sync with wrangler and with the floor, which is the least work that
+// any tool must do. All tools deploy to a local platform in the same run. See docs/benchmarks.md.
 //
 //	make bench                      # everything, three runs
 //	go run ./bench -runs 1 -only folder,floor
 //	go run ./bench -write           # also put the tables into docs/benchmarks.md
 //
-// It ends with exit code 1 if a goal is missed, and says which.
+// If a goal is missed, it prints the goal and exits with 1.
 //
-// The program starts itself again in the roles of roles.go, for two reasons. First, the
-// server runs in a separate process, so its CPU time and memory are not measured. Second,
-// the process that starts the tools stays small: on Linux the peak memory of a process
-// includes the memory of its parent at the start, so a large parent would hide a small tool.
+// The program starts its own binary in the roles of roles.go, for two reasons. First, the server
+// runs in another process, so its CPU time and memory are not measured. Second, the process that
+// starts the tools stays small. On Linux, the peak memory of a process is at least the memory of
+// its parent at the start. So with a large parent, the peak memory of a small tool would be wrong.
 package main
 
 import (
@@ -102,7 +102,7 @@ func parse(args []string) (options, error) {
 	return o, err
 }
 
-// run measures everything and compares it with the goals.
+// run makes all measurements and compares them with the goals.
 func run(ctx context.Context, o options, out io.Writer) error {
 	work, err := os.MkdirTemp("", "kv-sync-bench-")
 	if err != nil {
@@ -142,9 +142,9 @@ type bench struct {
 	out   io.Writer
 	site  *site
 	tools []*tool
-	// watched are the tools for the test of broken pages, which requests pages during deploys.
+	// watched are the tools whose outages are measured.
 	watched []*tool
-	modules string // the node_modules with wrangler; "" if it is not needed
+	modules string // the folder node_modules with wrangler, or "" if no tool needs wrangler
 	size    sizes
 }
 
@@ -167,9 +167,8 @@ func (b *bench) say(format string, args ...any) {
 	fmt.Fprintf(b.out, "%s  %s\n", time.Now().Format(time.TimeOnly), fmt.Sprintf(format, args...))
 }
 
-// round measures every scenario of every tool once, on one fresh server. For each state of
-// the site it runs one tool after the other, so that a slow phase of the machine affects
-// all of them.
+// round measures every scenario of every tool once, on a new server. In each scenario it runs one
+// tool after the other, so that a slow phase of the machine affects all tools.
 func (b *bench) round(ctx context.Context, n int, r *results) (err error) {
 	s, err := startServer(ctx, b.work, b.latency)
 	if err != nil {
@@ -186,21 +185,21 @@ func (b *bench) round(ctx context.Context, n int, r *results) (err error) {
 		if err := b.site.show(sc.revision); err != nil {
 			return err
 		}
-		// Alternate the order, so that it does not matter.
+		// The order alternates, because it may affect the times.
 		order := slices.Clone(workspaces)
 		if (n+step)%2 == 1 {
 			slices.Reverse(order)
 		}
-		for _, st := range order {
-			if step > 0 && st.tool.firstOnly {
+		for _, ws := range order {
+			if step > 0 && ws.tool.firstOnly {
 				continue
 			}
-			got, err := st.deploy(ctx, sc.revision)
+			got, err := ws.deploy(ctx, sc.revision)
 			if err != nil {
-				return fmt.Errorf("%s, %s: %w", st.tool.title, sc.name, err)
+				return fmt.Errorf("%s, %s: %w", ws.tool.title, sc.name, err)
 			}
-			b.say("run %d  %-16s  %-32s  %s", n+1, sc.name, st.tool.title, got)
-			r.add(st.tool, step, got)
+			b.say("run %d  %-16s  %-32s  %s", n+1, sc.name, ws.tool.title, got)
+			r.add(ws.tool, step, got)
 		}
 	}
 	return b.site.show(0)

@@ -13,9 +13,9 @@ import (
 // sample is the measurement of one deploy.
 type sample struct {
 	wall, cpu time.Duration
-	// peak is the largest resident set of one of the tool's processes.
+	// peak is the largest resident set of any of the tool's processes, in bytes.
 	peak int64
-	// requests and bytes (of request bodies) are counted by the server.
+	// requests is the number of requests that the server got, and bytes the size of their bodies.
 	requests int
 	bytes    int64
 }
@@ -25,18 +25,18 @@ func (s sample) String() string {
 		seconds(s.wall), seconds(s.cpu), megabytes(s.peak), s.requests, megabytes(s.bytes))
 }
 
-// measure runs a command to its end. If it fails, the error contains its output.
+// measure runs a command and measures it. If the command fails, the error has its output.
 func measure(cmd *exec.Cmd) (sample, error) {
-	var printed tail
-	cmd.Stderr = &printed
+	var output tail
+	cmd.Stderr = &output
 	if cmd.Stdout == nil {
-		cmd.Stdout = &printed
+		cmd.Stdout = &output
 	}
 	start := time.Now()
 	err := cmd.Run()
 	wall := time.Since(start)
 	if err != nil {
-		return sample{}, fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, printed.text)
+		return sample{}, fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, output.text)
 	}
 	return sample{wall: wall, cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(),
 		peak: peak(cmd.ProcessState)}, nil
@@ -46,9 +46,9 @@ func measure(cmd *exec.Cmd) (sample, error) {
 type tail struct{ text []byte }
 
 func (t *tail) Write(p []byte) (int, error) {
-	const most = 8 << 10
-	t.text = append(t.text, p[max(0, len(p)-most):]...)
-	if extra := len(t.text) - most; extra > 0 {
+	const limit = 8 << 10
+	t.text = append(t.text, p[max(0, len(p)-limit):]...)
+	if extra := len(t.text) - limit; extra > 0 {
 		t.text = bytes.Clone(t.text[extra:])
 	}
 	return len(p), nil
@@ -65,7 +65,8 @@ func median(samples []sample) sample {
 	}
 }
 
-// middle returns the median; of an even number the worse of the two in the middle.
+// middle returns the median of a quantity. If the number of samples is even, it returns the larger
+// of the two values in the middle.
 func middle[T cmp.Ordered](samples []sample, of func(sample) T) T {
 	values := make([]T, len(samples))
 	for i, s := range samples {
@@ -77,8 +78,8 @@ func middle[T cmp.Ordered](samples []sample, of func(sample) T) T {
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
 
-// megabytes writes a measurement in one unit, so that the cells of a row compare.
-// For sizes in messages there is humanize.Bytes.
+// megabytes formats a size in megabytes, so that the cells of a table row have the same unit.
+// Messages use humanize.Bytes instead.
 func megabytes(n int64) string {
 	switch {
 	case n >= 10e6:

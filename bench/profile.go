@@ -21,8 +21,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// profile deploys every scenario with the engine in a separate process, as the command
-// does, and writes profiles of each for go tool pprof and go tool trace.
+// profile deploys every scenario with kv-sync's engine, each in a process of its own. It writes
+// profiles of each deploy for go tool pprof and go tool trace.
 func profile(ctx context.Context, o options, out io.Writer) (err error) {
 	folder, err := filepath.Abs(o.profile)
 	if err != nil {
@@ -47,22 +47,22 @@ func profile(ctx context.Context, o options, out io.Writer) (err error) {
 	defer func() { err = errors.Join(err, server.stop(), s.show(0)) }()
 	for _, name := range []string{folderName, freshName, commitName} {
 		t := &tool{name: name, title: "kv-sync, " + name, emptyCache: name != folderName}
-		st, err := newWorkspace(t, server, s, o.command, filepath.Join(work, name))
+		ws, err := newWorkspace(t, server, s, o.command, filepath.Join(work, name))
 		if err != nil {
 			return err
 		}
 		for step, sc := range scenarios {
-			at := filepath.Join(folder, fmt.Sprintf("%s-%d", name, step))
-			t.command = profiled(at)
+			prefix := filepath.Join(folder, fmt.Sprintf("%s-%d", name, step))
+			t.command = profiled(prefix)
 			if err := s.show(sc.revision); err != nil {
 				return err
 			}
-			got, err := st.deploy(ctx, sc.revision)
+			got, err := ws.deploy(ctx, sc.revision)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(out, "%-16s  %-16s  %s  %s.*\n", sc.name, t.title, got, at)
-			if err := server.writeTimeline(ctx, at+".requests"); err != nil {
+			fmt.Fprintf(out, "%-16s  %-16s  %s  %s.*\n", sc.name, t.title, got, prefix)
+			if err := server.writeTimeline(ctx, prefix+".requests"); err != nil {
 				return err
 			}
 		}
@@ -70,9 +70,10 @@ func profile(ctx context.Context, o options, out io.Writer) (err error) {
 	return nil
 }
 
-func profiled(at string) func(context.Context, *workspace, int) (*exec.Cmd, error) {
+// profiled returns a [tool.command] that runs onceRole. The names of the profiles begin with prefix.
+func profiled(prefix string) func(context.Context, *workspace, int) (*exec.Cmd, error) {
 	return func(ctx context.Context, s *workspace, revision int) (*exec.Cmd, error) {
-		args := []string{"-profile", at, "-name", s.script, "-root", s.site.dir}
+		args := []string{"-profile", prefix, "-name", s.script, "-root", s.site.dir}
 		if s.tool.name == commitName {
 			args = append(args, "-source", "commit", "-commit", s.site.Commits[revision])
 		} else {
@@ -82,15 +83,15 @@ func profiled(at string) func(context.Context, *workspace, int) (*exec.Cmd, erro
 		if err != nil {
 			return nil, err
 		}
-		cmd.Env = append(s.environment(), "GOMEMLIMIT=96MiB") // the command's own limit
+		cmd.Env = append(s.environment(), "GOMEMLIMIT=96MiB") // kv-sync sets the same limit
 		return cmd, nil
 	}
 }
 
-// onceRole profiles one deploy.
+// onceRole makes one deploy and profiles it.
 func onceRole(ctx context.Context, args []string) (err error) {
 	f := flag.NewFlagSet("once", flag.ContinueOnError)
-	at := f.String("profile", "", "")
+	prefix := f.String("profile", "", "")
 	in := app.Inputs{Directory: "public"}
 	f.StringVar(&in.Name, "name", "", "")
 	f.StringVar(&in.Root, "root", "", "")
@@ -100,22 +101,22 @@ func onceRole(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	runtime.MemProfileRate = 16 << 10
-	cpu, err := os.Create(*at + ".cpu.pprof")
+	cpu, err := os.Create(*prefix + ".cpu.pprof")
 	if err != nil {
 		return err
 	}
-	events, err := os.Create(*at + ".trace")
+	events, err := os.Create(*prefix + ".trace")
 	if err != nil {
 		return err
 	}
-	runtime.SetCPUProfileRate(250) // most deploys take 0.1 s; Linux has no higher rate
+	runtime.SetCPUProfileRate(250) // the highest rate on Linux, because most deploys take only 0.1 s
 	if err := errors.Join(pprof.StartCPUProfile(cpu), trace.Start(events)); err != nil {
 		return err
 	}
 	defer func() {
 		pprof.StopCPUProfile()
 		trace.Stop()
-		err = errors.Join(err, cpu.Close(), events.Close(), writeAllocations(*at+".allocs.pprof"))
+		err = errors.Join(err, cpu.Close(), events.Close(), writeAllocations(*prefix+".allocs.pprof"))
 	}()
 	site, err := app.Open(ctx, in)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 // results collects the measurements of all runs.
 type results struct {
 	*bench
-	samples map[string]*[4][]sample // by tool; one list for each scenario
-	outages map[string][]outage     // by tool; one for each outcome
+	samples map[string]*[4][]sample // by tool, with a list for each scenario
+	outages map[string][]outage     // by tool, with one for each outcome
 }
 
 func newResults(b *bench) *results {
@@ -29,8 +29,8 @@ func (r *results) add(t *tool, step int, s sample) {
 	r.samples[t.name][step] = append(r.samples[t.name][step], s)
 }
 
-// of returns the median of a tool in a scenario, if it was measured.
-func (r *results) of(name string, step int) (sample, bool) {
+// of returns the median of a tool in a scenario. ok is false if the tool was not measured in it.
+func (r *results) of(name string, step int) (s sample, ok bool) {
 	all := r.samples[name]
 	if all == nil || len(all[step]) == 0 {
 		return sample{}, false
@@ -128,7 +128,7 @@ func markdown(header []string, rows [][]string) string {
 	return b.String()
 }
 
-// machine describes the machine and the time of the measurement.
+// machine describes the machine and the date of the measurement.
 func machine() string {
 	return fmt.Sprintf("Measured on %s on %s/%s, %s with %s", time.Now().UTC().Format(time.DateOnly),
 		runtime.GOOS, runtime.GOARCH, humanize.Count(runtime.NumCPU(), "core"), runtime.Version())

@@ -9,16 +9,15 @@ import (
 	"strconv"
 )
 
-// roles are what this program does in other processes, by its first argument. No flag
-// begins like a role.
+// roles are the functions of this program in other processes, by the first argument.
 var roles map[string]func(ctx context.Context, args []string) error
 
-func init() { // not in the declaration: a role may start others
+func init() { // the declaration would have an initialization cycle, because roles use self
 	roles = map[string]func(context.Context, []string) error{
-		"role:serve": serveRole, // the local platform
-		"role:site":  siteRole,  // makes the site
-		"role:floor": floorRole, // the lower bound for a first deploy
-		"role:once":  onceRole,  // one deploy by kv-sync's engine, profiled
+		"role:serve": serveRole, // runs the local platform
+		"role:site":  siteRole,  // generates the site
+		"role:floor": floorRole, // makes the floor's deploy
+		"role:once":  onceRole,  // makes one deploy with kv-sync's engine and profiles it
 	}
 }
 
@@ -44,7 +43,8 @@ func siteRole(ctx context.Context, args []string) error {
 	return makeSite(ctx, args[0], files)
 }
 
-// floorRole reads the address of the server from the environment, as the tools do.
+// floorRole makes the floor's deploy. Like the tools, it reads the address of the server from the
+// environment.
 func floorRole(ctx context.Context, args []string) error {
 	if len(args) != 1 {
 		return fmt.Errorf("want a folder")

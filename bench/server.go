@@ -22,18 +22,18 @@ import (
 type server struct {
 	address
 	cmd   *exec.Cmd
-	stdin io.Closer // closing it ends the server
+	stdin io.Closer // the server ends when it is closed
 	dir   string
 }
 
-// address is what a server prints when it listens.
+// address is printed by a server when it listens.
 type address struct {
 	API     string `json:"api"`
 	Control string `json:"control"`
 }
 
-// serveRole runs the server. It stops when its standard input ends, so it does not outlive
-// its parent.
+// serveRole runs the server until the end of its standard input, which is also the end of its
+// parent process.
 func serveRole(ctx context.Context, args []string) (err error) {
 	f := flag.NewFlagSet("serve", flag.ContinueOnError)
 	dir := f.String("dir", "", "")
@@ -41,9 +41,9 @@ func serveRole(ctx context.Context, args []string) (err error) {
 	if err := f.Parse(args); err != nil {
 		return err
 	}
-	// A Worker starts at its first request, so never during a measurement.
+	// A Worker starts at its first request. No tool sends one, so no start is measured.
 	options := platform.Options{Dir: *dir, Log: os.Stderr, Behaviour: platform.Behaviour{Latency: *latency}}
-	p, err := platform.Open(options) //nolint:contextcheck // it lives until Close
+	p, err := platform.Open(options) //nolint:contextcheck // the platform runs until Close
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func startServer(ctx context.Context, work string, latency time.Duration) (_ *se
 	if s.dir, err = os.MkdirTemp(work, "server-"); err != nil {
 		return nil, err
 	}
-	// Not with ctx: an interrupted run stops it by closing its standard input.
+	// The command does not get ctx, because stop ends the server also after an interruption.
 	if s.cmd, err = self(context.WithoutCancel(ctx), "serve", "-dir", filepath.Join(s.dir, "state"), "-latency",
 		latency.String()); err != nil {
 		return nil, err
@@ -94,7 +94,8 @@ func (s *server) stop() error {
 	return errors.Join(s.stdin.Close(), s.cmd.Wait(), os.RemoveAll(s.dir))
 }
 
-// control sends a control request and decodes its answer into a value, or not if nil.
+// control sends a request of the platform's control API. It decodes the response into a value if
+// into is not nil.
 func (s *server) control(ctx context.Context, method, path string, body, into any) error {
 	var content io.Reader = http.NoBody
 	if body != nil {
@@ -136,7 +137,7 @@ func (s *server) requests(ctx context.Context) (list []platform.Request, err err
 	return list, s.control(ctx, "GET", "requests", nil, &list)
 }
 
-// refuse makes the server refuse every request of these kinds.
+// refuse makes the server refuse the requests of these kinds, and no others.
 func (s *server) refuse(ctx context.Context, kinds ...string) error {
 	rules := []platform.FaultRule{}
 	for _, k := range kinds {
@@ -146,7 +147,7 @@ func (s *server) refuse(ctx context.Context, kinds ...string) error {
 	return s.control(ctx, "PUT", "faults", rules, nil)
 }
 
-// siteURL returns the address of a script.
+// siteURL returns the URL of the site that a script serves.
 func (s *server) siteURL(ctx context.Context, script string) (string, error) {
 	var urls map[string]string
 	if err := s.control(ctx, "GET", "sites", nil, &urls); err != nil {

@@ -12,33 +12,34 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/command"
 )
 
-// site is a generated site in a git repository: public/ with the files, and a commit for
-// each revision. It is the same on every machine, and is generated once.
+// site is a generated site in a git repository. The files are in public/, and each revision is a
+// commit. The site is the same on every machine.
 type site struct {
 	dir string
 	siteFacts
 }
 
-// siteFacts is what is stored beside the site.
+// siteFacts are the contents of facts.json in the site's folder.
 type siteFacts struct {
 	Files int   `json:"files"`
 	Bytes int64 `json:"bytes"`
-	// Commits are the ids of the revisions.
+	// Commits are the commit ids of the revisions.
 	Commits [revisions]string `json:"commits"`
-	// Changed lists the files that each revision changes.
+	// Changed are the files that each revision changes.
 	Changed [revisions][]siteFile `json:"changed"`
 }
 
-// siteFile is a file that a revision changes, with its previous size. A revision adds a
-// line break at the end.
+// siteFile is a file that a revision changes. The revision adds a line break at the end.
 type siteFile struct {
-	Path string `json:"path"` // below public/
-	Size int64  `json:"size"`
+	Path string `json:"path"` // relative to public/
+	Size int64  `json:"size"` // before the change
 }
 
 const (
-	revisions = 3 // the first, one file changed, one in a hundred changed
-	// siteForm changes whenever the code below generates another site.
+	// In revision 1, one file differs from revision 0. In revision 2, one in a hundred others
+	// differs from revision 1.
+	revisions = 3
+	// siteForm is the version of the generated site. Increase it if the generated files change.
 	siteForm = 1
 	minFiles = 20
 	seed     = 20261121
@@ -46,8 +47,8 @@ const (
 
 func (s *site) public() string { return filepath.Join(s.dir, "public") }
 
-// openSite returns the site from the user's cache folder. It generates the site if
-// necessary.
+// openSite returns the site in the user's cache folder. It generates the site if the folder does
+// not have it.
 func openSite(ctx context.Context, files int) (*site, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -56,6 +57,7 @@ func openSite(ctx context.Context, files int) (*site, error) {
 	return siteIn(ctx, filepath.Join(cache, "kv-sync", "bench"), files)
 }
 
+// siteIn is openSite with another folder.
 func siteIn(ctx context.Context, parent string, files int) (*site, error) {
 	s := &site{dir: filepath.Join(parent, fmt.Sprintf("site-%d-%d", siteForm, files))}
 	raw, err := os.ReadFile(filepath.Join(s.dir, "facts.json"))
@@ -74,7 +76,7 @@ func siteIn(ctx context.Context, parent string, files int) (*site, error) {
 	return s, s.show(0)
 }
 
-// make creates the folder atomically.
+// make generates the site in another process and creates its folder atomically.
 func (s *site) make(ctx context.Context, files int) error {
 	if err := os.MkdirAll(filepath.Dir(s.dir), 0o755); err != nil {
 		return err
@@ -94,7 +96,7 @@ func (s *site) make(ctx context.Context, files int) error {
 	return os.Rename(tmp, s.dir)
 }
 
-// show changes the files to those of a revision.
+// show changes the files in public/ to those of a revision.
 func (s *site) show(revision int) error {
 	for r := range revisions {
 		for _, f := range s.Changed[r] {
@@ -106,7 +108,8 @@ func (s *site) show(revision int) error {
 	return nil
 }
 
-// revise adds or removes the line break. It does not touch a file that is right.
+// revise adds the line break of a revision to a file, or removes it. It does not write a file
+// that is already right.
 func revise(path string, size int64, revised bool) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -136,12 +139,12 @@ func revise(path string, size int64, revised bool) error {
 // makeSite generates the site and its repository.
 func makeSite(ctx context.Context, dir string, files int) error {
 	s := &site{dir: dir, siteFacts: siteFacts{Files: files}}
-	listed := make([]siteFile, files)
+	all := make([]siteFile, files)
 	var content []byte
 	for i := range files {
 		f := pick(i)
 		content = f.write(content[:0])
-		listed[i] = siteFile{f.path, int64(len(content))}
+		all[i] = siteFile{f.path, int64(len(content))}
 		s.Bytes += int64(len(content))
 		path := filepath.Join(s.public(), filepath.FromSlash(f.path))
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -151,10 +154,10 @@ func makeSite(ctx context.Context, dir string, files int) error {
 			return err
 		}
 	}
-	s.Changed[1] = listed[files/2 : files/2+1]
+	s.Changed[1] = all[files/2 : files/2+1]
 	for i := 3; i < files; i += 100 {
 		if i != files/2 {
-			s.Changed[2] = append(s.Changed[2], listed[i])
+			s.Changed[2] = append(s.Changed[2], all[i])
 		}
 	}
 	if err := s.commit(ctx); err != nil {
@@ -167,7 +170,8 @@ func makeSite(ctx context.Context, dir string, files int) error {
 	return os.WriteFile(filepath.Join(dir, "facts.json"), raw, 0o644)
 }
 
-// commit creates the repository: one pack, as in a clone.
+// commit creates the repository with a commit for each revision. It packs the objects, as in a
+// clone.
 func (s *site) commit(ctx context.Context) error {
 	if _, err := s.git(ctx, "init", "--quiet", "--initial-branch=main"); err != nil {
 		return err
@@ -203,17 +207,18 @@ func (s *site) git(ctx context.Context, args ...string) (string, error) {
 	}}).Run(ctx, args...)
 }
 
-// kind is a kind of file. Sizes are distributed over octaves from low, roughly as in real
-// sites: many small, few large. It uses integers only, because floating point would not
-// be the same on every machine.
+// kind is a kind of file. The smallest file has low bytes. The range of sizes has octaves, each
+// twice as large as the one before, and each has the same number of files. So most files are
+// small, as in real sites. The code uses only integers, because floating-point results can differ
+// between machines.
 type kind struct {
-	perMille     int
+	perMille     int // the number of files among 1,000
 	ext          string
 	low, octaves int
 	text         bool
 }
 
-// kinds are 999 of 1,000 files; the rest are large.
+// kinds are the kinds of 999 files among 1,000. One file is large.
 var kinds = []kind{
 	{600, "html", 1500, 4, true},
 	{40, "css", 1200, 6, true},
@@ -225,8 +230,8 @@ var kinds = []kind{
 
 var large = kind{1, "jpg", 1_100_000, 1, false}
 
-// madeFile is a generated file that is not written yet.
-type madeFile struct {
+// generatedFile describes a file of the site. Its content is random with the seed of Rand.
+type generatedFile struct {
 	path string
 	size int
 	kind
@@ -234,9 +239,9 @@ type madeFile struct {
 }
 
 // pick returns the i-th file.
-func pick(i int) madeFile {
-	f := madeFile{kind: large, Rand: rand.New(rand.NewPCG(seed, uint64(i)))} //nolint:gosec // reproducible
-	// each n once in 1,000 files, because 389 and 1,000 are coprime
+func pick(i int) generatedFile {
+	f := generatedFile{kind: large, Rand: rand.New(rand.NewPCG(seed, uint64(i)))} //nolint:gosec // reproducible
+	// Among 1,000 files, n has each value once, because 389 and 1,000 are coprime.
 	n := (i*389 + 276) % 1000
 	for _, k := range kinds {
 		if n < k.perMille {
@@ -259,9 +264,8 @@ func pick(i int) madeFile {
 	return f
 }
 
-// write appends the file's bytes. Text compresses about as well as prose, images do not
-// compress.
-func (f madeFile) write(b []byte) []byte {
+// write appends the content of the file. Texts compress like prose, and images do not compress.
+func (f generatedFile) write(b []byte) []byte {
 	b = append(b, map[string]string{
 		"html": "<!doctype html>\n<title>" + f.path + "</title>\n<p>", "css": "/* " + f.path + " */\n", "js": "// " +
 			f.path + "\n",
@@ -274,7 +278,7 @@ func (f madeFile) write(b []byte) []byte {
 			b = append(b, byte(v), byte(v>>8), byte(v>>16), byte(v>>24), byte(v>>32), byte(v>>40), byte(v>>48), byte(v>>56))
 			continue
 		}
-		// Two draws make the first words frequent and the last ones rare.
+		// With two random numbers, the first words are frequent and the last words rare.
 		word := words[f.IntN(1+f.IntN(len(words)))]
 		b = append(append(b, word...), ' ')
 		if line += len(word); line > 70 {

@@ -9,13 +9,13 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
-// sizes are the bytes that a CI job installs before it deploys.
+// sizes are the sizes of the programs that a CI job installs before a deploy.
 type sizes struct {
 	wrangler, node int64
 	binary         int64
 }
 
-// measureSizes finds the sizes. The size of wrangler is that of the packages that npm installed.
+// measureSizes sets b.size. The size of wrangler is the size of all npm packages but node.
 func (b *bench) measureSizes() error {
 	info, err := os.Stat(b.command)
 	if err != nil {
@@ -44,8 +44,8 @@ func (b *bench) measureSizes() error {
 	return nil
 }
 
-// modulesOf returns the node_modules with wrangler. The first argument of each command is
-// its program, node_modules/wrangler/bin/wrangler.js.
+// modulesOf returns the folder node_modules with wrangler. The first argument of w's commands is
+// node_modules/wrangler/bin/wrangler.js.
 func modulesOf(ctx context.Context, w *platformtest.Wrangler) string {
 	return filepath.Join(w.Command(ctx, platformtest.API{}, ".").Args[1], "..", "..", "..")
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
-// scenario is one of the measured deploys.
+// scenario is a measured deploy of a revision.
 type scenario struct {
 	name     string
 	revision int
@@ -23,23 +23,23 @@ type scenario struct {
 
 var scenarios = []scenario{{"first deploy", 0}, {"no change", 0}, {"one file changed", 1}, {"1 % changed", 2}}
 
+// Indices of scenarios.
 const (
-	first = iota // indices of scenarios
+	first = iota
 	none
 	one
 	percent
 )
 
-// tool is something that deploys a site.
+// tool is a program that deploys a site.
 type tool struct {
 	name, title string
 	// command deploys a revision. The folder already has the files of the revision.
 	command func(ctx context.Context, s *workspace, revision int) (*exec.Cmd, error)
-	// firstOnly is set for a tool that is measured for a first deploy only. It cannot skip
-	// unchanged files.
+	// firstOnly says that only a first deploy is measured, because the tool cannot skip unchanged
+	// files.
 	firstOnly bool
-	// emptyCache is set for a tool that starts each deploy with an empty cache, as on a CI
-	// runner.
+	// emptyCache says that the cache is empty before each deploy, as on a CI runner.
 	emptyCache bool
 }
 
@@ -65,10 +65,7 @@ func (b *bench) choose(ctx context.Context) (tools []*tool, err error) {
 		{name: folderName, title: "kv-sync, folder", command: kvSync("--source", "folder")},
 		{name: freshName, title: "kv-sync, folder, empty cache", command: kvSync("--source", "folder"), emptyCache: true},
 		{name: commitName, title: "kv-sync, commit", command: kvSync("--source", "commit"), emptyCache: true},
-		{name: floorName, title: "floor", firstOnly: true, command: func(ctx context.Context, s *workspace, _ int) (*exec.Cmd,
-			error) {
-			return self(ctx, "floor", s.site.public())
-		}},
+		{name: floorName, title: "floor", firstOnly: true, command: floorCommand},
 		{name: gitName, title: "git cat-file --batch", firstOnly: true, command: catFile},
 	}
 	if b.wants(sitesName) || b.wants(assetsName) || b.wants(brokenName) {
@@ -94,7 +91,7 @@ func (b *bench) choose(ctx context.Context) (tools []*tool, err error) {
 	return tools, nil
 }
 
-// workspace is what a tool uses on one server: account, folder, cache.
+// workspace has the account, the folder and the cache of a tool on one server.
 type workspace struct {
 	tool    *tool
 	server  *server
@@ -107,7 +104,7 @@ type workspace struct {
 
 const token = "benchmark-token"
 
-// workspace creates a workspace with a fresh account and project.
+// workspace creates a workspace with a new account.
 func (b *bench) workspace(t *tool, s *server, name string) (*workspace, error) {
 	return newWorkspace(t, s, b.site, b.command, filepath.Join(b.work, name))
 }
@@ -115,18 +112,18 @@ func (b *bench) workspace(t *tool, s *server, name string) (*workspace, error) {
 func newWorkspace(t *tool, s *server, site *site, command, dir string) (*workspace, error) {
 	id := make([]byte, 16)
 	_, _ = rand.Read(id) // it never fails
-	st := &workspace{tool: t, server: s, site: site, command: command, account: hex.EncodeToString(id), script: "bench-" +
-		t.name, dir: dir}
-	if err := os.MkdirAll(st.cache(), 0o755); err != nil {
+	ws := &workspace{tool: t, server: s, site: site, command: command, account: hex.EncodeToString(id),
+		script: "bench-" + t.name, dir: dir}
+	if err := os.MkdirAll(ws.cache(), 0o755); err != nil {
 		return nil, err
 	}
-	return st, st.configure()
+	return ws, ws.configure()
 }
 
 func (s *workspace) cache() string { return filepath.Join(s.dir, "cache") }
 
-// sitesWorker serves a Workers Sites project as @cloudflare/kv-asset-handler does, without
-// its caching.
+// sitesWorker serves a Workers Sites project like @cloudflare/kv-asset-handler, but without its
+// cache.
 const sitesWorker = `import manifest from "__STATIC_CONTENT_MANIFEST";
 const keys = new Map(Object.entries(JSON.parse(manifest)));
 export default { async fetch(request, env) {
@@ -139,7 +136,7 @@ export default { async fetch(request, env) {
 // configure writes the configuration of wrangler.
 func (s *workspace) configure() error {
 	config := map[string]any{"name": s.script, "compatibility_date": "2026-11-01"}
-	// Workers Sites treats even an absolute bucket as relative to the project.
+	// Workers Sites treats also an absolute bucket as relative to the project.
 	public, err := filepath.Rel(s.dir, s.site.public())
 	if err != nil {
 		return err
@@ -181,8 +178,8 @@ func kvSync(source ...string) func(context.Context, *workspace, int) (*exec.Cmd,
 	}
 }
 
-// environment returns the user's environment with the address of the server, without
-// variables that select another one.
+// environment returns this process's environment with the address of the server, and without
+// variables that select another server.
 func (s *workspace) environment() []string {
 	return append(without(os.Environ(), "CLOUDFLARE_", "CF_", "GITHUB_", "KV_SYNC_", "XDG_CACHE_HOME=", "GOMEMLIMIT=",
 		"GOGC="),
@@ -197,8 +194,12 @@ func without(environment []string, prefixes ...string) []string {
 	})
 }
 
-// catFile reads the blobs of a commit with git. A first deploy from a commit may take this much
-// longer than one from a folder.
+func floorCommand(ctx context.Context, s *workspace, _ int) (*exec.Cmd, error) {
+	return self(ctx, "floor", s.site.public())
+}
+
+// catFile reads the blobs of a commit with git. The goal for a first deploy from a commit is that
+// it takes at most this time longer than one from a folder.
 func catFile(ctx context.Context, s *workspace, revision int) (*exec.Cmd, error) {
 	tree, err := s.site.git(ctx, "ls-tree", "-r", "--object-only", s.site.Commits[revision], "public")
 	if err != nil {
@@ -210,7 +211,7 @@ func catFile(ctx context.Context, s *workspace, revision int) (*exec.Cmd, error)
 	return cmd, nil
 }
 
-// deploy runs and measures the tool. It prints the output only if the tool fails.
+// deploy makes a deploy with the tool and measures it.
 func (s *workspace) deploy(ctx context.Context, revision int) (sample, error) {
 	if s.tool.emptyCache {
 		if err := os.RemoveAll(s.cache()); err != nil {

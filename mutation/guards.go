@@ -17,17 +17,18 @@ import (
 type Guard struct {
 	// Name is unique in its table.
 	Name string `toml:"name"`
-	// File is the changed file, relative to the top of the repository.
+	// File is the mutated file, relative to the top of the repository.
 	File string `toml:"file"`
 	// Harm is what happens to users without the guard.
 	Harm string `toml:"harm"`
-	// Old occurs in the file exactly once. New replaces it.
+	// Old occurs in the file exactly once.
 	Old string `toml:"old"`
+	// New replaces Old.
 	New string `toml:"new"`
-	// Tests must fail: "./sync", "./sync:TestName|TestOther" or
-	// "worker/src/serve/test/router.test.ts". They run in this order, until one fails.
+	// Tests are the tests of which one must fail. They run in this order until one fails.
+	// Examples: "./sync", "./sync:TestName|TestOther", "worker/src/serve/test/router.test.ts".
 	Tests []string `toml:"tests"`
-	// Alive is the reason why no test can fail. Nearly all guards have none.
+	// Alive is the reason why no test can fail, or "".
 	Alive string `toml:"alive"`
 
 	table string // the file of guards/, without its extension
@@ -36,21 +37,20 @@ type Guard struct {
 // ID is the name of the guard in all tables.
 func (g *Guard) ID() string { return g.table + "/" + g.Name }
 
-// digest changes with the mutation and its tests, so that an old result does not count
-// for a new mutation.
+// digest returns a hash of the mutation and its tests. A result counts only for the same digest.
 func (g *Guard) digest() string {
 	h := sha256.Sum256([]byte(strings.Join(append([]string{g.File, g.Old, g.New}, g.Tests...), "\x00")))
 	return hex.EncodeToString(h[:8])
 }
 
-// mutate returns the file without the guard.
+// mutate returns the content of the file without the guard.
 func (g *Guard) mutate(top string) ([]byte, error) {
 	src, err := os.ReadFile(filepath.Join(top, filepath.FromSlash(g.File)))
 	if err != nil {
 		return nil, fmt.Errorf("mutation %s: %w", g.ID(), err)
 	}
 	if n := bytes.Count(src, []byte(g.Old)); n != 1 {
-		return nil, fmt.Errorf("mutation %s: its old text occurs in %s %d times, not once: update it from the code", g.ID(),
+		return nil, fmt.Errorf("mutation %s: old occurs in %s %d times instead of once; copy it again from the code", g.ID(),
 			g.File, n)
 	}
 	return bytes.Replace(src, []byte(g.Old), []byte(g.New), 1), nil
@@ -58,7 +58,7 @@ func (g *Guard) mutate(top string) ([]byte, error) {
 
 var testPattern = regexp.MustCompile(`^(\./[a-z][\w/-]*(:\S+)?|worker/(src/\w+/)?test/\w+\.test\.ts)$`)
 
-// check refuses an invalid entry.
+// check returns an error for an invalid row.
 func (g *Guard) check() error {
 	switch {
 	case g.Name == "" || g.File == "" || g.Harm == "":
@@ -77,7 +77,7 @@ func (g *Guard) check() error {
 	return nil
 }
 
-// load reads every table, in the order of their names.
+// load reads all tables of a folder.
 func load(dir string) ([]*Guard, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.toml"))
 	if err != nil {

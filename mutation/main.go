@@ -24,7 +24,7 @@ type result struct {
 	Seconds float64 `json:"seconds"`
 }
 
-// maxAlive is the share of mutations that may be alive, each with a reason.
+// maxAlive is the share of mutations that may be alive with a reason.
 const maxAlive = 0.02
 
 func main() {
@@ -70,8 +70,8 @@ func start(ctx context.Context, only, journal string, again bool) error {
 	return errors.Join(failed, summarize(os.Stdout, all, results))
 }
 
-// try makes the mutations and records each result at once. An error of one does not stop
-// the others.
+// try makes the mutations one after the other. It records each result at once. After an error of
+// one mutation it continues with the next.
 func try(ctx context.Context, top, journal string, todo []*Guard, results map[string]result) error {
 	scratch, err := os.MkdirTemp("", "kv-sync-mutation")
 	if err != nil {
@@ -79,11 +79,11 @@ func try(ctx context.Context, top, journal string, todo []*Guard, results map[st
 	}
 	defer os.RemoveAll(scratch) //nolint:errcheck // only our own files
 	r := &runner{top: top, scratch: scratch}
-	green := make(map[string]bool)
+	passing := make(map[string]bool) // the tests that pass without a mutation
 	var failed error
 	for i, g := range todo {
 		began := time.Now()
-		outcome, by, err := attempt(ctx, r, g, green)
+		outcome, by, err := attempt(ctx, r, g, passing)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -95,7 +95,7 @@ func try(ctx context.Context, top, journal string, todo []*Guard, results map[st
 		res := result{ID: g.ID(), Digest: g.digest(), Outcome: outcome, By: by,
 			Seconds: time.Since(began).Round(time.Second / 10).Seconds()}
 		fmt.Printf("%d/%d  %s  %s  %s\n", i+1, len(todo), outcome, g.ID(), by)
-		if err := note(journal, res); err != nil {
+		if err := appendResult(journal, res); err != nil {
 			return err
 		}
 		results[res.ID] = res
@@ -103,21 +103,22 @@ func try(ctx context.Context, top, journal string, todo []*Guard, results map[st
 	return failed
 }
 
-// attempt makes one mutation. Its tests must pass without the mutation.
-func attempt(ctx context.Context, r *runner, g *Guard, green map[string]bool) (outcome, by string, err error) {
+// attempt makes one mutation. Before, it runs the tests that are not in passing without the
+// mutation, because they must pass.
+func attempt(ctx context.Context, r *runner, g *Guard, passing map[string]bool) (outcome, by string, err error) {
 	for _, test := range g.Tests {
-		if !green[test] {
+		if !passing[test] {
 			if err := r.baseline(ctx, test); err != nil {
 				return "", "", err
 			}
-			green[test] = true
+			passing[test] = true
 		}
 	}
 	return r.run(ctx, g)
 }
 
-// summarize prints the counts and every mutation that is alive. It returns an error if one
-// of them has no reason, or if there are too many.
+// summarize prints the counts, and each mutation that is alive. It returns an error if such a
+// mutation has no reason, or if there are too many.
 func summarize(out io.Writer, all []*Guard, results map[string]result) error {
 	var dead, living, unknown, unexplained int
 	for _, g := range all {
@@ -171,7 +172,7 @@ func readJournal(name string) (map[string]result, error) {
 	}
 }
 
-func note(name string, res result) error {
+func appendResult(name string, res result) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return err
 	}

@@ -21,13 +21,13 @@ const (
 
 // runner makes one mutation at a time and runs its tests.
 type runner struct {
-	top     string // of the repository
-	scratch string // for overlays and the copy of the Worker
+	top     string // the top folder of the repository
+	scratch string // the folder for overlays and for a copy of the repository
 	copied  bool   // the copy exists
 }
 
-// run makes the mutation. It returns the outcome and the test that killed the mutation. An
-// error means that the mutation could not be tried.
+// run makes the mutation and runs its tests. It returns the outcome and the test that failed. An
+// error means that the tests could not be run.
 func (r *runner) run(ctx context.Context, g *Guard) (outcome, by string, err error) {
 	mutant, err := g.mutate(r.top)
 	if err != nil {
@@ -54,7 +54,7 @@ func (r *runner) run(ctx context.Context, g *Guard) (outcome, by string, err err
 	return alive, "", nil
 }
 
-// baseline fails if a test fails without a mutation: then it proves nothing.
+// baseline returns an error if a test fails without a mutation.
 func (r *runner) baseline(ctx context.Context, test string) error {
 	passed, err := r.test(ctx, test, "", "", nil)
 	if err == nil && !passed {
@@ -63,11 +63,11 @@ func (r *runner) baseline(ctx context.Context, test string) error {
 	return err
 }
 
-// failedTest matches the output of a test that ran and failed. A test that could not be
-// built or started proves nothing about a guard.
+// failedTest matches the output of a test that ran and failed. It does not match the output of a
+// test that could not be built or started.
 var failedTest = regexp.MustCompile(`(?m)^\s*--- FAIL: |^panic: `)
 
-// test runs one entry of Tests, with file replaced by mutant.
+// test runs one of [Guard.Tests] with file replaced by mutant.
 func (r *runner) test(ctx context.Context, test, overlay, file string, mutant []byte) (passed bool, err error) {
 	var out []byte
 	if strings.HasPrefix(test, "./") {
@@ -77,7 +77,7 @@ func (r *runner) test(ctx context.Context, test, overlay, file string, mutant []
 			args = append(args, "-run="+run)
 		}
 		if overlay != "" {
-			args = append(args, "-count=1") // a cached result ignores the programs that a test builds
+			args = append(args, "-count=1") // Go would reuse a result although a program that the test builds has changed
 		}
 		out, err = r.golang(ctx, overlay, args...)
 		if err == nil && strings.Contains(string(out), "no tests to run") {
@@ -96,7 +96,8 @@ func (r *runner) test(ctx context.Context, test, overlay, file string, mutant []
 	return err == nil, err
 }
 
-// overlay writes the file that makes Go's commands read the mutant.
+// overlay writes the file for Go's flag -overlay and returns its name. With it, Go's commands read
+// the mutant instead of the file.
 func (r *runner) overlay(g *Guard, mutant []byte) (string, error) {
 	file := filepath.Join(r.scratch, "mutant"+path.Ext(g.File))
 	if err := os.WriteFile(file, mutant, 0o600); err != nil {
@@ -112,8 +113,7 @@ func (r *runner) overlay(g *Guard, mutant []byte) (string, error) {
 	return overlay, os.WriteFile(overlay, content, 0o600)
 }
 
-// golang runs the go command. The overlay is in its environment, because tests build
-// programs, too.
+// golang runs the go command. It passes the overlay in GOFLAGS, because tests run go build too.
 func (r *runner) golang(ctx context.Context, overlay string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = r.top
@@ -125,7 +125,7 @@ func (r *runner) golang(ctx context.Context, overlay string, args ...string) ([]
 	return cmd.CombinedOutput()
 }
 
-// typescript runs one file of the Worker's tests in the copy.
+// typescript runs one file of the Worker's tests in the copy of the repository.
 func (r *runner) typescript(ctx context.Context, test, file string, mutant []byte) ([]byte, error) {
 	tree := filepath.Join(r.scratch, "tree")
 	if !r.copied {
@@ -143,7 +143,7 @@ func (r *runner) typescript(ctx context.Context, test, file string, mutant []byt
 		if err := os.WriteFile(target, mutant, 0o600); err != nil {
 			return nil, err
 		}
-		defer os.WriteFile(target, original, 0o600) //nolint:errcheck // a failed restore fails the next run
+		defer os.WriteFile(target, original, 0o600) //nolint:errcheck // after an error here, the next tests fail
 	}
 	name := strings.TrimSuffix(strings.TrimPrefix(test, "worker/"), ".ts") + ".mjs"
 	cmd := exec.CommandContext(ctx, "sh", "-c", "npm run --silent build:test && exec node --test .build/"+name)
@@ -151,7 +151,7 @@ func (r *runner) typescript(ctx context.Context, test, file string, mutant []byt
 	return cmd.CombinedOutput()
 }
 
-// copyTree copies the tracked files, and links node_modules.
+// copyTree copies the tracked files, and makes a symlink to node_modules.
 func (r *runner) copyTree(ctx context.Context, tree string) error {
 	if _, err := os.Stat(filepath.Join(r.top, "worker/node_modules")); err != nil {
 		return fmt.Errorf("run `npm ci` in worker/ first: %w", err)
@@ -170,6 +170,6 @@ func (r *runner) copyTree(ctx context.Context, tree string) error {
 
 // tail returns the end of the output of a command.
 func tail(out []byte) string {
-	const most = 600
-	return strings.TrimSpace(string(out[max(0, len(out)-most):]))
+	const limit = 600
+	return strings.TrimSpace(string(out[max(0, len(out)-limit):]))
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Formatting, linter and tests of the Rust code. Installs cargo where it is
-# missing, on Debian.
+# Runs the formatter, the linter and the tests of the Rust code. On Debian it installs cargo if
+# there is none.
 set -euo pipefail
 cd "$(dirname "$0")"
 root="$PWD"
@@ -11,10 +11,10 @@ cargo fmt --check
 cargo clippy --quiet --locked --all-targets -- -D warnings
 cargo test --quiet --locked
 
-# The example is compiled, deployed and asked by ../examples/examples_test.go.
+# examples/examples_test.go compiles, deploys and requests this example.
 cd "$root/../examples/rust-wasm"
 cargo fmt --check
-if [ ! -f data/assets.bin ]; then # else it is yours
+if [ ! -f data/assets.bin ]; then # a user's own index stays
   trap 'rm -rf "$root/../examples/rust-wasm/data"' EXIT
   mkdir -p data
   cp "$root/kv-assets-index/testdata/hello.bin" data/assets.bin

@@ -1,10 +1,10 @@
-// Exchange is Go's side of the test in which Go and Rust read each other's
-// indexes of assets: kv-assets-index/tests/exchange.rs starts it.
+// Command exchange is the Go program of the test kv-assets-index/tests/exchange.rs, in which Go and
+// Rust read each other's indexes of assets.
 //
 //	exchange write SEED N   writes N random indexes to stdout
-//	exchange rewrite        writes every index of stdin, as Go writes it, to stdout
+//	exchange rewrite        decodes each index of stdin, encodes it again, and writes it to stdout
 //
-// An index in a stream is preceded by its length, as a little-endian uint32.
+// In a stream, the length of each index precedes the index, as a little-endian uint32.
 package main
 
 import (
@@ -74,7 +74,7 @@ func writeIndex(out io.Writer, index kvassets.Index) error {
 	return err
 }
 
-// readIndex returns [io.EOF] where the stream ends.
+// readIndex returns the next index of a stream, or [io.EOF] at the end of the stream.
 func readIndex(in io.Reader) (kvassets.Index, error) {
 	var length uint32
 	if err := binary.Read(in, binary.LittleEndian, &length); err != nil {
@@ -87,8 +87,8 @@ func readIndex(in io.Reader) (kvassets.Index, error) {
 	return kvassets.DecodeIndex(b)
 }
 
-// randomTree has up to 40 files in folders that share their beginnings, and now
-// and then a name that is hard to sort or to split.
+// randomTree returns an index with up to 40 files. Many of their paths begin with the same folder.
+// Some names have unusual characters.
 func randomTree(random *rand.Rand) kvassets.Index {
 	paths := map[string]bool{}
 	for range random.IntN(41) {
@@ -103,7 +103,7 @@ func randomTree(random *rand.Rand) kvassets.Index {
 		hash := kvassets.NewHasher()
 		_, _ = hash.Write([]byte(path)) // it never fails
 		key := kvassets.Key(path, hash.Sum())
-		// Numbers of every width.
+		// The shifts make numbers with any number of bits.
 		modified, size := random.Uint64()>>random.IntN(64), random.Uint64()>>random.IntN(64)
 		index = append(index, kvassets.Entry{Path: path, Key: key, Modified: modified, Size: size})
 	}

@@ -1,4 +1,4 @@
-// Workers Sites. Locally there is no edge cache, so its use of one is switched off.
+// Workers Sites. It does not use the edge cache, because the local runtime has none.
 import { getAssetFromKV } from "@cloudflare/kv-asset-handler";
 import manifest from "__STATIC_CONTENT_MANIFEST";
 

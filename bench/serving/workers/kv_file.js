@@ -1,4 +1,4 @@
-// One read of KV, answered as a file is: with the headers that kv-sync sends, as constants.
+// Reads one value from KV and sends it with the headers that kv-sync sends, which are constants here.
 export default {
   async fetch(_request, env) {
     const body = await env.KV.get(env.KEY, { type: "stream", cacheTtl: 86_400 });

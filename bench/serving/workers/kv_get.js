@@ -1,4 +1,4 @@
-// The lower bound: one read of KV and nothing else.
+// The lower bound: it reads one value from KV and sends it without headers.
 export default {
   async fetch(_request, env) {
     return new Response(await env.KV.get(env.KEY, { type: "stream", cacheTtl: 86_400 }));

@@ -1,4 +1,4 @@
-// A platform's loader, as docs/dynamic-workers.md has it; env.PROJECT is asked for.
+// The loader of docs/dynamic-workers.md. It serves the project env.PROJECT.
 import { serveProject } from "../../../worker/src/dynamic";
 
 export { AssetBinding } from "../../../worker/src/dynamic";

@@ -1,4 +1,5 @@
-// The hop alone: a loader, a Dynamic Worker, and a binding that answers from memory.
+// A loader, a Dynamic Worker, and a binding that responds from memory. It measures the cost of the
+// calls between them.
 import { WorkerEntrypoint } from "cloudflare:workers";
 import memory from "./memory";
 

@@ -1,5 +1,5 @@
-// Cloudflare's recipe for the static assets of Dynamic Workers, whole, with the
-// repairs that recipe.js lists.
+// Cloudflare's example for static assets of Dynamic Workers, with the changes in recipe.js, and
+// with its loader.
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { handleAssetRequest } from "@cloudflare/worker-bundler";
 

@@ -1,4 +1,4 @@
-// Answers from memory, as a person would write it by hand.
+// Responds from memory.
 const body = "x".repeat(4096);
 const etag = '"tag"';
 export default {

@@ -1,6 +1,6 @@
-// Cloudflare's recipe for the static assets of Dynamic Workers, with what keeps
-// it from running repaired: the manifest is stored as an object and read into a
-// Map, and the storage does not use `this`. Without the hop from a loader.
+// Cloudflare's example for static assets of Dynamic Workers, without a loader. It has two changes,
+// because the example does not run as published: the manifest is stored as an object and read into
+// a Map, and the storage does not use `this`.
 import { handleAssetRequest } from "@cloudflare/worker-bundler";
 
 export default {

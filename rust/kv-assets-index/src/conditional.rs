@@ -2,25 +2,24 @@
 
 use crate::serve::Request;
 
-/// Whether the client's copy is the one that would be sent.
+/// Reports whether the client's copy is the current file.
 ///
-/// A date counts only if it equals Last-Modified exactly: after a rollback the
-/// page may be older than the client's copy, which "not modified since" would
-/// then keep alive.
+/// If-Modified-Since matches only if it equals Last-Modified. After a rollback, the current file
+/// may be older than the client's copy, so "not modified since" is not enough.
 pub(crate) fn not_modified(
     request: &Request<'_>,
     etag: Option<&str>,
     last_modified: Option<&str>,
 ) -> bool {
     match request.if_none_match {
-        Some(list) => list.trim() == "*" || etag.map_or(false, |etag| lists(list, etag)),
+        Some(list) => list.trim() == "*" || etag.map_or(false, |etag| contains_tag(list, etag)),
         None => last_modified.is_some() && request.if_modified_since == last_modified,
     }
 }
 
-/// Whether a list of entity tags has one, by weak comparison. What is no list
-/// ends it.
-fn lists(mut list: &str, etag: &str) -> bool {
+/// Reports whether a list of entity tags contains a tag, by weak comparison. It stops at a syntax
+/// error in the list.
+fn contains_tag(mut list: &str, etag: &str) -> bool {
     loop {
         list = list.trim_start_matches([' ', '\t', ',']);
         list = list.strip_prefix("W/").unwrap_or(list);
@@ -41,7 +40,7 @@ fn lists(mut list: &str, etag: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::lists;
+    use super::contains_tag;
 
     #[test]
     fn lists_of_entity_tags() {
@@ -53,7 +52,7 @@ mod tests {
             r#", ,"a""#,
             r#""x,y", "a""#,
         ] {
-            assert!(lists(list, r#""a""#), "{list}");
+            assert!(contains_tag(list, r#""a""#), "{list}");
         }
         for list in [
             "",
@@ -66,7 +65,7 @@ mod tests {
             r#"x "a""#,
             r#""A""#,
         ] {
-            assert!(!lists(list, r#""a""#), "{list}");
+            assert!(!contains_tag(list, r#""a""#), "{list}");
         }
     }
 }

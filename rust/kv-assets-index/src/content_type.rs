@@ -1,7 +1,7 @@
-/// The content type of a file by its extension, as kv-sync gives it to a site
-/// that it serves itself; `application/octet-stream` for what it does not know.
+/// Returns the content type of a file by its extension, as kv-sync's own Worker does. It is
+/// `application/octet-stream` for an unknown extension.
 pub fn content_type(path: &str) -> &'static str {
-    // That of "a.b/c" is "b/c", which nobody knows.
+    // For the path "a.b/c" this is "b/c", which is an unknown extension.
     let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
     match extension.to_ascii_lowercase().as_str() {
         "atom" => "application/atom+xml",

@@ -1,7 +1,7 @@
-/// The last second that has four digits for its year, as HTTP wants them.
+/// The last second of the year 9999. HTTP's format of dates has four digits for the year.
 const LAST: u64 = 253_402_300_799;
 
-/// Formats seconds since 1970 as HTTP does: "Sun, 13 Sep 2020 12:26:40 GMT".
+/// Formats seconds since 1970 as an HTTP date, such as "Sun, 13 Sep 2020 12:26:40 GMT".
 pub(crate) fn http_date(seconds: u64) -> Option<String> {
     if seconds > LAST {
         return None;
@@ -18,14 +18,14 @@ pub(crate) fn http_date(seconds: u64) -> Option<String> {
     ))
 }
 
-/// Year, month from 0, and day from 1, of a day since 1 January 1970. Years are
-/// counted from March, so that a leap day is the last day of one.
+/// Returns the year, the month (0 is January) and the day of the month of a day since 1970. In the
+/// calculation a year begins in March, so that a leap day is the last day of a year.
 fn date(days: u64) -> (u64, usize, u64) {
     let days = days + 719_468; // since 1 March of the year 0
-    let (era, day) = (days / 146_097, days % 146_097); // of 400 years
+    let (era, day) = (days / 146_097, days % 146_097); // an era has 400 years
     let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
     let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153; // from March
+    let month = (5 * day + 2) / 153; // 0 is March
     let first = (153 * month + 2) / 5;
     let year = era * 400 + year + month / 10;
     (year, ((month + 2) % 12) as usize, day - first + 1)
@@ -39,11 +39,11 @@ mod tests {
     fn dates() {
         for (seconds, want) in [
             (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
-            (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"), // RFC 9110's own
+            (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"), // the example of RFC 9110
             (951_782_399, "Mon, 28 Feb 2000 23:59:59 GMT"),
             (951_782_400, "Tue, 29 Feb 2000 00:00:00 GMT"),
             (1_600_000_000, "Sun, 13 Sep 2020 12:26:40 GMT"),
-            (4_107_542_400, "Mon, 01 Mar 2100 00:00:00 GMT"), // no leap year
+            (4_107_542_400, "Mon, 01 Mar 2100 00:00:00 GMT"), // 2100 is not a leap year
             (super::LAST, "Fri, 31 Dec 9999 23:59:59 GMT"),
         ] {
             assert_eq!(http_date(seconds).as_deref(), Some(want));

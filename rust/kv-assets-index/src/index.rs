@@ -1,26 +1,26 @@
 use bincode::Options;
 
-/// What the index knows of one file, as in kv-assets 0.2.
+/// The metadata of a file in the index, as in kv-assets 0.2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AssetMetadata<'a> {
-    /// The file's key in KV, which holds a hash of its contents.
+    /// The file's key in KV, which contains a hash of the file's content.
     pub path: &'a str,
-    /// When it was last modified, in UTC seconds since 1970.
+    /// The time of the last modification, in seconds since 1970 (UTC).
     pub modified: u64,
-    /// Its size in bytes.
+    /// The size in bytes.
     pub size: u64,
 }
 
 /// The files of a site by their paths, which have no leading slash.
 ///
-/// It borrows every string from the bytes that it was parsed from, so an index
-/// that is compiled into the Worker is not copied.
+/// The index borrows its strings from the parsed bytes. So an index that is compiled into the
+/// Worker is not copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssetIndex<'a> {
     entries: Vec<(&'a str, AssetMetadata<'a>)>, // sorted by path
 }
 
-/// Bytes that are no index.
+/// The error for bytes that are not an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error(String);
 
@@ -28,7 +28,7 @@ impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "these bytes are no index of assets: {}; write it anew with kv-sync",
+            "the bytes are not an index of assets: {}; write it again with kv-sync",
             self.0
         )
     }
@@ -36,10 +36,10 @@ impl std::fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-// bincode writes a struct as it writes a tuple: its fields, one after another.
+// bincode writes a struct like a tuple: the fields in their order.
 type Entry<'a> = (&'a str, (&'a str, u64, u64));
 
-// What bincode::serialize uses, but nothing may follow the last entry.
+// The format of bincode::serialize. Bytes after the last entry are an error.
 fn format() -> impl Options {
     bincode::DefaultOptions::new()
         .with_fixint_encoding()
@@ -47,11 +47,11 @@ fn format() -> impl Options {
 }
 
 impl<'a> AssetIndex<'a> {
-    /// Parses what kv-sync, kv-assets or [`to_bytes`](Self::to_bytes) wrote, with
-    /// its entries in any order.
+    /// Parses an index that kv-sync, kv-assets or [`to_bytes`](Self::to_bytes) wrote. The entries
+    /// may be in any order.
     ///
-    /// Any bytes may be passed. No more memory is taken than is in proportion to
-    /// them, whatever they claim.
+    /// The bytes need not be trusted. The memory that parse uses is at most proportional to their
+    /// number.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         let parsed: Vec<Entry<'a>> = format()
             .deserialize(bytes)
@@ -69,12 +69,12 @@ impl<'a> AssetIndex<'a> {
             .collect();
         entries.sort_by_key(|(name, _)| *name);
         match entries.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            Some(pair) => Err(Error(format!("{:?} is in them twice", pair[0].0))),
+            Some(pair) => Err(Error(format!("{:?} is in the index twice", pair[0].0))),
             None => Ok(AssetIndex { entries }),
         }
     }
 
-    /// The file at a path without a leading slash.
+    /// Returns the file at a path without a leading slash.
     pub fn get(&self, path: &str) -> Option<&AssetMetadata<'a>> {
         let at = self
             .entries
@@ -83,22 +83,23 @@ impl<'a> AssetIndex<'a> {
         Some(&self.entries[at].1)
     }
 
-    /// Every path with its file, sorted by path.
+    /// Returns all paths with their files, sorted by path.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&'a str, &AssetMetadata<'a>)> {
         self.entries.iter().map(|(name, asset)| (*name, asset))
     }
 
-    /// How many files there are.
+    /// Returns the number of files.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether there are no files.
+    /// Reports whether the index has no files.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// The bytes of the index, sorted by path: what kv-sync writes for it.
+    /// Returns the bytes of the index with the entries sorted by path. kv-sync writes the same
+    /// bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let entries: Vec<Entry<'_>> = self
             .iter()

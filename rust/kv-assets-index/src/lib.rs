@@ -1,5 +1,5 @@
-//! Reads the `assets.bin` that kv-sync and the kv-assets crate write, and serves
-//! the files it names out of a Workers KV **binding**.
+//! Reads `assets.bin`, the index that kv-sync and the kv-assets crate write, and serves its files
+//! from a Workers KV **binding**.
 //!
 //! ```
 //! use kv_assets_index::{plan, AssetIndex, Request};
@@ -15,8 +15,8 @@
 //! # Ok::<(), kv_assets_index::Error>(())
 //! ```
 //!
-//! [`serve`] answers a request whole, through a [`Store`]. [`plan`] is the part of
-//! it that does no I/O, for a Worker whose JavaScript reads KV.
+//! [`serve`] responds to a request and reads KV through a [`Store`]. [`plan`] does the same without
+//! I/O, for a Worker whose JavaScript reads KV.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

@@ -6,12 +6,12 @@ use crate::content_type::content_type;
 use crate::http_date::http_date;
 use crate::index::{AssetIndex, AssetMetadata};
 
-/// What of a request decides its answer.
+/// The parts of a request on which the response depends.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Request<'r> {
     /// The method, in upper case.
     pub method: &'r str,
-    /// The URL's pathname, as the URL spells it.
+    /// The URL's pathname, percent-encoded as in the URL.
     pub path: &'r str,
     /// The header If-None-Match.
     pub if_none_match: Option<&'r str>,
@@ -19,56 +19,55 @@ pub struct Request<'r> {
     pub if_modified_since: Option<&'r str>,
 }
 
-/// Names, in lower case, and values of headers.
+/// The names of headers in lower case, with their values.
 pub type Headers = Vec<(&'static str, String)>;
 
-/// What to answer, before KV was read.
+/// A response before the read of KV.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan<'i> {
-    /// The answer's status.
+    /// The response's status.
     pub status: u16,
-    /// The answer's headers.
+    /// The response's headers.
     pub headers: Headers,
-    /// The key that has to be in KV for this answer to be true. If it is not
-    /// there, the answer is [`Plan::unavailable`].
+    /// The key to read from KV. If KV does not have the key, the response is
+    /// [`Plan::unavailable`].
     pub key: Option<&'i str>,
-    /// Whether the key's value is the body. Else there is no body.
+    /// True if the response's body is the key's value, and false if it has no body.
     pub body: bool,
 }
 
-/// What to answer.
+/// The response to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response<B, E> {
     /// The status.
     pub status: u16,
     /// The headers.
     pub headers: Headers,
-    /// The body. `None` is no body at all.
+    /// The body, or `None` if the response has no body.
     pub body: Option<B>,
-    /// Why the store could not be read. The visitor is not told: log it.
+    /// The error of the store, which the response does not contain. The Worker should log it.
     pub error: Option<E>,
 }
 
-/// What [`Store::get`] returns: the value, or `None` where there is no such key.
+/// The result of [`Store::get`]: the value, or `None` if the key does not exist.
 pub type Get<'s, B, E> = Pin<Box<dyn Future<Output = Result<Option<B>, E>> + 's>>;
 
-/// A KV namespace, by the Worker's binding of it.
+/// A KV namespace, which the Worker reads through its binding.
 pub trait Store {
-    /// A value, as the Worker sends it: its bytes, or a stream of them.
+    /// The type of a value: bytes or a stream.
     type Body;
-    /// Why a read failed.
+    /// The type of the error of a read.
     type Error;
     /// Reads the value of a key.
     fn get<'s>(&'s self, key: &'s str) -> Get<'s, Self::Body, Self::Error>;
 }
 
-/// Answers a request, and always does: a path that the index does not have gets
-/// 404, a method that is neither GET nor HEAD 405, and a file that the store
-/// does not have, or cannot read, 503. A Worker with answers of its own gives
-/// them first, or where the status is 404.
+/// Returns the response to a request. The status is 404 if the index does not have the path, 405
+/// if the method is neither GET nor HEAD, and 503 if the store does not have the file or cannot
+/// read it. A Worker can handle its own paths before this call, or after it if the status is 404.
 ///
-/// A 304 is decided by the index alone. HEAD reads the key as GET does, so that
-/// it is not 200 where GET is 503.
+/// A response 304 needs no read of the store. HEAD reads the key too, so that its status is the
+/// same as that of GET.
 pub async fn serve<S: Store>(
     index: &AssetIndex<'_>,
     store: &S,
@@ -89,7 +88,7 @@ pub async fn serve<S: Store>(
     }
 }
 
-/// Decides what [`serve`] answers, without reading KV.
+/// Returns the response of [`serve`] without reading KV.
 pub fn plan<'i>(index: &AssetIndex<'i>, request: &Request<'_>) -> Plan<'i> {
     let name = file_name(request.path);
     let asset = match index.get(&name) {
@@ -104,7 +103,7 @@ pub fn plan<'i>(index: &AssetIndex<'i>, request: &Request<'_>) -> Plan<'i> {
     let last_modified = http_date(asset.modified);
     let fresh = not_modified(request, etag.as_deref(), last_modified.as_deref());
 
-    // The browser keeps the file, and asks whether it is still the one.
+    // The browser stores the file and revalidates it before each use.
     let mut headers: Headers = vec![("cache-control", "public, max-age=0, must-revalidate".into())];
     headers.extend(etag.map(|etag| ("etag", etag)));
     headers.extend(last_modified.map(|date| ("last-modified", date)));
@@ -121,8 +120,8 @@ pub fn plan<'i>(index: &AssetIndex<'i>, request: &Request<'_>) -> Plan<'i> {
 }
 
 impl<'i> Plan<'i> {
-    /// The answer where KV does not have the key of a plan, or fails. KV may take
-    /// a minute to show a new key everywhere, so the visitor may ask again then.
+    /// Returns the response if KV does not have the key of a plan, or cannot be read. KV may need a
+    /// minute to show a new key everywhere, so Retry-After is 60 seconds.
     pub fn unavailable() -> Self {
         let headers = vec![
             ("cache-control", "no-store".into()),
@@ -150,8 +149,8 @@ impl<'i> Plan<'i> {
     }
 }
 
-/// The path in the index of the file that a URL's pathname asks for: decoded,
-/// without the leading slash, and with index.html for a folder.
+/// Returns the index's path for a URL's pathname: decoded, without the leading slash, and with
+/// index.html for a folder.
 fn file_name(pathname: &str) -> String {
     let path = pathname.strip_prefix('/').unwrap_or(pathname);
     let mut name = decode(path).unwrap_or_else(|| path.to_string());
@@ -161,7 +160,7 @@ fn file_name(pathname: &str) -> String {
     name
 }
 
-/// Decodes %41 and its like; `None` where the result is no UTF-8.
+/// Decodes a percent-encoded text. It returns `None` if the result is not UTF-8.
 fn decode(text: &str) -> Option<String> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -185,11 +184,11 @@ fn hex(digit: u8) -> Option<u8> {
     (digit as char).to_digit(16).map(|value| value as u8)
 }
 
-/// The hash in the key, which is `dir/stem.HASH.ext` for `dir/stem.ext`. A key
-/// of another shape gives no tag.
+/// Returns the hash in a file's key as an entity tag. The key of `dir/stem.ext` is
+/// `dir/stem.HASH.ext`. For a key in another format it returns `None`.
 fn etag(name: &str, asset: &AssetMetadata<'_>) -> Option<String> {
     let base = name.rfind('/').map_or(0, |slash| slash + 1);
-    // A dot that begins the name begins no extension.
+    // The first dot of a name such as .htaccess does not begin an extension.
     let dot = name[base..].rfind('.').filter(|&dot| dot > 0);
     let (stem, ext) = name.split_at(dot.map_or(name.len(), |dot| base + dot));
     let hash = asset

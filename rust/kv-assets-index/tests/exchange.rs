@@ -1,4 +1,4 @@
-//! Go and Rust read each other's indexes. Needs `go`, and runs ../exchange.
+//! Go and Rust read each other's indexes. The test needs `go` and runs ../exchange.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 const TREES: usize = 10_000;
 
-/// As kv-assets 0.2 has it: see original.rs.
+/// The metadata of a file in kv-assets 0.2. See original.rs.
 #[derive(Serialize, Deserialize)]
 struct Original {
     path: String,
@@ -20,7 +20,7 @@ struct Original {
 
 #[test]
 fn ten_thousand_trees_both_ways() {
-    // Other trees every time; a failure names the seed.
+    // Each run has another seed. The output of a failed run has the seed.
     let now = std::time::UNIX_EPOCH.elapsed().unwrap();
     let seed = std::env::var("KV_ASSETS_SEED").unwrap_or_else(|_| now.as_millis().to_string());
     println!("KV_ASSETS_SEED={seed}");
@@ -36,10 +36,10 @@ fn ten_thousand_trees_both_ways() {
         files += index.len();
         assert!(
             index.to_bytes() == *bytes,
-            "Rust writes {index:?} otherwise"
+            "Rust writes {index:?} differently"
         );
 
-        // The original reads it too, and writes it in an order of its own.
+        // bincode reads the index as kv-assets does, and writes it in another order.
         let original: HashMap<String, Original> = bincode::deserialize(bytes).unwrap();
         assert_eq!(original.len(), index.len());
         for (name, asset) in &original {
@@ -54,16 +54,16 @@ fn ten_thousand_trees_both_ways() {
         returned.extend_from_slice(&(unsorted.len() as u32).to_le_bytes());
         returned.extend_from_slice(&unsorted);
     }
-    assert!(files > TREES, "{files} files are no test");
+    assert!(files > TREES, "only {files} files");
 
     let rewritten = go(&["rewrite"], returned);
     assert!(
         split(&rewritten) == written,
-        "Go reads otherwise what Rust wrote"
+        "Go writes the indexes of Rust differently"
     );
 }
 
-/// Runs Go's side with that input, and returns its output.
+/// Runs ../exchange with an input, and returns its output.
 fn go(arguments: &[&str], input: Vec<u8>) -> Vec<u8> {
     let mut child = Command::new("go")
         .args(["run", "."])
@@ -85,7 +85,7 @@ fn go(arguments: &[&str], input: Vec<u8>) -> Vec<u8> {
     output.stdout
 }
 
-/// The indexes of a stream, each of which is preceded by its length.
+/// Returns the indexes of a stream, in which the length of each index precedes it.
 fn split(mut stream: &[u8]) -> Vec<&[u8]> {
     let mut list = Vec::new();
     while !stream.is_empty() {

@@ -1,6 +1,6 @@
-//! The index as kv-assets 0.2 has it. That crate is no dependency of the tests:
-//! off wasm32 it brings wrangler 1 and OpenSSL, over 400 crates. What is written
-//! below is what its documentation shows.
+//! Reads indexes in the format of kv-assets 0.2. The tests do not depend on that crate, because on
+//! other targets than wasm32 it depends on wrangler 1, OpenSSL and over 400 crates. The struct below
+//! is copied from its documentation.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ struct Original {
 }
 
 #[test]
-fn what_the_original_writes_is_read() {
+fn read_index_of_kv_assets() {
     let mut original = HashMap::new();
     for number in 0..1000 {
         let asset = Original {
@@ -46,7 +46,7 @@ fn what_the_original_writes_is_read() {
 }
 
 #[test]
-fn golden() {
+fn known_index() {
     let bytes = include_bytes!("../testdata/hello.bin");
     let asset = Original {
         path: "hello.ff6cec21dc.txt".into(),
@@ -66,9 +66,9 @@ fn golden() {
     assert!(AssetIndex::parse(&[0; 8]).unwrap().is_empty());
 }
 
-// A count or a length of 2^63 would end the process if it were believed.
+// Invalid bytes are an error. A parser that allocates memory for a count of 2^63 would abort.
 #[test]
-fn hostile_bytes_are_an_error() {
+fn invalid_bytes() {
     let hello = include_bytes!("../testdata/hello.bin");
     for length in 0..hello.len() {
         assert!(AssetIndex::parse(&hello[..length]).is_err(), "{length}");
@@ -86,5 +86,8 @@ fn hostile_bytes_are_an_error() {
     assert!(AssetIndex::parse(&followed).is_err());
     let twice = [&[2, 0, 0, 0, 0, 0, 0, 0], &hello[8..], &hello[8..]].concat();
     let error = AssetIndex::parse(&twice).unwrap_err().to_string();
-    assert!(error.contains("\"hello.txt\" is in them twice"), "{error}");
+    assert!(
+        error.contains("\"hello.txt\" is in the index twice"),
+        "{error}"
+    );
 }

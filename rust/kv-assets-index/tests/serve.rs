@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Wake};
 
 use kv_assets_index::{plan, serve, AssetIndex, Get, Request, Response, Store};
 
-/// A namespace in memory. The key "broken" cannot be read.
+/// A namespace in memory. A read of the key "broken" is an error.
 #[derive(Default)]
 struct Memory(HashMap<&'static str, &'static str>);
 
@@ -24,7 +24,7 @@ impl Store for Memory {
     }
 }
 
-/// Is ready when it is asked for the second time, as I/O is.
+/// A future that is ready at the second poll, like I/O.
 struct Later(bool);
 
 impl Future for Later {
@@ -190,9 +190,9 @@ fn conditions() {
         (Some("*"), None, 304),
         (Some("\"x\""), None, 200),
         (Some("f3c9f85f2a"), None, 200),
-        (Some("\"x\""), Some(date), 200), // the tag alone counts
+        (Some("\"x\""), Some(date), 200), // If-None-Match has precedence
         (None, Some(date), 304),
-        (None, Some(later), 200), // exactly, or not at all
+        (None, Some(later), 200), // only the same date matches
         (None, Some(""), 200),
         (None, None, 200),
     ] {
@@ -217,9 +217,9 @@ fn conditions() {
     }
 }
 
-// Keys that hold no hash, and a time that HTTP has no date for.
+// A file has no ETag if its key has no hash, and no Last-Modified if its year has five digits.
 #[test]
-fn nothing_to_compare() {
+fn no_etag_and_no_date() {
     let old = get("/old");
     assert_eq!((old.status, old.body), (200, Some("old")));
     assert_eq!(
@@ -257,7 +257,7 @@ fn request(path: &str) -> Request<'_> {
 }
 
 #[test]
-fn what_kv_does_not_give_is_503() {
+fn missing_key_and_failed_read_are_503() {
     for method in ["GET", "HEAD"] {
         for (path, error) in [("/lost.txt", None), ("/broken.txt", Some("KV is down"))] {
             let answer = ask(Request {
@@ -276,7 +276,7 @@ fn what_kv_does_not_give_is_503() {
 }
 
 #[test]
-fn a_plan_is_made_without_kv() {
+fn plan_has_key_and_body() {
     let (bytes, _) = site();
     let index = AssetIndex::parse(&bytes).unwrap();
     let plans = [

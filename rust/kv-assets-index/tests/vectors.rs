@@ -1,4 +1,4 @@
-//! The vectors that Go and TypeScript read as well.
+//! Reads the test vectors that the tests of Go and TypeScript also read.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -31,7 +31,7 @@ fn indexes(folder: &str) -> Vec<PathBuf> {
 }
 
 #[test]
-fn what_go_writes_is_read() {
+fn read_indexes_of_go() {
     for path in indexes("kv-assets") {
         let bytes = fs::read(&path).unwrap();
         let json = fs::read(path.with_extension("json")).unwrap();
@@ -69,16 +69,16 @@ fn what_go_writes_is_read() {
 }
 
 #[test]
-fn what_is_no_index_is_refused() {
+fn invalid_indexes() {
     for path in indexes("kv-assets/refused") {
         let bytes = fs::read(&path).unwrap();
         assert!(AssetIndex::parse(&bytes).is_err(), "{path:?}");
     }
 }
 
-// The hash in the key is the ETag, wherever in the name it stands.
+// The hash in the key is the ETag. Its position depends on the name's extension.
 #[test]
-fn every_key_gives_a_tag() {
+fn etags_of_keys() {
     #[derive(Deserialize)]
     struct Key {
         path: String,
@@ -104,7 +104,7 @@ fn every_key_gives_a_tag() {
 }
 
 #[test]
-fn content_types_are_those_of_kv_sync() {
+fn same_content_types_as_kv_sync() {
     let json = fs::read(testdata("project/content-types.json")).unwrap();
     let want: BTreeMap<String, String> = serde_json::from_slice(&json).unwrap();
     assert!(want.len() > 100);
@@ -115,7 +115,7 @@ fn content_types_are_those_of_kv_sync() {
             want
         );
     }
-    // And none that those do not have: the table is their text, word by word.
+    // The Rust table has no other extensions. The test reads them from the source text.
     let table = include_str!("../src/content_type.rs");
     let patterns = table.lines().flat_map(|line| line.split("=>").next());
     let known = patterns.filter(|text| text.trim().starts_with(['"', '|']));
