@@ -35,7 +35,7 @@ func (e *Engine) Overlay(ctx context.Context) (*overlay.Snapshot, error) {
 
 // overlay reads the edits from a namespace with one request.
 func (e *Engine) overlay(ctx context.Context, s cloud.Store) (*overlay.Snapshot, error) {
-	return overlay.Read(ctx, s, e.Site)
+	return overlay.Read(ctx, s, e.ID())
 }
 
 // planOverlay reads the edits made at run time, once for each plan that changes

@@ -19,7 +19,7 @@ func (e *Engine) checkCache(l *version.Live, w cloud.Worker) error {
 		mine[b.Name] = true
 	}
 	for _, b := range l.CarriedOver(mine) {
-		if b.Type == "worker_loader" {
+		if b.Type == cloud.BindingLoader {
 			return guard.Stop(guard.Cache, finding.CaseCache, finding.Facts{Site: e.Site, Key: b.Name})
 		}
 	}

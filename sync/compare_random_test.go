@@ -100,7 +100,7 @@ func define(e *Engine, l *manifest.Listing, w cloud.Worker, base, carry *manifes
 func TestCompareByDefinition(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)
-	e := &Engine{Client: &site.Client{Config: site.Config{Site: "blog", Grace: 24 * time.Hour, Retain: 3,
+	e := &Engine{Client: &site.Client{Target: script{name: "blog"}, Config: site.Config{Site: "blog", Grace: 24 * time.Hour, Retain: 3,
 		Account: TimedAccount{Clock: func() time.Time { return now }}}}}
 	for seed := range uint64(3000) {
 		r := rand.New(rand.NewPCG(seed, 1))

@@ -1,7 +1,6 @@
 package kvsync
 
 import (
-	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
@@ -21,10 +20,10 @@ func (c *contentAddressed) owns(m *version.Meta) bool { return m != nil && m.Ind
 func (c *contentAddressed) lacks(string) error { return nil }
 
 func (c *contentAddressed) recordKey(deployment string) string {
-	return manifest.Keys(c.Site).Record(deployment)
+	return c.Keys().Record(deployment)
 }
 
-func (c *contentAddressed) prefix() string { return manifest.Keys(c.Site).Prefix() }
+func (c *contentAddressed) prefix() string { return c.Keys().Prefix() }
 
 // contentDraft is a draft of the content layout.
 type contentDraft struct {

@@ -69,7 +69,7 @@ func (c *contentAddressed) plan(ctx context.Context, l *version.Live, p *draft, 
 	if l.Meta != nil && e.Namespace != "" && e.Namespace != l.Meta.Namespace || opt.Repair {
 		carry = nil // the new namespace has none of it, or nothing is trusted
 	}
-	r.moveTo(p.namespace)
+	r.moveTo(p.namespace, e.Keys())
 	p.compare(e, listing, base, carry, r)
 	p.count(e, carry)
 	if carry != nil && !opt.Forget && !opt.KeepNone {
@@ -131,7 +131,7 @@ func (c *contentAddressed) list(ctx context.Context, l *version.Live, r *run, o 
 // and blobs that this run has confirmed, and no others.
 func (p *draft) compare(e *Engine, l *manifest.Listing, base, carry *manifest.Manifest, r *run) {
 	m := &manifest.Manifest{
-		Site: e.Site, Origin: l.Origin, Dirs: l.Dirs, Redirects: l.Redirects, Headers: l.Headers, Serving: e.Serving,
+		Site: e.ID(), Origin: l.Origin, Dirs: l.Dirs, Redirects: l.Redirects, Headers: l.Headers, Serving: e.Serving,
 		Routing: p.worker.Routing,
 		Assets:  make([]manifest.Asset, 0, len(l.Files)),
 	}

@@ -45,7 +45,7 @@ func (c *contentAddressed) sweep(ctx context.Context, _ PruneOptions) (*sweep, e
 	namespace := past.Live().Meta.Namespace
 	store := e.Account.Store(namespace)
 	var listed []string
-	err = cloud.EachKey(ctx, store, manifest.Keys(e.Site).Prefix(), func(k cloud.KeyInfo) error {
+	err = cloud.EachKey(ctx, store, e.Keys().Prefix(), func(k cloud.KeyInfo) error {
 		listed = append(listed, k.Name)
 		return nil
 	})
@@ -70,7 +70,7 @@ func (c *contentAddressed) sweep(ctx context.Context, _ PruneOptions) (*sweep, e
 func (c *contentAddressed) roots(ctx context.Context, past []version.Deployment, namespace string,
 	listed []string) (map[string]bool, error) {
 	e := c.Engine
-	k := manifest.Keys(e.Site)
+	k := e.Keys()
 	metas := make(map[string]*version.Meta)
 	for _, d := range past {
 		if d.Meta != nil && d.Retained && d.Meta.Namespace == namespace && c.owns(d.Meta) {
@@ -162,11 +162,11 @@ func (e *Engine) recentRecords(ctx context.Context, namespace string, ids []stri
 	g.SetLimit(e.Parallel)
 	for i, id := range ids {
 		g.Go(func() error {
-			b, err := e.Account.Store(namespace).Get(ctx, manifest.Keys(e.Site).Record(id))
+			b, err := e.Account.Store(namespace).Get(ctx, e.Keys().Record(id))
 			if err == nil {
 				err = json.Unmarshal(b, &out[i])
 			}
-			if r := out[i]; err == nil && (r.Format != version.RecordFormat || r.Site != e.Site || r.Deployment != id) {
+			if r := out[i]; err == nil && (r.Format != version.RecordFormat || r.Site != e.ID() || r.Deployment != id) {
 				err = fmt.Errorf("%w, or it is of another deployment", manifest.ErrNewer)
 			}
 			if err != nil {
@@ -181,7 +181,7 @@ func (e *Engine) recentRecords(ctx context.Context, namespace string, ids []stri
 // partition divides the listed keys into those to keep and those to delete.
 func (c *contentAddressed) partition(out *sweep, listed []string, rooted map[string]bool) {
 	for _, name := range listed {
-		class, _, written := manifest.Keys(c.Site).Parse(name)
+		class, _, written := c.Keys().Parse(name)
 		switch {
 		case rooted[name], class == manifest.KeyOther:
 			out.kept.Kept++

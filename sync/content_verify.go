@@ -41,7 +41,7 @@ func (c *contentAddressed) verify(ctx context.Context, v *verifier, d *version.D
 		out.Missing = append(out.Missing, a.Path)
 	}
 	if d.Retained {
-		markRooted(v.rooted, manifest.Keys(v.Site), d.Meta, m, v.chunks)
+		markRooted(v.rooted, v.Keys(), d.Meta, m, v.chunks)
 		if v.readData {
 			if err := v.readBlobs(ctx, s, whole); err != nil {
 				return err
@@ -53,7 +53,7 @@ func (c *contentAddressed) verify(ctx context.Context, v *verifier, d *version.D
 }
 
 func (c *contentAddressed) counts(key string) (own, prunable bool) {
-	class, _, _ := manifest.Keys(c.Site).Parse(key)
+	class, _, _ := c.Keys().Parse(key)
 	return true, class != manifest.KeyOther
 }
 
@@ -76,7 +76,7 @@ func (e *Engine) checkBlobs(ctx context.Context, m *version.Meta) (*manifest.Man
 		return nil, err
 	}
 	store := e.Account.Store(m.Namespace)
-	listed, err := e.KeysBelow(ctx, store, manifest.Keys(e.Site).Blobs())
+	listed, err := e.KeysBelow(ctx, store, e.Keys().Blobs())
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ func (p *contentDraft) write(ctx context.Context) (*prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	blobs := p.items(e.Site, r.nonce, chunks)
+	blobs := p.items(e.ID(), r.nonce, chunks)
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -207,7 +207,7 @@ func (c *contentAddressed) release(l *version.Live, p *draft, r *run, url string
 		return nil, err
 	}
 	out.stored = stored
-	out.values = append(out.values, upload.Value("the manifest", manifest.Keys(e.Site).Manifest(ref), stored))
+	out.values = append(out.values, upload.Value("the manifest", e.Keys().Manifest(ref), stored))
 	module := cloud.Module{Name: cloud.ModuleManifest, Type: "application/octet-stream", Content: served}
 	for _, m := range p.worker.Modules {
 		if m.Name == cloud.ModuleManifest {

@@ -84,7 +84,7 @@ func New(c site.Config) (*Engine, error) {
 	}
 	e := &Engine{Client: &site.Client{Config: c}}
 	if c.Project == "" {
-		e.Target = script{c.Account.Workers(c.Site)}
+		e.Target = script{c.Account.Workers(c.Site), c.Site}
 	} else {
 		e.Target = projectTarget{e.newProject()}
 	}

@@ -32,7 +32,7 @@ func (e *Engine) readIndexes(ctx context.Context, s cloud.Store, assets []manife
 	read := make([]indexed, len(todo))
 	err := e.EachValue(ctx, len(todo), func(ctx context.Context, i int) error {
 		a := todo[i]
-		b, err := s.Get(ctx, manifest.Keys(e.Site).Blob(a.Blob))
+		b, err := s.Get(ctx, e.Keys().Blob(a.Blob))
 		if err != nil && !errors.Is(err, cloud.ErrNotFound) {
 			return fmt.Errorf("read the chunk index of %s: %w", a.Path, err)
 		}

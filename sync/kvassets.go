@@ -42,8 +42,11 @@ type kvAssets struct{ *Engine }
 func (k *kvAssets) owns(m *version.Meta) bool { return m != nil && m.Index != "" }
 
 func (k *kvAssets) lacks(command string) error {
-	if command == commandAhead { // only the build knows the code
+	switch command {
+	case commandAhead: // only the build knows the code
 		return guard.Stop(guard.Layout, finding.CaseNoAhead, finding.Facts{Name: kvAssetsName})
+	case commandDelete:
+		return guard.Stop(guard.Layout, finding.CaseNoDelete, finding.Facts{Site: k.Site})
 	}
 	return nil
 }

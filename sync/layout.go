@@ -93,6 +93,7 @@ const (
 	commandHistory  = "history"
 	commandVerify   = "verify"
 	commandPull     = "pull"
+	commandDelete   = "delete"
 )
 
 // keeper is the engine's layout, or why it does not have the command.

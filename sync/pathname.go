@@ -59,12 +59,19 @@ func (inPlace) Activations(context.Context) ([]cloud.Activation, error) {
 	return nil, cloud.ErrNotFound
 }
 
+// Delete implements [cloud.Workers]. Without the manifest the loader finds no file.
+func (p inPlace) Delete(ctx context.Context) error {
+	return p.Target.(projectTarget).DeleteKey(ctx, pathname.Keys(p.Keys()).Manifest())
+}
+
 // pathnameEngine is the pathname layout of one engine.
 type pathnameEngine struct{ *Engine }
 
 func (*pathnameEngine) lacks(command string) error {
 	c := finding.CaseNoCommand
 	switch command {
+	case commandDelete:
+		return nil
 	case commandRollback:
 		c = finding.CaseNoRollback
 	case commandAhead:

@@ -60,6 +60,7 @@ type run struct {
 
 	started   time.Time
 	namespace string // of the confirmed blobs, "" if not known yet
+	keys      manifest.Keys
 	nonce     manifest.Nonce
 	confirmed map[manifest.Content]manifest.Ref
 	// ignoreReceipt: the blobs that were uploaded ahead are too old.
@@ -120,12 +121,13 @@ func (p *draft) reactivate(l *version.Live, notices []manifest.Problem) {
 	p.Reactivate, p.Notices = true, notices
 }
 
-// moveTo sets the namespace, and drops the blobs that are confirmed in another one.
-func (r *run) moveTo(namespace string) {
-	if r.namespace != namespace {
+// moveTo sets where the run writes, and drops the blobs that are confirmed elsewhere: in
+// another namespace, or under the keys of a project that was deleted meanwhile.
+func (r *run) moveTo(namespace string, keys manifest.Keys) {
+	if r.namespace != namespace || r.keys != keys {
 		r.confirmed = make(map[manifest.Content]manifest.Ref)
 	}
-	r.namespace = namespace
+	r.namespace, r.keys = namespace, keys
 }
 
 func (p *draft) checkShrink(base *manifest.Manifest, opt plan.Options) error {

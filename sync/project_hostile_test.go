@@ -72,11 +72,18 @@ func TestProjectHostileCurrent(t *testing.T) {
 			"not written by kv-sync"},
 		"it serves another project's": {func(at object) { version(at)["served"] = "../../shop2/b/x" },
 			"not written by kv-sync"},
-		"a number for a version":   {func(at object) { at["version"] = 1 }, "not written by kv-sync"},
-		"no activation":            {func(at object) { at["activations"] = []any{} }, "not written by kv-sync"},
-		"a number for activations": {func(at object) { at["activations"] = 1 }, "not written by kv-sync"},
-		"a newer format":           {func(at object) { at["format"] = 2 }, "a newer release"},
-		"a newer format of another shape": {func(at object) { at["format"], at["activations"] = 2, object{} },
+		"a number for a version":          {func(at object) { at["version"] = 1 }, "not written by kv-sync"},
+		"no activation":                   {func(at object) { at["activations"] = []any{} }, "not written by kv-sync"},
+		"a number for activations":        {func(at object) { at["activations"] = 1 }, "not written by kv-sync"},
+		"a newer format":                  {func(at object) { at["format"] = 3 }, "a newer release"},
+		"format 2 without an incarnation": {func(at object) { at["format"] = 2 }, "not written by kv-sync"},
+		"an incarnation in format 1": {func(at object) { at["incarnation"] = "0123456789abcdef" },
+			"not written by kv-sync"},
+		"a tombstone without an incarnation": {func(at object) {
+			at["format"], at["deleted"] = 2, "2026-12-01T00:00:00Z"
+			delete(at, "activations")
+		}, "not written by kv-sync"},
+		"a newer format of another shape": {func(at object) { at["format"], at["activations"] = 3, object{} },
 			"a newer release"},
 		"a newer version": {func(at object) { version(at)["format"] = 2 }, "a newer release"},
 		"a newer version of another shape": {func(at object) {

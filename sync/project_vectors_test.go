@@ -126,7 +126,7 @@ func testProjectVector(t *testing.T, v *projectVector) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := manifest.Keys(e.Site)
+	k := e.Keys()
 	stored, err := manifest.EncodeStored(m)
 	if ref, _ := manifest.ParseRef(l.Meta.Manifest); err != nil || !bytes.Equal(stored, kv[k.Manifest(ref)]) {
 		t.Errorf("the stored manifest is written otherwise here: %v\n%q\n%q", err, stored, kv[k.Manifest(ref)])

@@ -102,7 +102,7 @@ func (e *Engine) UploadAhead(ctx context.Context, src manifest.Source, w cloud.W
 	if err != nil {
 		return nil, err
 	}
-	store, blobs := e.Account.Store(r.namespace), p.items(e.Site, r.nonce, chunks)
+	store, blobs := e.Account.Store(r.namespace), p.items(e.ID(), r.nonce, chunks)
 	if err := e.Upload(ctx, store, blobs, nil); err != nil {
 		return nil, err
 	}
@@ -125,11 +125,11 @@ func (e *Engine) UploadAhead(ctx context.Context, src manifest.Source, w cloud.W
 
 // writeReceipt writes the receipt of a plan whose every blob is confirmed.
 func (e *Engine) writeReceipt(ctx context.Context, s cloud.Store, p *draft) error {
-	b, err := encodeReceipt(e.Site, p)
+	b, err := encodeReceipt(e.ID(), p)
 	if err != nil {
 		return err
 	}
-	it := upload.Value("the receipt", manifest.Keys(e.Site).Receipt(p.Origin.Commit), b)
+	it := upload.Value("the receipt", e.Keys().Receipt(p.Origin.Commit), b)
 	it.TTL = e.FreshFor() // at least 5 minutes; KV wants one
 	return e.Quiet().Upload(ctx, s, []*upload.Item{it}, nil)
 }
@@ -227,11 +227,11 @@ func (e *Engine) readReceipt(ctx context.Context, p *draft) *receiptBlobs {
 }
 
 func (e *Engine) fetchReceipt(ctx context.Context, p *draft) (live string, m *manifest.Manifest, err error) {
-	b, err := e.Account.Store(p.namespace).Get(ctx, manifest.Keys(e.Site).Receipt(p.Origin.Commit))
+	b, err := e.Account.Store(p.namespace).Get(ctx, e.Keys().Receipt(p.Origin.Commit))
 	if err != nil {
 		return "", nil, err
 	}
-	return decodeReceipt(b, e.Site, p.Origin.Commit)
+	return decodeReceipt(b, e.ID(), p.Origin.Commit)
 }
 
 // find returns the blob of an asset. It looks for an asset without a hash by its git

@@ -39,7 +39,7 @@ func (e *Engine) describe(l *version.Live, p *draft, r *run, serves servedConten
 	out := &release{id: manifest.DeploymentID(r.nonce), started: p.started(r)}
 	o := p.manifest.Origin
 	out.meta = version.Meta{
-		Format: version.Format, Site: e.Site, Deployment: out.id, Manifest: serves.manifest, Index: serves.index,
+		Format: version.Format, Site: e.ID(), Deployment: out.id, Manifest: serves.manifest, Index: serves.index,
 		Source: o.ID,
 		Worker: p.hash,
 		Commit: o.Commit, Namespace: r.namespace, URL: url, Pruned: e.Time().Unix(), Files: len(p.manifest.Assets),
@@ -58,7 +58,7 @@ func (e *Engine) describe(l *version.Live, p *draft, r *run, serves servedConten
 		out.meta.Migration = p.worker.Migrations[n-1].Tag
 	}
 	record, err := json.Marshal(version.Record{
-		Format: version.RecordFormat, Deployment: out.id, Site: e.Site, Manifest: serves.manifest, Index: serves.index,
+		Format: version.RecordFormat, Deployment: out.id, Site: e.ID(), Manifest: serves.manifest, Index: serves.index,
 		Source: o.ID,
 		Commit: o.Commit,
 		Branch: o.Branch, Subject: o.Subject, Author: o.Author, Dirty: o.Dirty, Repository: o.Repository, Actor: e.Actor,

@@ -16,7 +16,7 @@ import (
 // A file that a redirect hid is not published by removing it together with the redirect.
 func TestNothingRedirectedIsRetired(t *testing.T) {
 	t.Parallel()
-	e := &Engine{Client: &site.Client{Config: site.Config{Site: "blog", Grace: 24 * time.Hour, Retain: 5,
+	e := &Engine{Client: &site.Client{Target: script{name: "blog"}, Config: site.Config{Site: "blog", Grace: 24 * time.Hour, Retain: 5,
 		Account: TimedAccount{Clock: time.Now}}}}
 	hides := &manifest.Manifest{Routing: &manifest.Routing{}, Assets: []manifest.Asset{{Path: "/a.txt"},
 		{Path: "/drafts/x.txt"}}, Redirects: []manifest.Redirect{{From: "/drafts/*", To: "/", Status: 302}}}
@@ -43,7 +43,7 @@ func TestNothingGuardedIsRetired(t *testing.T) {
 		"all but some":       {"/open/a.css"},
 		"every, some retire": {"/assets/app.js"},
 	}
-	e := &Engine{Client: &site.Client{Config: site.Config{Site: "blog", Grace: 24 * time.Hour, Retain: 5,
+	e := &Engine{Client: &site.Client{Target: script{name: "blog"}, Config: site.Config{Site: "blog", Grace: 24 * time.Hour, Retain: 5,
 		Account: TimedAccount{Clock: time.Now}}}}
 	var assets []manifest.Asset
 	for _, path := range paths {
@@ -94,7 +94,7 @@ func pathsOf(list []manifest.Retired) (out []string) {
 func TestNothingGuardedIsRetiredInChains(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)
-	e := &Engine{Client: &site.Client{Config: site.Config{Site: "blog", Grace: time.Hour, Retain: 3,
+	e := &Engine{Client: &site.Client{Target: script{name: "blog"}, Config: site.Config{Site: "blog", Grace: time.Hour, Retain: 3,
 		Account: TimedAccount{Clock: func() time.Time { return now }}}}}
 	kept := 0
 	for seed := range uint64(2000) {
@@ -144,7 +144,7 @@ func TestNothingGuardedIsRetiredInChains(t *testing.T) {
 // where the Worker is the same, so that its routing is known (promise 12).
 func TestRetiredByAnOlderRelease(t *testing.T) {
 	t.Parallel()
-	e := &Engine{Client: &site.Client{Config: site.Config{Site: "blog", Grace: 24 * time.Hour, Retain: 5,
+	e := &Engine{Client: &site.Client{Target: script{name: "blog"}, Config: site.Config{Site: "blog", Grace: 24 * time.Hour, Retain: 5,
 		Account: TimedAccount{Clock: time.Now}}}}
 	public := &manifest.Routing{}
 	for name, c := range map[string]struct {

@@ -105,8 +105,10 @@ func (e *Engine) send(ctx context.Context, call func(context.Context) error) err
 	return call(patient)
 }
 
-// checkNotOvertaken returns cloud.ErrOvertaken if another run switched since before.
+// checkNotOvertaken returns cloud.ErrOvertaken if another run switched since before, or
+// deleted the project.
 func (e *Engine) checkNotOvertaken(ctx context.Context, before []cloud.Activation) error {
+	keys := e.Keys()
 	now, err := e.Target.Activations(ctx)
 	if errors.Is(err, cloud.ErrNotFound) {
 		now, err = nil, nil
@@ -114,7 +116,7 @@ func (e *Engine) checkNotOvertaken(ctx context.Context, before []cloud.Activatio
 	if err != nil {
 		return fmt.Errorf("find again which version of %s is active: %w", e.Site, err)
 	}
-	if activeID(now) != activeID(before) {
+	if activeID(now) != activeID(before) || e.Keys() != keys {
 		return cloud.ErrOvertaken
 	}
 	return nil

@@ -1,15 +1,20 @@
 package kvsync
 
 import (
+	"context"
 	"errors"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/project"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 // script is a Worker script. Cloudflare keeps its versions and activations.
-type script struct{ cloud.Workers }
+type script struct {
+	cloud.Workers
+	name string
+}
 
 var errCompanion = errors.New("a site with an overlay, and no other, is deployed with the code of a companion")
 
@@ -24,6 +29,18 @@ func (script) InKV() bool { return false }
 
 func (script) Distrust(bool) {}
 
+// Leftovers implements [site.Target].
+func (s script) Leftovers(ctx context.Context, kv cloud.Store) (keys []string, err error) {
+	err = cloud.EachKey(ctx, kv, s.Keys().Prefix(), func(k cloud.KeyInfo) error {
+		keys = append(keys, k.Name)
+		return nil
+	})
+	return keys, err
+}
+
+// Keys implements [site.Target].
+func (s script) Keys() manifest.Keys { return manifest.Keys(s.name) }
+
 // projectTarget is a project. Its versions and activations are values of KV.
 type projectTarget struct{ *project.Workers }
 
@@ -35,3 +52,12 @@ func (p projectTarget) Admit(w cloud.Worker, _ bool) ([]manifest.Problem, error)
 }
 
 func (projectTarget) InKV() bool { return true }
+
+// within is a target whose keys are those of a part of it.
+type within struct {
+	site.Target
+	part manifest.Keys
+}
+
+// Keys implements [site.Target].
+func (w within) Keys() manifest.Keys { return w.part }

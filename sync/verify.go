@@ -147,7 +147,7 @@ type place struct{ namespace, prefix string }
 // read.
 func (e *Engine) missing(ctx context.Context, s cloud.Store, m *manifest.Manifest, chunks indexes,
 	listed map[string]bool) ([]manifest.Asset, error) {
-	k := manifest.Keys(e.Site)
+	k := e.Keys()
 	gone := make(map[manifest.Ref]bool) // of blobs that are requested by key
 	var ask []manifest.Ref
 	for _, a := range m.Assets {
@@ -200,7 +200,7 @@ func (v *verifier) readBlobs(ctx context.Context, s cloud.Store, m *manifest.Man
 	}
 	good := make([]bool, len(todo))
 	err := v.EachValue(ctx, len(todo), func(ctx context.Context, i int) error {
-		b, err := s.Get(ctx, manifest.Keys(v.Site).Blob(todo[i]))
+		b, err := s.Get(ctx, v.Keys().Blob(todo[i]))
 		if errors.Is(err, cloud.ErrNotFound) {
 			good[i] = true // it is reported as missing
 			return nil

@@ -31,7 +31,7 @@ func (v *VerifiedOverlay) Whole() bool {
 // already, so it costs one request for the record, and none if nothing was written.
 func (v *verifier) overlay(ctx context.Context, live *version.Deployment) (*VerifiedOverlay, error) {
 	listed := v.namespaces[place{live.Meta.Namespace, v.layoutOf(live.Meta).prefix()}]
-	if !listed[manifest.Keys(v.Site).OverlayRecord()] {
+	if !listed[v.Keys().OverlayRecord()] {
 		return nil, nil
 	}
 	store := v.Account.Store(live.Meta.Namespace)
@@ -51,7 +51,7 @@ func (v *verifier) overlay(ctx context.Context, live *version.Deployment) (*Veri
 	out.Files = len(m.Assets)
 	// The keys of its blobs are below those of the overlay.
 	c := *v.Client
-	c.Site = string(manifest.Keys(v.Site).Overlay())
+	c.Target = within{c.Target, v.Keys().Overlay()}
 	over := &verifier{Engine: &Engine{Client: &c}, chunks: make(indexes), checked: make(map[manifest.Ref]bool)}
 	if err := over.readIndexes(ctx, store, m.Assets, over.chunks); err != nil {
 		return nil, err

@@ -41,6 +41,7 @@ type commandLine struct {
 	Verify   verifyCommand   `cmd:"" group:"site" help:"Check that everything retained is complete."`
 	Prune    pruneCommand    `cmd:"" group:"site" help:"Delete what no retained deployment needs."`
 	Pull     pullCommand     `cmd:"" group:"site" help:"Bring what was written at run time into git."`
+	Delete   deleteCommand   `cmd:"" group:"site" help:"Delete a site or a project, with everything that is its own."`
 	Dev      devCommand      `cmd:"" group:"machine" help:"Run Cloudflare's API and the site on this machine."`
 	Watch    watchCommand    `cmd:"" group:"machine" help:"Show a folder on this machine while you work on it."`
 	Daemon   daemonCommand   `cmd:"" group:"machine" help:"Deploy sites when their branches change."`
@@ -55,7 +56,8 @@ func newCommandLine() *commandLine {
 		Upload: uploadCommand{siteFlagsOf("upload")}, Rollback: rollbackCommand{siteFlags: siteFlagsOf("rollback")},
 		History: historyCommand{siteFlagsOf("history")}, Verify: verifyCommand{siteFlags: siteFlagsOf("verify")},
 		Prune: pruneCommand{siteFlags: siteFlagsOf("prune")}, Pull: pullCommand{siteFlags: siteFlagsOf("pull")},
-		Watch: watchCommand{flags: flagsOf("watch")},
+		Delete: deleteCommand{siteFlags: siteFlagsOf("delete")},
+		Watch:  watchCommand{flags: flagsOf("watch")},
 	}
 }
 

@@ -127,8 +127,16 @@ type nothingLiveError struct{ error }
 
 func (e *nothingLiveError) Unwrap() error { return e.error }
 
+// offlineError is a deletion that failed after the site was taken offline.
+type offlineError struct{ error }
+
+func (e *offlineError) Unwrap() error { return e.error }
+
 // remains says what is live after a failure before the switch.
 func remains(err error) string {
+	if offline := (*offlineError)(nil); errors.As(err, &offline) {
+		return "it is offline, and not all of it is deleted"
+	}
 	if first := (*nothingLiveError)(nil); errors.As(err, &first) {
 		return "nothing went live"
 	}

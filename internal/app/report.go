@@ -7,6 +7,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/deletion"
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
@@ -53,6 +54,7 @@ type Report struct {
 
 	Pull    *Pulled              `json:"pull,omitempty"`
 	Prune   *kvsync.Pruned       `json:"prune,omitempty"`
+	Delete  *deletion.Plan       `json:"delete,omitempty"`
 	History []version.Deployment `json:"history,omitempty"`
 	Verify  *kvsync.Verification `json:"verify,omitempty"`
 	Error   *Failure             `json:"error,omitempty"`
@@ -170,6 +172,17 @@ func (r *Report) AddPruned(p *kvsync.Pruned) {
 	if !r.DryRun {
 		r.Pruned = p.Deleted
 	}
+}
+
+// AddDeletion adds what is deleted; nil adds nothing.
+func (r *Report) AddDeletion(d *kvsync.Deletion) {
+	if d == nil {
+		return
+	}
+	shown := *d.Plan
+	shown.Notices = r.place.Problems(d.Notices)
+	r.Delete = &shown
+	r.note(d.Notices)
 }
 
 // AddHistory adds the deployments, and fills in the live one as the report of a deploy

@@ -308,6 +308,35 @@ func (s *Site) Verify(ctx context.Context, readData bool) (*kvsync.Verification,
 	return e.Verify(ctx, readData)
 }
 
+// PlanDelete says what Delete would delete: see [kvsync.Engine.PlanDelete].
+func (s *Site) PlanDelete(ctx context.Context, takeOver bool) (*kvsync.Deletion, error) {
+	e, err := s.reach()
+	if err != nil {
+		return nil, err
+	}
+	return e.PlanDelete(ctx, takeOver)
+}
+
+// Delete deletes the site or the project: see [kvsync.Engine.Delete].
+func (s *Site) Delete(ctx context.Context, d *kvsync.Deletion) error {
+	e, err := s.reach()
+	if err != nil {
+		return err
+	}
+	if err = e.Delete(ctx, d); err != nil && d.Offline {
+		err = &offlineError{err}
+	}
+	return err
+}
+
+// CheckConfirmed refuses a deletion for which something else was typed than the name.
+func CheckConfirmed(name, typed string) error {
+	if typed == name {
+		return nil
+	}
+	return guard.Stop(guard.Confirm, advice.CaseUnconfirmed, finding.Facts{Name: name})
+}
+
 // CheckWhole returns a [guard.Error] if a verification found something missing.
 func (s *Site) CheckWhole(v *kvsync.Verification) error {
 	switch {

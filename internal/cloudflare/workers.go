@@ -238,6 +238,22 @@ func (s *Script) PatchSettings(ctx context.Context, settings map[string]json.Raw
 	})
 }
 
+// Delete deletes the script. It is not forced: Cloudflare refuses while another script is bound
+// to it.
+func (s *Script) Delete(ctx context.Context) error {
+	c := &call{what: fmt.Sprintf("delete Worker %q", s.name), needs: scriptsEdit}
+	err := s.do(ctx, c, func(name string, o ...option.RequestOption) error {
+		var p workers.ScriptDeleteParams
+		p.AccountID.Value = s.account.id
+		_, err := s.scripts.Delete(ctx, name, p, o...)
+		return err
+	})
+	if errors.Is(err, cloud.ErrNotFound) {
+		return nil // also after a lost answer
+	}
+	return err
+}
+
 // EnableURL enables the script's address under workers.dev. It disables addresses of single
 // versions, so an uploaded version is not reachable before the switch.
 func (s *Script) EnableURL(ctx context.Context) error {

@@ -6,12 +6,12 @@ import (
 
 // Subcommands that share flags.
 var (
-	siteCommands     = []string{"deploy", "plan", "upload", "rollback", "history", "verify", "prune", "pull"}
+	siteCommands     = []string{"deploy", "plan", "upload", "rollback", "history", "verify", "prune", "pull", "delete"}
 	anyCommands      = append([]string{"watch"}, siteCommands...)
 	deployCommands   = []string{"deploy", "plan"}
 	uploadCommands   = []string{"deploy", "plan", "upload"}
 	guardCommands    = []string{"deploy", "plan", "upload", "watch"}
-	dryRunCommands   = []string{"deploy", "rollback", "prune", "pull"}
+	dryRunCommands   = []string{"deploy", "rollback", "prune", "pull", "delete"}
 	directoryCommand = []string{"deploy", "plan", "upload", "pull", "watch"}
 )
 

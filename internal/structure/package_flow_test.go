@@ -15,6 +15,7 @@ var packages = []string{
 	"sync/cloud",
 	"sync/upload",
 	"sync/overlay",
+	"sync/deletion",
 	"sync/project",
 	"sync/version",
 	"sync/plan",

@@ -18,6 +18,8 @@ const (
 	// ModuleManifest is the data module that holds the served manifest. A Worker
 	// imports it as "./kv-sync-manifest.bin" and gets an ArrayBuffer.
 	ModuleManifest = "kv-sync-manifest.bin"
+	// BindingLoader is the type of the binding of a worker loader.
+	BindingLoader = "worker_loader"
 )
 
 // Worker is the code and the settings of a Worker version as its author wrote them.

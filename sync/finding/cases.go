@@ -106,8 +106,21 @@ const (
 	CasePruneAfterDeploy Case = "the site is live, but pruning failed; the next try is in {span}: {cause}"
 )
 
+// Cases of a deletion.
+const (
+	CaseForeignDelete   Case = "the live version of {site} was not deployed by kv-sync, so it is not deleted"
+	CaseNothingToDelete Case = "nothing is there of {site}: no Worker, no companion and no key"
+	CaseDeleteLoader    Case = "{site} has the worker loader {name}: the projects that it serves go offline, and " +
+		"their edits made at run time are deleted with its companion"
+	CaseDeleteOther   Case = "the script {name} stays: it is not the companion of {site}"
+	CaseDeleteUnread  Case = "it is not known how many are deleted: {cause}"
+	CaseDeleteIgnored Case = "delete {site}: the API accepted the request and did not delete {what}"
+)
+
 // Cases of what a layout does not have.
 const (
+	CaseNoDelete Case = "there is no delete in the layout \"kv-assets\": the files of {site} are among the keys " +
+		"of others in its namespace"
 	CaseNoCommand Case = "there is no {what} in the layout \"pathname\", which overwrites files in " +
 		"place and keeps nothing of earlier deploys"
 	CaseNoRollback Case = "there is no rollback in the layout \"pathname\", which overwrites files in " +

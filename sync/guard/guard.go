@@ -31,6 +31,7 @@ const (
 	Conflict   ID = "conflict"         // changed both in git and at run time
 	Overlay    ID = "overlay"          // edits made at run time would be hidden, or cannot be kept
 	Cache      ID = "cache"            // Workers Caching would answer in place of a worker loader
+	Confirm    ID = "unconfirmed"      // a person has not confirmed a deletion
 	Index      ID = "index"            // the code does not contain the index of its files
 )
 

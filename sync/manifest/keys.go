@@ -21,6 +21,9 @@ import (
 //
 //	project/{id}/current      what is active
 //
+// If another project of that id was deleted before, the new one has an incarnation,
+// and "project/{id}@{incarnation}" for the site. The pointer stays where it was.
+//
 // Keys below {site}/o/ belong to the overlay's Durable Object. The engine reads
 // them and never writes or deletes one:
 //
@@ -68,6 +71,16 @@ func (k Keys) other(rest string) bool {
 
 // ProjectPrefix begins the keys of projects. No site has that name.
 const ProjectPrefix = "project"
+
+// ProjectKeys are the keys of one incarnation of a project. The zero incarnation is
+// that of a project whose id was never deleted.
+func ProjectKeys(id string, incarnation Nonce) Keys {
+	k := Keys(ProjectPrefix + "/" + id)
+	if incarnation.IsZero() {
+		return k
+	}
+	return k + Keys("@"+incarnation.String())
+}
 
 // KeyClass is what kind of value a key has.
 type KeyClass byte

@@ -15,6 +15,9 @@ type Nonce [8]byte
 // String returns the nonce as 16 lower-case hexadecimal digits.
 func (n Nonce) String() string { return hex.EncodeToString(n[:]) }
 
+// IsZero reports whether it is no nonce.
+func (n Nonce) IsZero() bool { return n == Nonce{} }
+
 // MarshalText is String, for JSON.
 func (n Nonce) MarshalText() ([]byte, error) { return []byte(n.String()), nil }
 

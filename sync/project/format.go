@@ -3,14 +3,21 @@ package project
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Pointer is the value of project/{id}/current.
+// Pointer is the value of project/{id}/current. If the project was deleted it is a
+// tombstone: Deleted is set, and Activations and Version are absent.
 type Pointer struct {
-	Format      int          `json:"format"`
-	Activations []Activation `json:"activations"`
+	Format int `json:"format"`
+	// Incarnation is part of the keys: see [manifest.ProjectKeys]. That of a tombstone
+	// is for the next project of this id. It is zero as long as none was deleted.
+	Incarnation manifest.Nonce `json:"incarnation,omitzero"`
+	Deleted     time.Time      `json:"deleted,omitzero"`
+	Activations []Activation   `json:"activations,omitempty"`
 	// Version is the version of the newest activation.
-	Version json.RawMessage `json:"version"`
+	Version json.RawMessage `json:"version,omitempty"`
 }
 
 // Activation is one switch of a project.

@@ -15,8 +15,12 @@ import (
 )
 
 const (
-	// Format is the format version of the pointer and of the versions.
+	// Format is the format version of the versions, and of a pointer without an
+	// incarnation.
 	Format = 1
+	// IncarnatedFormat is that of a pointer with one. Earlier releases would look for
+	// the keys elsewhere, so they must not read it.
+	IncarnatedFormat = 2
 	// MaxActivations limits the history in the pointer.
 	MaxActivations = 100
 )
@@ -68,9 +72,7 @@ type versionStamp struct {
 // has to be found.
 func (p *Workers) Activations(ctx context.Context) ([]cloud.Activation, error) {
 	at, err := p.current(ctx)
-	p.mu.Lock()
-	p.last = at
-	p.mu.Unlock()
+	p.remember(at)
 	if err != nil {
 		return nil, err
 	}
@@ -84,13 +86,14 @@ func (p *Workers) Activations(ctx context.Context) ([]cloud.Activation, error) {
 	return out, nil
 }
 
-// current reads the pointer, or returns ErrNotFound.
+// current reads the pointer, or returns ErrNotFound. A tombstone is ErrNotFound beside
+// a pointer that only has the incarnation.
 func (p *Workers) current(ctx context.Context) (at Pointer, err error) {
 	store, err := p.store(ctx)
 	if err != nil {
 		return at, err
 	}
-	b, err := store.Get(ctx, p.keys().Current())
+	b, err := store.Get(ctx, p.pointerKey())
 	if err != nil {
 		return at, err
 	}
@@ -98,15 +101,20 @@ func (p *Workers) current(ctx context.Context) (at Pointer, err error) {
 	var newer struct {
 		Format int `json:"format"`
 	}
-	if json.Unmarshal(b, &newer) == nil && newer.Format > Format {
+	if json.Unmarshal(b, &newer) == nil && newer.Format > IncarnatedFormat {
 		return at, fmt.Errorf("read the live version of project %s (format %d): %w", p.ID, newer.Format, manifest.ErrNewer)
 	}
-	if err := json.Unmarshal(b, &at); err != nil || len(at.Activations) == 0 {
-		return Pointer{}, finding.New(CaseRecordUnread, finding.Facts{Path: p.keys().Current()})
+	err = json.Unmarshal(b, &at)
+	if err == nil && !at.Deleted.IsZero() && !at.Incarnation.IsZero() {
+		return Pointer{Incarnation: at.Incarnation, Deleted: at.Deleted}, fmt.Errorf("project %s was deleted: %w", p.ID,
+			cloud.ErrNotFound)
+	}
+	if err != nil || len(at.Activations) == 0 || at.Format != formatOf(at.Incarnation) {
+		return Pointer{}, finding.New(CaseRecordUnread, finding.Facts{Path: p.pointerKey()})
 	}
 	if ref, err := manifest.ParseRef(at.version()); err != nil || manifest.HashOf(at.Version) != ref.Hash {
 		return Pointer{}, finding.New(CaseCurrentUnread, finding.Facts{
-			Path: p.keys().Current(), What: fmt.Sprintf("%.100q", at.version()), Cause: manifest.ErrDamaged,
+			Path: p.pointerKey(), What: fmt.Sprintf("%.100q", at.version()), Cause: manifest.ErrDamaged,
 		})
 	}
 	return at, nil
@@ -172,7 +180,7 @@ func (p *Workers) read(ctx context.Context, id string) (json.RawMessage, error) 
 	if err != nil {
 		return nil, err
 	}
-	if b, err = store.Get(ctx, p.keys().Blob(ref)); err == nil && manifest.HashOf(b) != ref.Hash {
+	if b, err = store.Get(ctx, p.Keys().Blob(ref)); err == nil && manifest.HashOf(b) != ref.Hash {
 		err = p.invalidVersion(id, manifest.ErrDamaged)
 	}
 	return b, err
@@ -201,9 +209,9 @@ func (p *Workers) invalidVersion(id string, cause error) error {
 	p.mu.Lock()
 	active := p.last.version() == id
 	p.mu.Unlock()
-	c, key := CaseActiveUnread, p.keys().Current()
+	c, key := CaseActiveUnread, p.pointerKey()
 	if ref, err := manifest.ParseRef(id); err == nil && !active {
-		c, key = CaseVersionUnread, p.keys().Blob(ref)
+		c, key = CaseVersionUnread, p.Keys().Blob(ref)
 	}
 	return finding.New(c, finding.Facts{
 		Site: "project " + p.ID, What: fmt.Sprintf("%.100q", id), Path: key, Cause: cause,
@@ -249,7 +257,7 @@ func (p *Workers) UploadVersion(ctx context.Context, u cloud.Upload) (string, er
 			p.ID, len(b), manifest.MaxValueBytes/2)
 	}
 	ref := manifest.Ref{Hash: manifest.HashOf(b), Nonce: nonce}
-	items = append(items, upload.Value("the version", p.keys().Blob(ref), b))
+	items = append(items, upload.Value("the version", p.Keys().Blob(ref), b))
 	if err := upload.Run(ctx, p.Account.Store(namespace), items, p.Upload); err != nil {
 		return "", err
 	}
@@ -266,7 +274,7 @@ func (p *Workers) UploadVersion(ctx context.Context, u cloud.Upload) (string, er
 // so that equal content keeps the id of its loader; else a new one, with the item
 // that writes it.
 func (p *Workers) served(b []byte, nonce manifest.Nonce) (manifest.Ref, []*upload.Item) {
-	ref := manifest.Ref{Hash: manifest.HashOf(b), Nonce: nonce}
+	ref, keys := manifest.Ref{Hash: manifest.HashOf(b), Nonce: nonce}, p.Keys()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var active versionStamp
@@ -275,7 +283,7 @@ func (p *Workers) served(b []byte, nonce manifest.Nonce) (manifest.Ref, []*uploa
 			return old, nil
 		}
 	}
-	return ref, []*upload.Item{upload.Value("the served manifest", p.keys().Blob(ref), b)}
+	return ref, []*upload.Item{upload.Value("the served manifest", keys.Blob(ref), b)}
 }
 
 // Activate implements [cloud.Workers]. KV has no conditional write, so it first checks
@@ -300,18 +308,19 @@ func (p *Workers) Activate(ctx context.Context, versions []cloud.Share, message 
 	p.mu.Lock()
 	before := p.last
 	p.mu.Unlock()
-	if now.active() != before.active() {
+	if now.active() != before.active() || now.Incarnation != before.Incarnation {
 		return cloud.ErrOvertaken
 	}
-	next := Pointer{Format: Format, Version: b, Activations: append([]Activation{{
+	format := formatOf(now.Incarnation)
+	next := Pointer{Format: format, Incarnation: now.Incarnation, Version: b, Activations: append([]Activation{{
 		ID: manifest.NewNonce(p.Now()).String(), Time: p.Now().UTC().Truncate(time.Millisecond),
 		Version: versions[0].Version, Message: message, Author: p.Actor,
 	}}, now.Activations[:min(len(now.Activations), MaxActivations-1)]...)}
 	value, err := manifest.EncodeJSON(next)
 	if err != nil {
-		return fmt.Errorf("encode %s: %w", p.keys().Current(), err)
+		return fmt.Errorf("encode %s: %w", p.pointerKey(), err)
 	}
-	err = store.Put(ctx, p.keys().Current(), value)
+	err = store.Put(ctx, p.pointerKey(), value)
 	if err == nil || errors.Is(err, cloud.ErrQuota) || errors.Is(err, cloud.ErrRefused) {
 		return err
 	}
@@ -339,7 +348,23 @@ func (p *Workers) URL(context.Context) (string, error) { return "", nil }
 // EnableURL implements [cloud.Workers].
 func (p *Workers) EnableURL(context.Context) error { return nil }
 
-func (p *Workers) keys() manifest.Keys { return manifest.Keys(manifest.ProjectPrefix + "/" + p.ID) }
+// Keys are the keys of the project's incarnation as of the last call of Activations or
+// Delete.
+func (p *Workers) Keys() manifest.Keys {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return manifest.ProjectKeys(p.ID, p.last.Incarnation)
+}
+
+// pointerKey is the key of the pointer, which all incarnations share.
+func (p *Workers) pointerKey() string { return manifest.ProjectKeys(p.ID, manifest.Nonce{}).Current() }
+
+func formatOf(incarnation manifest.Nonce) int {
+	if incarnation.IsZero() {
+		return Format
+	}
+	return IncarnatedFormat
+}
 
 // store is the namespace. It returns ErrNotFound if that does not exist yet.
 func (p *Workers) store(ctx context.Context) (cloud.Store, error) {

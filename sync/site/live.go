@@ -19,6 +19,9 @@ type Live struct {
 // sends no request.
 func (c *Client) Live() Live { return c.last }
 
+// ForgetLive makes [Client.Live] zero, after a deletion.
+func (c *Client) ForgetLive() { c.last = Live{} }
+
 // setLast records what a call found live.
 func (c *Client) setLast(version string, m *version.Meta, commit string) {
 	c.last = Live{Version: version}
@@ -73,7 +76,7 @@ func (c *Client) fetchLive(ctx context.Context) (*version.Live, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read the active version of %s: %w", c.Site, err)
 		}
-		m, err := version.ReadMeta(v, c.Site)
+		m, err := version.ReadMeta(v, c.ID())
 		if err != nil {
 			return nil, err
 		}

@@ -15,7 +15,7 @@ func (c *Client) Manifest(ctx context.Context, m *version.Meta) (*manifest.Manif
 	if err != nil {
 		return nil, fmt.Errorf("deployment %s: %w", m.Deployment, err)
 	}
-	key := manifest.Keys(c.Site).Manifest(ref)
+	key := c.Keys().Manifest(ref)
 	if c.Cache != nil {
 		if b, ok := c.Cache.Get(ref.String()); ok && manifest.HashOf(b) == ref.Hash {
 			return manifest.DecodeStored(b)
@@ -32,7 +32,7 @@ func (c *Client) Manifest(ctx context.Context, m *version.Meta) (*manifest.Manif
 	if err != nil {
 		return nil, fmt.Errorf("deployment %s: %w", m.Deployment, err)
 	}
-	if decoded.Site != c.Site {
+	if decoded.Site != c.ID() {
 		return nil, fmt.Errorf("the manifest of deployment %s belongs to the site %.80q", m.Deployment, decoded.Site)
 	}
 	if c.Cache != nil {

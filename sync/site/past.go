@@ -162,5 +162,5 @@ func (c *Client) readMeta(ctx context.Context, id string) (*version.Meta, error)
 	if err != nil {
 		return nil, fmt.Errorf("read version %s of %s: %w", id, c.Site, err)
 	}
-	return version.ReadMeta(v, c.Site)
+	return version.ReadMeta(v, c.ID())
 }

@@ -1,6 +1,8 @@
 package site
 
 import (
+	"context"
+
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
@@ -19,4 +21,16 @@ type Target interface {
 	// Distrust sets whether to ignore that something is live, so that it is written
 	// again.
 	Distrust(live bool)
+	// Keys are the keys of the site. Those of a project are known after its activations
+	// were read.
+	Keys() manifest.Keys
+	// Leftovers lists the keys that Delete leaves.
+	Leftovers(ctx context.Context, s cloud.Store) ([]string, error)
 }
+
+// Keys are the keys of the site, or of the project as it was at the last request.
+func (c *Client) Keys() manifest.Keys { return c.Target.Keys() }
+
+// ID is the site's id in manifests and versions. It is Site, but for a project whose id
+// had another project before.
+func (c *Client) ID() string { return string(c.Keys()) }

@@ -2,6 +2,7 @@
 // KV. docs/dynamic-workers.md describes how to build a platform with it.
 
 import { env as workerEnv } from "cloudflare:workers";
+import { checkDeleteOptions, type DeleteOptions, type DeleteResult, deleteProject as erase } from "./deploy/delete";
 import { type DeployOptions, type DeployResult, deploy, type ProjectFiles } from "./deploy/deploy";
 import { assetBinding, serveAssets } from "./dynamic/asset_binding";
 import { type AssetBindingProps, type CodeOptions, type Project, readProject } from "./dynamic/project";
@@ -11,6 +12,7 @@ import type { Capabilities } from "./overlay/read_write_assets";
 import { unstored } from "./serve/caching";
 import { failure } from "./serve/failure";
 
+export type { DeleteOptions, DeleteResult } from "./deploy/delete";
 export type {
   DeployOptions,
   DeployResult,
@@ -156,6 +158,16 @@ export async function deployProject(
   options: DeployOptions = {},
 ): Promise<DeployResult> {
   return deploy(projectId, files, options?.kv ?? namespaceOf(workerEnv as DynamicEnv), options);
+}
+
+/**
+ * Deletes a project: it goes offline, and its files, its versions and what was written in it at run time are deleted. A
+ * later project of the same id sees nothing of it. Call again until the result is complete. It cannot be undone.
+ */
+export async function deleteProject(projectId: string, options: DeleteOptions = {}): Promise<DeleteResult> {
+  checkDeleteOptions(options);
+  const env = workerEnv as DynamicEnv;
+  return erase(projectId, options.kv ?? namespaceOf(env), options.overlay ?? env.KV_SYNC_OVERLAY, options);
 }
 
 function namespaceOf(env: DynamicEnv): KVNamespace {

@@ -25,7 +25,7 @@ for (const [name, entry, most] of [
     ),
     27_500,
   ],
-  ["a loader that takes uploads", worker('export * from "@kv-sync/worker/dynamic";'), 36_000],
+  ["a loader that takes uploads", worker('export * from "@kv-sync/worker/dynamic";'), 37_500],
 ] as const) {
   test(`${name} is at most ${most / 1000} KB, minified and compressed`, async () => {
     const folder = mkdtempSync(join(tmpdir(), "kv-sync-worker-"));

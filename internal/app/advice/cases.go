@@ -29,8 +29,9 @@ const (
 	CaseNotWhole     finding.Case = "{site} is not whole: visitors, or a rollback, would miss what is listed"
 	CaseEditsMissing finding.Case = "{site} is not whole: visitors would miss what is listed, also edits " +
 		"made at run time"
-	CaseConflict  finding.Case = "{path} has a conflict, and was left alone: {cause}"
-	CaseConflicts finding.Case = "{count} pathnames have conflicts, and were left alone"
+	CaseConflict    finding.Case = "{path} has a conflict, and was left alone: {cause}"
+	CaseConflicts   finding.Case = "{count} pathnames have conflicts, and were left alone"
+	CaseUnconfirmed finding.Case = "what was typed is not {name}; nothing was deleted"
 )
 
 // Cases of mistakes in the command line, the environment or the configuration.

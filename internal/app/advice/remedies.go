@@ -103,6 +103,7 @@ var guardRemedies = map[guard.ID]remedy{
 		"see the job summaries of earlier deploys, or kv-sync history",
 		listed,
 	},
+	guard.Confirm: {"type exactly that name, or give --yes", "type exactly that name", "type exactly that name"},
 	guard.Missing: redeploy,
 	guard.Secret: {
 		"give --force to bring the old value back with it, or deploy that commit again",

@@ -23,6 +23,16 @@ var caseRemedies = map[finding.Case]remedy{
 		"deploy with " + input(options.TakeOver) + ", or delete the namespace by hand if nothing needs it",
 		hand(options.TakeOver) + "; or delete the namespace by hand if nothing needs it",
 	},
+	finding.CaseForeignDelete: waive(options.TakeOver, " to delete it all the same"),
+	finding.CaseNothingToDelete: {
+		"check the name; kv-sync history shows what is deployed under it",
+		"check the name", "check the name",
+	},
+	finding.CaseNoDelete:      everywhere("use wrangler delete, and delete its namespace if nothing else uses it"),
+	finding.CaseDeleteIgnored: {againSame, againJob, ""},
+	finding.CaseDeleteLoader:  {},
+	finding.CaseDeleteOther:   {},
+	finding.CaseDeleteUnread:  {},
 	finding.CaseForeignCompanion: {
 		"give --take-over if that script may be replaced, or give the site another name",
 		"give " + input(options.TakeOver) + " if that script may be replaced, or give the site another name",
@@ -113,6 +123,7 @@ var caseRemedies = map[finding.Case]remedy{
 	CaseEditsMissing: repairing(notThere + onlyCopy),
 	CaseConflict:     merge,
 	CaseConflicts:    merge,
+	CaseUnconfirmed:  guardRemedies[guard.Confirm],
 	pull.CaseNotWritten: {
 		"give the pathname as kv-sync pull prints it",
 		"give the pathname as the log of mode: pull prints it",

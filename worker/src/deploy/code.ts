@@ -4,7 +4,7 @@ import type { EncodedModule } from "../dynamic/version";
 import { comparePaths } from "../format/compare_paths";
 import { whole } from "../kv/body_parts";
 import type { Problem } from "../rules/problem";
-import { isRecord } from "./upload";
+import { isRecord } from "./options";
 
 /** The bytes of a module. */
 export type ModuleContent = string | ArrayBuffer | Uint8Array;

@@ -7,11 +7,11 @@
 // Writing `current` is the switch; before it, nothing is visible. A stream can be
 // read only once, so its blobs are written before the plan.
 
-import { type Current, ProjectError, readCurrent } from "../dynamic/version";
+import { type Current, ProjectError, readPointer } from "../dynamic/version";
 import { largestValue } from "../format/chunks";
 import { ManifestError } from "../format/manifest";
 import { htmlHandlings, notFoundHandlings } from "../format/meta";
-import { isProjectId, ProjectKeys, siteOf } from "../format/project_keys";
+import { currentKey, isProjectId, ProjectKeys, siteOf } from "../format/project_keys";
 import { everyRequest, type Routing, withoutCode } from "../format/routing";
 import type { Serving, StoredManifest } from "../format/stored";
 import { newNonce } from "../kv/blob_write";
@@ -70,7 +70,7 @@ export async function deploy(
         fix: "use at most 63 characters of a-z, 0-9, - and _, beginning with a letter or a digit",
       },
     ]);
-  const memory = await holdKept([...contentsOf(files), ...moduleContents(options.code)], siteOf(projectId));
+  const memory = await holdKept([...contentsOf(files), ...moduleContents(options.code)], siteOf(projectId, ""));
   try {
     return await deployHeld(projectId, files, kv, options);
   } finally {
@@ -99,7 +99,8 @@ async function deployHeld(
   const routing = code ? everyRequest(retire) : withoutCode;
   const workerWith = (overlay: boolean) => workerOf(matching, code, routing, overlay);
 
-  const current = await readCurrent(kv, projectId, 0);
+  const { current, incarnation } = await readPointer(kv, projectId, 0);
+  const keys = new ProjectKeys(projectId, incarnation);
   checkAfter(projectId, options.after, current?.activations[0].version);
   const was = current?.version.stamp;
   const same =
@@ -109,18 +110,18 @@ async function deployHeld(
   const stays = (source: string) => was !== undefined && was.source === source && same.includes(was.worker) && !repair;
   if (current && upload.streams.length === 0 && stays(await sourceOf(upload))) return noChange(current, upload);
 
-  const live = current ? await readLive(kv, projectId, current, repair) : undefined;
+  const live = current ? await readLive(kv, keys, current, repair) : undefined;
   const before = options.overlay ?? live?.serving.overlay;
-  const record = before === false ? null : await readOverlay(kv, siteOf(projectId));
+  const record = before === false ? null : await readOverlay(kv, keys.site);
   const overlay = before ?? record !== null;
   const worker = await workerWith(overlay);
-  const left = current && !repair ? await readLeft(kv, projectId, current, retain) : [];
+  const left = current && !repair ? await readLeft(kv, keys, current, retain) : [];
   if (!options.allowShrink) checkShrink(upload, live);
   if (code && options.start && was?.worker !== worker) await checkStart(options.start, code);
 
   const nonce = newNonce(started, options.random);
   const seconds = Math.floor(started / 1000);
-  const uploader = new Uploader(kv, siteOf(projectId), nonce, repair ? undefined : live, mostWrites);
+  const uploader = new Uploader(kv, keys.site, nonce, repair ? undefined : live, mostWrites);
   await uploader.takeStreams(upload);
   const source = await sourceOf(upload);
   if (current && stays(source)) return noChange(current, upload);
@@ -128,7 +129,7 @@ async function deployHeld(
   uploader.checkCalls(plan.uploads);
 
   const manifest: StoredManifest = {
-    site: siteOf(projectId),
+    site: keys.site,
     origin: { kind: "upload", id: source, rules: "", dir: "", commit: "" },
     serving: { ...matching, overlay },
     routing,
@@ -138,7 +139,7 @@ async function deployHeld(
     directories: [],
     ...adopt(record, plan, live?.adopted),
   };
-  const release = await makeRelease({ projectId, manifest, plan, code, worker, nonce, seconds, current, options });
+  const release = await makeRelease({ keys, manifest, plan, code, worker, nonce, seconds, current, options });
 
   await writeAll(plan.uploads, (file) => uploader.write(file));
   for (const { key, value } of release.values) await write(kv, key, value);
@@ -147,7 +148,7 @@ async function deployHeld(
     throw new ProjectError(
       `project ${projectId}: the uploads took longer than half the grace period; deploy again, or use a longer one`,
     );
-  await write(kv, new ProjectKeys(projectId).current, release.current);
+  await write(kv, currentKey(projectId), release.current);
   return {
     deployment: release.deployment,
     version: release.version,
@@ -215,7 +216,7 @@ async function check(
       fix: `use ${notFoundHandlings.join(", ")}`,
     });
   const code = options.code === undefined ? undefined : encodeCode(options.code, problems);
-  const upload = await readUpload(files, { htmlHandling: html_handling, tenant: siteOf(projectId) }, problems);
+  const upload = await readUpload(files, { htmlHandling: html_handling, tenant: siteOf(projectId, "") }, problems);
   if (problems.length > 0) throw new RefusedError(problems);
   return { matching: { html_handling, not_found_handling }, code, upload };
 }
@@ -231,12 +232,12 @@ async function sourceOf({ files, redirects, headers }: Upload): Promise<string> 
 
 async function readLive(
   kv: KVNamespace,
-  projectId: string,
+  keys: ProjectKeys,
   { version }: Current,
   repair: boolean,
 ): Promise<StoredManifest | undefined> {
   try {
-    return await readDeployed(kv, projectId, version);
+    return await readDeployed(kv, keys, version);
   } catch (error) {
     if (repair && error instanceof ManifestError) return undefined;
     throw error;

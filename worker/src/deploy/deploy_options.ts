@@ -2,7 +2,7 @@
 
 import type { HTMLHandling, NotFoundHandling } from "../format/meta";
 import type { ProjectCode } from "./code";
-import { isRecord } from "./upload";
+import { checkKnown, isRecord } from "./options";
 
 // Both defaults are shared with Go: testdata/policy/defaults.json.
 /** For how many deployments removed files stay reachable. */
@@ -95,7 +95,9 @@ export function checkOptions(given: DeployOptions): void {
     throw new TypeError(
       "deployProject: the options are not an object; use one like { kv: env.KV_SYNC_BLOBS }, or none",
     );
-  for (const [name, [is, what]] of Object.entries(kinds())) {
+  const known = kinds();
+  checkKnown("deployProject", given, [...Object.keys(known), "code", "html_handling", "not_found_handling"]);
+  for (const [name, [is, what]] of Object.entries(known)) {
     const value = (given as Record<string, unknown>)[name];
     if (value !== undefined && !is(value))
       throw new TypeError(`deployProject: invalid ${name}; use ${what}, or leave it out`);

@@ -2,19 +2,20 @@
 
 import { type Current, readVersion, type Version } from "../dynamic/version";
 import { ManifestError } from "../format/manifest";
-import { ProjectKeys, siteOf } from "../format/project_keys";
+import type { ProjectKeys } from "../format/project_keys";
 import { withoutCode } from "../format/routing";
 import type { StoredManifest } from "../format/stored";
 import { decodeStored } from "../format/stored_reader";
 import { readBlob } from "../kv/blob";
 
 /** Reads a stored manifest. Throws a ManifestError if it is missing, damaged or of another site. */
-export async function readStored(kv: KVNamespace, projectId: string, ref: string): Promise<StoredManifest> {
-  const blob = await readBlob(kv, new ProjectKeys(projectId).manifest(ref));
+export async function readStored(kv: KVNamespace, keys: ProjectKeys, ref: string): Promise<StoredManifest> {
+  const { projectId } = keys;
+  const blob = await readBlob(kv, keys.manifest(ref));
   const fix = "deploy again with the option to repair";
   if (!blob) throw new ManifestError(`kv-sync: the stored manifest ${ref} of project ${projectId} is missing; ${fix}`);
   const manifest = decodeStored(new Uint8Array(await new Response(blob).arrayBuffer()));
-  if (manifest.site !== siteOf(projectId))
+  if (manifest.site !== keys.site)
     throw new ManifestError(`kv-sync: the stored manifest ${ref} of project ${projectId} is of another site; ${fix}`);
   return manifest;
 }
@@ -25,10 +26,10 @@ export async function readStored(kv: KVNamespace, projectId: string, ref: string
  */
 export async function readDeployed(
   kv: KVNamespace,
-  projectId: string,
+  keys: ProjectKeys,
   { code, stamp }: Version,
 ): Promise<StoredManifest> {
-  const manifest = await readStored(kv, projectId, stamp.manifest);
+  const manifest = await readStored(kv, keys, stamp.manifest);
   return manifest.routing ? manifest : { ...manifest, routing: code ? undefined : withoutCode, retired: [] };
 }
 
@@ -38,7 +39,7 @@ export async function readDeployed(
  */
 export async function readLeft(
   kv: KVNamespace,
-  projectId: string,
+  keys: ProjectKeys,
   { activations, version }: Current,
   retain: number,
 ): Promise<StoredManifest[]> {
@@ -46,11 +47,11 @@ export async function readLeft(
   for (let i = 1; i < activations.length && i < retain && isRollback(activations[0].message); i++) {
     if (!isRollback(activations[i - 1]!.message)) break;
     try {
-      const earlier = await readVersion(kv, projectId, activations[i]!.version);
+      const earlier = await readVersion(kv, keys, activations[i]!.version);
       if (!earlier || earlier.stamp.deployment === version.stamp.deployment) continue;
-      left.push(await readDeployed(kv, projectId, earlier));
+      left.push(await readDeployed(kv, keys, earlier));
     } catch (error) {
-      console.warn(`kv-sync: open tabs of an earlier deployment of project ${projectId} may miss files:`, error);
+      console.warn(`kv-sync: open tabs of an earlier deployment of project ${keys.projectId} may miss files:`, error);
     }
   }
   return left;

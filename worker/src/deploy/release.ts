@@ -1,8 +1,8 @@
 // The values that a deploy writes beside its blobs.
 
-import { type Current, mostActivations, type Stamp } from "../dynamic/version";
+import { type Current, incarnatedFormat, mostActivations, type Stamp } from "../dynamic/version";
 import { largestValue } from "../format/chunks";
-import { ProjectKeys, siteOf } from "../format/project_keys";
+import type { ProjectKeys } from "../format/project_keys";
 import { encodeServed } from "../format/served";
 import type { StoredManifest } from "../format/stored";
 import { encodeStored } from "../format/stored_writer";
@@ -23,7 +23,7 @@ export interface Release {
 
 /** Encodes a deployment. */
 export async function makeRelease(given: {
-  projectId: string;
+  keys: ProjectKeys;
   manifest: StoredManifest;
   plan: Plan;
   code: EncodedCode | undefined;
@@ -33,10 +33,9 @@ export async function makeRelease(given: {
   current: Current | null;
   options: DeployOptions;
 }): Promise<Release> {
-  const { projectId, manifest, plan, code, worker, nonce, seconds, current, options } = given;
+  const { keys, manifest, plan, code, worker, nonce, seconds, current, options } = given;
   const { actor, subject } = options;
-  const keys = new ProjectKeys(projectId);
-  const site = siteOf(projectId);
+  const { projectId, incarnation, site } = keys;
   const time = `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`;
   const deployment = `${time.slice(0, 19).replace(/[-:]/g, "").replace("T", "-")}-${nonce.slice(8)}`;
   const was = current?.version.stamp;
@@ -101,7 +100,8 @@ export async function makeRelease(given: {
   };
   const activations = [activation, ...(current?.activations ?? [])].slice(0, mostActivations);
   // The record contains the version exactly as it is at its own key.
-  const switched = `{"format":1,"activations":${JSON.stringify(activations)},"version":${version}}`;
+  const head = incarnation === "" ? '{"format":1' : `{"format":${incarnatedFormat},"incarnation":"${incarnation}"`;
+  const switched = `${head},"activations":${JSON.stringify(activations)},"version":${version}}`;
   const size = new TextEncoder().encode(switched).length;
   if (size > largestValue) {
     throw new RefusedError([

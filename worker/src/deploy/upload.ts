@@ -12,6 +12,7 @@ import { parseHeaders } from "../rules/headers_file";
 import type { Problem } from "../rules/problem";
 import { checkPath, checkType, type Refusal } from "../rules/publishable";
 import { parseRedirects } from "../rules/redirects_file";
+import { isRecord } from "./options";
 
 /** The content of a file. A string becomes UTF-8. A stream is read once. */
 export type FileContent = BlobBody;
@@ -137,13 +138,6 @@ function entriesOf(
       fix: 'use one like { "/index.html": "<h1>Hello</h1>" }',
     });
   return bad ? [] : (entries as [string, { body?: unknown; contentType?: string }][]);
-}
-
-/** Whether this is a plain object, unlike a Uint8Array or a Blob. */
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== "object" || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
 }
 
 /** Parses _redirects or _headers, which are read here even if they are streams. */

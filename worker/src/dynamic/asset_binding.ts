@@ -4,7 +4,7 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { Manifest, ManifestError } from "../format/manifest";
 import type { OverlayNamespace } from "../format/overlay_entry";
-import { isProjectId, isRef, ProjectKeys, siteOf } from "../format/project_keys";
+import { isIncarnation, isProjectId, isRef, ProjectKeys } from "../format/project_keys";
 import { readBlob } from "../kv/blob";
 import { LRU } from "../kv/lru";
 import type { AssetInfo } from "../overlay/asset_info";
@@ -113,10 +113,10 @@ export async function serveAssets(
     const env = bindings();
     const opened = await openProject(props, env.KV_SYNC_BLOBS, ttl);
     if (!opened) return failure(404);
-    const { site, projectId, ref } = opened;
+    const { site, keys, ref } = opened;
     const response =
       props.write === true ? await editsOf(opened, env, props).fetch(request) : await site.fetch(request, env);
-    keep(env.KV_SYNC_BLOBS, projectId, ref, site); // its overlay counts towards the budget
+    keep(env.KV_SYNC_BLOBS, keys, ref, site); // its overlay counts towards the budget
     return unstored(response);
   } catch (error) {
     console.error("kv-sync: cannot serve the assets of a project:", error);
@@ -132,44 +132,50 @@ async function openEdits(props: Partial<AssetBindingProps>, env: SiteEnv, ttl?: 
   return opened && editsOf(opened, env, props);
 }
 
-function editsOf({ site, projectId, ref }: OpenedProject, env: SiteEnv, props: Partial<AssetBindingProps>): Edits {
+function editsOf({ site, keys, ref }: OpenedProject, env: SiteEnv, props: Partial<AssetBindingProps>): Edits {
   const kv = env.KV_SYNC_BLOBS;
-  const listing = async () => readListing(kv, siteOf(projectId), await storedRef(kv, projectId, ref));
+  const listing = async () => readListing(kv, keys.site, await storedRef(kv, keys, ref));
   return new Edits({ site, env, listing }, props);
 }
 
 /** A project's assets, and the hash.nonce of its manifest. */
 interface OpenedProject {
   site: Site;
-  projectId: string;
+  keys: ProjectKeys;
   ref: string;
 }
 
 /** Opens the project in a binding's props; null if it is not deployed. Throws if KV fails or has no manifest. */
 async function openProject(
-  { projectId, served }: Partial<AssetBindingProps>,
+  props: Partial<AssetBindingProps>,
   kv: KVNamespace,
   ttl?: number,
 ): Promise<OpenedProject | null> {
+  const { projectId } = props;
   if (!isProjectId(projectId))
     throw new ProjectError("the props of an asset binding have no project; use { props: project.props }");
-  const ref = served ?? (await readProject(projectId, kv, ttl))?.props.served;
-  if (ref === undefined) return null;
-  const site = await openSite(kv, projectId, ref);
+  const version = props.served === undefined ? (await readProject(projectId, kv, ttl))?.props : props;
+  if (version?.served === undefined) return null;
+  const { served: ref, incarnation = "" } = version;
+  if (!isIncarnation(incarnation))
+    throw new ProjectError("the props of an asset binding have no incarnation; use { props: project.props }");
+  const keys = new ProjectKeys(projectId, incarnation);
+  const site = await openSite(kv, keys, ref);
   if (!site) throw new Error(`the manifest ${ref} of project ${projectId} is not in KV; try again, or deploy again`);
-  return { site, projectId, ref };
+  return { site, keys, ref };
 }
 
 /** The number of earlier versions whose Dynamic Workers may still run. */
 const mostVersionsBack = 10;
 
 /** The stored manifest of the version with this served manifest. */
-async function storedRef(kv: KVNamespace, projectId: string, served: string): Promise<string> {
+async function storedRef(kv: KVNamespace, keys: ProjectKeys, served: string): Promise<string> {
+  const { projectId } = keys;
   const current = await readCurrent(kv, projectId, 0);
-  if (!current) throw new ProjectError(`project ${projectId} is no longer deployed`);
+  if (current?.incarnation !== keys.incarnation) throw new ProjectError(`project ${projectId} is no longer deployed`);
   if (current.version.served === served) return current.version.stamp.manifest;
   for (const { version } of current.activations.slice(1, mostVersionsBack)) {
-    const earlier = await readVersion(kv, projectId, version);
+    const earlier = await readVersion(kv, keys, version);
     if (earlier?.served === served) return earlier.stamp.manifest;
   }
   // KV does not show the switch here yet. The manifests hardly differ.
@@ -177,10 +183,10 @@ async function storedRef(kv: KVNamespace, projectId: string, served: string): Pr
 }
 
 /** Opens a project's assets by the hash.nonce of the manifest; null if it is not in KV. Throws for an invalid one. */
-export async function openSite(kv: KVNamespace, projectId: string, ref: string): Promise<Site | null> {
+export async function openSite(kv: KVNamespace, keys: ProjectKeys, ref: string): Promise<Site | null> {
   if (!isRef(ref))
     throw new ProjectError("the props of an asset binding have no manifest; use { props: project.props }");
-  const key = new ProjectKeys(projectId).blob(ref);
+  const key = keys.blob(ref);
   const site = sites.get(kv)?.get(key);
   if (site) return site;
 
@@ -188,15 +194,15 @@ export async function openSite(kv: KVNamespace, projectId: string, ref: string):
   if (!blob) return null;
   const manifest = new Manifest(await new Response(blob).arrayBuffer());
   // Customers upload blobs, so a blob may look like a manifest.
-  if (manifest.meta.site !== siteOf(projectId))
-    throw new ManifestError(`project ${projectId}: the manifest ${ref} is of another site`);
+  if (manifest.meta.site !== keys.site)
+    throw new ManifestError(`project ${keys.projectId}: the manifest ${ref} is of another site`);
   const opened = new Site(manifest);
-  keep(kv, projectId, ref, opened);
+  keep(kv, keys, ref, opened);
   return opened;
 }
 
-function keep(kv: KVNamespace, projectId: string, ref: string, site: Site): void {
+function keep(kv: KVNamespace, keys: ProjectKeys, ref: string, site: Site): void {
   const known = sites.get(kv) ?? new LRU<Site>(sitesBudget);
   sites.set(kv, known);
-  known.set(new ProjectKeys(projectId).blob(ref), site, site.bytes);
+  known.set(keys.blob(ref), site, site.bytes);
 }

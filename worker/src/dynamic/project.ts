@@ -1,6 +1,6 @@
 // Reads projects for the Worker Loader.
 
-import { isProjectId } from "../format/project_keys";
+import { isProjectId, ProjectKeys } from "../format/project_keys";
 import { LRU } from "../kv/lru";
 import type { Capabilities } from "../overlay/read_write_assets";
 import { type EncodedModule, ProjectError, readCurrent, readVersion, type VersionCode } from "./version";
@@ -13,10 +13,13 @@ export interface AssetBindingProps extends Capabilities {
    * binding serves the active version.
    */
   served?: string;
+  /** The incarnation of the project, if another one of its id was deleted before. It belongs to `served`. */
+  incarnation?: string;
 }
 
 /** The props of a binding that reads the assets of one version. */
-export type ProjectProps = Required<Pick<AssetBindingProps, "projectId" | "served">>;
+export type ProjectProps = Required<Pick<AssetBindingProps, "projectId" | "served">> &
+  Pick<AssetBindingProps, "incarnation">;
 
 /** The active version of a project. */
 export interface Project {
@@ -51,6 +54,7 @@ interface Pointer {
   version: string;
   loader: string;
   served: string;
+  incarnation: string;
   hasCode: boolean;
 }
 
@@ -82,6 +86,7 @@ export async function readProject(projectId: string, kv: KVNamespace, ttl = defa
     version: current.activations[0].version,
     loader,
     served,
+    incarnation: current.incarnation,
     hasCode: code !== undefined,
     read: Date.now(),
     failures: pointer?.loader === loader ? pointer.failures : 0,
@@ -101,7 +106,8 @@ class ActiveProject implements Project {
   constructor(kv: KVNamespace, projectId: string, pointer: Pointer, code: VersionCode | undefined) {
     // The Worker Loader caches a failure by id, so after a failure the id must change.
     this.id = pointer.failures === 0 ? pointer.loader : `${pointer.loader}~${pointer.failures}`;
-    this.props = { projectId, served: pointer.served };
+    const { served, incarnation } = pointer;
+    this.props = { projectId, served, ...(incarnation !== "" && { incarnation }) };
     this.hasCode = pointer.hasCode;
     this.#kv = kv;
     this.#pointer = pointer;
@@ -127,9 +133,9 @@ class ActiveProject implements Project {
 
   /** Reads the code from the key of the version, because only the pointer is cached. */
   async #read(): Promise<VersionCode> {
-    const { version: ref, loader } = this.#pointer;
+    const { version: ref, loader, incarnation } = this.#pointer;
     try {
-      const version = await readVersion(this.#kv, this.props.projectId, ref);
+      const version = await readVersion(this.#kv, new ProjectKeys(this.props.projectId, incarnation), ref);
       if (version?.code && version.loader === loader) return version.code;
       throw new ProjectError(
         `project ${this.props.projectId}: the version ${ref} is not in KV; try again, or deploy again`,

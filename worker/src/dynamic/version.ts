@@ -2,10 +2,12 @@
 // "Projects".
 
 import { list, record, string } from "../format/meta";
-import { isRef, ProjectKeys, siteOf } from "../format/project_keys";
+import { currentKey, isIncarnation, isRef, type ProjectKeys, siteOf } from "../format/project_keys";
 import { readBlob } from "../kv/blob";
 
 const format = 1;
+/** The format of a pointer with an incarnation. */
+export const incarnatedFormat = 2;
 
 /** A record of a project is damaged, or was written by a newer kv-sync. */
 export class ProjectError extends Error {
@@ -56,9 +58,20 @@ export interface Activation {
 
 /** The record of the active version and the earlier ones. */
 export interface Current {
+  /** A part of the project's keys: see siteOf. */
+  incarnation: string;
   /** Newest first, at least one. */
   activations: [Activation, ...Activation[]];
   version: Version;
+}
+
+/** What the key of the pointer has. Without `current` nothing is live. */
+export interface Pointer {
+  /** That of the live project; after a deletion that of the next one. */
+  incarnation: string;
+  current: Current | null;
+  /** Whether the last project was deleted. */
+  deleted: boolean;
 }
 
 /** The number of activations that a deploy keeps. */
@@ -67,21 +80,30 @@ export const mostActivations = 100;
 /** The shortest cacheTtl that KV allows. */
 const shortestTtl = 30;
 
+/** Reads the pointer, up to ttl seconds old. */
+export async function readPointer(kv: KVNamespace, projectId: string, ttl: number): Promise<Pointer> {
+  const text = await kv.get(currentKey(projectId), { type: "text", cacheTtl: Math.max(ttl, shortestTtl) });
+  if (text === null) return { incarnation: "", current: null, deleted: false };
+  return parse(projectId, "current", text, (json) => parsePointer(json, projectId));
+}
+
 /** Reads the record of the active version, up to ttl seconds old; null if there is none. */
 export async function readCurrent(kv: KVNamespace, projectId: string, ttl: number): Promise<Current | null> {
-  const text = await kv.get(new ProjectKeys(projectId).current, { type: "text", cacheTtl: Math.max(ttl, shortestTtl) });
-  return text === null ? null : parse(projectId, "current", text, parseCurrent);
+  return (await readPointer(kv, projectId, ttl)).current;
 }
 
 /** Reads a version from its own key; null if it is missing. */
-export async function readVersion(kv: KVNamespace, projectId: string, ref: string): Promise<Version | null> {
-  const blob = await readBlob(kv, new ProjectKeys(projectId).blob(ref));
-  return blob && parse(projectId, `version ${ref}`, await new Response(blob).text(), parseVersion);
+export async function readVersion(kv: KVNamespace, keys: ProjectKeys, ref: string): Promise<Version | null> {
+  const blob = await readBlob(kv, keys.blob(ref));
+  const projectId = keys.projectId;
+  if (!blob) return null;
+  const text = await new Response(blob).text();
+  return parse(projectId, `version ${ref}`, text, (json) => parseVersion(json, projectId, keys.incarnation));
 }
 
-function parse<T>(projectId: string, what: string, text: string, reader: (json: unknown, projectId: string) => T): T {
+function parse<T>(projectId: string, what: string, text: string, reader: (json: unknown) => T): T {
   try {
-    return reader(JSON.parse(text), projectId);
+    return reader(JSON.parse(text));
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     const fix = "update kv-sync if a newer one wrote it, else delete the key and deploy again";
@@ -89,12 +111,17 @@ function parse<T>(projectId: string, what: string, text: string, reader: (json: 
   }
 }
 
-function parseCurrent(json: unknown, projectId: string): Current {
+function parsePointer(json: unknown, projectId: string): Pointer {
   const current = record(json, "current");
-  checkFormat(current);
+  checkFormat(current, incarnatedFormat);
+  const { incarnation = "" } = current;
+  if (!isIncarnation(incarnation) || (incarnation !== "") !== (current["format"] === incarnatedFormat))
+    throw new Error("invalid incarnation");
+  if (incarnation !== "" && current["deleted"] !== undefined) return { incarnation, current: null, deleted: true };
   const [first, ...more] = list(current["activations"], "activations").map(parseActivation);
   if (!first) throw new Error("activations is empty");
-  return { activations: [first, ...more], version: parseVersion(current["version"], projectId) };
+  const version = parseVersion(current["version"], projectId, incarnation);
+  return { incarnation, current: { incarnation, activations: [first, ...more], version }, deleted: false };
 }
 
 function parseActivation(json: unknown): Activation {
@@ -108,7 +135,7 @@ function parseActivation(json: unknown): Activation {
   };
 }
 
-function parseVersion(json: unknown, projectId: string): Version {
+function parseVersion(json: unknown, projectId: string, incarnation: string): Version {
   const version = record(json, "version");
   checkFormat(version);
   if (version["project"] !== projectId) throw new Error("it is of another project");
@@ -120,7 +147,7 @@ function parseVersion(json: unknown, projectId: string): Version {
     loader,
     served: ref(version["served"], "served"),
     code: version["main"] === undefined ? undefined : parseCode(version),
-    stamp: parseStamp(version["kv_sync"], projectId),
+    stamp: parseStamp(version["kv_sync"], siteOf(projectId, incarnation)),
   };
 }
 
@@ -149,10 +176,10 @@ function parseModule(json: unknown): EncodedModule {
   return { [kind!]: string(content, "modules") } as EncodedModule;
 }
 
-function parseStamp(json: unknown, projectId: string): Stamp {
+function parseStamp(json: unknown, ownSite: string): Stamp {
   const { format, site, deployment, manifest, source, worker, pruned } = record(json, "kv_sync");
   checkFormat({ format });
-  if (site !== siteOf(projectId)) throw new Error("kv_sync is of another site");
+  if (site !== ownSite) throw new Error("kv_sync is of another site");
   if (!Number.isSafeInteger(pruned)) throw new Error("pruned is not a time");
   return {
     deployment: string(deployment, "deployment"),
@@ -163,8 +190,8 @@ function parseStamp(json: unknown, projectId: string): Stamp {
   };
 }
 
-function checkFormat({ format: found }: Record<string, unknown>): void {
-  if (!Number.isSafeInteger(found) || (found as number) < 1 || (found as number) > format) {
+function checkFormat({ format: found }: Record<string, unknown>, newest = format): void {
+  if (!Number.isSafeInteger(found) || (found as number) < 1 || (found as number) > newest) {
     throw new Error(`unknown format ${String(found)}`);
   }
 }

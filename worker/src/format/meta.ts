@@ -1,6 +1,8 @@
 // The meta section of a manifest. It is JSON; every member is checked, so that
 // other code may rely on the types.
 
+import { isSite } from "./project_keys";
+
 /** The canonical form of pathnames of HTML files. */
 export type HTMLHandling = "auto-trailing-slash" | "force-trailing-slash" | "drop-trailing-slash" | "none";
 
@@ -46,8 +48,6 @@ export type HeaderPair = [name: string, value: string];
 
 export const htmlHandlings = ["auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", "none"] as const;
 export const notFoundHandlings = ["404-page", "single-page-application", "none"] as const;
-const siteId = /^(?:project\/)?[a-z0-9][a-z0-9_-]{0,62}$/;
-const overlayId = /^(?:project\/)?[a-z0-9][a-z0-9_-]{0,62}\/o$/;
 const redirectStatuses = [200, 301, 302, 303, 307, 308];
 
 /** The deployed manifest, or the overlay's. */
@@ -58,7 +58,8 @@ export function parseMeta(bytes: Uint8Array, layer: Layer = "deployed"): Meta {
   const json: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
   const meta = record(json, "meta");
   const site = string(meta["site"], "site");
-  if (!(layer === "overlay" ? overlayId : siteId).test(site)) throw new Error("invalid site");
+  const owner = layer === "overlay" ? (/^(.*)\/o$/.exec(site)?.[1] ?? "") : site;
+  if (!isSite(owner)) throw new Error("invalid site");
   return {
     site,
     types: list(meta["types"], "types").map((type) => string(type, "types")),

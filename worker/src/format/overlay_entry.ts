@@ -97,4 +97,6 @@ export interface OverlayMethods {
    * because other locations may still serve the previous version. Until then the entries are returned as before.
    */
   drop(site: string, adopted: { path: string; nonce: string }[]): Promise<void>;
+  /** Forgets everything, for a deleted project. The keys in KV are left to the caller. */
+  erase(site: string): Promise<void>;
 }

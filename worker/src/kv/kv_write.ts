@@ -10,14 +10,25 @@ const concurrency = 6;
 
 /** Writes a value, and retries if KV is busy or fails. Throws after the last attempt. A Blob is streamed. */
 export async function write(kv: KVNamespace, key: string, value: string | Uint8Array | Blob): Promise<void> {
+  await retried(`write ${key} to KV`, () =>
+    kv.put(key, value instanceof Blob ? value.stream() : (value as string | Uint8Array<ArrayBuffer>)),
+  );
+}
+
+/** Deletes a key, and retries as a write does. */
+export async function remove(kv: KVNamespace, key: string): Promise<void> {
+  await retried(`delete ${key} from KV`, () => kv.delete(key));
+}
+
+async function retried(what: string, act: () => Promise<void>): Promise<void> {
   for (let attempt = 1, wait = firstWait; ; attempt++, wait = Math.min(wait * 2, longestWait)) {
     try {
-      await kv.put(key, value instanceof Blob ? value.stream() : (value as string | Uint8Array<ArrayBuffer>));
+      await act();
       return;
     } catch (cause) {
       const transient = /\b(?:429|5\d\d)\b|network connection lost|internal error/i.test(String(cause));
       if (!transient || attempt === attempts)
-        throw new Error(`write ${key} to KV, attempt ${attempt}: ${String(cause)}`, { cause });
+        throw new Error(`${what}, attempt ${attempt}: ${String(cause)}`, { cause });
     }
     await new Promise((resolve) => setTimeout(resolve, wait));
   }

@@ -31,11 +31,6 @@ export const youngestGarbage = 24 * 3_600_000;
 /** How far a clock may be ahead. */
 const ahead = 3_600_000;
 
-/** Whether this is a site id: "blog" or "project/shop". */
-export function isSite(site: unknown): site is string {
-  return typeof site === "string" && /^(?:project\/)?[a-z0-9][a-z0-9_-]{0,62}$/.test(site);
-}
-
 /** When a nonce was created, in milliseconds since 1970 UTC. */
 export function nonceTime(nonce: string): number {
   return parseInt(nonce.slice(0, 8), 16) * 1000;

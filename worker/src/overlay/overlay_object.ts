@@ -8,9 +8,11 @@
 
 import { DurableObject } from "cloudflare:workers";
 import type { CommitResult, OverlayChange, OverlayEntry, OverlayMethods } from "../format/overlay_entry";
+import { isSite } from "../format/project_keys";
 import { collect } from "./overlay_collect";
 import { holds } from "./overlay_condition";
-import { checkChanges, isSite, limits, youngestGarbage } from "./overlay_limits";
+import { eraseKeys, isDeleted } from "./overlay_erase";
+import { checkChanges, limits, youngestGarbage } from "./overlay_limits";
 import { makeManifest, makeRecord, publish } from "./overlay_publish";
 import { type OverlayState, OverlayStore, type Weight, weigh } from "./overlay_store";
 
@@ -43,7 +45,7 @@ const mostBefore = 16;
 
 /** The Durable Object of one overlay. The companion script exports it as `Overlay`. */
 export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayMethods {
-  readonly #store: OverlayStore;
+  #opened: OverlayStore | undefined;
   readonly #now: () => number;
   /** The manifest that was encoded last. */
   #manifest: { revision: number; bytes: Uint8Array<ArrayBuffer> } | undefined;
@@ -52,11 +54,16 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
   constructor(ctx: DurableObjectState, env: OverlayEnv, now: () => number = Date.now) {
     super(ctx, env);
     this.#now = now;
-    this.#store = new OverlayStore(ctx.storage.sql);
     void ctx.blockConcurrencyWhile(async () => {
       const { state } = this.#store;
       if (state) await this.#schedule(state);
     });
+  }
+
+  /** The tables, which are made when they are needed: after `erase` there are none. */
+  get #store(): OverlayStore {
+    this.#opened ??= new OverlayStore(this.ctx.storage.sql);
+    return this.#opened;
   }
 
   async commit(
@@ -171,6 +178,7 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
     if (!state) return;
     const ready = state.publishAt <= this.#now();
     const collecting = ready && state.collectAt <= this.#now();
+    if (collecting && (await this.#eraseDeleted(state))) return;
     const failures: [message: string, error: unknown][] = [];
     if (collecting || (ready && isBehind(state))) failures.push(...(await this.#publish(state)));
     // A manifest that is still in KV may name replaced blobs.
@@ -211,6 +219,32 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
       // It starts again, because KV may have refused the cursor.
       this.#set(site, { cursor: null, collectAt: now + 3_600_000 });
       return [[`cannot collect the garbage of ${site}'s overlay, trying again in an hour`, error]];
+    }
+  }
+
+  async erase(site: string): Promise<void> {
+    if (this.#store.state) this.#state(site); // refuses another site
+    await this.ctx.storage.deleteAlarm();
+    await this.ctx.storage.deleteAll();
+    this.#opened = undefined;
+    this.#manifest = undefined;
+  }
+
+  /** Erases the overlay if its project was deleted. Without an answer from KV it waits for the next collection. */
+  async #eraseDeleted({ site }: OverlayState): Promise<boolean> {
+    const kv = this.env.KV_SYNC_BLOBS;
+    try {
+      if (!(await isDeleted(kv, site))) return false;
+      if (await eraseKeys(kv, site)) {
+        await this.erase(site);
+      } else {
+        this.#set(site, { collectAt: this.#now() + collectOn });
+        await this.#schedule(this.#state(site));
+      }
+      return true;
+    } catch (error) {
+      console.error(`kv-sync: cannot determine whether ${site} was deleted, or erase it:`, error);
+      return false;
     }
   }
 

@@ -63,7 +63,7 @@ describe("a failure", () => {
       ["hello", /JSON/],
       ["null", /current is not an object/],
       [current, /it is of another project/],
-      [own.replace('"format":1', '"format":2'), /unknown format 2/],
+      [own.replace('"format":1', '"format":3'), /unknown format 3/],
       [own.replace('"version":{"format":1', '"version":{"format":2'), /unknown format 2/],
       [own.replace('"kv_sync":{"format":1', '"kv_sync":{"format":2'), /unknown format 2/],
       [own.replace('"format":1,', ""), /unknown format undefined/],

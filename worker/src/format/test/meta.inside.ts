@@ -21,12 +21,20 @@ test("missing members have their defaults", () => {
 });
 
 test("a deployed manifest and an overlay refuse each other's site", () => {
-  for (const site of ["a", "project/o", "project/a"]) {
+  for (const site of ["a", "project/o", "project/a", "project/a@0123456789abcdef"]) {
     assert.equal(parseMeta(encode(JSON.stringify({ site }))).site, site);
     assert.equal(parseMeta(encode(JSON.stringify({ site: `${site}/o` })), "overlay").site, `${site}/o`);
     assert.throws(() => parseMeta(encode(JSON.stringify({ site: `project/${site}/o` }))));
   }
-  for (const site of ["a/o", "project/a/o"]) assert.throws(() => parseMeta(encode(JSON.stringify({ site }))), site);
+  for (const site of [
+    "a/o",
+    "project/a/o",
+    "a@0123456789abcdef",
+    "project/a@",
+    "project/a@x",
+    "project/a@0123456789abcdef/o",
+  ])
+    assert.throws(() => parseMeta(encode(JSON.stringify({ site }))), site);
   for (const site of ["a", "o", "/o", "a/o/o", "project/a"])
     assert.throws(() => parseMeta(encode(JSON.stringify({ site })), "overlay"), site);
 });

@@ -1,0 +1,66 @@
+package kvsync
+
+import (
+	"context"
+	"errors"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/deletion"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/site"
+)
+
+// Deletion is what [Engine.Delete] deletes.
+type Deletion struct {
+	*deletion.Plan
+	before []cloud.Activation
+}
+
+// PlanDelete says what Delete would delete. It only reads. It refuses a Worker of
+// another tool, which takeOver allows to delete, and a site of which nothing is there.
+func (e *Engine) PlanDelete(ctx context.Context, takeOver bool) (*Deletion, error) {
+	if err := e.layout.lacks(commandDelete); err != nil {
+		return nil, err
+	}
+	l, err := e.ReadLive(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if l.Foreign && !takeOver {
+		return nil, guard.Stop(guard.Foreign, finding.CaseForeignDelete, finding.Facts{Site: e.Site})
+	}
+	is := deletion.Live{Exists: l.Exists() || l.Foreign, Bindings: l.Version.Bindings, Keys: e.Keys()}
+	if l.Meta != nil {
+		is.Deployment = l.Meta.Deployment
+	}
+	if is.Namespace, err = e.FindNamespace(ctx, l)(); err != nil {
+		return nil, err
+	}
+	of := deletion.Subject{Site: e.Site, Account: e.Account, Workers: e.Target, Project: e.Target.InKV(),
+		Leftovers: e.Target.Leftovers}
+	plan, err := deletion.Make(ctx, of, is)
+	if err != nil {
+		return nil, err
+	}
+	if plan.Empty() {
+		return nil, guard.Stop(guard.Target, finding.CaseNothingToDelete, finding.Facts{Site: e.Site})
+	}
+	return &Deletion{Plan: plan, before: l.Activations}, nil
+}
+
+// Delete deletes a site or a project as planned, unless somebody deployed meanwhile. It
+// never touches a key of another one.
+func (e *Engine) Delete(ctx context.Context, d *Deletion) error {
+	if err := e.checkNotOvertaken(ctx, d.before); errors.Is(err, cloud.ErrOvertaken) {
+		return guard.Stop(guard.Overtaken, finding.CaseSwitched, finding.Facts{Site: e.Site})
+	} else if err != nil {
+		return err
+	}
+	e.Note(site.StageSwitch, "taking %s offline", e.Site)
+	err := d.Execute(ctx)
+	if d.Offline {
+		e.ForgetLive()
+	}
+	return err
+}

@@ -1,0 +1,330 @@
+package kvsync_test
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kv-sync/kv-sync/internal/platform"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/plan"
+)
+
+// mustDelete plans and deletes.
+func (w *world) mustDelete() *kvsync.Deletion {
+	w.t.Helper()
+	e := w.engine()
+	d, err := e.PlanDelete(w.t.Context(), false)
+	if err == nil {
+		err = e.Delete(w.t.Context(), d)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return d
+}
+
+// values are all values of a namespace.
+func values(t *testing.T, s cloud.Store) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	err := cloud.EachKey(t.Context(), s, "", func(k cloud.KeyInfo) error {
+		b, err := s.Get(t.Context(), k.Name)
+		out[k.Name] = string(b)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// Names that begin alike, a site of the companion's name, and projects share one
+// namespace: deleting one leaves every key of the others.
+func TestDeleteLeavesOthersAlone(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.config.Serving.Overlay = true
+	w.mustDeploy(history(files{"/index.html": "mine"})[0])
+	store := w.store()
+	w.config.Serving.Overlay = false
+	for _, other := range []string{"blog2", "blo", "b"} {
+		w.config.Site = other
+		w.mustDeploy(history(files{"/index.html": "of " + other})[0])
+	}
+	w.config.Site = ""
+	for _, other := range []string{"blog", "b", "blog2"} {
+		w.config.Project = other
+		w.mustDeploy(history(files{"/index.html": "project " + other})[0])
+	}
+	want := values(t, store)
+	maps.DeleteFunc(want, func(name, _ string) bool { return strings.HasPrefix(name, "blog/") })
+
+	w.config.Site, w.config.Project, w.config.Serving.Overlay = "blog", "", true
+	d := w.mustDelete()
+	if d.Worker != "blog" || d.Companion != "blog-overlay" || d.Keys < 3 || !d.Done {
+		t.Errorf("%+v", d)
+	}
+	if got := values(t, store); !maps.Equal(got, want) {
+		t.Errorf("left are %v", slices.Sorted(maps.Keys(got)))
+	}
+	for name, gone := range map[string]bool{"blog": true, "blog-overlay": true, "blog2": false, "blo": false} {
+		if _, err := w.account.Workers(name).Activations(t.Context()); errors.Is(err, cloud.ErrNotFound) != gone {
+			t.Errorf("script %s: %v", name, err)
+		}
+	}
+	_, err := w.engine().PlanDelete(t.Context(), false)
+	wantCase(t, err, guard.Target, finding.CaseNothingToDelete)
+}
+
+// The same for a project: other projects of its prefix, and sites of its name.
+func TestDeleteOfAProjectLeavesOthersAlone(t *testing.T) {
+	t.Parallel()
+	w := startProject(t)
+	store := w.account.Store(w.config.Namespace)
+	for _, id := range []string{"shop", "shop2", "sho", "shop-2"} {
+		w.config.Project = id
+		w.mustDeploy(history(files{"/index.html": id})[0])
+	}
+	w.config.Project, w.config.Site = "", "shop"
+	w.mustDeploy(history(files{"/index.html": "the site shop"})[0])
+	w.config.Project, w.config.Site = "shop", ""
+	want := values(t, store)
+	maps.DeleteFunc(want, func(name, _ string) bool { return strings.HasPrefix(name, "project/shop/") })
+	w.mustDelete()
+	got := values(t, store)
+	delete(got, "project/shop/current")
+	if !maps.Equal(got, want) {
+		t.Errorf("left are %v", slices.Sorted(maps.Keys(got)))
+	}
+}
+
+// A script that only has the name of the companion is not deleted.
+func TestDeleteLeavesAScriptOfTheCompanionsName(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.config.Site = "blog-overlay"
+	w.mustDeploy(history(files{"/index.html": "another site"})[0])
+	w.config.Site = "blog"
+	w.mustDeploy(history(files{"/index.html": "mine"})[0])
+	d := w.mustDelete()
+	if d.Companion != "" || len(d.Notices) != 1 || d.Notices[0].Finding.Case != finding.CaseDeleteOther {
+		t.Errorf("%+v", d)
+	}
+	if _, err := w.account.Workers("blog-overlay").Activations(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDeleteRefusesAForeignWorker(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	err := w.account.Workers("blog").PutScript(t.Context(), cloud.Upload{Worker: script})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.engine().PlanDelete(t.Context(), false)
+	wantCase(t, err, guard.Foreign, finding.CaseForeignDelete)
+	e := w.engine()
+	d, err := e.PlanDelete(t.Context(), true)
+	if err == nil {
+		err = e.Delete(t.Context(), d)
+	}
+	if _, gone := w.account.Workers("blog").Activations(t.Context()); err != nil || !errors.Is(gone, cloud.ErrNotFound) {
+		t.Error(err, gone)
+	}
+}
+
+// A deploy between the plan and the confirmation is not deleted unseen.
+func TestDeleteStopsAfterAnotherDeploy(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	past := history(files{"/index.html": "1"}, files{"/index.html": "2"})
+	w.mustDeploy(past[0])
+	e := w.engine()
+	d, err := e.PlanDelete(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.mustDeploy(past[1])
+	wantCase(t, e.Delete(t.Context(), d), guard.Overtaken, finding.CaseSwitched)
+	w.wantSite(past[1].files)
+}
+
+// A deletion that fails at any request is finished by the next one.
+func TestDeleteIsFinishedByTheNextRun(t *testing.T) {
+	t.Parallel()
+	for _, project := range []string{"", "shop"} {
+		for broken := 1; ; broken++ {
+			w := start(t)
+			w.config.Account = w.connect(1)
+			w.config.Serving.Overlay = true
+			if project != "" {
+				w.config.Site, w.config.Project = "", project
+			}
+			w.mustDeploy(history(files{"/index.html": "1", "/a.css": "2"})[0])
+			id, err := w.account.FindNamespace(t.Context(), "kv-sync")
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := 0
+			w.p.Server.SetFault(func(platform.RequestInfo) platform.Fault {
+				if n++; n == broken {
+					return platform.Fault{Kind: platform.FaultStatus, Status: 503}
+				}
+				return platform.Fault{}
+			})
+			e := w.engine()
+			d, failed := e.PlanDelete(t.Context(), false)
+			if failed == nil {
+				failed = e.Delete(t.Context(), d)
+			}
+			w.p.Server.SetFault(nil)
+			if failed != nil {
+				e := w.engine()
+				d, err := e.PlanDelete(t.Context(), false)
+				if err == nil {
+					err = e.Delete(t.Context(), d)
+				}
+				if err != nil {
+					t.Fatalf("after request %d failed (%v): %v", broken, failed, err)
+				}
+			}
+			if left := slices.Collect(maps.Keys(values(t, w.account.Store(id)))); len(left) > 1 ||
+				len(left) == 1 && left[0] != "project/shop/current" {
+				t.Errorf("after request %d failed (%v): left are %v", broken, failed, left)
+			}
+			if failed == nil {
+				break
+			}
+		}
+	}
+}
+
+// A new project of a deleted one's id has no key in common with it, and a deletion of the
+// new one leaves nothing of either.
+func TestProjectOfADeletedOnesID(t *testing.T) {
+	t.Parallel()
+	w := startProject(t)
+	store := w.account.Store(w.config.Namespace)
+	w.mustDeploy(history(files{"/index.html": "old"})[0])
+	old := values(t, store)
+	w.mustDelete()
+	stone := w.current("shop")
+	if left := values(t, store); len(left) != 1 || stone["deleted"] == nil || stone["activations"] != nil {
+		t.Fatalf("left are %v", left)
+	}
+	if _, err := w.engine().History(t.Context()); err == nil {
+		t.Error("a deleted project has a history")
+	}
+
+	next := history(files{"/index.html": "new"}, files{"/index.html": "newer"})
+	w.mustDeploy(next[0])
+	own := "project/shop@" + stone["incarnation"].(string) + "/"
+	for name := range values(t, store) {
+		if name != "project/shop/current" && !strings.HasPrefix(name, own) {
+			t.Errorf("the new project has the key %s", name)
+		}
+		if _, had := old[name]; had && name != "project/shop/current" {
+			t.Errorf("both have the key %s", name)
+		}
+	}
+	w.mustDeploy(next[1])
+	if res, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil || res.Commit != next[0].commit {
+		t.Error(res, err)
+	}
+	if v, err := w.engine().Verify(t.Context(), true); err != nil || !v.Whole() {
+		t.Error(v, err)
+	}
+	if _, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{}); err != nil {
+		t.Error(err)
+	}
+
+	w.mustDelete()
+	again := w.current("shop")["incarnation"].(string)
+	if left := values(t, store); len(left) != 1 || again <= stone["incarnation"].(string) {
+		t.Errorf("left are %v", left)
+	}
+}
+
+// What a deletion left is found although a new project of that id is live, and only by
+// a deletion of that one: its own keys are not among the leftovers before.
+func TestLeftoversOfAnInterruptedDeletion(t *testing.T) {
+	t.Parallel()
+	w := startProject(t)
+	store := w.account.Store(w.config.Namespace)
+	w.mustDeploy(history(files{"/index.html": "old"})[0])
+	e := w.engine()
+	d, err := e.PlanDelete(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
+		if r.Kind == "kv.bulk.delete" {
+			return platform.Fault{Kind: platform.FaultStatus, Status: 403}
+		}
+		return platform.Fault{}
+	})
+	if err := e.Delete(t.Context(), d); err == nil || !d.Offline || d.Done {
+		t.Fatal(d, err)
+	}
+	w.p.Server.SetFault(nil)
+	// The id is given to somebody else, whose upload is under way.
+	var own []string
+	put := "project/shop@" + w.current("shop")["incarnation"].(string) + "/b/" + strings.Repeat("a", 64) + "." +
+		strings.Repeat("b", 16)
+	if err := store.Put(t.Context(), put, []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	w.mustDelete()
+	for name := range values(t, store) {
+		own = append(own, name)
+	}
+	slices.Sort(own)
+	if !slices.Equal(own, []string{"project/shop/current", put}) {
+		t.Errorf("left are %v", own)
+	}
+}
+
+// A project is deleted between the plan of a deploy and its switch. What the deploy then
+// makes live needs no key of the deleted project.
+func TestDeployAcrossADeletion(t *testing.T) {
+	t.Parallel()
+	w := startProject(t)
+	store := w.account.Store(w.config.Namespace)
+	past := history(files{"/index.html": "1", "/same.txt": "same"}, files{"/index.html": "2", "/same.txt": "same"})
+	past[1].hashed = true // so that the second plan looks for what the first one uploaded
+	w.mustDeploy(past[0])
+	deleting := *w
+	deleted := false
+	reads := 0
+	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
+		if r.Kind == "kv.values.get" && strings.HasSuffix(r.Path, "current") && !deleted {
+			if reads++; reads == 2 { // before the switch looks once more
+				deleted = true
+				deleting.mustDelete()
+			}
+		}
+		return platform.Fault{}
+	})
+	if _, err := w.deploy(past[1], plan.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if !deleted || w.current("shop")["activations"] == nil {
+		t.Fatalf("deleted: %v, live: %v", deleted, w.current("shop"))
+	}
+	for name := range values(t, store) {
+		old := name != "project/shop/current" && !strings.HasPrefix(name, "project/shop@")
+		if old && strings.HasPrefix(name, "project/shop/b/"+hashOf("same").String()) {
+			t.Errorf("%s is of the deleted project", name)
+		}
+	}
+	if v, err := w.engine().Verify(t.Context(), true); err != nil || !v.Whole() {
+		t.Errorf("%+v, %v", v, err)
+	}
+}

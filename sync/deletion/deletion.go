@@ -1,0 +1,185 @@
+// Package deletion deletes a site or a project: its scripts and its keys, and nothing
+// else. [Make] says what there is, and [Plan.Execute] deletes it:
+//
+//	plan, err := deletion.Make(ctx, subject, live)
+//	err = plan.Execute(ctx)
+package deletion
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/humanize"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/overlay"
+)
+
+// Subject is what is deleted.
+type Subject struct {
+	// Site is the site, or "project/" and a project's id.
+	Site    string
+	Account cloud.Account
+	// Workers is the script, or the project. Deleting it takes the site offline.
+	Workers cloud.Workers
+	// Project: it is a project, which has no scripts.
+	Project bool
+	// Leftovers lists the keys that Workers.Delete leaves.
+	Leftovers func(context.Context, cloud.Store) ([]string, error)
+}
+
+// Live is what is known of the subject.
+type Live struct {
+	// Exists reports whether there is a script.
+	Exists bool
+	// Deployment is the live one, "" if nothing is live or it is not ours.
+	Deployment string
+	// Bindings are those of the live version.
+	Bindings []cloud.Binding
+	// Namespace is the id of the one that has the keys, "" if there is none.
+	Namespace string
+	// Keys are those of the live incarnation.
+	Keys manifest.Keys
+}
+
+// Plan is what is deleted, and how far that is.
+type Plan struct {
+	Site string `json:"site"`
+	// Worker and Companion are scripts, "" if there is none. A project has none.
+	Worker    string `json:"worker,omitempty"`
+	Companion string `json:"companion,omitempty"`
+	// Deployment is what is live, "" if nothing is or it is not ours.
+	Deployment string `json:"deployment,omitempty"`
+	// Namespace is the id of the one that the keys are in. It stays, with the keys of
+	// other sites and projects.
+	Namespace string `json:"namespace,omitempty"`
+	// Keys counts the keys. Edits counts the files that were written or deleted at run
+	// time.
+	Keys  int `json:"keys"`
+	Edits int `json:"edits"`
+	// Offline says that visitors do not find the site any more, Done that nothing of it
+	// is left.
+	Offline bool               `json:"offline"`
+	Done    bool               `json:"done"`
+	Notices []manifest.Problem `json:"notices,omitempty"`
+
+	subject Subject
+	store   cloud.Store // nil if there is no namespace
+	keys    []string
+}
+
+// Make says what there is to delete. It only reads.
+func Make(ctx context.Context, s Subject, live Live) (*Plan, error) {
+	p := &Plan{Site: s.Site, Deployment: live.Deployment, Namespace: live.Namespace, subject: s}
+	if live.Namespace != "" {
+		p.store = s.Account.Store(live.Namespace)
+		if err := p.listKeys(ctx, live); err != nil {
+			return nil, err
+		}
+	}
+	if s.Project {
+		return p, nil
+	}
+	if live.Exists {
+		p.Worker = s.Site
+	}
+	for _, b := range live.Bindings {
+		if b.Type == cloud.BindingLoader {
+			p.note("", finding.CaseDeleteLoader, finding.Facts{Site: s.Site, Name: b.Name})
+		}
+	}
+	return p, p.findCompanion(ctx)
+}
+
+// Empty reports whether there is nothing to delete.
+func (p *Plan) Empty() bool {
+	return p.Worker == "" && p.Companion == "" && p.Deployment == "" && p.Keys == 0
+}
+
+func (p *Plan) note(path string, c finding.Case, f finding.Facts) {
+	p.Notices = append(p.Notices, manifest.ProblemOf(path, c, f))
+}
+
+// findCompanion finds the companion, which is one only if it says so.
+func (p *Plan) findCompanion(ctx context.Context) error {
+	name := overlay.CompanionName(p.Site)
+	is, exists, err := overlay.ReadCompanion(ctx, p.subject.Account.Workers(name))
+	switch {
+	case err != nil:
+		return fmt.Errorf("read %s, the companion of %s: %w", name, p.Site, err)
+	case exists && is.Companion == p.Site:
+		p.Companion = name
+	case exists:
+		p.note("", finding.CaseDeleteOther, finding.Facts{Site: p.Site, Name: name})
+	}
+	return nil
+}
+
+// listKeys lists the keys, and counts the edits among them.
+func (p *Plan) listKeys(ctx context.Context, live Live) (err error) {
+	if p.keys, err = p.subject.Leftovers(ctx, p.store); err != nil {
+		return err
+	}
+	p.Keys = len(p.keys)
+	if !slices.Contains(p.keys, live.Keys.OverlayRecord()) {
+		return nil
+	}
+	switch o, err := overlay.Read(ctx, p.store, string(live.Keys)); {
+	case errors.Is(err, overlay.ErrRecord):
+		p.note("edits made at run time", finding.CaseDeleteUnread, finding.Facts{Cause: err})
+	case err != nil:
+		return err
+	default:
+		p.Edits = len(o.Entries)
+	}
+	return nil
+}
+
+// Execute deletes first what makes the site live, so that no visitor sees a part of it,
+// then everything else. A run after an interrupted one finishes.
+func (p *Plan) Execute(ctx context.Context) error {
+	if p.Worker != "" || p.subject.Project {
+		if err := p.subject.Workers.Delete(ctx); err != nil {
+			return fmt.Errorf("delete %s: %w", p.Site, err)
+		}
+	}
+	p.Offline = true
+	if p.Companion != "" {
+		if err := p.subject.Account.Workers(p.Companion).Delete(ctx); err != nil {
+			return fmt.Errorf("delete %s, the companion of %s: %w", p.Companion, p.Site, err)
+		}
+	}
+	if p.store != nil {
+		if err := p.deleteKeys(ctx); err != nil {
+			return err
+		}
+	}
+	p.Done = true
+	return nil
+}
+
+// deleteKeys deletes the planned keys and those that were written since.
+func (p *Plan) deleteKeys(ctx context.Context) error {
+	listed, err := p.subject.Leftovers(ctx, p.store)
+	if err != nil {
+		return err
+	}
+	keys := slices.Concat(p.keys, listed)
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	p.Keys = len(keys)
+	for some := range slices.Chunk(keys, cloud.MaxBulkPairs) {
+		left, err := cloud.DeleteConfirmed(ctx, p.store, some, 2*time.Second)
+		if err != nil {
+			return fmt.Errorf("delete the keys of %s: %w", p.Site, err)
+		}
+		if len(left) > 0 {
+			return finding.New(finding.CaseDeleteIgnored, finding.Facts{Site: p.Site, What: humanize.Count(len(left), "key")})
+		}
+	}
+	return nil
+}

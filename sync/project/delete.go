@@ -1,0 +1,108 @@
+package project
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+)
+
+// Delete implements [cloud.Workers]. The pointer becomes a tombstone with an incarnation
+// for the next project of this id, which so has no key in common with this one, nor a
+// Durable Object. A tombstone stays as it is. Delete leaves all other keys: see
+// [Workers.Leftovers].
+func (p *Workers) Delete(ctx context.Context) error {
+	now, err := p.current(ctx)
+	gone := errors.Is(err, cloud.ErrNotFound)
+	if err != nil && !gone {
+		return err
+	}
+	if !now.Deleted.IsZero() {
+		p.remember(now)
+		return nil
+	}
+	store, err := p.store(ctx)
+	if err != nil {
+		return err
+	}
+	at := p.Now().UTC().Truncate(time.Millisecond)
+	next := Pointer{Format: IncarnatedFormat, Incarnation: nextIncarnation(now.Incarnation, at), Deleted: at}
+	value, err := manifest.EncodeJSON(next)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", p.pointerKey(), err)
+	}
+	if err := store.Put(ctx, p.pointerKey(), value); err != nil {
+		return fmt.Errorf("delete project %s: %w", p.ID, err)
+	}
+	p.remember(next)
+	return nil
+}
+
+// DeleteKey deletes one key.
+func (p *Workers) DeleteKey(ctx context.Context, key string) error {
+	store, err := p.store(ctx)
+	if err != nil {
+		return err
+	}
+	left, err := cloud.DeleteConfirmed(ctx, store, []string{key}, 2*time.Second)
+	if err == nil && len(left) > 0 {
+		err = fmt.Errorf("delete %s: the API accepted the request and did not delete it", key)
+	}
+	return err
+}
+
+func (p *Workers) remember(at Pointer) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.last = at
+}
+
+// nextIncarnation sorts after the last one whatever the clock says: a Durable Object
+// erases itself if there is a greater incarnation than its own.
+func nextIncarnation(last manifest.Nonce, now time.Time) manifest.Nonce {
+	if earliest := last.Time().Add(time.Second); now.Before(earliest) {
+		now = earliest
+	}
+	return manifest.NewNonce(now)
+}
+
+// Leftovers lists the keys that Delete leaves: after it, those of the projects that had
+// this id. Those of a project that is being deployed anew are none. Before it, those that
+// it would leave.
+func (p *Workers) Leftovers(ctx context.Context, store cloud.Store) ([]string, error) {
+	p.mu.Lock()
+	last := p.last
+	p.mu.Unlock()
+	var keys []string
+	first := manifest.ProjectKeys(p.ID, manifest.Nonce{})
+	for _, prefix := range []string{first.Prefix(), incarnations(first)} {
+		err := cloud.EachKey(ctx, store, prefix, func(k cloud.KeyInfo) error {
+			next := !last.Deleted.IsZero() && incarnationOf(first, k.Name) >= last.Incarnation.String()
+			if k.Name != p.pointerKey() && !next {
+				keys = append(keys, k.Name)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return keys, nil
+}
+
+// incarnations begins the keys of all incarnations but the first.
+func incarnations(first manifest.Keys) string { return string(first) + "@" }
+
+// incarnationOf is the incarnation in a key, "" for the first.
+func incarnationOf(first manifest.Keys, key string) string {
+	rest, ok := strings.CutPrefix(key, incarnations(first))
+	if !ok {
+		return ""
+	}
+	incarnation, _, _ := strings.Cut(rest, "/")
+	return incarnation
+}

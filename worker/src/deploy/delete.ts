@@ -1,0 +1,108 @@
+// Deletes a project from inside a Worker: docs/format.md, "Projects".
+//
+//	current becomes a tombstone ─► the Durable Object forgets ─► all other keys
+//
+// The tombstone takes the project offline. A call after an interrupted one finishes.
+
+import { incarnatedFormat, readPointer } from "../dynamic/version";
+import type { OverlayNamespace } from "../format/overlay_entry";
+import { currentKey, isProjectId, siteOf } from "../format/project_keys";
+import { newNonce } from "../kv/blob_write";
+import { remove, write, writeAll } from "../kv/kv_write";
+import { RefusedError } from "../rules/problem";
+import { checkKnown, isRecord } from "./options";
+
+/** Options of deleteProject. */
+export interface DeleteOptions {
+  /** The namespace of the projects; the default is KV_SYNC_BLOBS. */
+  kv?: KVNamespace;
+  /** The Durable Objects of overlays; the default is KV_SYNC_OVERLAY. */
+  overlay?: OverlayNamespace | undefined;
+  /** The limit of KV calls, 980. */
+  mostCalls?: number;
+  /** The clock in milliseconds, and the source of random bytes. */
+  now?: () => number;
+  random?: (bytes: Uint8Array) => void;
+}
+
+/** The result of a deletion. */
+export interface DeleteResult {
+  /** The number of deleted keys. */
+  deleted: number;
+  /** Nothing is left. Otherwise the limit of KV calls was reached: call again. */
+  complete: boolean;
+}
+
+const mostCallsByDefault = 980;
+
+/** Deletes a project and everything that is left of earlier projects of its id. */
+export async function deleteProject(
+  projectId: string,
+  kv: KVNamespace,
+  overlay: OverlayNamespace | undefined,
+  options: DeleteOptions,
+): Promise<DeleteResult> {
+  const { mostCalls = mostCallsByDefault } = options;
+  if (!isProjectId(projectId))
+    throw new RefusedError([{ path: "project", reason: "invalid id", fix: "use the id of a project" }]);
+  const pointer = await readPointer(kv, projectId, 0);
+  const next = pointer.deleted ? pointer.incarnation : nextIncarnation(pointer.incarnation, options);
+  if (!pointer.deleted) {
+    const deleted = new Date((options.now ?? Date.now)()).toISOString();
+    await write(
+      kv,
+      currentKey(projectId),
+      `{"format":${incarnatedFormat},"incarnation":"${next}","deleted":"${deleted}"}`,
+    );
+  }
+  const { keys, complete, calls } = await leftovers(kv, projectId, next, mostCalls - 2);
+  const sites = new Set(keys.filter((key) => key.includes("/o/")).map((key) => key.slice(0, key.indexOf("/o/"))));
+  if (!pointer.deleted) sites.add(siteOf(projectId, pointer.incarnation));
+  if (overlay) for (const site of sites) await overlay.get(overlay.idFromName(site)).erase(site);
+  const affordable = keys.slice(0, Math.max(0, mostCalls - 2 - calls));
+  await writeAll(affordable, (key) => remove(kv, key));
+  return { deleted: affordable.length, complete: complete && affordable.length === keys.length };
+}
+
+/** The incarnation of the next project. It sorts after the last one, whatever the clock says. */
+function nextIncarnation(last: string, { now = Date.now, random }: DeleteOptions): string {
+  const earliest = last === "" ? 0 : (parseInt(last.slice(0, 8), 16) + 1) * 1000;
+  return newNonce(Math.max(now(), earliest), random);
+}
+
+/** Lists the keys of the project's incarnations before the next one, without the pointer. */
+async function leftovers(
+  kv: KVNamespace,
+  projectId: string,
+  next: string,
+  mostCalls: number,
+): Promise<{ keys: string[]; complete: boolean; calls: number }> {
+  const keys: string[] = [];
+  let calls = 0;
+  const first = siteOf(projectId, "");
+  for (const prefix of [`${first}/`, `${first}@`]) {
+    for (let cursor: string | null = null; ; ) {
+      if (calls++ === mostCalls || keys.length > mostCalls) return { keys, complete: false, calls };
+      const page: KVNamespaceListResult<unknown> = await kv.list({ prefix, cursor });
+      for (const { name } of page.keys) {
+        if (!name.startsWith(prefix)) throw new Error(`the listing of ${prefix} has the key ${name}`);
+        const incarnation = prefix.endsWith("@") ? name.slice(prefix.length).split("/", 1)[0]! : "";
+        if (name !== currentKey(projectId) && incarnation < next) keys.push(name);
+      }
+      if (page.list_complete) break;
+      cursor = page.cursor;
+    }
+  }
+  return { keys, complete: true, calls };
+}
+
+const names: (keyof DeleteOptions)[] = ["kv", "overlay", "mostCalls", "now", "random"];
+
+/** Throws a TypeError for options that are unknown or of a wrong type. */
+export function checkDeleteOptions(given: DeleteOptions): void {
+  const { mostCalls } = given ?? {};
+  if (!isRecord(given)) throw new TypeError("deleteProject: the options are not an object");
+  checkKnown("deleteProject", given, names);
+  if (mostCalls !== undefined && !(Number.isSafeInteger(mostCalls) && mostCalls >= 10))
+    throw new TypeError("deleteProject: invalid mostCalls; use a number of KV calls, 10 or more, or leave it out");
+}
