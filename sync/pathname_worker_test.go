@@ -128,7 +128,7 @@ func (w *recipe) publish(project string, tree files) {
 	w.t.Helper()
 	root := w.t.TempDir()
 	writeTree(w.t, root, tree)
-	src, err := source.OpenFolder(source.Options{WorkDir: root})
+	src, err := source.OpenFolder(w.t.Context(), source.Options{WorkDir: root})
 	if err != nil {
 		w.t.Fatal(err)
 	}

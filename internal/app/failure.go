@@ -199,7 +199,7 @@ func classify(err error) *Failure {
 	case errors.Is(err, context.Canceled):
 		return &Failure{Kind: KindInterrupted, Message: "interrupted", found: newFinding(advice.CaseInterrupted, err)}
 	case errors.As(err, &refused):
-		files := finding.Facts{What: humanize.Count(len(refused.Problems), "file")}
+		files := finding.Facts{What: humanize.Count(refused.Files(), "file")}
 		return listed(advice.CaseFiles, files, refused.Problems)
 	case errors.As(err, &built):
 		return failed(KindRefused, advice.CaseBuild, err)

@@ -239,7 +239,7 @@ func benchOpen(b *testing.B, w *gittest.Work) *Commit {
 
 func benchFolder(b *testing.B, w *gittest.Work, cache string) *folder.Folder {
 	b.Helper()
-	f, err := OpenFolder(options(w, Options{CacheDir: cache}))
+	f, err := OpenFolder(b.Context(), options(w, Options{CacheDir: cache}))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -240,6 +240,21 @@ sub/evil: the name "sub/evil" leads elsewhere`
 	}
 }
 
+// Two entries with one name are a damaged tree, not a matter of Unicode.
+func TestDuplicateTreeEntries(t *testing.T) {
+	t.Parallel()
+	w := gittest.New(t)
+	id := gittest.Unhex(t, w.GitIn(w.Dir, "x", "hash-object", "-w", "--stdin"))
+	tree := "100644 cafe\u0301.html\x00" + id + "100644 caf\u00e9.html\x00" + id +
+		strings.Repeat("100644 twice.html\x00"+id, 2)
+	root := w.GitIn(w.Dir, tree, "hash-object", "-t", "tree", "-w", "--stdin", "--literally")
+	got := sourcetest.Refusals(t, openCommit(w, Options{Revision: w.Git("commit-tree", root, "-m", "twice")}))
+	if !strings.Contains(got, "twice.html: the commit has two entries with this name") ||
+		strings.Count(got, "twice.html") != 1 || strings.Count(got, "(Unicode NFC)") != 2 {
+		t.Error(got)
+	}
+}
+
 func TestSubmoduleIsANotice(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)

@@ -49,7 +49,7 @@ func TestIgnoredAsListed(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, "configured", "x"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	src, err := OpenFolder(options)
+	src, err := OpenFolder(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}

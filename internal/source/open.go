@@ -67,7 +67,7 @@ func openFolderInstead(ctx context.Context, options Options, why string) (manife
 
 // openAhead opens the folder and starts to list it in the background.
 func openAhead(ctx context.Context, options Options) (manifest.Source, error) {
-	f, err := OpenFolder(options)
+	f, err := OpenFolder(ctx, options)
 	if err != nil {
 		return nil, err
 	}
@@ -76,12 +76,12 @@ func openAhead(ctx context.Context, options Options) (manifest.Source, error) {
 }
 
 // OpenFolder returns the folder as a source. The caller closes it.
-func OpenFolder(options Options) (*folder.Folder, error) {
+func OpenFolder(ctx context.Context, options Options) (*folder.Folder, error) {
 	options, err := options.bounded()
 	if err != nil {
 		return nil, err
 	}
-	return folder.Open(options.ofFolder())
+	return folder.Open(options.ofFolder(ctx))
 }
 
 // Ignored returns a function that reports whether kv-sync publishes nothing of a directory below
@@ -91,5 +91,5 @@ func Ignored(options Options) func(dir string) bool {
 	if err != nil {
 		return func(string) bool { return false }
 	}
-	return folder.Ignored(options.ofFolder())
+	return folder.Ignored(options.ofFolder(context.Background())) // which only reads on this machine
 }

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -105,9 +106,17 @@ func (o Options) project() worktree.Project {
 	return worktree.Project{Dir: o.WorkDir, Folder: o.folder(), Top: o.Top, Getenv: o.Getenv}
 }
 
-func (o Options) ofFolder() folder.Options {
-	return folder.Options{
+func (o Options) ofFolder(ctx context.Context) folder.Options {
+	f := folder.Options{
 		Path: o.folder(), Name: o.Dir, Patterns: o.Patterns, HTMLHandling: o.HTMLHandling,
 		Boundary: o.Boundary, CacheDir: o.CacheDir, Log: o.Log,
 	}
+	repo, err := worktree.Locate(ctx, o.project())
+	if err != nil || repo.Top == "" {
+		return f // there is no work tree to which such files apply
+	}
+	if at, err := repo.PathOf(o.project()); err == nil {
+		f.Excludes, f.InWorkTree = repo.Excludes(ctx), at
+	}
+	return f
 }

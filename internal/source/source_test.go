@@ -34,7 +34,7 @@ func openCommit(w *gittest.Work, o Options) *Commit {
 
 func openFolder(w *gittest.Work, o Options) *folder.Folder {
 	w.Helper()
-	f, err := OpenFolder(options(w, o))
+	f, err := OpenFolder(w.Context(), options(w, o))
 	if err != nil {
 		w.Fatal(err)
 	}

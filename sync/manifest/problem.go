@@ -49,10 +49,19 @@ func (p Problem) String() string {
 // Nothing was sent.
 type RefusedError struct{ Problems []Problem }
 
+// Files is the number of files that have a problem. One file can have several.
+func (e *RefusedError) Files() int {
+	paths := map[string]bool{}
+	for _, p := range e.Problems {
+		paths[p.Path] = true
+	}
+	return len(paths)
+}
+
 // Error lists the problems, a line each.
 func (e *RefusedError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s refused, nothing was sent:", humanize.Count(len(e.Problems), "file"))
+	fmt.Fprintf(&b, "%s refused, nothing was sent:", humanize.Count(e.Files(), "file"))
 	for _, p := range e.Problems {
 		b.WriteString("\n  " + p.String())
 	}

@@ -2,6 +2,7 @@ package ignore
 
 import (
 	"fmt"
+	"path"
 	"regexp"
 	"strings"
 )
@@ -248,9 +249,10 @@ func (s *Scope) Within(dir, text string) *Scope {
 	return s
 }
 
-// Parent returns a scope with the patterns of the ignore file in the folder's parent. It leaves
-// out patterns that exclude the folder itself or everything in it, because git usually ignores
-// the output folder that is published.
+// Parent returns a scope with the patterns of an ignore file above the folder. folder is its
+// path from there, with slashes. Parent leaves out patterns that exclude the folder itself, a
+// directory above it, or everything in it, because git usually ignores the output folder that
+// is published.
 func Parent(outer *Scope, folder, text string) *Scope {
 	s := &Scope{outer: outer, above: folder + "/"}
 	for _, p := range parsePatterns(text) {
@@ -259,7 +261,7 @@ func Parent(outer *Scope, folder, text string) *Scope {
 			subject = subject[:strings.LastIndexByte(subject, '/')]
 		}
 		m := compile(subject, p.anchored)
-		if m != nil && m(folder) || subject == "*" || subject == "**" {
+		if m != nil && matchesAbove(m, p.anchored, folder) || subject == "*" || subject == "**" {
 			continue
 		}
 		s.patterns = append(s.patterns, p)
@@ -268,6 +270,20 @@ func Parent(outer *Scope, folder, text string) *Scope {
 		return outer
 	}
 	return s
+}
+
+// matchesAbove reports whether a pattern matches the folder or a directory above it.
+func matchesAbove(match func(string) bool, anchored bool, folder string) bool {
+	for dir := folder; dir != "."; dir = path.Dir(dir) {
+		subject := dir
+		if !anchored {
+			subject = path.Base(dir)
+		}
+		if match(subject) {
+			return true
+		}
+	}
+	return false
 }
 
 // Decide returns the verdict on one path, relative to the root and with slashes. It does not

@@ -18,8 +18,8 @@ const maxIgnoreFile = 8 << 20
 // untracked describes a file that is neither tracked nor ignored; "" if there is none.
 func (c *comparison) untracked(ctx context.Context, staged map[string]bool) (string, error) {
 	var patterns *ignore.Scope
-	if text, err := os.ReadFile(filepath.Join(c.CommonDir, "info", "exclude")); err == nil {
-		patterns = patterns.Within("", string(text))
+	for _, text := range c.Excludes(ctx) {
+		patterns = patterns.Within("", text)
 	}
 	at := ""
 	if c.Dir != "." {

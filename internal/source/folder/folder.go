@@ -98,6 +98,10 @@ type Options struct {
 	Patterns []string
 	// HTMLHandling is [kvsync.Serving.HTMLHandling]. It decides whether a redirect is a loop.
 	HTMLHandling string
+	// Excludes are the texts of git's ignore files for the whole work tree; a later one overrides
+	// an earlier one. InWorkTree is the folder's path in the work tree, with slashes.
+	Excludes   []string
+	InWorkTree string
 	// Boundary limits where the folder may be, and the files that select what is published.
 	Boundary *boundary.Boundary
 	// CacheDir holds the stat caches; "" disables them.

@@ -93,6 +93,13 @@ func (w *folderWalk) walk(ctx context.Context) error {
 // the settings.
 func (w *folderWalk) parent() (scopes, error) {
 	s := scopes{git: (*ignore.Scope)(nil).Within("", "node_modules/\n")}
+	for _, text := range w.options.Excludes {
+		if w.options.InWorkTree == "." {
+			s.git = s.git.Within("", text)
+		} else {
+			s.git = ignore.Parent(s.git, w.options.InWorkTree, text)
+		}
+	}
 	dir, name := filepath.Split(w.path)
 	if !w.options.Boundary.Inside(dir) {
 		s.assets = s.assets.Within("", rules.PatternText(w.options.Patterns))

@@ -117,12 +117,25 @@ func (l *Listing) refuseSame() {
 		if i-from == 1 {
 			continue
 		}
-		names := l.composed[path]
-		if len(names) < i-from {
+		names := slices.Clone(l.composed[path])
+		for len(names) < i-from {
 			names = append(names, path[1:])
 		}
 		slices.Sort(names)
-		for _, name := range names {
+		l.refuseNames(names)
+	}
+}
+
+// refuseNames refuses the sorted names of files with one pathname. A name is there twice if
+// the commit's tree has two entries with it.
+func (l *Listing) refuseNames(names []string) {
+	for at, name := range names {
+		switch {
+		case at > 0 && names[at-1] == name:
+		case at+1 < len(names) && names[at+1] == name:
+			l.Refuse(name, Problem{"the commit has two entries with this name, which git fsck reports as duplicate entries",
+				"remove the file, commit, and add it again"})
+		default:
 			l.Refuse(name, Problem{"another file is served at the same path, " +
 				"because the names differ only in how letters are composed (Unicode NFC)",
 				"rename one of them"})
