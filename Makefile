@@ -9,7 +9,7 @@ ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 .PHONY: help setup build demo demo-projects demo-publisher demo-rust check hook lint lint-worker test test-go \
 	test-worker test-rust fuzz mutation large soak bench bench-serving bench-git image image-daemon clean
 
-# The text behind ## is the help of a target, and ##@ begins a section of it.
+# make help prints the text after ##. ##@ begins a section of the help.
 help: ## show this list
 	@awk -F ':.*## ' '/^##@ / { print "\n" substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -55,7 +55,8 @@ lint-worker: worker/node_modules/.package-lock.json ## check only TypeScript (fi
 
 test: test-worker test-rust test-go ## run every test; Debian: installs chromium and cargo; screenshots go to artefacts/
 
-# The time limit is for one package and only ends a hang. The slowest takes two minutes.
+# The time limit is for one package. It ends a test that hangs; the slowest package takes two
+# minutes.
 test-go: ## run the tests in Go
 	$(GO) test -timeout 30m $(GOTESTFLAGS) ./...
 

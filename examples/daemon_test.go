@@ -18,11 +18,11 @@ import (
 // unit is the systemd unit of the daemon.
 const unit = "daemon/kv-sync.service"
 
-// systemd finds no fault in the unit, and rates its exposure 1.6 of 10. The default of a
-// service is 9.6.
+// systemd-analyze reports no problem of the unit, and an exposure of at most 1.8 of 10. The
+// exposure of a service without settings is 9.6.
 func TestDaemonUnit(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("systemd is Linux'")
+		t.Skip("systemd is only for Linux")
 	}
 	out, err := exec.CommandContext(t.Context(), "bash", "testdata/systemd-analyze.sh").Output()
 	if err != nil {
@@ -38,12 +38,12 @@ func TestDaemonUnit(t *testing.T) {
 	if installed == text {
 		t.Fatal("the unit does not start /usr/local/bin/kv-sync")
 	}
-	if said := verify(t, analyze, installed); said != "" {
-		t.Errorf("systemd-analyze verify: %s", said)
+	if messages := verify(t, analyze, installed); messages != "" {
+		t.Errorf("systemd-analyze verify: %s", messages)
 	}
 	wrong := strings.Replace(installed, "ProtectHome=", "ProtectHomes=", 1)
 	if verify(t, analyze, wrong) == "" {
-		t.Error("systemd-analyze finds nothing wrong with ProtectHomes=: this test cannot fail")
+		t.Error("systemd-analyze does not report the unknown setting ProtectHomes=")
 	}
 	security := exec.CommandContext(t.Context(), analyze, "security", "--no-pager", "--offline=true", "--threshold=18",
 		unit)
@@ -52,8 +52,8 @@ func TestDaemonUnit(t *testing.T) {
 	}
 }
 
-// verify returns systemd's messages about a unit. There may be messages about other units
-// of the machine, too.
+// verify returns the messages of systemd-analyze about a unit, without those about other units of
+// the machine.
 func verify(t *testing.T, analyze, text string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), filepath.Base(unit))
@@ -62,17 +62,17 @@ func verify(t *testing.T, analyze, text string) string {
 	if err != nil {
 		return err.Error() + ": " + string(out)
 	}
-	var said []string
+	var messages []string
 	for line := range strings.Lines(string(out)) {
 		if strings.Contains(line, filepath.Base(unit)) {
-			said = append(said, line)
+			messages = append(messages, line)
 		}
 	}
-	return strings.Join(said, "")
+	return strings.Join(messages, "")
 }
 
-// The daemon accepts the example with exactly what the unit provides.
-func TestDaemonUnitRunsTheExample(t *testing.T) {
+// The daemon accepts the example configuration with the arguments and credentials of the unit.
+func TestDaemonUnitConfig(t *testing.T) {
 	text := read(t, unit)
 	secrets := t.TempDir()
 	for _, m := range regexp.MustCompile(`(?m)^LoadCredential=([a-z-]+):/etc/kv-sync/([a-z-]+)$`).FindAllStringSubmatch(
@@ -88,11 +88,11 @@ func TestDaemonUnitRunsTheExample(t *testing.T) {
 	}
 	ssh := regexp.MustCompile(`%d/([a-z-]+)`).FindAllStringSubmatch(text, -1)
 	if len(ssh) == 0 {
-		t.Error("no credential is named to ssh")
+		t.Error("the unit gives ssh no credential")
 	}
 	for _, m := range ssh {
 		if _, err := os.Stat(filepath.Join(secrets, m[1])); err != nil {
-			t.Errorf("ssh is given a credential that is not loaded: %v", err)
+			t.Errorf("the unit gives ssh a credential that it does not load: %v", err)
 		}
 	}
 	listing := check(t, strings.Fields(start[1]), "daemon/kv-sync-daemon.toml", "/run/credentials/kv-sync.service",
@@ -105,8 +105,8 @@ func TestDaemonUnitRunsTheExample(t *testing.T) {
 	}
 }
 
-// compose is the content of compose.yaml. Other keys are refused, because no test would
-// check them.
+// compose is the content of compose.yaml. The test refuses other keys, because it would not check
+// them.
 type compose struct {
 	Name     string
 	Services struct{ Daemon service }
@@ -136,8 +136,8 @@ type service struct {
 	Security    []string `yaml:"security_opt"`
 }
 
-// The daemon accepts compose.toml with what compose.yaml provides. The names that the two,
-// the Dockerfile and the other files use for each other are right.
+// The daemon accepts compose.toml with the arguments and secrets of compose.yaml. The files,
+// volumes, ports and build arguments in compose.yaml match compose.toml and the Dockerfile.
 func TestDaemonCompose(t *testing.T) {
 	var c compose
 	decoder := yaml.NewDecoder(strings.NewReader(read(t, "daemon/compose.yaml")))
@@ -159,7 +159,7 @@ func TestDaemonCompose(t *testing.T) {
 	for _, m := range regexp.MustCompile(`/run/secrets/([a-z-]+)`).FindAllStringSubmatch(s.Environment["GIT_SSH_COMMAND"],
 		-1) {
 		if !slices.Contains(s.Secrets, m[1]) {
-			t.Errorf("ssh is given the secret %s, which the service has not", m[1])
+			t.Errorf("ssh gets the secret %s, which the service does not have", m[1])
 		}
 	}
 	if len(s.Command) != 2 {
@@ -171,7 +171,7 @@ func TestDaemonCompose(t *testing.T) {
 	recipe := read(t, dockerfile)
 	for name := range s.Build.Args {
 		if !strings.Contains(recipe, "\nARG "+name+"=") {
-			t.Errorf("%s takes no argument %s", dockerfile, name)
+			t.Errorf("%s has no argument %s", dockerfile, name)
 		}
 	}
 	for _, volume := range s.Volumes {
@@ -180,13 +180,13 @@ func TestDaemonCompose(t *testing.T) {
 		switch {
 		case named:
 			if !strings.Contains(recipe, "\nVOLUME "+to+"\n") {
-				t.Errorf("the state is at %s, which is no volume of the image's", to)
+				t.Errorf("the state is in %s, which is not a volume of the image", to)
 			}
-		case slices.Contains(ignored, strings.TrimPrefix(from, ".")): // the operator's
+		case slices.Contains(ignored, strings.TrimPrefix(from, ".")): // the operator makes this file
 		default:
 			read(t, filepath.Join("daemon", from))
 			if to != s.Command[1]+":ro" {
-				t.Errorf("%s is at %s, and read at %s", from, to, s.Command[1])
+				t.Errorf("%s is mounted at %s, but the daemon reads %s", from, to, s.Command[1])
 			}
 		}
 	}
@@ -202,31 +202,31 @@ func TestDaemonCompose(t *testing.T) {
 	}
 	slices.Sort(want)
 	if !slices.Equal(s.Ports, want) {
-		t.Errorf("published are %q; listened to, and to be published on loopback alone: %q", s.Ports, want)
+		t.Errorf("compose.yaml publishes %q, want the daemon's ports on loopback: %q", s.Ports, want)
 	}
 }
 
-// check runs the daemon with arguments and --check. config replaces the file that --config
-// names, and another folder the one of the secrets.
-func check(t *testing.T, args []string, config, there, secrets string) string {
+// check runs the daemon with arguments and --check, and returns its output. It replaces the file of
+// --config by config, and in config the folder secretsDir by secrets.
+func check(t *testing.T, args []string, config, secretsDir, secrets string) string {
 	t.Helper()
 	bin, err := kvSync()
 	if err != nil {
 		t.Fatal(err)
 	}
 	text := read(t, config)
-	if !strings.Contains(text, `"`+there+`/`) {
-		t.Fatalf("%s names no secret in %s", config, there)
+	if !strings.Contains(text, `"`+secretsDir+`/`) {
+		t.Fatalf("%s names no secret in %s", config, secretsDir)
 	}
 	file := filepath.Join(t.TempDir(), filepath.Base(config))
-	write(t, file, strings.ReplaceAll(text, `"`+there+`/`, `"`+filepath.ToSlash(secrets)+`/`))
+	write(t, file, strings.ReplaceAll(text, `"`+secretsDir+`/`, `"`+filepath.ToSlash(secrets)+`/`))
 	at := slices.Index(args, "--config") + 1
 	if at == 0 || at == len(args) || args[at] != "/etc/kv-sync/daemon.toml" {
-		t.Fatalf("the configuration is not named /etc/kv-sync/daemon.toml: %q", args)
+		t.Fatalf("--config is not /etc/kv-sync/daemon.toml: %q", args)
 	}
 	args = slices.Replace(slices.Clone(args), at, at+1, file)
 	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "kv-sync"), append(args, "--check")...)
-	cmd.Env = []string{"STATE_DIRECTORY=" + t.TempDir()} // only the configuration has a token
+	cmd.Env = []string{"STATE_DIRECTORY=" + t.TempDir()} // no variable has a token, so the daemon reads it from the configuration
 	var out, problems bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &problems
 	if err := cmd.Run(); err != nil {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Deploys a site from a git commit to a Worker that serves it from KV, on this machine. A
-# second commit uploads only what changed, a refused one leaves the site unchanged, and a
-# rollback uploads nothing. It needs no account. On a terminal it runs until Ctrl-C.
+# Deploys a site from a git commit on this machine. A Worker serves the site from KV. The second
+# deploy uploads only the changed file. The third deploy is refused and changes nothing. A rollback
+# uploads nothing. The demo needs no account. On a terminal it runs until Ctrl-C.
 set -euo pipefail
 
 root="$(cd "$(dirname "$0")/.." && pwd)"
@@ -33,7 +33,7 @@ check "the new page is live" grep -q "corrected</h1>" <(page /)
 say "A commit with a file that must not be published is refused as a whole"
 ln -s /etc/passwd public/passwd.txt
 commit "A link out of the site"
-if run kv-sync deploy --local --name tides; then echo "it was not refused" >&2; exit 1; fi
+if run kv-sync deploy --local --name tides; then echo "the deploy was not refused" >&2; exit 1; fi
 check "the site is unchanged" grep -q "corrected</h1>" <(page /)
 git reset --quiet --hard HEAD~1
 

@@ -1,4 +1,4 @@
-// Package examples holds the demos. Its tests run them unchanged.
+// Package examples has the demos. Its tests run the demos.
 package examples
 
 import (
@@ -13,17 +13,17 @@ import (
 	"github.com/kv-sync/kv-sync/internal/workerd"
 )
 
-// Each script checks what it shows.
+// The scripts check their own results.
 func TestScripts(t *testing.T) {
 	for _, script := range []string{"demo.sh", "dynamic-workers/start.sh"} {
 		t.Run(script, func(t *testing.T) { runScript(t, script, nil) })
 	}
 }
 
-// The compiler is installed if necessary, and the crates are fetched first: that depends on
-// the network.
+// The test downloads the compiler and the crates before it runs the script, because a download can
+// take longer than the script's time limit.
 func TestRustWasm(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute) // it only ends a hang
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute) // a download that hangs
 	defer cancel()
 	fetch := exec.CommandContext(ctx, "../../rust/bin/cargo", "fetch", "--locked", "--target", "wasm32-unknown-unknown")
 	fetch.Dir = "rust-wasm"
@@ -33,7 +33,7 @@ func TestRustWasm(t *testing.T) {
 	runScript(t, "rust-wasm/start.sh", nil)
 }
 
-// kvSync returns the folder of the command, which is built once.
+// kvSync builds the command kv-sync once and returns its folder.
 var kvSync = sync.OnceValues(func() (string, error) {
 	bin, err := os.MkdirTemp("", "kv-sync-examples-")
 	if err != nil {
@@ -64,10 +64,10 @@ func runScript(t *testing.T, script string, args []string, env ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // it only bounds a hang
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // a script that hangs
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", append([]string{script}, args...)...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it ends the processes that it started
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // the script then ends its own processes
 	cmd.WaitDelay = 10 * time.Second
 	cmd.Env = append(os.Environ(), "CI=true", "KV_SYNC_BIN="+bin, "XDG_CACHE_HOME="+t.TempDir(),
 		workerd.EnvPath+"="+runtime)

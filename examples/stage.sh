@@ -1,6 +1,6 @@
-# Functions that the demos share. They source this file after setting root, the folder of
-# the repository. It creates the temporary folder $work, and removes it and stops the
-# local platform at the end of the script.
+# Functions of the demos. A demo sets root to the folder of the repository and sources this file.
+# This file creates the temporary folder $work. At the end of the demo it removes the folder and
+# stops the local platform.
 
 export PATH="${KV_SYNC_BIN:-$root/bin}:$PATH"
 work="$(mktemp -d)"
@@ -14,7 +14,7 @@ trap 'exit 130' INT TERM
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 run() { printf '\033[2m$ %s\033[0m\n' "$*"; "$@"; }
-check() { # check WHAT COMMAND…: a demo fails if it shows something wrong
+check() { # check WHAT COMMAND…: ends the demo with an error if the command fails
   local what=$1; shift
   "$@" > /dev/null || { echo "failed: $what" >&2; exit 1; }
   echo "  ✓ $what"
@@ -22,7 +22,7 @@ check() { # check WHAT COMMAND…: a demo fails if it shows something wrong
 commit() { git add -A; git -c user.name=Demo -c user.email=demo@example.com commit --quiet -m "$1"; }
 replace() { sed -i.bak "$1" "$2" && rm "$2.bak"; } # replace SED-COMMAND FILE
 
-start_platform() { # in the current folder
+start_platform() { # starts the local platform in the current folder
   say "Cloudflare's API on this machine"
   kv-sync dev > "$work/dev.log" 2>&1 &
   platform=$!

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs the projects of two customers and the platform that loads them, on this machine.
-# Each project answers at its own host name and sees only its own assets. It needs no
-# account. On a terminal it runs until Ctrl-C.
+# Runs a platform and the projects of two customers on this machine. Each project has its own host
+# name and can read only its own assets. The demo needs no account. On a terminal it runs until
+# Ctrl-C.
 set -euo pipefail
 
 root="$(cd "$(dirname "$0")/../.." && pwd)"

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
-# start.sh [COMMAND…]: runs a news site and its editor on this machine: log in, write,
-# preview, publish. It needs no account. On a terminal it runs until Ctrl-C. With a command
-# it runs that command, with PUBLISHER_URL, PUBLISHER_PASSWORD and PUBLISHER_FOLDER in the
-# environment, and ends.
+# start.sh [COMMAND…] runs a news site and its editor on this machine. The demo needs no account. On
+# a terminal it runs until Ctrl-C. With a command, it runs the command with PUBLISHER_URL,
+# PUBLISHER_PASSWORD and PUBLISHER_FOLDER in the environment, and ends.
 set -euo pipefail
 
 start="$PWD"

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Runs a site that a Worker in Rust serves, on this machine. It needs no account. On a
-# terminal it runs until Ctrl-C.
+# Runs a site on this machine that a Worker in Rust serves. The demo needs no account. On a terminal
+# it runs until Ctrl-C.
 set -euo pipefail
 
 root="$(cd "$(dirname "$0")/../.." && pwd)"
 . "$root/examples/stage.sh"
-# This cargo finds a compiler for wasm32.
+# rust/bin/cargo finds a cargo that can compile for wasm32.
 export PATH="$root/rust/bin:$PATH"
 get() { curl --silent --max-time 60 "$url$1" "${@:2}"; } # get PATH [CURL ARGUMENT…]
 status() { get "$1" --output /dev/null --write-out '%{http_code}' "${@:2}"; }
 header() { get "$2" --output /dev/null --dump-header - "${@:3}" | tr -d '\r' | sed -n "s/^$1: //Ip"; } # header NAME PATH
 
-# Cargo.toml names the crate by a relative path.
+# Cargo.toml has a relative path to the crate, so copy both folders.
 tar -C "$root" --exclude=target --exclude=data -cf - examples/rust-wasm rust/kv-assets-index | tar -C "$work" -xf -
 cd "$work/examples/rust-wasm"
 git init --quiet --initial-branch main .

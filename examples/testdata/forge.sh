@@ -1,6 +1,6 @@
-# A forge and the local platform for the test of the daemon. daemon_test.sh sources it at
-# the top of the repository. It creates the temporary folder $tmp. At the end of the script
-# it removes the folder and ends what it started.
+# Functions for daemon_test.sh, which sources this file at the top of the repository. They start a
+# forge and the local platform. This file creates the temporary folder $tmp. At the end of the
+# script it removes the folder and ends the processes that it started.
 
 fail() {
   echo "$0: $*" >&2
@@ -12,7 +12,7 @@ need() { # need COMMAND=PACKAGE…: installs the packages of missing commands
   [ ${#missing[@]} = 0 ] && return
   [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null || fail "install ${missing[*]} first"
   {
-    flock 9 # tests of several packages install at once
+    flock 9 # tests of several packages may install at the same time
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o DPkg::Lock::Timeout=300 --no-install-recommends "${missing[@]}" > /dev/null
   } 9> /tmp/kv-sync-apt.lock
@@ -21,17 +21,17 @@ need() { # need COMMAND=PACKAGE…: installs the packages of missing commands
 tmp=$(mktemp -d)
 chmod 711 "$tmp"
 started=()
-ends() { :; }    # a script ends here what it started
-trouble() { :; } # a script prints here what explains a failure
+stop_daemon() { :; }    # the script redefines it to end its own processes
+print_logs() { :; } # the script redefines it to print logs after a failure
 end() {
-  ends
+  stop_daemon
   for pid in "${started[@]}"; do kill "$pid" 2> /dev/null && wait "$pid" 2> /dev/null; done || true
   rm -rf "$tmp"
 }
 trap end EXIT
 trap 'exit 130' INT TERM
 
-wait_for() { # wait_for WHAT COMMAND…: for at most five minutes, which only end a hang
+wait_for() { # wait_for WHAT COMMAND…: runs the command until it succeeds, for at most five minutes
   local what=$1
   shift
   for _ in $(seq 1500); do
@@ -41,15 +41,15 @@ wait_for() { # wait_for WHAT COMMAND…: for at most five minutes, which only en
     fi
     sleep 0.2
   done
-  trouble
+  print_logs
   fail "timed out after five minutes: $what"
 }
 
-debian() { # debian FOLDER PACKAGES: a small Debian, like the slim images
+debian() { # debian FOLDER PACKAGES: installs a small Debian system into a folder
   mmdebstrap --quiet --variant=apt --mode=root ${2:+--include="$2"} bookworm "$1"
 }
 
-start_platform() { # starts Cloudflare's API on this machine, and exports its variables
+start_platform() { # starts the local platform, and exports its variables
   mkdir "$tmp/platform"
   (cd "$tmp/platform" && XDG_CACHE_HOME="$tmp/cache" exec "$tmp/kv-sync" dev) > "$tmp/platform/log" 2>&1 &
   started+=($!)
@@ -57,11 +57,11 @@ start_platform() { # starts Cloudflare's API on this machine, and exports its va
   eval "$(grep -o 'export CLOUDFLARE_.*' "$tmp/platform/log")"
 }
 
-# A forge with ssh: sshd and git in a Debian, with the repositories of the examples, and one
-# key that may fetch them.
-start_forge() { # start_forge ROOT
+# start_forge ROOT starts sshd and git in the Debian system in ROOT, with the repositories of the
+# examples and a key that may fetch them.
+start_forge() {
   local root=$1 name
-  printf '[safe]\n\tdirectory = *\n' > "$tmp/gitconfig" # to push without sshd
+  printf '[safe]\n\tdirectory = *\n' > "$tmp/gitconfig" # git may push into repositories of another user
   forge=$root/srv/git ssh_port=2222
   chroot "$root" useradd --create-home --home-dir /srv/git --shell /usr/bin/git-shell --password '*' git
   ssh-keygen -q -t ed25519 -N '' -C test -f "$tmp/deploy-key"
@@ -88,8 +88,8 @@ push() { # push REPOSITORY FILE TEXT: pushes a commit with that file to main
   head=$(git -C "$dir" rev-parse HEAD)
 }
 
-live() { # live SITE: whether the last pushed commit is live
+live() { # live SITE: succeeds if the last pushed commit is live
   (cd "$tmp" && timeout 120 "$tmp/kv-sync" history --name "$1" --json) | grep -qF "\"commit\":\"$head\",\"url\""
 }
-well() { [ "$(curl -sf --max-time 60 http://127.0.0.1:8792/healthz)" = ok ]; }
-page() { curl -sfL --max-time 60 http://127.0.0.1:8791/ | grep -qi password; }
+healthy() { [ "$(curl -sf --max-time 60 http://127.0.0.1:8792/healthz)" = ok ]; }
+password_page() { curl -sfL --max-time 60 http://127.0.0.1:8791/ | grep -qi password; }

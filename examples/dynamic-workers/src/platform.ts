@@ -1,10 +1,10 @@
-// A platform: each customer's project answers at its own host name, with the code and the
-// assets that kv-sync stored in Workers KV.
+// The Worker of a platform. Each customer's project has a host name, and the code and assets that
+// kv-sync stored in Workers KV.
 
 import { AssetBinding, serveProject } from "@kv-sync/worker/dynamic";
 import site, { type Env } from "@kv-sync/worker/site";
 
-// Dynamic Workers get a stub of this class, with their project in its props.
+// Each Dynamic Worker gets a stub of this class. The props of the stub have the project.
 export { AssetBinding };
 
 export default {

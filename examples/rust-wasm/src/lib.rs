@@ -1,28 +1,30 @@
-//! Decides every answer of the site: status, headers, and which key of KV is the
-//! body. `worker.mjs` passes the request in, and reads KV.
+//! Makes each response of the site: the status, the headers, and the key of the body in KV.
+//! `worker.mjs` passes the request to this library, and reads KV.
 //!
-//! Both sides share one buffer of text. JavaScript calls `reserve`, writes
+//! JavaScript and Rust share a buffer of text. JavaScript calls `reserve` and writes the request
+//! into the buffer. An empty line means that the request does not have the header.
 //!
 //! ```text
 //! method ⏎ pathname ⏎ If-None-Match ⏎ If-Modified-Since
 //! ```
 //!
-//! into it, where an empty line is a header that the request lacks, and gets
+//! Then JavaScript calls `answer`, which replaces the request by the response:
 //!
 //! ```text
-//! status ⏎ what to do with the key ⏎ name: value ⏎ … ⏎ ⏎ key
+//! status ⏎ use of the key ⏎ name: value ⏎ … ⏎ ⏎ key
 //! ```
 //!
-//! A key may be any text, so it comes last. Its value is the body ("send"), or must only
-//! exist ("have"), or there is "no" key.
+//! The use of the key is "send" if its value is the body, "have" if KV must have the key but the
+//! response has no body, and "no" if there is no key. The key comes last, because it may be any
+//! text.
 
 use std::cell::RefCell;
 use std::fmt::Write;
 
 use kv_assets_index::{plan, AssetIndex, Error, Plan, Request};
 
-/// The index that `kv-sync` wrote. It is part of the code, so both go live at the same
-/// moment.
+/// The index that `kv-sync` wrote. It is compiled into the Worker, so the code and the index go
+/// live at the same time.
 static ASSETS: &[u8] = include_bytes!("../data/assets.bin");
 
 thread_local! {
@@ -30,7 +32,7 @@ thread_local! {
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-// JavaScript finds these by name, therefore `no_mangle`.
+// The functions have `no_mangle`, because JavaScript calls them by name.
 
 /// Sets the length of the buffer, and returns its address.
 #[no_mangle]
@@ -43,7 +45,7 @@ pub extern "C" fn reserve(length: usize) -> *mut u8 {
     })
 }
 
-/// Replaces the request in the buffer by the answer, and returns its length.
+/// Replaces the request in the buffer by the response, and returns the length of the response.
 #[no_mangle]
 pub extern "C" fn answer() -> usize {
     BUFFER.with(|buffer| {
@@ -53,7 +55,7 @@ pub extern "C" fn answer() -> usize {
     })
 }
 
-/// Replaces the buffer by the answer for a key that is missing in KV.
+/// Writes the response for a key that KV does not have into the buffer, and returns its length.
 #[no_mangle]
 pub extern "C" fn unavailable() -> usize {
     BUFFER.with(|buffer| {
@@ -85,12 +87,12 @@ fn answer_to(request: &str) -> String {
 }
 
 fn text_of(plan: &Plan<'_>) -> String {
-    let deed = match plan.key {
+    let key_use = match plan.key {
         Some(_) if plan.body => "send",
         Some(_) => "have",
         None => "no",
     };
-    let mut text = format!("{}\n{deed}\n", plan.status);
+    let mut text = format!("{}\n{key_use}\n", plan.status);
     for (name, value) in &plan.headers {
         writeln!(text, "{name}: {value}").expect("a String takes any text");
     }

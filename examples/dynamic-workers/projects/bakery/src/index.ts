@@ -1,4 +1,4 @@
-// The bakery's Dynamic Worker: an answer of its own, and its assets.
+// The bakery's Dynamic Worker. It has one API path, and serves its assets for other paths.
 
 interface Env {
   ASSETS: Fetcher;
