@@ -172,9 +172,13 @@ func (d *Daemon) Close() error {
 // Deliveries returns the webhook deliveries that were accepted.
 func (d *Daemon) Deliveries() *Deliveries { return d.deliveries }
 
-// Healthy returns an error if the state folder cannot be written to.
+// probe is what Healthy writes. A full disk takes an empty file, and a few bytes.
+var probe = make([]byte, 64<<10)
+
+// Healthy returns an error if the state folder cannot be written to. It writes some
+// bytes there, down to the disk.
 func (d *Daemon) Healthy() error {
-	if err := atomicfile.Write(filepath.Join(d.cfg.State, "healthy"), nil, 0o600); err != nil {
+	if err := atomicfile.WriteDurable(filepath.Join(d.cfg.State, "healthy"), probe, 0o600); err != nil {
 		return fmt.Errorf("the state folder cannot be written to: %w", err)
 	}
 	return nil

@@ -3,6 +3,7 @@ package daemon
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/kv-sync/kv-sync/sync/guard"
 )
@@ -33,6 +34,25 @@ func TestTransientGuards(t *testing.T) {
 	}
 	if transient(nil) {
 		t.Error("an error that is not a guard is transient")
+	}
+}
+
+// A fetch that fails is tried again later each time, up to 5 minutes, also where poll is
+// shorter or longer, or "0".
+func TestRetryOfAFetch(t *testing.T) {
+	now := time.Now()
+	for _, poll := range []Interval{0, Interval(10 * time.Second), Interval(time.Hour)} {
+		w := &siteWorker{d: &Daemon{opt: Options{FirstRetry: 2 * time.Second}}, site: &Site{Poll: &poll}}
+		for failures, want := range map[int]time.Duration{1: 2 * time.Second, 4: 16 * time.Second, 1000: 5 * time.Minute} {
+			w.fetchFailures = failures
+			if wait := w.due(now).Sub(now); wait < want/2 || wait > want {
+				t.Errorf("poll %s: after %d failures the next attempt is in %s, not %s", time.Duration(poll), failures, wait, want)
+			}
+		}
+		w.fetchFailures = 0
+		if due := w.due(now); due.IsZero() != (poll == 0) || due.After(now.Add(time.Duration(poll))) {
+			t.Errorf("poll %s: after a success the next attempt is at %s", time.Duration(poll), due)
+		}
 	}
 }
 

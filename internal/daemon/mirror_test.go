@@ -95,11 +95,13 @@ func TestUnreachableRemote(t *testing.T) {
 	s := r.await("blog", "retries", func(s daemon.Status) bool {
 		return s.Phase == daemon.PhaseRetry && r.fetches("blog") > 2
 	})
-	if s.Problem == "" || s.Next.IsZero() || len(s.Runs) != 0 {
+	if s.Problem == "" || s.Next.IsZero() || len(s.Runs) != 0 || s.Failures < 2 || !s.Fetched.IsZero() {
 		t.Errorf("%+v", s)
 	}
 	o.up()
-	r.awaitLive(one)
+	if s := r.awaitLive(one); s.Failures != 0 || s.Fetched.IsZero() {
+		t.Errorf("%+v", s)
+	}
 	if n := strings.Count(r.log.String(), "could not be fetched"); n != 1 {
 		t.Errorf("it was logged %d times", n)
 	}

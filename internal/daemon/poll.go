@@ -77,7 +77,7 @@ func (w *siteWorker) fetch(ctx context.Context) (head string, err error) {
 	}
 	w.mu.Lock()
 	moved := w.saved.Head != head || w.saved.Branch != at.Branch
-	w.fetchFailures = 0
+	w.fetchFailures, w.fetched = 0, time.Now()
 	w.mu.Unlock()
 	if moved {
 		w.log.Info("the branch has moved", "branch", at.Branch, "commit", head)

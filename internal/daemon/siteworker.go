@@ -39,6 +39,7 @@ type siteWorker struct {
 	restPhase     Phase
 	restSince     time.Time
 	fetchFailures int // in a row
+	fetched       time.Time
 	problem       string
 
 	// pendingRetry is the request of a poll that failed.
@@ -143,6 +144,7 @@ func (w *siteWorker) status() Status {
 	return Status{
 		Name: w.site.Name, Remote: s.Remote, Branch: s.Branch, Head: s.Head, Live: s.Live,
 		Phase: w.phase, Since: w.since, Next: w.next, Problem: w.problem, Runs: s.Runs,
+		Fetched: w.fetched, Failures: w.fetchFailures,
 	}
 }
 
@@ -214,8 +216,8 @@ func (w *siteWorker) due(now time.Time) time.Time {
 		// Jitter spreads sites that started together.
 		next = now.Add(poll - time.Duration(rand.Int64N(int64(poll)/10+1)))
 	}
-	if w.fetchFailures > 0 {
-		next = earlier(next, now.Add(w.backoff(w.fetchFailures)))
+	if w.fetchFailures > 0 { // sooner or later than poll: a remote that is down is not asked each minute
+		next = now.Add(w.backoff(w.fetchFailures))
 	}
 	if w.saved.Failed != "" && !w.saved.Retry.IsZero() {
 		next = earlier(next, w.saved.Retry)

@@ -38,6 +38,11 @@ type Status struct {
 	Since      time.Time
 	// Next is the time of the next poll without a request.
 	Next time.Time
+	// Fetched is the end of the last successful fetch since the daemon started; zero if
+	// there was none. Failures is how many fetches have failed in a row since then: while
+	// it is not 0, Head may not be the branch's head.
+	Fetched  time.Time
+	Failures int
 	// Problem explains PhaseRetry, PhaseHeld and PhaseRefused. It may have several
 	// lines and contains no secret.
 	Problem string

@@ -24,7 +24,14 @@ const grace = time.Hour
 //
 // Call it once: it registers the sites with the metrics.
 func (m *Metrics) Handler(sites Statuses, healthy func() error, build time.Duration) http.Handler {
-	m.registry.MustRegister(snapshot{sites})
+	problems := func() []string {
+		out := stuck(sites.Statuses(), time.Now(), build+grace)
+		if err := healthy(); err != nil {
+			out = append([]string{err.Error()}, out...)
+		}
+		return out
+	}
+	m.registry.MustRegister(snapshot{sites, problems})
 	scrape := promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
 		Registry:           m.registry,
 		DisableCompression: true, // a few kilobytes over loopback
@@ -34,13 +41,9 @@ func (m *Metrics) Handler(sites Statuses, healthy func() error, build time.Durat
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")
-		problems := stuck(sites.Statuses(), time.Now(), build+grace)
-		if err := healthy(); err != nil {
-			problems = append([]string{err.Error()}, problems...)
-		}
-		if len(problems) > 0 {
+		if list := problems(); len(list) > 0 {
 			w.WriteHeader(http.StatusServiceUnavailable)
-			_, _ = io.WriteString(w, strings.Join(problems, "\n")+"\n")
+			_, _ = io.WriteString(w, strings.Join(list, "\n")+"\n")
 			return
 		}
 		_, _ = io.WriteString(w, "ok\n")

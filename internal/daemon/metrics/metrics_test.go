@@ -80,12 +80,13 @@ func TestScrape(t *testing.T) {
 	m := New("v1.2.3", "blog", "shop")
 	at := time.Unix(1_700_000_000, 0)
 	sites := fixed{
-		{Name: "blog", Head: "b", Live: "b", Phase: daemon.PhaseIdle, Since: at, Runs: []daemon.Run{
-			{Outcome: daemon.OutcomeNoChange, Started: at.Add(time.Hour)},
-			{Outcome: daemon.OutcomeDeployed, Started: at, Duration: 1500 * time.Millisecond},
-			{Outcome: daemon.OutcomeDeployed, Started: at.Add(-time.Hour)},
-		}},
-		{Name: "shop", Head: "b", Live: "a", Phase: daemon.PhaseRetry, Since: at},
+		{Name: "blog", Head: "b", Live: "b", Phase: daemon.PhaseIdle, Since: at, Fetched: at.Add(time.Minute),
+			Runs: []daemon.Run{
+				{Outcome: daemon.OutcomeNoChange, Started: at.Add(time.Hour)},
+				{Outcome: daemon.OutcomeDeployed, Started: at, Duration: 1500 * time.Millisecond},
+				{Outcome: daemon.OutcomeDeployed, Started: at.Add(-time.Hour)},
+			}},
+		{Name: "shop", Head: "b", Live: "a", Phase: daemon.PhaseRetry, Since: at, Failures: 3},
 		{Name: "new", Phase: daemon.PhaseFetch},
 	}
 	h := m.Handler(&sites, healthy, 0)
@@ -104,6 +105,9 @@ func TestScrape(t *testing.T) {
 	}
 	text := a.body
 	want := map[string]float64{
+		"kv_sync_healthy{}": 1,
+		"kv_sync_site_last_fetch_timestamp_seconds{site=blog}":           1_700_000_060,
+		"kv_sync_site_fetch_failures{site=shop}":                         3,
 		"kv_sync_site_up_to_date{site=blog}":                             1,
 		"kv_sync_site_phase{phase=idle,site=blog}":                       1,
 		"kv_sync_site_phase{phase=waiting to try again,site=shop}":       1,
@@ -249,7 +253,8 @@ func TestDocumented(t *testing.T) {
 
 	m := New("v", "blog")
 	m.Ran("blog", daemon.Run{Outcome: daemon.OutcomeDeployed})
-	sites := &fixed{{Name: "blog", Since: time.Now(), Runs: []daemon.Run{{Outcome: daemon.OutcomeDeployed}}}}
+	sites := &fixed{{Name: "blog", Since: time.Now(), Fetched: time.Now(),
+		Runs: []daemon.Run{{Outcome: daemon.OutcomeDeployed}}}}
 	h := m.Handler(sites, healthy, 0)
 	scraped := get(t, h, http.MethodGet, "/metrics").body
 	parser := expfmt.NewTextParser(model.LegacyValidation)
