@@ -30,8 +30,12 @@ func (w *siteWorker) build(ctx context.Context, commit string, opt plan.Options)
 	if err := w.measure(ctx, commit); err != nil {
 		return nil, err
 	}
-	if err := w.mirror.Checkout(ctx, commit, tree); err != nil {
+	empty, err := w.mirror.Checkout(ctx, commit, tree)
+	if err != nil {
 		return nil, err
+	}
+	for _, submodule := range empty {
+		w.log.Warn("a submodule is empty in the build", "commit", commit, "submodule", w.d.redact(submodule))
 	}
 	log, err := openBuildLog(filepath.Join(w.dir, "build.log"), w.d.redact)
 	if err != nil {

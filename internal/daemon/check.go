@@ -20,6 +20,7 @@ type checker struct {
 	getenv   func(string) string
 	forges   []string
 	problems []manifest.Problem
+	warnings []manifest.Problem
 }
 
 func (k *checker) refuse(p manifest.Problem) { k.problems = append(k.problems, p) }

@@ -39,6 +39,9 @@ type Config struct {
 	Admin        Admin              `toml:"admin"`
 	Webhook      map[string]Webhook `toml:"webhook"`
 	Sites        []Site             `toml:"site"`
+
+	// Warnings are what is allowed and should be changed.
+	Warnings []manifest.Problem `toml:"-"`
 }
 
 // Listen has the addresses to listen on. "" disables a listener.
@@ -172,7 +175,7 @@ func LoadConfig(file string, getenv func(string) string, forges []string) (*Conf
 	if len(problems) == 0 {
 		check := &checker{dir: filepath.Dir(file), getenv: getenv, forges: forges}
 		check.config(c)
-		problems = check.problems
+		problems, c.Warnings = check.problems, check.warnings
 	}
 	if len(problems) > 0 {
 		slices.SortStableFunc(problems, func(a, b manifest.Problem) int { return a.Line - b.Line })

@@ -20,7 +20,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// ErrRunning is returned (wrapped) by [Open] if another daemon uses the state folder.
+// ErrRunning is returned (wrapped) by [Daemon.Open] if another daemon uses the state folder.
 var ErrRunning = errors.New("another kv-sync daemon uses it")
 
 // ErrStopped is returned (wrapped) for a request that a stopping daemon drops.
@@ -60,9 +60,8 @@ type Daemon struct {
 
 var _ Sites = (*Daemon)(nil)
 
-// Open locks the state folder and reads it. It starts nothing and sends nothing.
-// Call [Daemon.Close] after [Daemon.Run].
-func Open(cfg *Config, opt Options) (_ *Daemon, err error) {
+// New returns a daemon, which touches no file before [Daemon.Open].
+func New(cfg *Config, opt Options) *Daemon {
 	if opt.Environ == nil {
 		opt.Environ = os.Environ()
 	}
@@ -75,6 +74,7 @@ func Open(cfg *Config, opt Options) (_ *Daemon, err error) {
 	opt.FirstRetry = cmp.Or(opt.FirstRetry, 2*time.Second)
 	d := &Daemon{
 		cfg: cfg, opt: opt, env: map[string]string{}, shared: app.NewShared(), ended: make(chan struct{}),
+		deliveries:  newDeliveries(filepath.Join(cfg.State, "deliveries")),
 		deploySlots: make(chan struct{}, cfg.Parallel), fetchSlots: make(chan struct{}, 4*cfg.Parallel),
 	}
 	for _, pair := range opt.Environ {
@@ -83,32 +83,36 @@ func Open(cfg *Config, opt Options) (_ *Daemon, err error) {
 	}
 	d.secrets = cfg.SecretValues(func(name string) string { return d.env[name] })
 	d.redact = redactor(d.secrets)
-	if d.lock, err = lockState(cfg.State); err != nil {
-		return nil, err
+	return d
+}
+
+// Open locks the state folder and reads it. It starts nothing and sends nothing. Call
+// [Daemon.Close] after [Daemon.Run].
+func (d *Daemon) Open() (err error) {
+	if err := d.Check(); err != nil {
+		return err
+	}
+	if d.lock, err = lockState(d.cfg.State); err != nil {
+		return err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, d.lock.Close())
+			err = errors.Join(err, d.Close())
 		}
 	}()
-	sweep(cfg.State)
-	if d.deliveries, err = openDeliveries(filepath.Join(cfg.State, "deliveries")); err != nil {
-		return nil, err
+	sweep(d.cfg.State)
+	if err := d.deliveries.open(); err != nil {
+		return err
 	}
-	defer func() {
-		if err != nil {
-			_ = d.deliveries.Close()
-		}
-	}()
-	sites := slices.SortedFunc(slices.Values(cfg.Sites), func(a, b Site) int { return cmp.Compare(a.Name, b.Name) })
+	sites := slices.SortedFunc(slices.Values(d.cfg.Sites), func(a, b Site) int { return cmp.Compare(a.Name, b.Name) })
 	for i := range sites {
 		w, err := d.newSiteWorker(&sites[i])
 		if err != nil {
-			return nil, fmt.Errorf("site %s: %w", sites[i].Name, err)
+			return fmt.Errorf("site %s: %w", sites[i].Name, err)
 		}
 		d.workers = append(d.workers, w)
 	}
-	return d, nil
+	return nil
 }
 
 // lockState makes the state folder and locks it.

@@ -40,12 +40,16 @@ func deliveryOf(id string) delivery {
 	return delivery(sum[:12])
 }
 
-// openDeliveries reads the file. It ignores invalid lines.
-func openDeliveries(path string) (*Deliveries, error) {
-	d := &Deliveries{path: path, known: map[delivery]bool{}}
-	f, err := os.Open(path)
+// newDeliveries returns an empty list. Nothing can be remembered before open.
+func newDeliveries(path string) *Deliveries {
+	return &Deliveries{path: path, known: map[delivery]bool{}}
+}
+
+// open reads the file. It ignores invalid lines.
+func (d *Deliveries) open() error {
+	f, err := os.Open(d.path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("open the list of deliveries: %w", err)
+		return fmt.Errorf("open the list of deliveries: %w", err)
 	}
 	if err == nil {
 		lines := bufio.NewScanner(f)
@@ -57,7 +61,7 @@ func openDeliveries(path string) (*Deliveries, error) {
 		}
 		_ = f.Close()
 	}
-	return d, d.rewrite()
+	return d.rewrite()
 }
 
 // Seen reports whether a delivery was accepted before.
@@ -121,4 +125,9 @@ func (d *Deliveries) rewrite() error {
 }
 
 // Close closes the file.
-func (d *Deliveries) Close() error { return d.file.Close() }
+func (d *Deliveries) Close() error {
+	if d.file == nil { // it was never opened
+		return nil
+	}
+	return d.file.Close()
+}

@@ -206,10 +206,11 @@ func (r *testDaemon) open() (*daemon.Daemon, error) {
 	}
 	r.log, r.recorder = &syncBuffer{}, &recorder{runs: map[string][]daemon.Run{}, fetches: map[string]int{},
 		fetched: r.fetched}
-	return daemon.Open(cfg, daemon.Options{
+	d := daemon.New(cfg, daemon.Options{
 		Environ: r.env, Observer: r.recorder, FirstRetry: 20 * time.Millisecond,
 		Log: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
+	return d, d.Open()
 }
 
 // start starts the daemon. After stop it can be called again.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -49,6 +50,9 @@ func (k *checker) secrets(at config.Place, key, file, env string) []config.Secre
 			k.refuse(at.Problem(from, problem, fmt.Sprintf("write only the secret into the file that %s-file names", key)))
 			return nil
 		}
+		if everybodyReads(k.path(file)) {
+			k.warnings = append(k.warnings, at.Problem(from, "every user of this machine can read "+file, "chmod 600 "+file))
+		}
 	}
 	var out []config.Secret
 	for line := range strings.Lines(value) {
@@ -62,6 +66,27 @@ func (k *checker) secrets(at config.Place, key, file, env string) []config.Secre
 		}
 	}
 	return out
+}
+
+// everybodyReads reports whether every user of the machine can read a file: it and all
+// folders above it allow that.
+func everybodyReads(file string) bool {
+	file, err := filepath.EvalSymlinks(file)
+	if err != nil {
+		return false
+	}
+	info, err := os.Stat(file)
+	if err != nil || info.Mode()&0o004 == 0 {
+		return false
+	}
+	for dir := filepath.Dir(file); ; dir = filepath.Dir(dir) {
+		if info, err := os.Stat(dir); err != nil || info.Mode()&0o001 == 0 {
+			return false
+		}
+		if dir == filepath.Dir(dir) {
+			return true
+		}
+	}
 }
 
 // secretFile returns a file's text, or why it has no secret.

@@ -129,8 +129,8 @@ func follow(t *testing.T, f *platformtest.Fixture, remote string) *daemon.Daemon
 	for name, value := range env {
 		environ = append(environ, name+"="+value)
 	}
-	d, err := daemon.Open(cfg, daemon.Options{Environ: environ})
-	if err != nil {
+	d := daemon.New(cfg, daemon.Options{Environ: environ})
+	if err := d.Open(); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))

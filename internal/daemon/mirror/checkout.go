@@ -9,22 +9,34 @@ import (
 	"path/filepath"
 )
 
-// Checkout makes a new work tree of a commit with a repository of its own, so that a
-// build can use git and does not change the mirror.
-func (m *Mirror) Checkout(ctx context.Context, commit, tree string) error {
+// Checkout makes a new work tree of a commit and its submodules, with a repository of
+// its own, so that a build can use git and does not change the mirror. Its origin is the
+// remote, so that git resolves relative addresses as in any clone. empty are the
+// submodules that were not checked out, each with the reason.
+func (m *Mirror) Checkout(ctx context.Context, commit, tree string) (empty []string, err error) {
 	if err := remove(tree); err != nil {
-		return fmt.Errorf("remove the previous work tree: %w", err)
+		return nil, fmt.Errorf("remove the previous work tree: %w", err)
 	}
-	_, err := m.git.run(ctx, m.limit, "file", "clone", "--quiet", "--shared", "--no-tags", "--no-checkout", "--template=",
-		"--", m.dir, tree)
-	if err == nil {
-		_, err = m.git.run(ctx, m.limit, m.remote.protocol, "-C", tree, "checkout", "--quiet", "--force", "--detach", commit,
-			"--")
+	for _, step := range []struct {
+		protocol string
+		args     []string
+	}{
+		{"file", []string{"clone", "--quiet", "--shared", "--no-tags", "--no-checkout", "--template=", "--", m.dir, tree}},
+		{"", []string{"-C", tree, "config", "remote.origin.url", m.remote.address}},
+		{m.remote.protocol, []string{"-C", tree, "checkout", "--quiet", "--force", "--detach", commit, "--"}},
+	} {
+		if _, err := m.git.run(ctx, m.limit, step.protocol, step.args...); err != nil {
+			return nil, fmt.Errorf("check out commit %.12s: %w", commit, err)
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("check out commit %.12s: %w", commit, err)
+	timed, cancel := context.WithTimeout(ctx, m.limit)
+	defer cancel()
+	modules := &checkedOut{Mirror: m}
+	err = modules.update(timed, tree, "", 1)
+	if err != nil && timed.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("the submodules took longer than %s: %w", m.limit, err)
 	}
-	return nil
+	return modules.left, err
 }
 
 // remove removes a folder, also if a build made folders in it read-only.

@@ -94,6 +94,23 @@ func (r Remote) origin() string {
 	return scheme + "://" + authority
 }
 
+// host identifies who has the repository: the protocol, the host and the port. It is the
+// same for all repositories on this machine.
+func (r Remote) host() string {
+	switch {
+	case r.protocol == "file":
+		return "file"
+	case strings.Contains(r.address, "://"):
+		u, err := url.Parse(r.address)
+		if err != nil {
+			return r.address
+		}
+		return strings.ToLower(r.protocol + "://" + u.Host)
+	}
+	login, _, _ := strings.Cut(r.address, ":")
+	return strings.ToLower("ssh://" + login[strings.LastIndex(login, "@")+1:])
+}
+
 // settings returns the git configuration that the remote needs beside its address.
 func (r Remote) settings() [][2]string {
 	if r.user == "" {
