@@ -26,12 +26,12 @@ const (
 
 // bodies limits how many bodies are read at once, and for how long.
 type bodies struct {
-	small, large chan struct{}
+	small, large *slots
 	time         time.Duration
 }
 
 func newBodies(t time.Duration) *bodies {
-	return &bodies{small: make(chan struct{}, smallBodies), large: make(chan struct{}, largeBodies), time: t}
+	return &bodies{small: newSlots(smallBodies), large: newSlots(largeBodies), time: t}
 }
 
 var (
@@ -51,20 +51,19 @@ func (b *bodies) read(w http.ResponseWriter, r *http.Request) (body []byte, rele
 	if r.ContentLength < 0 || r.ContentLength > smallBody {
 		slots = b.large
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), b.time)
-	defer cancel()
-	select {
-	case slots <- struct{}{}:
-		release = func() { <-slots }
-	case <-ctx.Done():
-		return nil, func() {}, errNoSlot
-	}
-
 	// Without a deadline a sender could hold a slot for ever.
 	control := http.NewResponseController(w)
+	reader := &slotReader{cutOff: func() { _ = control.SetReadDeadline(time.Unix(1, 0)) }}
+	ctx, cancel := context.WithTimeout(r.Context(), b.time)
+	defer cancel()
 	if err := control.SetReadDeadline(time.Now().Add(b.time)); err != nil {
-		return nil, release, err
+		return nil, func() {}, err
 	}
+	if err := slots.take(ctx, reader); err != nil {
+		return nil, func() {}, err
+	}
+	release = slots.release
+	defer slots.end(reader)
 	length := r.ContentLength
 	if length < 0 {
 		length = MaxBody
@@ -76,6 +75,8 @@ func (b *bodies) read(w http.ResponseWriter, r *http.Request) (body []byte, rele
 	switch {
 	case errors.As(err, &tooLarge):
 		return nil, release, errTooLarge
+	case errors.Is(err, os.ErrDeadlineExceeded) && slots.wasCutOff(reader):
+		return nil, release, errNoSlot
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, release, errTooSlow
 	case errors.Is(err, io.ErrUnexpectedEOF):
@@ -83,5 +84,6 @@ func (b *bodies) read(w http.ResponseWriter, r *http.Request) (body []byte, rele
 	case err != nil:
 		return nil, release, err
 	}
+	slots.end(reader) // from here on nothing sets the deadline
 	return buf.Bytes(), release, control.SetReadDeadline(time.Time{})
 }

@@ -68,7 +68,7 @@ func TestSlowBodies(t *testing.T) {
 	for range largeBodies + 1 {
 		patient.raw(MaxBody)
 	}
-	for len(patient.handler.bodies.large) < largeBodies && t.Context().Err() == nil {
+	for len(patient.handler.bodies.large.taken) < largeBodies && t.Context().Err() == nil {
 		time.Sleep(time.Millisecond) // until each slot is taken
 	}
 	body := fixture(t, "github-push.json")
@@ -92,6 +92,32 @@ func TestSlowBodies(t *testing.T) {
 	small := r.raw(10)
 	if s := status(t, small); s != "HTTP/1.1 408" {
 		t.Error(s)
+	}
+}
+
+// However many unsigned senders are slow, others do not wait for them, large or small.
+func TestSlowSendersDelayNobody(t *testing.T) {
+	r := receive(t, Options{BodyTime: time.Hour}) // no slow body ends by itself
+	for range 200 {
+		r.raw(10)
+	}
+	for range largeBodies + 1 {
+		r.raw(MaxBody)
+	}
+	full := func() bool {
+		return len(r.handler.bodies.small.taken) == smallBodies && len(r.handler.bodies.large.taken) == largeBodies
+	}
+	for !full() && t.Context().Err() == nil {
+		time.Sleep(time.Millisecond) // until each slot is taken
+	}
+	body := fixture(t, "github-push.json")
+	large := append(bytes.Clone(body), bytes.Repeat([]byte(" "), smallBody)...)
+	for i := range 50 {
+		for name, b := range map[string][]byte{"small": body, "large": large} {
+			if code, text := r.send("/github", b, githubPush(b, fmt.Sprint(name, i))...); code != http.StatusAccepted {
+				t.Errorf("%s %d: %d %s", name, i, code, text)
+			}
+		}
 	}
 }
 
@@ -125,17 +151,17 @@ func TestSlots(t *testing.T) {
 			t.Errorf("%d %s, not %d", code, text, want)
 		}
 	}
-	occupy(t, r.handler.bodies.large)
+	occupy(t, r.handler.bodies.large.taken)
 	check(large, githubSecret, http.StatusServiceUnavailable)
 	check(small, githubSecret, http.StatusAccepted)
-	<-r.handler.bodies.large
+	<-r.handler.bodies.large.taken
 	for range 3 {
 		check(large, githubSecret, http.StatusAccepted)
 		check(large, "guess", http.StatusUnauthorized)
 	}
-	occupy(t, r.handler.bodies.small)
+	occupy(t, r.handler.bodies.small.taken)
 	check(small, githubSecret, http.StatusServiceUnavailable)
-	<-r.handler.bodies.small
+	<-r.handler.bodies.small.taken
 	for range 3 {
 		check(small, githubSecret, http.StatusAccepted)
 		check(small, "guess", http.StatusUnauthorized)
@@ -146,7 +172,7 @@ func TestSlots(t *testing.T) {
 // is reserved.
 func TestBodyOfUnknownLengthIsLarge(t *testing.T) {
 	r := receive(t, Options{BodyTime: time.Second})
-	occupy(t, r.handler.bodies.large)
+	occupy(t, r.handler.bodies.large.taken)
 	body := fixture(t, "github-push.json")
 	if code, text := r.sendChunked("/github", body, githubPush(body, "1")...); code != http.StatusServiceUnavailable {
 		t.Errorf("without a free large slot: %d %s", code, text)
