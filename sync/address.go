@@ -14,9 +14,13 @@ import (
 // distinguish such a site from one whose owner has switched the address off, which it
 // never undoes.
 
-// addressNote is the name of the note. It has the form of every name in the cache.
-func (e *Engine) addressNote() string {
-	return manifest.Ref{Hash: manifest.HashOf([]byte("first deployment of " + e.Site))}.String()
+// addressNote is the name of the note.
+func (e *Engine) addressNote() string { return e.noteName("first deployment of") }
+
+// noteName is the name of a note about the site in this account. It has the form of
+// every name in the cache.
+func (e *Engine) noteName(about string) string {
+	return manifest.Ref{Hash: manifest.HashOf([]byte(about + " " + e.Site + " in account " + e.AccountID))}.String()
 }
 
 // noteFirstDeployment notes that the deployment is about to become a site's first one.

@@ -63,6 +63,22 @@ func TestAddressIsSwitchedOnOnce(t *testing.T) {
 	}
 }
 
+// A site of the same name in another account, deployed for the first time in between,
+// does not take the note.
+func TestAddressOfAnotherAccount(t *testing.T) {
+	mine, other := start(t), start(t)
+	mine.config.Cache, mine.config.AccountID, other.config.AccountID = &cache{}, "mine", "other"
+	other.config.Cache = mine.config.Cache
+	h := history(one, two)
+	mine.fault(setSubdomain, platform.Fault{Kind: platform.FaultStatus, Status: http.StatusForbidden})
+	mine.mustDeploy(h[0])
+	mine.p.Server.SetFault(nil)
+	other.mustDeploy(h[0])
+	if got := mine.counted(func() { mine.mustDeploy(h[1]) }); !slices.Contains(got, setSubdomain) {
+		t.Errorf("running again sent %v", got)
+	}
+}
+
 // Ctrl-C when the script is live already: it gets its address all the same.
 func TestAddressThoughInterrupted(t *testing.T) {
 	w := start(t)

@@ -11,6 +11,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/settle"
 	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
@@ -62,7 +63,7 @@ func (e *Engine) Deploy(ctx context.Context, src manifest.Source, w cloud.Worker
 		if err != nil {
 			return nil, err
 		}
-		switch err = e.switchTo(ctx, l, p.base(), rel); {
+		switch err = e.switchTo(ctx, l, p.base(), rel, src.Compare); {
 		case errors.Is(err, cloud.ErrOvertaken):
 			e.Note(site.StageSwitch, "another deployment switched meanwhile; planning again")
 			r.nonce = manifest.NewNonce(e.Time())
@@ -84,14 +85,15 @@ func (e *Engine) show(p *draft) { e.Progress(site.Progress{Stage: site.StagePlan
 
 // switchTo makes what was written live. If nothing was written, the live version stays,
 // or is activated again for a newer commit.
-func (e *Engine) switchTo(ctx context.Context, l *version.Live, p *draft, rel *prepared) error {
+func (e *Engine) switchTo(ctx context.Context, l *version.Live, p *draft, rel *prepared,
+	compare settle.Compare) error {
 	switch {
 	case rel != nil && rel.inPlace != nil:
 		return rel.inPlace(ctx)
 	case rel != nil:
-		return e.activate(ctx, l, rel)
+		return e.activate(ctx, l, rel, compare)
 	case p.Reactivate:
-		return e.reactivate(ctx, l, p)
+		return e.reactivate(ctx, l, p, compare)
 	}
 	return nil
 }

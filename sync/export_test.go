@@ -16,10 +16,20 @@ type TimedAccount struct {
 // Time implements [cloud.Account].
 func (a TimedAccount) Time() (time.Time, bool) { return a.Clock(), true }
 
+func init() { looks = []time.Duration{0, time.Millisecond, time.Millisecond} }
+
 // SetPatience shortens how long a switch may take after a cancellation, and
 // returns what undoes it.
 func SetPatience(d time.Duration) (undo func()) {
 	before := patience
 	patience = d
 	return func() { patience = before }
+}
+
+// SetLooks sets the pauses between looks for a switch whose answer was lost, and
+// returns what undoes it.
+func SetLooks(pauses ...time.Duration) (undo func()) {
+	before := looks
+	looks = pauses
+	return func() { looks = before }
 }

@@ -174,53 +174,6 @@ func (w *world) strike(b blow, k int64, run func(context.Context, *kvsync.Engine
 	return struck.Load()
 }
 
-// Promise 8: a lost answer to the switch is neither success nor failure until
-// the API says which version is active.
-func TestLostAnswerToTheSwitch(t *testing.T) {
-	h := history(one, two)
-	for _, tc := range []struct {
-		kind  string // of the request that switches
-		fault platform.FaultKind
-		first bool
-		done  bool
-	}{
-		{"workers.deployments.create", platform.FaultLoseReply, false, true},
-		{"workers.deployments.create", platform.FaultDrop, false, false},
-		{"workers.scripts.put", platform.FaultLoseReply, true, true},
-		{"workers.scripts.put", platform.FaultDrop, true, false},
-	} {
-		t.Run(tc.kind+" "+string(tc.fault), func(t *testing.T) {
-			w := start(t)
-			old, src := files(nil), h[0]
-			if !tc.first {
-				w.mustDeploy(h[0])
-				old, src = one, h[1]
-			}
-			w.fault(tc.kind, platform.Fault{Kind: tc.fault})
-			var err error
-			kinds := w.counted(func() { _, err = w.deploy(src, plan.Options{}) })
-			w.p.Server.SetFault(nil)
-			if (err == nil) != tc.done || errors.Is(err, cloud.ErrUnknown) || errors.Is(err, cloud.ErrNotSwitched) == tc.done {
-				t.Errorf("it says %v", err)
-			}
-			sent := 0
-			for _, k := range kinds {
-				if k == tc.kind {
-					sent++
-				}
-			}
-			if sent != 1 {
-				t.Errorf("the switch was sent %d times: %v", sent, kinds)
-			}
-			if tc.done {
-				w.wantSite(src.files)
-			} else if got := w.site(); !maps.Equal(got, old) {
-				t.Errorf("live is %v", keysOf(got))
-			}
-		})
-	}
-}
-
 // When nobody can tell whether the switch happened, it says so and prunes nothing.
 func TestUnknownStaysUnknown(t *testing.T) {
 	w := start(t)

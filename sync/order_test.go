@@ -299,10 +299,11 @@ func TestOvertakenForEver(t *testing.T) {
 	w := start(t)
 	w.mustDeploy(history(one)[0])
 	version := w.activeVersion()
-	rival := w.connect(0).Workers("blog")
+	rival, again := w.connect(0).Workers("blog"), "again"
 	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
 		if r.Kind == "workers.versions.create" {
-			if err := rival.Activate(t.Context(), []cloud.Share{{Version: version, Percent: 100}}, "again", false); err != nil {
+			again += " and again"
+			if err := rival.Activate(t.Context(), []cloud.Share{{Version: version, Percent: 100}}, again, false); err != nil {
 				t.Error(err)
 			}
 		}

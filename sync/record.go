@@ -77,8 +77,9 @@ func (e *Engine) describe(l *version.Live, p *draft, r *run, serves servedConten
 // kv-sync, and all others of the active version. It inherits from the active version
 // only, so that settings of a refused or a preview version cannot reach production.
 func (e *Engine) version(l *version.Live, w cloud.Worker, o manifest.Origin, meta version.Meta) (cloud.Upload, error) {
-	u := cloud.Upload{Worker: w, Message: version.ReleaseMessage(meta.Deployment, o, l.CarriedHold(o)),
-		Tag: meta.Deployment}
+	says := version.Message{Deployment: meta.Deployment, Commit: o.Commit, Hold: l.CarriedHold(o),
+		Over: activeID(l.Activations)}
+	u := cloud.Upload{Worker: w, Message: says.Text(o.Subject), Tag: meta.Deployment}
 	mine := map[string]bool{cloud.BindingMeta: true, cloud.BindingBlobs: true}
 	companion := w.Companion != nil
 	if companion {
@@ -94,14 +95,14 @@ func (e *Engine) version(l *version.Live, w cloud.Worker, o manifest.Origin, met
 		meta.Bindings = append(meta.Bindings, name)
 	}
 	slices.Sort(meta.Bindings)
-	says, err := json.Marshal(meta)
+	described, err := json.Marshal(meta)
 	if err != nil {
 		return cloud.Upload{}, fmt.Errorf("encode binding %s: %w", cloud.BindingMeta, err)
 	}
 	u.Bindings = append(slices.Clone(u.Bindings),
 		cloud.Binding{Name: cloud.BindingBlobs, Type: "kv_namespace",
 			Fields: map[string]json.RawMessage{"namespace_id": cloud.JSONString(meta.Namespace)}},
-		cloud.Binding{Name: cloud.BindingMeta, Type: "json", Fields: map[string]json.RawMessage{"json": says}})
+		cloud.Binding{Name: cloud.BindingMeta, Type: "json", Fields: map[string]json.RawMessage{"json": described}})
 	if companion {
 		u.Bindings = append(u.Bindings, cloud.Binding{Name: cloud.BindingOverlay, Type: "durable_object_namespace",
 			Fields: map[string]json.RawMessage{

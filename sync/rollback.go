@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/settle"
 	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
@@ -42,6 +45,10 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 		return nil, err
 	}
 	live := past.Live()
+	if opt.To == "" && !opt.DryRun && e.rolledBack(past) {
+		return &Result{Deployment: live.ID, Version: live.Version, Commit: live.Commit, URL: live.Meta.URL, Hold: live.Hold,
+			Notices: []manifest.Problem{manifest.ProblemOf("", finding.CaseRollbackDone, finding.Facts{})}}, nil
+	}
 	if live == nil && opt.To == "" {
 		return nil, guard.Stop(guard.Foreign, finding.CaseForeignRollback, finding.Facts{Site: e.Site})
 	}
@@ -63,7 +70,7 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 		return res, nil
 	}
 	hold := holdAfter(live, target)
-	err = e.rollTo(ctx, past.Activations, target, hold, opt.Force)
+	err = e.rollTo(ctx, past, target, hold, opt.Force)
 	if errors.Is(err, cloud.ErrOvertaken) {
 		return nil, guard.Stop(guard.Overtaken, finding.CaseSwitched, finding.Facts{Site: e.Site})
 	}
@@ -78,25 +85,91 @@ func notDeployed(site string) *guard.Error {
 	return guard.Stop(guard.Target, finding.CaseNotDeployed, finding.Facts{Site: site})
 }
 
-func (e *Engine) rollTo(ctx context.Context, before []cloud.Activation, target *version.Deployment, hold string,
+func (e *Engine) rollTo(ctx context.Context, past *version.Past, target *version.Deployment, hold string,
 	force bool) error {
+	before := past.Activations
 	if err := e.checkNotOvertaken(ctx, before); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	s := &switching{deployment: target.ID, before: before,
-		isOurs: func(_ context.Context, a cloud.Activation) (bool, error) { return a.Only(target.Version), nil }}
-	s.sent = e.send(ctx, func(ctx context.Context) error {
-		return e.Target.Activate(ctx, []cloud.Share{{Version: target.Version, Percent: 100}},
-			version.RollbackMessage(target, hold),
-			force)
-	})
-	if errors.Is(s.sent, cloud.ErrSecretChanged) {
+	says := version.Message{Deployment: target.ID, Rollback: true, Commit: target.Commit, Hold: hold,
+		Over: activeID(before)}
+	s := e.newSwitch(before, entryOfPast(past), nil)
+	e.activates(s, target.Version, says.Text(""), force)
+	e.noteRollback(says)
+	err := e.settle(ctx, s, target.ID)
+	unsettled := (*UnsettledError)(nil)
+	if errors.As(err, &unsettled) {
+		switch unsettled.Finding.Case {
+		case finding.CaseSwitchUnknown:
+			unsettled.Finding.Case, unsettled.Finding.Facts.What = finding.CaseRollbackUnknown, "an unknown version"
+		case finding.CaseSwitchNotSeen:
+			unsettled.Finding.Case = finding.CaseRollbackUnknown
+		}
+		return err
+	}
+	e.forgetRollback()
+	if errors.Is(err, cloud.ErrSecretChanged) {
 		return guard.Stop(guard.Secret, finding.CaseSecret, finding.Facts{Site: e.Site, Deployment: target.ID})
 	}
-	return e.settle(ctx, s)
+	return err
+}
+
+// A rollback whose outcome is not known leaves a note in the cache until the outcome is
+// known. If it has happened when the same command is given again, that one is done: a
+// person who repeats a command does not want to go back twice.
+
+// noteAge is how long a note counts: later the same command means another rollback.
+const noteAge = time.Hour
+
+func (e *Engine) rollbackNote() string { return e.noteName("rollback of") }
+
+// noteRollback notes what a rollback is about to activate.
+func (e *Engine) noteRollback(says version.Message) {
+	if e.Cache != nil {
+		e.Cache.Put(e.rollbackNote(), []byte(says.Text("")))
+	}
+}
+
+func (e *Engine) forgetRollback() {
+	if e.Cache != nil {
+		e.Cache.Put(e.rollbackNote(), nil)
+	}
+}
+
+// rolledBack reports whether the rollback of the note has happened and is live. It
+// removes the note, unless the rollback may still happen.
+func (e *Engine) rolledBack(p *version.Past) bool {
+	if e.Cache == nil {
+		return false
+	}
+	note, ok := e.Cache.Get(e.rollbackNote())
+	if !ok || len(note) == 0 {
+		return false
+	}
+	live := p.Live()
+	for _, a := range p.Activations {
+		if a.Message == string(note) {
+			e.forgetRollback()
+			return live != nil && live.Rollback && live.ID == version.ReadMessage(a.Message).Deployment &&
+				e.Time().Sub(a.Created) < noteAge
+		}
+	}
+	return false
+}
+
+// entryOfPast is what was live, for the comparison with what others activate meanwhile.
+func entryOfPast(p *version.Past) settle.Entry {
+	x := baseEntry(p.Activations)
+	if d := p.Live(); d != nil {
+		x.Choice, x.Deployment, x.Commit, x.Rollback = false, d.ID, d.Commit, d.Rollback
+		if version.IsCommit(d.Hold) {
+			x.Hold = d.Hold
+		}
+	}
+	return x
 }
 
 // findTarget finds the deployment to roll back to. Without a name it is the one that was

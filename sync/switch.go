@@ -1,6 +1,7 @@
 package kvsync
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,24 +9,27 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/settle"
 	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/version"
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
 // settled is how long after the plan the active version is not read again before the
-// switch. The check after the switch also covers the time since the plan, and undoes a
-// switch over a deployment of another run.
+// switch. The look after the switch also covers the time since the plan, and undoes a
+// switch over a newer deployment of another run.
 const settled = 10 * time.Second
 
-// activate is the switch. It checks that the plan is still valid, switches once, and
-// reads the result if the answer is lost.
-func (e *Engine) activate(ctx context.Context, l *version.Live, rel *prepared) error {
+// activate is the switch to what was written.
+func (e *Engine) activate(ctx context.Context, l *version.Live, rel *prepared, compare settle.Compare) error {
 	if !e.Fresh(rel.started) {
 		return errStale
 	}
-	byScript := rel.version == ""
 	final := rel.upload.Apply != nil // an activation cannot undo migrations
+	s := e.newSwitch(l.Activations, entryOf(l), compare)
+	s.Final = final
 	if final || e.Time().Sub(l.At) >= settled {
 		if err := e.checkNotOvertaken(ctx, l.Activations); err != nil {
 			return err
@@ -34,40 +38,38 @@ func (e *Engine) activate(ctx context.Context, l *version.Live, rel *prepared) e
 	if err := ctx.Err(); err != nil {
 		return err // after this, an interruption has a cost
 	}
-	s := &switching{deployment: rel.id, before: l.Activations}
-	if byScript {
-		s.isOurs = func(ctx context.Context, a cloud.Activation) (bool, error) {
-			if s.onlyOne {
-				rel.version = a.Main()
-				return true, nil
-			}
-			m, err := e.MetaOf(ctx, a.Main())
-			if err != nil || m == nil || m.Deployment != rel.id {
-				return false, err
-			}
+	byScript := rel.version == ""
+	describe := s.Describe
+	s.Describe = func(ctx context.Context, a cloud.Activation, beneath settle.Entry) (settle.Entry, error) {
+		x, err := describe(ctx, a, beneath)
+		if x.Own = err == nil && !x.Edit && x.Deployment == rel.id && (byScript || a.Only(rel.version)); x.Own && byScript {
+			x.Choice, x.Over = false, activeID(l.Activations)
 			rel.version = a.Main()
-			return true, nil
 		}
-		s.final = final
-		if !l.Exists() {
-			e.noteFirstDeployment(rel.id)
+		return x, err
+	}
+	if !byScript {
+		s.Send = func(ctx context.Context) error {
+			return e.Target.Activate(ctx, []cloud.Share{{Version: rel.version, Percent: 100}}, rel.upload.Message, false)
 		}
-		s.sent = e.send(ctx, func(ctx context.Context) error { return e.Target.PutScript(ctx, rel.upload) })
-		if s.sent == nil && !l.Exists() && !e.OffWorkersDev {
+		return e.settle(ctx, s, rel.id)
+	}
+	if !l.Exists() {
+		e.noteFirstDeployment(rel.id)
+	}
+	s.Send = func(ctx context.Context) error {
+		err := e.Target.PutScript(ctx, rel.upload)
+		if err == nil && !l.Exists() && !e.OffWorkersDev {
 			rel.enabled = make(chan error, 1)
 			go func() { rel.enabled <- e.enableAddress(ctx) }()
 		}
-	} else {
-		s.isOurs = func(_ context.Context, a cloud.Activation) (bool, error) { return a.Only(rel.version), nil }
-		s.sent = e.send(ctx, func(ctx context.Context) error {
-			return e.Target.Activate(ctx, []cloud.Share{{Version: rel.version, Percent: 100}}, rel.upload.Message, false)
-		})
+		return err
 	}
-	return e.settle(ctx, s)
+	return e.settle(ctx, s, rel.id)
 }
 
 // reactivate activates the live version again, for the newer commit of the plan.
-func (e *Engine) reactivate(ctx context.Context, l *version.Live, p *draft) error {
+func (e *Engine) reactivate(ctx context.Context, l *version.Live, p *draft, compare settle.Compare) error {
 	if e.Time().Sub(l.At) >= settled {
 		if err := e.checkNotOvertaken(ctx, l.Activations); err != nil {
 			return err
@@ -76,16 +78,168 @@ func (e *Engine) reactivate(ctx context.Context, l *version.Live, p *draft) erro
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	message := version.ReleaseMessage(l.Meta.Deployment, p.Origin, "")
-	s := &switching{deployment: l.Meta.Deployment, before: l.Activations,
-		isOurs: func(_ context.Context, a cloud.Activation) (bool, error) {
-			return a.Only(l.Version.ID) && version.ReadMessage(a.Message).Commit == p.Origin.Commit, nil
-		}}
-	s.sent = e.send(ctx, func(ctx context.Context) error {
-		return e.Target.Activate(ctx, []cloud.Share{{Version: l.Version.ID, Percent: 100}}, message, false)
-	})
-	return e.settle(ctx, s)
+	says := version.Message{Deployment: l.Meta.Deployment, Commit: p.Origin.Commit, Over: activeID(l.Activations)}
+	s := e.newSwitch(l.Activations, entryOf(l), compare)
+	e.activates(s, l.Version.ID, says.Text(p.Origin.Subject), false)
+	return e.settle(ctx, s, says.Deployment)
 }
+
+// activates makes it a switch to a version that exists.
+func (e *Engine) activates(s *settle.Switch, id, message string, force bool) {
+	describe := s.Describe
+	s.Describe = func(ctx context.Context, a cloud.Activation, beneath settle.Entry) (settle.Entry, error) {
+		x, err := describe(ctx, a, beneath)
+		x.Own = a.Only(id) && a.Message == message
+		return x, err
+	}
+	s.Send = func(ctx context.Context) error {
+		return e.Target.Activate(ctx, []cloud.Share{{Version: id, Percent: 100}}, message, force)
+	}
+}
+
+func (e *Engine) newSwitch(before []cloud.Activation, base settle.Entry, compare settle.Compare) *settle.Switch {
+	return &settle.Switch{
+		Target: e.Target, Before: before, Base: base, Describe: e.describeActivation, Compare: compare,
+		Planned: plannedOver, Again: messageAgain, Lagging: e.Target.InKV(), Pauses: looks,
+		Note: func(format string, args ...any) { e.Note(site.StageSwitch, format, args...) },
+	}
+}
+
+// plannedOver is the id of the activation on which another one was planned. That of
+// another tool has none, and is as if it were planned on the one before it.
+func plannedOver(a cloud.Activation) (over string, ok bool) {
+	says := version.ReadMessage(a.Message)
+	over = cmp.Or(says.Again, says.Over)
+	return over, over != ""
+}
+
+// baseEntry is what was active when a run made its plan, before it is known what that is.
+func baseEntry(list []cloud.Activation) settle.Entry {
+	if len(list) == 0 {
+		return settle.Entry{}
+	}
+	says := version.ReadMessage(list[0].Message)
+	x := settle.Entry{Activation: list[0], Over: says.Over, Same: says.Again, Choice: true}
+	if x.Edit = says.Deployment == ""; x.Edit && len(list) > 1 {
+		x.Over = list[1].ID
+	}
+	return x
+}
+
+// messageAgain is the message with which a run makes an activation live again. That of
+// another tool gets a mark, so that others do not take it for the choice of a person.
+func messageAgain(x settle.Entry) string {
+	if says := version.ReadMessage(x.Message); says.Deployment != "" || says.Again != "" {
+		return x.Message
+	}
+	return version.Again(x.ID, x.Message)
+}
+
+// settle makes the switch and finds its result.
+func (e *Engine) settle(ctx context.Context, s *settle.Switch, deployment string) error {
+	call := s.Send
+	s.Send = func(ctx context.Context) error { return e.send(ctx, call) }
+	err := s.Settle(ctx)
+	unknown := (*settle.UnknownError)(nil)
+	switch {
+	case err == nil || errors.Is(err, cloud.ErrOvertaken):
+		return err
+	case errors.As(err, &unknown):
+		return e.unsettled(unknown, deployment)
+	case errors.Is(err, settle.ErrChosen):
+		return guard.Stop(guard.Overtaken, finding.CaseSwitched, finding.Facts{Site: e.Site})
+	}
+	return fmt.Errorf("switch %s: %w", e.Site, err)
+}
+
+// UnsettledError is a switch whose result is not known, or that may have replaced a
+// newer deployment. It wraps [cloud.ErrUnknown].
+type UnsettledError struct{ Finding finding.Finding }
+
+// Error is the finding.
+func (e *UnsettledError) Error() string { return e.Finding.Error() }
+
+// Unwrap returns ErrUnknown and not the cause: what a call was refused for is no reason
+// to say that nothing was switched.
+func (e *UnsettledError) Unwrap() error { return cloud.ErrUnknown }
+
+func (e *Engine) unsettled(u *settle.UnknownError, deployment string) error {
+	facts := finding.Facts{Site: e.Site, Deployment: deployment, Cause: u.Cause, What: nameOf(u.Live)}
+	c := finding.CaseSwitchUnknown
+	switch {
+	case u.Best != nil && u.Live != nil:
+		c, facts.Than = finding.CaseNotRestored, nameOf(u.Best)
+	case u.Best != nil:
+		c, facts.Than = finding.CaseRestoreUnknown, nameOf(u.Best)
+	case u.Live != nil:
+		c = finding.CaseSwitchNotSeen
+	}
+	return &UnsettledError{finding.Finding{Case: c, Facts: facts}}
+}
+
+// nameOf is what was made live, as messages name it.
+func nameOf(x *settle.Entry) string {
+	switch {
+	case x == nil || x.ID == "":
+		return "nothing"
+	case x.Commit != "":
+		return "commit " + version.ShortCommit(x.Commit)
+	case x.Deployment != "":
+		return "deployment " + x.Deployment
+	}
+	return "version " + x.Main()
+}
+
+// describeActivation says what is known about an activation. It sends a request only
+// for one without a message of kv-sync, or of an older one.
+func (e *Engine) describeActivation(ctx context.Context, a cloud.Activation,
+	beneath settle.Entry) (settle.Entry, error) {
+	says := version.ReadMessage(a.Message)
+	x := settle.Entry{Activation: a, Over: says.Over, Deployment: says.Deployment, Commit: says.Commit,
+		Rollback: says.Rollback}
+	if version.IsCommit(says.Hold) {
+		x.Hold = says.Hold
+	}
+	x.Same = says.Again
+	if says.Commit != "" || says.Deployment != "" && says.Over != "" {
+		return x, nil
+	}
+	m, err := e.MetaOf(ctx, a.Main())
+	switch {
+	case err != nil:
+		return x, err
+	case m == nil || len(a.Versions) > 1:
+		x.Choice = true
+	case says.Deployment != "":
+		x.Commit = m.Commit
+	case says.Again != "":
+		x.Edit, x.Deployment, x.Commit = true, m.Deployment, m.Commit
+	case m.Deployment == beneath.Deployment:
+		x.Edit, x.Over, x.Deployment, x.Commit, x.Hold = true, beneath.ID, m.Deployment, beneath.Commit, beneath.Hold
+	default: // a script upload may have no message; a person chooses an earlier version
+		x.Deployment, x.Commit = m.Deployment, m.Commit
+		at, _ := manifest.DeploymentTime(m.Deployment)
+		before, ok := manifest.DeploymentTime(beneath.Deployment)
+		x.Choice = beneath.ID != "" && (!ok || !at.After(before))
+	}
+	return x, nil
+}
+
+// entryOf is what is live, for the comparison with what others activate.
+func entryOf(l *version.Live) settle.Entry {
+	x := baseEntry(l.Activations)
+	if l.Meta != nil {
+		says := l.Message()
+		x.Choice, x.Deployment, x.Commit, x.Rollback = false, l.Meta.Deployment, l.Commit(), says.Rollback
+		if version.IsCommit(says.Hold) {
+			x.Hold = says.Hold
+		}
+	}
+	return x
+}
+
+// looks are the pauses between looks for a switch whose answer was lost.
+var looks = settle.Pauses // shorter in tests
 
 // patience is how long a switch may still take after ctx was cancelled. GitHub's runner
 // kills a job 10 s after it has interrupted it.
@@ -127,95 +281,4 @@ func activeID(a []cloud.Activation) string {
 		return ""
 	}
 	return a[0].ID
-}
-
-// switching is a switch that was sent.
-type switching struct {
-	deployment string
-	// before are the activations on which it was planned.
-	before []cloud.Activation
-	// isOurs reports whether an activation is the one that it made.
-	isOurs func(context.Context, cloud.Activation) (bool, error)
-	// final: another activation cannot undo it.
-	final bool
-	// onlyOne: it is confirmed, and there is only one activation, which is
-	// therefore ours.
-	onlyOne bool
-	// sent is the result of the call.
-	sent error
-}
-
-// settle finds the result of a switch, and whether another run switched since the plan,
-// because the API has no precondition. If so, it makes the other deployment live again
-// and returns cloud.ErrOvertaken, so that the caller plans again with knowledge of it.
-func (e *Engine) settle(ctx context.Context, s *switching) error {
-	if s.sent != nil && !errors.Is(s.sent, cloud.ErrUnknown) && ctx.Err() == nil {
-		return fmt.Errorf("switch %s: %w", e.Site, s.sent)
-	}
-	cut := ctx.Err() != nil && errors.Is(s.sent, cloud.ErrUnknown) // by a cancellation, so it may still be executed
-	ctx, cancel := detached(ctx)
-	defer cancel()
-	newer, at, err := e.since(ctx, s)
-	switch {
-	case err != nil && s.sent == nil:
-		e.Note(site.StageSwitch, "the switch is confirmed; it could not be checked whether another one happened "+
-			"at the same moment: %v", err)
-		return nil
-	case err != nil:
-		return unknownSwitch(e.Site, s.deployment, errors.Join(s.sent, err))
-	case at < 0 && s.sent == nil:
-		return nil // confirmed, and the list is outdated
-	case at < 0 && len(newer) == 0 && e.Target.InKV() && errors.Is(s.sent, cloud.ErrUnknown):
-		return unknownSwitch(e.Site, s.deployment, s.sent) // KV may show it later
-	case at < 0 && len(newer) == 0 && cut:
-		return unknownSwitch(e.Site, s.deployment, s.sent)
-	case at < 0 && len(newer) == 0:
-		return fmt.Errorf("switch %s: %w (%s)", e.Site, cloud.ErrNotSwitched, s.sent.Error())
-	case at < 0:
-		return cloud.ErrOvertaken
-	case at > 0:
-		e.Note(site.StageSwitch, "the switch is confirmed, and another deployment followed at once")
-		return nil
-	case s.sent != nil:
-		e.Note(site.StageSwitch, "the answer to the switch was lost; the new version is active")
-	}
-	if len(newer) == 1 || s.final {
-		return nil
-	}
-	theirs := newer[1]
-	if err := e.Target.Activate(ctx, theirs.Versions, theirs.Message, true); err != nil {
-		return finding.New(finding.CaseNotRestored, finding.Facts{Site: e.Site, Cause: err})
-	}
-	return cloud.ErrOvertaken
-}
-
-// since lists the activations newer than those on which a switch was planned, newest
-// first, and the index of its own, or -1.
-func (e *Engine) since(ctx context.Context, s *switching) (newer []cloud.Activation, at int, err error) {
-	now, err := e.Target.Activations(ctx)
-	if errors.Is(err, cloud.ErrNotFound) {
-		return nil, -1, nil
-	}
-	if err != nil {
-		return nil, -1, err
-	}
-	for i, a := range now {
-		if a.ID == activeID(s.before) {
-			now = now[:i]
-			break
-		}
-	}
-	s.onlyOne = s.sent == nil && len(s.before) == 0 && len(now) == 1
-	for i, a := range now {
-		if yes, err := s.isOurs(ctx, a); err != nil || yes {
-			return now, i, err
-		}
-	}
-	return now, -1, nil
-}
-
-// unknownSwitch is the only error that wraps ErrUnknown.
-func unknownSwitch(site, deployment string, cause error) error {
-	return fmt.Errorf("switch %s to deployment %s: %w; visitors have the one or the other whole (%s)",
-		site, deployment, cloud.ErrUnknown, cause.Error())
 }

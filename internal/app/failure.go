@@ -189,11 +189,15 @@ func classify(err error) *Failure {
 		wrong   *UsageError
 		large   *source.LimitError
 		api     *cloudflare.APIError
+
+		unsettled *kvsync.UnsettledError
 	)
 	switch {
 	case errors.As(err, &some):
 		f := classify(some.First)
 		return &Failure{Kind: f.Kind, Guard: f.Guard, Message: some.Error(), found: newFinding(advice.CaseSome, err)}
+	case errors.As(err, &unsettled):
+		return &Failure{Kind: KindUnknown, Message: unsettled.Error(), found: &unsettled.Finding}
 	case errors.Is(err, cloud.ErrUnknown):
 		return failed(KindUnknown, advice.CaseUnknown, err)
 	case errors.Is(err, context.Canceled):
@@ -222,8 +226,6 @@ func classify(err error) *Failure {
 		return f
 	case errors.As(err, &wrong):
 		return mistaken(wrong)
-	case errors.Is(err, cloud.ErrNotSwitched):
-		return failed(KindAPI, advice.CaseNotSwitched, err)
 	case errors.Is(err, cloud.ErrQuota):
 		return failed(KindQuota, advice.CaseQuota, err)
 	case errors.As(err, &api):

@@ -193,6 +193,7 @@ func (s *Site) reach() (*kvsync.Engine, error) {
 	if err != nil {
 		return nil, usage(err)
 	}
+	c.AccountID = s.settings.Account
 	c.Account, c.Actor, c.Progress = account, s.in.Actor, s.in.Progress
 	c.Cache, c.Log = newManifestCache(s.in.CacheDir), s.in.Log
 	engine, err := kvsync.New(c)

@@ -13,6 +13,7 @@ var packages = []string{
 	"sync/wait",
 	"sync/manifest",
 	"sync/cloud",
+	"sync/settle",
 	"sync/upload",
 	"sync/overlay",
 	"sync/deletion",

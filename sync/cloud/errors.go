@@ -13,10 +13,6 @@ var ErrUnknown = errors.New("the outcome is not known")
 // was not carried out, and would be refused again.
 var ErrRefused = errors.New("the API refuses it")
 
-// ErrNotSwitched is returned (wrapped) by a run whose switch got no answer and, as
-// the API says, did not happen. The deployment that was live is live.
-var ErrNotSwitched = errors.New("the new version is not active")
-
 // ErrSecretChanged is returned (wrapped) by Activate: a secret was changed since
 // the version was made, and activating it would bring the old value back.
 var ErrSecretChanged = errors.New("a secret was changed since that version was made")

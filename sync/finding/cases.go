@@ -42,18 +42,31 @@ const (
 	CaseClockAhead   Case = "this machine's clock is {span} ahead of Cloudflare's, so {site} was left as it is"
 	CaseClockUnknown Case = "the API's answers have no Date, so this machine's clock cannot be checked, and " +
 		"{site} was left as it is"
-	CaseEmpty       Case = "{path} contains no file to serve"
-	CaseShrink      Case = "{count} of {what} would be left"
-	CaseOvertaken   Case = "other deployments of {site} kept switching meanwhile"
-	CaseNotRestored Case = "another deployment of {site} switched at the same moment and could not be made " +
-		"live again: {cause}"
-	CaseCache Case = "the active version of {site} has the worker loader {key}, which a new version inherits, " +
+	CaseEmpty     Case = "{path} contains no file to serve"
+	CaseShrink    Case = "{count} of {what} would be left"
+	CaseOvertaken Case = "other deployments of {site} kept switching meanwhile"
+	CaseCache     Case = "the active version of {site} has the worker loader {key}, which a new version inherits, " +
 		"and Workers Caching ignores the host: a project would be answered with the cached response of another"
 	CaseIndex        Case = "the Worker's code does not contain the index that was written for it"
 	CaseMigrations   Case = "the Worker's migrations do not name {what}, which {site} has applied"
 	CaseModuleTaken  Case = "the module name {name} is reserved by kv-sync"
 	CaseBindingTaken Case = "the binding name {name} is defined twice, or reserved by kv-sync"
 	CaseAheadAnyway  Case = "a deploy that repairs or forgets does not use what was uploaded ahead"
+)
+
+// Cases of a switch whose result is not known, or is the wrong one.
+const (
+	CaseSwitchUnknown Case = "it is not known whether {site} was switched to deployment {deployment}; visitors " +
+		"have the one or the other whole ({cause})"
+	CaseSwitchNotSeen Case = "it is not known whether {site} will be switched to deployment {deployment}: at the " +
+		"last look {what} was live, and the switch may still be carried out ({cause})"
+	CaseRollbackUnknown Case = "it is not known whether {site} was rolled back to deployment {deployment}: at the last " +
+		"look {what} was live ({cause})"
+	CaseRollbackDone Case = "the rollback before, whose outcome was not known, has happened; nothing more was rolled back"
+	CaseNotRestored  Case = "{what} of {site} is live and replaced {than}, which another run deployed at the " +
+		"same moment and which could not be made live again ({cause})"
+	CaseRestoreUnknown Case = "another run deployed {than} of {site} at the same moment; it is not known " +
+		"whether it is live again ({cause})"
 )
 
 // Cases of a rollback.

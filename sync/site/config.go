@@ -29,6 +29,9 @@ type Config struct {
 	Project string
 	// Account reaches the namespace and the script.
 	Account cloud.Account
+	// AccountID distinguishes the notes in Cache about sites with one name in several
+	// accounts; may be "".
+	AccountID string
 	// Namespace is a namespace id. If it is "", the namespace of the live version
 	// is used, else the one titled NamespaceTitle (default "kv-sync"), which is
 	// created if it does not exist.

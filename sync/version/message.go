@@ -1,6 +1,7 @@
 package version
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -8,20 +9,27 @@ import (
 )
 
 // The message of an activation is for people, who see it in the dashboard, and for the
-// next run. It names the deployment, the commit for which it was activated, and what is
-// held back:
+// next run. It names the deployment, the activation on which it was planned, the commit
+// for which it was activated, and what is held back:
 //
-//	1f3c5d7e9a0b Fix the menu kv-sync-commit:ID kv-sync-hold:ID (kv-sync DEPLOYMENT)
-//	Rollback to DEPLOYMENT (1f3c5d7e9a0b) kv-sync-commit:ID kv-sync-hold:ID
-//	kv-sync DEPLOYMENT
+//	1f3c5d7e9a0b Fix the menu kv-sync-over:ID kv-sync-commit:ID (kv-sync DEPLOYMENT)
+//	Rollback to DEPLOYMENT (1f3c5d7e9a0b) kv-sync-over:ID kv-sync-commit:ID kv-sync-hold:ID
+//	kv-sync-over:ID kv-sync-hold:ID (kv-sync DEPLOYMENT)
+//	kv-sync-again:ID the message of another tool
+//
+// The last one is of an activation of another tool that a run made live again, because
+// the run had switched over it.
 //
 // The message has the commit because a version can be activated for several: again for a
 // newer commit that does not change the deployed files.
 const (
 	rollbackPrefix = "Rollback to "
+	overMark       = "kv-sync-over:"
+	againMark      = "kv-sync-again:"
 	commitMark     = "kv-sync-commit:"
 	holdMark       = "kv-sync-hold:"
 	idMark         = "(kv-sync "
+	overNothing    = "-" // a first deployment: there was no activation
 )
 
 // MostHeld is the number of deployments that a message names at most: a message has
@@ -36,87 +44,109 @@ type Message struct {
 	Commit string
 	// Hold is what is held back: a commit, or deployments.
 	Hold string
+	// Over is the id of the activation on which it was planned, "" for a first
+	// deployment and in the messages of an older kv-sync.
+	Over string
+	// Again is the id of the activation of another tool that was made live again, or "".
+	Again string
 }
 
-// ReleaseMessage begins with a commit id or with "kv-sync", never with text of a
-// commit's author, who could otherwise forge a rollback. For the same reason the marks
-// follow the subject.
-func ReleaseMessage(id string, o manifest.Origin, hold string) string {
-	marks := ""
-	if hold != "" {
-		marks = holdMark + hold + " "
-	}
-	switch {
-	case o.Commit == "" && hold == "":
-		return idMark[1:] + id
-	case o.Commit == "":
-		return marks + idMark + id + ")"
-	}
-	subject := strings.TrimSpace(fmt.Sprintf("%.12s %.120s", o.Commit, o.Subject))
-	return subject + " " + commitMark + o.Commit + " " + marks + idMark + id + ")"
-}
+// Again is the message with which a run makes an activation of another tool live again.
+func Again(id, message string) string { return againMark + id + " " + message }
 
-func RollbackMessage(target *Deployment, hold string) string {
-	m := rollbackPrefix + target.ID
-	if target.Commit != "" {
-		m += fmt.Sprintf(" (%.12s) %s%s", target.Commit, commitMark, target.Commit)
+// marks are the words for programs. The mark of over is always there, so that the text
+// before it cannot be taken for one.
+func (a Message) marks() string {
+	m := overMark + cmp.Or(a.Over, overNothing)
+	if a.Commit != "" {
+		m += " " + commitMark + a.Commit
 	}
-	if hold != "" {
-		m += " " + holdMark + hold
+	if a.Hold != "" {
+		m += " " + holdMark + a.Hold
 	}
 	return m
 }
 
+// Text is the text for an activation. subject is of the commit. It begins with a
+// commit id, "Rollback" or "kv-sync", never with text of a commit's author, who could
+// otherwise forge a rollback. For the same reason the marks follow the subject.
+func (a Message) Text(subject string) string {
+	switch {
+	case a.Rollback && a.Commit != "":
+		return fmt.Sprintf("%s%s (%.12s) %s", rollbackPrefix, a.Deployment, a.Commit, a.marks())
+	case a.Rollback:
+		return rollbackPrefix + a.Deployment + " " + a.marks()
+	case a.Commit == "":
+		return a.marks() + " " + idMark + a.Deployment + ")"
+	}
+	subject = strings.TrimSpace(fmt.Sprintf("%.12s %.120s", a.Commit, subject))
+	return subject + " " + a.marks() + " " + idMark + a.Deployment + ")"
+}
+
 // ReadMessage is empty for a message of another tool.
 func ReadMessage(m string) Message {
+	if rest, ok := strings.CutPrefix(m, againMark); ok {
+		id, _, _ := strings.Cut(rest, " ")
+		return Message{Again: id}
+	}
 	if rest, ok := strings.CutPrefix(m, rollbackPrefix); ok {
 		fields := strings.Fields(rest)
 		if len(fields) == 0 {
 			return Message{}
 		}
-		a := Message{Deployment: fields[0], Rollback: true}
-		a.Commit, a.Hold = readMarks(fields[1:], 0)
+		a := readMarks(fields[1:])
+		a.Deployment, a.Rollback = fields[0], true
 		return a
 	}
 	if id, ok := strings.CutPrefix(m, idMark[1:]); ok {
-		return Message{Deployment: id}
+		return Message{Deployment: id} // as an older kv-sync wrote it for a folder
 	}
 	i := strings.LastIndex(m, idMark)
 	if i < 0 {
 		return Message{}
 	}
-	a := Message{Deployment: strings.TrimSuffix(m[i+len(idMark):], ")")}
+	id := strings.TrimSuffix(m[i+len(idMark):], ")")
 	fields := strings.Fields(m[:i])
-	if len(fields) == 1 {
-		_, a.Hold = readMarks(fields, 0)
+	if strings.HasPrefix(m, overMark) || strings.HasPrefix(m, holdMark) { // without a commit
+		a := readMarks(fields)
+		a.Deployment = id
 		return a
 	}
 	// The author of the commit writes the subject, so only marks after it count. Messages
 	// of an older kv-sync have none there.
-	commit, hold := readMarks(fields, 1)
-	if commit != "" && strings.HasPrefix(commit, fields[0]) && len(fields[0]) == 12 {
-		a.Commit, a.Hold = commit, hold
+	if len(fields) > 1 && len(fields[0]) == 12 {
+		a := readMarks(fields[1:])
+		if a.Commit != "" && strings.HasPrefix(a.Commit, fields[0]) {
+			a.Deployment = id
+			return a
+		}
+	}
+	return Message{Deployment: id}
+}
+
+// readMarks reads the marks at the end of the words of a message.
+func readMarks(fields []string) (a Message) {
+	last := func(mark string, valid func(string) bool) string {
+		if len(fields) == 0 {
+			return ""
+		}
+		id, ok := strings.CutPrefix(fields[len(fields)-1], mark)
+		if !ok || !valid(id) {
+			return ""
+		}
+		fields = fields[:len(fields)-1]
+		return id
+	}
+	a.Hold = last(holdMark, isHold)
+	a.Commit = last(commitMark, IsCommit)
+	if a.Over = last(overMark, isActivation); a.Over == overNothing {
+		a.Over = ""
 	}
 	return a
 }
 
-// readMarks reads the marks at the end of the words of a message. The words before
-// first are not marks.
-func readMarks(fields []string, first int) (commit, hold string) {
-	last := len(fields) - 1
-	if last >= first {
-		if id, ok := strings.CutPrefix(fields[last], holdMark); ok && isHold(id) {
-			hold = id
-			last--
-		}
-	}
-	if last >= first {
-		if id, ok := strings.CutPrefix(fields[last], commitMark); ok && IsCommit(id) {
-			commit = id
-		}
-	}
-	return commit, hold
-}
+// isActivation reports whether a text can be the id of an activation.
+func isActivation(s string) bool { return s != "" && len(s) <= 64 }
 
 // isHold reports whether a text can be a hold: a commit, or deployments separated by
 // commas.
@@ -132,6 +162,7 @@ func isHold(s string) bool {
 	return true
 }
 
+// IsCommit reports whether a text can be the id of a commit.
 func IsCommit(s string) bool {
 	return (len(s) == 40 || len(s) == 64) && strings.Trim(s, "0123456789abcdef") == ""
 }

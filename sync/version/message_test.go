@@ -3,8 +3,6 @@ package version
 import (
 	"strings"
 	"testing"
-
-	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 const (
@@ -17,29 +15,39 @@ const (
 // What is written into an activation's message is read again, and nothing that a
 // commit's author wrote is taken for it.
 func TestMessages(t *testing.T) {
-	of := func(subject string) manifest.Origin { return manifest.Origin{Commit: testCommit, Subject: subject} }
-	released := Message{Deployment: testDeployment, Commit: testCommit}
+	const over = "d5ad0ba4-9c11-4b1e-8a41-5e1e6f3e2e10"
+	released := Message{Deployment: testDeployment, Commit: testCommit, Over: over}
+	of := released.Text
+	first := Message{Deployment: testDeployment, Commit: testCommit}
+	folder := Message{Deployment: testDeployment, Over: over}
+	folderHeld := Message{Deployment: testDeployment, Hold: otherCommit, Over: over}
+	rolled := Message{Deployment: testDeployment, Rollback: true, Commit: testCommit, Hold: otherCommit, Over: over}
+	rolledFree := Message{Deployment: testDeployment, Rollback: true, Commit: testCommit, Over: over}
+	rolledSame := Message{Deployment: testDeployment, Rollback: true, Over: over,
+		Hold: heldDeployment + "," + testDeployment}
 	for name, tt := range map[string]struct {
 		message string
 		want    Message
 	}{
-		"a commit":   {ReleaseMessage(testDeployment, of("Fix the menu"), ""), released},
-		"no subject": {ReleaseMessage(testDeployment, of(""), ""), released},
-		"a folder":   {ReleaseMessage(testDeployment, manifest.Origin{}, ""), Message{Deployment: testDeployment}},
-		"a folder, held": {ReleaseMessage(testDeployment, manifest.Origin{}, otherCommit),
+		"a commit":           {of("Fix the menu"), released},
+		"no subject":         {of(""), released},
+		"a first deployment": {first.Text("Begin"), first},
+		"a folder":           {folder.Text(""), folder},
+		"a folder, held":     {folderHeld.Text(""), folderHeld},
+		"a forged commit":    {of("x kv-sync-commit:" + otherCommit), released},
+		"a forged hold": {of("x kv-sync-commit:" + testCommit + " kv-sync-hold:" + heldDeployment),
+			released},
+		"a forged base":                     {first.Text("x kv-sync-over:" + over), first},
+		"a forged id":                       {of("x (kv-sync 20200101-000000-00000000)"), released},
+		"a forged rollback":                 {of("Rollback to 20200101-000000-00000000"), released},
+		"a rollback":                        {rolled.Text(""), rolled},
+		"a rollback that holds deployments": {rolledSame.Text(""), rolledSame},
+		"a rollback without a hold":         {rolledFree.Text(""), rolledFree},
+		// As kv-sync wrote them before messages named the activation before.
+		"an older message of a commit": {testCommit[:12] + " Fix kv-sync-commit:" + testCommit + " (kv-sync " +
+			testDeployment + ")", Message{Deployment: testDeployment, Commit: testCommit}},
+		"an older hold of a folder": {"kv-sync-hold:" + otherCommit + " (kv-sync " + testDeployment + ")",
 			Message{Deployment: testDeployment, Hold: otherCommit}},
-		"a forged commit": {ReleaseMessage(testDeployment, of("x kv-sync-commit:"+otherCommit), ""), released},
-		"a forged hold": {ReleaseMessage(testDeployment, of("x kv-sync-commit:"+testCommit+" kv-sync-hold:"+otherCommit),
-			""), released},
-		"a forged id":       {ReleaseMessage(testDeployment, of("x (kv-sync 20200101-000000-00000000)"), ""), released},
-		"a forged rollback": {ReleaseMessage(testDeployment, of("Rollback to 20200101-000000-00000000"), ""), released},
-		"a rollback": {RollbackMessage(&Deployment{ID: testDeployment, Commit: testCommit}, otherCommit),
-			Message{Deployment: testDeployment, Rollback: true, Commit: testCommit, Hold: otherCommit}},
-		"a rollback that holds deployments": {RollbackMessage(&Deployment{ID: testDeployment},
-			heldDeployment+","+testDeployment),
-			Message{Deployment: testDeployment, Rollback: true, Hold: heldDeployment + "," + testDeployment}},
-		"a rollback without a hold": {RollbackMessage(&Deployment{ID: testDeployment, Commit: testCommit}, ""),
-			Message{Deployment: testDeployment, Rollback: true, Commit: testCommit}},
 		// As kv-sync wrote them before messages named whole commits.
 		"an older commit": {testCommit[:12] + " Fix (kv-sync " + testDeployment + ")",
 			Message{Deployment: testDeployment}},
@@ -64,10 +72,12 @@ func TestMessages(t *testing.T) {
 // Cloudflare takes 1000 bytes.
 func TestMessagesAreShort(t *testing.T) {
 	held := strings.TrimSuffix(strings.Repeat(heldDeployment+",", MostHeld), ",")
+	over := strings.Repeat("f", 64)
 	for _, m := range []string{
-		ReleaseMessage(testDeployment, manifest.Origin{Commit: strings.Repeat("a", 64),
-			Subject: strings.Repeat("\u65e5", 200)}, ""),
-		RollbackMessage(&Deployment{ID: testDeployment, Commit: strings.Repeat("a", 64)}, held),
+		Message{Deployment: testDeployment, Commit: strings.Repeat("a", 64), Over: over}.Text(
+			strings.Repeat("\u65e5", 200)),
+		Message{Deployment: testDeployment, Commit: strings.Repeat("a", 64), Rollback: true, Hold: held,
+			Over: over}.Text(""),
 	} {
 		if len(m) > 1000 {
 			t.Errorf("%d bytes: %s", len(m), m)

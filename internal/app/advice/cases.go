@@ -17,7 +17,6 @@ const (
 	CaseLateBundle  finding.Case = "the Worker's code cannot be bundled"
 	CaseWorker      finding.Case = "the Worker of project {name} cannot be a Dynamic Worker, nothing was sent"
 	CaseChanged     finding.Case = "a file changed"
-	CaseNotSwitched finding.Case = "the switch did not happen"
 	CaseQuota       finding.Case = "the quota is used up"
 	CaseAPI         finding.Case = "the API refused it"
 	CaseNewer       finding.Case = "a newer release wrote it"

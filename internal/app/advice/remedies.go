@@ -56,7 +56,17 @@ var (
 		"deploy that commit again instead",
 		"roll back to another deployment, or push the content of that commit again",
 	}
-	deployIt   = remedy{"deploy it first", "deploy it first", "push a commit, or poll now"}
+	deployIt = remedy{"deploy it first", "deploy it first", "push a commit, or poll now"}
+	seeWhat  = remedy{
+		"run kv-sync history to see what is live, then " + againSame,
+		"see in Cloudflare's dashboard what is live, then " + againJob,
+		"",
+	}
+	deployNewest = remedy{
+		"deploy {than} again",
+		"run the job of {than} again",
+		"push {than} again, or poll now",
+	}
 	loader     = everywhere("give handleAssetRequest() its config in the loader's code")
 	unreadable = "delete that key and deploy again; nothing is live in between"
 )

@@ -132,7 +132,6 @@ var caseRemedies = map[finding.Case]remedy{
 
 	// Errors.
 	finding.CaseCompanionAbsent: {again, againJob, ""},
-	finding.CaseNotRestored:     {again, againJob, ""},
 	finding.CasePruneIgnored:    {again + " later", againJob + " later", ""},
 	finding.CaseMigrations:      everywhere("keep every migration in the configuration"),
 	finding.CaseModuleTaken:     everywhere("rename that module"),
@@ -157,6 +156,15 @@ var caseRemedies = map[finding.Case]remedy{
 		"fix the errors in the log, and " + againJob,
 		"fix the error of each",
 	},
+	finding.CaseSwitchUnknown: seeWhat,
+	finding.CaseSwitchNotSeen: seeWhat,
+	finding.CaseRollbackUnknown: {
+		"run kv-sync history to see what is live, then: kv-sync rollback --to {deployment}",
+		"see in Cloudflare's dashboard what is live, then start the job by hand with the input to: {deployment}",
+		"look at the site's page in a while, and roll back to {deployment} there if it is not live",
+	},
+	finding.CaseNotRestored:    deployNewest,
+	finding.CaseRestoreUnknown: deployNewest,
 	CaseUnknown: {
 		"run kv-sync history to see what is live, then " + againSame,
 		"see in Cloudflare's dashboard what is live, then " + againJob,
@@ -170,7 +178,6 @@ var caseRemedies = map[finding.Case]remedy{
 	CaseLateBundle:  afterFix("{what}; fix what is listed and "),
 	CaseWorker:      afterFix("fix what is listed and "),
 	CaseChanged:     guardRemedies[guard.Changed],
-	CaseNotSwitched: {"{what}; " + againSame, "{what}; " + againJob, ""},
 	CaseQuota:       {"{what}; " + again + afterMidnight, "{what}; " + againJob + afterMidnight, ""},
 	CaseAPI: {
 		"{what}; " + again + " when that is fixed",
@@ -250,6 +257,11 @@ var caseRemedies = map[finding.Case]remedy{
 	finding.CaseReturning:   everywhere("remove the deleted files from git"),
 	finding.CaseNoSubdomain: {},
 	finding.CaseAddressOn:   {},
+	finding.CaseRollbackDone: {
+		"to go back further, run the same command again",
+		"to go back further, run the job again",
+		"",
+	},
 	finding.CaseAddressOff: {
 		"run again on this machine, or do that in the dashboard",
 		"switch it on in the dashboard",

@@ -1,0 +1,272 @@
+package kvsync_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/settle"
+	"github.com/kv-sync/kv-sync/sync/site"
+	"github.com/kv-sync/kv-sync/sync/version"
+)
+
+// A mishap is what becomes of a request that switches. now carries the request out;
+// later carries it out after a while. It returns the error that the run gets.
+type mishap struct {
+	name   string
+	strike func(m *mishaps, now func() error) error
+	// times is how often it happens; 0 is once.
+	times int
+	// known: the run can find out what became of the switch, and switches in the end.
+	// Else it ends with an unknown outcome, or refused: the API has said no.
+	known, refused bool
+}
+
+// mishaps are those of one run.
+type mishaps struct {
+	cancel context.CancelFunc
+	later  []func()
+}
+
+var (
+	errBroken = fmt.Errorf("%w: the connection broke", cloud.ErrUnknown)
+	errRefuse = errors.New("403: no")
+)
+
+// after carries the request out after some time.
+func (m *mishaps) after(c *central, d time.Duration, now func() error) {
+	m.later = append(m.later, func() {
+		time.Sleep(d)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		_ = now()
+	})
+	go m.later[len(m.later)-1]()
+}
+
+func mishapsOf(c *central) []mishap {
+	lateBy := func(d time.Duration) func(*mishaps, func() error) error {
+		return func(m *mishaps, now func() error) error { m.after(c, d, now); return errBroken }
+	}
+	return []mishap{
+		{name: "no mishap", known: true, strike: func(_ *mishaps, now func() error) error { return now() }},
+		{name: "never arrived", known: true, strike: func(*mishaps, func() error) error { return errBroken }},
+		{name: "never arrives", times: 9, strike: func(*mishaps, func() error) error { return errBroken }},
+		{name: "carried out, answer lost", known: true, strike: func(_ *mishaps, now func() error) error {
+			_ = now()
+			return errBroken
+		}},
+		{name: "carried out after 300 ms", known: true, strike: lateBy(300 * time.Millisecond)},
+		{name: "carried out after 2 s", known: true, strike: lateBy(2 * time.Second)},
+		{name: "carried out after 7 s", known: true, strike: lateBy(7 * time.Second)},
+		{name: "carried out after a minute", known: true, strike: lateBy(time.Minute)},
+		{name: "refused", refused: true, times: 9, strike: func(*mishaps, func() error) error { return errRefuse }},
+		{name: "refused and carried out", known: true, strike: func(_ *mishaps, now func() error) error {
+			_ = now()
+			return errRefuse
+		}},
+		{name: "confirmed and not carried out", times: 9, strike: func(*mishaps, func() error) error { return nil }},
+		{name: "confirmed and carried out after 2 s", known: true, strike: func(m *mishaps, now func() error) error {
+			m.after(c, 2*time.Second, now)
+			return nil
+		}},
+		{name: "cancelled before it, carried out", known: true, strike: func(m *mishaps, now func() error) error {
+			m.cancel()
+			return now()
+		}},
+		{name: "cancelled, carried out, answer lost", known: true, strike: func(m *mishaps, now func() error) error {
+			_ = now()
+			m.cancel()
+			return errBroken
+		}},
+		{name: "cancelled, carried out after 1 s", known: true, strike: func(m *mishaps, now func() error) error {
+			m.cancel()
+			m.after(c, time.Second, now)
+			return errBroken
+		}},
+		{name: "cancelled, carried out after 5 s", strike: func(m *mishaps, now func() error) error {
+			m.cancel()
+			m.after(c, 5*time.Second, now)
+			return errBroken
+		}},
+		{name: "cancelled, never arrived", strike: func(m *mishaps, _ func() error) error {
+			m.cancel()
+			return errBroken
+		}},
+	}
+}
+
+// lostRun is a run with a switch.
+type lostRun struct {
+	name string
+	// deployed is how many commits are live before, run makes the switch, and want is the
+	// place in the history of what is then live.
+	deployed int
+	run      func(ctx context.Context, e *kvsync.Engine, h []*memory) (*kvsync.Result, error)
+	want     int
+	put      bool // it switches by a script upload
+}
+
+var lostRuns = []lostRun{
+	{"first deploy", 0, func(ctx context.Context, e *kvsync.Engine, h []*memory) (*kvsync.Result, error) {
+		return e.Deploy(ctx, h[0], script, plan.Options{})
+	}, 0, true},
+	{"deploy", 2, func(ctx context.Context, e *kvsync.Engine, h []*memory) (*kvsync.Result, error) {
+		return e.Deploy(ctx, h[2], script, plan.Options{})
+	}, 2, false},
+	{"activation for a newer commit", 3, func(ctx context.Context, e *kvsync.Engine, h []*memory) (*kvsync.Result, error) {
+		return e.Deploy(ctx, h[3], script, plan.Options{}) // it has the files of the one before
+	}, 3, false},
+	{"rollback", 3, func(ctx context.Context, e *kvsync.Engine, h []*memory) (*kvsync.Result, error) {
+		return e.Rollback(ctx, kvsync.RollbackOptions{})
+	}, 1, false},
+}
+
+// Promise 8: whatever becomes of the request that switches, the run reports what is
+// live: it says that it switched only if it did, that nothing was switched only if that
+// is known, and else that the outcome is not known. What never arrived is sent again.
+func TestLostSwitch(t *testing.T) {
+	defer kvsync.SetLooks(settle.Pauses...)()
+	for _, r := range lostRuns {
+		for i, m := range mishapsOf(nil) {
+			t.Run(r.name+"/"+m.name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { r.strike(t, i) })
+			})
+		}
+	}
+}
+
+// A run that has switched over a newer commit, and whose attempt to make that one live
+// again meets with a mishap, ends with the newer commit live, or says what is live.
+func TestLostRestore(t *testing.T) {
+	defer kvsync.SetLooks(settle.Pauses...)()
+	for i, m := range mishapsOf(nil) {
+		t.Run(m.name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { strikeRestore(t, i) }) })
+	}
+}
+
+func strikeRestore(t *testing.T, which int) {
+	c := newCentral()
+	m := mishapsOf(c)[which]
+	h := history(one, two, three)
+	deploy := func(ctx context.Context, src *memory) error {
+		e, err := kvsync.New(site.Config{Site: "blog", Account: c.as("")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = e.Deploy(ctx, src, script, plan.Options{})
+		return err
+	}
+	if err := deploy(t.Context(), h[0]); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	all := &mishaps{cancel: cancel}
+	activations, left := 0, max(m.times, 1)
+	if m.times > 1 {
+		left = 99
+	}
+	c.meddle = func(_, kind string, do func() error) error {
+		if kind != "activate" {
+			return do()
+		}
+		activations++
+		switch {
+		case activations == 1: // the newest commit, in the moment before
+			c.mu.Unlock()
+			if err := deploy(t.Context(), h[2]); err != nil {
+				t.Error(err)
+			}
+			c.mu.Lock()
+			return do()
+		case activations <= 2 || left == 0: // of the newest, and of this run
+			return do()
+		}
+		left--
+		return m.strike(all, do)
+	}
+	err := deploy(ctx, h[1])
+	c.mu.Lock()
+	c.meddle = nil
+	c.mu.Unlock()
+	live, unknown := c.commit(t) == h[2].commit, errors.Is(err, cloud.ErrUnknown)
+	if !live && !unknown || err == nil {
+		t.Errorf("got %v, and the newest is live: %v", err, live)
+	}
+	if m.refused && (!unknown || !strings.Contains(err.Error(), "is live and replaced")) {
+		t.Errorf("got %v, want what is live instead", err)
+	}
+	time.Sleep(2 * time.Minute) // what is late happens
+}
+
+// strike makes the run with a mishap.
+func (r lostRun) strike(t *testing.T, which int) {
+	c := newCentral()
+	m := mishapsOf(c)[which]
+	h := history(one, two, three, three)
+	notes := &cache{}
+	engine := func() *kvsync.Engine {
+		e, err := kvsync.New(site.Config{Site: "blog", Account: c.as(""), Cache: notes})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	for _, src := range h[:r.deployed] {
+		if _, err := engine().Deploy(t.Context(), src, script, plan.Options{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := len(c.activations)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	all := &mishaps{cancel: cancel}
+	left := max(m.times, 1)
+	c.meddle = func(_, kind string, do func() error) error {
+		if left == 0 || kind != "activate" && kind != "put script" {
+			return do()
+		}
+		left--
+		return m.strike(all, do)
+	}
+	_, err := r.run(ctx, engine(), h)
+	live := len(c.activations) > before && c.commit(t) == h[r.want].commit
+	switch {
+	case m.known && (err != nil || !live):
+		t.Errorf("got %v, and it is live: %v", err, live)
+	case m.refused && (!errors.Is(err, errRefuse) || errors.Is(err, cloud.ErrUnknown)):
+		t.Errorf("got %v, want the refusal", err)
+	case !m.known && !m.refused && !errors.Is(err, cloud.ErrUnknown):
+		t.Errorf("got %v, want an unknown outcome", err)
+	}
+	if m.refused && len(c.activations) != before {
+		t.Errorf("refused, and %d activations", len(c.activations)-before)
+	}
+	time.Sleep(2 * time.Minute) // what is late happens
+	if m.known {
+		return
+	}
+	left = 0
+	if _, err := r.run(t.Context(), engine(), h); err != nil {
+		t.Errorf("once more: %v", err)
+	}
+	if c.commit(t) != h[r.want].commit {
+		t.Errorf("once more: %s is live", c.commit(t))
+	}
+}
+
+// commit is the commit that the last activation names.
+func (c *central) commit(t *testing.T) string {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return version.ReadMessage(c.activations[0].Message).Commit
+}

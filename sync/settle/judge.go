@@ -1,0 +1,183 @@
+package settle
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+)
+
+// Entry is an activation with what is known about it.
+type Entry struct {
+	cloud.Activation
+	// Over is the id of the activation on which it was planned, or "".
+	Over string
+	// Deployment is the id of the deployment that it made live, "" for another tool's.
+	Deployment string
+	// Commit is the commit that it made live, or "".
+	Commit string
+	// Rollback: a rollback made it. Hold is the commit that the rollback holds back, or "".
+	Rollback bool
+	Hold     string
+	// Edit: another tool changed a secret or a setting of what was active.
+	Edit bool
+	// Choice: a person, or another tool, chose it over what was active.
+	Choice bool
+	// Own: this run made it. Again: this run made it live again.
+	Own, Again bool
+	// Same is the id of the activation that a run made live again by this one, where the
+	// message does not show it; else "".
+	Same string
+
+	key string // of the one with the id Same
+}
+
+// Key identifies what an activation made live, and why. An activation that was made
+// live again has the key of the first one.
+func (e *Entry) Key() string {
+	if e.key != "" {
+		return e.key
+	}
+	return fmt.Sprint(e.Versions, e.Message)
+}
+
+// level is the newest commit that the entry has decided about, or "" if it has no order.
+func (e *Entry) level() string {
+	switch {
+	case e.Choice:
+		return ""
+	case e.Hold != "":
+		return e.Hold
+	}
+	return e.Commit
+}
+
+// plain reports whether the entry is a deployment of a commit, and nothing else.
+func (e *Entry) plain() bool {
+	return !e.Choice && !e.Rollback && !e.Edit && e.Hold == "" && e.Commit != ""
+}
+
+// Compare returns what next is relative to active, both commits.
+type Compare func(ctx context.Context, active, next string) (manifest.Relation, error)
+
+// Verdict says which activation is to be live.
+type Verdict struct {
+	Best Entry
+	// Stood: an activation of this run was the right one to be live, and what
+	// followed it knew of it, or is newer.
+	Stood bool
+	// Chosen: Best is the choice of another tool after a switch of this run.
+	Chosen bool
+	// Lost: another tool changed something that is not part of Best.
+	Lost bool
+	// Own is the key of the newest activation of this run, or "".
+	Own string
+}
+
+// Judge decides which of the activations is to be live. since are those after base,
+// oldest first.
+func Judge(ctx context.Context, base Entry, since []Entry, compare Compare) (Verdict, error) {
+	v := Verdict{Best: base}
+	h := history{keys: make(map[string]string), has: make(map[string][]string)}
+	h.add(base)
+	for _, x := range since {
+		over, known := h.add(x)
+		if x.Own {
+			v.Own = x.Key()
+		}
+		best := v.Best.Key()
+		switch {
+		case x.Key() == best:
+			v.Stood = v.Stood || x.Own
+			continue
+		case known && over == best, x.Choice && !x.Again:
+			v.replace(x)
+			continue
+		}
+		better, err := supersedes(ctx, v.Best, x, compare)
+		if err != nil {
+			return v, err
+		}
+		if better && (x.Rollback || h.knows(x, v.Best)) {
+			v.Stood = v.Stood && x.plain()
+			v.replace(x)
+		}
+	}
+	v.Lost = slices.ContainsFunc(since, func(x Entry) bool {
+		return x.Edit && !slices.Contains(h.has[v.Best.Key()], x.Key())
+	})
+	return v, nil
+}
+
+func (v *Verdict) replace(x Entry) {
+	v.Best = x
+	v.Chosen = x.Choice && v.Own != ""
+	v.Stood = v.Stood || x.Own
+}
+
+// history is what activations were made with knowledge of.
+type history struct {
+	keys map[string]string // by the activation's id
+	// has lists, by key, what other tools changed that is part of what was made live.
+	has map[string][]string
+}
+
+// add returns the key of the activation on which x was planned.
+func (h *history) add(x Entry) (over string, known bool) {
+	key := x.Key()
+	over, known = h.keys[x.Over]
+	h.keys[x.ID] = key
+	if _, again := h.has[key]; again {
+		return over, known
+	}
+	h.has[key] = slices.Clone(h.has[over])
+	if x.Edit || x.Choice {
+		h.has[key] = append(h.has[key], key)
+	}
+	return over, known
+}
+
+// knows reports whether x has all that other tools changed and that best has.
+func (h *history) knows(x, best Entry) bool {
+	for _, change := range h.has[best.Key()] {
+		if !slices.Contains(h.has[x.Key()], change) {
+			return false
+		}
+	}
+	return true
+}
+
+// supersedes decides by order between two activations of which the later one, x, was
+// made without knowledge of best.
+func supersedes(ctx context.Context, best, x Entry, compare Compare) (bool, error) {
+	// Without an order both stay where they are: the run of x plans again, and all
+	// others leave x to that run.
+	unordered := !x.Own && !x.Again
+	if best.level() == "" || x.level() == "" {
+		return unordered, nil
+	}
+	var rel manifest.Relation
+	var err error
+	if best.level() == x.level() {
+		rel = manifest.RelationSame
+	} else if compare != nil {
+		rel, err = compare(ctx, best.level(), x.level())
+	}
+	if err != nil {
+		return false, fmt.Errorf("compare commit %.12s with %.12s, which was deployed at the same moment: %w",
+			x.level(), best.level(), err)
+	}
+	switch rel {
+	case manifest.RelationOlder:
+		return false, nil
+	case manifest.RelationSame:
+		return x.Rollback, nil // a rollback holds back what it did not see, too
+	case manifest.RelationNewer:
+		// Over a rollback or a changed secret the run of x plans again: it may deploy
+		// what the rollback left, and its version lacks the secret.
+		return x.Rollback || best.plain(), nil
+	}
+	return unordered, nil
+}

@@ -1,0 +1,364 @@
+package settle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/wait"
+)
+
+// Target is what is switched.
+type Target interface {
+	Activations(ctx context.Context) ([]cloud.Activation, error)
+	Activate(ctx context.Context, versions []cloud.Share, message string, force bool) error
+}
+
+// Switch is a switch that a run is about to make.
+type Switch struct {
+	Target Target
+	// Before lists what was active when the run made its plan, newest first, and Base
+	// describes the first of them; zero if nothing was.
+	Before []cloud.Activation
+	Base   Entry
+	// Describe says what is known about an activation. beneath is the one before it.
+	Describe func(ctx context.Context, a cloud.Activation, beneath Entry) (Entry, error)
+	// Planned returns the id of the activation on which a was planned. ok is false if
+	// its message does not say so.
+	Planned func(a cloud.Activation) (over string, ok bool)
+	Compare Compare
+	// Send makes the call. It may be called again after an error that wraps ErrUnknown.
+	Send func(context.Context) error
+	// Again is the message with which an activation is made live again.
+	Again func(Entry) string
+	// Final: another activation cannot undo the switch.
+	Final bool
+	// Lagging: the list may show an activation only after a minute, so that what it
+	// lacks proves nothing.
+	Lagging bool
+	// Pauses before each look, the first of them 0 (default [Pauses]).
+	Pauses []time.Duration
+	// Note reports a line for people.
+	Note func(format string, args ...any)
+
+	list     []cloud.Activation // all that was listed, oldest first
+	known    map[string]Entry   // what is known of them, by id and by key
+	base     Entry              // from where they are judged
+	since    []Entry            // those after it, oldest first
+	gone     bool               // the last look showed no script
+	told     bool               // that the change of another tool does not stay
+	restored string             // the key of the activation that was last made live again
+}
+
+// Pauses are those before each look for a switch whose result is unknown.
+var Pauses = []time.Duration{0, 250 * time.Millisecond, 500 * time.Millisecond, time.Second, 1500 * time.Millisecond,
+	2 * time.Second, 2500 * time.Millisecond}
+
+// pausesCancelled is how many of them there are after a cancellation: GitHub's runner
+// kills a job 10 s after it has interrupted it.
+const pausesCancelled = 4
+
+const (
+	// sends is how often a switch is sent that did not happen.
+	sends = 3
+	// rounds is how often another activation is made live again.
+	rounds = 10
+	// lookTime limits each look, and each activation that is made again.
+	lookTime = 30 * time.Second
+)
+
+// UnknownError is the result of a switch that could not be settled. It wraps
+// [cloud.ErrUnknown].
+type UnknownError struct {
+	// Live is what was active at the last look, zero if nothing was; nil if the last
+	// look failed.
+	Live *Entry
+	// Best is what should be live instead; nil if the result of the switch is unknown.
+	Best  *Entry
+	Cause error
+}
+
+// Error says what is known.
+func (e *UnknownError) Error() string { return fmt.Sprintf("%s (%v)", cloud.ErrUnknown, e.Cause) }
+
+// Unwrap returns ErrUnknown and not the cause, which may be a refusal, of something else.
+func (e *UnknownError) Unwrap() error { return cloud.ErrUnknown }
+
+// Settle sends the switch, waits until its result is known, and makes the activation
+// live that [Judge] decides for, if another one is. It returns
+//
+//   - nil: the switch happened, and rightly so. What followed it is left alone;
+//   - an error that wraps [cloud.ErrOvertaken]: something else is live, on which the
+//     caller may plan again;
+//   - [ErrChosen]: another tool has switched after it;
+//   - an error that wraps [cloud.ErrUnknown]: see [UnknownError];
+//   - any other error: the switch did not happen.
+//
+// Without another switch of the same moment it takes one request more than Send.
+func (s *Switch) Settle(ctx context.Context) error {
+	s.known = make(map[string]Entry)
+	for _, a := range slices.Backward(s.Before) {
+		s.list = append(s.list, a)
+	}
+	for try := 1; ; try++ {
+		sent := s.Send(ctx)
+		if errors.Is(sent, context.Canceled) && !errors.Is(sent, cloud.ErrUnknown) {
+			return sent // it was not sent
+		}
+		since, err := s.await(ctx, sent)
+		if err != nil || slices.ContainsFunc(since, isOwn) {
+			return s.conclude(ctx, since, sent, err)
+		}
+		unknown := errors.Is(sent, cloud.ErrUnknown)
+		switch {
+		case sent == nil && s.Lagging:
+			return nil // the list is outdated
+		case sent == nil:
+			return s.unknown(since, errNotListed)
+		case unknown && (s.Lagging || ctx.Err() != nil):
+			return s.unknown(since, sent)
+		case s.overtaken() || errors.Is(sent, cloud.ErrOvertaken):
+			return s.resolve(ctx, since)
+		case !unknown:
+			return sent
+		case try == sends:
+			return s.unknown(since, sent)
+		}
+		s.Note("the switch was not carried out (%v); sending it again", sent)
+	}
+}
+
+// ErrChosen reports that the switch did not last: it was not the right one, and another
+// tool has switched after it.
+var ErrChosen = errors.New("another tool switched after it")
+
+var errNotListed = errors.New("the API has confirmed it, and does not list it")
+
+func isOwn(e Entry) bool { return e.Own }
+
+// conclude reports a switch that happened, or whose result cannot be read.
+func (s *Switch) conclude(ctx context.Context, since []Entry, sent, err error) error {
+	switch {
+	case err != nil && sent == nil:
+		s.Note("the switch is confirmed; it could not be checked whether another one happened at the same moment: %v", err)
+		return nil
+	case err != nil:
+		return &UnknownError{Cause: errors.Join(sent, err)}
+	case errors.Is(sent, cloud.ErrUnknown):
+		s.Note("the answer to the switch was lost; the new version was activated")
+	case sent != nil:
+		s.Note("the API reported an error for the switch, and has carried it out: %v", sent)
+	}
+	return s.resolve(ctx, since)
+}
+
+func (s *Switch) unknown(since []Entry, cause error) error {
+	return &UnknownError{Live: s.top(since), Cause: cause}
+}
+
+// top is what a look showed as active, zero if nothing was.
+func (s *Switch) top(since []Entry) *Entry {
+	switch n := len(since); {
+	case n > 0:
+		return &since[n-1]
+	case s.gone:
+		return &Entry{}
+	}
+	return &s.base
+}
+
+// await looks until the switch shows, as long as it may still be carried out. It looks
+// at least once.
+func (s *Switch) await(ctx context.Context, sent error) (since []Entry, err error) {
+	pauses := s.Pauses
+	if pauses == nil {
+		pauses = Pauses
+	}
+	for i, pause := range pauses {
+		if i > 0 && (sent != nil && !errors.Is(sent, cloud.ErrUnknown) || s.Lagging ||
+			i >= pausesCancelled && ctx.Err() != nil) {
+			break
+		}
+		if err := wait.For(context.WithoutCancel(ctx), pause); err != nil {
+			return nil, err
+		}
+		if since, err = s.look(ctx); err != nil || slices.ContainsFunc(since, isOwn) {
+			break
+		}
+	}
+	return since, err
+}
+
+// overtaken reports whether something else was activated since the plan.
+func (s *Switch) overtaken() bool { return s.top(s.since).ID != s.Base.ID }
+
+// read describes what was activated since the base of the plan, and before that as much
+// as is needed to judge it.
+func (s *Switch) read(ctx context.Context) (err error) {
+	start := s.start()
+	s.base, s.since = s.Base, nil
+	if start >= 0 && s.list[start].ID != s.Base.ID {
+		if s.base, err = s.describe(ctx, s.list[start], Entry{}); err != nil {
+			return err
+		}
+	}
+	s.remember(s.base)
+	beneath := s.base
+	for _, a := range s.list[start+1:] {
+		if beneath, err = s.describe(ctx, a, beneath); err != nil {
+			return err
+		}
+		s.since = append(s.since, beneath)
+	}
+	return nil
+}
+
+// start is the index of the activation from which those after it are judged, or -1 if
+// they are judged from nothing. It is the base of the plan, if each activation before
+// that was planned on the one before it, and none after it on an earlier one. Else other
+// runs switched at the same moment, and all that they may have seen counts.
+func (s *Switch) start() int {
+	index := func(id string) int {
+		return slices.IndexFunc(s.list, func(a cloud.Activation) bool { return a.ID == id })
+	}
+	base := index(s.Base.ID)
+	start := base
+	switch {
+	case base < 0 && s.Base.ID != "":
+		start = 0
+	case s.Compare == nil:
+		return base
+	}
+	for i := 1; i < len(s.list); i++ {
+		over, ok := s.Planned(s.list[i])
+		if j := index(over); ok && j >= 0 && j < i-1 {
+			start = min(start, j)
+		}
+	}
+	for start > 0 {
+		over, ok := s.Planned(s.list[start])
+		if ok && over == s.list[start-1].ID || !ok && start == base {
+			break
+		}
+		start-- // only the one before it says what it is, or whether it was right
+	}
+	return start
+}
+
+// remember keeps what is known about an activation, for when it is made live again. A
+// person may choose the same version twice, so this needs a message.
+func (s *Switch) remember(x Entry) {
+	s.known[x.ID] = x
+	if x.Message != "" {
+		s.known[x.Key()] = x
+	}
+}
+
+// describe is [Switch.Describe], once for each activation. What was made live again is
+// what it was before.
+func (s *Switch) describe(ctx context.Context, a cloud.Activation, beneath Entry) (Entry, error) {
+	if x, ok := s.known[a.ID]; ok {
+		return x, nil
+	}
+	x, again := s.known[(&Entry{Activation: a}).Key()]
+	if !again {
+		var err error
+		if x, err = s.Describe(ctx, a, beneath); err != nil {
+			return x, err
+		}
+		if first, ok := s.known[x.Same]; ok && x.Same != "" {
+			x, again = first, true
+			x.key = first.Key()
+		}
+	}
+	x.Activation, x.Again = a, again && x.Key() == s.restored
+	s.remember(x)
+	return x, nil
+}
+
+// look lists what was activated since the plan, oldest first. What an earlier look
+// showed counts, too: the API lists only a few.
+func (s *Switch) look(ctx context.Context) ([]Entry, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
+	defer cancel()
+	now, err := s.Target.Activations(ctx)
+	if s.gone = errors.Is(err, cloud.ErrNotFound); s.gone {
+		return s.since, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if i := slices.IndexFunc(now, s.listed); i >= 0 {
+		now = now[:i]
+	} else if len(s.list) > 0 {
+		s.list = nil // there is a gap, and what was before it proves nothing
+	}
+	for _, a := range slices.Backward(now) {
+		s.list = append(s.list, a)
+	}
+	err = s.read(ctx)
+	return s.since, err
+}
+
+func (s *Switch) listed(a cloud.Activation) bool {
+	return slices.ContainsFunc(s.list, func(b cloud.Activation) bool { return a.ID == b.ID })
+}
+
+// resolve makes the right activation live. since is what the last look showed.
+func (s *Switch) resolve(ctx context.Context, since []Entry) error {
+	var failed error
+	for range rounds {
+		v, err := s.judge(ctx, since)
+		if err != nil {
+			return s.unknown(since, err)
+		}
+		top := s.top(since)
+		if v.Lost && !s.told {
+			s.told = true
+			s.Note("a secret or a setting was changed at the same moment, on a deployment that does not stay live: change " +
+				"it again")
+		}
+		switch right := top.Key() == v.Best.Key(); {
+		case right && v.Stood:
+			if top.Key() != v.Own {
+				s.Note("the switch is confirmed, and another deployment followed at once")
+			}
+			return nil
+		case right && v.Chosen:
+			return ErrChosen
+		case right:
+			return cloud.ErrOvertaken
+		case s.Final, failed != nil && !repeatable(failed):
+			return &UnknownError{Live: top, Best: &v.Best, Cause: failed}
+		}
+		failed = s.restore(ctx, v.Best, errors.Is(failed, cloud.ErrSecretChanged))
+		if since, err = s.look(ctx); err != nil {
+			return &UnknownError{Best: &v.Best, Cause: errors.Join(failed, err)}
+		}
+	}
+	return s.unknown(since, errors.New("other deployments keep switching"))
+}
+
+func (s *Switch) judge(ctx context.Context, since []Entry) (Verdict, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
+	defer cancel()
+	return Judge(ctx, s.base, since, s.Compare)
+}
+
+// repeatable reports whether a switch that failed may succeed at another time.
+func repeatable(err error) bool {
+	return errors.Is(err, cloud.ErrUnknown) || errors.Is(err, cloud.ErrOvertaken) || errors.Is(err, cloud.ErrSecretChanged)
+}
+
+// restore makes an activation live again. Its message, and so its hold, comes back with
+// it. By force it also brings an older value of a secret back: the order of two commits
+// does not depend on a secret.
+func (s *Switch) restore(ctx context.Context, best Entry, force bool) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
+	defer cancel()
+	s.restored = best.Key()
+	return s.Target.Activate(ctx, best.Versions, s.Again(best), force)
+}
