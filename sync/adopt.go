@@ -3,9 +3,7 @@ package kvsync
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
@@ -138,7 +136,7 @@ func (p *draft) noteUnpublished(pages []string) {
 	if len(pages) == 0 {
 		return
 	}
-	facts := finding.Facts{What: humanize.Count(len(pages), "page"), Path: someOf(pages)}
+	facts := finding.Facts{What: humanize.Count(len(pages), "page"), Path: humanize.List(pages)}
 	p.Notices = append(p.Notices, manifest.ProblemOf(overlayPlace, finding.CaseUnpublished, facts))
 }
 
@@ -153,18 +151,9 @@ func (p *draft) noteReturning() {
 		}
 	}
 	if len(back) > 0 {
-		facts := finding.Facts{What: humanize.Count(len(back), "file"), Path: someOf(back)}
+		facts := finding.Facts{What: humanize.Count(len(back), "file"), Path: humanize.List(back)}
 		p.Notices = append(p.Notices, manifest.ProblemOf(overlayPlace, finding.CaseReturning, facts))
 	}
-}
-
-// someOf names the first few of many.
-func someOf(paths []string) string {
-	const named = 5
-	if len(paths) > named {
-		return fmt.Sprintf("%s and %d more", strings.Join(paths[:named], ", "), len(paths)-named)
-	}
-	return strings.Join(paths, ", ")
 }
 
 // noteShadowed adds a notice of what visitors will not see.
@@ -180,7 +169,7 @@ func (p *draft) noteShadowed() {
 	}
 	what := humanize.Count(len(p.Shadowed), "file")
 	if n := len(changed); n > 0 {
-		what += ", and visitors will not see what this deploy adds or changes at " + someOf(changed)
+		what += ", and visitors will not see what this deploy adds or changes at " + humanize.List(changed)
 	}
 	p.Notices = append(p.Notices, manifest.ProblemOf(overlayPlace, finding.CaseCover, finding.Facts{What: what}))
 }

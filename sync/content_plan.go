@@ -50,8 +50,8 @@ func (c *contentAddressed) plan(ctx context.Context, l *version.Live, p *draft, 
 	if p.namespace, err = namespace(); err != nil {
 		return nil, err
 	}
-	p.pulled = listing.Pulled
-	p.Origin = listing.Origin
+	p.pulled, p.Origin = listing.Pulled, listing.Origin
+	p.Ignored, p.Excluded = listing.Ignored, listing.Excluded
 	if origin.ID == "" {
 		if err := e.checkHeldContent(ctx, l, p, opt); err != nil {
 			return nil, err
@@ -76,6 +76,9 @@ func (c *contentAddressed) plan(ctx context.Context, l *version.Live, p *draft, 
 		e.retire(ctx, l, p, carry)
 	}
 	if err := p.checkShrink(base, opt); err != nil {
+		return nil, err
+	}
+	if err := p.checkIgnored(base, opt); err != nil {
 		return nil, err
 	}
 	if receiptFor(p.Origin) && p.namespace != "" && p.worthReceipt() && !opt.Always() && !r.ignoreReceipt {

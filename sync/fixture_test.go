@@ -47,6 +47,9 @@ type memory struct {
 	pulled map[string]manifest.Nonce
 	// built: it is a folder, which was built from the commit.
 	built bool
+	// edition is that of the rules that selected the files, and git ignores the files in ignored.
+	edition int
+	ignored []string
 	// repository is where the commit is from.
 	repository manifest.Repository
 	// opened counts how often files were opened.
@@ -73,7 +76,7 @@ func hashOf(body string) manifest.Hash {
 
 func (m *memory) Origin(context.Context) (manifest.Origin, error) {
 	o := manifest.Origin{Kind: "folder", Rules: "r1", Dir: "public", Commit: m.commit, Time: m.time,
-		Repository: m.repository}
+		Repository: m.repository, Edition: m.edition}
 	if m.isCommit() {
 		tree := make(map[string]manifest.Hash)
 		for path, body := range m.files {
@@ -88,7 +91,7 @@ func (m *memory) isCommit() bool { return m.commit != "" && !m.built }
 
 func (m *memory) Files(ctx context.Context, base *manifest.Manifest) (*manifest.Listing, error) {
 	o, err := m.Origin(ctx)
-	l := &manifest.Listing{Origin: o, Pulled: m.pulled}
+	l := &manifest.Listing{Origin: o, Pulled: m.pulled, Ignored: m.ignored}
 	for _, path := range slices.Sorted(maps.Keys(m.files)) {
 		body := m.files[path]
 		a := manifest.Asset{Path: path, Size: int64(len(body)), ContentType: "text/plain; charset=utf-8",

@@ -192,7 +192,7 @@ func (p *kvAssetsPlan) fill(ctx context.Context, listing *manifest.Listing, newe
 	p.encoded = kvassets.EncodeIndex(p.next.Index)
 	p.next.Ref = manifest.Ref{Hash: manifest.HashOf(p.encoded), Nonce: e.nonceAfter(newest.Ref.Nonce)}
 	p.Origin = settledOrigin(listing, p.next)
-	p.Notices = kvAssetsNotices(listing)
+	p.Notices, p.Excluded = kvAssetsNotices(listing), listing.Excluded
 	p.manifest = &manifest.Manifest{Origin: p.Origin, Assets: make([]manifest.Asset, len(listing.Files))}
 	for i, f := range listing.Files {
 		p.manifest.Assets[i] = f.Asset

@@ -230,6 +230,28 @@ func TestShrinkCountsFiles(t *testing.T) {
 	w.mustDeploy(&memory{files: hashed("C0000000", 4)})
 }
 
+// A release that left out what git ignores made the live deployment. The next deploy asks once
+// before it publishes such files; files that were live already are not asked about.
+func TestIgnoredFilesAreAskedAboutOnce(t *testing.T) {
+	w := start(t)
+	src := &memory{files: files{"/index.html": "i", "/tracked.log": "t"}}
+	w.mustDeploy(src)
+	src.edition, src.ignored = manifest.SelectionEdition, []string{"/build/app.js", "/tracked.log"}
+	src.files = files{"/index.html": "i", "/tracked.log": "t2", "/build/app.js": "js", "/new.html": "n"}
+	_, err := w.deploy(src, plan.Options{})
+	wantGuard(t, err, guard.Ignored)
+	if got := err.Error(); !strings.HasPrefix(got, "1 file ") || !strings.HasSuffix(got, ": /build/app.js") {
+		t.Errorf("the guard says %s", got)
+	}
+	w.wantSite(files{"/index.html": "i", "/tracked.log": "t"})
+	if _, err := w.deploy(src, plan.Options{PublishIgnored: true}); err != nil {
+		t.Fatal(err)
+	}
+	src.files["/build/more.js"], src.ignored = "js", []string{"/build/app.js", "/build/more.js", "/tracked.log"}
+	w.mustDeploy(src)
+	w.wantSite(src.files)
+}
+
 // The guard decides as deployProject does.
 func TestShrinkVector(t *testing.T) {
 	text, err := os.ReadFile("../testdata/guards/shrink.json")

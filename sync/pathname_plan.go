@@ -56,7 +56,7 @@ func (k *pathnameEngine) plan(ctx context.Context, l *version.Live, d *draft, r 
 	if err := refusePaths(p.keys, listing.Files); err != nil {
 		return nil, err
 	}
-	p.Origin = listing.Origin
+	p.Origin, p.Ignored, p.Excluded = listing.Origin, listing.Ignored, listing.Excluded
 	p.compare(listing, found, opt)
 	if p.NoChange {
 		return p, nil

@@ -3,6 +3,7 @@ package kvsync
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
@@ -141,6 +142,26 @@ func (p *draft) checkShrink(base *manifest.Manifest, opt plan.Options) error {
 		return nil
 	}
 	return checkLeft(len(p.manifest.Assets), len(base.Assets), p.Removed)
+}
+
+// checkIgnored refuses files that git ignores, if they would become public only because the
+// live deployment was made under rules that left them out.
+func (p *draft) checkIgnored(base *manifest.Manifest, opt plan.Options) error {
+	if base == nil || base.Origin.Edition >= manifest.SelectionEdition || opt.PublishIgnored {
+		return nil
+	}
+	var added []string
+	for _, c := range p.Added {
+		if _, ignored := slices.BinarySearch(p.Ignored, c.Path); ignored {
+			added = append(added, c.Path)
+		}
+	}
+	if len(added) == 0 {
+		return nil
+	}
+	return guard.Stop(guard.Ignored, finding.CaseIgnored, finding.Facts{
+		What: humanize.Count(len(added), "file"), Path: humanize.List(added),
+	})
 }
 
 // holdsNothing is the refusal of a source without files.

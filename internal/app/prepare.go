@@ -85,15 +85,16 @@ func (s *Site) Source(ctx context.Context) (manifest.Source, error) {
 }
 
 func (s *Site) sourceOptions(kind string) source.Options {
-	options := source.Options{
+	of := source.Options{
 		Kind: kind, WorkDir: s.settings.Root, Top: s.top, Dir: s.settings.Directory,
 		Revision: s.in.Commit, Boundary: s.boundary,
-		Patterns: s.settings.Ignore, HTMLHandling: s.settings.Serving.HTMLHandling, Getenv: s.in.Getenv, Log: s.in.Log,
+		Patterns: s.settings.Ignore, GitIgnore: s.settings.Options.Is(options.GitIgnore) || s.settings.PlainIgnore,
+		PlainIgnore: s.settings.PlainIgnore, HTMLHandling: s.settings.Serving.HTMLHandling, Getenv: s.in.Getenv, Log: s.in.Log,
 	}
 	if s.in.CacheDir != "" {
-		options.CacheDir = filepath.Join(s.in.CacheDir, "kv-sync")
+		of.CacheDir = filepath.Join(s.in.CacheDir, "kv-sync")
 	}
-	return options
+	return of
 }
 
 func (s *Site) open(ctx context.Context, kind string) (manifest.Source, error) {
@@ -103,8 +104,7 @@ func (s *Site) open(ctx context.Context, kind string) (manifest.Source, error) {
 	}
 	options := s.sourceOptions(kind)
 	if s.settings.Directory == "" {
-		// No file is published. The folder of the code decides between commit and folder.
-		options.Dir, options.Patterns = path.Dir(s.settings.Code.Main), []string{"*"}
+		options.Dir, options.NoFiles = path.Dir(s.settings.Code.Main), true
 	}
 	if s.in.BuiltFrom != "" {
 		options.Kind = source.KindFolder

@@ -71,6 +71,11 @@ var keyTests = map[string]keyTest{
 		unset: "auto", documented: "auto", more: []string{"auto"},
 		refused: map[string]string{"git": `write "auto", "commit" or "folder"`, "": `write "auto", "commit" or "folder"`},
 	},
+	"gitignore": {
+		get: func(s *Settings) any { return s.Options.Is(options.GitIgnore) }, values: [2]string{"true", "false"},
+		want: [2]any{true, false}, unset: false, documented: "false", toml: func(v string) string { return v },
+		refused: map[string]string{"yes": `write "true" or "false"`},
+	},
 	"namespace": {
 		get: func(s *Settings) any { return s.Namespace }, values: [2]string{"blobs", "0123abcd"},
 		want: [2]any{"blobs", "0123abcd"}, unset: "", more: []string{strings.Repeat("x", 512)},

@@ -135,6 +135,9 @@ var patternLists = map[string]string{"ignore": "*.map", "retire": "/assets/*"}
 // numeric are the settings that kv-sync.toml may give as numbers.
 var numeric = []string{"retain", "parallel", "memory", "edge-cache"}
 
+// switches are the settings that kv-sync.toml may give as booleans.
+var switches = []string{"edge-cache", "gitignore"}
+
 // fileValue returns a value of kv-sync.toml as the text that a flag would have.
 func (r *reader) fileValue(k key, n *node) (string, bool) {
 	if k.name == "overlay" {
@@ -150,7 +153,7 @@ func (r *reader) fileValue(k key, n *node) (string, bool) {
 		}
 		fix = k.quoted(v.String())
 	case bool:
-		if k.name == "edge-cache" {
+		if slices.Contains(switches, k.name) {
 			return strconv.FormatBool(v), true
 		}
 		fix = k.quoted(strconv.FormatBool(v))

@@ -28,8 +28,8 @@ func TestDeclarations(t *testing.T) {
 			t.Errorf("--%s would show a secret to other users of the machine", o.Flag)
 		case o.Flag != "" && !o.Switch && o.Placeholder == "":
 			t.Errorf("--%s has no placeholder", o.Flag)
-		case !strings.HasSuffix(o.Help, "."):
-			t.Errorf("the help %q does not end like a sentence", o.Help)
+		case o.Flag+o.Input != "" && !strings.HasSuffix(o.Help, "."):
+			t.Errorf("the help %q is no sentence", o.Help)
 		}
 	}
 }
@@ -91,7 +91,7 @@ func TestEngine(t *testing.T) {
 		all[o] = "true"
 	}
 	want := plan.Options{TakeOver: true, AllowShrink: true, AnyOrder: true, Release: true, HideEdits: true,
-		Forget: true, Repair: true}
+		PublishIgnored: true, Forget: true, Repair: true}
 	if got := all.Engine(); got != want {
 		t.Errorf("all options set %+v", got)
 	}

@@ -115,6 +115,22 @@ var (
 	})
 )
 
+// Files that git ignores.
+var (
+	GitIgnore = declare(Option{
+		Setting: "gitignore", Variables: []string{"KV_SYNC_GITIGNORE"}, Switch: true, Default: "false",
+		Doc: "`true` leaves out the files that git ignores, which are [published](#which-files) otherwise",
+	})
+	PublishIgnored = declare(Option{
+		Flag: "publish-ignored", Input: "publish-ignored", Commands: uploadCommands, Switch: true,
+		Group: GroupGuards, Waiver: ForCommit,
+		Engine: func(o *plan.Options) *bool { return &o.PublishIgnored },
+		Help:   "Publish files that git ignores, which an earlier kv-sync left out of this site.",
+		Doc: "the live deployment was made by a kv-sync that left out the files that git ignores, and this one " +
+			"would publish them. It is asked once; `gitignore = true` leaves them out for good",
+	})
+)
+
 // Where a rollback goes, and what a pull writes.
 var (
 	To = declare(Option{

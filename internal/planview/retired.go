@@ -2,7 +2,6 @@ package planview
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/kv-sync/kv-sync/sync/humanize"
@@ -36,7 +35,7 @@ func retiredText(p *plan.Plan, how string) string {
 	}
 	const text = "%s that this deployment does not have %s reachable for open tabs, %s%s (to end that at once: %s): %s"
 	return fmt.Sprintf(text,
-		humanize.Count(len(paths), "file"), stay, last, retiredUntil(deployments, until), how, firstOf(paths))
+		humanize.Count(len(paths), "file"), stay, last, retiredUntil(deployments, until), how, humanize.List(paths))
 }
 
 // retiredUntil says when files stop being reachable: at the first deploy after the given
@@ -77,14 +76,5 @@ func guardedText(p *plan.Plan) string {
 		reason = "the live deployment, which an older kv-sync made, does not say which requests its code gets"
 	}
 	return fmt.Sprintf("%s %s not kept for open tabs, because %s: %s",
-		humanize.Count(len(paths), "file"), are, reason, firstOf(paths))
-}
-
-// firstOf names the first few of many paths.
-func firstOf(paths []string) string {
-	const named = 5
-	if len(paths) <= named {
-		return strings.Join(paths, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(paths[:named], ", "), len(paths)-named)
+		humanize.Count(len(paths), "file"), are, reason, humanize.List(paths))
 }

@@ -204,6 +204,7 @@ func notes(p *plan.Plan, forget string) []string {
 			out = append(out, text)
 		}
 	}
+	out = append(out, selection(p)...)
 	if p.Writes > freeWrites {
 		out = append(out, "the free plan has "+humanize.Number(freeWrites)+" KV writes a day, for the whole account.")
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/ignore"
 	"github.com/kv-sync/kv-sync/internal/git/objects"
 	"github.com/kv-sync/kv-sync/internal/git/worktree"
+	"github.com/kv-sync/kv-sync/internal/source/folder"
 	"github.com/kv-sync/kv-sync/internal/source/rules"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
@@ -145,8 +146,13 @@ func (c *Commit) Dirty(ctx context.Context) (bool, error) { return c.repo.Dirty(
 
 // difference describes a difference between the work tree and the commit; "" if there is none.
 func (c *Commit) difference(ctx context.Context) (string, error) {
+	files := c.options.ofFolder(ctx)
+	if c.options.NoFiles {
+		files.Patterns, files.GitIgnore = nil, true
+	}
 	return c.repo.Difference(ctx, worktree.Snapshot{
-		Objects: c.objects, Dir: c.dir, Root: c.root, Boundary: c.options.Boundary,
+		Objects: c.objects, Dir: c.dir, Root: c.root,
+		Published: folder.Publishes(files), Ignored: !files.GitIgnore,
 	})
 }
 
@@ -164,6 +170,7 @@ func (c *Commit) Origin(context.Context) (manifest.Origin, error) {
 		Kind:    KindCommit,
 		ID:      KindCommit + ":" + c.tree + ":" + rules,
 		Rules:   rules,
+		Edition: manifest.SelectionEdition,
 		Dir:     c.dir,
 		Commit:  c.id,
 		Subject: c.commit.Subject,

@@ -70,7 +70,8 @@ func (w *commitWalk) list(ctx context.Context, d directory) error {
 		}
 		at := d.rel + e.Name
 		isDir := e.Kind() == objects.ModeDir
-		if !rules.Published(patterns, nil, at, isDir) {
+		if s := rules.Select(patterns, nil, at, isDir); s != rules.Published {
+			w.Exclude(s, at, isDir)
 			continue
 		}
 		switch e.Kind() {

@@ -77,7 +77,7 @@ func TestExcludesAsGit(t *testing.T) {
 		}
 		git := ignoredByGit(t, w.Dir, files)
 		for _, dir := range []string{".", "site"} {
-			src, err := OpenFolder(t.Context(), options(w, Options{Dir: dir}))
+			src, err := OpenFolder(t.Context(), options(w, Options{Dir: dir, GitIgnore: true}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -123,7 +123,7 @@ func TestExcludesThatNameTheFolder(t *testing.T) {
 		"/app/dist/sub\n": "/a.js /a.map", "/dist/sub\n": "/a.js /a.map /sub/b.js",
 	} {
 		writeFile(t, filepath.Join(w.Dir, ".git", "info", "exclude"), text)
-		src, err := OpenFolder(t.Context(), options(w, Options{Dir: "app/dist"}))
+		src, err := OpenFolder(t.Context(), options(w, Options{Dir: "app/dist", GitIgnore: true}))
 		if err != nil {
 			t.Fatal(err)
 		}

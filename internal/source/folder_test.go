@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -41,8 +42,38 @@ func TestFolder(t *testing.T) {
 		t.Error(o, err)
 	}
 	l := sourcetest.List(t, f, nil)
-	if got, want := sourcetest.Paths(l), "/.shown /.well-known/x /a.tmp /index.html /sub/kept.txt"; got != want {
-		t.Errorf("got %s, want %s", got, want)
+	const published = "/.shown /.well-known/x /a.tmp /index.html /ripgrep.txt /sub/gone.txt /sub/kept.txt " +
+		"/sub/node_modules/y.js"
+	if got := sourcetest.Paths(l); got != published {
+		t.Errorf("got %s, want %s", got, published)
+	}
+	if got := strings.Join(l.Ignored, " "); got != "/a.tmp /sub/gone.txt" {
+		t.Errorf("git ignores %s", got)
+	}
+	excluded := []manifest.Excluded{
+		{Kind: manifest.ExcludedPattern, Count: 1, First: "a.map"},
+		{Kind: manifest.ExcludedDotfile, Count: 2, First: ".ignore"},
+		{Kind: manifest.ExcludedPackages, Count: 1, First: "node_modules/"},
+	}
+	if d := cmp.Diff(excluded, l.Excluded); d != "" {
+		t.Errorf("excluded (-want +got):\n%s", d)
+	}
+	for _, c := range []struct {
+		options Options
+		want    string
+	}{
+		{Options{GitIgnore: true}, "/.shown /.well-known/x /a.tmp /index.html /ripgrep.txt /sub/kept.txt /sub/node_modules/y.js"},
+		{Options{GitIgnore: true, PlainIgnore: true}, "/.shown /.well-known/x /a.tmp /index.html /sub/kept.txt " +
+			"/sub/node_modules/y.js"},
+	} {
+		c.options.Dir = "dist"
+		l := sourcetest.List(t, openFolder(w, c.options), nil)
+		if got := sourcetest.Paths(l); got != c.want {
+			t.Errorf("%+v: got %s, want %s", c.options, got, c.want)
+		}
+		if !slices.ContainsFunc(l.Excluded, func(e manifest.Excluded) bool { return e.Kind == manifest.ExcludedGit }) {
+			t.Errorf("%+v: nothing is counted as ignored: %+v", c.options, l.Excluded)
+		}
 	}
 	if len(l.Redirects) != 1 || len(l.Headers) != 1 || len(l.Dirs) != 0 {
 		t.Errorf("%+v", l)

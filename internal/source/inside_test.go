@@ -79,7 +79,7 @@ func TestDecidingFilesInside(t *testing.T) {
 		for _, target := range []string{filepath.Join(outside.Dir, "secret"), "../.git/config", "/proc/self/environ"} {
 			w := gittest.New(t).Write("public/a.html", "a")
 			w.Symlink(target, "public/"+name)
-			if l, err := openFolder(w, Options{Dir: "public"}).Files(t.Context(), nil); err == nil {
+			if l, err := openFolder(w, Options{Dir: "public", PlainIgnore: true}).Files(t.Context(), nil); err == nil {
 				t.Errorf("%s -> %s: %+v", name, target, l)
 			}
 		}
@@ -87,14 +87,15 @@ func TestDecidingFilesInside(t *testing.T) {
 		if err := syscall.Mkfifo(w.Path("public/"+name), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got := sourcetest.Paths(sourcetest.List(t, openFolder(w, Options{Dir: "public"}), nil)); got != "/a.html" {
+		opened := openFolder(w, Options{Dir: "public", PlainIgnore: true})
+		if got := sourcetest.Paths(sourcetest.List(t, opened, nil)); got != "/a.html" {
 			t.Errorf("with a FIFO as %s: %s", name, got)
 		}
 	}
 	// The same applies to the files beside the folder. Files beside the repository have no effect.
 	w := gittest.New(t).Write("public/a.html", "a")
 	w.Symlink(filepath.Join(outside.Dir, "secret"), rules.AssetsIgnoreFile)
-	if _, err := openFolder(w, Options{Dir: "public"}).Files(t.Context(), nil); err == nil {
+	if _, err := openFolder(w, Options{Dir: "public", PlainIgnore: true}).Files(t.Context(), nil); err == nil {
 		t.Error("a file outside was read")
 	}
 	above := gittest.Plain(t).Write(rules.AssetsIgnoreFile, "a.html\n").Write("project/a.html", "a")

@@ -56,7 +56,7 @@ func (w *commitWalk) look(ctx context.Context, rel string) (objects.Entry, rules
 		switch {
 		case entry.ID == "" || more && !isDir || entry.Kind() == objects.ModeGitlink:
 			return entry, rules.LinkDangles, nil
-		case !rules.Published(patterns, nil, at+name, isDir) || boundary.Credentials(name):
+		case rules.Select(patterns, nil, at+name, isDir) != rules.Published || boundary.Credentials(name):
 			return entry, rules.LinkToHidden, nil
 		case !more && isDir:
 			return entry, rules.LinkToDir, nil

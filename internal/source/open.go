@@ -84,12 +84,13 @@ func OpenFolder(ctx context.Context, options Options) (*folder.Folder, error) {
 	return folder.Open(options.ofFolder(ctx))
 }
 
-// Ignored returns a function that reports whether kv-sync publishes nothing of a directory below
-// the folder. See [folder.Ignored].
+// Ignored returns a function that reports whether nothing in a directory below the
+// folder is published. See [folder.Publishes].
 func Ignored(options Options) func(dir string) bool {
 	options, err := options.bounded()
 	if err != nil {
 		return func(string) bool { return false }
 	}
-	return folder.Ignored(options.ofFolder(context.Background())) // which only reads on this machine
+	publishes := folder.Publishes(options.ofFolder(context.Background())) // it reads only on this machine
+	return func(dir string) bool { return !publishes(dir, true) }
 }

@@ -36,7 +36,14 @@ func TestAuto(t *testing.T) {
 		}, KindFolder},
 		{"untracked", func(w *gittest.Work) { w.Write("public/new/x.html", "x") }, KindFolder},
 		{"ignored", func(w *gittest.Work) { w.Write("public/x.ignored", "x").Write("public/deep/x.ignored", "x") },
-			KindCommit},
+			KindFolder},
+		{"ignored, and a pattern names it", func(w *gittest.Work) {
+			w.Write("public/x.ignored", "x").Write("public/.assetsignore", "*.ignored\n").Commit("leave out")
+		}, KindCommit},
+		{"untracked, and never published", func(w *gittest.Work) {
+			w.Write("public/.DS_Store", "x").Write("public/node_modules/a/x.js", "x").Write("public/wrangler.toml", "x").
+				Write("public/.cache/x", "x")
+		}, KindCommit},
 		{"touched", func(w *gittest.Work) {
 			later := w.Path("public/index.html")
 			info, err := os.Stat(later)
@@ -83,6 +90,15 @@ func TestAuto(t *testing.T) {
 			w.Git("add", "public/module")
 			w.Git("commit", "-q", "-m", "with a submodule")
 			w.Write("public/module/x.txt", "changed")
+		}, KindFolder},
+		{"submodule that is not checked out", func(w *gittest.Work) {
+			w.Git("init", "-q", "-b", "main", "public/module")
+			(&gittest.Work{TB: w.TB, Dir: w.Path("public/module")}).Write("x.txt", "x").Commit("in it")
+			w.Write(".gitmodules", "[submodule \"public/module\"]\n\tpath = public/module\n\turl = ../module\n")
+			w.Git("add", "public/module", ".gitmodules")
+			w.Git("commit", "-q", "-m", "with a submodule")
+			w.Remove("public/module/x.txt")
+			w.Remove("public/module/.git")
 		}, KindCommit},
 		{"not in git", func(w *gittest.Work) {
 			w.Git("rm", "-q", "-r", "--cached", "public")

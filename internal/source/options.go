@@ -15,9 +15,9 @@ import (
 
 // Kinds of source.
 const (
-	// Auto selects a commit if the directory is tracked and clean, otherwise a folder. Open fails
-	// if the directory is tracked in a repository that cannot be read ([worktree.ErrUnreadable]),
-	// or if a sparse checkout leaves out some of its files.
+	// Auto is a commit if the files on disk that would be published are those of the commit,
+	// else a folder. It is an error if the directory is tracked in a repository that cannot be
+	// read ([worktree.ErrUnreadable]), or checked out in part.
 	Auto       = "auto"
 	KindCommit = "commit"
 	KindFolder = folder.Kind
@@ -40,6 +40,11 @@ type Options struct {
 	// Patterns are configured lines in the syntax of .assetsignore. They come before the lines of
 	// the files.
 	Patterns []string
+	// GitIgnore and PlainIgnore are as in [folder.Options].
+	GitIgnore, PlainIgnore bool
+	// NoFiles: nothing is published, and Dir is the folder of the Worker's code. Auto is a
+	// commit if the code is tracked and clean.
+	NoFiles bool
 	// HTMLHandling is [kvsync.Serving.HTMLHandling]. It decides whether a redirect is a loop.
 	HTMLHandling string
 	// Boundary limits where the folder and the files that decide what is published may be; nil
@@ -66,6 +71,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.WorkDir == "" {
 		o.WorkDir = "."
+	}
+	if o.NoFiles {
+		o.Patterns = []string{"*"}
 	}
 	if o.CacheDir == "" {
 		if dir, err := os.UserCacheDir(); err == nil {
@@ -109,6 +117,7 @@ func (o Options) project() worktree.Project {
 func (o Options) ofFolder(ctx context.Context) folder.Options {
 	f := folder.Options{
 		Path: o.folder(), Name: o.Dir, Patterns: o.Patterns, HTMLHandling: o.HTMLHandling,
+		GitIgnore: o.GitIgnore, PlainIgnore: o.PlainIgnore,
 		Boundary: o.Boundary, CacheDir: o.CacheDir, Log: o.Log,
 	}
 	repo, err := worktree.Locate(ctx, o.project())

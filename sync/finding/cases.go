@@ -42,8 +42,10 @@ const (
 	CaseClockAhead   Case = "this machine's clock is {span} ahead of Cloudflare's, so {site} was left as it is"
 	CaseClockUnknown Case = "the API's answers have no Date, so this machine's clock cannot be checked, and " +
 		"{site} was left as it is"
-	CaseEmpty     Case = "{path} contains no file to serve"
-	CaseShrink    Case = "{count} of {what} would be left"
+	CaseEmpty   Case = "{path} contains no file to serve"
+	CaseShrink  Case = "{count} of {what} would be left"
+	CaseIgnored Case = "{what} that git ignores would become public, which the kv-sync that made the live " +
+		"deployment left out: {path}"
 	CaseOvertaken Case = "other deployments of {site} kept switching meanwhile"
 	CaseCache     Case = "the active version of {site} has the worker loader {key}, which a new version inherits, " +
 		"and Workers Caching ignores the host: a project would be answered with the cached response of another"

@@ -21,6 +21,7 @@ const (
 	Damaged    ID = "damaged"          // the live deployment's manifest is gone
 	Clock      ID = "clock"            // this machine's clock is wrong
 	Shrink     ID = "shrink"           // empty, or less than half of the files left
+	Ignored    ID = "ignored-files"    // files that git ignores, which earlier releases left out
 	Target     ID = "no-such-target"   // there is nothing to roll back to
 	Missing    ID = "missing-blobs"    // a rollback's blobs are gone
 	Secret     ID = "secret-changed"   // a rollback would bring an old secret back

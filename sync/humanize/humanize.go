@@ -33,6 +33,15 @@ func plural(n int, noun string) string {
 	return noun + "s"
 }
 
+// List names the first few of many things: "a, b and 3 more".
+func List(things []string) string {
+	const named = 5
+	if len(things) <= named {
+		return strings.Join(things, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(things[:named], ", "), len(things)-named)
+}
+
 // Bytes writes a size in decimal units with two significant digits or more:
 // 812 B, 1.2 kB, 12 kB, 3.4 MB.
 func Bytes(n int64) string {

@@ -29,6 +29,11 @@ type Listing struct {
 	// Pulled has the nonces of the run-time writes that are in the source, by
 	// pathname: the content of the file [PulledName].
 	Pulled map[string]Nonce
+	// Excluded counts what is in the source and not published, by kind.
+	Excluded []Excluded
+	// Ignored are the paths of the files that .gitignore names and that are published,
+	// sorted. Only a folder has such files.
+	Ignored []string
 	// Notices are shown with the plan. They refuse nothing.
 	Notices []Problem
 }

@@ -20,6 +20,8 @@ type Origin struct {
 	// Rules is a short hash of everything else that determines the listing: built-in
 	// rules, their version, configured patterns.
 	Rules string `json:"rules"`
+	// Edition is the edition of the rules that selected the files: see [SelectionEdition].
+	Edition int `json:"edition,omitempty"`
 	// Dir is the directory within the repository, or the folder as given.
 	Dir string `json:"dir"`
 	// Commit is the commit's id in hexadecimal: for a folder, the one that is

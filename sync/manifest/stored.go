@@ -40,6 +40,8 @@ type storedOrigin struct {
 	Rules  string `json:"rules"`
 	Dir    string `json:"dir,omitempty"`
 	Commit string `json:"commit,omitempty"`
+	// Edition is 0 in manifests of earlier releases.
+	Edition int `json:"edition,omitempty"`
 }
 
 // EncodeStored writes the stored encoding of m.
@@ -69,7 +71,7 @@ func EncodeStored(m *Manifest) ([]byte, error) {
 	head, err := json.Marshal(storedHead{
 		Site: m.Site, Types: types.list, Serving: m.Serving, Routing: m.Routing,
 		Redirects: m.Redirects, Headers: m.Headers, Adopted: m.Adopted,
-		Origin: storedOrigin{m.Origin.Kind, m.Origin.ID, m.Origin.Rules, m.Origin.Dir, m.Origin.Commit},
+		Origin: storedOrigin{m.Origin.Kind, m.Origin.ID, m.Origin.Rules, m.Origin.Dir, m.Origin.Commit, m.Origin.Edition},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode manifest: %w", err)

@@ -26,7 +26,7 @@ func realistic(n int, commit bool) *Manifest {
 	}
 	m := &Manifest{
 		Site:   "blog",
-		Origin: Origin{Kind: "folder", ID: "folder:00:r1", Rules: "r1", Dir: "public"},
+		Origin: Origin{Kind: "folder", ID: "folder:00:r1", Rules: "r1", Dir: "public", Edition: 1},
 		Serving: Serving{
 			HTMLHandling: "auto-trailing-slash", NotFound: "404-page",
 		},

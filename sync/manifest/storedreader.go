@@ -109,7 +109,7 @@ func (r *storedReader) manifest() *Manifest {
 	m := &Manifest{
 		Site: head.Site, Serving: head.Serving, Routing: head.Routing,
 		Redirects: head.Redirects, Headers: head.Headers,
-		Origin: Origin{Kind: o.Kind, ID: o.ID, Rules: o.Rules, Dir: o.Dir, Commit: o.Commit},
+		Origin: Origin{Kind: o.Kind, ID: o.ID, Rules: o.Rules, Dir: o.Dir, Commit: o.Commit, Edition: o.Edition},
 	}
 	if len(head.Adopted) > 0 {
 		m.Adopted = head.Adopted

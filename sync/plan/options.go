@@ -16,6 +16,9 @@ type Options struct {
 	// AllowShrink permits a deployment without files, or with less than half of the
 	// files before.
 	AllowShrink bool
+	// PublishIgnored permits a deployment to add files that git ignores, which an earlier
+	// kv-sync left out.
+	PublishIgnored bool
 	// AnyOrder deploys a commit that is older than the live one, or whose order is
 	// unknown.
 	AnyOrder bool

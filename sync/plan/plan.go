@@ -57,8 +57,12 @@ type Plan struct {
 	// ahead.
 	Ahead int `json:"ahead,omitempty"`
 	// PruneDue: a prune follows the switch.
-	PruneDue bool               `json:"prune_due"`
-	Notices  []manifest.Problem `json:"notices,omitempty"`
+	PruneDue bool `json:"prune_due"`
+	// Ignored are the paths of the files that git ignores and that are published, sorted.
+	Ignored []string `json:"ignored,omitempty"`
+	// Excluded counts what the source contains and the deploy does not publish.
+	Excluded []manifest.Excluded `json:"excluded,omitempty"`
+	Notices  []manifest.Problem  `json:"notices,omitempty"`
 	// Shadowed are the files that edits made at run time cover, sorted by path.
 	Shadowed []Shadow `json:"shadowed,omitempty"`
 	// Companion is the name of the script of the overlay, if the deploy uploads it.

@@ -108,6 +108,12 @@ var guardRemedies = map[guard.ID]remedy{
 		"set the clock of the daemon's machine",
 	},
 	guard.Shrink: waive(options.AllowShrink, " if that is meant"),
+	guard.Ignored: {
+		"write gitignore = true into kv-sync.toml to leave them out, or give --publish-ignored once",
+		"write gitignore = true into kv-sync.toml to leave them out, or give " + input(options.PublishIgnored) + " once",
+		"write gitignore = true into kv-sync.toml to leave them out, or deploy once by hand: " +
+			"kv-sync deploy --publish-ignored",
+	},
 	guard.Target: {
 		"see kv-sync history",
 		"see the job summaries of earlier deploys, or kv-sync history",

@@ -68,7 +68,11 @@ func (c *comparison) run(ctx context.Context) (string, error) {
 			return name + " is removed and not committed", nil
 		}
 	}
-	return c.untracked(ctx, staged)
+	why, err := c.untracked(ctx, staged)
+	if err == nil && why == "" {
+		why, err = c.submodule(c.Snapshot)
+	}
+	return why, err
 }
 
 // expand replaces the directories of a sparse index by their files in the commit. A sparse

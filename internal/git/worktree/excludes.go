@@ -9,6 +9,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/command"
 )
 
+// maxIgnoreFile bounds an ignore file, which is read completely.
+const maxIgnoreFile = 8 << 20
+
 // Excludes returns the texts of the ignore files that apply to the whole work tree: that of
 // core.excludesFile, then info/exclude, whose patterns override it. Both are overridden by
 // .gitignore files. A file that cannot be read does not count.

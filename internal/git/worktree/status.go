@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/kv-sync/kv-sync/internal/boundary"
 	"github.com/kv-sync/kv-sync/internal/git/command"
 	"github.com/kv-sync/kv-sync/internal/git/objects"
 )
@@ -21,8 +20,11 @@ type Snapshot struct {
 	// entries.
 	Dir  string
 	Root []objects.Entry
-	// Boundary limits which .gitignore files may be read.
-	Boundary *boundary.Boundary
+	// Published reports whether a file of the work tree is published, or whether something in
+	// a directory may be. The path is absolute and without symlinks.
+	Published func(path string, isDir bool) bool
+	// Ignored: files that git ignores may be published.
+	Ignored bool
 }
 
 func (s Snapshot) prefix() string {
@@ -32,16 +34,19 @@ func (s Snapshot) prefix() string {
 	return s.Dir + "/"
 }
 
-// Difference describes one difference between the commit and the work tree: a file of the
-// directory that is staged, changed, removed or added. It returns "" if there is none. It uses
-// the git command if there is one, because git knows filters, line endings and the user's own
-// ignore files. Otherwise it compares the index.
+// Difference returns a reason why the work tree does not have what the commit has, or "":
+// nothing may be staged or changed in the directory, and nothing that is published may be
+// untracked or in a submodule. The git command is asked if there is one, because it knows
+// filters, line endings and the user's own ignore files; else the index is compared.
 func (r *Repository) Difference(ctx context.Context, s Snapshot) (string, error) {
 	if r.Top == "" {
 		return "", nil // a bare repository has only commits
 	}
 	if command.Available() {
-		why, err := r.status(ctx, s.Dir)
+		why, err := r.status(ctx, s)
+		if err == nil && why == "" {
+			why, err = r.submodule(s)
+		}
 		if err == nil || ctx.Err() != nil {
 			return why, err
 		}
@@ -51,18 +56,59 @@ func (r *Repository) Difference(ctx context.Context, s Snapshot) (string, error)
 	return c.run(ctx)
 }
 
-func (r *Repository) status(ctx context.Context, dir string) (string, error) {
+// status asks git status.
+func (r *Repository) status(ctx context.Context, s Snapshot) (string, error) {
+	ignored := "--ignored=no"
+	if s.Ignored {
+		ignored = "--ignored=matching"
+	}
 	out, err := r.command().Run(ctx, "--literal-pathspecs",
-		"status", "--porcelain", "-z", "--untracked-files=normal", "--ignore-submodules=all", "--",
-		filepath.Join(r.Top, filepath.FromSlash(dir)))
+		"status", "--porcelain", "-z", "--untracked-files=normal", ignored, "--no-renames", "--ignore-submodules=all",
+		"--", filepath.Join(r.Top, filepath.FromSlash(s.Dir)))
 	if err != nil {
 		return "", err
 	}
-	first, _, _ := strings.Cut(out, "\x00")
-	if len(first) < 4 {
-		return "", nil
+	top := RealPath(r.Top)
+	for line := range strings.SplitSeq(out, "\x00") {
+		if len(line) < 4 {
+			continue
+		}
+		state, name := line[:2], line[3:]
+		path, isDir := filepath.Join(top, filepath.FromSlash(name)), strings.HasSuffix(name, "/")
+		if untracked := state == "??" || state == "!!"; !untracked || s.Published(path, isDir) {
+			return name + " is not committed", nil
+		}
 	}
-	return first[3:] + " is not committed", nil
+	return "", nil
+}
+
+// submodule returns a reason that names a submodule with files, which only a folder
+// publishes, or "".
+func (r *Repository) submodule(s Snapshot) (string, error) {
+	entries, err := readIndex(r.index, r.IDBytes)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	} else if err != nil {
+		return "", err
+	}
+	top := RealPath(r.Top)
+	for i := range entries {
+		e := &entries[i]
+		if e.kind() != objects.ModeGitlink || !strings.HasPrefix(e.name, s.prefix()) {
+			continue
+		}
+		dir := filepath.Join(top, filepath.FromSlash(e.name))
+		files, err := os.ReadDir(dir)
+		if err != nil || !s.Published(dir, true) {
+			continue // it is not checked out, or not published
+		}
+		for _, f := range files {
+			if s.Published(filepath.Join(dir, f.Name()), f.IsDir()) {
+				return e.name + " is a submodule, whose files are not in the commit", nil
+			}
+		}
+	}
+	return "", nil
 }
 
 // Dirty reports whether a tracked file of the work tree differs from the index. It checks the

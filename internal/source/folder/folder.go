@@ -83,6 +83,8 @@ type found struct {
 	open string
 	stamp
 	mtime time.Time
+	// ignored reports whether git ignores it.
+	ignored bool
 }
 
 // Kind is the kind of a folder's origin.
@@ -96,6 +98,11 @@ type Options struct {
 	Name string
 	// Patterns are configured lines in the syntax of .assetsignore. They come before its lines.
 	Patterns []string
+	// GitIgnore leaves out the files that git ignores. Without it they are published, and
+	// listed as [manifest.Listing].Ignored.
+	GitIgnore bool
+	// PlainIgnore makes the files .ignore count like .gitignore.
+	PlainIgnore bool
 	// HTMLHandling is [kvsync.Serving.HTMLHandling]. It decides whether a redirect is a loop.
 	HTMLHandling string
 	// Excludes are the texts of git's ignore files for the whole work tree; a later one overrides
@@ -156,10 +163,11 @@ func (f *Folder) Close() error {
 // find all hashes.
 func (f *Folder) Origin(context.Context) (manifest.Origin, error) {
 	return manifest.Origin{
-		Kind:  Kind,
-		ID:    f.id,
-		Rules: rules.Hash(f.options.Patterns, f.options.HTMLHandling, ""),
-		Dir:   cmp.Or(f.options.Name, "."),
+		Kind:    Kind,
+		ID:      f.id,
+		Rules:   rules.Hash(f.options.Patterns, f.options.HTMLHandling, ""),
+		Edition: manifest.SelectionEdition,
+		Dir:     cmp.Or(f.options.Name, "."),
 	}, nil
 }
 
@@ -248,6 +256,9 @@ func (w *folderWalk) read(ctx context.Context, live *rules.Live) error {
 		w.Refuse(f.rel, problems[i])
 		live.KeepTime(&files[i].Asset)
 		w.Add(f.rel, files[i])
+		if f.ignored {
+			w.Ignored = append(w.Ignored, files[i].Path)
+		}
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -43,16 +44,43 @@ type folderWalk struct {
 type inDirectory struct {
 	root *os.Root
 	// rel is "" for the root, otherwise ends in a slash.
-	rel     string
-	scopes  scopes
-	found   []found
-	links   []string
-	refused map[string]rules.Problem
+	rel    string
+	scopes scopes
+	// ignored reports whether git ignores the directory.
+	ignored  bool
+	found    []found
+	links    []string
+	refused  map[string]rules.Problem
+	excluded []excluded
+}
+
+// excluded is an entry that is not published.
+type excluded struct {
+	why   rules.Selection
+	rel   string
+	isDir bool
 }
 
 // scopes are the patterns in force in a directory: those of .assetsignore and the settings, and
 // those of .gitignore and .ignore.
 type scopes struct{ assets, git *ignore.Scope }
+
+// selects decides about an entry of the directory.
+func (o Options) selects(s scopes, rel string, isDir bool) rules.Selection {
+	if !o.GitIgnore {
+		s.git = nil
+	}
+	return rules.Select(s.assets, s.git, rel, isDir)
+}
+
+// ignoreFiles are the names of the ignore files that count.
+func (o Options) ignoreFiles() []string {
+	names := []string{rules.AssetsIgnoreFile, ignore.GitFile}
+	if o.PlainIgnore {
+		names = append(names, ignore.PlainFile)
+	}
+	return names
+}
 
 func (w *folderWalk) walk(ctx context.Context) error {
 	w.scopesOf = map[string]scopes{}
@@ -77,7 +105,7 @@ func (w *folderWalk) walk(ctx context.Context) error {
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(2 * runtime.GOMAXPROCS(0))
 	w.group = group
-	group.Go(func() error { return w.directory(groupCtx, w.root, "", outer) })
+	group.Go(func() error { return w.directory(groupCtx, &inDirectory{root: w.root, scopes: outer}) })
 	if err := group.Wait(); err != nil {
 		return err
 	}
@@ -92,7 +120,7 @@ func (w *folderWalk) walk(ctx context.Context) error {
 // parent returns the patterns of the ignore files in the folder's parent directory and those of
 // the settings.
 func (w *folderWalk) parent() (scopes, error) {
-	s := scopes{git: (*ignore.Scope)(nil).Within("", "node_modules/\n")}
+	var s scopes
 	for _, text := range w.options.Excludes {
 		if w.options.InWorkTree == "." {
 			s.git = s.git.Within("", text)
@@ -105,7 +133,7 @@ func (w *folderWalk) parent() (scopes, error) {
 		s.assets = s.assets.Within("", rules.PatternText(w.options.Patterns))
 		return s, nil
 	}
-	for _, file := range []string{ignore.GitFile, ignore.PlainFile, rules.AssetsIgnoreFile} {
+	for _, file := range w.options.ignoreFiles() {
 		text, err := w.options.Boundary.ReadFile(filepath.Join(dir, file), rules.MaxText)
 		if err != nil {
 			if isNotExist(err) || errors.Is(err, fs.ErrPermission) || errors.Is(err, boundary.ErrIrregular) {
@@ -177,32 +205,27 @@ func (w *folderWalk) refuseLink(rel string, p rules.Problem) {
 	w.Refuse(rel, p)
 }
 
-// directory lists one directory. rel is "" for the root, otherwise ends in a slash. Each
-// directory is opened through its parent's handle, so replacing a directory of the path meanwhile
-// has no effect.
-func (w *folderWalk) directory(ctx context.Context, dir *os.Root, rel string, s scopes) error {
+// directory lists one directory. in.scopes are those of its parent. Each directory is opened
+// through its parent's handle, so replacing a directory of the path meanwhile has no effect.
+func (w *folderWalk) directory(ctx context.Context, in *inDirectory) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	entries, err := fs.ReadDir(dir.FS(), ".")
+	entries, err := fs.ReadDir(in.root.FS(), ".")
 	if err != nil {
-		return fmt.Errorf("list %s: %w", filepath.Join(w.path, rel), err)
+		return fmt.Errorf("list %s: %w", filepath.Join(w.path, in.rel), err)
 	}
+	names := w.options.ignoreFiles()
 	for _, e := range entries {
-		switch e.Name() {
-		case ignore.GitFile, ignore.PlainFile, rules.AssetsIgnoreFile:
-			text, err := w.readConfigFile(dir, rel+e.Name())
-			if err != nil {
-				return err
-			}
-			if e.Name() == rules.AssetsIgnoreFile {
-				s.assets = s.assets.Within(rel, string(text))
-			} else {
-				s.git = s.git.Within(rel, string(text))
-			}
+		if !slices.Contains(names, e.Name()) {
+			continue
 		}
+		text, err := w.readConfigFile(in.root, in.rel+e.Name())
+		if err != nil {
+			return err
+		}
+		in.scopes = in.scopes.with(in.rel, e.Name(), string(text))
 	}
-	in := &inDirectory{root: dir, rel: rel, scopes: s}
 	for _, e := range entries {
 		if err := w.entry(ctx, in, e); err != nil {
 			return err
@@ -210,13 +233,26 @@ func (w *folderWalk) directory(ctx context.Context, dir *os.Root, rel string, s 
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.scopesOf[rel] = s
+	w.scopesOf[in.rel] = in.scopes
 	w.found = append(w.found, in.found...)
 	w.links = append(w.links, in.links...)
 	for at, p := range in.refused {
 		w.Refuse(at, p)
 	}
+	for _, e := range in.excluded {
+		w.Exclude(e.why, e.rel, e.isDir)
+	}
 	return nil
+}
+
+// with returns the patterns with those of an ignore file of a directory.
+func (s scopes) with(rel, name, text string) scopes {
+	if name == rules.AssetsIgnoreFile {
+		s.assets = s.assets.Within(rel, text)
+	} else {
+		s.git = s.git.Within(rel, text)
+	}
+	return s
 }
 
 func (w *folderWalk) entry(ctx context.Context, in *inDirectory, e fs.DirEntry) error {
@@ -224,9 +260,11 @@ func (w *folderWalk) entry(ctx context.Context, in *inDirectory, e fs.DirEntry) 
 	if e.IsDir() && w.options.Boundary.Git(filepath.Join(w.path, filepath.FromSlash(at))) {
 		return nil // a git directory, also under another name than .git
 	}
-	if !rules.Published(in.scopes.assets, in.scopes.git, at, e.IsDir()) {
+	if why := w.options.selects(in.scopes, at, e.IsDir()); why != rules.Published {
+		in.excluded = append(in.excluded, excluded{why, at, e.IsDir()})
 		return nil
 	}
+	ignored := in.ignored || in.scopes.git.Decide(at, e.IsDir()) == ignore.Exclude
 	if p := rules.CheckName(e.Name()); p != (rules.Problem{}) {
 		in.refuse(at, p)
 		return nil
@@ -245,7 +283,7 @@ func (w *folderWalk) entry(ctx context.Context, in *inDirectory, e fs.DirEntry) 
 		}
 		walk := func() error {
 			defer below.Close()
-			return w.directory(ctx, below, at+"/", in.scopes)
+			return w.directory(ctx, &inDirectory{root: below, rel: at + "/", scopes: in.scopes, ignored: ignored})
 		}
 		if w.group.TryGo(walk) {
 			return nil
@@ -266,7 +304,9 @@ func (w *folderWalk) entry(ctx context.Context, in *inDirectory, e fs.DirEntry) 
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("read %s: %w", at, manifest.ErrChanged)
 	}
-	in.found = append(in.found, found{rel: at, open: at, stamp: stampOf(info), mtime: info.ModTime()})
+	in.found = append(in.found, found{
+		rel: at, open: at, stamp: stampOf(info), mtime: info.ModTime(), ignored: ignored,
+	})
 	return nil
 }
 
@@ -319,7 +359,7 @@ func (w *folderWalk) linked(rel, at string, info fs.FileInfo) {
 		w.Refuse(rel, rules.LinkToDir)
 	case !info.Mode().IsRegular():
 		w.Refuse(rel, rules.Problem{Reason: "the symlink does not lead to a regular file", Fix: rules.FixIgnore})
-	case !walked || !rules.Published(s.assets, s.git, at, false) || boundary.Credentials(name):
+	case !walked || w.options.selects(s, at, false) != rules.Published || boundary.Credentials(name):
 		w.Refuse(rel, rules.LinkToHidden)
 	default:
 		w.found = append(w.found, found{rel: rel, open: at, stamp: stampOf(info), mtime: info.ModTime()})

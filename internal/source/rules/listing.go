@@ -2,6 +2,7 @@ package rules
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -18,10 +19,13 @@ type Listing struct {
 	// composed has the original names of files whose pathname differs from the name, by pathname.
 	// Unicode normalization can give two files the same pathname.
 	composed map[string][]string
+	excluded map[Selection]manifest.Excluded
 }
 
 // NewListing returns an empty listing.
-func NewListing() *Listing { return &Listing{composed: map[string][]string{}} }
+func NewListing() *Listing {
+	return &Listing{composed: map[string][]string{}, excluded: map[Selection]manifest.Excluded{}}
+}
 
 // Refuse records a problem of a file. The zero problem has no effect.
 func (l *Listing) Refuse(rel string, p Problem) {
@@ -34,6 +38,21 @@ func (l *Listing) Refuse(rel string, p Problem) {
 // Notice records a notice about a file that is not refused.
 func (l *Listing) Notice(rel, reason, fix string) {
 	l.Notices = append(l.Notices, manifest.Problem{Path: rel, Reason: reason, Fix: fix})
+}
+
+// Exclude counts a path that is not published.
+func (l *Listing) Exclude(s Selection, rel string, isDir bool) {
+	if s == configures {
+		return
+	}
+	if isDir {
+		rel += "/"
+	}
+	e := l.excluded[s]
+	if e.Count == 0 || rel < e.First {
+		e.First = rel
+	}
+	l.excluded[s] = manifest.Excluded{Kind: s, Count: e.Count + 1, First: e.First}
 }
 
 // Pathname returns the pathname at which a file is served.
@@ -79,6 +98,10 @@ func (l *Listing) Finish() (*manifest.Listing, error) {
 	l.refuseSame()
 	l.noticeCase()
 	slices.SortStableFunc(l.Notices, byPath)
+	slices.Sort(l.Ignored)
+	l.Excluded = slices.SortedFunc(maps.Values(l.excluded), func(a, b manifest.Excluded) int {
+		return cmp.Compare(a.Kind, b.Kind)
+	})
 	if len(l.refused) > 0 {
 		slices.SortStableFunc(l.refused, byPath)
 		return nil, &manifest.RefusedError{Problems: slices.Compact(l.refused)}

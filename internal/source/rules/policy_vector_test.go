@@ -64,7 +64,7 @@ func wouldPublish(pathname string) bool {
 			return false
 		}
 		above := strings.Join(strings.Split(rel, "/")[:i+1], "/")
-		if !Published(nil, nil, above, above != rel) {
+		if Select(nil, nil, above, above != rel) != Published {
 			return false
 		}
 	}

@@ -18,7 +18,7 @@ import (
 // rulesVersion must change whenever this package would list the same files differently. It is
 // part of Origin.Rules, so a deploy reuses nothing from a manifest that was made under other
 // rules.
-const rulesVersion = 3
+const rulesVersion = 4
 
 // Limits of what can be published.
 const (
@@ -41,27 +41,49 @@ func Hash(patterns []string, htmlHandling, assetsIgnore string) string {
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// hidden reports whether a name is a dotfile that is skipped.
-func hidden(name string) bool { return name[0] == '.' && name != ".well-known" }
+// Selection says whether a path is published, and if not, why: Published, configures, or the
+// kind under which it is counted.
+type Selection = manifest.ExcludedKind
 
-// Published decides whether a file is listed or a directory is walked. assets has the patterns
-// of .assetsignore files and of the settings. It takes precedence, and can include hidden files.
-// git has the patterns of .gitignore and .ignore; it is nil for a commit.
-func Published(assets, git *ignore.Scope, rel string, isDir bool) bool {
+const (
+	// Published is the selection of a path that is listed.
+	Published Selection = ""
+	// configures is that of git's own files, and of files that configure the site.
+	configures Selection = "configures the site"
+)
+
+// atTop are paths at the top of the source that are not published because of their names.
+var atTop = map[string]Selection{
+	"node_modules": manifest.ExcludedPackages,
+	"kv-sync.toml": manifest.ExcludedSettings, "wrangler.json": manifest.ExcludedSettings,
+	"wrangler.jsonc": manifest.ExcludedSettings, "wrangler.toml": manifest.ExcludedSettings,
+	RedirectsFile: configures, HeadersFile: configures, manifest.PulledName: configures,
+}
+
+// Select decides whether a file is listed or a directory is walked. assets has the
+// .assetsignore files and the configured patterns; it decides first, and can let in what has a
+// name that is left out. git has the ignore files that count, nil for none.
+func Select(assets, git *ignore.Scope, rel string, isDir bool) Selection {
 	name := path.Base(rel)
-	if strings.EqualFold(name, ".git") || name == AssetsIgnoreFile {
-		return false
-	}
-	if rel == RedirectsFile || rel == HeadersFile || rel == manifest.PulledName {
-		return false
+	reason := atTop[rel]
+	if strings.EqualFold(name, ".git") || name == AssetsIgnoreFile || reason == configures {
+		return configures
 	}
 	switch assets.Decide(rel, isDir) {
 	case ignore.Include:
-		return true
+		return Published
 	case ignore.Exclude:
-		return false
+		return manifest.ExcludedPattern
 	}
-	return !hidden(name) && git.Decide(rel, isDir) != ignore.Exclude
+	switch {
+	case reason != Published:
+		return reason
+	case name[0] == '.' && name != ".well-known":
+		return manifest.ExcludedDotfile
+	case git.Decide(rel, isDir) == ignore.Exclude:
+		return manifest.ExcludedGit
+	}
+	return Published
 }
 
 // Problem is why a path is refused, and how to fix it. The zero value means no problem.

@@ -1,0 +1,51 @@
+package planview
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/kv-sync/kv-sync/sync/humanize"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
+)
+
+// selection says which files are published although git ignores them, and which are not
+// published.
+func selection(p *plan.Plan) []string {
+	var out []string
+	if n := len(p.Ignored); n > 0 {
+		are := "is"
+		if n > 1 {
+			are = "are"
+		}
+		out = append(out, fmt.Sprintf("%s that git ignores %s published (gitignore = true in kv-sync.toml leaves them out): %s",
+			humanize.Count(n, "file"), are, humanize.List(p.Ignored)))
+	}
+	if len(p.Excluded) > 0 {
+		parts := make([]string, 0, len(p.Excluded))
+		for _, e := range p.Excluded {
+			parts = append(parts, excludedText(e))
+		}
+		out = append(out, "not published: "+strings.Join(parts, "; "))
+	}
+	return out
+}
+
+// excludedText names the entries of one kind.
+func excludedText(e manifest.Excluded) string {
+	first := e.First
+	if e.Count > 1 {
+		first = fmt.Sprintf("%s and %d more", e.First, e.Count-1)
+	}
+	switch e.Kind {
+	case manifest.ExcludedDotfile:
+		return humanize.Count(e.Count, "dotfile") + " (" + first + ")"
+	case manifest.ExcludedSettings:
+		return "configuration (" + first + ")"
+	case manifest.ExcludedPattern:
+		return "by .assetsignore or ignore (" + first + ")"
+	case manifest.ExcludedGit:
+		return "by .gitignore (" + first + ")"
+	}
+	return first
+}
