@@ -31,7 +31,7 @@ const kvAssetsName = "kv-assets"
 // kvAssetsLayout is the layout of the Rust crate kv-assets: each file under its path
 // with a checksum, and an index in the code of the Worker.
 var kvAssetsLayout = Layout{
-	Name: kvAssetsName, Compiled: true,
+	Name: kvAssetsName, Compiled: true, IgnoreFiles: true,
 	title: func(site string) string { return "__" + site + "-workers_sites_assets" },
 	of:    func(e *Engine) (layout, error) { return &kvAssets{e}, nil },
 }

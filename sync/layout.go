@@ -23,6 +23,8 @@ type Layout struct {
 	// Compiled: the manifest is an index in the code of the Worker, so the code is
 	// built after the files are in KV: see [cloud.Worker].Build.
 	Compiled bool
+	// IgnoreFiles: .gitignore and .ignore leave out files of a folder.
+	IgnoreFiles bool
 
 	// title is the default title of the namespace.
 	title func(site string) string

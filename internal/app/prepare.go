@@ -88,8 +88,8 @@ func (s *Site) sourceOptions(kind string) source.Options {
 	of := source.Options{
 		Kind: kind, WorkDir: s.settings.Root, Top: s.top, Dir: s.settings.Directory,
 		Revision: s.in.Commit, Boundary: s.boundary,
-		Patterns: s.settings.Ignore, GitIgnore: s.settings.Options.Is(options.GitIgnore) || s.settings.PlainIgnore,
-		PlainIgnore: s.settings.PlainIgnore, HTMLHandling: s.settings.Serving.HTMLHandling, Getenv: s.in.Getenv, Log: s.in.Log,
+		Patterns: s.settings.Ignore, GitIgnore: s.settings.Options.Is(options.GitIgnore) || s.Layout().IgnoreFiles,
+		PlainIgnore: s.Layout().IgnoreFiles, HTMLHandling: s.settings.Serving.HTMLHandling, Getenv: s.in.Getenv, Log: s.in.Log,
 	}
 	if s.in.CacheDir != "" {
 		of.CacheDir = filepath.Join(s.in.CacheDir, "kv-sync")

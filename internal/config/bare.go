@@ -41,7 +41,7 @@ func (l *loader) variables(k key) []string {
 // finishBare fills in the defaults of the Rust kv-sync.
 func (l *loader) finishBare() {
 	s := l.s
-	s.Layout, s.PlainIgnore = layoutKVAssets, true
+	s.Layout = layoutKVAssets
 	s.Directory = cmp.Or(s.Directory, "public")
 	if _, set := s.origins["source"]; !set {
 		s.Options[options.Source] = "folder" // the Rust kv-sync applies .gitignore and .ignore

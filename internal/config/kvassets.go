@@ -25,7 +25,7 @@ func (l *loader) finishKVAssets() {
 			`in the layout "kv-assets" the Worker serves the files, and there is no binding of Static Assets`,
 			`remove binding and run_worker_first, or use the layout "content"`)
 	}
-	s.Code.Routing, s.PlainIgnore = nil, true
+	s.Code.Routing = nil
 	for _, key := range []string{"html-handling", "not-found", "edge-cache"} {
 		if o, ok := s.origins[key]; ok {
 			l.notice(o, key+` has no effect in the layout "kv-assets": the Worker's own code serves the files`, "remove it")

@@ -132,11 +132,8 @@ func withoutPath(err error) string {
 // patternLists are the settings that are lists of patterns, each with an example.
 var patternLists = map[string]string{"ignore": "*.map", "retire": "/assets/*"}
 
-// numeric are the settings that kv-sync.toml may give as numbers.
-var numeric = []string{"retain", "parallel", "memory", "edge-cache"}
-
-// switches are the settings that kv-sync.toml may give as booleans.
-var switches = []string{"edge-cache", "gitignore"}
+// numeric and switches are the settings that kv-sync.toml may give as numbers and booleans.
+var numeric, switches = []string{"retain", "parallel", "memory", "edge-cache"}, []string{"edge-cache", "gitignore"}
 
 // fileValue returns a value of kv-sync.toml as the text that a flag would have.
 func (r *reader) fileValue(k key, n *node) (string, bool) {

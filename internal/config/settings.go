@@ -70,8 +70,6 @@ type Settings struct {
 	Memory   int64
 	// Ignore lists patterns, as in .gitignore, of files that are not published.
 	Ignore []string
-	// PlainIgnore: .gitignore and .ignore leave out files, as with the Rust kv-sync.
-	PlainIgnore bool
 	// Retire lists patterns of files that stay reachable for a time after they are removed,
 	// even if the Worker's code gets the requests for them.
 	Retire []string

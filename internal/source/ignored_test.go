@@ -13,7 +13,7 @@ import (
 func TestIgnoredAsListed(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		options                  Options
+		options                    Options
 		leastEntered, leastIgnored int
 	}{{Options{}, 8, 5}, {Options{GitIgnore: true}, 5, 8}, {Options{GitIgnore: true, PlainIgnore: true}, 4, 9}} {
 		checkIgnored(t, c.options, c.leastEntered, c.leastIgnored)
