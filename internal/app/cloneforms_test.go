@@ -210,10 +210,11 @@ var forms = []form{
 		s.commit("with a submodule")
 		return cloned{dir: s.path("modules/site")}
 	}},
-	{name: "with a submodule in the site", make: within(func(r repo) cloned {
+	{name: "with a submodule in the site that is not checked out", make: within(func(r repo) cloned {
 		r.git("clone", "-q", "--bare", r.path("../origin"), "../library.git")
 		r.git("submodule", "add", "-q", "file://"+r.path("../library.git"), "public/library")
 		id := r.commit("with a submodule")
+		r.git("submodule", "deinit", "-q", "-f", "public/library")
 		want := siteIn(r.T, r.path("public"))
 		maps.DeleteFunc(want, func(name, _ string) bool { return strings.HasPrefix(name, "/library/") })
 		return cloned{commit: id, want: want}
