@@ -34,7 +34,7 @@ type Guard struct {
 	table string // the file of guards/, without its extension
 }
 
-// ID is the name of the guard in all tables.
+// ID returns the guard's table and name. It is unique among all guards.
 func (g *Guard) ID() string { return g.table + "/" + g.Name }
 
 // digest returns a hash of the mutation and its tests. A result counts only for the same digest.

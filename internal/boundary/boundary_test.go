@@ -120,7 +120,7 @@ func TestAllow(t *testing.T) {
 		ok          bool
 	}{
 		{"outside", "outside/x", true},
-		{"outside", "top/link/x", true}, // it is the same folder
+		{"outside", "top/link/x", true}, // link is a symlink to the allowed folder
 		{"outside", "other/y", false},
 		{"outside", "outside/.git/config", false},
 		{"outside/.git", "outside/.git/config", false},

@@ -24,9 +24,9 @@ const (
 	maxResponse = 32 << 20
 	// maxErrorBody limits the bytes that are read of a failed response.
 	maxErrorBody = 64 << 10
-	// When the last byte of a body is written, up to maxBuffered bytes may still be in the
-	// system's buffers. A connection that sends minRate bytes a second or more does not count as
-	// stalled while it sends them.
+	// maxBuffered is the largest number of bytes in the system's buffers after the last byte of a
+	// body was written. At the end of a body, the limit of the stall timer is extended by the time
+	// in which a connection with minRate bytes a second sends them.
 	maxBuffered = 4 << 20
 	minRate     = 64 << 10
 )
@@ -78,7 +78,7 @@ func (c *call) attempt(req *http.Request, next option.MiddlewareNext) *APIError 
 	up.wait()
 	if err == nil {
 		fail := c.interpret(res.status, res.header, res.body)
-		if fail == nil || fail.enveloped { // else a proxy answered, whose clock does not count
+		if fail == nil || fail.enveloped { // otherwise the response may be from a proxy with another clock
 			a.clock.observe(res.header, res.received)
 		}
 		return fail
@@ -88,7 +88,7 @@ func (c *call) attempt(req *http.Request, next option.MiddlewareNext) *APIError 
 	}
 	// If a connection was requested but never opened, nothing was sent. In all other cases the
 	// request may have been sent.
-	return c.noAnswer(err, !dialing.Load() || connected.Load())
+	return c.noResponse(err, !dialing.Load() || connected.Load())
 }
 
 // response is a whole response, and when its header was received.

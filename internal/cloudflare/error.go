@@ -216,9 +216,9 @@ func (c *call) refusal(status int, header http.Header, body []byte, env envelope
 	return e
 }
 
-// noAnswer describes an attempt without a response. sent reports whether the request may have
+// noResponse describes an attempt without a response. sent reports whether the request may have
 // been sent.
-func (c *call) noAnswer(err error, sent bool) *APIError {
+func (c *call) noResponse(err error, sent bool) *APIError {
 	e := c.failure()
 	var outer *url.Error // its text has the whole address, including the account id
 	if errors.As(err, &outer) {

@@ -81,7 +81,8 @@ func readForm(t *testing.T, r seen) (metadata map[string]any, modules []part) {
 	}
 }
 
-// A defect of the SDK: it sends the metadata as flattened form fields.
+// The form has the metadata as a JSON part. The SDK is not used for it, because it sends the
+// metadata as flattened form fields.
 func TestUploadForm(t *testing.T) {
 	version := map[string]any{
 		"main_module": "src/index.js", "compatibility_date": "2026-01-01", "compatibility_flags": []any{"nodejs_compat"},
@@ -171,13 +172,13 @@ func TestInvalidUploadIsRefused(t *testing.T) {
 			change(&u)
 			inBubble(t, func(t *testing.T, s *server) {
 				if _, err := s.script().UploadVersion(t.Context(), u); err == nil {
-					t.Error("version")
+					t.Error("UploadVersion returned no error")
 				}
 				if err := s.script().PutScript(t.Context(), u); err == nil || errors.Is(err, cloud.ErrUnknown) {
-					t.Error("script", err)
+					t.Errorf("PutScript returned %v", err)
 				}
 				if len(s.requests()) != 0 {
-					t.Error("sent")
+					t.Error("a request was sent")
 				}
 			}, result(`{"id":"x"}`))
 		})
@@ -243,8 +244,8 @@ func TestInvalidActivationsAreAnError(t *testing.T) {
 	}
 }
 
-// A defect of the SDK: a binding of a type that v7.9.0 does not know, such as worker_loader,
-// loses its members.
+// Version returns all members of a binding, also if the SDK does not know its type. The SDK v7.9.0
+// drops the members of such bindings, for example of worker_loader.
 func TestVersionKeepsBindingsOfAnyType(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		v, err := s.script().Version(t.Context(), "v1")

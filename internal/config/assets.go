@@ -20,7 +20,7 @@ const (
 // flag may name the Worker.
 func (w *wrangler) assets(n *node) {
 	t := w.object(n)
-	w.known(t, "directory", "binding", "html_handling", "not_found_handling", "run_worker_first", "base_path")
+	w.refuseUnknown(t, "directory", "binding", "html_handling", "not_found_handling", "run_worker_first", "base_path")
 	routing := &bundle.Routing{}
 	w.out.Code.Routing = routing
 	w.recordLine("assets", n)

@@ -124,7 +124,7 @@ func (w *wrangler) binding(kind bindingKind, entry *node) {
 		}
 	}
 	slices.Sort(known)
-	w.known(t, known...)
+	w.refuseUnknown(t, known...)
 	name := t.get(nameMember)
 	if name == nil {
 		w.refuse(entry, fmt.Sprintf("%s has no %q", entry.path, nameMember), "name the binding")
@@ -181,7 +181,7 @@ func (w *wrangler) vars(n *node) {
 // unsafe reads the section "unsafe", whose bindings and metadata are sent unchanged.
 func (w *wrangler) unsafe(n *node) {
 	t := w.object(n)
-	w.known(t, "bindings", "metadata")
+	w.refuseUnknown(t, "bindings", "metadata")
 	if b := t.get("bindings"); b != nil {
 		for _, entry := range w.list(b) {
 			w.unsafeBinding(entry)
@@ -222,7 +222,7 @@ func dispatchOutbound(w *wrangler, entry *node, out map[string]json.RawMessage) 
 		return
 	}
 	t := w.object(n)
-	w.known(t, "service", "environment", "parameters")
+	w.refuseUnknown(t, "service", "environment", "parameters")
 	var outbound struct {
 		Worker struct {
 			Service     string `json:"service"`

@@ -19,7 +19,7 @@ const defaultEdgeCache = 24 * 60 * 60
 // must have its own cache, or visitors would see the old site after a switch.
 func (w *wrangler) cache(n *node) {
 	t := w.object(n)
-	w.known(t, "enabled", "cross_version_cache")
+	w.refuseUnknown(t, "enabled", "cross_version_cache")
 	if m := t.get("cross_version_cache"); m != nil && w.flag(m) {
 		w.refuse(m, m.path+" would answer from the old site after a switch or a rollback", "remove it")
 	}

@@ -22,7 +22,7 @@ func (r *reader) overlay(n *node) (string, bool) {
 		r.wrongType(n, "a table", "write the line [overlay], and below it what may be written, such as write = true")
 		return "", false
 	}
-	r.knownOf(t, "overlay", "write", "rules")
+	r.refuseUnknownIn(t, "overlay", "write", "rules")
 	text := "on"
 	for _, right := range []string{"write", "rules"} {
 		if m := t.get(right); m != nil && r.flag(m) {

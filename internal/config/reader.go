@@ -113,12 +113,12 @@ func (r *reader) oneOf(n *node, allowed ...string) string {
 	return s
 }
 
-// known refuses the members of t that are not among names.
-func (r *reader) known(t *table, names ...string) { r.knownOf(t, "", names...) }
+// refuseUnknown refuses the members of t that are not among names.
+func (r *reader) refuseUnknown(t *table, names ...string) { r.refuseUnknownIn(t, "", names...) }
 
-// knownOf is like known, for a table of kv-sync.toml. In TOML all lines below a table's header
+// refuseUnknownIn is refuseUnknown for a table of kv-sync.toml. In TOML all lines below a table's header
 // belong to the table, so a setting may be in the table by mistake.
-func (r *reader) knownOf(t *table, head string, names ...string) {
+func (r *reader) refuseUnknownIn(t *table, head string, names ...string) {
 	for _, name := range t.names {
 		if slices.Contains(names, name) {
 			continue

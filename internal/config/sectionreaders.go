@@ -19,7 +19,7 @@ func (w *wrangler) compatibilityDate(n *node) {
 func (w *wrangler) rules(n *node) {
 	for _, entry := range w.list(n) {
 		t := w.object(entry)
-		w.known(t, "type", "globs", "fallthrough")
+		w.refuseUnknown(t, "type", "globs", "fallthrough")
 		kind, globs := t.get("type"), t.get("globs")
 		if kind == nil || globs == nil {
 			w.refuse(entry, entry.path+` needs "type" and "globs"`, "write both")
@@ -46,7 +46,7 @@ func (w *wrangler) migrations(n *node) {
 	seen := map[string]bool{}
 	for _, entry := range w.list(n) {
 		t := w.object(entry)
-		w.known(t, "tag", "new_classes", "new_sqlite_classes", "renamed_classes", "transferred_classes", "deleted_classes")
+		w.refuseUnknown(t, "tag", "new_classes", "new_sqlite_classes", "renamed_classes", "transferred_classes", "deleted_classes")
 		tag := ""
 		step := map[string]any{}
 		for _, name := range t.names {
@@ -69,7 +69,7 @@ func (w *wrangler) migrations(n *node) {
 // placement converts the section to the form of the API, like wrangler.
 func (w *wrangler) placement(n *node) {
 	t := w.object(n)
-	w.known(t, "mode", "hint", "region", "host", "hostname")
+	w.refuseUnknown(t, "mode", "hint", "region", "host", "hostname")
 	get := func(name string) string {
 		if m := t.get(name); m != nil {
 			return w.text(m)
@@ -105,7 +105,7 @@ func (w *wrangler) placement(n *node) {
 
 func (w *wrangler) secrets(n *node) {
 	t := w.object(n)
-	w.known(t, "required")
+	w.refuseUnknown(t, "required")
 	if r := t.get("required"); r != nil {
 		w.out.Secrets = w.texts(r)
 	}
@@ -113,7 +113,7 @@ func (w *wrangler) secrets(n *node) {
 
 func (w *wrangler) queues(n *node) {
 	t := w.object(n)
-	w.known(t, "producers", "consumers")
+	w.refuseUnknown(t, "producers", "consumers")
 	if p := t.get("producers"); p != nil {
 		w.bindingList("queues.producers", p)
 	}
@@ -124,7 +124,7 @@ func (w *wrangler) queues(n *node) {
 
 func (w *wrangler) triggers(n *node) {
 	t := w.object(n)
-	w.known(t, "crons", "events")
+	w.refuseUnknown(t, "crons", "events")
 	for _, name := range t.names {
 		if m := t.get(name); m.value != nil {
 			notApplied("a Worker's triggers")(w, m)
@@ -171,7 +171,7 @@ func (w *wrangler) directory(n *node) {
 
 func (w *wrangler) site(n *node) {
 	t := w.object(n)
-	w.known(t, "bucket", "include", "exclude", "entry-point")
+	w.refuseUnknown(t, "bucket", "include", "exclude", "entry-point")
 	for _, name := range t.names {
 		switch m := t.get(name); name {
 		case "bucket":

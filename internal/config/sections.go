@@ -154,7 +154,7 @@ func metadata(name string) func(*wrangler, *node) {
 func nestedBindings(outer, inner string) func(*wrangler, *node) {
 	return func(w *wrangler, n *node) {
 		t := w.object(n)
-		w.known(t, inner)
+		w.refuseUnknown(t, inner)
 		if b := t.get(inner); b != nil {
 			w.bindingList(outer+"."+inner, b)
 		}

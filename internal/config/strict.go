@@ -95,7 +95,7 @@ func (s *strict) table(n *node, into reflect.Value) {
 	if own >= 0 {
 		into.Field(own).Set(reflect.ValueOf(at))
 	}
-	s.known(t, names...)
+	s.refuseUnknown(t, names...)
 }
 
 // value fills a field.

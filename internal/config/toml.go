@@ -151,8 +151,8 @@ func tomlLines(text string) map[string]int {
 	return lines
 }
 
-// withElements returns a table's name as a path. A part of the name that is a list means the
-// last element of the list.
+// withElements returns a table's name as a path with indices. If a part of the name is a list, the
+// table is in the last element of that list, as TOML defines.
 func withElements(parts []string, elements map[string]int) string {
 	path := ""
 	for i, p := range parts {

@@ -22,18 +22,18 @@ type FaultRule struct {
 	Match string `json:"match,omitempty"`
 	// After is the number of matching requests that succeed before the first fault.
 	After int `json:"after,omitempty"`
-	// Times is the number of requests that fail then. With 0 all later ones fail.
+	// Times is the number of matching requests that fail after these. If it is 0, all fail.
 	Times int `json:"times,omitempty"`
 }
 
 func (s *Server) controlRoutes(mux *http.ServeMux) {
-	handle := func(pattern string, answer func(w http.ResponseWriter, r *http.Request) error) {
+	handle := func(pattern string, handler func(w http.ResponseWriter, r *http.Request) error) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			if subtle.ConstantTimeCompare([]byte(r.Header.Get(ControlHeader)), []byte(s.control)) != 1 {
 				http.Error(w, "the header "+ControlHeader+" must carry the token of this run", http.StatusForbidden)
 				return
 			}
-			if err := answer(w, r); err != nil {
+			if err := handler(w, r); err != nil {
 				http.Error(w, err.Error(), http.StatusBadRequest)
 			}
 		})
@@ -113,7 +113,8 @@ func decodeStrictly(body io.Reader, into any) error {
 	return d.Decode(into)
 }
 
-// followRules returns a function that applies the first matching rule that still has faults.
+// followRules returns a function for SetFault. For each request it returns the fault of the first
+// rule that matches and whose After and Times include the request.
 func followRules(rules []FaultRule) func(RequestInfo) Fault {
 	var mu sync.Mutex
 	seen := make([]int, len(rules))

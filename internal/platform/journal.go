@@ -126,7 +126,7 @@ func (s *Server) serve(rt route, w http.ResponseWriter, r *http.Request) {
 	if c.fault.Kind == FaultLoseReply {
 		c.w = &discardWriter{header: http.Header{}}
 	}
-	if err := s.answer(rt, c); err != nil {
+	if err := s.dispatch(rt, c); err != nil {
 		writeError(c.w, err)
 	}
 	if c.fault.Kind == FaultLoseReply {

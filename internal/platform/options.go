@@ -66,9 +66,10 @@ type Behaviour struct {
 	ListLag time.Duration `json:"list_lag,omitempty"`
 	// EmptyPages adds an empty page before every page of a list.
 	EmptyPages bool `json:"empty_pages,omitempty"`
-	// EdgeTTL is the length of one minute in the caches of the edge. A Worker's KV binding
-	// caches a read, also of a missing key, for cacheTtl/60 × EdgeTTL, and without a
-	// cacheTtl for EdgeTTL. The Cache API and Workers Caching scale their times in the same
-	// way. With 0, a KV binding caches nothing, and the other two do not scale.
+	// EdgeTTL replaces one minute in the lifetimes of the edge's caches, so that tests need not
+	// wait. A Worker's KV binding caches a read, also of a missing key, for cacheTtl/60 × EdgeTTL.
+	// The default of cacheTtl is 60. The Cache API and Workers Caching scale their lifetimes in
+	// the same way. If EdgeTTL is 0, a KV binding caches nothing, and the other lifetimes are not
+	// scaled.
 	EdgeTTL time.Duration `json:"edge_ttl,omitempty"`
 }

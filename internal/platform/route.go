@@ -25,7 +25,7 @@ type route struct {
 	pattern string
 	kind    string
 	need    Permission
-	answer  func(*call) *apiError
+	handler func(*call) *apiError
 }
 
 func (s *Server) routes() *http.ServeMux {
@@ -99,7 +99,7 @@ func (s *Server) routes() *http.ServeMux {
 		method, path, _ := strings.Cut(rt.pattern, " ")
 		mux.HandleFunc(method+" /client/v4"+path, func(w http.ResponseWriter, r *http.Request) { s.serve(rt, w, r) })
 	}
-	unknown := route{kind: "unknown", answer: func(c *call) *apiError {
+	unknown := route{kind: "unknown", handler: func(c *call) *apiError {
 		return failure(http.StatusNotFound, 7000, "No route for that URI")
 	}}
 	mux.HandleFunc("/client/v4/", func(w http.ResponseWriter, r *http.Request) { s.serve(unknown, w, r) })
@@ -118,8 +118,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 var accountID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
-// answer checks token, account and rate limit, and then calls the route's handler.
-func (s *Server) answer(rt route, c *call) *apiError {
+// dispatch checks token, account and rate limit, and then calls the route's handler.
+func (s *Server) dispatch(rt route, c *call) *apiError {
 	if err := s.authorize(c.r, rt.need); err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func (s *Server) answer(rt route, c *call) *apiError {
 		return failure(http.StatusNotFound, 7003, "Could not route to %s, perhaps your object identifier is invalid?",
 			c.r.URL.Path)
 	}
-	return rt.answer(c)
+	return rt.handler(c)
 }
 
 func (c *call) reply(result any) *apiError { writeResult(c.w, result, nil); return nil }

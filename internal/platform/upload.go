@@ -109,7 +109,7 @@ func (s *Server) storeModule(name, contentType string, content []byte) (module, 
 	m := module{Name: name, Type: kind, Hash: hex.EncodeToString(sum[:]), Size: len(content)}
 	path := s.moduleFile(m)
 	if now := time.Now(); os.Chtimes(path, now, now) == nil {
-		return m, nil // it exists
+		return m, nil // the module is stored already
 	}
 	return m, internalError(atomicfile.Write(path, content, 0o600))
 }
@@ -235,8 +235,8 @@ func (c *call) checkStart(d *draft) *apiError {
 		return failure(http.StatusBadRequest, 10021, "%s", refused.Output)
 	}
 	for _, m := range missingClass.FindAllStringSubmatch(warnings, -1) {
-		missing, ours := d.Classes[m[1]]
-		if !ours {
+		missing, defined := d.Classes[m[1]]
+		if !defined {
 			continue
 		}
 		if d.before[m[1]] == missing {
@@ -253,7 +253,7 @@ func (c *call) checkStart(d *draft) *apiError {
 // migration names. Cloudflare refuses such a Worker.
 var missingClass = regexp.MustCompile(`referenced the class "([^"]+)", but no such Durable Object class is exported`)
 
-// keep adds a checked version to its script. s.mu is held.
+// addVersion adds a checked version to its script. s.mu is held.
 func (sc *script) addVersion(v *version) {
 	v.Number = 1
 	if last := sc.latest(); last != nil {

@@ -69,7 +69,7 @@ func Start(ctx context.Context, path string, config Config) (*Process, error) {
 func start(ctx context.Context, path, dir string, config Config) (*Process, error) {
 	for name, content := range config.Files {
 		if !filepath.IsLocal(name) {
-			return nil, fmt.Errorf("start workerd: the file name %q leaves its folder", name)
+			return nil, fmt.Errorf("start workerd: the file name %q is not in the folder of the process", name)
 		}
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
 			return nil, fmt.Errorf("start workerd: %w", err)
