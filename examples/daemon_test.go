@@ -226,7 +226,7 @@ func check(t *testing.T, args []string, config, secretsDir, secrets string) stri
 	}
 	args = slices.Replace(slices.Clone(args), at, at+1, file)
 	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "kv-sync"), append(args, "--check")...)
-	cmd.Env = []string{"STATE_DIRECTORY=" + t.TempDir()} // no variable has a token, so the daemon reads it from the configuration
+	cmd.Env = []string{"STATE_DIRECTORY=" + t.TempDir()} // no token, which the configuration has
 	var out, problems bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &problems
 	if err := cmd.Run(); err != nil {

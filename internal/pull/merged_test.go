@@ -139,7 +139,8 @@ func TestConcurrentSave(t *testing.T) {
 		}
 		defer tree.Close()
 		saved := hook(func() { write(t, filepath.Join(dir, name), "saved by hand") })
-		if _, err := Pull(t.Context(), []overlay.Entry{newEntry("/"+name, "new", content)}, saved, tree, options); err == nil {
+		entries := []overlay.Entry{newEntry("/"+name, "new", content)}
+		if _, err := Pull(t.Context(), entries, saved, tree, options); err == nil {
 			t.Errorf("%s: the pull did not fail", name)
 		}
 		if want := fmt.Sprintf("%s %q\n", filepath.Join(dir, name), "saved by hand"); snapshot(t, dir) != want {

@@ -157,7 +157,7 @@ func check(t *testing.T, r *Report, read func(path string) string) {
 func TestWorkTree(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "site")
 	writeCases(t, dir)
-	if err := os.Chmod(filepath.Join(dir, "edited.html"), 0o755); err != nil { //nolint:gosec // the test checks that the mode stays
+	if err := os.Chmod(filepath.Join(dir, "edited.html"), 0o755); err != nil { //nolint:gosec // tests that the mode stays
 		t.Fatal(err)
 	}
 	tree, err := OpenWorkTree(dir)
