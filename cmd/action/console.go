@@ -17,22 +17,22 @@ import (
 	"github.com/kv-sync/kv-sync/sync/site"
 )
 
-// console is the job's log. Every text it gets stays one line of text: names from a
-// repository become neither workflow commands nor further lines. Secrets are replaced,
-// also where the runner does not mask them. Its methods are safe for concurrent use.
+// console is the job's log. It prints every text as one line, so that names from a repository
+// become neither workflow commands nor further lines. It replaces secrets, also those that the
+// runner does not mask. Its methods are safe for concurrent use.
 type console struct {
 	a       *githubactions.Action
 	w       io.Writer
 	hide    *strings.Replacer
 	verbose bool
-	// flat: everything is one group, so stages begin none.
+	// flat reports whether stages begin no groups, because all lines are in one group.
 	flat bool
 
 	mu    sync.Mutex
 	group site.Stage
-	// annotated are the annotations so far: several projects may report the same.
+	// annotated are the annotations so far, because several projects may report the same one.
 	annotated map[string]bool
-	// step is the tenth of the upload that was printed last.
+	// step is the last printed tenth of the upload.
 	step int
 }
 
@@ -46,7 +46,7 @@ func newConsole(a *githubactions.Action, w io.Writer, secret []string) *console 
 	return &console{a: a, w: w, hide: strings.NewReplacer(pairs...), verbose: a.Getenv("RUNNER_DEBUG") == "1"}
 }
 
-// clean makes any text one printable line.
+// clean turns a text into one printable line.
 func (c *console) clean(s string) string {
 	s = c.hide.Replace(s)
 	var b strings.Builder
@@ -75,7 +75,7 @@ func (c *console) say(format string, args ...any) {
 	fmt.Fprintln(c.w, line)
 }
 
-// level is how an annotation looks.
+// level is the level of an annotation.
 type level int
 
 const (
@@ -84,7 +84,8 @@ const (
 	levelError
 )
 
-// annotate annotates a file and line with a message, once. An empty file is the job.
+// annotate annotates a line of a file, or if file is "" the job. It ignores an annotation that
+// it has printed before.
 func (c *console) annotate(l level, file string, line int, title, message string) {
 	fields := map[string]string{"title": c.clean(title)}
 	if file != "" {
@@ -116,14 +117,14 @@ func (c *console) annotate(l level, file string, line int, title, message string
 	}
 }
 
-// titles are those of the log's groups.
+// titles are the titles of the log's groups.
 var titles = map[site.Stage]string{
 	site.StagePlan:   "Plan",
 	site.StageUpload: "Upload",
 	site.StageSwitch: "Switch",
 }
 
-// enter ends the current group and begins that of a stage; "" begins none.
+// enter ends the current group and begins the group of a stage; "" begins none.
 func (c *console) enter(s site.Stage) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -138,20 +139,20 @@ func (c *console) enter(s site.Stage) {
 	}
 }
 
-// aside is a console whose lines are kept until [console.fold] prints them.
+// aside returns a console that writes to a buffer, for [console.fold].
 func (c *console) aside() (*console, *bytes.Buffer) {
 	var kept bytes.Buffer
 	a := githubactions.New(githubactions.WithGetenv(c.a.Getenv), githubactions.WithWriter(&kept))
 	return &console{a: a, w: &kept, hide: c.hide, verbose: c.verbose, flat: true}, &kept
 }
 
-// fold prints the kept lines as one group.
+// fold prints the lines of a buffer as one group.
 func (c *console) fold(title string, kept *bytes.Buffer) {
 	title = c.clean(title)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.a.Group(title)
-	_, _ = kept.WriteTo(c.w) // there is nowhere to report that the log cannot be written
+	_, _ = kept.WriteTo(c.w) // an error of the log itself cannot be reported
 	c.a.EndGroup()
 }
 

@@ -24,19 +24,19 @@ const (
 // pullBranch is the default of the input branch.
 const pullBranch = "kv-sync/pull"
 
-// inputs are what the workflow's step gives under "with".
+// inputs are the values of "with" in the workflow's step.
 type inputs struct {
 	values           options.Values
 	mode             string
 	dryRun, projects bool
-	// waivers are the guards that the workflow lifts, with their values, by input.
+	// waivers are the values of the inputs that waive a guard, by input.
 	waivers map[string]string
 }
 
-// text is the value of an input.
+// text returns the value of an input.
 func (in inputs) text(o *options.Option) string { return in.values.Text(o) }
 
-// waivable are the inputs that lift a guard or renew what is live.
+// waivable are the inputs that waive a guard, repair the site or forget removed files.
 var waivable = inputNames(options.Waivers())
 
 func inputNames(list []*options.Option) []string {
@@ -100,12 +100,12 @@ func wrongMode(input, of, mode string) error {
 	return fmt.Errorf("input %s is for mode: %s, and the mode is %.40q; leave one of the two out", input, of, mode)
 }
 
-// mixed reports inputs that do not go together: each means a site, one project or all
+// mixed reports inputs that exclude each other, because they select a site, one project or all
 // projects.
 func (in inputs) mixed() []error {
 	var wrong []error
 	if in.text(options.Project) != "" && in.text(options.Name) != "" {
-		wrong = append(wrong, errors.New("input name is a site's, and input project says that it is a project; "+
+		wrong = append(wrong, errors.New("input name names a site, and input project a project; "+
 			"leave one of the two out"))
 	}
 	if !in.projects {
@@ -117,7 +117,7 @@ func (in inputs) mixed() []error {
 	}
 	for _, o := range []*options.Option{options.Name, options.Project, options.Directory, options.Config} {
 		if in.text(o) != "" {
-			wrong = append(wrong, fmt.Errorf("input projects means each project in its own folder, and input %s is of one; "+
+			wrong = append(wrong, fmt.Errorf("input projects is for each project in its own folder, and input %s for one; "+
 				"leave one of the two out", o.Input))
 		}
 	}
@@ -139,7 +139,7 @@ func secrets(a *githubactions.Action) []string {
 	var out []string
 	for _, s := range values {
 		for line := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == '\n' || r == '\r' }) {
-			if line = strings.TrimSpace(line); len(line) >= 4 { // masking a shorter one would mangle the log
+			if line = strings.TrimSpace(line); len(line) >= 4 { // masking a shorter text would garble the log
 				out = append(out, line)
 			}
 		}

@@ -18,18 +18,18 @@ type job struct {
 	workspace  string
 	sha, actor string
 	event      string
-	// unmerged says why the code must not go live, or is "".
+	// unmerged says why the code must not go live; "" if it may.
 	unmerged string
-	// fromFork names the other repository whose code is checked out, or is "".
+	// fromFork is the other repository whose code is checked out, or "".
 	fromFork string
 }
 
-// trusted are the events that may start the run whose output a workflow_run deploys.
-// Nobody outside the repository can cause them.
+// trusted are the events of runs whose output a workflow_run may deploy. Nobody outside the
+// repository can cause them.
 var trusted = []string{"push", "schedule", "workflow_dispatch"}
 
-// readJob reads the environment and the event. If the event should say whose code is
-// checked out and does not, it counts as a fork's.
+// readJob reads the environment and the event. If the event does not say whose code is checked
+// out although it should, the code counts as that of a fork.
 func readJob(getenv func(string) string) (job, error) {
 	j := job{
 		workspace: getenv("GITHUB_WORKSPACE"), sha: getenv("GITHUB_SHA"),
@@ -41,7 +41,7 @@ func readJob(getenv func(string) string) (job, error) {
 		j.unmerged = "a merge group is not merged yet"
 		return j, nil
 	case "pull_request", "workflow_run":
-	case "pull_request_review", "pull_request_review_comment": // which check out the same code
+	case "pull_request_review", "pull_request_review_comment": // these check out the same code
 	default:
 		return j, nil
 	}
@@ -53,12 +53,12 @@ func readJob(getenv func(string) string) (job, error) {
 	return j, nil
 }
 
-// foreign names the other repository whose code the job checks out, or is "".
+// foreign returns the other repository whose code the job checks out, or "".
 func foreign(e github.Event) string {
 	var head *github.EventRepository
 	switch {
 	case e.Merged():
-		return "" // the code is this repository's by now
+		return "" // the merged code belongs to this repository
 	case e.PullRequest != nil:
 		head = e.PullRequest.Head.Repo
 	case e.WorkflowRun != nil:
@@ -73,7 +73,7 @@ func foreign(e github.Event) string {
 	return ""
 }
 
-// unmerged says why the code must not go live, or is "".
+// unmerged says why the code must not go live; "" if it may.
 func unmerged(e github.Event) string {
 	switch {
 	case e.Merged():
@@ -87,8 +87,8 @@ func unmerged(e github.Event) string {
 	return ""
 }
 
-// confine is an environment in which git looks for no repository above the workspace:
-// the folders there belong to the runner.
+// confine returns an environment in which git does not search for a repository above the
+// workspace, because the folders there belong to the runner.
 func (j job) confine(getenv func(string) string) func(string) string {
 	return func(name string) string {
 		value := getenv(name)
@@ -103,15 +103,16 @@ func (j job) confine(getenv func(string) string) func(string) string {
 	}
 }
 
-// errNoSecret ends a step that has no token because of the event. It is no failure.
+// errNoSecret ends a step that gets no token because of its event. For a pull request that is
+// no failure.
 var errNoSecret = errors.New("there is no API token")
 
-// allow refuses to use secrets with the code of strangers, and to change what is live
-// with code that is not merged. A deploy of unmerged code becomes a plan: see readStep.
+// allow refuses to use secrets with the code of other people, and to change what is live with
+// code that is not merged. It allows a deploy of unmerged code, of which readStep makes a plan.
 func (j job) allow(in inputs) error {
 	if j.event == "pull_request_target" {
 		return &app.UsageError{
-			Err: errors.New("pull_request_target gives this repository's secrets to code of strangers, " +
+			Err: errors.New("pull_request_target gives this repository's secrets to code of other people, " +
 				"so kv-sync does not run there"),
 			Fix: "use on: push, or on: pull_request, where kv-sync plans",
 		}
@@ -134,7 +135,7 @@ func (j job) allow(in inputs) error {
 	switch {
 	case j.event == "pull_request":
 		return fmt.Errorf("%w for this pull request: GitHub gives no secrets to forks and to Dependabot, "+
-			"so there is nothing to compare with; it is planned once it is pushed to this repository", errNoSecret)
+			"so kv-sync cannot plan it; it is planned once it is pushed to this repository", errNoSecret)
 	case j.actor == "dependabot[bot]":
 		return &app.UsageError{
 			Err: fmt.Errorf("%w: Dependabot's runs get the secrets of Dependabot, not those of Actions", errNoSecret),

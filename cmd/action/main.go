@@ -2,9 +2,8 @@
 // environment, runs the engine, and sets outputs, annotations and a job summary. No
 // input reaches a shell.
 //
-// Names from a repository that others push to may occur in everything that it prints.
-// Each output has one place that escapes them: console.go for the log, summary.go for
-// the job summary.
+// Everything that it prints may contain names from a repository to which other people push.
+// console.go escapes them in the log, and summary.go in the job summary.
 package main
 
 import (

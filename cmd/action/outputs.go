@@ -12,8 +12,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app"
 )
 
-// publish sets the step's outputs. If that fails the run fails, because the next steps
-// would not see what it did.
+// publish sets the step's outputs. An error ends the run, because the next steps need the outputs.
 func publish(c *console, r *app.Report, planJSON func() (string, error)) error {
 	if c.a.Getenv("GITHUB_OUTPUT") == "" {
 		return nil // not in a workflow
@@ -45,8 +44,8 @@ func publish(c *console, r *app.Report, planJSON func() (string, error)) error {
 	return nil
 }
 
-// output sets one output. The library separates outputs by a well-known delimiter, which
-// is a line of its own. A value of one line cannot contain it.
+// output sets one output. It refuses a value with a line break, because such a value could
+// contain the line with which the library separates outputs.
 func output(c *console, name, value string) error {
 	if strings.ContainsAny(value, "\r\n") {
 		return fmt.Errorf("set output %s: the value has a line break", name)
@@ -54,7 +53,7 @@ func output(c *console, name, value string) error {
 	return writing(func(a *githubactions.Action) { a.SetOutput(name, c.hide.Replace(value)) }, c.a, "set output "+name)
 }
 
-// writing turns a panic of the library about a file into an error.
+// writing calls f, and turns a panic of the library about a file into an error.
 func writing(f func(*githubactions.Action), a *githubactions.Action, what string) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -9,10 +9,9 @@ import (
 	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
-// overview collects the job summary of several projects. It keeps only the first ones if
-// there are very many.
+// overview collects the job summary of several projects. Its size is limited.
 type overview struct {
-	// The rows of the table, and the text below it.
+	// failed, changed and same are the rows of the table; faults and diffs are the text below it.
 	failed, changed, same rows
 	faults, diffs         strings.Builder
 }
@@ -46,7 +45,7 @@ func (o *overview) add(id string, r *app.Report) {
 	outcomeText(below, r)
 }
 
-// row is the row of a project without its first cell.
+// row returns the row of a project without its first cell.
 func row(r *app.Report) []string {
 	if r.Error != nil {
 		return []string{"failed", "", "", "", escape(r.Deployment)}
@@ -60,7 +59,7 @@ func row(r *app.Report) []string {
 	return []string{planview.Changes(r.Plan), count(r.Added), count(r.Changed), count(r.Removed), escape(r.Deployment)}
 }
 
-// headline is the outcome in one sentence.
+// headline returns the outcome in one sentence.
 func (o *overview) headline(total *app.Report) string {
 	changed := "changed"
 	if total.DryRun {
@@ -71,7 +70,7 @@ func (o *overview) headline(total *app.Report) string {
 		humanize.Count(all, "project"), o.changed.count, changed, o.same.count, o.failed.count)
 }
 
-// summary is the overview as Markdown: failed projects come first, unchanged ones last.
+// summary returns the overview as Markdown: failed projects come first, unchanged ones last.
 func (o *overview) summary(total *app.Report) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### kv-sync %s: projects\n", escape(total.Command))

@@ -9,12 +9,11 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// loggedPaths is how many paths of a plan the log lists. The output plan-json has
-// more.
+// loggedPaths is how many paths of a plan the log lists.
 const loggedPaths = 500
 
-// viewOf is what a plan says in a workflow. A job has no input that ends for one push
-// what earlier deployments keep reachable, so the text names the command.
+// viewOf returns the view of a plan for a workflow. Removed files stay reachable for a time. The
+// view names the command that ends that, because a pushed workflow has no input for it.
 func viewOf(p *plan.Plan) *planview.View {
 	return planview.Of(advice.Workflow, p, "run kv-sync deploy "+named(p.Site)+" --forget by hand")
 }
@@ -51,7 +50,7 @@ func (c *console) files(groups []planview.Group) {
 	}
 }
 
-// planMarkdown writes what a plan changes as Markdown. dry reports whether it was not
+// planMarkdown writes the changes of a plan as Markdown. dry reports whether the plan was not
 // carried out.
 func planMarkdown(b *strings.Builder, p *plan.Plan, dry bool) {
 	if p == nil || p.NoChange {
@@ -95,7 +94,7 @@ func filesTable(b *strings.Builder, groups []planview.Group) {
 	}
 }
 
-// named is the flag that names a site or a project.
+// named returns the flag that selects a site or a project.
 func named(site string) string {
 	if id, ok := strings.CutPrefix(site, "project/"); ok {
 		return "--project " + id

@@ -8,11 +8,11 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// maxPlanJSON keeps the outputs of a job under GitHub's limit of 1 MiB in UTF-16, and
-// leaves some of that to other steps.
+// maxPlanJSON is below GitHub's limit for the outputs of a job, which is 1 MiB in UTF-16, and
+// leaves some bytes for other steps.
 const maxPlanJSON = 384 << 10
 
-// planJSON is the plan on one line, without its lists if they do not fit.
+// planJSON returns the plan as one line of JSON, without its lists if these do not fit.
 func planJSON(p *plan.Plan) (string, error) {
 	if p == nil {
 		return "", nil
@@ -43,8 +43,8 @@ func shortened(p *plan.Plan) shortPlan {
 	return short
 }
 
-// plans collects the plans of several projects as one JSON object by their ids. Its
-// memory is bounded as its output is: the longest lists are dropped first, then all.
+// plans collects the plans of several projects as one JSON object by their ids. To stay below
+// maxPlanJSON, it drops the longest lists first, and in the end all plans.
 type plans struct {
 	list  []*planText
 	bytes int
@@ -57,7 +57,7 @@ type planText struct {
 	text, short []byte
 }
 
-// gain is how many bytes dropping the lists saves.
+// gain returns how many bytes are saved by dropping the lists.
 func (t *planText) gain() int { return len(t.text) - len(t.short) }
 
 // add adds a plan; nil adds nothing.
@@ -82,14 +82,14 @@ func (p *plans) add(id string, plan *plan.Plan) {
 	}
 }
 
-// text is the JSON object.
+// text returns the JSON object.
 func (p *plans) text() (string, error) {
 	all := make(map[string]any, len(p.list))
 	for _, t := range p.list {
 		all[t.id] = json.RawMessage(t.text)
 	}
 	if p.full {
-		all["truncated"] = true // no project's plan is a boolean
+		all["truncated"] = true // a plan is never a boolean, so it differs from a project of that id
 	}
 	b, err := json.Marshal(all)
 	if p.err != nil {

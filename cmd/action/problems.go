@@ -12,8 +12,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// annotations is how many files at fault become annotations. GitHub shows ten of a
-// step; the log has all of them.
+// annotations is the maximum number of annotations about files. GitHub shows ten of a step; the
+// log has all of them.
 const annotations = 50
 
 // notices annotates the notices of the site and of the engine.
@@ -28,8 +28,8 @@ func (c *console) notices(t *turn) {
 	}
 }
 
-// fault annotates the failure of a run, then each file at fault. It does nothing if the
-// run succeeded.
+// fault annotates the failure of a run, and then each file with a problem. It does nothing if
+// the run succeeded.
 func (c *console) fault(t *turn) {
 	f := t.rep.Error
 	if f == nil {
@@ -51,9 +51,9 @@ func (c *console) fault(t *turn) {
 	c.files([]planview.Group{planview.Removed(f.Removed)})
 }
 
-// locate makes the paths of problems relative to the repository's root. They begin at
-// dir, the published folder, or "" for problems of the configuration: those may be about
-// inputs and the environment, which are no files.
+// locate makes the paths of problems relative to the repository's root. The paths are relative
+// to dir, the published folder. dir is "" for problems of the configuration, which may also be
+// about inputs and variables; locate does not change these.
 func (t *turn) locate(problems []manifest.Problem, dir string) {
 	for i := range problems {
 		p := &problems[i]
@@ -71,8 +71,8 @@ func (t *turn) locate(problems []manifest.Problem, dir string) {
 	}
 }
 
-// published is the folder at which the paths of refused files begin, or "" for those of
-// the configuration.
+// published returns the folder to which the paths of the turn's problems are relative: the
+// published folder for refused files, "" for problems of the configuration.
 func (t *turn) published() string {
 	var refused *manifest.RefusedError
 	if t.site == nil || !errors.As(t.err, &refused) {
@@ -81,7 +81,7 @@ func (t *turn) published() string {
 	return t.site.Settings().Directory
 }
 
-// file is the file to annotate with a problem, or "".
+// file returns the file to annotate with a problem, or "".
 func (t *turn) file(p manifest.Problem) string {
 	if t.files[p.Path] {
 		return p.Path

@@ -10,9 +10,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/options"
 )
 
-// onProjects does what the mode says to each project of the repository, unless the step
-// has an error, and returns the report and the text of the job summary. It also sets the
-// outputs. The counts of the report are sums, and the ids of deployments are empty.
+// onProjects runs the mode for each project of the repository, unless the step has an error. It
+// sets the outputs, and returns the report and the text of the job summary. The counts of the
+// report are sums; the ids of deployments are empty.
 func (s step) onProjects(ctx context.Context, c *console, err error) (*app.Report, string) {
 	began := time.Now()
 	total := s.report()
@@ -32,7 +32,7 @@ func (s step) onProjects(ctx context.Context, c *console, err error) (*app.Repor
 			all.add(id, t.rep)
 		})
 		c.say("%s", all.headline(total))
-		// Some projects are deployed even if others failed: the next steps may need them.
+		// The outputs are set even if some projects failed, because the others are deployed.
 		if perr := publish(c, total, plans.text); err == nil {
 			err = perr
 		}
@@ -43,9 +43,8 @@ func (s step) onProjects(ctx context.Context, c *console, err error) (*app.Repor
 	return total, all.summary(total)
 }
 
-// each does the work for a few projects at a time, over the same connections. In the
-// order of the projects it prints a group of the log with annotations below, and calls
-// then.
+// each runs the mode for a few projects at a time, over the same connections. For each project,
+// in their order, it prints a group of the log with annotations below, and calls then.
 func (s step) each(ctx context.Context, c *console, ids []string, then func(id string, t *turn)) error {
 	shared := app.NewShared()
 	defer shared.Close()

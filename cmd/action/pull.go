@@ -75,16 +75,16 @@ func howToResolve(e pull.Edit) string {
 		"and mark the conflict as resolved by hand: kv-sync pull " + app.Resolved(e)
 }
 
-// minute is the layout of times.
+// minute is the format of times.
 const minute = "2006-01-02 15:04 UTC"
 
-// listed are the groups of edits in the order of the log and the summary. Conflicts come
+// listed returns the groups of edits in the order of the log and the summary. Conflicts come
 // first, because both outputs are limited.
 func listed(v *pullview.View) []pullview.Group {
 	return append(append([]pullview.Group{v.Conflicts}, v.Pulled...), v.Kept)
 }
 
-// pullHeadline is the outcome of a pull, and the number of conflicts.
+// pullHeadline returns the outcome of a pull and the number of conflicts.
 func pullHeadline(r *app.Report) string {
 	text := pullview.Of(r.Pull, r.DryRun).Outcome
 	if n := len(r.Pull.Conflicts); n > 0 {
@@ -115,7 +115,7 @@ func pullTable(b *strings.Builder, v *pullview.View) {
 	}
 }
 
-// pullOutputs are the outputs of a pull. They are empty in other modes.
+// pullOutputs returns the outputs of a pull. They are empty in other modes.
 func pullOutputs(r *app.Report) (o struct{ changed, branch, commit, pulled, conflicts string }) {
 	p := r.Pull
 	if p == nil {

@@ -18,10 +18,10 @@ import (
 func run(ctx context.Context, getenv func(string) string, w io.Writer) int {
 	a := githubactions.New(githubactions.WithGetenv(getenv), githubactions.WithWriter(w))
 	c := newConsole(a, w, secrets(a))
-	// In HOME, a folder of the runner, files that belong to root would stay behind.
+	// The cache is not in HOME, which belongs to the runner: files of root would stay there.
 	cache, err := os.MkdirTemp("", "kv-sync-")
 	if err != nil {
-		c.annotate(levelError, "", 0, "kv-sync", fmt.Sprintf("make a folder for the cache: %v; TMPDIR names where", err))
+		c.annotate(levelError, "", 0, "kv-sync", fmt.Sprintf("make a folder for the cache: %v; set TMPDIR to another folder", err))
 		return app.KindUnexpected.Code()
 	}
 	defer os.RemoveAll(cache)
@@ -48,26 +48,26 @@ func run(ctx context.Context, getenv func(string) string, w io.Writer) int {
 	return 0
 }
 
-// step is a step of a workflow and the job it runs in.
+// step is a step of a workflow, with its job.
 type step struct {
 	inputs
 	job   job
-	cache string // a folder
-	// shared is what the projects share; nil is nothing.
+	cache string // the folder of the cache
+	// shared are the resources that the projects share; nil for a single site.
 	shared *app.Shared
-	// options and byCommit are the waivers that count: see waiversOf.
+	// options and byCommit are the results of waiversOf.
 	options  plan.Options
 	byCommit map[string]string
 	warnings []string
 }
 
-// readStep reads the environment. With an error, too, it returns a step that can report
-// the error.
+// readStep reads the environment. With an error it also returns a step, which can report the
+// error.
 func readStep(a *githubactions.Action, cache string) (step, error) {
 	in, inputErr := readInputs(a)
 	j, jobErr := readJob(a.Getenv)
 	s := step{inputs: in, job: j, cache: cache}
-	for _, err := range []error{j.allow(in), jobErr, inputErr} { // the first error counts: trust before mistakes
+	for _, err := range []error{j.allow(in), jobErr, inputErr} { // security comes before mistakes
 		if err != nil {
 			return s, err
 		}
@@ -83,7 +83,7 @@ func readStep(a *githubactions.Action, cache string) (step, error) {
 	return s, nil
 }
 
-// report begins the report of the step.
+// report returns a new report of the step.
 func (s step) report() *app.Report {
 	return app.NewReport(advice.Workflow, s.mode, s.dryRun || s.mode == modePlan)
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/site"
 )
 
-// onSite does what the mode says, unless the step has an error, and returns the report
-// and the text of the job summary. It also sets the outputs.
+// onSite runs the mode, unless the step has an error. It sets the outputs, and returns the report
+// and the text of the job summary.
 func (s step) onSite(ctx context.Context, c *console, err error) (*app.Report, string) {
 	t := &turn{rep: s.report(), err: err}
 	t.rep.Finish(nil, err)
@@ -42,7 +42,7 @@ type turn struct {
 	workspace string
 	// folder is the folder of the site's configuration, in the workspace.
 	folder string
-	// files are those that problems name, relative to the workspace.
+	// files are the files that have problems, relative to the workspace.
 	files map[string]bool
 	site  *app.Site // nil if it could not be opened
 	rep   *app.Report
@@ -53,7 +53,7 @@ type turn struct {
 	subject string
 }
 
-// on does what the mode says.
+// on runs the mode for one site or project.
 func (s step) on(ctx context.Context, c *console) *turn {
 	in := s.site(c)
 	t := &turn{
@@ -76,10 +76,10 @@ func (s step) on(ctx context.Context, c *console) *turn {
 	return t
 }
 
-// workingDirectory is the project's folder in the workspace, relative to it.
+// workingDirectory returns the project's folder, relative to the workspace.
 func (s step) workingDirectory() string { return s.text(options.WorkingDirectory) }
 
-// root is the project's folder.
+// root returns the path of the project's folder.
 func (s step) root() string {
 	return filepath.Join(s.job.workspace, filepath.FromSlash(s.workingDirectory()))
 }
@@ -111,7 +111,7 @@ func (s step) checkRoot() error {
 	return nil
 }
 
-// site is the site to open. The environment fills in what no input gives.
+// site returns the inputs of the site to open. Empty inputs get their value from the environment.
 func (s step) site(c *console) app.Inputs {
 	in := app.Inputs{
 		Root: s.root(), Boundary: s.job.workspace, Waivers: s.byCommit, Actor: s.job.actor,
@@ -120,7 +120,7 @@ func (s step) site(c *console) app.Inputs {
 		CacheDir:     s.cache, Getenv: s.job.getenv, Log: c.logger(), Progress: c.progress, Shared: s.shared,
 	}
 	in.Give(s.values)
-	// With auto the checkout counts: naming a revision would make it a commit although a
+	// With source "auto" no commit is named, because then the commit would be deployed even if a
 	// build changed the folder.
 	if in.Source == source.KindCommit {
 		in.Commit = s.job.sha
@@ -128,7 +128,7 @@ func (s step) site(c *console) app.Inputs {
 	return in
 }
 
-// act calls the engine and reports what it did.
+// act calls the engine for the mode, and adds the result to the report.
 func (s step) act(ctx context.Context, c *console, site *app.Site, rep *app.Report) error {
 	var (
 		res    *kvsync.Result
@@ -156,7 +156,7 @@ func (s step) act(ctx context.Context, c *console, site *app.Site, rep *app.Repo
 	return err
 }
 
-// headline is the outcome of the run in one sentence.
+// headline returns the outcome of the run in one sentence.
 func headline(r *app.Report) string {
 	switch {
 	case r.Pull != nil:
@@ -181,7 +181,7 @@ func headline(r *app.Report) string {
 	return fmt.Sprintf("%s is live as deployment %s. %s", r.Site, r.Deployment, r.URL)
 }
 
-// live says what is live. The pathname layout keeps no deployments.
+// live says what is live. The pathname layout has no deployments.
 func live(r *app.Report) string {
 	if r.Deployment == "" {
 		return "these files are live"

@@ -13,13 +13,13 @@ import (
 )
 
 const (
-	// summaryRows is how many rows a table of the summary has at most.
+	// summaryRows is the maximum number of rows of a table in the summary.
 	summaryRows = 200
 	// maxSummary keeps a summary below 1 MiB. GitHub does not show a larger one.
 	maxSummary = 960 << 10
 )
 
-// truncate cuts a text at the end of a line, so that GitHub accepts it.
+// truncate cuts a text at the end of a line, to at most maxSummary bytes.
 func truncate(text string) string {
 	if len(text) <= maxSummary {
 		return text
@@ -27,7 +27,7 @@ func truncate(text string) string {
 	return text[:strings.LastIndexByte(text[:maxSummary], '\n')+1] + "\nThe rest is in the log.\n"
 }
 
-// summary is the report as Markdown. Every text from outside passes through escape.
+// summary returns the report as Markdown. Every text that is not trusted passes through escape.
 func summary(r *app.Report) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### kv-sync %s", escape(r.Command))
@@ -49,7 +49,7 @@ func summary(r *app.Report) string {
 	return truncate(b.String())
 }
 
-// outcomeText writes what changed, how to undo it, and the notices.
+// outcomeText writes what changed, how to undo the deploy, and the notices.
 func outcomeText(b *strings.Builder, r *app.Report) {
 	planMarkdown(b, r.Plan, r.DryRun)
 	if r.Command == modeDeploy && !r.DryRun && !r.NoChange && r.PreviousDeployment != "" {
@@ -60,12 +60,12 @@ func outcomeText(b *strings.Builder, r *app.Report) {
 	}
 }
 
-// undo is the command that undoes a deploy.
+// undo returns the command that undoes a deploy.
 func undo(r *app.Report) string {
 	return "kv-sync rollback " + named(r.Site) + " --to " + r.PreviousDeployment
 }
 
-// faultText writes what went wrong, what to do, and where.
+// faultText writes the error, the fix and the problems of a failure.
 func faultText(b *strings.Builder, f *app.Failure) {
 	fmt.Fprintf(b, "**%s**\n", escape(inInputs(f.Message)))
 	if f.Fix != "" {
@@ -75,7 +75,7 @@ func faultText(b *strings.Builder, f *app.Failure) {
 	removedTable(b, f.Removed)
 }
 
-// facts writes the ids that a person copies.
+// facts writes a table of the address, the ids and the cost.
 func facts(b *strings.Builder, r *app.Report) {
 	rows := []struct{ name, value string }{
 		{"Deployment", r.Deployment}, {"Version", r.VersionID}, {"Version before", r.PreviousVersionID},
@@ -95,7 +95,7 @@ func facts(b *strings.Builder, r *app.Report) {
 // plainAddress matches addresses that need no escaping in Markdown.
 var plainAddress = regexp.MustCompile(`^https?://[A-Za-z0-9.-]+(?::[0-9]+)?/?$`)
 
-// linkTo is a link to the site, or escaped text if the address is not plain.
+// linkTo returns a link to the site, or escaped text if the address is not plain.
 func linkTo(url string) string {
 	if !plainAddress.MatchString(url) {
 		return escape(url)

@@ -15,10 +15,10 @@ import (
 	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
 )
 
-// bareCommand is kv-sync without a subcommand. It has the flags of the Rust kv-sync and
-// does the same; the flags from DryRun on are ours.
+// bareCommand is kv-sync without a subcommand. It does what the Rust kv-sync does, and has its
+// flags. The flags from DryRun on are additional.
 type bareCommand struct {
-	Wrangler string `short:"w" help:"The wrangler file (default: wrangler.toml, or what there is)." placeholder:"FILE"`
+	Wrangler string `short:"w" help:"The wrangler file (default: wrangler.toml, or the one that exists)." placeholder:"FILE"`
 	Assets   string `short:"a" help:"The folder of the files (default: public)." placeholder:"DIR"`
 	Output   string `short:"o" help:"Where the index is written (default: data/assets.bin)." placeholder:"FILE"`
 	Dump     string `help:"Only print an index as JSON." placeholder:"FILE"`
@@ -28,7 +28,7 @@ type bareCommand struct {
 	DryRun      bool `help:"Only say what would be done."`
 	AllowShrink bool `help:"Upload even if the site would have no file, or less than half as many as before."`
 	Local       bool `help:"Use the local platform instead of Cloudflare. No account is needed."`
-	Verbose     bool `short:"v" help:"Say also what was chosen, and why."`
+	Verbose     bool `short:"v" help:"Also print what was chosen, and why."`
 }
 
 // bareFailed is the exit code of every failure, as in the Rust kv-sync.

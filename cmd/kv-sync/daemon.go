@@ -20,7 +20,7 @@ import (
 type daemonCommand struct {
 	Config  string `help:"The configuration (default: kv-sync-daemon.toml, /etc/kv-sync/daemon.toml)." placeholder:"FILE"`
 	Check   bool   `help:"Only check the configuration, and list the sites."`
-	Verbose bool   `short:"v" help:"Log also what was chosen, and why."`
+	Verbose bool   `short:"v" help:"Also log what was chosen, and why."`
 }
 
 // Run deploys sites when their branches change, until Ctrl-C or SIGTERM. SIGHUP reads the

@@ -37,9 +37,8 @@ func (c *deployCommand) Run(ctx context.Context, s streams) error {
 	})
 }
 
-// serve keeps the local platform of this process running at a terminal, so that the
-// deployed site can be looked at. Without a terminal the command ends, and kv-sync dev
-// serves the site later.
+// serve keeps the local platform of this process running at a terminal, so that a person can see
+// the deployed site. Without a terminal the command ends, and kv-sync dev serves the site later.
 func (se *session) serve(ctx context.Context, s streams) error {
 	if se.platform == nil || !se.platform.Mine() {
 		return nil

@@ -17,10 +17,10 @@ import (
 
 type devCommand struct {
 	Port      int           `help:"The port of the API (default: any)." placeholder:"PORT" default:"0"`
-	Latency   time.Duration `help:"Delay every request by this." placeholder:"50ms"`
+	Latency   time.Duration `help:"Delay every request by this time." placeholder:"50ms"`
 	RateLimit int           `help:"Refuse more requests in five minutes (Cloudflare: 1200)." placeholder:"N"`
-	ListLag   time.Duration `help:"Let listings be this old." placeholder:"5s"`
-	EdgeTTL   time.Duration `name:"edge-ttl" help:"How old KV in Workers may be (Cloudflare: 60s)." placeholder:"60s"`
+	ListLag   time.Duration `help:"Return listings of KV that are this old." placeholder:"5s"`
+	EdgeTTL   time.Duration `name:"edge-ttl" help:"How old values of KV in Workers may be (Cloudflare: 60s)." placeholder:"60s"`
 }
 
 // Run serves the local platform until Ctrl-C.
@@ -38,7 +38,7 @@ func (c *devCommand) Run(ctx context.Context, s streams) (err error) {
 			err = cerr
 		}
 	}()
-	// In one write: a script that finds "is running" in the output finds the rest, too.
+	// The text is one write, so that a script that finds "is running" also finds the rest.
 	var b strings.Builder
 	fmt.Fprintf(&b, "The local platform is running; kv-sync deploy --local in this folder deploys to it.\n\n")
 	fmt.Fprintf(&b, "For other tools, such as wrangler:\n")

@@ -11,8 +11,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/options"
 )
 
-// flags are the flags of one subcommand that internal/options declares. kong takes
-// them from a struct that is made at run time.
+// flags are the flags of one subcommand that internal/options declares. kong reads flags from a
+// struct, which flagsOf makes at run time.
 type flags struct {
 	kong.Plugins // one pointer to that struct
 
@@ -33,7 +33,7 @@ func flagsOf(command string) flags {
 	return f
 }
 
-// tag is what kong reads of an option.
+// tag returns the struct tag of an option for kong.
 func tag(o *options.Option) reflect.StructTag {
 	parts := []string{`name:` + strconv.Quote(o.Flag), `help:` + strconv.Quote(o.Help)}
 	if o.Placeholder != "" {
@@ -45,7 +45,7 @@ func tag(o *options.Option) reflect.StructTag {
 	return reflect.StructTag(strings.Join(parts, " "))
 }
 
-// values are the flags that were given.
+// values returns the flags that were given.
 func (f flags) values() options.Values {
 	v := options.Values{}
 	if len(f.Plugins) == 0 {
@@ -63,20 +63,20 @@ func (f flags) values() options.Values {
 	return v
 }
 
-// siteFlags are what every command about a site has.
+// siteFlags are the flags of every command about a site.
 type siteFlags struct {
 	flags
 	Local   bool `help:"Use the local platform instead of Cloudflare. No account is needed."`
 	JSON    bool `name:"json" help:"Print one JSON object on stdout, everything else on stderr."`
-	Verbose bool `short:"v" help:"Say also what was chosen, and why."`
+	Verbose bool `short:"v" help:"Also print what was chosen, and why."`
 }
 
-// siteFlagsOf are the flags of a command about a site.
+// siteFlagsOf returns the flags of a command about a site.
 func siteFlagsOf(command string) siteFlags { return siteFlags{flags: flagsOf(command)} }
 
 var plainWord = regexp.MustCompile(`^[\w./:@^~=-]+$`)
 
-// word is a value as it is typed in a shell, in quotes if it needs them.
+// word quotes a value for a shell if necessary.
 func word(value string) string {
 	if plainWord.MatchString(value) {
 		return value

@@ -17,8 +17,8 @@ import (
 type hookCommand struct {
 	Install   hookInstallCommand   `cmd:"" help:"Make git check, upload or deploy each push."`
 	Uninstall hookUninstallCommand `cmd:"" help:"Remove the hook."`
-	Status    hookStatusCommand    `cmd:"" help:"Say what happens on a push."`
-	Run       hookRunCommand       `cmd:"" hidden:"" help:"What git calls."`
+	Status    hookStatusCommand    `cmd:"" help:"Print what happens on a push."`
+	Run       hookRunCommand       `cmd:"" hidden:"" help:"Run a hook. git calls this."`
 }
 
 // hookFlags are the settings of a hook.
@@ -78,7 +78,7 @@ func (c *hookInstallCommand) Run(ctx context.Context, s streams) error {
 	return nil
 }
 
-// within is a folder relative to the top of the repository, where git runs hooks.
+// within returns a folder relative to the root of the repository, where git runs hooks.
 func within(r *hooks.Repository, dir string) (string, error) {
 	if r.Top == "" {
 		return filepath.ToSlash(dir), nil // a folder of the commit
@@ -126,7 +126,7 @@ func (c *hookUninstallCommand) Run(ctx context.Context, s streams) error {
 
 type hookStatusCommand struct{}
 
-// Run says what is installed.
+// Run prints which hooks are installed.
 func (c *hookStatusCommand) Run(ctx context.Context, s streams) error {
 	r, err := repository(ctx)
 	if err != nil {
@@ -233,12 +233,12 @@ func printHook(ctx context.Context, s streams, r *hooks.Repository, status *hook
 	}
 }
 
-// indented is an error whose lines are indented below its first word.
+// indented returns the text of an error, whose lines are indented below the first one.
 func indented(err error) string {
 	return strings.ReplaceAll(term.Lines(explained{err}.Error()), "\n", "\n           ")
 }
 
-// pushesOf are the branch and the remote whose pushes the hook handles.
+// pushesOf returns the branch and the remote whose pushes the hook handles.
 func pushesOf(
 	ctx context.Context, s streams, r *hooks.Repository, status *hooks.Status,
 ) (branch, remote string, err error) {
@@ -271,7 +271,7 @@ func repository(ctx context.Context) (*hooks.Repository, error) {
 	return r, err
 }
 
-// explained is an error with the text and the remedy that a command prints.
+// explained is an error with the text and the fix that a command prints.
 type explained struct{ error }
 
 func (e explained) Error() string {

@@ -31,7 +31,7 @@ type hookRunCommand struct {
 	URL    string `arg:"" optional:""`
 }
 
-// Run runs a hook. git writes its lines to standard input.
+// Run runs a hook. git writes the pushed refs to standard input.
 func (c *hookRunCommand) Run(ctx context.Context, s streams) error {
 	if term.IsTerminal(s.in) {
 		return &app.UsageError{
@@ -40,16 +40,15 @@ func (c *hookRunCommand) Run(ctx context.Context, s streams) error {
 		}
 	}
 	limitMemory(s.getenv)
-	// A closed standard error, as behind "git push 2>&1 | head", must not stop the push.
-	// On a server it must not stop the deploy: the commit has been pushed, and nothing
-	// else would deploy it.
+	// A closed standard error, as in "git push 2>&1 | head", must not stop the push. On a server
+	// it must not stop the deploy, because the commit is already pushed.
 	signal.Ignore(syscall.SIGPIPE)
 	h := &hookRun{s: s, kind: hooks.Kind(c.Hook)}
 	defer h.close()
 	if err := h.settle(ctx, c.hookFlags); err != nil {
 		if h.kind == hooks.PrePushHook && ctx.Err() == nil {
 			fmt.Fprintln(s.err, "kv-sync: this push was not checked: "+term.Lines(err.Error()))
-			return nil // which does not stop the push
+			return nil // the push continues
 		}
 		return err
 	}
@@ -69,7 +68,7 @@ func (c *hookRunCommand) Run(ctx context.Context, s streams) error {
 	return err
 }
 
-// lines escapes control characters of texts that others wrote.
+// lines escapes control characters.
 type lines struct{ io.Writer }
 
 // Write implements [io.Writer]. Each call writes complete lines.
@@ -95,8 +94,8 @@ func (h *hookRun) close() {
 	}
 }
 
-// settle finds the repository and the settings of the hook. Flags of a hook manager
-// count before the settings that were installed.
+// settle reads the repository and the settings of the hook. Flags, which a hook manager gives,
+// override the installed settings.
 func (h *hookRun) settle(ctx context.Context, f hookFlags) (err error) {
 	if h.r, err = hooks.Find(ctx, ""); err != nil {
 		return err
@@ -143,12 +142,12 @@ func (h *hookRun) open(ctx context.Context, commit string, with func(*app.Inputs
 	return site, nil
 }
 
-// getenv is the environment with the repository that the hook runs for.
+// getenv reads the environment, with GIT_DIR and GIT_WORK_TREE of the hook's repository.
 func (h *hookRun) getenv(name string) string {
 	switch name {
 	case "GIT_DIR":
 		if h.r.Top == "" {
-			return "" // the root is the git directory
+			return "" // the git directory is the root folder, where it is found
 		}
 		return h.r.GitDir
 	case "GIT_WORK_TREE":
@@ -157,17 +156,17 @@ func (h *hookRun) getenv(name string) string {
 	return h.s.getenv(name)
 }
 
-// named is the name that the hook's settings or variables give, or "". A command typed
-// by hand needs it: without those variables it could mean another site.
+// named returns the site's name from the hook's settings or variables, or "". A suggested command
+// needs it, because the shell of a person may not have these variables.
 func (h *hookRun) named() string { return cmp.Or(h.set.Name, h.s.getenv("KV_SYNC_NAME")) }
 
-// typed are the flags that name the same site and folder.
+// typed returns the flags that select the same site and folder.
 func (h *hookRun) typed() string {
 	v := options.Values{options.Name: h.named(), options.Directory: h.set.Dir}
 	return v.Typed(word, options.GroupSite, options.GroupSource)
 }
 
-// pushed is the site that a push is for.
+// pushed returns the site of a push.
 func (h *hookRun) pushed(ctx context.Context, r *hooks.Repository) (*hooks.Site, error) {
 	site, err := h.open(ctx, "", nil)
 	if err != nil {
@@ -196,8 +195,8 @@ func (h *hookRun) pushed(ctx context.Context, r *hooks.Repository) (*hooks.Site,
 	return out, nil
 }
 
-// received is the site that a server deploys. The branch that HEAD names says which
-// branch is deployed: HEAD is the server's own choice.
+// received returns the site that a server deploys. Its settings are read from HEAD, because
+// pushers cannot change the branch that HEAD names.
 func (h *hookRun) received(ctx context.Context, _ *hooks.Repository) (*hooks.Site, error) {
 	out := &hooks.Site{Branch: h.set.Branch}
 	if h.s.getenv("CLOUDFLARE_API_TOKEN") != "" && h.s.getenv("CLOUDFLARE_ACCOUNT_ID") != "" {
@@ -207,7 +206,7 @@ func (h *hookRun) received(ctx context.Context, _ *hooks.Repository) (*hooks.Sit
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	if err == nil { // else the deploy of the pushed commit reports what is wrong with it
+	if err == nil { // the deploy of the pushed commit reports an error
 		out.Branch = cmp.Or(out.Branch, site.Settings().Branch)
 		if reachable(site.Settings()) {
 			out.Deploy = h.deploy
@@ -228,25 +227,25 @@ func (h *hookRun) check(ctx context.Context, commit string) error {
 	return h.explain(site.Check(ctx))
 }
 
-// plan does not retry connections: a push does not wait for an unreachable network.
+// plan does not retry connections, so that a push does not wait for an unreachable network.
 func (h *hookRun) plan(ctx context.Context, commit string) (*plan.Plan, error) {
-	asking, giveUp := context.WithCancelCause(ctx)
+	planCtx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 	shared := app.NewShared()
 	defer shared.Close()
 	shared.Transport = impatient{shared.Transport, giveUp}
-	site, err := h.open(asking, commit, func(in *app.Inputs) { in.Shared, in.Log = shared, nil })
+	site, err := h.open(planCtx, commit, func(in *app.Inputs) { in.Shared, in.Log = shared, nil })
 	if err != nil {
 		return nil, err
 	}
-	p, err := site.Plan(asking, plan.Options{})
-	if err != nil && ctx.Err() == nil && asking.Err() != nil {
-		return nil, context.Cause(asking)
+	p, err := site.Plan(planCtx, plan.Options{})
+	if err != nil && ctx.Err() == nil && planCtx.Err() != nil {
+		return nil, context.Cause(planCtx)
 	}
 	return p, h.explain(err)
 }
 
-// impatient gives up if the server cannot be reached.
+// impatient calls giveUp at the first connection that fails.
 type impatient struct {
 	http.RoundTripper
 	giveUp context.CancelCauseFunc
@@ -271,7 +270,7 @@ func (h *hookRun) upload(ctx context.Context, commit string, alive func()) error
 		case done.Receipt:
 			console.Say("Uploaded ahead: %s. The deploy of this commit only switches.", humanize.Count(done.Uploaded, "file"))
 		default:
-			console.Say("There is nothing worth uploading ahead of the deploy.")
+			console.Say("Nothing was uploaded ahead: the deploy sends these files with its own requests.")
 		}
 		return nil
 	})
@@ -288,8 +287,8 @@ func (h *hookRun) deploy(ctx context.Context, commit string, alive func()) error
 	})
 }
 
-// act works on a commit and prints everything to standard error. It calls alive on every
-// sign of life.
+// act opens the site of a commit and calls work. It prints to standard error, and calls alive at
+// every progress of the run.
 func (h *hookRun) act(
 	ctx context.Context, commit string, alive func(), work func(*app.Site, *term.Console) error,
 ) error {
@@ -311,20 +310,20 @@ func (h *hookRun) act(
 	if err != nil {
 		return err
 	}
-	said := 0
+	printed := 0
 	note := func() {
-		for _, n := range advice.Terminal.Problems(site.Notices[said:]) {
+		for _, n := range advice.Terminal.Problems(site.Notices[printed:]) {
 			console.Say("Note: %s", n)
 		}
-		said = len(site.Notices)
+		printed = len(site.Notices)
 	}
-	note() // about the configuration; those about the code follow
+	note() // these are about the configuration; notices about the code follow
 	err = work(site, console)
 	note()
 	return h.explain(err)
 }
 
-// lively calls alive for every write and every answer.
+// lively calls alive whenever a part of a request is sent, and for every response.
 type lively struct {
 	http.RoundTripper
 	alive func()
@@ -343,6 +342,7 @@ func (l lively) RoundTrip(req *http.Request) (*http.Response, error) {
 	return res, err
 }
 
+// moving is a request body that calls alive for every read.
 type moving struct {
 	io.ReadCloser
 	alive func()
@@ -354,8 +354,8 @@ func (m moving) Read(p []byte) (int, error) {
 	return m.ReadCloser.Read(p)
 }
 
-// explain adds the remedy to an error that becomes a notice. Errors that end the command
-// are explained when it ends.
+// explain adds the fix to an error that a pre-push hook prints as a notice. Other errors end the
+// command, which adds the fix itself.
 func (h *hookRun) explain(err error) error {
 	if err == nil || h.kind == hooks.PostReceiveHook || errors.Is(err, context.Canceled) {
 		return err

@@ -8,7 +8,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// managing is the task of a command that reads no files of the site.
+// managing returns the task of a command that reads no files of the site.
 func managing(command string, f siteFlags) task {
 	t := taskOf(command, f)
 	t.sourceless, t.dry = true, t.values.Is(options.DryRun)

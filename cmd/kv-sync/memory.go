@@ -16,12 +16,12 @@ const (
 	perFile = 4 << 10
 )
 
-// gcPercent lets garbage grow to four times the live memory: a run is short, and the
-// limit keeps its memory small.
+// gcPercent lets garbage grow to four times the live memory. A run is short, and the limit
+// bounds its memory.
 const gcPercent = 400
 
-// limitMemory sets a memory limit, and lets the collector work little below it. A user's
-// GOMEMLIMIT and GOGC count instead.
+// limitMemory sets a memory limit, below which the collector runs rarely. The variables
+// GOMEMLIMIT and GOGC override it.
 func limitMemory(getenv func(string) string) {
 	if getenv("GOMEMLIMIT") != "" || debug.SetMemoryLimit(-1) != math.MaxInt64 {
 		return
@@ -32,7 +32,7 @@ func limitMemory(getenv func(string) string) {
 	}
 }
 
-// allowFor raises the limit for a plan of many files.
+// allowFor raises the limit for a plan with many files.
 func allowFor(p *plan.Plan) {
 	files := int64(len(p.Added) + len(p.Changed) + p.Unchanged)
 	if debug.SetMemoryLimit(-1) == softLimit && files > 10_000 {

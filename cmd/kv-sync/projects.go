@@ -25,7 +25,7 @@ type projectsReport struct {
 	Error    *app.Failure  `json:"error,omitempty"`
 }
 
-// onProjects does the work for each project. If one fails, the others continue.
+// onProjects calls work for each project. If one fails, the others continue.
 func (t task) onProjects(ctx context.Context, s streams, work func(*session) error) (err error) {
 	report := projectsReport{Command: t.command, Projects: []*app.Report{}}
 	text := s.out
@@ -66,8 +66,8 @@ func (t task) onProjects(ctx context.Context, s streams, work func(*session) err
 	return err
 }
 
-// each does the work for several projects at a time, and prints their output in the
-// order of the projects.
+// each calls work for several projects at a time, and prints their output in the order of the
+// projects.
 func (t task) each(
 	ctx context.Context, s streams, text io.Writer, ids []string, work func(*session) error,
 ) ([]*app.Report, error) {

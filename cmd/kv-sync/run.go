@@ -49,7 +49,7 @@ type commandLine struct {
 	Version  versionCommand  `cmd:"" group:"machine" help:"Print the version."`
 }
 
-// newCommandLine is a command line whose flags are declared.
+// newCommandLine returns a command line with the declared flags.
 func newCommandLine() *commandLine {
 	return &commandLine{
 		Deploy: deployCommand{siteFlagsOf("deploy")}, Plan: planCommand{siteFlagsOf("plan")},
@@ -63,8 +63,8 @@ func newCommandLine() *commandLine {
 
 const about = "Git push, and the site is in Workers KV: atomically, only what changed, with one-step rollback."
 
-// run parses the arguments, runs the command and returns the exit code. Only here an
-// error becomes output.
+// run parses the arguments, runs the command and returns the exit code. It is the only place that
+// prints errors.
 func run(ctx context.Context, args []string, s streams) int {
 	err := parse(ctx, args, s)
 	var done exit
@@ -82,7 +82,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	if bare := (*bareError)(nil); errors.As(err, &bare) && f.Kind != app.KindInterrupted {
 		return bareFailed
 	}
-	// A command that has a report has printed it.
+	// A reportedError was printed as part of its command's report.
 	var reported *reportedError
 	if !errors.As(err, &reported) && slices.Contains(args, "--json") {
 		r := app.NewReport(advice.Terminal, "", false)
@@ -94,9 +94,9 @@ func run(ctx context.Context, args []string, s streams) int {
 	return f.Code
 }
 
-// pushes reports whether git or a hook manager runs this before a push. A refused file
-// stops the push with its own exit code. No other failure does, for example an unknown
-// flag in a recipe.
+// pushes reports whether the command is a pre-push hook. Only a refused file stops a push, with an
+// exit code of its own. No other failure may stop it, such as an unknown flag in the
+// configuration of a hook manager.
 func pushes(args []string) bool {
 	return len(args) > 2 && args[0] == "hook" && args[1] == "run" && !slices.Contains(args, string(hooks.PostReceiveHook))
 }
@@ -114,7 +114,7 @@ func parse(ctx context.Context, args []string, s streams) (err error) {
 	case len(args) == 0:
 		args = []string{"--help"}
 	}
-	// After it has printed help, kong exits in the middle of parsing.
+	// kong calls Exit in the middle of parsing after it has printed help.
 	defer func() {
 		switch p := recover().(type) {
 		case nil:
@@ -149,7 +149,7 @@ func newParser(ctx context.Context, s streams, grammar any) (*kong.Kong, error) 
 	)
 }
 
-// reportedError is an error whose report was printed.
+// reportedError is an error that was printed in a report.
 type reportedError struct{ error }
 
 func (e *reportedError) Unwrap() error { return e.error }
@@ -171,7 +171,7 @@ func (versionCommand) Run(s streams) error {
 	return err
 }
 
-// versionText is the version that the linker set, or that of the module after go install.
+// versionText returns the version that the linker set, or after go install the module's version.
 func versionText() string {
 	if version != "dev" {
 		return version

@@ -20,15 +20,15 @@ type task struct {
 	dry     bool
 	site    siteFlags
 	values  options.Values
-	// sourceless: the command reads no files of the site.
+	// sourceless reports whether the command reads no files of the site.
 	sourceless bool
 	// bare is the command line of the Rust kv-sync.
 	bare bool
-	// shared is what the task shares with other tasks; nil is nothing.
+	// shared are the resources that the task shares with other tasks, or nil.
 	shared *app.Shared
 }
 
-// taskOf is the task of a command that has these flags.
+// taskOf returns the task of a command with these flags.
 func taskOf(command string, f siteFlags) task {
 	return task{command: command, site: f, values: f.values()}
 }
@@ -44,8 +44,7 @@ type session struct {
 	noticed  int // how many of the site's notices were printed
 }
 
-// on opens the site, does the work, and with --json prints the report, also after a
-// failure.
+// on opens the site and calls work. With --json it prints the report, also after a failure.
 func (t task) on(ctx context.Context, s streams, work func(*session) error) error {
 	to := s
 	if t.site.JSON {
@@ -63,7 +62,7 @@ func (t task) on(ctx context.Context, s streams, work func(*session) error) erro
 	return err
 }
 
-// run opens the site, does the work and reports on it.
+// run opens the site, calls work and returns the report.
 func (t task) run(ctx context.Context, s streams, work func(*session) error) (*app.Report, error) {
 	se := &session{console: term.New(s.out, s.err, s.getenv), report: app.NewReport(advice.Terminal, t.command, t.dry),
 		flags: t.site, values: t.values}
@@ -114,8 +113,8 @@ func (t task) open(ctx context.Context, s streams, se *session) (err error) {
 	return nil
 }
 
-// notices prints the new notices of the site: those about its configuration come when
-// it is opened, those about its code when that is bundled.
+// notices prints the new notices of the site. Opening the site gives notices about its
+// configuration, and bundling gives notices about its code.
 func (se *session) notices() {
 	if se.site == nil {
 		return
@@ -133,11 +132,11 @@ func (se *session) locate(ctx context.Context, res *kvsync.Result) {
 	}
 }
 
-// served reports whether the site has a local address. A project has none: its loader
-// decides where it is reachable.
+// served reports whether the site has a local address. A project has none, because its loader
+// decides about its address.
 func (se *session) served() bool { return se.platform != nil && se.site.Settings().Project == "" }
 
-// commandLine is another command for the same site, as a user would type it.
+// commandLine returns another command for the same site, as a user would type it.
 func (se *session) commandLine(command string, more ...options.Group) string {
 	line := "kv-sync " + command + se.values.Typed(word, options.GroupSite)
 	if se.flags.Local {

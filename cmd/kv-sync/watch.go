@@ -28,7 +28,7 @@ import (
 type watchCommand struct {
 	flags
 	Port    int  `help:"The port of the API if no kv-sync dev runs (default: any)." placeholder:"PORT" default:"0"`
-	Verbose bool `short:"v" help:"Say also what was chosen, and why."`
+	Verbose bool `short:"v" help:"Also print what was chosen, and why."`
 	Local   bool `hidden:"" help:"watch is always local."`
 }
 
@@ -56,8 +56,8 @@ func (c *watchCommand) Run(ctx context.Context, s streams) (err error) {
 	return w.run(ctx)
 }
 
-// withoutAccount is the environment without Cloudflare's credentials: watch deploys to
-// the local platform only.
+// withoutAccount removes Cloudflare's credentials from the environment, because watch deploys
+// only to the local platform.
 func withoutAccount(getenv func(string) string) func(string) string {
 	return func(name string) string {
 		if name != "CLOUDFLARE_ENV" && (strings.HasPrefix(name, "CLOUDFLARE_") || strings.HasPrefix(name, "CF_")) {
@@ -78,18 +78,18 @@ type watching struct {
 	files    *watch.Watcher
 
 	basis  []string // the watched paths
-	found  string   // the site's folder if it was found, not named
-	shown  bool     // the site was shown at url
+	found  string   // the site's folder, if no option names it
+	shown  bool     // url was printed
 	url    string
 	said   map[string]bool // the printed notices
 	failed bool            // the last deploy failed
 }
 
-// settle is how long nothing may change before most of a site is removed. A build that
-// clears its output first has written it again by then.
+// settle is how long no file may change before most files of a site are removed. A build that
+// first clears its output folder has written it again after that time.
 const settle = time.Second
 
-// errGone: there is no file to show. The site of before stays.
+// errGone means that there is no file to show. The site that was shown before stays.
 var errGone = errors.New("the folder of the site is gone, or empty")
 
 // run deploys after each change, until ctx ends.
@@ -120,7 +120,7 @@ func (w *watching) run(ctx context.Context) error {
 	return nil
 }
 
-// next waits for a change, for limit at most; 0 is no limit.
+// next waits for a change, at most for limit; 0 means no limit.
 func (w *watching) next(ctx context.Context, limit time.Duration) (watch.Batch, error) {
 	if limit > 0 {
 		var cancel context.CancelFunc
@@ -143,15 +143,15 @@ func (w *watching) report(err error) {
 		return
 	}
 	if errors.Is(err, errGone) {
-		w.console.Say("There is no file to show; what was shown stays until there is one.")
+		w.console.Say("There is no file to show; the site stays as it was until there is one.")
 		return
 	}
 	w.console.Failure(app.Explain(advice.Terminal, err))
-	w.console.Say("What was shown stays; the next save tries again.")
+	w.console.Say("The site stays as it was; the next save tries again.")
 }
 
-// deploy deploys the folder's files to the local platform. saved are the changes; settled
-// says that writing has ended.
+// deploy deploys the folder to the local platform. saved are the changes. settled reports whether
+// no file has changed for the time settle.
 func (w *watching) deploy(ctx context.Context, saved watch.Batch, settled bool) error {
 	if err := w.attach(ctx); err != nil {
 		return err
@@ -185,7 +185,7 @@ func (w *watching) deploy(ctx context.Context, saved watch.Batch, settled bool) 
 	return nil
 }
 
-// attach finds the platform that runs, which may be a new one, or starts one in this
+// attach finds the running platform, which may be another one than before, or starts one in this
 // process.
 func (w *watching) attach(ctx context.Context) error {
 	if w.platform != nil && w.platform.Mine() {
@@ -200,8 +200,8 @@ func (w *watching) attach(ctx context.Context) error {
 	return nil
 }
 
-// open reads the configuration. A folder that was found by its index.html stays the
-// site's folder while a build clears it.
+// open opens the site. If the folder was found by its index.html, it stays the site's folder
+// while a build clears it.
 func (w *watching) open(ctx context.Context) (*app.Site, error) {
 	site, err := app.Open(ctx, w.in)
 	if err == nil && folderOf(site) != "" && site.Settings().Where("directory") != config.Found {
@@ -220,7 +220,7 @@ func (w *watching) open(ctx context.Context) (*app.Site, error) {
 	return site, err
 }
 
-// folderOf is the folder of a site's files, or "".
+// folderOf returns the folder of a site's files, or "".
 func folderOf(site *app.Site) string {
 	set := site.Settings()
 	if set.Directory == "" || filepath.IsAbs(set.Directory) {
@@ -229,8 +229,8 @@ func folderOf(site *app.Site) string {
 	return filepath.Join(set.Root, filepath.FromSlash(set.Directory))
 }
 
-// publish deploys the site. That many files go is normal while somebody works on the
-// site, once it has settled. That all go is not.
+// publish deploys the site. If the folder has settled, it may remove most files of the site, which
+// is normal while a person works on it, but not all files.
 func (w *watching) publish(ctx context.Context, site *app.Site, settled bool) (*kvsync.Result, error) {
 	if site.Layout().Compiled {
 		return nil, &app.UsageError{
@@ -266,9 +266,9 @@ func empty(ctx context.Context, site *app.Site) (bool, error) {
 	return err == nil && len(list.Files) == 0, err
 }
 
-// watch watches the paths that the site is made from, and the paths in still: after a
-// failure not all paths are known. Changes since began count, because files may have been read
-// before they were watched. reread says that the ignored folders may have changed.
+// watch watches the paths of the basis and those in still, because after a failure the basis is
+// incomplete. It also reports changes since began, because files may have been read before they
+// were watched. reread reports whether the ignored folders may have changed.
 func (w *watching) watch(b app.Basis, began time.Time, still []string, reread bool) {
 	paths := slices.Concat(b.Paths, still)
 	slices.Sort(paths)
@@ -279,8 +279,8 @@ func (w *watching) watch(b app.Basis, began time.Time, still []string, reread bo
 	}
 }
 
-// decides reports whether a saved file may say which folders are ignored: an ignore file
-// or one of the configuration.
+// decides reports whether a saved file may change which folders are ignored: an ignore file or a
+// configuration file.
 func decides(saved watch.Batch, configuration []string) bool {
 	return saved.More || slices.ContainsFunc(saved.Paths, func(path string) bool {
 		named := func(file string) bool { return filepath.Base(filepath.FromSlash(file)) == filepath.Base(path) }
@@ -298,8 +298,8 @@ func (w *watching) notices(list []manifest.Problem) {
 	}
 }
 
-// address prints the site's address if it is new. A project has none: its loader decides
-// where it is reachable.
+// address prints the site's address if it is new. A project has none, because its loader decides
+// about its address.
 func (w *watching) address(ctx context.Context, site *app.Site) {
 	url := ""
 	if site.Settings().Project == "" {
