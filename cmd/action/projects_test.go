@@ -250,7 +250,7 @@ func TestInputsOfProjectsThatMakeNoSense(t *testing.T) {
 		"all of a directory": {all("directory", "public"), nil, "input directory is of one"},
 		"all by a file":      {all("config", "wrangler.jsonc"), nil, "input config is of one"},
 		"all and one":        {all("project", "shop"), nil, "input project is of one"},
-		"a site and one":     {one("shop", "name", "site"), nil, "input name is a site's"},
+		"a site and one":     {one("shop", "name", "site"), nil, "input name names a site"},
 		"perhaps":            {all("projects", "perhaps"), nil, "input projects is"},
 		"no id":              {one("../shop"), nil, "use 1 to 63 of a-z"},
 		"no projects":        {all(), nil, "there is no folder projects"},

@@ -21,7 +21,8 @@ func run(ctx context.Context, getenv func(string) string, w io.Writer) int {
 	// The cache is not in HOME, which belongs to the runner: files of root would stay there.
 	cache, err := os.MkdirTemp("", "kv-sync-")
 	if err != nil {
-		c.annotate(levelError, "", 0, "kv-sync", fmt.Sprintf("make a folder for the cache: %v; set TMPDIR to another folder", err))
+		text := fmt.Sprintf("make a folder for the cache: %v; set TMPDIR to another folder", err)
+		c.annotate(levelError, "", 0, "kv-sync", text)
 		return app.KindUnexpected.Code()
 	}
 	defer os.RemoveAll(cache)

@@ -20,7 +20,7 @@ type devCommand struct {
 	Latency   time.Duration `help:"Delay every request by this time." placeholder:"50ms"`
 	RateLimit int           `help:"Refuse more requests in five minutes (Cloudflare: 1200)." placeholder:"N"`
 	ListLag   time.Duration `help:"Return listings of KV that are this old." placeholder:"5s"`
-	EdgeTTL   time.Duration `name:"edge-ttl" help:"How old values of KV in Workers may be (Cloudflare: 60s)." placeholder:"60s"`
+	EdgeTTL   time.Duration `name:"edge-ttl" help:"The age of KV values in Workers (Cloudflare: 60s)." placeholder:"60s"`
 }
 
 // Run serves the local platform until Ctrl-C.
