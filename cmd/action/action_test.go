@@ -16,8 +16,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 )
 
-// binary is the Action, built once; image_test.sh names a program that runs the
-// image instead.
+// binary is the path of the compiled Action. image_test.sh sets it to a program that runs
+// the Action's image.
 var binary = os.Getenv("KV_SYNC_ACTION")
 
 func TestMain(m *testing.M) {
@@ -58,7 +58,7 @@ func TestDeployAgainAndRollBack(t *testing.T) {
 	}
 
 	second := r.push(map[string][]byte{"public/index.html": []byte("<h1>two</h1>")})
-	// GitHub is not asked here, and a clone of depth 1 does not contain the order.
+	// Without a GitHub token, and with a clone of depth 1, the order of the commits is not known.
 	stuck := r.job(second, nil, nil)
 	stuck.want(t, 4, "fetch-depth: 0")
 	if got := r.get("/"); got != "<h1>one</h1>" {
@@ -81,7 +81,7 @@ func TestDeployAgainAndRollBack(t *testing.T) {
 		t.Errorf("plan-json is %q: %v", two.outputs["plan-json"], err)
 	}
 	if !strings.Contains(two.summary, "| changed | /index&#46;html |") || !strings.Contains(two.summary, "To go back") {
-		t.Error("the summary has no diff or no way back")
+		t.Error("the summary has no diff, or does not say how to roll back")
 	}
 
 	r.platform.Server.ResetRequests()
@@ -169,7 +169,7 @@ func TestForeignCodeGetsNoSecrets(t *testing.T) {
 	}{
 		"pull_request_target": {nil, map[string]string{"GITHUB_EVENT_NAME": "pull_request_target"}, 2,
 			"pull_request_target"},
-		"and with a plan": {map[string]string{"mode": "plan"},
+		"pull_request_target in mode plan": {map[string]string{"mode": "plan"},
 			map[string]string{"GITHUB_EVENT_NAME": "pull_request_target"}, 2, "pull_request_target"},
 		"fork prunes": {map[string]string{"mode": "prune"},
 			map[string]string{"GITHUB_EVENT_NAME": "pull_request", "event": fork}, 2, "not merged"},
@@ -183,7 +183,7 @@ func TestForeignCodeGetsNoSecrets(t *testing.T) {
 		"workflow_run of a fork": {nil, map[string]string{"GITHUB_EVENT_NAME": "workflow_run",
 			"event": `{"repository":{"full_name":"someone/site"},` +
 				`"workflow_run":{"head_repository":{"full_name":"stranger/site"}}}`}, 2, "stranger/site"},
-		"no event": {nil, map[string]string{"GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": "/nonexistent"}, 1,
+		"unreadable event": {nil, map[string]string{"GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": "/nonexistent"}, 1,
 			"whose code"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -198,7 +198,7 @@ func TestForeignCodeGetsNoSecrets(t *testing.T) {
 	}
 }
 
-// Code that is not merged is planned, and never goes live in any mode.
+// A job for unmerged code makes a plan. In no mode does the code go live.
 func TestUnmergedCodeIsPlanned(t *testing.T) {
 	r := newRunner(t)
 	commit := r.push(map[string][]byte{"public/index.html": []byte("x")})
@@ -210,10 +210,10 @@ func TestUnmergedCodeIsPlanned(t *testing.T) {
 			`","head_repository":{"full_name":"someone/site"}}}`
 	}
 	for name, env := range map[string]map[string]string{
-		"its own pull request":  {"GITHUB_EVENT_NAME": "pull_request", "event": pull(`{"full_name":"someone/site"}`)},
-		"a fork's":              {"GITHUB_EVENT_NAME": "pull_request", "event": pull(`{"full_name":"stranger/site"}`)},
-		"a fork's that is gone": {"GITHUB_EVENT_NAME": "pull_request", "event": pull(`null`)},
-		"closed and not merged": {"GITHUB_EVENT_NAME": "pull_request",
+		"a pull request of the repository": {"GITHUB_EVENT_NAME": "pull_request", "event": pull(`{"full_name":"someone/site"}`)},
+		"a pull request of a fork":         {"GITHUB_EVENT_NAME": "pull_request", "event": pull(`{"full_name":"stranger/site"}`)},
+		"a pull request of a deleted fork": {"GITHUB_EVENT_NAME": "pull_request", "event": pull(`null`)},
+		"a pull request closed without a merge": {"GITHUB_EVENT_NAME": "pull_request",
 			"event": strings.Replace(pull(`{"full_name":"someone/site"}`), "opened", "closed", 1)},
 		"a review": {"GITHUB_EVENT_NAME": "pull_request_review",
 			"event": strings.Replace(pull(`{"full_name":"stranger/site"}`), "opened", "submitted", 1)},
@@ -238,8 +238,7 @@ func TestUnmergedCodeIsPlanned(t *testing.T) {
 	}
 }
 
-// A pull request that was merged counts as a push of its merge commit, and a run
-// that follows one that was pushed goes live.
+// A merged pull request deploys its merge commit. A workflow_run after a push deploys, too.
 func TestMergedCodeGoesLive(t *testing.T) {
 	for name, env := range map[string]map[string]string{
 		"a merged pull request, of a fork too": {"GITHUB_EVENT_NAME": "pull_request",
@@ -257,7 +256,7 @@ func TestMergedCodeGoesLive(t *testing.T) {
 	}
 }
 
-func TestInputsThatMakeNoSense(t *testing.T) {
+func TestInvalidInputs(t *testing.T) {
 	r := newRunner(t)
 	commit := r.push(map[string][]byte{"public/index.html": []byte("x")})
 	o := r.job(commit, map[string]string{"mode": "delete\n::error::x", "dry-run": "perhaps", "source": "ftp"}, nil)
@@ -272,13 +271,13 @@ func TestInputsThatMakeNoSense(t *testing.T) {
 	}
 }
 
-func TestCommitIsWhatWasPushed(t *testing.T) {
+func TestSourceCommitDeploysThePushedCommit(t *testing.T) {
 	r := newRunner(t)
 	first := r.push(map[string][]byte{"public/index.html": []byte("one")})
 	o := r.job(first, map[string]string{"source": "commit", "directory": "public"},
 		map[string]string{"GITHUB_SHA": strings.Repeat("0", 39) + "1"})
 	if o.code == 0 {
-		t.Error("a commit was deployed that is not the one of the event")
+		t.Error("a commit other than the event's was deployed")
 	}
 	r.job(first, map[string]string{"source": "commit", "directory": "public"}, nil).want(t, 0)
 	if got := r.get("/"); got != "one" {
@@ -286,9 +285,9 @@ func TestCommitIsWhatWasPushed(t *testing.T) {
 	}
 }
 
-// Where the source is the pushed commit, its Worker's code and its settings are
-// too, also where the workflow has checked out something else.
-func TestCommitBringsItsCode(t *testing.T) {
+// With source: commit, the Worker's code and its settings come from the pushed commit, even if
+// the workflow has checked out another one.
+func TestSourceCommitDeploysTheCodeOfTheCommit(t *testing.T) {
 	r := newRunner(t)
 	code := func(says string) []byte {
 		return []byte(`import site from "@kv-sync/worker/site";
@@ -310,16 +309,16 @@ export default { fetch: (r, env, ctx) => new URL(r.url).pathname === "/says"
 	}
 }
 
-func TestCancelledJobEndsWhole(t *testing.T) {
+func TestCancelledJobLeavesTheLiveSite(t *testing.T) {
 	r := newRunner(t)
 	commit := r.push(map[string][]byte{"public/index.html": []byte("one")})
-	asked := make(chan struct{}, 1)
+	writing := make(chan struct{}, 1)
 	r.platform.Server.SetFault(func(q platform.RequestInfo) platform.Fault {
 		if q.Method != http.MethodPut {
 			return platform.Fault{}
 		}
 		select {
-		case asked <- struct{}{}:
+		case writing <- struct{}{}:
 		default:
 		}
 		return platform.Fault{Kind: platform.FaultHang}
@@ -342,7 +341,7 @@ func TestCancelledJobEndsWhole(t *testing.T) {
 		close(done)
 	}()
 	select {
-	case <-asked: // it writes
+	case <-writing:
 	case <-done:
 	case <-time.After(2 * time.Minute):
 	}
@@ -351,13 +350,13 @@ func TestCancelledJobEndsWhole(t *testing.T) {
 	case <-done:
 	case <-time.After(2 * time.Minute):
 		_ = cmd.Process.Kill()
-		t.Fatal("a cancelled job goes on")
+		t.Fatal("the job did not end after SIGTERM")
 	}
 	if code := cmd.ProcessState.ExitCode(); code != 130 || !strings.Contains(log.String(), "nothing went live") {
 		t.Errorf("exit code %d, log:\n%s", code, log.String())
 	}
 	if at := r.platform.SiteURL("site"); at != "" {
-		t.Errorf("a job that was cancelled before its switch has put a site at %s", at)
+		t.Errorf("the job was cancelled before its switch, but there is a site at %s", at)
 	}
 }
 
@@ -366,7 +365,7 @@ func TestPinNamesTheImageByDigest(t *testing.T) {
 	write(t, file, []byte(read(t, "../../action.yml")))
 	image := "ghcr.io/kv-sync/kv-sync@sha256:" + strings.Repeat("0a", 32)
 	if out, err := exec.Command("bash", "pin.sh", file, "ghcr.io/kv-sync/kv-sync:v1").CombinedOutput(); err == nil {
-		t.Errorf("an image without a digest is taken: %s", out)
+		t.Errorf("pin.sh accepts an image without a digest: %s", out)
 	}
 	if out, err := exec.Command("bash", "pin.sh", file, image).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -376,6 +375,6 @@ func TestPinNamesTheImageByDigest(t *testing.T) {
 		t.Errorf("action.yml is\n%s", got)
 	}
 	if out, err := exec.Command("bash", "pin.sh", file, image).CombinedOutput(); err == nil {
-		t.Errorf("a file that is pinned is pinned again: %s", out)
+		t.Errorf("pin.sh accepts a file that is already pinned: %s", out)
 	}
 }

@@ -33,8 +33,7 @@ func testConsole(w *bytes.Buffer, secret ...string) *console {
 	return newConsole(githubactions.New(githubactions.WithWriter(w), githubactions.WithGetenv(getenv)), w, secret)
 }
 
-// FuzzLog: a line with any file name stays one line that the runner
-// obeys in nothing.
+// FuzzLog checks that a file name cannot add a line or a workflow command to the log.
 func FuzzLog(f *testing.F) {
 	for _, s := range hostile {
 		f.Add(s)
@@ -58,7 +57,7 @@ func FuzzLog(f *testing.F) {
 	})
 }
 
-// FuzzSummary: a file's name is text in its cell, and nothing else.
+// FuzzSummary checks that a file name is plain text in a table of the summary.
 func FuzzSummary(f *testing.F) {
 	for _, s := range hostile {
 		f.Add(s)
@@ -84,7 +83,7 @@ func FuzzSummary(f *testing.F) {
 	})
 }
 
-func TestSecretsAreHiddenWhereTheRunnerDoesNotMask(t *testing.T) {
+func TestConsoleReplacesSecrets(t *testing.T) {
 	var w bytes.Buffer
 	c := testConsole(&w, "tok-123456")
 	w.Reset()
@@ -97,7 +96,7 @@ func TestSecretsAreHiddenWhereTheRunnerDoesNotMask(t *testing.T) {
 	}
 }
 
-func TestLargePlansFitTheirLimits(t *testing.T) {
+func TestLargePlanStaysWithinTheLimits(t *testing.T) {
 	shown := &plan.Plan{Unchanged: 7}
 	for i := range 50_000 {
 		shown.Added = append(shown.Added, plan.Change{Path: fmt.Sprintf("/%s/%d", strings.Repeat("|", 100), i)})
@@ -118,9 +117,9 @@ func TestLargePlansFitTheirLimits(t *testing.T) {
 	}
 }
 
-// A deploy that was stopped because it would remove too much lists what it would
-// remove, up to the limits of log and summary.
-func TestWhatWouldGoIsListed(t *testing.T) {
+// The error of a deploy that would remove too many files lists these files, up to the limits
+// of the log and the summary.
+func TestErrorListsTheFilesItWouldRemove(t *testing.T) {
 	f := &app.Failure{Kind: app.KindGuard, Message: "600 of 601 files would be removed",
 		Fix: "give --allow-shrink if that is meant"}
 	for i := range 600 {
@@ -152,11 +151,11 @@ func TestRemovedFilesInLogAndSummary(t *testing.T) {
 	for _, want := range []string{"stays reachable for open tabs, until 4 more deployments are made",
 		"run kv-sync deploy --project shop --forget by hand", "is not kept for open tabs"} {
 		if !strings.Contains(log.String(), want) || !strings.Contains(text, escape(want)) {
-			t.Errorf("%q is not said:\n%s\n%s", want, log.String(), text)
+			t.Errorf("%q is missing:\n%s\n%s", want, log.String(), text)
 		}
 	}
 	if strings.Contains(log.String(), "\n::error") || strings.Contains(text, "<i>") {
-		t.Errorf("a path is more than text:\n%s\n%s", log.String(), text)
+		t.Errorf("a path became markup or a command:\n%s\n%s", log.String(), text)
 	}
 	p.Removed = make([]plan.Change, 0)
 	for i := range 20000 {

@@ -12,7 +12,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/options"
 )
 
-// TestActionFile holds action.yml, the code and docs/action.md to the same names.
+// TestActionFile checks that action.yml, the code and docs/action.md name the same inputs and
+// outputs.
 func TestActionFile(t *testing.T) {
 	yml := read(t, "../../action.yml")
 	declared := func(section string) map[string]bool {
@@ -74,8 +75,8 @@ func documented(t *testing.T, section string) map[string]bool {
 	return names
 }
 
-// TestDocumentedEvents: the table of docs/action.md says of each event what comes
-// of a deploy.
+// TestDocumentedEvents checks the table of docs/action.md that says which events deploy, which
+// make a plan, and which are refused.
 func TestDocumentedEvents(t *testing.T) {
 	_, text, found := strings.Cut(read(t, "../../docs/action.md"), "\n## Which events deploy\n")
 	if !found {
@@ -121,12 +122,12 @@ func TestDocumentedEvents(t *testing.T) {
 			if payload != "" {
 				env["event"] = payload
 			}
-			with := map[string]string{"dry-run": "true"} // which says what a deploy would be
+			with := map[string]string{"dry-run": "true"} // the log says whether a deploy would go live
 			switch o := sub.job(commit, with, env); row[2] {
 			case "deploys":
 				o.want(t, 0)
 				if strings.Contains(o.log, "nothing goes live") {
-					t.Error("it plans")
+					t.Error("the job only makes a plan")
 				}
 			case "plans":
 				o.want(t, 0, "nothing goes live")
@@ -137,8 +138,7 @@ func TestDocumentedEvents(t *testing.T) {
 	}
 }
 
-// TestExamples: the example workflows give the Action no input that it does not
-// have.
+// TestExamples checks that the example workflows set only inputs that action.yml declares.
 func TestExamples(t *testing.T) {
 	names, err := filepath.Glob("../../examples/workflows/*.yml")
 	if err != nil || len(names) < 3 {
@@ -154,7 +154,7 @@ func TestExamples(t *testing.T) {
 		for _, step := range steps {
 			for _, m := range regexp.MustCompile(`(?m)^ +([a-z-]+):`).FindAllStringSubmatch(step[1], -1) {
 				if !strings.Contains(yml, "\n  "+m[1]+":\n    description") {
-					t.Errorf("%s gives the input %s, which there is not", name, m[1])
+					t.Errorf("%s sets the input %s, which action.yml does not declare", name, m[1])
 				}
 			}
 		}

@@ -10,23 +10,23 @@ import (
 // canary stands for a secret that must not leave the job.
 const canary = "canary-0d1f9c"
 
-// nothingSent wants a job to be refused before it wrote anything.
-func (r *runner) nothingSent(o outcome, code int, inLog ...string) {
+// wantNoWrite checks that a job failed with this exit code and wrote nothing to the account.
+func (r *runner) wantNoWrite(o outcome, code int, inLog ...string) {
 	r.t.Helper()
 	o.want(r.t, code, inLog...)
 	for _, q := range r.platform.Server.Requests() {
 		if q.Method != "GET" {
-			r.t.Errorf("it sent %s %s", q.Method, q.Path)
+			r.t.Errorf("the job sent %s %s", q.Method, q.Path)
 		}
 	}
 	if strings.Contains(o.log, canary) {
-		r.t.Error("the log shows what is secret")
+		r.t.Error("the log contains the secret")
 	}
 }
 
-// Nothing of the job's that is outside of the workspace, or git's own, goes live,
-// even if a dependency or the repository says so (promise 13).
-func TestNothingLeaks(t *testing.T) {
+// A deploy publishes no file outside of the workspace and none of git's own files, even if a
+// dependency, a link or a setting names one (promise 13).
+func TestFilesOutsideTheWorkspaceAreNotPublished(t *testing.T) {
 	const worker = `import { hi } from "nice-dep"; export default { fetch: () => new Response(hi()) }`
 	dependency := func(code string, more map[string][]byte) map[string][]byte {
 		files := map[string][]byte{
@@ -43,7 +43,7 @@ func TestNothingLeaks(t *testing.T) {
 	page := map[string][]byte{"public/index.html": []byte("x")}
 	for name, c := range map[string]struct {
 		files map[string][]byte
-		links map[string]string // to what, from the workspace; OUTSIDE is a folder beside it
+		links map[string]string // link in the workspace to target; OUTSIDE is a folder beside the workspace
 		with  map[string]string
 		env   map[string]string
 		code  int
@@ -60,34 +60,34 @@ func TestNothingLeaks(t *testing.T) {
 			code:  3, want: []string{"node_modules/nice-dep/index.js", "secret.txt", "outside of"}},
 		"a dependency imports the event": {files: dependency(`import e from "../../../event.json"`, nil),
 			code: 3, want: []string{"event.json", "outside of"}},
-		"the folder is git's": {files: map[string][]byte{"a": []byte("a")},
+		"public is a link to .git": {files: map[string][]byte{"a": []byte("a")},
 			links: map[string]string{"public": ".git"}, code: 2, want: []string{"git's own files"}},
-		"the folder that is named, too": {files: map[string][]byte{"a": []byte("a")},
+		"the directory input names a link to .git": {files: map[string][]byte{"a": []byte("a")},
 			links: map[string]string{"site": ".git"}, with: map[string]string{"directory": "site"}, code: 2,
 			want: []string{"git's own files"}},
-		"the folder is outside": {files: map[string][]byte{"a": []byte("a")},
+		"public is a link to the outside": {files: map[string][]byte{"a": []byte("a")},
 			links: map[string]string{"public": "OUTSIDE"}, code: 2, want: []string{"outside of"}},
-		"a file names the folder": {files: map[string][]byte{"kv-sync.toml": []byte(`directory = "/etc"`)}, code: 2,
+		"kv-sync.toml names a folder outside": {files: map[string][]byte{"kv-sync.toml": []byte(`directory = "/etc"`)}, code: 2,
 			want: []string{"kv-sync.toml", "outside of"}},
-		"a step before names the folder": {files: page, env: map[string]string{"KV_SYNC_DIR": "/etc"}, code: 2,
+		"the environment names a folder outside": {files: page, env: map[string]string{"KV_SYNC_DIR": "/etc"}, code: 2,
 			want: []string{"KV_SYNC_DIR", "outside of"}},
-		"configuration is outside": {files: page, links: map[string]string{"kv-sync.toml": "OUTSIDE/kv-sync.toml"},
+		"kv-sync.toml is a link to the outside": {files: page, links: map[string]string{"kv-sync.toml": "OUTSIDE/kv-sync.toml"},
 			code: 2, want: []string{"kv-sync.toml", "outside of"}},
-		"configuration is git's": {files: page, links: map[string]string{"wrangler.toml": ".git/config"}, code: 2,
+		"wrangler.toml is a link into .git": {files: page, links: map[string]string{"wrangler.toml": ".git/config"}, code: 2,
 			want: []string{"wrangler.toml", "git's own files"}},
-		"a project is outside": {files: map[string][]byte{"projects/a/public/index.html": []byte("a")},
+		"a project is a link to the outside": {files: map[string][]byte{"projects/a/public/index.html": []byte("a")},
 			links: map[string]string{"projects/shop": "OUTSIDE"}, with: map[string]string{"project": "shop", "name": ""},
 			code: 2, want: []string{"outside of"}},
-		"main is outside": {files: map[string][]byte{"public/index.html": []byte("x"),
+		"main is a link to the outside": {files: map[string][]byte{"public/index.html": []byte("x"),
 			"wrangler.toml": []byte("name = \"site\"\nmain = \"w.js\"")}, links: map[string]string{"w.js": "OUTSIDE/w.js"},
 			code: 2, want: []string{"w.js", "outside of"}},
-		"without bundling": {files: map[string][]byte{"public/index.html": []byte("x"), "wrangler.toml": []byte(
+		"main is outside and not bundled": {files: map[string][]byte{"public/index.html": []byte("x"), "wrangler.toml": []byte(
 			"name = \"site\"\nmain = \"/proc/self/environ\"\nno_bundle = true")}, code: 2, want: []string{"outside of"}},
-		"rules of the site are outside": {files: page, links: map[string]string{"public/_headers": "OUTSIDE/secret.txt"},
+		"_headers is a link to the outside": {files: page, links: map[string]string{"public/_headers": "OUTSIDE/secret.txt"},
 			with: map[string]string{"source": "folder"}, code: 3, want: []string{"_headers", "leaves"}},
-		"a page is a link to the job's": {files: page, links: map[string]string{"public/env.txt": "/proc/self/environ"},
+		"a page is a link into /proc": {files: page, links: map[string]string{"public/env.txt": "/proc/self/environ"},
 			code: 3, want: []string{"env.txt", "leaves"}},
-		"a page is a link to git's file": {files: page, links: map[string]string{"public/git.txt": "../.git/config"},
+		"a page is a link into .git": {files: page, links: map[string]string{"public/git.txt": "../.git/config"},
 			code: 3, want: []string{"git.txt", "leaves"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -112,7 +112,7 @@ func TestNothingLeaks(t *testing.T) {
 				}
 			}
 			give(t, workspace)
-			if len(c.links) > 0 { // a step before made them
+			if len(c.links) > 0 { // as if an earlier step of the job had made them
 				r.git(workspace, "add", "-A", "-f")
 				r.git(workspace, "commit", "-q", "-m", "links")
 			}
@@ -120,13 +120,13 @@ func TestNothingLeaks(t *testing.T) {
 			for name, v := range c.env {
 				env[name] = v
 			}
-			r.nothingSent(r.run(workspace, commit, c.with, env), c.code, c.want...)
+			r.wantNoWrite(r.run(workspace, commit, c.with, env), c.code, c.want...)
 		})
 	}
 }
 
-// An input may name a folder outside of the workspace, and that one alone.
-func TestInputNamesAFolderOutside(t *testing.T) {
+// The directory input may name a folder outside of the workspace. A link to it is refused.
+func TestDirectoryInputOutsideTheWorkspace(t *testing.T) {
 	r := newRunner(t)
 	commit := r.push(map[string][]byte{"a": []byte("a")})
 	dir := t.TempDir()

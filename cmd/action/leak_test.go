@@ -15,8 +15,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// Every secret that the step may have is masked, each line of it by itself, as the
-// runner masks lines.
+// Each line of every secret is masked separately, because the runner masks lines.
 func TestEverySecretIsMasked(t *testing.T) {
 	env := map[string]string{
 		"INPUT_API-TOKEN": "input-token", "INPUT_GITHUB-TOKEN": "input-hub", "CLOUDFLARE_API_TOKEN": "token",
@@ -30,8 +29,8 @@ func TestEverySecretIsMasked(t *testing.T) {
 	}
 }
 
-// An output of several lines could set others, and one with a secret would give it
-// to other jobs.
+// An output with a newline could set other outputs. An output with a secret would pass the
+// secret to other jobs.
 func TestOutputsAreOneLineWithoutSecrets(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "output")
 	getenv := func(name string) string { return map[string]string{"GITHUB_OUTPUT": file}[name] }
@@ -54,7 +53,7 @@ func TestOutputsAreOneLineWithoutSecrets(t *testing.T) {
 	}
 }
 
-// An annotation is at a file of the repository, or at none.
+// An annotation names only files of the repository.
 func TestProblemsOutsideTheWorkspaceNameNoFile(t *testing.T) {
 	root := t.TempDir()
 	workspace := filepath.Join(root, "workspace")
@@ -78,7 +77,7 @@ func TestProblemsOutsideTheWorkspaceNameNoFile(t *testing.T) {
 	}
 }
 
-// Names out of a repository, and texts of others, are text in the job's summary.
+// The summary shows file names and other foreign texts as plain text.
 func TestSummaryShowsNamesAsText(t *testing.T) {
 	for _, name := range hostile {
 		change := []plan.Change{{Path: name}}
@@ -103,7 +102,7 @@ func TestSummaryShowsNamesAsText(t *testing.T) {
 	}
 }
 
-// The summary, too, describes a failure in the words of a workflow.
+// The summary names inputs where the command would name flags.
 func TestSummaryNamesInputs(t *testing.T) {
 	text := summary(&app.Report{Command: modeDeploy,
 		Error: &app.Failure{Message: "publish what lies here (--source folder)", Fix: "name it with --name"}})

@@ -19,25 +19,25 @@ import (
 // build is one deploy of a cell: a commit, and the page in the published
 // folder.
 type build struct {
-	nth          int // of the cell's deploys
+	nth          int // the number of earlier deploys of the cell
 	commit, page string
 }
 
-// place is a row: where a deploy finds the site and its commit.
+// place is a row of the table: how a deploy gets its files and learns the commit.
 type place struct {
 	name   string
 	deploy func(*cell, build) outcome
-	// command: deploys by the kv-sync command, whose messages name flags.
+	// command: the row deploys with the kv-sync command, whose messages name flags.
 	command bool
-	// unordered: only the same commit can be recognised.
+	// unordered: the order of two commits cannot be determined.
 	unordered bool
-	// unpushed: it cannot be determined that a commit was never pushed.
+	// unpushed: a commit that was never pushed cannot be recognised.
 	unpushed bool
-	// not names the columns that make no sense here, and why.
+	// not has the columns that do not apply to this row, with the reason.
 	not map[string]string
 }
 
-// cell is one site of the table.
+// cell is a cell of the table. It has a site of its own.
 type cell struct {
 	*past
 	place
@@ -45,7 +45,7 @@ type cell struct {
 	n    int
 }
 
-// dir makes a folder of the runner's.
+// dir makes a folder that belongs to the runner's user.
 func (c *cell) dir(elements ...string) string {
 	c.t.Helper()
 	dir := filepath.Join(elements...)
@@ -56,19 +56,19 @@ func (c *cell) dir(elements ...string) string {
 	return dir
 }
 
-// at is a checkout of the build's commit, as actions/checkout leaves it.
+// at makes a checkout of the build's commit, as actions/checkout does.
 func (c *cell) at(dir string, b build) string {
 	c.t.Helper()
 	return c.cloned(dir, b.commit, "--depth="+strconv.Itoa(c.depth), c.origin, "+"+b.commit+":refs/remotes/origin/main")
 }
 
-// whole is a checkout with every branch, as with fetch-depth: 0.
+// whole makes a checkout with every branch, as with fetch-depth: 0.
 func (c *cell) whole(dir string, b build) string {
 	c.t.Helper()
 	return c.cloned(dir, b.commit, c.origin, "+refs/heads/*:refs/remotes/origin/*")
 }
 
-// cloned takes few processes, since every step of every cell has its own.
+// cloned makes a checkout with few processes, because every deploy of every cell makes one.
 func (c *cell) cloned(dir, commit string, fetch ...string) string {
 	c.t.Helper()
 	c.dir(dir)
@@ -103,7 +103,7 @@ func (c *cell) action(workspace, commit string, with, env map[string]string) out
 	return c.run(workspace, commit, inputs, vars)
 }
 
-// kvSync is a deploy by the kv-sync command in a clone.
+// kvSync deploys with the kv-sync command from a clone.
 func (c *cell) kvSync(root, dir string) outcome {
 	c.t.Helper()
 	site, err := app.Open(c.t.Context(), app.Inputs{
@@ -132,8 +132,7 @@ func (c *cell) kvSync(root, dir string) outcome {
 	return o
 }
 
-// step deploys a commit, with its page or with another one, and returns how that
-// went.
+// step deploys a commit with its page, or with the given page.
 func (c *cell) step(name string, page ...string) outcome {
 	c.t.Helper()
 	b := build{nth: c.n, commit: c.commits[name], page: pages[name]}
@@ -144,7 +143,7 @@ func (c *cell) step(name string, page ...string) outcome {
 	return c.deploy(c, b)
 }
 
-// deployed is a step that goes live.
+// deployed is like step, and checks that the deploy goes live.
 func (c *cell) deployed(name string, page ...string) outcome {
 	c.t.Helper()
 	o := c.step(name, page...)
@@ -154,8 +153,8 @@ func (c *cell) deployed(name string, page ...string) outcome {
 	return o
 }
 
-// refused wants a step to be stopped, with a message that names the way around
-// as the one who reads it can give it.
+// refused checks that a deploy was refused, and that the message names the waiver: as an input
+// of the Action, or as a flag of the command.
 func (c *cell) refused(o outcome, says, waiver string) {
 	c.t.Helper()
 	way := "the input " + waiver + ": true on workflow_dispatch"
@@ -167,7 +166,7 @@ func (c *cell) refused(o outcome, says, waiver string) {
 	o.want(c.t, 4, says, way)
 }
 
-// live wants the version of a deploy to be the one that visitors get.
+// live checks that the version of a deploy is live.
 func (c *cell) live(o outcome) {
 	c.t.Helper()
 	var list struct {
@@ -188,7 +187,7 @@ func (c *cell) live(o outcome) {
 	}
 }
 
-// columns are what happens to a site.
+// columns are the columns of the table: sequences of deploys of one site.
 var columns = []struct {
 	name string
 	run  func(*cell)
@@ -247,7 +246,7 @@ var columns = []struct {
 			c.t.Errorf("the site says %q", got)
 		}
 	}},
-	{"revert, then what it reverted", func(c *cell) {
+	{"revert, then the reverted commit", func(c *cell) {
 		c.deployed("one")
 		before := c.requests()
 		again := c.deployed("revert")
@@ -278,7 +277,7 @@ var columns = []struct {
 	}},
 }
 
-// laptop deploys a commit that only its clone has.
+// laptop deploys a commit that was never pushed, with the kv-sync command.
 func (c *cell) laptop() outcome {
 	c.t.Helper()
 	root := c.at(filepath.Join(c.dir(c.t.TempDir()), "clone"), build{commit: c.commits["one"]})
@@ -298,7 +297,7 @@ func (c *cell) rollBack() {
 		map[string]string{"GITHUB_EVENT_NAME": "workflow_dispatch"}).want(c.t, 0, "is back at deployment")
 }
 
-// page is what visitors get.
+// page requests the page of the site.
 func (c *cell) page() string {
 	c.t.Helper()
 	req, err := http.NewRequestWithContext(c.t.Context(), http.MethodGet, c.platform.SiteURL(c.site)+"/", nil)
@@ -308,7 +307,7 @@ func (c *cell) page() string {
 	return body(c.t, req)
 }
 
-// requests is how many requests there were to the cell's account.
+// requests counts the requests to the cell's account.
 func (c *cell) requests() int {
 	n := 0
 	for _, q := range c.platform.Server.Requests() {
@@ -319,8 +318,8 @@ func (c *cell) requests() int {
 	return n
 }
 
-// Promise 5: wherever a site is deployed from, and however the commit becomes
-// known, the live site never goes backwards.
+// The live site never goes back to an older commit, wherever a deploy runs and however it
+// learns the commit (promise 5).
 func TestOrderOfEveryOrigin(t *testing.T) {
 	p := newPast(t)
 	for i, row := range places {

@@ -9,20 +9,20 @@ import (
 	"testing"
 )
 
-// past is a repository and what its commits are called here:
+// past is a repository with this history:
 //
 //	one ── two ── revert
 //	   └── side
 //
-// Each has the page that its name says, revert that of one. "laptop" is a child
-// of one that was never pushed.
+// Each commit has a page of its own, except that revert has the page of one. The commit
+// "laptop" is a child of "one" and was never pushed.
 type past struct {
 	*runner
 	commits map[string]string
 	hub     string // GitHub's API
 }
 
-// pages is what the site says at a commit.
+// pages has the content of the page at each commit.
 var pages = map[string]string{"one": "page one", "two": "page two", "revert": "page one", "side": "page side",
 	"laptop": "page laptop"}
 
@@ -39,7 +39,7 @@ func newPast(t *testing.T) *past {
 		files := map[string][]byte{"step": []byte(name), "public/index.html": page, "apps/a/public/index.html": page,
 			"apps/b/public/index.html": []byte("b")}
 		if name == "one" {
-			// The submodule of a checkout that has filled it in or not.
+			// A submodule, which a checkout may leave empty.
 			p.git(p.origin, "update-index", "--add", "--cacheinfo", "160000,"+strings.Repeat("1", 40)+",pages")
 		}
 		p.commits[name] = p.pushed(name, files)
@@ -48,7 +48,7 @@ func newPast(t *testing.T) *past {
 	return p
 }
 
-// pushed commits files beside a submodule that is not filled in.
+// pushed commits files. The submodule stays empty.
 func (p *past) pushed(message string, files map[string][]byte) string {
 	p.t.Helper()
 	for name, content := range files {
@@ -60,8 +60,8 @@ func (p *past) pushed(message string, files map[string][]byte) string {
 	return p.git(p.origin, "rev-parse", "HEAD")
 }
 
-// gitHub answers requests about the repository, under any name, from
-// what was pushed.
+// gitHub starts a server that answers as GitHub's API does, from the commits of the
+// repository. It accepts any name of the repository.
 func (p *past) gitHub() string {
 	git := func(args ...string) bool {
 		cmd := exec.Command("git", args...)

@@ -5,25 +5,24 @@ import (
 	"strings"
 )
 
-// on are the events of a job in the words of the runner.
+// on returns the variables that the runner sets for an event.
 func on(event, payload string) map[string]string {
 	return map[string]string{"GITHUB_EVENT_NAME": event, "event": payload}
 }
 
 const (
-	byHand     = "the working copy is the one of this row, not a job's"
-	builtThere = "an unordered deploy of two is refused, so there is nothing to roll back from"
+	byHand         = "every deploy of this row is from a working copy"
+	noSecondDeploy = "the deploy of two is refused, so nothing can be rolled back"
 )
 
-// laptopRow are the columns that make no sense for a deploy by hand.
+// laptopRow has the columns that do not apply to a deploy with the command.
 var laptopRow = map[string]string{"a commit that was never pushed is live": byHand}
 
-// committedRow are those that make none where the work tree does not count.
+// committedRow has the columns that do not apply if the files come from the commit.
 var committedRow = map[string]string{"same commit, other content": "a commit has one content"}
 
-// places are where a deploy can find its files, and how it learns of the commit.
-// Where nothing else is said, the job is that of actions/checkout with
-// fetch-depth: 0 and with the token of GitHub that a step has by default.
+// places are the rows of the table. Unless a row differs, the job uses actions/checkout with
+// fetch-depth: 0, and has the default GitHub token.
 var places = []place{
 	{name: "tracked folder", deploy: func(c *cell, b build) outcome {
 		w := c.at(filepath.Join(c.t.TempDir(), "workspace"), b)
@@ -95,7 +94,7 @@ var places = []place{
 	{name: "clone of a fork", command: true, not: laptopRow, deploy: func(c *cell, b build) outcome {
 		root := c.whole(filepath.Join(c.t.TempDir(), "clone"), b)
 		c.filled(filepath.Join(root, "public"), b)
-		if b.nth == 0 { // the site is the original's
+		if b.nth == 0 { // the first deploy is from the original repository
 			return c.action(root, b.commit, map[string]string{"directory": "public"}, nil)
 		}
 		c.git(root, "remote", "set-url", "origin", "git@github.com:mona/site.git")
@@ -113,11 +112,11 @@ var places = []place{
 		return c.action(w, b.commit, map[string]string{"directory": "dist"}, env)
 	}},
 	{name: "workflow_run, artifact", deploy: func(c *cell, b build) outcome {
-		// GITHUB_SHA is the default branch's.
+		// GITHUB_SHA is the tip of the default branch.
 		return c.artifact(b, workflowRun(b, map[string]string{"GITHUB_SHA": c.commits["revert"]}))
 	}},
 	{name: "workflow_run, artifact beside the default branch", deploy: func(c *cell, b build) outcome {
-		// As actions/checkout does without ref: the job's files are newer than the artifact.
+		// Without ref, actions/checkout takes the default branch, which is newer than the artifact.
 		tip := c.commits["revert"]
 		w := c.at(filepath.Join(c.t.TempDir(), "workspace"), build{commit: tip})
 		c.filled(filepath.Join(w, "dist"), b)
@@ -137,7 +136,7 @@ var places = []place{
 	}},
 	{name: "merged pull request, artifact", deploy: func(c *cell, b build) outcome {
 		env := merged(b)
-		env["GITHUB_SHA"] = strings.Repeat("2", 40) // a trial merge that nothing contains
+		env["GITHUB_SHA"] = strings.Repeat("2", 40) // GitHub's test merge, which no branch contains
 		return c.artifact(b, env)
 	}},
 	{name: "shallow clone, tracked", deploy: func(c *cell, b build) outcome {
@@ -158,8 +157,8 @@ var places = []place{
 		return c.action(w, b.commit, map[string]string{"directory": "dist", "github-token": ""}, nil)
 	}},
 	{name: "shallow clone without GitHub", unordered: true,
-		not: map[string]string{"run again after a rollback": builtThere,
-			"revert, then what it reverted": "a revert is not known to be newer, as any commit"},
+		not: map[string]string{"run again after a rollback": noSecondDeploy,
+			"revert, then the reverted commit": "the order of the revert is not known"},
 		deploy: func(c *cell, b build) outcome {
 			c.depth = 1
 			w := c.at(filepath.Join(c.t.TempDir(), "workspace"), b)
@@ -167,8 +166,8 @@ var places = []place{
 			return c.action(w, b.commit, map[string]string{"directory": "dist", "github-token": ""}, nil)
 		}},
 	{name: "artifact without GitHub", unordered: true,
-		not: map[string]string{"run again after a rollback": builtThere,
-			"revert, then what it reverted": "a revert is not known to be newer, as any commit"},
+		not: map[string]string{"run again after a rollback": noSecondDeploy,
+			"revert, then the reverted commit": "the order of the revert is not known"},
 		deploy: func(c *cell, b build) outcome {
 			w := c.dir(c.t.TempDir(), "workspace")
 			c.filled(filepath.Join(w, "public"), b)
@@ -181,7 +180,7 @@ var places = []place{
 	}},
 }
 
-// artifact deploys what a job without a checkout has downloaded.
+// artifact deploys a downloaded artifact from a job without a checkout.
 func (c *cell) artifact(b build, env map[string]string) outcome {
 	c.t.Helper()
 	w := c.dir(c.t.TempDir(), "workspace")
@@ -189,7 +188,7 @@ func (c *cell) artifact(b build, env map[string]string) outcome {
 	return c.action(w, b.commit, nil, env)
 }
 
-// dotfiles is a home directory that is a repository itself.
+// dotfiles makes a home directory that is a git repository.
 func (c *cell) dotfiles() string {
 	c.t.Helper()
 	home := c.t.TempDir()

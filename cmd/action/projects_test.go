@@ -13,7 +13,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// all are the inputs of a step that works on every project.
+// all returns the inputs of a step for every project.
 func all(more ...string) map[string]string {
 	with := map[string]string{"name": "", "projects": "true"}
 	for i := 0; i < len(more); i += 2 {
@@ -43,7 +43,7 @@ func twoProjects() map[string][]byte {
 	}
 }
 
-// value is what a key holds, in the one namespace that there is.
+// value reads a key of the only namespace.
 func (r *runner) value(key string) string {
 	r.t.Helper()
 	res := r.api("/storage/kv/namespaces/" + r.namespace() + "/values/" + strings.ReplaceAll(key, "/", "%2F"))
@@ -70,7 +70,7 @@ func (r *runner) api(path string) string {
 	return body(r.t, req)
 }
 
-// live is the deployment of a project that a loader would run.
+// live returns the ID of a project's live deployment.
 func (r *runner) live(id string) string {
 	r.t.Helper()
 	var current struct {
@@ -85,7 +85,7 @@ func (r *runner) live(id string) string {
 	return current.Version.Meta.Deployment
 }
 
-// wantOutputs compares the outputs that a job of several projects has.
+// wantOutputs checks the outputs of a job for several projects, and returns its plans.
 func (o outcome) wantOutputs(t *testing.T, uploaded, unchanged string, plans ...string) map[string]plan.Plan {
 	t.Helper()
 	for _, name := range []string{"deployment-id", "version-id", "previous-version-id", "deployment-url"} {
@@ -127,12 +127,12 @@ func TestProjects(t *testing.T) {
 		"+ /a.css",
 		"2 projects: 2 changed, 0 unchanged, 0 failed.")
 	if strings.Count(begin.log, "::group::") != 2 || strings.Count(begin.log, "::endgroup::") != 2 {
-		t.Error("the log has not one group for each project")
+		t.Error("the log does not have one group for each project")
 	}
 	begin.wantOutputs(t, "3", "0", "blog", "shop")
 	for _, q := range r.platform.Server.Requests() {
 		if strings.Contains(q.Path, "/workers/") {
-			t.Errorf("a project wants a permission for %s", q.Path)
+			t.Errorf("a deploy of projects requires the permission for %s", q.Path)
 		}
 	}
 	blog, shop := r.live("blog"), r.live("shop")
@@ -218,13 +218,13 @@ func TestOneProjectIsRefused(t *testing.T) {
 	}
 	if strings.Index(o.summary, "| blog |") > strings.Index(o.summary, "| shop |") ||
 		strings.Index(o.summary, "#### blog") > strings.Index(o.summary, "#### shop") {
-		t.Error("the summary begins with what went well")
+		t.Error("the summary does not begin with the failed projects")
 	}
 	r.job(r.push(map[string][]byte{"projects/blog/public/.env": nil}), one("docs"), nil).want(t, 3,
 		"::error file=projects/docs/index.ts,line=1,")
 }
 
-// What all projects share is said once.
+// A problem of the shared configuration is annotated once.
 func TestSharedConfigurationIsAnnotatedOnce(t *testing.T) {
 	r := newRunner(t)
 	files := twoProjects()
@@ -232,11 +232,11 @@ func TestSharedConfigurationIsAnnotatedOnce(t *testing.T) {
 	o := r.job(r.push(files), all(), nil)
 	o.want(t, 2, "::error file=kv-sync.toml,line=1,", "2 of 2 projects failed")
 	if n := strings.Count(o.log, "::error file=kv-sync.toml"); n != 1 {
-		t.Errorf("it is annotated %d times", n)
+		t.Errorf("the shared file is annotated %d times", n)
 	}
 }
 
-func TestInputsOfProjectsThatMakeNoSense(t *testing.T) {
+func TestInvalidInputsOfProjects(t *testing.T) {
 	r := newRunner(t)
 	commit := r.push(map[string][]byte{"public/index.html": []byte("x")})
 	for name, c := range map[string]struct {
@@ -244,16 +244,16 @@ func TestInputsOfProjectsThatMakeNoSense(t *testing.T) {
 		env  map[string]string
 		log  string
 	}{
-		"rollback of all":    {all("mode", "rollback"), nil, "input projects is for mode: deploy and mode: plan"},
-		"prune of all":       {all("mode", "prune"), nil, "input projects is for mode: deploy and mode: plan"},
-		"all by a name":      {all("name", "site"), nil, "input name describes a single project"},
-		"all of a directory": {all("directory", "public"), nil, "input directory describes a single project"},
-		"all by a file":      {all("config", "wrangler.jsonc"), nil, "input config describes a single project"},
-		"all and one":        {all("project", "shop"), nil, "input project describes a single project"},
-		"a site and one":     {one("shop", "name", "site"), nil, "input name names a site"},
-		"perhaps":            {all("projects", "perhaps"), nil, "input projects is"},
-		"no id":              {one("../shop"), nil, "use 1 to 63 of a-z"},
-		"no projects":        {all(), nil, "there is no folder projects"},
+		"rollback of all":           {all("mode", "rollback"), nil, "input projects is for mode: deploy and mode: plan"},
+		"prune of all":              {all("mode", "prune"), nil, "input projects is for mode: deploy and mode: plan"},
+		"projects and name":         {all("name", "site"), nil, "input name describes a single project"},
+		"projects and directory":    {all("directory", "public"), nil, "input directory describes a single project"},
+		"projects and config":       {all("config", "wrangler.jsonc"), nil, "input config describes a single project"},
+		"projects and project":      {all("project", "shop"), nil, "input project describes a single project"},
+		"project and name":          {one("shop", "name", "site"), nil, "input name names a site"},
+		"projects is not a boolean": {all("projects", "perhaps"), nil, "input projects is"},
+		"invalid project ID":        {one("../shop"), nil, "use 1 to 63 of a-z"},
+		"no folder of projects":     {all(), nil, "there is no folder projects"},
 		"pull_request_target": {all("mode", "plan"), map[string]string{"GITHUB_EVENT_NAME": "pull_request_target"},
 			"pull_request_target"},
 		"a fork": {all(), map[string]string{"GITHUB_EVENT_NAME": "workflow_run",
@@ -266,7 +266,7 @@ func TestInputsOfProjectsThatMakeNoSense(t *testing.T) {
 			o := sub.job(commit, c.with, c.env)
 			o.want(t, 2, c.log)
 			if !strings.Contains(o.summary, escape(c.log)) {
-				t.Error("the summary does not say it")
+				t.Error("the summary lacks the error")
 			}
 		})
 	}
@@ -290,7 +290,7 @@ func TestOneProjectFailsAtTheAPI(t *testing.T) {
 	o.want(t, 5, "project/shop: nothing to do", "2 projects: 0 changed, 1 unchanged, 1 failed.")
 }
 
-// In the pathname layout there are no deployments, and no sizes of what is live.
+// In the pathname layout, the report has no deployment IDs and no sizes of live files.
 func TestProjectInThePathnameLayout(t *testing.T) {
 	r := newRunner(t)
 	files := map[string][]byte{

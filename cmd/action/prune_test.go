@@ -9,7 +9,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
 )
 
-// A prune that is only to be looked at leaves the keys that another one deletes.
+// A dry run of a prune deletes no keys.
 func TestDryPruneDeletesNothing(t *testing.T) {
 	r := newRunner(t)
 	commit := r.push(map[string][]byte{"public/index.html": []byte("x")})
@@ -24,7 +24,7 @@ func TestDryPruneDeletesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What a deploy that failed two days ago left behind.
+	// A blob of a deploy that failed two days ago.
 	left := fmt.Sprintf("site/b/%s.%08x%08x", strings.Repeat("ab", 32), time.Now().Add(-48*time.Hour).Unix(), 1)
 	store := account.Store(id)
 	if err := store.Put(t.Context(), left, []byte("x")); err != nil {

@@ -33,8 +33,7 @@ func edit(path, content, was string) pulltest.Edit {
 	return e
 }
 
-// Pulling makes a commit that the runner can read and push, warns of conflicts,
-// and is done then.
+// A pull makes a commit that the runner's user can read and push, and warns of conflicts.
 func TestPull(t *testing.T) {
 	r := newRunner(t)
 	commit := r.push(map[string][]byte{"public/index.html": []byte("first"), "public/about.html": []byte("theirs"),
@@ -86,7 +85,7 @@ func TestPull(t *testing.T) {
 	}
 	if strings.Contains(o.summary, "<img") || strings.Contains(o.summary, "[a](b)") ||
 		!strings.Contains(o.summary, "| conflict | /about&#46;html | 2026-11-21 10:04 UTC | Ada ") {
-		t.Error("the summary is not as it should be")
+		t.Error("the summary has markup of an author, or lacks the conflict")
 	}
 	for line := range strings.Lines(r.seen.String()) {
 		if strings.Contains(line, r.token) && !strings.HasPrefix(line, "::add-mask::") {
@@ -94,7 +93,7 @@ func TestPull(t *testing.T) {
 		}
 	}
 
-	// Elsewhere, on a branch that is named. A conflict alone is no failure.
+	// With the inputs branch and into. Conflicts alone do not fail the job.
 	r.overlay(edit("/about.html", "mine", "deployed once"))
 	o = r.job(commit, map[string]string{"mode": "pull", "branch": "edits", "into": "static"}, nil)
 	o.want(t, 0, "Nothing to pull but the conflicts. 1 conflict left alone.", "::warning title=")
@@ -103,7 +102,7 @@ func TestPull(t *testing.T) {
 	}
 }
 
-func TestPullMakesNoSense(t *testing.T) {
+func TestInvalidInputsOfPull(t *testing.T) {
 	r := newRunner(t)
 	commit := r.push(map[string][]byte{"public/index.html": []byte("x")})
 	r.job(commit, map[string]string{"branch": "edits", "into": "static"}, nil).want(t, 2,
@@ -118,12 +117,12 @@ func TestPullMakesNoSense(t *testing.T) {
 	r.job(commit, map[string]string{"mode": "pull", "branch": "a..b\n::error::x"}, nil).want(t, 2, "branch")
 }
 
-// workflowStep is a step of an example workflow that is a shell's.
+// workflowStep matches a step of a workflow that runs a shell script.
 var workflowStep = regexp.MustCompile(`(?m)^      - (?:name|id): .*\n((?:        .*\n)*?)        run: \|\n((` +
 	`?:          .*\n|\n)+)`)
 
-// TestPullWorkflow runs examples/workflows/pull.yml: what its steps say to the
-// shell, with git, and a gh that keeps pull requests in a file.
+// TestPullWorkflow runs the shell scripts of examples/workflows/pull.yml, with git and with a
+// fake gh that keeps pull requests in a file.
 func TestPullWorkflow(t *testing.T) {
 	r := newRunner(t)
 	commit := r.push(map[string][]byte{"public/index.html": []byte("first"), "public/about.html": []byte("about")})
@@ -205,7 +204,7 @@ esac
 		t.Error("a second run opened another one")
 	}
 
-	// While it is open, somebody adds to it, and more is written.
+	// While the pull request is open, somebody pushes to its branch, and another page is written.
 	r.git(r.origin, "checkout", "-q", branch[1])
 	write(t, filepath.Join(r.origin, "public/index.html"), []byte("second, mended"))
 	r.git(r.origin, "commit", "-q", "-a", "-m", "Mend it")
@@ -218,14 +217,14 @@ esac
 		t.Errorf("the branch is at %s on %s, %d pull requests", got, r.git(r.origin, "rev-parse", got+"^"), requests())
 	}
 
-	// It is merged as one commit, and the branch was left behind.
+	// The pull request is squashed and merged. Its branch stays.
 	r.git(r.origin, "checkout", "-q", "main")
 	r.git(r.origin, "merge", "-q", "--squash", branch[1])
 	r.git(r.origin, "commit", "-q", "-m", "Merge")
 	r.git(r.origin, "checkout", "-q", "--detach")
 	write(t, filepath.Join(hub, "open"), nil)
 	if run(); requests() != 1 {
-		t.Error("after the merge there is nothing to pull")
+		t.Error("a pull request was opened after the merge")
 	}
 	r.overlay(edit("/about.html", "about us", "about"))
 	three := run()

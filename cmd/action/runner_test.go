@@ -19,15 +19,15 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
-// runner plays the part of GitHub's: a repository that people push to, and jobs
-// that check it out and run the Action.
+// runner simulates GitHub's runner: it has a repository, and runs jobs that check it out and run
+// the Action.
 type runner struct {
 	t        *testing.T
 	platform *platformtest.Fixture
 	origin   string // a work tree, cloned from by each job
-	depth    int    // of those clones; 0 is 1
+	depth    int    // of the clones; 0 means 1
 	token    string
-	seen     bytes.Buffer // all that any job printed or wrote
+	seen     bytes.Buffer // all output of all jobs
 }
 
 func newRunner(t *testing.T) *runner {
@@ -86,11 +86,11 @@ func write(t *testing.T, name string, content []byte) {
 // the Action runs in is root's.
 const runnerID = 1001
 
-// give makes a folder the runner's, if the tests run as root does in a container.
+// give changes the owner of a folder to the runner's user, if the tests run as root.
 func give(t *testing.T, dir string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		return // then all is one user's
+		return // all files belong to the user of the tests
 	}
 	err := filepath.WalkDir(dir, func(name string, _ os.DirEntry, err error) error {
 		if err != nil {
@@ -100,7 +100,7 @@ func give(t *testing.T, dir string) {
 	})
 	for above := filepath.Dir(dir); err == nil && above != filepath.Clean(os.TempDir()) &&
 		above != "/"; above = filepath.Dir(above) {
-		err = os.Chmod(above, 0o755) // into which the runner has to come
+		err = os.Chmod(above, 0o755) // the runner's user needs access
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +116,7 @@ func ownerOf(t *testing.T, name string) *syscall.Stat_t {
 	return st.Sys().(*syscall.Stat_t)
 }
 
-// as lets a command run as the owner of a folder.
+// as makes a command run as the owner of a folder.
 func as(t *testing.T, dir string) *syscall.SysProcAttr {
 	t.Helper()
 	owner := ownerOf(t, dir)
@@ -126,7 +126,7 @@ func as(t *testing.T, dir string) *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: owner.Uid, Gid: owner.Gid}}
 }
 
-// checkOwner wants all that is below a folder to be its owner's.
+// checkOwner checks that all files below a folder belong to the folder's owner.
 func checkOwner(t *testing.T, dir string) {
 	t.Helper()
 	want := ownerOf(t, dir)
@@ -144,7 +144,7 @@ func checkOwner(t *testing.T, dir string) {
 	}
 }
 
-// outcome is what a job left behind.
+// outcome is the result of a job.
 type outcome struct {
 	code         int
 	log, summary string
@@ -292,7 +292,7 @@ func parseOutputs(t *testing.T, text string) map[string]string {
 	return out
 }
 
-// get asks the live site for a page.
+// get requests a page of the live site.
 func (r *runner) get(path string) string {
 	r.t.Helper()
 	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodGet, r.platform.SiteURL("site")+path, nil)
@@ -302,7 +302,7 @@ func (r *runner) get(path string) string {
 	return body(r.t, req)
 }
 
-// body is what a server answers.
+// body returns the body of a response.
 func body(t *testing.T, req *http.Request) string {
 	t.Helper()
 	client := &http.Client{Timeout: 20 * time.Second}

@@ -13,7 +13,7 @@ func newCell(t *testing.T, site string) *cell {
 }
 
 // Promise 5 for the sites of one repository, each in its folder: a commit that
-// changes one of them counts for all, and holds back no other.
+// changes one site has an order for all of them. A rollback of one site holds back no other.
 func TestSitesOfOneRepository(t *testing.T) {
 	c := newCell(t, "")
 	sites := []string{"a", "b", "c", "d", "e"}
@@ -38,7 +38,7 @@ func TestSitesOfOneRepository(t *testing.T) {
 		o := deploy(site, second)
 		o.want(t, 0)
 		if same := strings.Contains(o.log, "nothing to do"); same != (site != "a") {
-			t.Errorf("%s has changed: %t", site, !same)
+			t.Errorf("site %s: the deploy made a change: %t", site, !same)
 		}
 		deploy(site, first).want(t, 4, "is older than the live one")
 	}
@@ -50,8 +50,8 @@ func TestSitesOfOneRepository(t *testing.T) {
 	deploy("a", pushed("a")).want(t, 0, "a is live as deployment")
 }
 
-// Two repositories do not share a site by accident, and a fork's workflow does not
-// replace the original's site, unless an input names the case.
+// A deploy from a fork does not replace the site of the original repository, unless the input
+// take-over names that repository.
 func TestForkOfTheRepository(t *testing.T) {
 	c := newCell(t, "site")
 	fork := func(with map[string]string) outcome {
@@ -74,8 +74,8 @@ func TestForkOfTheRepository(t *testing.T) {
 	c.refused(c.step("revert"), "site was deployed from the repository github.com/mona/site (id 8)", "take-over")
 }
 
-// A site without a name is called after the repository, also without a
-// checkout: in the container the folder of every job is called "workspace".
+// A site without a name gets the name of the repository, also without a checkout. The folder
+// cannot name it, because in the container every job's folder is called "workspace".
 func TestSitesAreCalledAfterTheirRepository(t *testing.T) {
 	c := newCell(t, "")
 	for _, name := range []string{"alpha", "beta"} {
@@ -97,8 +97,8 @@ func TestSitesAreCalledAfterTheirRepository(t *testing.T) {
 	}
 }
 
-// A project without a repository has no order, whatever is around it, and ends
-// none: the plan says so, and the next commit is compared with the last one.
+// A project in a repository of dotfiles is not part of that repository, so its deploy has no
+// commit and no order. A later deploy is compared with the last commit that was live.
 func TestDotfilesAreNoOrigin(t *testing.T) {
 	c := newCell(t, "site")
 	c.place = places[0]
@@ -115,9 +115,8 @@ func TestDotfilesAreNoOrigin(t *testing.T) {
 	}
 }
 
-// A job whose files come from a run of another commit is that commit's, not the
-// default branch's that it has checked out: of two runs that end in the wrong order
-// the older one is refused, and nothing else is.
+// A workflow_run job deploys the commit of the run whose artifact it has, not the default branch
+// that it has checked out. If two runs end in the wrong order, only the older one is refused.
 func TestRunsOfTwoCommits(t *testing.T) {
 	c := newCell(t, "site")
 	tip := c.commits["revert"]
@@ -130,17 +129,17 @@ func TestRunsOfTwoCommits(t *testing.T) {
 	c.refused(c.step("one"), "commit "+c.commits["one"][:12]+" is older than the live one, "+c.commits["two"][:12],
 		"any-order")
 	c.live(newer)
-	// With a ref of its own a job has what that says.
+	// A job that has checked out another commit deploys that commit.
 	w := c.at(filepath.Join(t.TempDir(), "workspace"), build{commit: c.commits["one"]})
 	c.filled(filepath.Join(w, "dist"), build{page: "built here"})
 	o := c.action(w, tip, map[string]string{"directory": "dist"}, workflowRun(build{commit: c.commits["two"]}, nil))
 	c.refused(o, "commit "+c.commits["one"][:12]+" is older", "any-order")
-	// What is tracked and clean is the checkout's.
+	// Files that are tracked and unchanged belong to the checked-out commit.
 	w = c.at(filepath.Join(t.TempDir(), "workspace"), build{commit: tip})
 	o = c.action(w, tip, map[string]string{"directory": "public"},
 		workflowRun(build{commit: c.commits["two"]}, map[string]string{"GITHUB_SHA": tip}))
 	o.want(t, 0)
 	if !strings.Contains(o.summary, "| Commit | "+tip) {
-		t.Error("what is tracked is not the tip's")
+		t.Error("the deployed commit is not the tip")
 	}
 }

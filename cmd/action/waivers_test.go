@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// An input that lifts a guard counts where somebody starts the workflow by hand,
-// and else for the case that it names.
+// A waiver with the value true counts only if somebody starts the workflow by hand. A waiver
+// that names a commit counts for that commit only.
 func TestWaivers(t *testing.T) {
 	r := newRunner(t)
 	older := r.push(map[string][]byte{"public/index.html": []byte("one")})
@@ -30,7 +30,7 @@ func TestWaivers(t *testing.T) {
 	r.job(older, map[string]string{"mode": "prune", "repair": "true"}, nil).want(t, 2, "input repair is for mode: deploy")
 }
 
-// A message speaks of inputs, and of flags only where there is no input.
+// A message names inputs. It names a flag only if there is no input for it.
 func TestInInputs(t *testing.T) {
 	for text, want := range map[string]string{
 		"give --name":     "give the input name",
@@ -39,7 +39,7 @@ func TestInInputs(t *testing.T) {
 		"nothing":         "nothing",
 	} {
 		if got := inInputs(text); got != want {
-			t.Errorf("%q is said as %q, want %q", text, got, want)
+			t.Errorf("%q becomes %q, want %q", text, got, want)
 		}
 	}
 }
@@ -68,7 +68,7 @@ func TestWorkingDirectory(t *testing.T) {
 		"a symlink leads out of the workspace")
 }
 
-// What a person looks for first in a job summary is the link to the site.
+// The address in the job summary is a link, if it is a plain https URL.
 func TestAddressIsALink(t *testing.T) {
 	for url, want := range map[string]string{
 		"https://s.ada.workers.dev": "[https&#58;//s&#46;ada&#46;workers&#46;dev](https://s.ada.workers.dev)",

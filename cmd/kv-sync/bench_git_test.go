@@ -16,19 +16,18 @@ import (
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
 )
 
-// benchGit has TestBenchGit run. It takes minutes, and says little on a machine
-// that does other things too: `make bench-git` gives it.
+// benchGit enables TestBenchGit, as `make bench-git` does. It takes minutes, and needs a machine
+// that does nothing else.
 var benchGit = flag.Bool("bench-git", false, "measure the command in a repository of 100,000 files")
 
 const (
-	// gitTime and gitPeak are what a plan, and a hook that need not look at the
-	// site, may take there.
+	// gitTime and gitPeak are the limits of a plan, and of a hook for a push without assets.
 	gitTime = 300 * time.Millisecond
 	gitPeak = 150 << 20
 	gitRuns = 9
 )
 
-// took is the best of several runs: what else the machine does only adds.
+// took is the cost of one run, or the best of several runs.
 type took struct {
 	wall, cpu time.Duration
 	peak      int64
@@ -59,7 +58,7 @@ func TestBenchGit(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	t.Logf("deploy:                             %s", b.run(b.kvSync("", "deploy", "--commit", sourcetest.Live)))
-	time.Sleep(time.Second) // what was checked out in the second of the index is read again
+	time.Sleep(time.Second) // git reads files again whose time is in the same second as the index
 	git(t, repo.Dir, "status", "--short")
 
 	push := func(branch string) string {

@@ -8,8 +8,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
-// With Workers Caching the second answer comes without the Worker, and a switch
-// and a rollback are seen at once all the same.
+// With Workers Caching, the second response comes from the cache. A deploy and a rollback are
+// visible immediately.
 func TestEdgeCache(t *testing.T) {
 	site := t.TempDir()
 	v := &victim{t: t, repo: site, p: platformtest.Start(t)}
@@ -32,7 +32,7 @@ func TestEdgeCache(t *testing.T) {
 	}
 	write(t, page, "zero")
 	v.mustRun("deploy")
-	want("200 zero ", "200 zero ") // nothing is cached unasked
+	want("200 zero ", "200 zero ") // caching is off by default
 
 	write(t, filepath.Join(site, "kv-sync.toml"), "edge-cache = 3600\n")
 	v.mustRun("deploy") // the page is the same
@@ -42,11 +42,11 @@ func TestEdgeCache(t *testing.T) {
 	v.mustRun("deploy")
 	want("200 one MISS", "200 one HIT")
 	v.mustRun("rollback")
-	want("200 zero HIT") // of that version's own cache
+	want("200 zero HIT") // each version has its own cache
 
 	write(t, filepath.Join(site, "wrangler.json"),
 		`{"name": "victim", "cache": {"enabled": true, "cross_version_cache": true}}`)
 	if out, err := v.command("deploy").CombinedOutput(); err == nil {
-		t.Errorf("a cache of all versions was taken:\n%s", out)
+		t.Errorf("cross_version_cache was accepted:\n%s", out)
 	}
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
-// kill ends the daemon without a warning, and waits until nothing of it is left:
-// what it has started would work where the next one does.
+// kill sends SIGKILL to the daemon and waits until all its child processes have ended. They
+// would otherwise work in the same folders as the next daemon.
 func (k *keeper) kill() {
 	k.t.Helper()
 	if err := k.cmd.Process.Kill(); err != nil {
@@ -31,8 +31,8 @@ func (k *keeper) kill() {
 	k.await("everything that it started to end", func() bool { return len(k.family()) == 0 })
 }
 
-// family is every process that has the daemon's environment; where the system has
-// no /proc this cannot be determined.
+// family lists the processes that have the daemon's environment. Without /proc the list is
+// empty.
 func (k *keeper) family() (out []string) {
 	list, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, file := range list {
@@ -44,7 +44,7 @@ func (k *keeper) family() (out []string) {
 	return out
 }
 
-// half answers up to a number of bytes, then no more.
+// half writes a number of bytes of the response and then hangs.
 type half struct {
 	http.ResponseWriter
 	left    int
@@ -67,9 +67,8 @@ func (h *half) Write(p []byte) (int, error) {
 	return 0, h.q.Context().Err()
 }
 
-// TestDaemonKilledInAFetch kills the daemon while the pack of its first clone comes
-// in, and while that of a fetch does. No git goes on without it, and the next
-// daemon fetches and deploys, with nothing of the other left.
+// TestDaemonKilledInAFetch kills the daemon during its first clone and during a fetch. Its git
+// processes end, too. The next daemon fetches and deploys, and leaves no temporary files.
 func TestDaemonKilledInAFetch(t *testing.T) {
 	t.Parallel()
 	execs, err := exec.Command("git", "--exec-path").Output()
@@ -83,7 +82,7 @@ func TestDaemonKilledInAFetch(t *testing.T) {
 	write(t, filepath.Join(repo, "public", "same.css"), "same")
 	push := func(page string) {
 		t.Helper()
-		noise := make([]byte, 1<<20) // the pack is large, and does not shrink
+		noise := make([]byte, 1<<20) // noise cannot be compressed, so the pack is large
 		rand.New(rand.NewSource(int64(len(page)))).Read(noise)
 		write(t, filepath.Join(repo, "notes", page+".bin"), string(noise))
 		write(t, filepath.Join(repo, "public", "index.html"), page)
@@ -136,8 +135,8 @@ func TestDaemonKilledInAFetch(t *testing.T) {
 	}
 }
 
-// TestDaemonKilledInABuild kills the daemon while a build writes, in a session of its
-// own. The build ends with the daemon, all of it, and the next daemon builds the commit in a fresh checkout.
+// TestDaemonKilledInABuild kills the daemon during a build. All processes of the build end, even
+// one in a session of its own. The next daemon builds the commit in a fresh checkout.
 func TestDaemonKilledInABuild(t *testing.T) {
 	t.Parallel()
 	repo := t.TempDir()
@@ -146,7 +145,7 @@ func TestDaemonKilledInABuild(t *testing.T) {
 	write(t, filepath.Join(repo, "same.css"), "same")
 	git(t, repo, "add", "-A")
 	git(t, repo, "commit", "--quiet", "-m", "x")
-	dir, signals := t.TempDir(), t.TempDir() // a build adds nothing to the folder around the state
+	dir, signals := t.TempDir(), t.TempDir() // a build must not write beside the state
 	hang, began := filepath.Join(signals, "hang"), filepath.Join(signals, "began")
 	write(t, hang, "")
 	config := filepath.Join(dir, "daemon.toml")
@@ -170,6 +169,6 @@ func TestDaemonKilledInABuild(t *testing.T) {
 	}
 	left, err := os.ReadFile(filepath.Join(dir, "state", "sites", "victim", "state.json"))
 	if err != nil || !strings.Contains(string(left), "interrupted") {
-		t.Errorf("the run that was killed is not told of: %v, %s", err, left)
+		t.Errorf("the state does not record the killed run: %v, %s", err, left)
 	}
 }

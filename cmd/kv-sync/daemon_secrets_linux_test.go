@@ -17,11 +17,10 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
-// TestDaemonHidesItsSecrets: no other process of the daemon's user can look into the
-// daemon, from its start on, before it has built anything; and what it starts has
-// none of its secrets.
+// TestDaemonHidesItsSecrets checks that no other process of the daemon's user can read the
+// daemon's memory or environment, and that its child processes have none of its secrets.
 func TestDaemonHidesItsSecrets(t *testing.T) {
-	// What this goroutine starts may not look into every process, as root may.
+	// Takes from the child processes root's right to read every process.
 	runtime.LockOSThread()
 	for _, capability := range []uintptr{unix.CAP_SYS_PTRACE, unix.CAP_SYS_ADMIN, unix.CAP_PERFMON} {
 		if err := unix.Prctl(unix.PR_CAPBSET_DROP, capability, 0, 0, 0); err != nil && os.Geteuid() == 0 {
@@ -71,12 +70,11 @@ func TestDaemonHidesItsSecrets(t *testing.T) {
 		}
 	}
 	if gits == 0 {
-		t.Error("no git can be looked into, so the attempts say nothing")
+		t.Error("no child process could be read, so the test proves nothing")
 	}
 }
 
-// Not only variables with Cloudflare's names are taken out of the environment of what
-// the daemon starts.
+// The daemon removes variables with Cloudflare's names, and variables that contain a secret.
 func TestDaemonHidesCredentials(t *testing.T) {
 	for name, value := range map[string]string{"CLOUDFLARE_X": "1", "CF_X": "1", "OTHER_SECRET": "x-s3cret-y",
 		"PLAIN_X": "1"} {

@@ -48,7 +48,7 @@ func (k *keeper) await(what string, is func() bool) {
 	}
 }
 
-// stop ends the daemon in order.
+// stop ends the daemon with SIGTERM.
 func (k *keeper) stop() {
 	k.t.Helper()
 	if err := k.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -64,7 +64,7 @@ func (k *keeper) stop() {
 	}
 }
 
-// activations counts what the account says was made live.
+// activations counts the activations of the site.
 func (k *keeper) activations() int {
 	k.t.Helper()
 	account, err := cloudflare.New(cloudflare.Options{Token: k.p.Token, AccountID: k.p.AccountID, BaseURL: k.p.BaseURL})
@@ -78,9 +78,9 @@ func (k *keeper) activations() int {
 	return len(list)
 }
 
-// TestDaemonKilledAtEveryRequest kills the daemon, with SIGKILL, at each request of
-// a deploy: before it is carried out, and after. The next one makes the last commit
-// live, and no commit is made live twice.
+// TestDaemonKilledAtEveryRequest kills the daemon with SIGKILL at each request of a deploy,
+// before and after the request is carried out. The next daemon makes the last commit live, and
+// no commit becomes live twice.
 func TestDaemonKilledAtEveryRequest(t *testing.T) {
 	repo := t.TempDir()
 	git(t, repo, "init", "--quiet", "--initial-branch", "main", ".")
@@ -160,8 +160,8 @@ func TestDaemonKilledAtEveryRequest(t *testing.T) {
 	}
 }
 
-// TestDaemonListens: each listener answers only its own paths, a second
-// daemon is refused, and SIGTERM ends in order.
+// TestDaemonListens checks that each listener answers only its own paths, that a second daemon
+// is refused, and that SIGTERM ends the daemon.
 func TestDaemonListens(t *testing.T) {
 	repo := t.TempDir()
 	git(t, repo, "init", "--quiet", "--initial-branch", "main", ".")
@@ -176,7 +176,7 @@ func TestDaemonListens(t *testing.T) {
 		"[admin]\nuser = \"admin\"\npassword-file = \"password\"\n[webhook.github]\nsecret-file = \"password\"\n"+
 		"[[site]]\nname = \"victim\"\nremote = %q\nwebhook-secret-file = \"password\"\n", repo))
 	d := &keeper{victim: &victim{t: t, repo: repo, p: platformtest.Start(t)}, config: config}
-	// systemd is told, and its folder is the state's.
+	// The daemon notifies systemd, and keeps its state in the folder that systemd names.
 	socket := filepath.Join(dir, "notify")
 	told, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
 	if err != nil {

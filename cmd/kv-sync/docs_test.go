@@ -36,10 +36,10 @@ func documents(t *testing.T) map[string]string {
 	return out
 }
 
-// command is a command line of ours in a document: after a prompt, or as code.
+// command matches a command line of kv-sync in a document: after a prompt, or as code.
 var command = regexp.MustCompile("(?m)(?:^\\$ |`)kv-sync ([a-z][^`\n]*)")
 
-// Every command that the documents show can be typed as it stands there.
+// Every command in the documents has valid arguments.
 func TestDocumentedCommands(t *testing.T) {
 	parser, err := newParser(t.Context(), streams{err: io.Discard, out: io.Discard}, newCommandLine())
 	if err != nil {
@@ -63,7 +63,7 @@ func TestDocumentedCommands(t *testing.T) {
 	}
 }
 
-// docs/commands.md names every flag, and no other.
+// docs/commands.md documents exactly the existing flags.
 func TestDocumentedFlags(t *testing.T) {
 	parser, err := newParser(t.Context(), streams{err: io.Discard, out: io.Discard}, newCommandLine())
 	if err != nil {
@@ -95,13 +95,13 @@ func TestDocumentedFlags(t *testing.T) {
 		documented[f[1]] = true
 	}
 	delete(documented, "--help")
-	delete(documented, "--deepen") // git's
+	delete(documented, "--deepen") // a flag of git
 	if d := cmp.Diff(flags, documented); d != "" {
 		t.Errorf("flags and docs/commands.md differ (-flags +docs):\n%s", d)
 	}
 }
 
-// Every kv-sync.toml and wrangler file that the documents show is understood.
+// Every kv-sync.toml and wrangler file in the documents is valid.
 func TestDocumentedConfiguration(t *testing.T) {
 	block := regexp.MustCompile("(?s)```(toml|jsonc)\n(.*?)```")
 	n := 0
@@ -128,7 +128,7 @@ func TestDocumentedConfiguration(t *testing.T) {
 	}
 }
 
-// The .assetsignore that the documents show does what they say of it.
+// The example of .assetsignore in the documents excludes the files that its text names.
 func TestDocumentedAssetsIgnore(t *testing.T) {
 	block := regexp.MustCompile("(?s)```\n# public/\\.assetsignore\n(.*?)```").FindStringSubmatch(
 		documents(t)["docs/configuration.md"])
@@ -167,7 +167,7 @@ func TestDocumentedAssetsIgnore(t *testing.T) {
 	}
 }
 
-// loadDaemon reads a configuration of the daemon's, whose secrets are there.
+// loadDaemon reads a configuration of the daemon with all its secrets set.
 func loadDaemon(t *testing.T, dir, text string) {
 	t.Helper()
 	file := filepath.Join(dir, "daemon.toml")
@@ -181,7 +181,7 @@ func loadDaemon(t *testing.T, dir, text string) {
 	}
 }
 
-// docs/daemon.md names every setting of the daemon's.
+// docs/daemon.md names every setting of the daemon.
 func TestDocumentedDaemon(t *testing.T) {
 	text := documents(t)["docs/daemon.md"]
 	var walk func(reflect.Type)

@@ -14,11 +14,10 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
-// hangLimit only bounds a hang. No test's outcome depends on it.
+// hangLimit ends a test that hangs. The result of a working test does not depend on it.
 const hangLimit = 2 * time.Minute
 
-// eventually asks until the answer is yes, and reports false if that takes longer than
-// hangLimit.
+// eventually repeats a check until it succeeds. It returns false after hangLimit.
 func eventually(yes func() bool) bool {
 	for end := time.Now().Add(hangLimit); !yes(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {

@@ -13,7 +13,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 )
 
-// Ctrl-C while the hook works ends the push, with nothing of it there or live.
+// Ctrl-C during the hook ends the push. The remote has no new commit, and nothing goes live.
 func TestInterruptedPush(t *testing.T) {
 	for _, mode := range []string{"check", "upload", "deploy"} {
 		t.Run(mode, func(t *testing.T) {
@@ -56,7 +56,7 @@ func TestInterruptedPush(t *testing.T) {
 			if got := f.live(); got != "" {
 				t.Errorf("live is %s", got)
 			}
-			// What was there by then is no reason not to do it again.
+			// The interrupted deploy does not prevent the next one.
 			if out := f.must(f.work, "git", "push", "origin", "main"); strings.Contains(out, "not ") {
 				t.Errorf("the next push says\n%s", out)
 			}

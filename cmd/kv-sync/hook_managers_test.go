@@ -18,7 +18,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
-// recipe is the block of docs/hooks.md that goes into a file. after is what follows the
+// recipe returns the code block of docs/hooks.md for a file. after is what follows the
 // name, if several recipes are for one file.
 func recipe(t *testing.T, file, after string) string {
 	t.Helper()
@@ -48,7 +48,7 @@ func nodeManagers(t *testing.T) (modules string) {
 	return filepath.Join(dir, "node_modules")
 }
 
-// preCommit installs pre-commit into the user's cache folder, unless it is there.
+// preCommit installs pre-commit into the user's cache folder, unless it is already installed.
 func preCommit(t *testing.T) (path string) {
 	t.Helper()
 	pinned, err := os.ReadFile("testdata/managers/requirements.txt")
@@ -63,7 +63,7 @@ func preCommit(t *testing.T) (path string) {
 	dir := filepath.Join(cache, "kv-sync", "pip-"+hex.EncodeToString(sum[:6]))
 	path = filepath.Join(dir, "bin", "pre-commit")
 	done := filepath.Join(dir, "installed")
-	// Where one is installed by another process, that is waited for.
+	// Waits for another process that is installing it.
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func preCommit(t *testing.T) (path string) {
 	return path
 }
 
-// The recipes of docs/hooks.md, each with the real tool.
+// Each recipe of docs/hooks.md works with the real tool.
 func TestHookManagers(t *testing.T) {
 	for name, tt := range map[string]struct {
 		file, after string
@@ -124,7 +124,7 @@ func TestHookManagers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newForge(t)
 			f.env = append(f.env, f.account()...)
-			// The tools pass the remote on; a path is as bad as a shell can have it.
+			// The tools pass the remote's name to the hook. The path has characters that shells interpret.
 			bad := filepath.Join(filepath.Dir(f.bare), "it's a $HOME remote.git")
 			if err := os.Rename(f.bare, bad); err != nil {
 				t.Fatal(err)
@@ -164,7 +164,7 @@ func TestHookManagers(t *testing.T) {
 			}
 			f.must(f.work, "git", "reset", "-q", "--hard", "HEAD~1")
 
-			// The same with another mode.
+			// The recipe with another mode.
 			write(t, filepath.Join(f.work, filepath.FromSlash(tt.file)),
 				strings.Replace(text, "hook run", "hook run --pre-push deploy", 1))
 			tt.install(t, f) // simple-git-hooks has the command in its hook

@@ -8,7 +8,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// many DIR writes 30 files of 1 kB, as are worth an upload ahead.
+// many DIR writes 30 files of 1 kB, enough that the hook uploads them ahead of the push.
 func many(ts *testscript.TestScript, neg bool, args []string) {
 	dir := ts.MkAbs(args[0])
 	ts.Check(os.MkdirAll(dir, 0o755))

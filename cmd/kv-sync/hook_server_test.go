@@ -21,8 +21,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
-// forge is a work tree and a bare repository that it is pushed to, with real
-// git and a platform to deploy to.
+// forge is a work tree with a bare repository as its remote, and a platform.
 type forge struct {
 	t          *testing.T
 	work, bare string
@@ -30,7 +29,7 @@ type forge struct {
 	p          *platformtest.Fixture
 }
 
-// newForge makes one with a first commit, which is not pushed.
+// newForge makes a forge whose work tree has one commit that is not pushed.
 func newForge(t *testing.T) *forge {
 	t.Helper()
 	root := t.TempDir()
@@ -50,12 +49,12 @@ func newForge(t *testing.T) *forge {
 	return f
 }
 
-// account is the environment that reaches the platform.
+// account returns the environment variables for the platform.
 func (f *forge) account() []string {
 	return append(account(f.p), "KV_SYNC_NAME=forged")
 }
 
-// serve makes the bare repository deploy what it receives.
+// serve installs the hook that deploys pushed commits in the bare repository.
 func (f *forge) serve() {
 	f.t.Helper()
 	file := filepath.Join(filepath.Dir(f.bare), "forged.env")
@@ -88,16 +87,16 @@ func (f *forge) commit(text string) string {
 	return f.must(f.work, "git", "rev-parse", "HEAD")
 }
 
-// live is the commit that visitors see, or "".
+// live returns the live commit, or "".
 func (f *forge) live() string {
 	cmd := f.command(f.work, "kv-sync", "history", "--json")
 	cmd.Env = append(cmd.Env, f.account()...)
-	out, _ := cmd.Output() // fails where nothing is live
+	out, _ := cmd.Output() // fails if nothing is live
 	return gjson.GetBytes(out, "commit").String()
 }
 
-// hold delays the first request of a kind until release is called, and signals that it
-// came. Then the request fails with the given fault.
+// hold delays the first request of a kind until release is called, and signals its arrival. The
+// request then fails with the given fault.
 func (f *forge) hold(kind string, then platform.Fault) (came <-chan struct{}, release func()) {
 	arrived, free := make(chan struct{}), make(chan struct{})
 	var held atomic.Bool
@@ -124,8 +123,7 @@ func (f *forge) wait(came <-chan struct{}) {
 	}
 }
 
-// Of two pushes at once the newer one is live in the end, whichever deploy is
-// slower.
+// After two simultaneous pushes the newer commit is live, whichever deploy is slower.
 func TestTwoPushesAtOnce(t *testing.T) {
 	f := newForge(t)
 	f.serve()
@@ -140,7 +138,7 @@ func TestTwoPushesAtOnce(t *testing.T) {
 		}
 		f.wait(came)
 		second := f.commit(fmt.Sprintf("second %d", i))
-		f.must(f.work, "git", "push", "-q", "origin", "main") // is live before the first goes on
+		f.must(f.work, "git", "push", "-q", "origin", "main") // goes live before the first deploy continues
 		release()
 		if err := first.Wait(); err != nil {
 			t.Errorf("the first push: %v", err)
@@ -152,7 +150,7 @@ func TestTwoPushesAtOnce(t *testing.T) {
 	}
 }
 
-// A person who stops waiting has pushed all the same: the deploy goes on.
+// If the client of a push disconnects, the push stays and the deploy continues.
 func TestPusherWhoLeaves(t *testing.T) {
 	f := newForge(t)
 	f.serve()
@@ -173,7 +171,7 @@ func TestPusherWhoLeaves(t *testing.T) {
 	}
 }
 
-// A deploy goes on after its standard error was closed.
+// A deploy continues after its standard error was closed.
 func TestDeployThatNobodyHears(t *testing.T) {
 	f := newForge(t)
 	f.must(f.work, "git", "push", "-q", "origin", "main")
@@ -197,7 +195,7 @@ func TestDeployThatNobodyHears(t *testing.T) {
 	}
 }
 
-// The same over HTTP, as servers have it: git's own backend runs the hook.
+// A push over HTTP deploys. The hook is run by git-http-backend, as on servers.
 func TestPushOverHTTP(t *testing.T) {
 	f := newForge(t)
 	f.serve()
@@ -218,8 +216,7 @@ func TestPushOverHTTP(t *testing.T) {
 	}
 }
 
-// A network that neither answers nor ends keeps no push for ever, and in mode
-// check not for long.
+// If the network hangs, a push ends after a timeout. In mode check the timeout is short.
 func TestNetworkThatHangs(t *testing.T) {
 	f := newForge(t)
 	f.must(f.work, "kv-sync", "hook", "install")

@@ -23,9 +23,9 @@ import (
 	"github.com/kv-sync/kv-sync/sync/site"
 )
 
-// TestKillAtEveryRequest kills the process, with SIGKILL, at each request of a
-// deploy, a rollback and a prune: before the request is carried out, and after.
-// The live site is then wholly old or wholly new, and running again finishes.
+// TestKillAtEveryRequest kills the process with SIGKILL at each request of a deploy, a rollback
+// and a prune, before and after the request is carried out. The live site is then completely old
+// or completely new. A second run of the command succeeds.
 func TestKillAtEveryRequest(t *testing.T) {
 	repo := t.TempDir()
 	site := func(content string) { // commits a site with this page
@@ -43,7 +43,7 @@ func TestKillAtEveryRequest(t *testing.T) {
 		name     string
 		before   [][]string
 		args     []string
-		old, new string // what /index.html says; "" where nothing is live
+		old, new string // the content of /index.html; "" if nothing is live
 	}{
 		{"first deploy", nil, []string{"deploy", "--commit", "HEAD~1"}, "", "old"},
 		{"deploy", [][]string{{"deploy", "--commit", "HEAD~1"}}, []string{"deploy"}, "old", "new"},
@@ -136,7 +136,7 @@ func (v *victim) killAt(k int64, after bool, args ...string) bool {
 		return false
 	case <-reached:
 		if after {
-			// The request is carried out once its connection is closed, which its log shows.
+			// The server logs a request after it was carried out.
 			for len(v.p.Server.Requests()) < int(k) && v.t.Context().Err() == nil {
 				time.Sleep(time.Millisecond)
 			}
@@ -172,8 +172,8 @@ func (v *victim) addressed() bool {
 	return gjson.GetBytes(b, "result.enabled").Bool()
 }
 
-// live reads the whole live site, blob by blob, and returns its first page, or
-// "" where nothing is live.
+// live reads and checks all blobs of the live site. It returns the content of /index.html, or ""
+// if nothing is live.
 func (v *victim) live() string {
 	v.t.Helper()
 	account, err := cloudflare.New(cloudflare.Options{Token: v.p.Token, AccountID: v.p.AccountID, BaseURL: v.p.BaseURL})

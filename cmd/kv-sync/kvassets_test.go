@@ -24,12 +24,12 @@ func publish(ts *testscript.TestScript, neg bool, args []string) {
 		modulePart{"index_bg.wasm", "application/wasm", module})
 }
 
-// kvNamespace is the address of the namespace of a Worker's files.
+// kvNamespace returns the API address of the namespace with a Worker's files.
 func kvNamespace(ts *testscript.TestScript, worker string) string {
 	return namespaceTitled(ts, "__"+worker+"-workers_sites_assets")
 }
 
-// namespaceTitled is the address of a namespace.
+// namespaceTitled returns the API address of the namespace with a title.
 func namespaceTitled(ts *testscript.TestScript, title string) string {
 	base := ts.Getenv("CLOUDFLARE_API_BASE_URL") + "/accounts/" + testAccount + "/storage/kv/namespaces"
 	for _, ns := range gjson.Get(api(ts, http.MethodGet, base), "result").Array() {
@@ -49,7 +49,7 @@ func kvNames(ts *testscript.TestScript, worker, prefix string) (names []string) 
 	return names
 }
 
-// kvkeys NAME KEY…: besides records, these are the keys of a Worker's files.
+// kvkeys NAME KEY… checks the keys of a Worker's files. It ignores kv-sync's records.
 func kvKeys(ts *testscript.TestScript, neg bool, args []string) {
 	got := slices.DeleteFunc(kvNames(ts, args[0], ""), func(k string) bool { return strings.HasPrefix(k, ".kv-sync/") })
 	if !slices.Equal(got, args[1:]) {
@@ -57,12 +57,12 @@ func kvKeys(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// kvput NAME KEY VALUE writes a key as somebody else would.
+// kvput NAME KEY VALUE writes a key as another tool does.
 func kvPut(ts *testscript.TestScript, neg bool, args []string) {
 	call(ts, http.MethodPut, kvNamespace(ts, args[0])+"/values/"+url.PathEscape(args[1]), testToken, args[2])
 }
 
-// age NAME HOURS makes all that kv-sync has recorded that much older.
+// age NAME HOURS moves the times of kv-sync's records back.
 func age(ts *testscript.TestScript, neg bool, args []string) {
 	var hours uint64
 	_, err := fmt.Sscan(args[1], &hours)

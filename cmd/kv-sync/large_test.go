@@ -23,18 +23,17 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// largeMiB is the size of the file that TestLargeFile takes through the whole
-// path: `make large` gives 1024.
+// largeMiB is the size of the file in TestLargeFile; `make large` sets 1024.
 var largeMiB = flag.Int64("large", 256, "MiB of the large file")
 
 const (
 	chunk = 16 << 20
-	// largePeak is what a deploy of a large file may take of memory.
+	// largePeak is the memory limit of a deploy of a large file.
 	largePeak = 160 << 20
 )
 
-// TestLargeFile takes a file of many chunks from the disk, and from git, into KV
-// and through real workerd.
+// TestLargeFile deploys a file of many chunks from a folder and from a commit, and reads it
+// from the site in real workerd.
 func TestLargeFile(t *testing.T) {
 	for _, source := range []string{"folder", "commit"} {
 		t.Run(source, func(t *testing.T) {
@@ -67,7 +66,7 @@ func TestLargeFile(t *testing.T) {
 			}
 			v.wantFilm(film)
 
-			// A range is answered although every other chunk is gone.
+			// A range needs only its own chunk.
 			v.dropChunks(int(changed / chunk))
 			from := changed - 1000
 			status, got := v.get("/film.mp4", fmt.Sprintf("bytes=%d-%d", from, from+1999))
@@ -78,7 +77,7 @@ func TestLargeFile(t *testing.T) {
 	}
 }
 
-// makeFilm writes a file of which no two chunks are the same, most of it zero.
+// makeFilm writes a sparse file whose chunks are all different.
 func makeFilm(t *testing.T, path string, size int64) {
 	t.Helper()
 	f, err := os.Create(path)
@@ -132,8 +131,8 @@ func commitAll(t *testing.T, dir string) {
 	git(t, dir, "commit", "--quiet", "-m", "film")
 }
 
-// deployLarge deploys, holds the process to its memory, and returns how many
-// raw values the server was sent.
+// deployLarge deploys, checks the peak memory of the process, and returns the number of raw
+// values that it uploaded.
 func (v *victim) deployLarge(source string) int {
 	v.t.Helper()
 	v.p.Server.ResetRequests()
@@ -162,8 +161,8 @@ func (v *victim) deployLarge(source string) int {
 	return n
 }
 
-// watchPeak follows a process's largest resident set to its end. What wait4 says
-// would count the memory of this process, which it was forked from.
+// watchPeak polls the peak resident set of a process until it ends. The peak that wait4 returns
+// includes the memory of this process at the fork.
 func watchPeak(cmd *exec.Cmd) <-chan int64 {
 	out := make(chan int64, 1)
 	status := fmt.Sprintf("/proc/%d/status", cmd.Process.Pid)
@@ -172,7 +171,7 @@ func watchPeak(cmd *exec.Cmd) <-chan int64 {
 		for {
 			b, err := os.ReadFile(status)
 			_, rest, found := strings.Cut(string(b), "VmHWM:")
-			if err != nil || !found { // it is over, or there is no such file here
+			if err != nil || !found { // the process has ended, or the system has no /proc
 				out <- most
 				return
 			}
@@ -184,7 +183,7 @@ func watchPeak(cmd *exec.Cmd) <-chan int64 {
 	return out
 }
 
-// get asks the live site for a part of a file.
+// get requests a range of a file from the live site.
 func (v *victim) get(path, ranges string) (status int, body []byte) {
 	v.t.Helper()
 	req, err := http.NewRequestWithContext(v.t.Context(), http.MethodGet, v.p.SiteURL("victim")+path, http.NoBody)
@@ -203,7 +202,7 @@ func (v *victim) get(path, ranges string) (status int, body []byte) {
 	return res.StatusCode, body
 }
 
-// wantFilm asks for the whole file and compares it with the one on disk.
+// wantFilm requests the whole file and compares it with the file on disk.
 func (v *victim) wantFilm(film string) {
 	v.t.Helper()
 	res, err := http.Get(v.p.SiteURL("victim") + "/film.mp4")
@@ -217,7 +216,7 @@ func (v *victim) wantFilm(film string) {
 	}
 	defer f.Close()
 	if same, err := sameBytes(res.Body, f); err != nil || !same || res.StatusCode != http.StatusOK {
-		v.t.Errorf("the file that is served is the same: %v, %s, %v", same, res.Status, err)
+		v.t.Errorf("the served file equals the file on disk: %v, %s, %v", same, res.Status, err)
 	}
 }
 
@@ -238,7 +237,7 @@ func sameBytes(a, b io.Reader) (bool, error) {
 	}
 }
 
-// dropChunks deletes the chunks of the live film but one.
+// dropChunks deletes all chunks of the live film except one.
 func (v *victim) dropChunks(but int) {
 	v.t.Helper()
 	ctx := v.t.Context()
@@ -263,7 +262,7 @@ func (v *victim) dropChunks(but int) {
 	if err != nil || len(records) != 2 {
 		v.t.Fatal(records, err)
 	}
-	// Of one second, either may be the newer: the live one names what is in the other's place.
+	// The times of the records may be equal. The live record names a previous one.
 	var live manifest.Asset
 	for _, r := range records {
 		var record struct{ Manifest, Previous string }

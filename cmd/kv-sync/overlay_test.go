@@ -43,7 +43,7 @@ func edit(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// awaitkey KEY TEXT waits until a key of the namespace holds the text.
+// awaitkey KEY TEXT waits until the value of a key contains the text.
 func awaitKey(ts *testscript.TestScript, neg bool, args []string) {
 	namespaces := "/storage/kv/namespaces"
 	namespace := namespaces + "/" + gjson.Get(toDev(ts, http.MethodGet, namespaces, ""), "result.0.id").String()

@@ -33,9 +33,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"kv-sync": func() { os.Exit(Main()) }})
 }
 
-// TestScripts runs what a user types, with real git, against a local platform
-// that each script has for itself. What it checks is what the platform holds and
-// counted, and what the user reads.
+// TestScripts runs the scripts in testdata/script with real git. Each script has a local platform
+// of its own. It checks the output of commands, and the content and requests of the platform.
 func TestScripts(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Fatal("the scripts need git on PATH")
@@ -73,7 +72,7 @@ func setup(e *testscript.Env) error {
 	return nil
 }
 
-// rig is what one script has.
+// rig is the platform of one script.
 type rig struct {
 	server *platform.Server
 	mu     sync.Mutex
@@ -123,7 +122,7 @@ func startPlatform(ts *testscript.TestScript, neg bool, _ []string) {
 	ts.Setenv("READ_TOKEN", readToken)
 }
 
-// watch counts the requests as they arrive, and breaks those that decide names.
+// watch counts the requests as they arrive, and injects the faults that decide returns.
 func (r *rig) watch(decide func(platform.RequestInfo) platform.Fault) {
 	r.server.SetFault(func(i platform.RequestInfo) platform.Fault {
 		r.mu.Lock()
@@ -133,7 +132,7 @@ func (r *rig) watch(decide func(platform.RequestInfo) platform.Fault) {
 	})
 }
 
-// fault KIND MATCH [STATUS]: requests that match go wrong; "fault none" ends that.
+// fault KIND MATCH [STATUS] makes matching requests fail. "fault none" removes the fault.
 func fault(ts *testscript.TestScript, neg bool, args []string) {
 	r := rigOf(ts)
 	if args[0] == "none" {
@@ -154,7 +153,7 @@ func fault(ts *testscript.TestScript, neg bool, args []string) {
 	})
 }
 
-// await KIND waits until such a request has arrived since the last reset.
+// await KIND waits until a request of this kind has arrived since the last reset.
 func await(ts *testscript.TestScript, neg bool, args []string) {
 	r := rigOf(ts)
 	if !eventually(func() bool {
@@ -162,7 +161,7 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		defer r.mu.Unlock()
 		return r.begun[args[0]] > 0
 	}) {
-		ts.Fatalf("no request %s came", args[0])
+		ts.Fatalf("no request %s arrived", args[0])
 	}
 }
 
@@ -175,7 +174,7 @@ func reset(ts *testscript.TestScript, neg bool, _ []string) {
 	clear(r.begun)
 }
 
-// requests N [MATCH]: the server has answered that many.
+// requests N [MATCH] checks the number of requests since the last reset.
 func requests(ts *testscript.TestScript, neg bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
@@ -192,8 +191,8 @@ func requests(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// commit MESSAGE commits everything in the current directory's repository, each
-// commit an hour after the one before.
+// commit MESSAGE commits all files of the current directory. The time of each commit is an hour
+// after that of the previous one.
 func commit(ts *testscript.TestScript, neg bool, args []string) {
 	n, _ := strconv.Atoi(ts.Getenv("COMMITS"))
 	ts.Setenv("COMMITS", strconv.Itoa(n+1))
@@ -207,7 +206,7 @@ func commit(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(ts.Exec("git", "commit", "-q", "--allow-empty", "-m", args[0]))
 }
 
-// foreign NAME deploys a Worker as another tool would.
+// foreign NAME deploys a Worker as another tool does.
 func foreign(ts *testscript.TestScript, neg bool, args []string) {
 	putScript(ts, args[0],
 		modulePart{"metadata", "application/json", `{"main_module":"index.js","compatibility_date":"2026-01-01"}`},
@@ -217,7 +216,7 @@ func foreign(ts *testscript.TestScript, neg bool, args []string) {
 // modulePart is a part of an upload, the metadata or a module.
 type modulePart struct{ name, contentType, text string }
 
-// putScript uploads a script, which switches to it, as other tools do.
+// putScript uploads a script, which makes it live immediately.
 func putScript(ts *testscript.TestScript, name string, parts ...modulePart) {
 	var body bytes.Buffer
 	w := multipart.NewWriter(&body)
@@ -244,7 +243,7 @@ func putScript(ts *testscript.TestScript, name string, parts ...modulePart) {
 	}
 }
 
-// fetch URL WANT: a visitor gets a page that holds the text, or with "!" one that does not.
+// fetch URL WANT checks that a page contains the text. "! fetch" checks that it does not.
 func fetch(ts *testscript.TestScript, neg bool, args []string) {
 	a, err := get(args[0])
 	ts.Check(err)
@@ -253,7 +252,7 @@ func fetch(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// json PATH VALUE: stdout is exactly one JSON object, and holds the value.
+// json PATH VALUE checks that stdout is exactly one JSON object with the value at the path.
 // "json PATH -> NAME" sets an environment variable.
 func checkJSON(ts *testscript.TestScript, neg bool, args []string) {
 	out := ts.ReadFile("stdout")
@@ -277,16 +276,14 @@ func checkJSON(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// useWorkerd lets a platform in the command's own process find workerd where
-// the tests keep it.
+// useWorkerd sets the path of workerd for a platform in the command's own process.
 func useWorkerd(ts *testscript.TestScript, neg bool, _ []string) {
 	p, err := workerd.Find(context.Background(), nil)
 	ts.Check(err)
 	ts.Setenv(workerd.EnvPath, p)
 }
 
-// code N COMMAND ARGS: the command ends with exactly that exit code. Its output
-// is that of exec.
+// code N COMMAND ARGS runs a command as exec does, and checks its exit code.
 func exitCode(ts *testscript.TestScript, neg bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
@@ -304,7 +301,7 @@ func exitCode(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// lose PREFIX deletes the first key with the prefix, as no part of kv-sync would.
+// lose PREFIX deletes the first key with the prefix, to simulate a lost blob.
 func lose(ts *testscript.TestScript, neg bool, args []string) {
 	namespace := namespaceTitled(ts, "kv-sync")
 	key := gjson.Get(api(ts, http.MethodGet, namespace+"/keys?prefix="+args[0]), "result.0.name").String()
@@ -314,7 +311,7 @@ func lose(ts *testscript.TestScript, neg bool, args []string) {
 	api(ts, http.MethodDelete, namespace+"/values/"+url.PathEscape(key))
 }
 
-// written SITE FILE: the file's edits are what was written to the site at run time.
+// written SITE FILE writes the edits in the file to the site's overlay.
 func written(ts *testscript.TestScript, neg bool, args []string) {
 	var edits []pulltest.Edit
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &edits))
@@ -344,15 +341,15 @@ func call(ts *testscript.TestScript, method, to, token, body string) string {
 	return string(b)
 }
 
-// hostile DIR puts a file there whose name clears a screen and turns text around.
+// hostile DIR creates a file whose name has control characters for terminals.
 func hostile(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0])+"/\x1b[2Jevil\u202etxt", []byte("x"), 0o600))
 }
 
-// ready waits until kv-sync dev answers.
+// ready waits until kv-sync dev accepts requests.
 func ready(ts *testscript.TestScript, neg bool, _ []string) { devFile(ts) }
 
-// devFile is where kv-sync dev says how it is reached.
+// devFile is the file in which kv-sync dev stores its address and token.
 func devFile(ts *testscript.TestScript) string {
 	var found []string
 	if !eventually(func() bool {

@@ -36,8 +36,8 @@ import (
 // beforeOrigins is the last commit whose deployments have no origin.
 const beforeOrigins = "1e188f2"
 
-// Sites that a kv-sync from before there were origins has deployed go on: its
-// binary and its Worker deploy, then this one, then the older one again.
+// A site that an older release deployed can be deployed by this release, and after that by the
+// older one again.
 func TestUpgrade(t *testing.T) {
 	older := buildAt(t, beforeOrigins)
 	newer, err := exec.LookPath("kv-sync")
@@ -59,8 +59,8 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
-// buildAt builds the command from the sources of a commit, offline: its modules
-// are among those of today.
+// buildAt builds the command from the sources of a commit. It works offline, because the commit
+// needs no modules that the current one does not need.
 func buildAt(t *testing.T, commit string) string {
 	t.Helper()
 	const top = "../.."
@@ -108,8 +108,7 @@ func (u *upgrade) commit(page string) string {
 	return u.git("rev-parse", "HEAD")
 }
 
-// run runs a release of the command with --json, wants an exit code, and returns
-// what it reports.
+// run runs a release of the command with --json, checks the exit code, and returns the report.
 func (u *upgrade) run(binary string, code int, args ...string) gjson.Result {
 	u.Helper()
 	cmd := exec.CommandContext(u.Context(), binary, append(args, "--json")...)
@@ -135,7 +134,7 @@ func (u *upgrade) run(binary string, code int, args ...string) gjson.Result {
 	return gjson.ParseBytes(stdout.Bytes())
 }
 
-// refused wants a guard to stop a run of this release.
+// refused runs this release, and checks that a guard stops it.
 func (u *upgrade) refused(guard guard.ID, args ...string) gjson.Result {
 	u.Helper()
 	report := u.run(u.newer, 4, args...)
@@ -145,7 +144,7 @@ func (u *upgrade) refused(guard guard.ID, args ...string) gjson.Result {
 	return report
 }
 
-// shows wants a site to answer with this page.
+// shows checks the page of a site.
 func (u *upgrade) shows(site, page string) {
 	u.Helper()
 	req, err := http.NewRequestWithContext(u.Context(), http.MethodGet, u.p.SiteURL(site)+"/", http.NoBody)
@@ -191,7 +190,7 @@ func (u *upgrade) tracked() {
 	u.run(u.newer, 0, site("prune")...)
 	u.refused(guard.Held, deploy...)
 
-	// What the older one deployed is of no known repository: any may go on.
+	// The older release records no repository, so any repository may deploy next.
 	u.git("remote", "set-url", "origin", "https://example.org/elsewhere/tides.git")
 	u.commit("four")
 	u.run(u.newer, 0, deploy...)
@@ -240,8 +239,8 @@ func (u *upgrade) built() {
 	u.shows("built", "three")
 }
 
-// unnamed is a job that deploys an artifact: the older kv-sync called the site
-// after the workspace's folder, this one calls it after the repository.
+// unnamed deploys an artifact without a name for the site. The older release names the site
+// after the folder, and this release names it after the repository.
 func (u *upgrade) unnamed() {
 	u.repo = filepath.Join(u.TempDir(), "workspace")
 	u.vars = map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": u.repo, "GITHUB_REPOSITORY": "ada/tides-site"}
@@ -263,9 +262,8 @@ func (u *upgrade) unnamed() {
 	u.shows("workspace", "two")
 }
 
-// prunedByOlder has the older kv-sync prune and deploy what this one deployed
-// four days before, when a version was activated for many commits. It deletes
-// what this one would delete, and nothing that this one retains.
+// prunedByOlder prunes and deploys, with the older release, a site of this release that activated
+// one version for many commits. The older release must delete no more than this one would.
 func (u *upgrade) prunedByOlder() {
 	const age = 96 * time.Hour
 	api := u.aged(age)
@@ -301,8 +299,7 @@ func (u *upgrade) prunedByOlder() {
 	u.run(u.newer, 0, "verify", "--name", "tides", "--read-data")
 }
 
-// aged is the address of an API that says of every activation that it was so
-// much earlier.
+// aged starts a proxy of the API that moves the times of all activations back.
 func (u *upgrade) aged(age time.Duration) string {
 	u.Helper()
 	to, err := url.Parse(u.p.BaseURL)
@@ -338,7 +335,7 @@ func (u *upgrade) aged(age time.Duration) string {
 	return server.URL + to.Path
 }
 
-// deployAgo deploys HEAD by a clock that is so far behind.
+// deployAgo deploys HEAD with a clock that is behind by this duration.
 func (u *upgrade) deployAgo(account *cloudflare.Account, age time.Duration) *kvsync.Result {
 	u.Helper()
 	src, err := source.OpenCommit(u.Context(), source.Options{WorkDir: u.repo, Dir: "public", CacheDir: u.home})

@@ -9,8 +9,7 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// siteKeys PREFIX N: so many keys with the prefix are in the namespace that sites
-// have by default.
+// sitekeys PREFIX N checks the number of keys with the prefix in the default namespace.
 func siteKeys(ts *testscript.TestScript, neg bool, args []string) {
 	list := gjson.Get(api(ts, http.MethodGet, namespaceTitled(ts, "kv-sync")+"/keys?prefix="+url.QueryEscape(args[0])),
 		"result.#.name")

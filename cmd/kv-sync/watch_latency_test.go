@@ -63,13 +63,13 @@ func TestWatchLatency(t *testing.T) {
 	}
 	slices.Sort(all)
 	t.Logf("a save is shown after %v at best, %v in the median", all[0], all[len(all)/2])
-	// A file is written in two steps, and may be shown after each.
+	// Writing a file takes two steps, and each may start a workerd.
 	if n := starts() - before; n < saves || n > 2*saves {
 		t.Errorf("%d saves started %d workerds\n%s", saves, n, out)
 	}
 }
 
-// countStarts has workerd be found behind a script that counts how often it is started.
+// countStarts replaces workerd by a script that counts the starts.
 func countStarts(t *testing.T, binary string) (starts func() int) {
 	t.Helper()
 	dir := t.TempDir()

@@ -12,7 +12,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 )
 
-// awaitfile FILE REGEXP waits until a file has such a line.
+// awaitfile FILE REGEXP waits until a line of the file matches.
 func awaitFile(ts *testscript.TestScript, neg bool, args []string) {
 	want := regexp.MustCompile("(?m)" + args[1])
 	var b []byte
@@ -24,8 +24,8 @@ func awaitFile(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// shows SITE PATH TEXT waits until the site of the local platform answers with a text,
-// or with "!" until it does not.
+// shows SITE PATH TEXT waits until a page of the local platform contains the text. "! shows" waits
+// until it does not.
 func shows(ts *testscript.TestScript, neg bool, args []string) {
 	last := ""
 	awaitAnswer(ts, args[0], args[1], func(a answer) bool {
@@ -34,7 +34,7 @@ func shows(ts *testscript.TestScript, neg bool, args []string) {
 	}, &last)
 }
 
-// showsheader SITE PATH NAME VALUE waits until the answer has a header.
+// showsheader SITE PATH NAME VALUE waits until the response has the header.
 func showsHeader(ts *testscript.TestScript, neg bool, args []string) {
 	last := ""
 	awaitAnswer(ts, args[0], args[1], func(a answer) bool {
@@ -43,7 +43,7 @@ func showsHeader(ts *testscript.TestScript, neg bool, args []string) {
 	}, &last)
 }
 
-// awaitAnswer requests a page of the local platform until the answer is enough.
+// awaitAnswer requests a page of the local platform until the response satisfies enough.
 func awaitAnswer(ts *testscript.TestScript, site, path string, enough func(answer) bool, last *string) {
 	if eventually(func() bool {
 		url := localURL(ts, site)
@@ -51,16 +51,16 @@ func awaitAnswer(ts *testscript.TestScript, site, path string, enough func(answe
 			return false
 		}
 		a, err := get(url + path)
-		return err == nil && enough(a) // an error: the platform is just starting or ending
+		return err == nil && enough(a) // an error means that the platform is starting or ending
 	}) {
 		return
 	}
 	out, _ := os.ReadFile(ts.MkAbs("out.txt"))
 	log, _ := os.ReadFile(ts.MkAbs("err.txt"))
-	ts.Fatalf("%s%s never had the answer that is wanted; the last one was %q\n%s%s", site, path, *last, out, log)
+	ts.Fatalf("%s%s never had the expected response; the last one was %q\n%s%s", site, path, *last, out, log)
 }
 
-// localURL is where the local platform that runs serves a site, or "".
+// localURL returns the address of a site on the running local platform, or "".
 func localURL(ts *testscript.TestScript, site string) string {
 	b, err := os.ReadFile(devFile(ts))
 	if err != nil {

@@ -12,8 +12,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
-// runWrangler ARGS runs the real wrangler as a client of kv-sync dev. Its output
-// is that of exec.
+// wrangler ARGS runs the real wrangler as a client of kv-sync dev, as exec does.
 func runWrangler(ts *testscript.TestScript, neg bool, args []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
 	defer cancel()
