@@ -183,7 +183,7 @@ func TestForeignCodeGetsNoSecrets(t *testing.T) {
 		"workflow_run of a fork": {nil, map[string]string{"GITHUB_EVENT_NAME": "workflow_run",
 			"event": `{"repository":{"full_name":"someone/site"},` +
 				`"workflow_run":{"head_repository":{"full_name":"stranger/site"}}}`}, 2, "stranger/site"},
-		"unreadable event": {nil, map[string]string{"GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": "/nonexistent"}, 1,
+		"bad event": {nil, map[string]string{"GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": "/nonexistent"}, 1,
 			"whose code"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -210,9 +210,9 @@ func TestUnmergedCodeIsPlanned(t *testing.T) {
 			`","head_repository":{"full_name":"someone/site"}}}`
 	}
 	for name, env := range map[string]map[string]string{
-		"a pull request of the repository": {"GITHUB_EVENT_NAME": "pull_request", "event": pull(`{"full_name":"someone/site"}`)},
-		"a pull request of a fork":         {"GITHUB_EVENT_NAME": "pull_request", "event": pull(`{"full_name":"stranger/site"}`)},
-		"a pull request of a deleted fork": {"GITHUB_EVENT_NAME": "pull_request", "event": pull(`null`)},
+		"a pull request":        {"GITHUB_EVENT_NAME": "pull_request", "event": pull(`{"full_name":"someone/site"}`)},
+		"a fork's pull request": {"GITHUB_EVENT_NAME": "pull_request", "event": pull(`{"full_name":"stranger/site"}`)},
+		"a deleted fork's":      {"GITHUB_EVENT_NAME": "pull_request", "event": pull(`null`)},
 		"a pull request closed without a merge": {"GITHUB_EVENT_NAME": "pull_request",
 			"event": strings.Replace(pull(`{"full_name":"someone/site"}`), "opened", "closed", 1)},
 		"a review": {"GITHUB_EVENT_NAME": "pull_request_review",

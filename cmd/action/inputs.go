@@ -117,8 +117,8 @@ func (in inputs) mixed() []error {
 	}
 	for _, o := range []*options.Option{options.Name, options.Project, options.Directory, options.Config} {
 		if in.text(o) != "" {
-			wrong = append(wrong, fmt.Errorf("input projects selects every project of the repository, and input %s describes a single project; "+
-				"leave one of the two out", o.Input))
+			wrong = append(wrong, fmt.Errorf("input projects selects every project of the repository, "+
+				"and input %s describes a single project; leave one of the two out", o.Input))
 		}
 	}
 	return wrong

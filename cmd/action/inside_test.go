@@ -67,11 +67,11 @@ func TestFilesOutsideTheWorkspaceAreNotPublished(t *testing.T) {
 			want: []string{"git's own files"}},
 		"public is a link to the outside": {files: map[string][]byte{"a": []byte("a")},
 			links: map[string]string{"public": "OUTSIDE"}, code: 2, want: []string{"outside of"}},
-		"kv-sync.toml names a folder outside": {files: map[string][]byte{"kv-sync.toml": []byte(`directory = "/etc"`)}, code: 2,
+		"kv-sync.toml names one outside": {files: map[string][]byte{"kv-sync.toml": []byte(`directory = "/etc"`)}, code: 2,
 			want: []string{"kv-sync.toml", "outside of"}},
 		"the environment names a folder outside": {files: page, env: map[string]string{"KV_SYNC_DIR": "/etc"}, code: 2,
 			want: []string{"KV_SYNC_DIR", "outside of"}},
-		"kv-sync.toml is a link to the outside": {files: page, links: map[string]string{"kv-sync.toml": "OUTSIDE/kv-sync.toml"},
+		"kv-sync.toml is a link": {files: page, links: map[string]string{"kv-sync.toml": "OUTSIDE/kv-sync.toml"},
 			code: 2, want: []string{"kv-sync.toml", "outside of"}},
 		"wrangler.toml is a link into .git": {files: page, links: map[string]string{"wrangler.toml": ".git/config"}, code: 2,
 			want: []string{"wrangler.toml", "git's own files"}},
@@ -81,7 +81,7 @@ func TestFilesOutsideTheWorkspaceAreNotPublished(t *testing.T) {
 		"main is a link to the outside": {files: map[string][]byte{"public/index.html": []byte("x"),
 			"wrangler.toml": []byte("name = \"site\"\nmain = \"w.js\"")}, links: map[string]string{"w.js": "OUTSIDE/w.js"},
 			code: 2, want: []string{"w.js", "outside of"}},
-		"main is outside and not bundled": {files: map[string][]byte{"public/index.html": []byte("x"), "wrangler.toml": []byte(
+		"unbundled main is outside": {files: map[string][]byte{"public/index.html": []byte("x"), "wrangler.toml": []byte(
 			"name = \"site\"\nmain = \"/proc/self/environ\"\nno_bundle = true")}, code: 2, want: []string{"outside of"}},
 		"_headers is a link to the outside": {files: page, links: map[string]string{"public/_headers": "OUTSIDE/secret.txt"},
 			with: map[string]string{"source": "folder"}, code: 3, want: []string{"_headers", "leaves"}},
