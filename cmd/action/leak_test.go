@@ -25,7 +25,7 @@ func TestEverySecretIsMasked(t *testing.T) {
 	got := secrets(githubactions.New(githubactions.WithGetenv(func(name string) string { return env[name] })))
 	want := []string{"first line", "input-hub", "input-token", "old-key", "old-token", "second line", "token", "whole-key"}
 	if slices.Sort(got); !slices.Equal(got, want) {
-		t.Errorf("masked are %q, want %q", got, want)
+		t.Errorf("the masked values are %q, want %q", got, want)
 	}
 }
 

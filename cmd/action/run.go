@@ -68,7 +68,7 @@ func readStep(a *githubactions.Action, cache string) (step, error) {
 	in, inputErr := readInputs(a)
 	j, jobErr := readJob(a.Getenv)
 	s := step{inputs: in, job: j, cache: cache}
-	for _, err := range []error{j.allow(in), jobErr, inputErr} { // security comes before mistakes
+	for _, err := range []error{j.allow(in), jobErr, inputErr} { // report refusals for security before invalid inputs
 		if err != nil {
 			return s, err
 		}

@@ -6,14 +6,14 @@ import (
 	"testing"
 )
 
-// newCell is a site by itself, named as the cells of the table are.
+// newCell returns a cell outside of the table, for a site with this name.
 func newCell(t *testing.T, site string) *cell {
 	t.Helper()
 	return &cell{past: newPast(t), site: site}
 }
 
-// Promise 5 for the sites of one repository, each in its folder: a commit that
-// changes one site has an order for all of them. A rollback of one site holds back no other.
+// Several sites of one repository have one order of commits: an older commit is refused for each
+// of them. A rollback of one site holds back only that site (promise 5).
 func TestSitesOfOneRepository(t *testing.T) {
 	c := newCell(t, "")
 	sites := []string{"a", "b", "c", "d", "e"}

@@ -14,8 +14,8 @@ import (
 type hookTool struct {
 	files              map[string]string
 	install, uninstall func(t *testing.T, f *forge) string
-	// skips: it leaves the hook of another tool, and says so. wrapped: it becomes the former
-	// hook, where it does not find itself when it is uninstalled.
+	// skips: the tool does not replace the hook of another tool, and prints a message. wrapped:
+	// kv-sync keeps the tool's hook as the former hook, and the tool's uninstall does not find it.
 	skips, wrapped bool
 }
 
@@ -35,8 +35,8 @@ func runs(args ...string) func(t *testing.T, f *forge) string {
 	}
 }
 
-// hookTools are the real tools, but for overcommit, whose gem cannot be had from npm or
-// PyPI: its moves of files and the tests of its template are modelled.
+// hookTools returns the real tools. Only overcommit is simulated, because it is a Ruby gem, and
+// the tests install packages from npm and PyPI only.
 func hookTools(t *testing.T) map[string]hookTool {
 	t.Helper()
 	commit := preCommit(t)
@@ -108,8 +108,8 @@ func hookTools(t *testing.T) map[string]hookTool {
 	}
 }
 
-// linkPackages gives the work tree a node_modules, and the environment of npm. yorkie looks
-// from its own real folder.
+// linkPackages creates node_modules in the work tree, and sets npm's variables. yorkie searches
+// for the repository from the folder that its link leads to.
 func linkPackages(t *testing.T, f *forge) {
 	t.Helper()
 	modules, here := nodeManagers(t), filepath.Join(f.work, "node_modules")
@@ -143,7 +143,7 @@ type order struct {
 	*forge
 	t    *testing.T
 	tool hookTool
-	// active: the tool's hook is installed, as far as the tool said.
+	// active: the tool reported that its hook is installed.
 	active bool
 	// orphan: the tool was uninstalled while its hook was the former hook.
 	orphan bool
@@ -164,7 +164,7 @@ func newOrder(t *testing.T, tool hookTool) *order {
 	return &order{forge: f, t: t, tool: tool}
 }
 
-// step takes one step and returns what was said.
+// step runs one step and returns its output.
 func (o *order) step(name string) string {
 	o.t.Helper()
 	switch name {
@@ -185,7 +185,7 @@ func (o *order) step(name string) string {
 	}
 }
 
-// push pushes a new commit and counts what ran.
+// push pushes a new commit. It counts the runs of kv-sync and of the tool.
 func (o *order) push() (kvSync, tool int, out string, err error) {
 	o.t.Helper()
 	o.pushes++
@@ -197,7 +197,7 @@ func (o *order) push() (kvSync, tool int, out string, err error) {
 	return strings.Count(string(b), "kv-sync: refs/heads/main"), strings.Count(string(ran), "ran"), string(b), err
 }
 
-// check compares what a push does with what kv-sync says.
+// check pushes, and compares the hooks that ran with kv-sync's status.
 func (o *order) check(after string) {
 	o.t.Helper()
 	status := o.must(o.work, "kv-sync", "hook", "status")
@@ -241,8 +241,8 @@ func hookFiles(t *testing.T, work string) string {
 	return strings.ReplaceAll(string(out), filepath.Dir(work), "ROOT")
 }
 
-// kv-sync and each tool in several orders: what the status says is what a push does, and
-// at the end the hooks are those of a repository without kv-sync.
+// kv-sync and each tool are installed and uninstalled in several orders. After each step, a push
+// runs the hooks that the status names. At the end no hook of kv-sync is left.
 func TestHookToolsInAnyOrder(t *testing.T) {
 	tools := hookTools(t)
 	for name, tool := range tools {

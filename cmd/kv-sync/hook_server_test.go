@@ -119,7 +119,7 @@ func (f *forge) wait(came <-chan struct{}) {
 	select {
 	case <-came:
 	case <-time.After(hangLimit):
-		f.t.Fatal("the request did not come")
+		f.t.Fatal("the request did not arrive")
 	}
 }
 
@@ -151,7 +151,7 @@ func TestTwoPushesAtOnce(t *testing.T) {
 }
 
 // If the client of a push disconnects, the push stays and the deploy continues.
-func TestPusherWhoLeaves(t *testing.T) {
+func TestDeployContinuesAfterTheClientDisconnects(t *testing.T) {
 	f := newForge(t)
 	f.serve()
 	head := f.must(f.work, "git", "rev-parse", "HEAD")
@@ -172,7 +172,7 @@ func TestPusherWhoLeaves(t *testing.T) {
 }
 
 // A deploy continues after its standard error was closed.
-func TestDeployThatNobodyHears(t *testing.T) {
+func TestDeployContinuesWithoutStandardError(t *testing.T) {
 	f := newForge(t)
 	f.must(f.work, "git", "push", "-q", "origin", "main")
 	head := f.must(f.work, "git", "rev-parse", "HEAD")
