@@ -82,7 +82,7 @@ func (c *contentAddressed) plan(ctx context.Context, l *version.Live, p *draft, 
 		return nil, err
 	}
 	if receiptFor(p.Origin) && p.namespace != "" && p.worthReceipt() && !opt.Always() && !r.ignoreReceipt {
-		if there := e.readReceipt(ctx, p); there != nil {
+		if there := e.readReceipt(ctx, l, p); there != nil {
 			p.useReceipt(there, r.nonce)
 			p.count(e, carry)
 		}

@@ -20,9 +20,9 @@ import (
 )
 
 // sweep lists the keys of the site and reads its roots.
-func (c *contentAddressed) sweep(ctx context.Context, _ PruneOptions) (*sweep, error) {
+func (c *contentAddressed) sweep(ctx context.Context, opt PruneOptions) (*sweep, error) {
 	e := c.Engine
-	past, err := e.Past(ctx, site.RetainedOnly)
+	past, err := e.Past(ctx, site.Lookup{Retained: true, Given: e.givenPolicy(opt)})
 	if errors.Is(err, cloud.ErrNotFound) {
 		return nil, guard.Stop(guard.Target, finding.CasePruneUndeployed, finding.Facts{Site: e.Site})
 	} else if err != nil {
@@ -36,11 +36,15 @@ func (c *contentAddressed) sweep(ctx context.Context, _ PruneOptions) (*sweep, e
 			return nil, guard.Stop(guard.Unread, finding.CasePruneVersion, finding.Facts{Deployment: d.ID, Version: d.Version})
 		}
 	}
-	if all := past.Activations; e.Target.InKV() && len(all) >= project.MaxActivations && e.Recent(all, len(all)) {
-		return nil, guard.Stop(guard.Unread, finding.CasePruneOften, finding.Facts{Site: e.Site, Span: e.Grace})
-	}
 	if !c.owns(past.Live().Meta) {
 		return nil, guard.Stop(guard.Layout, finding.CasePruneLayout, finding.Facts{Site: e.Site})
+	}
+	if err := e.checkPolicy(past.Recorded, opt); err != nil {
+		return nil, err
+	}
+	grace := past.Policy.GracePeriod()
+	if all := past.Activations; e.Target.InKV() && len(all) >= project.MaxActivations && e.Ended(all, len(all)) < grace {
+		return nil, guard.Stop(guard.Unread, finding.CasePruneOften, finding.Facts{Site: e.Site, Span: grace})
 	}
 	namespace := past.Live().Meta.Namespace
 	store := e.Account.Store(namespace)
@@ -55,75 +59,94 @@ func (c *contentAddressed) sweep(ctx context.Context, _ PruneOptions) (*sweep, e
 	if len(listed) == 0 {
 		return nil, guard.Stop(guard.Unread, finding.CasePruneListing, finding.Facts{Site: e.Site})
 	}
-	rooted, err := c.roots(ctx, past.Deployments, namespace, listed)
+	rooted, policy, err := c.roots(ctx, past, namespace, listed)
 	if err != nil {
 		return nil, err
 	}
-	out := &sweep{store: store, before: past.Activations}
+	out := &sweep{store: store, before: past.Activations, grace: policy.GracePeriod()}
 	c.partition(out, listed, rooted)
 	return out, nil
 }
 
+// root is a deployment that a prune keeps.
+type root struct {
+	*version.Meta
+	// uncertain: it may not be there. Only a record names it, so it may never have gone
+	// live, or an earlier prune was allowed to delete it.
+	uncertain bool
+}
+
 // roots collects every key that a root keeps alive. The records count beside the
 // activations: Cloudflare's list of deployments is short, and a deployment that was
-// live an hour ago may not be in it.
-func (c *contentAddressed) roots(ctx context.Context, past []version.Deployment, namespace string,
-	listed []string) (map[string]bool, error) {
-	e := c.Engine
+// live an hour ago may not be in it. The policy is the maximum of all of them.
+func (c *contentAddressed) roots(ctx context.Context, past *version.Past, namespace string,
+	listed []string) (map[string]bool, version.Policy, error) {
+	e, policy := c.Engine, past.Policy
 	k := e.Keys()
-	metas := make(map[string]*version.Meta)
-	for _, d := range past {
-		if d.Meta != nil && d.Retained && d.Meta.Namespace == namespace && c.owns(d.Meta) {
-			metas[d.Meta.Manifest] = d.Meta
+	found := make(map[string]root) // by manifest
+	for _, d := range past.Deployments {
+		if d.Meta == nil || !d.Retained || d.Meta.Namespace != namespace || !c.owns(d.Meta) {
+			continue
+		}
+		if before, again := found[d.Meta.Manifest]; !again || before.uncertain {
+			found[d.Meta.Manifest] = root{d.Meta, d.Uncertain}
 		}
 	}
-	var records []string
+	var ids []string
 	there := make(map[string]bool, len(listed))
 	for _, name := range listed {
 		there[name] = true
 		switch class, _, _ := k.Parse(name); class {
 		case manifest.KeyUnknown:
-			return nil, guard.Stop(guard.Unread, finding.CasePruneKey, finding.Facts{Key: name})
+			return nil, policy, guard.Stop(guard.Unread, finding.CasePruneKey, finding.Facts{Key: name})
 		case manifest.KeyRecord:
-			records = append(records, strings.TrimPrefix(name, k.Record("")))
+			ids = append(ids, strings.TrimPrefix(name, k.Record("")))
 		}
 	}
-	recorded, err := e.recentRecords(ctx, namespace, records)
+	recorded, policy, err := e.recentRecords(ctx, namespace, ids, policy)
 	if err != nil {
-		return nil, err
+		return nil, policy, err
 	}
-	recordOnly := make(map[string]bool)
 	for _, r := range recorded {
-		if metas[r.Manifest] == nil {
-			recordOnly[r.Manifest] = true
-			metas[r.Manifest] = &version.Meta{Deployment: r.Deployment, Manifest: r.Manifest, Namespace: namespace}
+		if _, known := found[r.Manifest]; !known {
+			found[r.Manifest] = root{&version.Meta{Deployment: r.Deployment, Manifest: r.Manifest, Namespace: namespace}, true}
 		}
 	}
 	rooted, chunks := make(map[string]bool), make(indexes)
-	for _, m := range metas {
-		stored, err := e.Manifest(ctx, m)
-		if ref, bad := manifest.ParseRef(m.Manifest); recordOnly[m.Manifest] && errors.Is(err, cloud.ErrNotFound) &&
-			bad == nil && !there[k.Manifest(ref)] {
-			continue // it never went live: a manifest is confirmed before the switch
+	for _, r := range found {
+		if err := c.markRoot(ctx, r, there, rooted, chunks); err != nil {
+			return nil, policy, err
+		}
+	}
+	return rooted, policy, nil
+}
+
+// markRoot marks the keys of a root. What is missing of an uncertain one, which neither
+// the listing nor a read finds, keeps nothing alive: it cannot be rolled back to.
+func (c *contentAddressed) markRoot(ctx context.Context, r root, there, rooted map[string]bool, chunks indexes) error {
+	e, k := c.Engine, c.Keys()
+	stored, err := e.Manifest(ctx, r.Meta)
+	if ref, bad := manifest.ParseRef(r.Manifest); r.uncertain && errors.Is(err, cloud.ErrNotFound) &&
+		bad == nil && !there[k.Manifest(ref)] {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("nothing was deleted: %w", err)
+	}
+	if err := e.readIndexes(ctx, e.Account.Store(r.Namespace), stored.Assets, chunks); err != nil {
+		return fmt.Errorf("nothing was deleted: %w", err)
+	}
+	for _, a := range stored.Assets {
+		err := chunks[a.Blob].err
+		if r.uncertain && errors.Is(err, cloud.ErrNotFound) && !there[k.Blob(a.Blob)] {
+			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("nothing was deleted: %w", err)
+			return guard.Stop(guard.Unread, finding.CasePruneChunks, finding.Facts{Deployment: r.Deployment, Cause: err})
 		}
-		if err := e.readIndexes(ctx, e.Account.Store(namespace), stored.Assets, chunks); err != nil {
-			return nil, fmt.Errorf("nothing was deleted: %w", err)
-		}
-		for _, a := range stored.Assets {
-			err := chunks[a.Blob].err
-			if recordOnly[m.Manifest] && errors.Is(err, cloud.ErrNotFound) && !there[k.Blob(a.Blob)] {
-				continue // it never went live: an index is confirmed before the switch
-			}
-			if err != nil {
-				return nil, guard.Stop(guard.Unread, finding.CasePruneChunks, finding.Facts{Deployment: m.Deployment, Cause: err})
-			}
-		}
-		markRooted(rooted, k, m, stored, chunks)
 	}
-	return rooted, nil
+	markRooted(rooted, k, r.Meta, stored, chunks)
+	return nil
 }
 
 func markRooted(rooted map[string]bool, k manifest.Keys, m *version.Meta, stored *manifest.Manifest, chunks indexes) {
@@ -142,21 +165,45 @@ func markRooted(rooted map[string]bool, k manifest.Keys, m *version.Meta, stored
 	}
 }
 
-// recentRecords reads the records of the last Retain deployments and of deployments
-// that may have been live within the grace period: a deployment ends when the next one
-// begins. Records of deployments that never went live count too, which keeps a few keys
-// longer than necessary.
-func (e *Engine) recentRecords(ctx context.Context, namespace string, ids []string) ([]version.Record, error) {
+// recentRecords reads the records of the last deployments, as many and of as long a time
+// as the policy says, and the records themselves: it returns the maximum. A deployment
+// ends when the next one begins. Records of deployments that never went live count too,
+// which keeps a few keys longer than necessary.
+func (e *Engine) recentRecords(ctx context.Context, namespace string, ids []string,
+	policy version.Policy) ([]version.Record, version.Policy, error) {
 	slices.Sort(ids)
-	first := max(0, len(ids)-e.Retain)
+	var out []version.Record
+	for from := len(ids); ; {
+		first := e.firstRecent(ids, policy)
+		if first >= from {
+			return out, policy, nil
+		}
+		older, err := e.readRecords(ctx, namespace, ids[first:from])
+		if err != nil {
+			return nil, policy, err
+		}
+		for _, r := range older {
+			policy = policy.Max(r.Policy)
+		}
+		out, from = append(out, older...), first
+	}
+}
+
+// firstRecent is the index of the oldest deployment that the policy keeps.
+func (e *Engine) firstRecent(ids []string, p version.Policy) int {
+	first := max(0, len(ids)-p.Retain)
 	for first > 0 {
 		// A run may take half the grace period between its id and its switch.
-		if ended, _ := manifest.DeploymentTime(ids[first]); e.Time().Sub(ended) >= e.Grace+e.Grace/2 {
+		if ended, _ := manifest.DeploymentTime(ids[first]); e.Time().Sub(ended) >= p.GracePeriod()*3/2 {
 			break
 		}
 		first--
 	}
-	ids = ids[first:]
+	return first
+}
+
+// readRecords reads the records of deployments.
+func (e *Engine) readRecords(ctx context.Context, namespace string, ids []string) ([]version.Record, error) {
 	out := make([]version.Record, len(ids))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(e.Parallel)
@@ -185,7 +232,7 @@ func (c *contentAddressed) partition(out *sweep, listed []string, rooted map[str
 		switch {
 		case rooted[name], class == manifest.KeyOther:
 			out.kept.Kept++
-		case c.Time().Sub(written) < c.Grace+time.Second:
+		case c.Time().Sub(written) < out.grace+time.Second:
 			out.kept.Young++
 		default:
 			out.unrooted = append(out.unrooted, name)

@@ -25,6 +25,7 @@ func (c *contentAddressed) verify(ctx context.Context, v *verifier, d *version.D
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
+		out.Retained = out.Retained && !(d.Uncertain && errors.Is(err, cloud.ErrNotFound)) // a prune deleted it
 		out.Problem = err.Error()
 		return nil //nolint:nilerr // it is the finding
 	}
@@ -40,6 +41,7 @@ func (c *contentAddressed) verify(ctx context.Context, v *verifier, d *version.D
 	for _, a := range missing {
 		out.Missing = append(out.Missing, a.Path)
 	}
+	out.Retained = out.Retained && !(d.Uncertain && len(missing) > 0)
 	if d.Retained {
 		markRooted(v.rooted, v.Keys(), d.Meta, m, v.chunks)
 		if v.readData {

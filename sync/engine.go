@@ -15,6 +15,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/project"
 	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/upload"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // Engine deploys one site. One call at a time.
@@ -22,9 +23,6 @@ type Engine struct {
 	*site.Client
 	layout layout
 }
-
-// minGrace is the shortest grace period.
-const minGrace = 10 * time.Minute
 
 // siteID is the form of the name of a site or project.
 var siteID = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
@@ -56,9 +54,9 @@ func New(c site.Config) (*Engine, error) {
 	if c.Retain < 0 || c.Grace < 0 || c.Parallel < 0 || c.Memory < 0 || c.PruneCap < 0 {
 		return nil, errors.New("retain, grace, parallel, memory and the prune cap cannot be negative")
 	}
-	if c.Grace != 0 && c.Grace < minGrace {
+	if c.Grace != 0 && c.Grace < version.MinGrace {
 		return nil, fmt.Errorf("a grace period of %s is too short: what was written may take a minute and more to be "+
-			"seen, so %s is the least", c.Grace, minGrace)
+			"seen, so %s is the least", c.Grace, version.MinGrace)
 	}
 	kind, err := LayoutNamed(c.Layout)
 	if err != nil {

@@ -20,7 +20,7 @@ func (e *Engine) History(ctx context.Context) ([]version.Deployment, error) {
 	if err := e.layout.lacks(commandHistory); err != nil {
 		return nil, err
 	}
-	p, err := e.Past(ctx, site.EveryActivation)
+	p, err := e.Past(ctx, site.Lookup{Otherwise: e.Policy()})
 	if errors.Is(err, cloud.ErrNotFound) {
 		return nil, notDeployed(e.Site)
 	} else if err != nil {

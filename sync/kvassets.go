@@ -113,7 +113,7 @@ func (e *Engine) SyncKVAssets(ctx context.Context, src manifest.Source, opt KVAs
 			return nil, err
 		}
 	}
-	if err := e.CheckClock(); err != nil {
+	if err := e.CheckClock(e.Grace); err != nil {
 		return nil, err
 	}
 	listing, err := src.Files(ctx, nil)

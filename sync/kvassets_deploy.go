@@ -296,12 +296,16 @@ func isDeployment(id string) bool {
 // records of deployments that cannot be any more: those that are neither retained nor
 // younger than twice the grace period. A deployment ends when the next begins.
 func (p *kvAssetsPrune) findDeployed(ctx context.Context) error {
-	p.deployed = map[manifest.Hash]bool{}
+	p.deployed, p.policy = map[manifest.Hash]bool{}, p.e.givenPolicy(p.opt)
 	if len(p.activations) == 0 {
-		return nil
+		return p.e.checkPolicy(false, p.opt)
 	}
-	past, err := p.e.Past(ctx, site.RetainedOnly)
+	past, err := p.e.Past(ctx, site.Lookup{Retained: true, Given: p.policy})
 	if err != nil {
+		return fmt.Errorf("nothing was deleted: %w", err)
+	}
+	p.policy = past.Policy
+	if err := p.e.checkPolicy(past.Recorded, p.opt); err != nil {
 		return err
 	}
 	kept := map[string]bool{}
@@ -311,7 +315,7 @@ func (p *kvAssetsPrune) findDeployed(ctx context.Context) error {
 		}
 	}
 	for _, id := range p.deployments {
-		if made, _ := manifest.DeploymentTime(id); !kept[id] && p.e.Time().Sub(made) >= 2*p.e.Grace {
+		if made, _ := manifest.DeploymentTime(id); !kept[id] && p.e.Time().Sub(made) >= 2*p.policy.GracePeriod() {
 			p.expired = append(p.expired, p.keys.Deployment(id))
 		}
 	}

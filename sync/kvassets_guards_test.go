@@ -51,7 +51,7 @@ func TestKVAssetsPruneKeepsYoungIndexes(t *testing.T) {
 	last := r.sync(t, files{"/a.txt": "3"}, kvsync.KVAssetsOptions{}).Index // two are retained
 	r.publish(last)
 	for _, gone := range []string{"b.txt", "a.txt"} { // one of each when it is not young any more
-		p, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Code: r.worker})
+		p, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Retain: 2, Grace: time.Hour, Code: r.worker})
 		if err != nil || p.Deleted != 1 || !strings.HasPrefix(p.Keys[0], gone[:2]) {
 			t.Fatalf("%+v, %v", p, err)
 		}

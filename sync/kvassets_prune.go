@@ -29,8 +29,8 @@ type ScriptCode interface {
 }
 
 // sweep finds files of earlier indexes that no retained index names. Retained are the
-// last Retain indexes, those younger than the grace period, and that of the active
-// Worker. It refuses if the active index is not the newest, or is unknown. It never
+// last indexes, as many as the policy says, those younger than the grace period, and
+// that of the active Worker. It refuses if the active index is not the newest, or is unknown. It never
 // includes keys of other tools in the namespace, and it fails if anything cannot be
 // read.
 func (k *kvAssets) sweep(ctx context.Context, opt PruneOptions) (*sweep, error) {
@@ -53,12 +53,12 @@ func (k *kvAssets) sweep(ctx context.Context, opt PruneOptions) (*sweep, error) 
 		return nil, err
 	}
 	if err := p.findDeployed(ctx); err != nil {
-		return nil, fmt.Errorf("nothing was deleted: %w", err)
+		return nil, err
 	}
 	if err := p.root(); err != nil {
 		return nil, err
 	}
-	out := &sweep{store: p.store, before: p.activations, expired: p.expired, checkUnchanged: p.checkUnchanged}
+	out := &sweep{store: p.store, grace: p.policy.GracePeriod(), before: p.activations, expired: p.expired, checkUnchanged: p.checkUnchanged}
 	p.partition(out)
 	return out, nil
 }
@@ -78,6 +78,7 @@ type kvAssetsPrune struct {
 	deployments []string // the ids of which there are records
 
 	activations []cloud.Activation
+	policy      version.Policy         // what is retained
 	deployed    map[manifest.Hash]bool // the indexes of deployments that can be rolled back to
 	active      map[manifest.Hash]bool // the indexes that the active Worker carries
 
@@ -211,7 +212,7 @@ func (p *kvAssetsPrune) root() error {
 		switch {
 		case i == 0 || p.active[r.Ref.Hash]:
 			r.Index.Mark(p.current)
-		case i < p.e.Retain || p.young(r.Ref) || p.deployed[r.Ref.Hash]:
+		case i < p.policy.Retain || p.young(r.Ref) || p.deployed[r.Ref.Hash]:
 			r.Index.Mark(p.rooted)
 		default:
 			p.expired = append(p.expired, p.keys.Record(r.Ref))
@@ -234,7 +235,7 @@ func (p *kvAssetsPrune) root() error {
 }
 
 func (p *kvAssetsPrune) young(ref manifest.Ref) bool {
-	return p.e.Time().Sub(ref.Nonce.Time()) < p.e.Grace+time.Second
+	return p.e.Time().Sub(ref.Nonce.Time()) < p.policy.GracePeriod()+time.Second
 }
 
 // kvAssetsShape matches every key of this layout.

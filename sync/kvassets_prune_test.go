@@ -25,7 +25,7 @@ func TestKVAssetsPrune(t *testing.T) {
 	r.now = func() time.Time { return now }
 	prune := func(opt kvsync.PruneOptions) (*kvsync.Pruned, error) {
 		t.Helper()
-		opt.Code = r.worker
+		opt.Code, opt.Retain, opt.Grace = r.worker, 2, time.Hour
 		p, err := r.engine(t).Prune(t.Context(), opt)
 		r.wantForeign(t)
 		return p, err
@@ -118,7 +118,7 @@ func TestKVAssetsPruneOfOurWorker(t *testing.T) {
 			{Name: cloud.BindingBlobs, Type: "kv_namespace",
 				Fields: map[string]json.RawMessage{"namespace_id": json.RawMessage(`"ns"`)}},
 		}
-		p, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{})
+		p, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Retain: 2, Grace: time.Hour})
 		if (err == nil) != ok || ok && p.Deleted != 2 {
 			t.Errorf("index %d: %+v, %v", 2+i, p, err)
 		}
@@ -140,7 +140,7 @@ func TestKVAssetsPruneKeepsUploads(t *testing.T) {
 	record := ".kv-sync/rusty/index/" + manifest.HashOf(second.Index).String()
 	maps.DeleteFunc(r.values, func(key, _ string) bool { return strings.HasPrefix(key, record) })
 	for deleted := range 2 {
-		p, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Code: r.worker})
+		p, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Retain: 2, Grace: time.Hour, Code: r.worker})
 		if err != nil || p.Deleted != deleted {
 			t.Fatalf("%+v, %v", p, err)
 		}
@@ -156,7 +156,7 @@ func TestKVAssetsPruneIgnoresEmptyIndexInCode(t *testing.T) {
 	r.sync(t, files{}, kvsync.KVAssetsOptions{AllowShrink: true})
 	r.sync(t, files{"/a.txt": "a"}, kvsync.KVAssetsOptions{})
 	r.publish(make([]byte, 16))
-	_, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Code: r.worker})
+	_, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Retain: 2, Grace: time.Hour, Code: r.worker})
 	var stopped *guard.Error
 	if !errors.As(err, &stopped) || stopped.Guard != guard.Foreign {
 		t.Errorf("%v", err)
@@ -175,7 +175,7 @@ func TestKVAssetsPruneEmpty(t *testing.T) {
 		r.sync(t, files{}, kvsync.KVAssetsOptions{AllowShrink: true})
 	}
 	before := maps.Clone(r.values)
-	_, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Force: true, Unrecorded: true})
+	_, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Retain: 2, Grace: time.Hour, Force: true, Unrecorded: true})
 	var stopped *guard.Error
 	if !errors.As(err, &stopped) || stopped.Guard != guard.Shrink || !maps.Equal(before, r.values) {
 		t.Errorf("%v", err)
@@ -209,7 +209,7 @@ func TestKVAssetsPruneUnreadable(t *testing.T) {
 			r.values[".kv-sync/else/index/x"] = ""
 		}
 		before := maps.Clone(r.values)
-		if _, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Code: r.worker, Unrecorded: true}); err == nil ||
+		if _, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Retain: 2, Grace: time.Hour, Code: r.worker, Unrecorded: true}); err == nil ||
 			!strings.Contains(err.Error(), "nothing was deleted") {
 			t.Errorf("%s: %v", damage, err)
 		}
@@ -226,7 +226,7 @@ func TestKVAssetsPruneUnrecorded(t *testing.T) {
 	r := newRack()
 	res := r.sync(t, files{"/a.txt": "a"}, kvsync.KVAssetsOptions{})
 	r.publish(res.Index)
-	p, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Code: r.worker, Unrecorded: true})
+	p, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Retain: 2, Grace: time.Hour, Code: r.worker, Unrecorded: true})
 	if err != nil || !slices.Equal(p.Keys, []string{"a.0123456789.txt", "img/logo.abc.png"}) || p.Deleted != 2 {
 		t.Fatalf("%+v, %v", p, err)
 	}

@@ -280,7 +280,7 @@ func FuzzKVAssets(f *testing.F) {
 					r.publish(published)
 				}
 				if rnd.IntN(3) == 0 {
-					_, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Code: r.worker, Force: rnd.IntN(2) == 0})
+					_, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Retain: 2, Grace: time.Hour, Code: r.worker, Force: rnd.IntN(2) == 0})
 					var stopped *guard.Error
 					if err != nil && calm && !errors.As(err, &stopped) {
 						t.Fatal(err)

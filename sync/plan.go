@@ -86,7 +86,7 @@ func (e *Engine) plan(ctx context.Context, l *version.Live, r *run) (planned, er
 		return nil, foreignWorker(e.Site)
 	}
 	if _, ages := e.layout.(keeper); ages { // else no key is deleted for its age
-		if err := e.CheckClock(); err != nil {
+		if err := e.CheckClock(e.GraceOver(l)); err != nil {
 			return nil, err
 		}
 	}

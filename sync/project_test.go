@@ -110,6 +110,7 @@ func (w *world) wantProject(want files) {
 func TestProject(t *testing.T) {
 	t.Parallel()
 	w := startProject(t)
+	w.config.Retain = 1
 	c := history(files{"/index.html": "one", "/a.css": "a"}, files{"/index.html": "two", "/a.css": "a"})
 
 	first := w.mustDeploy(c[0])
@@ -159,7 +160,6 @@ func TestProject(t *testing.T) {
 	if err != nil || !v.Whole() || v.Unrooted != 0 {
 		t.Errorf("verify: %+v, %v", v, err)
 	}
-	w.config.Retain = 1
 	w.pass(100 * time.Hour)
 	past, err = w.engine().History(t.Context())
 	if err != nil || len(past) != 3 || past[1].Retained || past[1].ID != second.Deployment ||

@@ -1,6 +1,7 @@
 package kvsync
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/humanize"
+	"github.com/kv-sync/kv-sync/sync/site"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // Pruned is what [Engine.Prune] did or, dry, would do.
@@ -45,7 +48,7 @@ func (e *Engine) Prune(ctx context.Context, opt PruneOptions) (*Pruned, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := e.CheckClock(); err != nil {
+	if err := e.CheckClock(s.grace); err != nil {
 		return nil, err
 	}
 	out := s.limited(e.PruneCap)
@@ -69,11 +72,18 @@ func (e *Engine) Prune(ctx context.Context, opt PruneOptions) (*Pruned, error) {
 	return out, nil
 }
 
-// PruneOptions are the choices of a person for a prune. All but DryRun are for layouts
-// that compile an index into the code.
+// PruneOptions are the choices of a person for a prune. Those from Local on are for
+// layouts that compile an index into the code.
 type PruneOptions struct {
 	// DryRun deletes nothing.
 	DryRun bool
+	// Retain is how many deployments are kept at least. What the live and the retained
+	// deployments recorded counts, too. 0 is nothing more than that, and refused where
+	// none of them recorded anything: the configuration may be that of another site.
+	Retain int
+	// Grace is the grace period of deployments that recorded none, if Retain is given.
+	// 0 is that of the configuration, and a day at least.
+	Grace time.Duration
 	// Local is an index whose files are kept too, or nil.
 	Local []byte
 	// Code is the Worker that contains the index. If kv-sync did not deploy it,
@@ -88,9 +98,27 @@ type PruneOptions struct {
 	Unrecorded bool
 }
 
+// givenPolicy is what a person said to keep.
+func (e *Engine) givenPolicy(opt PruneOptions) version.Policy {
+	if opt.Retain == 0 {
+		return version.Policy{}
+	}
+	return version.NewPolicy(opt.Retain, cmp.Or(opt.Grace, max(e.Grace, site.DefaultGrace)))
+}
+
+// checkPolicy refuses to prune if nobody said how much to keep.
+func (e *Engine) checkPolicy(recorded bool, opt PruneOptions) error {
+	if recorded || opt.Retain > 0 {
+		return nil
+	}
+	return guard.Stop(guard.Unread, finding.CasePruneRetain, finding.Facts{Site: e.Site})
+}
+
 // sweep is what a prune may delete.
 type sweep struct {
 	store cloud.Store
+	// grace is for how long keys are kept that no root reaches.
+	grace time.Duration
 	// before are the activations from which the roots were read.
 	before []cloud.Activation
 	// kept counts the keys that stay.

@@ -15,6 +15,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/upload"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // A receipt says that the blobs of a commit were uploaded before its deploy, and
@@ -112,25 +113,26 @@ func (e *Engine) UploadAhead(ctx context.Context, src manifest.Source, w cloud.W
 	}
 	p.confirm(blobs, r)
 	out.Plan, out.Uploaded = p.shown(), p.Blobs
-	if out.Receipt = e.Fresh(r.started); !out.Receipt {
+	if out.Receipt = e.Fresh(l, r.started); !out.Receipt {
 		e.Note(site.StageUpload, "the upload took longer than half the grace period, so no deploy will rely on "+
 			"it; set a longer grace")
 		return out, nil
 	}
-	if err := e.writeReceipt(ctx, store, p); err != nil {
+	if err := e.writeReceipt(ctx, store, p, e.FreshFor(l)); err != nil {
 		return nil, err
 	}
 	return out, nil
 }
 
-// writeReceipt writes the receipt of a plan whose every blob is confirmed.
-func (e *Engine) writeReceipt(ctx context.Context, s cloud.Store, p *draft) error {
+// writeReceipt writes the receipt of a plan whose every blob is confirmed. It is valid
+// for so long.
+func (e *Engine) writeReceipt(ctx context.Context, s cloud.Store, p *draft, valid time.Duration) error {
 	b, err := encodeReceipt(e.ID(), p)
 	if err != nil {
 		return err
 	}
 	it := upload.Value("the receipt", e.Keys().Receipt(p.Origin.Commit), b)
-	it.TTL = e.FreshFor() // at least 5 minutes; KV wants one
+	it.TTL = valid // at least 5 minutes; KV wants one
 	return e.Quiet().Upload(ctx, s, []*upload.Item{it}, nil)
 }
 
@@ -203,7 +205,7 @@ type gitBlob struct {
 
 // readReceipt reads the receipt of the plan's commit. It returns nil if there is none
 // that can be used, for whatever reason: then the files are uploaded.
-func (e *Engine) readReceipt(ctx context.Context, p *draft) *receiptBlobs {
+func (e *Engine) readReceipt(ctx context.Context, l *version.Live, p *draft) *receiptBlobs {
 	live, m, err := e.fetchReceipt(ctx, p)
 	if err != nil {
 		if !errors.Is(err, cloud.ErrNotFound) {
@@ -215,7 +217,7 @@ func (e *Engine) readReceipt(ctx context.Context, p *draft) *receiptBlobs {
 	for _, a := range m.Assets {
 		// The index of a chunked file may name chunks that only an earlier live
 		// deployment keeps alive.
-		if !e.Fresh(a.Blob.Nonce.Time()) || a.Chunked() && live != p.Live {
+		if !e.Fresh(l, a.Blob.Nonce.Time()) || a.Chunked() && live != p.Live {
 			continue
 		}
 		out.byContent[a.Content()] = a.Blob

@@ -43,7 +43,7 @@ func (e *Engine) describe(l *version.Live, p *draft, r *run, serves servedConten
 		Source: o.ID,
 		Worker: p.hash,
 		Commit: o.Commit, Namespace: r.namespace, URL: url, Pruned: e.Time().Unix(), Files: len(p.manifest.Assets),
-		Overlay: e.overlayOf(p.worker), Repository: o.Repository,
+		Overlay: e.overlayOf(p.worker), Repository: o.Repository, Policy: e.Policy(),
 	}
 	if l.Meta != nil {
 		out.meta.Migration = l.Meta.Migration
@@ -64,7 +64,7 @@ func (e *Engine) describe(l *version.Live, p *draft, r *run, serves servedConten
 		Branch: o.Branch, Subject: o.Subject, Author: o.Author, Dirty: o.Dirty, Repository: o.Repository, Actor: e.Actor,
 		Time:     e.Time().UTC().Truncate(time.Second),
 		Previous: p.Live, Files: len(p.manifest.Assets), Added: len(p.Added), Changed: len(p.Changed),
-		Removed: len(p.Removed), Unchanged: p.Unchanged,
+		Removed: len(p.Removed), Unchanged: p.Unchanged, Policy: e.Policy(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode the record: %w", err)

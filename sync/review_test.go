@@ -286,15 +286,14 @@ func (w *world) in(d time.Duration) *kvsync.Engine {
 // Where Cloudflare's list is too short to name what is retained, the records do.
 func TestPruneGoesByTheRecordsToo(t *testing.T) {
 	w, contents := aged(t, 6)
-	w.config.Retain = 3
 	w.config.Account = short{w.account, 1}
-	got, err := w.later().Prune(t.Context(), kvsync.PruneOptions{})
+	got, err := w.later().Prune(t.Context(), kvsync.PruneOptions{Retain: 3})
 	w.config.Account = w.account
 	if err != nil || got.Deleted != 9 {
 		t.Errorf("it deleted %+v, %v; want the blob, the manifest and the record of three", got, err)
 	}
 	w.wantSite(contents[5])
-	for _, want := range []files{contents[4], contents[3]} {
+	for _, want := range []files{contents[4], contents[3]} { // within the grace period
 		if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
 			t.Fatal(err)
 		}

@@ -38,7 +38,7 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	if err := e.layout.lacks(commandRollback); err != nil {
 		return nil, err
 	}
-	past, err := e.Past(ctx, site.EveryActivation)
+	past, err := e.Past(ctx, site.Lookup{Otherwise: e.Policy()})
 	if errors.Is(err, cloud.ErrNotFound) {
 		return nil, notDeployed(e.Site)
 	} else if err != nil {

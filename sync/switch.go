@@ -24,7 +24,7 @@ const settled = 10 * time.Second
 
 // activate is the switch to what was written.
 func (e *Engine) activate(ctx context.Context, l *version.Live, rel *prepared, compare settle.Compare) error {
-	if !e.Fresh(rel.started) {
+	if !e.Fresh(l, rel.started) {
 		return errStale
 	}
 	final := rel.upload.Apply != nil // an activation cannot undo migrations

@@ -57,7 +57,7 @@ func (e *Engine) Verify(ctx context.Context, readData bool) (*Verification, erro
 	if err := e.layout.lacks(commandVerify); err != nil {
 		return nil, err
 	}
-	past, err := e.Past(ctx, site.EveryActivation)
+	past, err := e.Past(ctx, site.Lookup{Otherwise: e.Policy()})
 	if errors.Is(err, cloud.ErrNotFound) {
 		return nil, notDeployed(e.Site)
 	} else if err != nil {

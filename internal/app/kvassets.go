@@ -14,6 +14,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/atomicfile"
+	"github.com/kv-sync/kv-sync/internal/options"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
@@ -80,7 +81,7 @@ func (s *Site) SyncKVAssets(ctx context.Context, o KVAssetsSync) (*kvsync.KVAsse
 	return res, written, writeIndexFile(s.pathOf(o.Output), res.Index)
 }
 
-// Prune are the options of [Site.Prune]. All but DryRun are for a layout that compiles an index
+// Prune are the options of [Site.Prune]. Index, Force and Unrecorded are for a layout that compiles an index
 // into the code.
 type Prune struct {
 	// Index is the file of the index, relative to the project's folder. The keys that it names
@@ -97,7 +98,14 @@ func (s *Site) Prune(ctx context.Context, o Prune) (*kvsync.Pruned, error) {
 		return nil, err
 	}
 	opt := kvsync.PruneOptions{DryRun: o.DryRun}
+	if s.in.Given.Text(options.Retain) != "" {
+		opt.Retain = s.settings.Retain // nothing counts before a flag
+	}
 	if s.Layout().Compiled {
+		if s.in.Name == "" && s.in.Given.Text(options.Name) == "" && opt.Retain == 0 {
+			// An index records nothing, and it is this folder's.
+			opt.Retain, opt.Grace = s.settings.Retain, s.settings.Grace
+		}
 		opt.Code, opt.Force, opt.Unrecorded = s.account.Script(s.settings.Name), o.Force, o.Unrecorded
 		if opt.Local, err = readIndexFile(s.pathOf(cmp.Or(o.Index, s.settings.Index))); err != nil {
 			return nil, err

@@ -35,6 +35,7 @@ var setters = map[*options.Option]setter{
 	options.Project:   matching(func(s *Settings) *string { return &s.Project }, namePattern, nameRule),
 	options.Directory: text(func(s *Settings) *string { return &s.Directory }),
 	options.Account:   matching(func(s *Settings) *string { return &s.Account }, accountPattern, accountRule),
+	options.Retain:    number(func(s *Settings) *int { return &s.Retain }, 100, retainRule),
 	options.Token:     secret(func(s *Settings) *Secret { return &s.Token }),
 }
 
@@ -57,7 +58,6 @@ var keys = append(declaredKeys(), []key{
 		oneOf(func(s *Settings) *string { return &s.Serving.NotFound }, notFoundHandlings...)},
 	{"edge-cache", "", []string{"KV_SYNC_EDGE_CACHE"}, true, setEdgeCache},
 	{"overlay", "", nil, true, setOverlay},
-	{"retain", "", []string{"KV_SYNC_RETAIN"}, true, number(func(s *Settings) *int { return &s.Retain }, 100, retainRule)},
 	{"grace", "", []string{"KV_SYNC_GRACE"}, true, setGrace},
 	{"retire", "", nil, true, setRetire},
 	{"ignore", "", []string{"KV_SYNC_IGNORE"}, true, setIgnore},

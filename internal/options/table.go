@@ -155,6 +155,18 @@ var (
 	})
 )
 
+// Retain is what a prune keeps.
+var Retain = declare(Option{
+	Flag: "retain", Input: "retain", Setting: "retain", Variables: []string{"KV_SYNC_RETAIN"},
+	Commands: []string{"prune"}, Placeholder: "N",
+	Help: "How many deployments, with the live one, can be rolled back to. A deploy records it. " +
+		"A prune keeps the largest number that a retained deployment recorded, and this one if it is larger.",
+	Doc: "how many deployments, with the live one, can be rolled back to, 1 to 100. A deploy records it, and a prune in any " +
+		"folder keeps the largest number that a retained deployment recorded. For a prune the flag or the input " +
+		"can only raise it, and is required if no deployment recorded one",
+	Otherwise: "the configuration's, else `5`",
+})
+
 // Options that waive a guard, and options for one deploy.
 var (
 	AllowShrink = declare(Option{

@@ -100,6 +100,8 @@ const (
 		"{span}; nothing was deleted"
 	CasePruneLayout Case = "the live deployment of {site} has the layout \"kv-assets\", and the prune " +
 		"of another layout was requested; nothing was deleted"
+	CasePruneRetain Case = "no deployment of {site} recorded how many are retained, because an older kv-sync " +
+		"made them; nothing was deleted"
 	CasePruneListing Case = "the listing of {site} is empty though a deployment is live; nothing was deleted"
 	CasePruneKey     Case = "the key {key} was not written by this release of kv-sync and may keep others " +
 		"alive; nothing was deleted"

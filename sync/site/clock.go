@@ -5,6 +5,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // Time is the time at the API, by which all ages are measured: every machine that
@@ -20,27 +21,41 @@ func (c *Client) Time() time.Time {
 // maxSkew is the most that this machine's clock may differ from the API's.
 const maxSkew = time.Hour
 
-// Skew is the most that the clock may differ with this grace period.
-func (c *Client) Skew() time.Duration { return min(maxSkew, c.Grace/2) }
+// skew is the most that the clock may differ with this grace period.
+func skew(grace time.Duration) time.Duration { return min(maxSkew, grace/2) }
 
-// FreshFor is how long a run may switch to what it wrote. Prune keeps what is younger
-// than the grace period; half of it is reserved for the switch.
-func (c *Client) FreshFor() time.Duration { return max(c.Grace/2, time.Second) }
+// Policy is what the configuration keeps.
+func (c *Client) Policy() version.Policy { return version.NewPolicy(c.Retain, c.Grace) }
 
-// Fresh reports whether a run may still switch to what it wrote since started.
-func (c *Client) Fresh(started time.Time) bool { return c.Time().Sub(started) < c.FreshFor() }
+// GraceOver is for how long every prune keeps what a run over l writes: a prune on
+// another machine goes by what the live deployment recorded.
+func (c *Client) GraceOver(l *version.Live) time.Duration {
+	if l.Meta != nil && l.Meta.Policy.Known() {
+		return min(c.Grace, l.Meta.GracePeriod())
+	}
+	return c.Grace
+}
+
+// FreshFor is how long a run may switch to what it wrote over l. Prune keeps what is
+// younger than the grace period; half of it is reserved for the switch.
+func (c *Client) FreshFor(l *version.Live) time.Duration { return c.GraceOver(l) / 2 }
+
+// Fresh reports whether a run over l may still switch to what it wrote since started.
+func (c *Client) Fresh(l *version.Live, started time.Time) bool {
+	return c.Time().Sub(started) < c.FreshFor(l)
+}
 
 // PruneDue reports whether a prune is due. A last prune in the future does not count:
 // an older kv-sync recorded it on a machine with a fast clock.
 func (c *Client) PruneDue(last time.Time) bool {
 	since := c.Time().Sub(last)
-	return since > c.Grace || since < -c.Skew()
+	return since > c.Grace || since < -skew(c.Grace)
 }
 
 // CheckClock refuses to continue if this machine's clock is wrong. A deploy and a prune
 // call it before they write, switch or delete anything. A rollback does not, because it
-// is the emergency exit and deletes nothing.
-func (c *Client) CheckClock() error {
+// is the emergency exit and deletes nothing. grace is the grace period that counts.
+func (c *Client) CheckClock(grace time.Duration) error {
 	api, ok := c.Account.Time()
 	if !ok {
 		return guard.Stop(guard.Clock, finding.CaseClockUnknown, finding.Facts{Site: c.Site})
@@ -48,9 +63,9 @@ func (c *Client) CheckClock() error {
 	ahead := c.Now().Sub(api)
 	facts := finding.Facts{Site: c.Site, Span: ahead.Abs().Round(time.Minute)}
 	switch {
-	case ahead > c.Skew():
+	case ahead > skew(grace):
 		return guard.Stop(guard.Clock, finding.CaseClockAhead, facts)
-	case -ahead > c.Skew():
+	case -ahead > skew(grace):
 		return guard.Stop(guard.Clock, finding.CaseClockBehind, facts)
 	}
 	return nil

@@ -5,24 +5,26 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/version"
 	"golang.org/x/sync/errgroup"
 )
 
-// Scope is which versions past reads.
-type Scope int
-
-const (
-	EveryActivation Scope = iota
-	RetainedOnly
-)
+// Lookup is what [Client.Past] looks for.
+type Lookup struct {
+	// Retained: only versions that can be retained are read.
+	Retained bool
+	// Given counts beside what deployments recorded, and Otherwise where the live one
+	// recorded nothing.
+	Given, Otherwise version.Policy
+}
 
 // Past reads what was live; of a project, only the versions that can be retained.
-// Retained are every active version, the last Retain deployments of ours, and those
-// that were live within the grace period.
-func (c *Client) Past(ctx context.Context, how Scope) (*version.Past, error) {
+// Retained are every active version, and as many of our last deployments, and those of
+// as long a time, as the retained deployments themselves recorded.
+func (c *Client) Past(ctx context.Context, look Lookup) (*version.Past, error) {
 	activations, err := c.Target.Activations(ctx)
 	if err == nil && len(activations) == 0 {
 		err = cloud.ErrNotFound
@@ -31,14 +33,17 @@ func (c *Client) Past(ctx context.Context, how Scope) (*version.Past, error) {
 		return nil, fmt.Errorf("list the deployments of %s: %w", c.Site, err)
 	}
 	if c.Target.InKV() {
-		how = RetainedOnly // each version contains the code; the messages say the rest
+		look.Retained = true // each version contains the code; the messages say the rest
 	}
-	versions, err := c.metas(ctx, activations, how)
+	versions, err := c.metas(ctx, activations, look)
 	if err != nil {
 		return nil, err
 	}
 	p := &version.Past{Activations: activations}
-	kept := make(map[string]bool)
+	if !versions[activations[0].Main()].policy().Known() {
+		look.Given = look.Given.Max(look.Otherwise)
+	}
+	keep := version.NewRetention(look.Given)
 	for i, a := range activations {
 		for _, s := range a.Versions {
 			v, read := versions[s.Version]
@@ -61,14 +66,14 @@ func (c *Client) Past(ctx context.Context, how Scope) (*version.Past, error) {
 			}
 			d.ID, d.Rollback, d.Hold = message.Deployment, message.Rollback, message.Hold
 			if name := cmp.Or(d.ID, d.Version); v.meta != nil || v.missing {
-				d.Retained = c.Recent(activations, i) || kept[name] || len(kept) < c.Retain
-				if d.Retained {
-					kept[name] = true
-				}
+				var certain bool
+				d.Retained, certain = keep.Add(name, c.Ended(activations, i), v.policy())
+				d.Uncertain = !certain
 			}
 			p.Deployments = append(p.Deployments, d)
 		}
 	}
+	p.Policy, p.Recorded = keep.Policy, keep.Recorded
 	if live := p.Live(); live != nil {
 		c.setLast(live.Version, live.Meta, live.Commit)
 	} else {
@@ -77,9 +82,12 @@ func (c *Client) Past(ctx context.Context, how Scope) (*version.Past, error) {
 	return p, nil
 }
 
-// Recent reports whether the i-th activation was active within the grace period.
-func (c *Client) Recent(activations []cloud.Activation, i int) bool {
-	return i == 0 || c.Time().Sub(activations[i-1].Created) < c.Grace
+// Ended is how long ago the i-th activation ended: when the next one began.
+func (c *Client) Ended(activations []cloud.Activation, i int) time.Duration {
+	if i == 0 {
+		return 0
+	}
+	return c.Time().Sub(activations[i-1].Created)
 }
 
 // versionInfo is what a version says about itself.
@@ -91,9 +99,18 @@ type versionInfo struct {
 	missing bool
 }
 
+// policy is what the version recorded.
+func (v versionInfo) policy() version.Policy {
+	if v.meta == nil {
+		return version.Policy{}
+	}
+	return v.meta.Policy
+}
+
 // metas reads each version once: all versions, or those that can be retained.
-func (c *Client) metas(ctx context.Context, activations []cloud.Activation, how Scope) (map[string]versionInfo,
-	error) {
+func (c *Client) metas(ctx context.Context, activations []cloud.Activation,
+	look Lookup) (map[string]versionInfo, error) {
+	need := look.Given.Max(look.Otherwise)
 	versions := make(map[string]versionInfo)
 	ours := make(map[string]bool)
 	width := c.Parallel
@@ -105,7 +122,8 @@ func (c *Client) metas(ctx context.Context, activations []cloud.Activation, how 
 		// among them costs another round.
 		var batch []string
 		for ; i < len(activations) && len(batch) < c.Parallel; i++ {
-			if how == RetainedOnly && !c.Recent(activations, i) && len(ours)+len(batch) >= c.Retain {
+			if look.Retained && c.Ended(activations, i) >= max(need.GracePeriod(), 1) &&
+				len(ours)+len(batch) >= max(need.Retain, 1) {
 				break
 			}
 			for _, s := range activations[i].Versions {
@@ -134,6 +152,7 @@ func (c *Client) metas(ctx context.Context, activations []cloud.Activation, how 
 		}
 		for j, v := range got {
 			versions[batch[j]] = v
+			need = need.Max(v.policy())
 			if v.meta != nil {
 				ours[v.meta.Deployment] = true
 			} else if v.missing {

@@ -32,6 +32,8 @@ type Deployment struct {
 	// Record is the record of the deployment, nil if it cannot be read.
 	Record *Record `json:"record,omitempty"`
 
+	// Uncertain: it is retained, but an earlier prune was allowed to delete it.
+	Uncertain bool `json:"-"`
 	// Meta is nil for a version of another tool.
 	Meta *Meta `json:"-"`
 }
@@ -54,6 +56,10 @@ func (d *Deployment) Named(to string) bool {
 type Past struct {
 	Activations []cloud.Activation
 	Deployments []Deployment
+	// Policy is the maximum that the retained deployments recorded. Recorded is false
+	// if none did; then it is that of the caller.
+	Policy   Policy
+	Recorded bool
 }
 
 // Live is the active deployment of ours with the larger share, or nil.

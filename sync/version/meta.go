@@ -39,6 +39,8 @@ type Meta struct {
 	Bindings []string `json:"bindings"`
 	// Pruned is when the last prune began, in seconds since 1970 UTC.
 	Pruned int64 `json:"pruned"`
+	// Policy is what a prune keeps; unknown for versions of an older kv-sync.
+	Policy
 	// Migration is the tag of the last Durable Object migration applied.
 	Migration string `json:"migration,omitempty"`
 	URL       string `json:"url,omitempty"`

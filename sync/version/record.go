@@ -32,6 +32,8 @@ type Record struct {
 	Changed   int    `json:"changed"`
 	Removed   int    `json:"removed"`
 	Unchanged int    `json:"unchanged"`
+	// Policy is that of [Meta].
+	Policy
 }
 
 const RecordFormat = 1

@@ -80,6 +80,11 @@ var caseRemedies = map[finding.Case]remedy{
 		againJob + " later, or set a shorter grace period",
 		byItself + "; or set a shorter grace period",
 	},
+	finding.CasePruneRetain: {
+		"give --retain with the number to keep, or deploy, which records it",
+		"give the input retain with the number to keep, or deploy, which records it",
+		"prune once by hand: kv-sync prune --retain N; or push a change, whose deploy records the number",
+	},
 	finding.CasePruneLayout: everywhere("name that layout in kv-sync.toml"),
 	finding.CasePruneKey:    newer,
 	finding.CasePruneChunks: {

@@ -8,7 +8,7 @@ import type { StoredManifest } from "../format/stored";
 import { encodeStored } from "../format/stored_writer";
 import { RefusedError } from "../rules/problem";
 import type { EncodedCode } from "./code";
-import type { DeployOptions } from "./deploy_options";
+import { type DeployOptions, defaultGrace, defaultRetain } from "./deploy_options";
 import type { Plan } from "./plan";
 import { sha256Hex } from "./upload";
 
@@ -72,6 +72,7 @@ export async function makeRelease(given: {
       namespace: "", // a Worker knows its namespaces by binding, not by id
       bindings: [],
       pruned: stamp.pruned,
+      ...policyOf(options),
     },
   });
   const versionRef = `${await sha256Hex(version)}.${nonce}`;
@@ -90,6 +91,7 @@ export async function makeRelease(given: {
     changed: plan.changed,
     removed: plan.removed,
     unchanged: plan.unchanged,
+    ...policyOf(options),
   });
   const activation = {
     id: deployment,
@@ -124,4 +126,9 @@ export async function makeRelease(given: {
     ],
     current: switched,
   };
+}
+
+/** What the deployment says that a prune keeps. */
+function policyOf({ retain = defaultRetain, grace = defaultGrace }: DeployOptions) {
+  return { retain, ...(grace > 0 && { grace }) };
 }
