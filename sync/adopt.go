@@ -121,23 +121,23 @@ func (p *draft) applyEdits() {
 	for _, c := range slices.Concat(p.Added, p.Changed) {
 		changed[c.Path] = true
 	}
-	covering, unpublished := under.Adopt(m)
+	covering, discarded := under.Adopt(m)
 	for _, edit := range covering {
 		p.Shadowed = append(p.Shadowed, plan.Shadow{Path: edit.Path, Deleted: edit.Content == nil,
 			Changed: changed[edit.Path]})
 	}
-	p.noteUnpublished(unpublished)
+	p.noteDiscarded(discarded)
 	p.noteShadowed()
 }
 
-// noteUnpublished adds a notice of the pages that were pulled into git and that this
-// deploy removes: whoever excluded one from the site may not know.
-func (p *draft) noteUnpublished(pages []string) {
-	if len(pages) == 0 {
+// noteDiscarded adds a notice of the edits that were pulled and that the source does not
+// have: whoever discarded a pull may not know that visitors still see them.
+func (p *draft) noteDiscarded(paths []string) {
+	if len(paths) == 0 {
 		return
 	}
-	facts := finding.Facts{What: humanize.Count(len(pages), "page"), Path: humanize.List(pages)}
-	p.Notices = append(p.Notices, manifest.ProblemOf(overlayPlace, finding.CaseUnpublished, facts))
+	facts := finding.Facts{What: humanize.Count(len(paths), "edit"), Path: humanize.List(paths)}
+	p.Notices = append(p.Notices, manifest.ProblemOf(overlayPlace, finding.CaseDiscarded, facts))
 }
 
 // noteReturning adds a notice of new files that were edits and that the overlay does

@@ -25,6 +25,7 @@ type edit struct {
 	typ        string
 	headers    [][2]string
 	nonce      byte // of this write; 0 is 1
+	was        string
 }
 
 func (e edit) nonceText() string { return fmt.Sprintf("%016x", max(e.nonce, 1)) }
@@ -37,6 +38,9 @@ func (w *world) edit(edits ...edit) {
 	slices.SortFunc(edits, func(a, b edit) int { return strings.Compare(a.path, b.path) })
 	for _, e := range edits {
 		entry := map[string]any{"path": e.path, "nonce": e.nonceText(), "time": "2026-11-21T10:00:00Z", "was": []any{nil}}
+		if e.was != "" {
+			entry["was"] = []any{hashOf(e.was).String()}
+		}
 		if !e.gone {
 			entry["hash"], entry["size"] = hashOf(e.body).String(), len(e.body)
 			if entry["type"] = e.typ; e.typ == "" {
@@ -186,8 +190,8 @@ func TestPulledIsAdopted(t *testing.T) {
 	}
 }
 
-// A page that was pulled and is not published goes: who keeps it from being
-// published by mistake is told, once.
+// A page that the source lists as pulled and does not have stays for visitors: whoever
+// discarded the pull, or did not commit the page, is told at every deploy.
 func TestPulledIsNotPublished(t *testing.T) {
 	t.Parallel()
 	w := startOverlaid(t)
@@ -197,14 +201,33 @@ func TestPulledIsNotPublished(t *testing.T) {
 	noticed := func(s *memory) bool {
 		s.pulled = map[string]manifest.Nonce{"/page.html": {7: 1}}
 		return slices.ContainsFunc(w.mustDeploy(s).Plan.Notices, func(n manifest.Problem) bool {
-			return strings.Contains(n.Reason, "does not publish 1 page that came into git from there")
+			return strings.Contains(n.Reason, "does not have 1 edit that it lists as pulled (/page.html)")
 		})
 	}
-	if !noticed(h[1]) || adopted(w.manifest())["/page.html"] == "" {
-		t.Errorf("it is not said, or the edit stays: adopted %v", adopted(w.manifest()))
+	for _, s := range h[1:] {
+		if !noticed(s) || adopted(w.manifest())["/page.html"] != "" {
+			t.Errorf("it is not said, or the edit is dropped: adopted %v", adopted(w.manifest()))
+		}
 	}
-	if noticed(h[2]) {
-		t.Error("it is said again")
+}
+
+// A pull was discarded, and its record stayed: visitors go on seeing the edits.
+func TestDiscardedPullDropsNoEdit(t *testing.T) {
+	t.Parallel()
+	w := startOverlaid(t)
+	before := files{"/page": "old", "/gone": "old", "/fixed": "old"}
+	h := history(before, files{"/page": "old", "/gone": "old", "/fixed": "fixed", "/other": "x"})
+	w.mustDeploy(h[0])
+	w.edit(edit{path: "/page", body: "mine", nonce: 1, was: "old"}, edit{path: "/gone", gone: true, nonce: 2, was: "old"},
+		edit{path: "/fixed", body: "typo", nonce: 3, was: "old"})
+	h[1].pulled = map[string]manifest.Nonce{"/page": {7: 1}, "/gone": {7: 2}, "/fixed": {7: 3}}
+	res := w.mustDeploy(h[1])
+	if d := cmp.Diff(map[string]string{"/fixed": "0000000000000003"}, adopted(w.manifest())); d != "" {
+		t.Errorf("adopted (-want +got):\n%s", d)
+	}
+	said := fmt.Sprint(res.Plan.Notices)
+	if !strings.Contains(said, "does not have 2 edits that it lists as pulled (/gone, /page)") {
+		t.Errorf("it says %s", said)
 	}
 }
 

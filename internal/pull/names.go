@@ -1,7 +1,9 @@
 package pull
 
 import (
+	"iter"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -62,17 +64,62 @@ func isGitName(name string) bool {
 	return name == ".git" || name == "git~1"
 }
 
-// validOnWindows reports whether Windows allows this file name, relative to a folder.
-func validOnWindows(name string) bool {
-	if strings.ContainsAny(name, `<>:"|?*`) {
-		return false
-	}
+// device are the names that Windows has for devices, with any extension.
+var device = regexp.MustCompile(`(?i)^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³]) *(?:[.:].*)?$`)
+
+// invalidOnWindows returns the first part of a relative file name that Windows does not allow,
+// or "".
+func invalidOnWindows(name string) string {
 	for part := range strings.SplitSeq(filepath.ToSlash(name), "/") {
-		if strings.HasSuffix(part, ".") || strings.HasSuffix(part, " ") {
-			return false
+		if strings.ContainsAny(part, `<>:"|?*`) || strings.HasSuffix(part, ".") || strings.HasSuffix(part, " ") ||
+			device.MatchString(part) {
+			return part
 		}
 	}
-	return true
+	return ""
+}
+
+// takenPaths are the files that a pull has written, and their folders, by their folded form. A
+// dry run so finds the same conflicts among edits as a pull, which finds them in the tree.
+type takenPaths map[string]takenPath
+
+type takenPath struct {
+	path string
+	file bool
+}
+
+func (t takenPaths) add(path string) {
+	for end := range eachPart(path) {
+		t[folded(path[:end])] = takenPath{path[:end], end == len(path)}
+	}
+}
+
+// blocker returns why no file can be at a pathname beside those that were taken, or "".
+func (t takenPaths) blocker(path string) string {
+	for end := range eachPart(path) {
+		switch other, ok := t[folded(path[:end])]; {
+		case !ok:
+			return ""
+		case other.path != path[:end]:
+			return variantReason(other.path[strings.LastIndexByte(other.path, '/')+1:])
+		case other.file:
+			return fileInTheWay
+		case end == len(path):
+			return isFolder
+		}
+	}
+	return ""
+}
+
+// eachPart yields where each part of a pathname ends.
+func eachPart(path string) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i := 1; i <= len(path); i++ {
+			if (i == len(path) || path[i] == '/') && !yield(i) {
+				return
+			}
+		}
+	}
 }
 
 // names are the names in one folder by their folded form. A file system that ignores case and

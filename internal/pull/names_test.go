@@ -155,8 +155,8 @@ func TestInvalidPathReason(t *testing.T) {
 	}
 	for name, ok := range map[string]bool{"a/b.html": true, "a:b": false, "page.": false, "page./x": false,
 		"a /b": false, "a?": false, "a*": false, `"`: false} {
-		if validOnWindows(name) != ok {
-			t.Errorf("validOnWindows(%q) = %t", name, !ok)
+		if (invalidOnWindows(name) == "") != ok {
+			t.Errorf("invalidOnWindows(%q): allowed %t", name, !ok)
 		}
 	}
 }

@@ -8,6 +8,7 @@
 package pull
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -107,7 +108,7 @@ func Pull(ctx context.Context, entries []overlay.Entry, from Source, tree Tree, 
 	p := &puller{from: from, tree: tree, Options: o, Report: &Report{
 		Taken: []Edit{}, Removed: []Edit{}, InGit: []Edit{}, Conflicts: []Edit{}, Kept: []Edit{},
 		Pulled: make(map[string]manifest.Nonce),
-	}}
+	}, taken: takenPaths{}}
 	if err := p.readResolved(entries); err != nil {
 		return nil, err
 	}
@@ -137,6 +138,7 @@ type puller struct {
 	resolved map[string]resolution
 	Options
 	*Report
+	taken takenPaths
 }
 
 // resolution says whether a person has resolved a conflict.
@@ -192,7 +194,7 @@ func (p *puller) entry(ctx context.Context, e *overlay.Entry) error {
 	case invalidPathReason(e.Path) != "":
 		report(&p.Kept, invalidPathReason(e.Path))
 		return nil
-	case p.Known[e.Path] == e.Nonce && e.Nonce != manifest.Nonce{}, p.resolved[e.Path] == resolved:
+	case p.resolved[e.Path] == resolved:
 		p.record(e, &p.InGit, report)
 		return nil
 	}
@@ -200,7 +202,16 @@ func (p *puller) entry(ctx context.Context, e *overlay.Entry) error {
 	if err != nil {
 		return err
 	}
-	switch result, why := compare(e, state); result {
+	result, why := compare(e, state)
+	if result == take && e.Content != nil {
+		if why = cmp.Or(p.taken.blocker(e.Path), unportable(e.Path, state)); why != "" {
+			result = conflict
+		}
+	}
+	if result == conflict && p.Known[e.Path] == e.Nonce && !e.Nonce.IsZero() {
+		result = same // git changed the file after it was pulled. If it had the old one, the pull was discarded
+	}
+	switch result {
 	case same:
 		p.record(e, &p.InGit, report)
 	case conflict:
@@ -224,6 +235,15 @@ const (
 	notInKV      = "KV does not show its content yet, or no longer; pull again in a minute"
 )
 
+// unportable returns why no new file may have the name of a pathname, or "". A file that
+// git has already may.
+func unportable(path string, state FileState) string {
+	if name := invalidOnWindows(path[1:]); name != "" && len(state.Hashes) == 0 {
+		return fmt.Sprintf("Windows cannot have a file named %q, so nobody could check it out there", name)
+	}
+	return ""
+}
+
 // take writes or removes the file of an edit.
 func (p *puller) take(ctx context.Context, e *overlay.Entry, report func(*[]Edit, string)) error {
 	if e.Content == nil {
@@ -244,6 +264,7 @@ func (p *puller) take(ctx context.Context, e *overlay.Entry, report func(*[]Edit
 			return err
 		}
 	}
+	p.taken.add(e.Path)
 	p.record(e, &p.Taken, report)
 	return nil
 }

@@ -99,7 +99,7 @@ func (t *WorkTree) names(dir string) (names, error) {
 func (t *WorkTree) Find(pathname string) (name, blocked string, err error) {
 	parts := strings.Split(pathname[1:], "/")
 	whole := filepath.FromSlash(pathname[1:])
-	if !filepath.IsLocal(whole) || runtime.GOOS == "windows" && !validOnWindows(whole) {
+	if !filepath.IsLocal(whole) || runtime.GOOS == "windows" && invalidOnWindows(whole) != "" {
 		return whole, "this system does not allow a file with this name", nil
 	}
 	name = "."

@@ -173,8 +173,8 @@ const (
 	CaseCompanionAbsent Case = "deploy {name}, the companion of {site}: it is not there ({what})"
 	CaseCoverUnknown    Case = "it is not known which files they cover: {cause}"
 	CaseCover           Case = "they cover {what}"
-	CaseUnpublished     Case = "this deploy does not publish {what} that came into git from there, so visitors " +
-		"will not find it any more ({path})"
+	CaseDiscarded       Case = "the source does not have {what} that it lists as pulled ({path}), so they are kept, and " +
+		"visitors still see them"
 	CaseReturning Case = "this deploy brings back {what} that came into git from there, and that the " +
 		"overlay has no more ({path})"
 )

@@ -17,17 +17,17 @@ type Edits struct {
 }
 
 // Adopt records in a manifest which edits it has already. It returns the entries
-// that cover a file of the manifest, and the pages that were pulled into the source
-// and are not published by the manifest.
-func (e *Edits) Adopt(m *manifest.Manifest) (covering []*Entry, unpublished []string) {
+// that cover a file of the manifest, and the pathnames whose edits were pulled into
+// the source and are not there any more: these edits stay in the overlay.
+func (e *Edits) Adopt(m *manifest.Manifest) (covering []*Entry, discarded []string) {
 	for i := range e.Entries {
 		edit := &e.Entries[i]
 		deployed := m.At(edit.Path)
+		if e.pulled(edit) && !e.live(edit) && edit.isUndone(deployed) {
+			discarded = append(discarded, edit.Path)
+		}
 		switch {
-		case e.has(edit):
-			if deployed == nil && e.first(edit) {
-				unpublished = append(unpublished, edit.Path)
-			}
+		case e.live(edit), e.pulled(edit) && !edit.isUndone(deployed):
 			edit.adoptInto(m)
 		case edit.IsRules(): // rules take effect, and cover no file of that name
 		case edit.equals(deployed):
@@ -36,7 +36,7 @@ func (e *Edits) Adopt(m *manifest.Manifest) (covering []*Entry, unpublished []st
 			covering = append(covering, edit)
 		}
 	}
-	return covering, unpublished
+	return covering, discarded
 }
 
 // Returns reports whether a deploy that adds the file brings back a page that was
@@ -51,15 +51,14 @@ func (e *Edits) Returns(path string) bool {
 	return pulled && !live && !listed
 }
 
-// has reports whether the live manifest or the source has the edit.
-func (e *Edits) has(edit *Entry) bool {
+// live reports whether the live manifest has adopted the edit.
+func (e *Edits) live(edit *Entry) bool {
 	live, adopted := e.Adopted[edit.Path]
-	next, pulled := e.Pulled[edit.Path]
-	return adopted && live == edit.Nonce || pulled && next == edit.Nonce
+	return adopted && live == edit.Nonce
 }
 
-// first reports whether the edit is a page that no deploy has adopted before.
-func (e *Edits) first(edit *Entry) bool {
-	before, adopted := e.Adopted[edit.Path]
-	return edit.Content != nil && (!adopted || before != edit.Nonce)
+// pulled reports whether the source says that it has the edit.
+func (e *Edits) pulled(edit *Entry) bool {
+	next, pulled := e.Pulled[edit.Path]
+	return pulled && next == edit.Nonce
 }

@@ -61,6 +61,17 @@ func (o *Entry) adoptInto(m *manifest.Manifest) {
 	}
 }
 
+// isUndone reports whether a file, nil for none, is what the edit replaced and not what
+// it wrote. Then whoever pulled the edit has discarded it, as git reset does, and what
+// the source says about it is not true.
+func (o *Entry) isUndone(file *manifest.Asset) bool {
+	if file == nil {
+		return o.Content != nil
+	}
+	wrote := o.Content != nil && o.Content.Hash == file.Blob.Hash
+	return !wrote && slices.Contains(o.Was, file.Blob.Hash)
+}
+
 // equals reports whether a visitor gets the same from the entry as from the asset that
 // is deployed at its pathname, nil if there is none. An asset whose hash is not known
 // yet equals no entry.

@@ -257,8 +257,11 @@ var caseRemedies = map[finding.Case]remedy{
 		"mode: pull brings them into git",
 		"kv-sync pull brings them into git",
 	},
-	finding.CaseUnpublished: everywhere("commit the file, or remove it from .assetsignore, unless it was " +
-		"deleted on purpose"),
+	finding.CaseDiscarded: {
+		"pull them again, or delete them at run time",
+		pullJob + ", or delete them at run time",
+		pullHand + ", or delete them at run time",
+	},
 	finding.CaseReturning:   everywhere("remove the deleted files from git"),
 	finding.CaseNoSubdomain: {},
 	finding.CaseAddressOn:   {},

@@ -12,7 +12,7 @@ const flagOverlay = 1 << 0;
 
 /**
  * Encodes the overlay manifest of a site ("blog" or "project/shop") from its entries, in any order. A _redirects or
- * _headers file becomes its rules; rules of deeper folders come first.
+ * _headers file becomes its rules, in an order in which those of deeper folders decide.
  */
 export function encodeOverlay(site: string, revision: number, entries: OverlayEntry[]): Uint8Array<ArrayBuffer> {
   const sorted = [...entries].sort((a, b) => comparePaths(a.path, b.path));
@@ -45,15 +45,12 @@ export function encodeOverlay(site: string, revision: number, entries: OverlayEn
   );
 }
 
-/** The rules of all rule files; deeper folders come first. */
+/** The rules of all rule files. Of redirects the first match counts, of headers the last: those of deeper folders. */
 function rulesOf(entries: OverlayEntry[]): { redirects: Redirect[]; headers: HeaderRule[] } {
   const depth = ({ path }: OverlayEntry) => path.split("/").length;
-  const redirects: Redirect[] = [];
-  const headers: HeaderRule[] = [];
-  for (const { content } of [...entries].sort((a, b) => depth(b) - depth(a))) {
-    if (!content?.rules) continue;
-    if ("redirects" in content.rules) redirects.push(...content.rules.redirects);
-    else headers.push(...content.rules.headers);
-  }
-  return { redirects, headers };
+  const rules = [...entries].sort((a, b) => depth(a) - depth(b)).flatMap(({ content }) => content?.rules ?? []);
+  return {
+    redirects: rules.toReversed().flatMap((file) => ("redirects" in file ? file.redirects : [])),
+    headers: rules.flatMap((file) => ("headers" in file ? file.headers : [])),
+  };
 }
