@@ -60,6 +60,10 @@ func TestFolderOfFormerHooks(t *testing.T) {
 	if _, err := hooks.Install(t.Context(), w.find(), hooks.PostReceiveHook, hooks.Options{}); err != nil {
 		t.Fatal(err)
 	}
+	// The one who pushes may not be able to write there.
+	if to, err := os.Readlink(filepath.Join(dir+".before-kv-sync", "lib.sh")); to != "../hooks/lib.sh" {
+		t.Errorf("after installing, the link leads to %q, %v", to, err)
+	}
 	moved := *w
 	moved.work = filepath.Join(t.TempDir(), "moved")
 	if err := os.Rename(w.work, moved.work); err != nil {

@@ -65,11 +65,12 @@ func PostReceive(ctx context.Context, r *Repository, in Received, open func(cont
 		return errors.Join(malformed, fmt.Errorf("%s was not deployed: this hook has no CLOUDFLARE_API_TOKEN and "+
 			"CLOUDFLARE_ACCOUNT_ID; give it a file with them: kv-sync hook install --env-file FILE", branch))
 	}
-	if _, err := r.git(ctx, "rev-parse", "--verify", "--quiet", ref+"^{commit}"); err != nil {
-		if ctx.Err() == nil {
-			say(in.Notices, "%s was deleted meanwhile; what is live stays as it is", branch)
-		}
-		return errors.Join(malformed, ctx.Err())
+	switch exists, err := r.hasCommit(ctx, ref); {
+	case err != nil:
+		return errors.Join(malformed, err)
+	case !exists:
+		say(in.Notices, "%s was deleted meanwhile; what is live stays as it is", branch)
+		return malformed
 	}
 	deploy := func(ctx context.Context, alive func()) error { return site.Deploy(ctx, ref, alive) }
 	err = withStallLimit(ctx, cmp.Or(in.Stall, 2*time.Minute), deploy)
@@ -82,9 +83,24 @@ func (r *Repository) Deployed(ctx context.Context, branch string) (string, error
 		return branch, nil
 	}
 	name, err := r.git(ctx, "symbolic-ref", "--quiet", "--short", "HEAD")
+	if saysNo(err) {
+		return "", errors.New("the branch to deploy is unknown: HEAD names none; " +
+			"set it: kv-sync hook install --branch NAME")
+	}
 	if err != nil {
-		return "", errors.Join(ctx.Err(),
-			errors.New("the branch to deploy is unknown: HEAD names none; set it: kv-sync hook install --branch NAME"))
+		return "", fmt.Errorf("read the branch of HEAD: %w", err)
 	}
 	return name, nil
+}
+
+// hasCommit reports whether a ref exists and is a commit.
+func (r *Repository) hasCommit(ctx context.Context, ref string) (bool, error) {
+	_, err := r.git(ctx, "rev-parse", "--verify", "--quiet", ref+"^{commit}")
+	if saysNo(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read %s: %w", ref, err)
+	}
+	return true, nil
 }

@@ -1,6 +1,8 @@
 package hooks_test
 
 import (
+	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -136,5 +138,25 @@ func TestMalformedReceivedLines(t *testing.T) {
 	}
 	if deployed, err := run(""); deployed || err != nil {
 		t.Errorf("no line: %v, %v", deployed, err)
+	}
+}
+
+// A branch that git cannot read is not one that was deleted: git's reason is shown.
+func TestUnreadableBranchIsReported(t *testing.T) {
+	w := newWorld(t)
+	bare := filepath.Join(filepath.Dir(w.work), "remote.git")
+	head := w.git(bare, "rev-parse", "main")
+	write(t, filepath.Join(bare, "refs", "heads", "main"), "broken\n", 0o644)
+	r, err := hooks.Find(t.Context(), bare)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := strings.Repeat("0", 40) + " " + head + " refs/heads/main\n"
+	err = hooks.PostReceive(t.Context(), r, hooks.Received{Lines: strings.NewReader(line), Notices: io.Discard},
+		func(context.Context, *hooks.Repository) (*hooks.Site, error) {
+			return &hooks.Site{Branch: "main", Deploy: traced("deploy")}, nil
+		})
+	if err == nil || !strings.Contains(err.Error(), "broken ref refs/heads/main") {
+		t.Errorf("got %v", err)
 	}
 }

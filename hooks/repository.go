@@ -2,6 +2,7 @@ package hooks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -20,6 +21,9 @@ type Repository struct {
 	command *command.Git
 }
 
+// ErrNoRepository is returned (wrapped) where git finds no repository.
+var ErrNoRepository = errors.New("no git repository")
+
 // Find returns the repository that contains dir, regardless of the environment. For ""
 // it is git's current repository, which GIT_DIR may select, as in a hook.
 func Find(ctx context.Context, dir string) (*Repository, error) {
@@ -29,6 +33,9 @@ func Find(ctx context.Context, dir string) (*Repository, error) {
 	}
 	g := command.New(command.Options{Dir: dir, Profile: inside})
 	out, err := trimmed(g.Run(ctx, "rev-parse", "--is-inside-work-tree", "--absolute-git-dir", "--git-common-dir"))
+	if failed := (*command.Error)(nil); errors.As(err, &failed) && strings.Contains(failed.Text, "not a git repository") {
+		err = fmt.Errorf("%w: %w", ErrNoRepository, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("find the git repository: %w", err)
 	}
@@ -64,6 +71,13 @@ func Find(ctx context.Context, dir string) (*Repository, error) {
 // output without the final newline.
 func (r *Repository) git(ctx context.Context, args ...string) (string, error) {
 	return trimmed(r.command.Run(ctx, args...))
+}
+
+// saysNo reports whether git answered a question with no, by exit code 1 and without a
+// message. Any other failure has a reason, which must be shown.
+func saysNo(err error) bool {
+	failed := (*command.Error)(nil)
+	return errors.As(err, &failed) && failed.Code == 1 && failed.Text == ""
 }
 
 func trimmed(out string, err error) (string, error) {

@@ -2,11 +2,8 @@ package hooks
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/kv-sync/kv-sync/internal/git/command"
 )
 
 // Kind is one of git's hooks.
@@ -132,7 +129,7 @@ func (r *Repository) config(ctx context.Context, scope, prefix string) ([]config
 	}
 	section, _, _ := strings.Cut(prefix, ".")
 	out, err := r.git(ctx, append(args, "--get-regexp", "^"+section+`\.`)...)
-	if failed := (*command.Error)(nil); errors.As(err, &failed) && failed.Code == 1 {
+	if saysNo(err) {
 		return nil, nil // no value
 	}
 	if err != nil {

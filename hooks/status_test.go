@@ -137,6 +137,9 @@ func TestInstallBesideADispatcher(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, "uninstalling", snapshot(t, filepath.Dir(hook)), before)
+	if _, err := os.Stat(hook + ".d"); !os.IsNotExist(err) {
+		t.Errorf("the folder of scripts: %v", err)
+	}
 }
 
 // A script that lost its mode does not run. Installing again repairs it.

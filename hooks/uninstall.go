@@ -60,6 +60,9 @@ func (p *place) remove() (removed bool, err error) {
 		return false, err
 	}
 	p.Script, p.moved = "", ""
+	if dir := filepath.Dir(p.target); dir != filepath.Dir(p.Path) {
+		_ = os.Remove(dir) // Install may have made it; it stays if anything else is in it
+	}
 	removeFormerDir(formerDir(filepath.Dir(p.Path)))
 	return true, nil
 }

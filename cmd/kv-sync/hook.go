@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -265,10 +266,10 @@ func pushesOf(
 
 func repository(ctx context.Context) (*hooks.Repository, error) {
 	r, err := hooks.Find(ctx, "")
-	if err != nil && ctx.Err() == nil {
+	if errors.Is(err, hooks.ErrNoRepository) {
 		return nil, &app.UsageError{Err: err, Fix: "run this in a git repository"}
 	}
-	return r, err
+	return r, err // the reason that git gives, such as another owner, has its own way out
 }
 
 // explained is an error with the text and the fix that a command prints.
