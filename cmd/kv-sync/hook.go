@@ -172,7 +172,7 @@ func printMissing(s streams, status *hooks.Status) {
 		state = fmt.Sprintf("Not installed any more: %s is gone.", term.Visible(status.Path))
 	}
 	fmt.Fprintln(s.out, state)
-	if status.Chained != "" {
+	if status.Chained != "" && (status.Script == "" || status.Settings.Mode != "") {
 		fmt.Fprintf(s.out, "The hook from before kv-sync does not run: %s\n", term.Visible(status.Chained))
 	}
 	if status.Unused != "" {

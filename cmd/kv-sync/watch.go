@@ -162,14 +162,14 @@ func (w *watching) deploy(ctx context.Context, saved watch.Batch, settled bool) 
 		w.watch(app.BasisOf(w.in), began, w.basis, false)
 		return err
 	}
-	defer site.Close()                           //nolint:errcheck // only read
-	w.watch(site.Basis(), began, w.basis, false) // before any of its files is read
+	defer site.Close()                              //nolint:errcheck // only read
+	w.watch(site.Basis(ctx), began, w.basis, false) // before any of its files is read
 	res, err := w.publish(ctx, site, settled)
 	var still []string
 	if err != nil {
 		still = w.basis
 	}
-	w.watch(site.Basis(), began, still, decides(saved, site.Settings().Files))
+	w.watch(site.Basis(ctx), began, still, decides(saved, site.Settings().Files))
 	w.notices(site.Notices)
 	if err != nil {
 		return err

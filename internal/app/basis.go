@@ -2,6 +2,7 @@ package app
 
 import (
 	"cmp"
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -44,7 +45,7 @@ func BasisOf(in Inputs) Basis {
 
 // Basis returns what the site is made from. It includes the Worker's code only after a deploy, or
 // a failed bundling, has read that code.
-func (s *Site) Basis() Basis {
+func (s *Site) Basis(ctx context.Context) Basis {
 	set := s.settings
 	paths := BasisOf(s.in).Paths
 	for _, file := range set.Files {
@@ -58,7 +59,7 @@ func (s *Site) Basis() Basis {
 			paths = append(paths, filepath.Join(filepath.Dir(folder), name))
 		}
 		real, err := filepath.EvalSymlinks(folder)
-		ignored := source.Ignored(s.sourceOptions(source.KindFolder))
+		ignored := source.Ignored(ctx, s.sourceOptions(source.KindFolder))
 		skip = func(dir string) bool {
 			if err == nil && strings.HasPrefix(dir, real+string(filepath.Separator)) {
 				return ignored(dir)

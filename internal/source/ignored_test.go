@@ -74,7 +74,7 @@ func checkIgnored(t *testing.T, options Options, leastEntered, leastIgnored int)
 	if err != nil {
 		t.Fatal(err)
 	}
-	skip := Ignored(options)
+	skip := Ignored(t.Context(), options)
 	var entered, ignored int
 	err = filepath.WalkDir(real, func(file string, d os.DirEntry, err error) error {
 		if err != nil || !d.IsDir() || file == real {

@@ -86,11 +86,11 @@ func OpenFolder(ctx context.Context, options Options) (*folder.Folder, error) {
 
 // Ignored returns a function that reports whether nothing in a directory below the
 // folder is published. See [folder.Publishes].
-func Ignored(options Options) func(dir string) bool {
+func Ignored(ctx context.Context, options Options) func(dir string) bool {
 	options, err := options.bounded()
 	if err != nil {
 		return func(string) bool { return false }
 	}
-	publishes := folder.Publishes(options.ofFolder(context.Background())) // it reads only on this machine
+	publishes := folder.Publishes(options.ofFolder(ctx))
 	return func(dir string) bool { return !publishes(dir, true) }
 }
