@@ -95,7 +95,7 @@ func (e *Engine) rollTo(ctx context.Context, past *version.Past, target *version
 		return err
 	}
 	says := version.Message{Deployment: target.ID, Rollback: true, Commit: target.Commit, Hold: hold,
-		Over: activeID(before)}
+		Over: activeID(before), Actor: e.Actor}
 	s := e.newSwitch(before, entryOfPast(past), nil)
 	e.activates(s, target.Version, says.Text(""), force)
 	e.noteRollback(says)

@@ -126,3 +126,33 @@ func argumentsWith(text string) (out []string) {
 	}
 	return out
 }
+
+// git's own reason is in the log and on the page, whole and without secrets: what ssh
+// says comes first, and a server's advice may follow.
+func TestReasonOfSSH(t *testing.T) {
+	t.Parallel()
+	for _, reason := range []string{
+		"ssh: connect to host git.invalid port 22: Connection refused",
+		"ssh: Could not resolve hostname git.invalid: Name or service not known",
+		"Host key verification failed.",
+		"git@git.invalid: Permission denied (publickey).",
+	} {
+		ssh := filepath.Join(t.TempDir(), "ssh")
+		text := "#!/bin/sh\necho 's3cret-password' >&2\necho '" + reason + "' >&2\nexit 255\n"
+		if err := os.WriteFile(ssh, []byte(text), 0o755); err != nil { //nolint:gosec // it is run
+			t.Fatal(err)
+		}
+		r := newTestDaemon(t, noPoll+"[listen]\nadmin = \"127.0.0.1:0\"\n[admin]\nuser = \"ada\"\npassword-env = "+
+			"\"PW\"\n[[site]]\nname = \"blog\"\nremote = \"git@git.invalid:me/blog.git\"\n")
+		r.env = append(r.env, "GIT_SSH_COMMAND="+ssh, "PW=s3cret-password")
+		r.start()
+		s := r.awaitPhase(daemon.PhaseRetry)
+		r.stop()
+		for place, text := range map[string]string{"page": s.Problem, "log": r.log.String()} {
+			if !strings.Contains(text, reason) || !strings.Contains(text, "Could not read from remote repository") ||
+				strings.Contains(text, "s3cret") {
+				t.Errorf("%s: the %s has %s", reason, place, text)
+			}
+		}
+	}
+}

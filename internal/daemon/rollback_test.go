@@ -26,7 +26,8 @@ func TestRollbackHolds(t *testing.T) {
 		s.Runs[0].Subject != "change 1" {
 		t.Fatalf("%+v", s)
 	}
-	if past := r.history("blog"); past[0].Commit != one || !past[0].Rollback || past[0].Hold != two {
+	if past := r.history("blog"); past[0].Commit != one || !past[0].Rollback || past[0].Hold != two ||
+		past[0].RolledBackBy != "grace" {
 		t.Fatalf("%+v", past[0])
 	}
 	r.pollAgain()

@@ -181,8 +181,12 @@ func remarks(d version.Deployment) string {
 	if d.Hold != "" {
 		r = append(r, "holds back "+heldName(d.Hold))
 	}
-	if d.Record != nil && d.Record.Actor != "" {
-		r = append(r, "by "+planview.Cut(Visible(d.Record.Actor), 30))
+	actor := d.RolledBackBy
+	if d.Record != nil && !d.Rollback { // of a rollback, the record has who made the deployment
+		actor = d.Record.Actor
+	}
+	if actor != "" {
+		r = append(r, "by "+planview.Cut(Visible(actor), 30))
 	}
 	if len(r) == 0 {
 		return ""

@@ -133,6 +133,15 @@ func TestHistory(t *testing.T) {
 			d.Live, d.Rollback, d.Hold = true, true, commitA
 		})},
 			"● d1  2026-01-02 03:04  folder  [rollback, holds back aaaaaaaaaaaa]\n● live\n"},
+		"a rollback by a person of what the daemon deployed": {[]version.Deployment{of("d1",
+			func(d *version.Deployment) {
+				d.Live, d.Rollback, d.RolledBackBy, d.Record = true, true, "grace", &version.Record{Actor: "poll"}
+			})},
+			"● d1  2026-01-02 03:04  folder  [rollback, by grace]\n● live\n"},
+		"a rollback by an older kv-sync": {[]version.Deployment{of("d1", func(d *version.Deployment) {
+			d.Live, d.Rollback, d.Record = true, true, &version.Record{Actor: "poll"}
+		})},
+			"● d1  2026-01-02 03:04  folder  [rollback]\n● live\n"},
 		"a rollback of one commit": {[]version.Deployment{of("d1",
 			func(d *version.Deployment) { d.Live, d.Rollback, d.Hold = true, true, "2026-0a" })},
 			"● d1  2026-01-02 03:04  folder  [rollback, holds back 2026-0a]\n● live\n"},

@@ -24,6 +24,9 @@ type Deployment struct {
 	Retained bool `json:"retained"`
 	// Rollback: a rollback activated it again.
 	Rollback bool `json:"rollback,omitempty"`
+	// RolledBackBy is who did that, or "" if it is not known. The record has who made
+	// the deployment.
+	RolledBackBy string `json:"rolled_back_by,omitempty"`
 	// Hold is what this rollback holds back, or "".
 	Hold string `json:"hold,omitempty"`
 	// Missing: it belongs to a project, and its version is not in KV any more, so

@@ -13,7 +13,7 @@ import (
 // for which it was activated, and what is held back:
 //
 //	1f3c5d7e9a0b Fix the menu kv-sync-over:ID kv-sync-commit:ID (kv-sync DEPLOYMENT)
-//	Rollback to DEPLOYMENT (1f3c5d7e9a0b) kv-sync-over:ID kv-sync-commit:ID kv-sync-hold:ID
+//	Rollback to DEPLOYMENT (1f3c5d7e9a0b) kv-sync-actor:NAME kv-sync-over:ID kv-sync-commit:ID kv-sync-hold:ID
 //	kv-sync-over:ID kv-sync-hold:ID (kv-sync DEPLOYMENT)
 //	kv-sync-again:ID the message of another tool
 //
@@ -24,6 +24,7 @@ import (
 // newer commit that does not change the deployed files.
 const (
 	rollbackPrefix = "Rollback to "
+	actorMark      = "kv-sync-actor:"
 	overMark       = "kv-sync-over:"
 	againMark      = "kv-sync-again:"
 	commitMark     = "kv-sync-commit:"
@@ -49,6 +50,9 @@ type Message struct {
 	Over string
 	// Again is the id of the activation of another tool that was made live again, or "".
 	Again string
+	// Actor is who rolled back, in one word; "" if that is not known, and in the messages
+	// of an older kv-sync.
+	Actor string
 }
 
 // Again is the message with which a run makes an activation of another tool live again.
@@ -73,14 +77,28 @@ func (a Message) marks() string {
 func (a Message) Text(subject string) string {
 	switch {
 	case a.Rollback && a.Commit != "":
-		return fmt.Sprintf("%s%s (%.12s) %s", rollbackPrefix, a.Deployment, a.Commit, a.marks())
+		return fmt.Sprintf("%s%s (%.12s) %s%s", rollbackPrefix, a.Deployment, a.Commit, actorWord(a.Actor), a.marks())
 	case a.Rollback:
-		return rollbackPrefix + a.Deployment + " " + a.marks()
+		return rollbackPrefix + a.Deployment + " " + actorWord(a.Actor) + a.marks()
 	case a.Commit == "":
 		return a.marks() + " " + idMark + a.Deployment + ")"
 	}
 	subject = strings.TrimSpace(fmt.Sprintf("%.12s %.120s", a.Commit, subject))
 	return subject + " " + a.marks() + " " + idMark + a.Deployment + ")"
+}
+
+// actorWord is the mark of an actor and a space, or "". A name cannot hold another mark.
+func actorWord(name string) string {
+	if name == "" {
+		return ""
+	}
+	word := strings.Map(func(c rune) rune {
+		if c <= ' ' || c == ':' || c > '~' {
+			return '_'
+		}
+		return c
+	}, name)
+	return actorMark + word[:min(len(word), 40)] + " "
 }
 
 // ReadMessage is empty for a message of another tool.
@@ -96,6 +114,11 @@ func ReadMessage(m string) Message {
 		}
 		a := readMarks(fields[1:])
 		a.Deployment, a.Rollback = fields[0], true
+		for _, word := range fields[1:] {
+			if name, ok := strings.CutPrefix(word, actorMark); ok {
+				a.Actor = name
+			}
+		}
 		return a
 	}
 	if id, ok := strings.CutPrefix(m, idMark[1:]); ok {

@@ -21,7 +21,11 @@ func TestMessages(t *testing.T) {
 	first := Message{Deployment: testDeployment, Commit: testCommit}
 	folder := Message{Deployment: testDeployment, Over: over}
 	folderHeld := Message{Deployment: testDeployment, Hold: otherCommit, Over: over}
-	rolled := Message{Deployment: testDeployment, Rollback: true, Commit: testCommit, Hold: otherCommit, Over: over}
+	rolled := Message{Deployment: testDeployment, Rollback: true, Commit: testCommit, Hold: otherCommit, Over: over,
+		Actor: "ada"}
+	forger := Message{Deployment: testDeployment, Rollback: true, Over: over, Actor: "ada kv-sync-hold:" + otherCommit}
+	forged := forger
+	forged.Actor = ("ada_kv-sync-hold_" + otherCommit)[:40]
 	rolledFree := Message{Deployment: testDeployment, Rollback: true, Commit: testCommit, Over: over}
 	rolledSame := Message{Deployment: testDeployment, Rollback: true, Over: over,
 		Hold: heldDeployment + "," + testDeployment}
@@ -41,6 +45,7 @@ func TestMessages(t *testing.T) {
 		"a forged id":                       {of("x (kv-sync 20200101-000000-00000000)"), released},
 		"a forged rollback":                 {of("Rollback to 20200101-000000-00000000"), released},
 		"a rollback":                        {rolled.Text(""), rolled},
+		"a rollback by a forger":            {forger.Text(""), forged},
 		"a rollback that holds deployments": {rolledSame.Text(""), rolledSame},
 		"a rollback without a hold":         {rolledFree.Text(""), rolledFree},
 		// As kv-sync wrote them before messages named the activation before.
@@ -77,7 +82,7 @@ func TestMessagesAreShort(t *testing.T) {
 		Message{Deployment: testDeployment, Commit: strings.Repeat("a", 64), Over: over}.Text(
 			strings.Repeat("\u65e5", 200)),
 		Message{Deployment: testDeployment, Commit: strings.Repeat("a", 64), Rollback: true, Hold: held,
-			Over: over}.Text(""),
+			Over: over, Actor: strings.Repeat("b", 100)}.Text(""),
 	} {
 		if len(m) > 1000 {
 			t.Errorf("%d bytes: %s", len(m), m)

@@ -188,7 +188,7 @@ func viewDeployment(d version.Deployment, of *daemon.Run, now time.Time) deploym
 				changes(of.Added, of.Changed, of.Removed)
 		}
 	} else if d.Rollback {
-		v.By = "" // the record has the original deploy's actor
+		v.By = d.RolledBackBy // the record has the original deploy's actor
 	}
 	v.By = visible(v.By, maxName)
 	if v.Commit.ID == "" && v.Commit.Subject == "" {
