@@ -134,8 +134,8 @@ const described: Record<string, (overlay: (typeof overlays)[string]) => Descript
       { from: "/old", to: "/new", status: 301 },
     ],
     headers: [
-      { path: "/docs/*", unset: ["x-root"] },
       { path: "/*", set: [["x-root", "1"]] },
+      { path: "/docs/*", unset: ["x-root"] },
     ],
     own_headers: {
       "/～.html": [
