@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/bundle"
+	"github.com/kv-sync/kv-sync/internal/config/tree"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
@@ -18,14 +19,14 @@ const (
 
 // assets reads the section "assets". finishRouting completes the routing later, because a
 // flag may name the Worker.
-func (w *wrangler) assets(n *node) {
+func (w *wrangler) assets(n *tree.Node) {
 	t := w.object(n)
 	w.refuseUnknown(t, "directory", "binding", "html_handling", "not_found_handling", "run_worker_first", "base_path")
 	routing := &bundle.Routing{}
 	w.out.Code.Routing = routing
 	w.recordLine("assets", n)
-	for _, name := range t.names {
-		switch m := t.get(name); name {
+	for _, name := range t.Names {
+		switch m := t.Get(name); name {
 		case "directory":
 			w.directory(m)
 		case "html_handling":
@@ -43,15 +44,15 @@ func (w *wrangler) assets(n *node) {
 			w.recordLine("assets.run_worker_first", m)
 			w.runWorkerFirst(m, routing)
 		case "base_path":
-			w.refuse(m, m.path+" (a prefix of every pathname) is not supported by kv-sync",
+			w.refuse(m, m.Path+" (a prefix of every pathname) is not supported by kv-sync",
 				"let the build write the files into a folder of that name below the published folder, "+
 					"and leave _redirects and _headers above it: their rules always name whole pathnames")
 		}
 	}
 }
 
-func (w *wrangler) runWorkerFirst(n *node, routing *bundle.Routing) {
-	switch first := n.value.(type) {
+func (w *wrangler) runWorkerFirst(n *tree.Node, routing *bundle.Routing) {
+	switch first := n.Value.(type) {
 	case nil:
 	case bool:
 		if first {
@@ -63,10 +64,10 @@ func (w *wrangler) runWorkerFirst(n *node, routing *bundle.Routing) {
 }
 
 // routePatterns reads a list of run_worker_first. Wrangler refuses the same patterns.
-func (w *wrangler) routePatterns(n *node, routing *bundle.Routing) {
+func (w *wrangler) routePatterns(n *tree.Node, routing *bundle.Routing) {
 	patterns := w.texts(n)
 	if len(patterns) > maxRoutePatterns {
-		w.refuse(n, fmt.Sprintf("%s has %d patterns, but Cloudflare allows %d", n.path, len(patterns), maxRoutePatterns),
+		w.refuse(n, fmt.Sprintf("%s has %d patterns, but Cloudflare allows %d", n.Path, len(patterns), maxRoutePatterns),
 			"join some with *")
 		return
 	}
@@ -77,17 +78,17 @@ func (w *wrangler) routePatterns(n *node, routing *bundle.Routing) {
 		}
 		switch {
 		case !strings.HasPrefix(path, "/"):
-			w.refuse(n, fmt.Sprintf("%s: %.120q does not begin with / or !/", n.path, pattern), "write the whole pathname")
+			w.refuse(n, fmt.Sprintf("%s: %.120q does not begin with / or !/", n.Path, pattern), "write the whole pathname")
 		case len(pattern) > maxRoutePatternBytes:
-			w.refuse(n, fmt.Sprintf("%s: %.120q has more than %d characters", n.path, pattern, maxRoutePatternBytes),
+			w.refuse(n, fmt.Sprintf("%s: %.120q has more than %d characters", n.Path, pattern, maxRoutePatternBytes),
 				"shorten it with *")
 		case slices.Contains(patterns[:i], pattern):
-			w.refuse(n, fmt.Sprintf("%s: %q is listed twice", n.path, pattern), "remove one")
+			w.refuse(n, fmt.Sprintf("%s: %q is listed twice", n.Path, pattern), "remove one")
 		}
 		*list = append(*list, path)
 	}
 	if len(routing.Worker) == 0 {
-		w.refuse(n, n.path+" sends no pathname to the Worker",
+		w.refuse(n, n.Path+" sends no pathname to the Worker",
 			`name the Worker's pathnames, such as "/api/*", or write false`)
 	}
 	w.noticeSpelling(n, routing.Worker)
@@ -95,11 +96,11 @@ func (w *wrangler) routePatterns(n *node, routing *bundle.Routing) {
 }
 
 // noticeSpelling reports patterns that do not match the files that they name.
-func (w *wrangler) noticeSpelling(n *node, patterns []string) {
+func (w *wrangler) noticeSpelling(n *tree.Node, patterns []string) {
 	for _, pattern := range patterns {
 		if served := servedSpelling(pattern); !slices.Contains(patterns, served) {
 			w.notice(n, fmt.Sprintf("%s: the files of %.120q are served at %.300q, which the pattern does not match, "+
-				"so the site answers there and not the Worker", n.path, pattern, served),
+				"so the site answers there and not the Worker", n.Path, pattern, served),
 				"add the second pattern: patterns are compared with pathnames as URLs spell them, as with Static Assets")
 		}
 	}

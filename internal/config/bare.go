@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"path/filepath"
 
+	"github.com/kv-sync/kv-sync/internal/config/tree"
 	"github.com/kv-sync/kv-sync/internal/options"
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
@@ -18,12 +19,12 @@ const DefaultIndex = "data/assets.bin"
 
 // bareWrangler reads the name and the account. All other keys are about the Worker, which
 // wrangler publishes.
-func (l *loader) bareWrangler(top *table, file string) *wranglerFile {
+func (l *loader) bareWrangler(top *tree.Table, file string) *wranglerFile {
 	w := &wranglerFile{values: map[string]value{}}
 	r := reader{file: file}
 	for key, name := range map[string]string{"name": "name", "account-id": "account_id"} {
-		if n := top.get(name); n != nil && n.value != "" { // the templates of wrangler 1 have empty values
-			w.values[key] = value{r.text(n), origin{file, n.line, true}}
+		if n := top.Get(name); n != nil && n.Value != "" { // the templates of wrangler 1 have empty values
+			w.values[key] = value{r.text(n), origin{file, n.Line, true}}
 		}
 	}
 	l.errors = append(l.errors, r.errors...)

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/kv-sync/kv-sync/internal/config/tree"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
@@ -24,7 +25,7 @@ type bindingKind struct {
 	// missing says what to do if a required member is missing.
 	missing string
 	// check may refuse an entry, or change the fields that were read.
-	check func(w *wrangler, entry *node, fields map[string]json.RawMessage)
+	check func(w *wrangler, entry *tree.Node, fields map[string]json.RawMessage)
 }
 
 // provision is a fix for a missing resource. Wrangler would create the resource.
@@ -94,40 +95,40 @@ var singleKinds = map[string]bindingKind{
 }
 
 // bindingList reads a section of listKinds.
-func (w *wrangler) bindingList(section string, n *node) {
+func (w *wrangler) bindingList(section string, n *tree.Node) {
 	for _, entry := range w.list(n) {
 		w.binding(listKinds[section], entry)
 	}
 }
 
 // binding reads one entry.
-func (w *wrangler) binding(kind bindingKind, entry *node) {
+func (w *wrangler) binding(kind bindingKind, entry *tree.Node) {
 	t := w.object(entry)
 	nameMember := cmp.Or(kind.name, "binding")
 	known := append([]string{nameMember}, kind.local...)
 	out := map[string]json.RawMessage{}
 	for _, member := range slices.Sorted(maps.Keys(kind.required)) {
 		known = append(known, member)
-		switch v := t.get(member); {
+		switch v := t.Get(member); {
 		case v == nil:
-			w.refuse(entry, fmt.Sprintf("%s has no %q", entry.path, member), cmp.Or(kind.missing, addIt))
-		case v.value == "":
-			w.refuse(v, fmt.Sprintf("%s is empty", v.path), "write its value")
-		case v.value != nil:
-			out[kind.required[member]] = v.json()
+			w.refuse(entry, fmt.Sprintf("%s has no %q", entry.Path, member), cmp.Or(kind.missing, addIt))
+		case v.Value == "":
+			w.refuse(v, fmt.Sprintf("%s is empty", v.Path), "write its value")
+		case v.Value != nil:
+			out[kind.required[member]] = v.JSON()
 		}
 	}
 	for member, wire := range kind.optional {
 		known = append(known, member)
-		if v := t.get(member); v != nil && v.value != nil && v.value != "" {
-			out[wire] = v.json()
+		if v := t.Get(member); v != nil && v.Value != nil && v.Value != "" {
+			out[wire] = v.JSON()
 		}
 	}
 	slices.Sort(known)
 	w.refuseUnknown(t, known...)
-	name := t.get(nameMember)
+	name := t.Get(nameMember)
 	if name == nil {
-		w.refuse(entry, fmt.Sprintf("%s has no %q", entry.path, nameMember), "name the binding")
+		w.refuse(entry, fmt.Sprintf("%s has no %q", entry.Path, nameMember), "name the binding")
 		return
 	}
 	if kind.check != nil {
@@ -140,7 +141,7 @@ func (w *wrangler) binding(kind bindingKind, entry *node) {
 const addIt = "add it"
 
 // bind adds a binding if its name is free.
-func (w *wrangler) bind(n *node, name, wire string, out map[string]json.RawMessage) {
+func (w *wrangler) bind(n *tree.Node, name, wire string, out map[string]json.RawMessage) {
 	if w.reserve(n, name) {
 		w.out.Worker.Bindings = append(w.out.Worker.Bindings, cloud.Binding{Name: name, Type: wire, Fields: out})
 	}
@@ -148,14 +149,14 @@ func (w *wrangler) bind(n *node, name, wire string, out map[string]json.RawMessa
 
 // reserve records the name of a binding. It refuses a name that is used already, and the
 // names of kv-sync's own bindings.
-func (w *wrangler) reserve(n *node, name string) bool {
+func (w *wrangler) reserve(n *tree.Node, name string) bool {
 	switch {
 	case name == "":
-		w.refuse(n, n.path+" is empty", "write the binding's name")
+		w.refuse(n, n.Path+" is empty", "write the binding's name")
 	case name == cloud.BindingMeta || name == cloud.BindingBlobs || name == cloud.BindingOverlay:
 		w.refuse(n, fmt.Sprintf("the binding %s belongs to kv-sync", name), "choose another name")
 	case w.bound[name] != nil:
-		w.refuse(n, fmt.Sprintf("the binding %s is defined twice, the other is %s", name, w.bound[name].path),
+		w.refuse(n, fmt.Sprintf("the binding %s is defined twice, the other is %s", name, w.bound[name].Path),
 			"rename one of them")
 	default:
 		w.bound[name] = n
@@ -166,58 +167,58 @@ func (w *wrangler) reserve(n *node, name string) bool {
 
 // vars reads the section "vars". A string becomes a text binding, any other value a JSON
 // binding.
-func (w *wrangler) vars(n *node) {
+func (w *wrangler) vars(n *tree.Node) {
 	t := w.object(n)
-	for _, name := range t.names {
-		v := t.get(name)
-		if s, ok := v.value.(string); ok {
-			w.bind(v, name, "plain_text", map[string]json.RawMessage{"text": encode(s)})
+	for _, name := range t.Names {
+		v := t.Get(name)
+		if s, ok := v.Value.(string); ok {
+			w.bind(v, name, "plain_text", map[string]json.RawMessage{"text": tree.Encode(s)})
 			continue
 		}
-		w.bind(v, name, "json", map[string]json.RawMessage{"json": v.json()})
+		w.bind(v, name, "json", map[string]json.RawMessage{"json": v.JSON()})
 	}
 }
 
 // unsafe reads the section "unsafe", whose bindings and metadata are sent unchanged.
-func (w *wrangler) unsafe(n *node) {
+func (w *wrangler) unsafe(n *tree.Node) {
 	t := w.object(n)
 	w.refuseUnknown(t, "bindings", "metadata")
-	if b := t.get("bindings"); b != nil {
+	if b := t.Get("bindings"); b != nil {
 		for _, entry := range w.list(b) {
 			w.unsafeBinding(entry)
 		}
 	}
-	if m := t.get("metadata"); m != nil {
+	if m := t.Get("metadata"); m != nil {
 		members := w.object(m)
-		for _, name := range members.names {
-			w.addMetadata(name, members.get(name).json())
+		for _, name := range members.Names {
+			w.addMetadata(name, members.Get(name).JSON())
 		}
 	}
 }
 
-func (w *wrangler) unsafeBinding(entry *node) {
+func (w *wrangler) unsafeBinding(entry *tree.Node) {
 	t := w.object(entry)
-	name, wire := t.get("name"), t.get("type")
+	name, wire := t.Get("name"), t.Get("type")
 	if name == nil || wire == nil {
-		w.refuse(entry, entry.path+` needs "name" and "type"`, "write both")
+		w.refuse(entry, entry.Path+` needs "name" and "type"`, "write both")
 		return
 	}
 	out := map[string]json.RawMessage{}
-	for _, member := range t.names {
+	for _, member := range t.Names {
 		switch member {
 		case "name", "type":
 		case "dev":
-			notUsed("it concerns wrangler dev only")(w, t.get(member))
+			notUsed("it concerns wrangler dev only")(w, t.Get(member))
 		default:
-			out[member] = t.get(member).json()
+			out[member] = t.Get(member).JSON()
 		}
 	}
 	w.bind(name, w.text(name), w.text(wire), out)
 }
 
 // dispatchOutbound converts "outbound" to the API's form.
-func dispatchOutbound(w *wrangler, entry *node, out map[string]json.RawMessage) {
-	n := w.object(entry).get("outbound")
+func dispatchOutbound(w *wrangler, entry *tree.Node, out map[string]json.RawMessage) {
+	n := w.object(entry).Get("outbound")
 	if n == nil {
 		return
 	}
@@ -230,36 +231,36 @@ func dispatchOutbound(w *wrangler, entry *node, out map[string]json.RawMessage) 
 		} `json:"worker"`
 		Params []map[string]string `json:"params,omitempty"`
 	}
-	if s := t.get("service"); s != nil {
+	if s := t.Get("service"); s != nil {
 		outbound.Worker.Service = w.text(s)
 	} else {
-		w.refuse(n, n.path+` has no "service"`, "name the outbound Worker")
+		w.refuse(n, n.Path+` has no "service"`, "name the outbound Worker")
 	}
-	if e := t.get("environment"); e != nil {
+	if e := t.Get("environment"); e != nil {
 		outbound.Worker.Environment = w.text(e)
 	}
-	if p := t.get("parameters"); p != nil {
+	if p := t.Get("parameters"); p != nil {
 		for _, name := range w.texts(p) {
 			outbound.Params = append(outbound.Params, map[string]string{"name": name})
 		}
 	}
-	out["outbound"] = encode(outbound)
+	out["outbound"] = tree.Encode(outbound)
 }
 
 // pipelineTarget requires "stream" or "pipeline". Like wrangler, it prefers "stream".
-func pipelineTarget(w *wrangler, entry *node, out map[string]json.RawMessage) {
+func pipelineTarget(w *wrangler, entry *tree.Node, out map[string]json.RawMessage) {
 	if out["stream"] != nil {
 		delete(out, "pipeline")
 	} else if out["pipeline"] == nil {
-		w.refuse(entry, entry.path+` has neither "stream" nor "pipeline"`, "add one")
+		w.refuse(entry, entry.Path+` has neither "stream" nor "pipeline"`, "add one")
 	}
 }
 
 // foreignWorkflow refuses a workflow that this Worker defines: creating it needs a separate
 // request, which kv-sync does not send.
-func foreignWorkflow(w *wrangler, entry *node, out map[string]json.RawMessage) {
+func foreignWorkflow(w *wrangler, entry *tree.Node, out map[string]json.RawMessage) {
 	if out["script_name"] == nil {
-		w.refuse(entry, entry.path+" defines a workflow, which kv-sync cannot create",
+		w.refuse(entry, entry.Path+" defines a workflow, which kv-sync cannot create",
 			`define it in a Worker that wrangler deploys, and name that Worker in "script_name"`)
 	}
 }

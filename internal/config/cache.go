@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/kv-sync/kv-sync/internal/config/tree"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
@@ -17,22 +18,22 @@ const defaultEdgeCache = 24 * 60 * 60
 
 // cache reads the section of Workers Caching. It refuses cross_version_cache: each version
 // must have its own cache, or visitors would see the old site after a switch.
-func (w *wrangler) cache(n *node) {
+func (w *wrangler) cache(n *tree.Node) {
 	t := w.object(n)
 	w.refuseUnknown(t, "enabled", "cross_version_cache")
-	if m := t.get("cross_version_cache"); m != nil && w.flag(m) {
-		w.refuse(m, m.path+" would answer from the old site after a switch or a rollback", "remove it")
+	if m := t.Get("cross_version_cache"); m != nil && w.flag(m) {
+		w.refuse(m, m.Path+" would answer from the old site after a switch or a rollback", "remove it")
 	}
-	m := t.get("enabled")
+	m := t.Get("enabled")
 	if m == nil {
-		w.refuse(n, n.path+` has no "enabled"`, `write {"enabled": true}, or remove it`)
+		w.refuse(n, n.Path+` has no "enabled"`, `write {"enabled": true}, or remove it`)
 		return
 	}
 	if w.flag(m) {
 		w.recordLine("cache", n)
 		w.out.Serving.EdgeCache = defaultEdgeCache
 	}
-	w.addMetadata("cache_options", n.json())
+	w.addMetadata("cache_options", n.JSON())
 }
 
 // setEdgeCache enables Workers Caching, or disables it if a wrangler file enables it.

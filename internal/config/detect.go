@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
+	"github.com/kv-sync/kv-sync/internal/config/tree"
 )
 
 // Directories are the usual names of a site's folder.
@@ -149,7 +150,7 @@ func (l *loader) remoteName() string {
 	if err != nil {
 		return ""
 	}
-	text, err := git.ReadFile(filepath.Join(l.root, ".git", "config"), maxFileBytes)
+	text, err := git.ReadFile(filepath.Join(l.root, ".git", "config"), tree.MaxFileBytes)
 	if err != nil {
 		return ""
 	}

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
+	"github.com/kv-sync/kv-sync/internal/config/tree"
 )
 
 // files reads the project's files, from a commit and from the disk.
@@ -40,7 +41,7 @@ func (f files) read(file string, committed bool) ([]byte, error) {
 	if name, ok := f.inCommit(file); ok && committed {
 		return fs.ReadFile(f.commit, name)
 	}
-	return f.disk.ReadFile(file, maxFileBytes)
+	return f.disk.ReadFile(file, tree.MaxFileBytes)
 }
 
 // existingFiles returns those of the names that are files in a folder. If the commit has one,
@@ -75,7 +76,7 @@ func (f files) has(file string, kind func(fs.FileMode) bool) bool {
 // readSmall reads an optional file. It returns nil if the file cannot be used.
 func (f files) readSmall(file string) []byte {
 	info, committed, err := f.stat(file)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > maxFileBytes {
+	if err != nil || !info.Mode().IsRegular() || info.Size() > tree.MaxFileBytes {
 		return nil
 	}
 	data, err := f.read(file, committed)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kv-sync/kv-sync/internal/config/tree"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
@@ -26,7 +27,7 @@ func FuzzWrangler(f *testing.F) {
 		f.Add("wrangler.toml", []byte(seed), "a")
 	}
 	f.Fuzz(func(t *testing.T, name string, data []byte, env string) {
-		top, err := parse(name, data)
+		top, err := tree.Parse(name, data)
 		if err != nil {
 			return
 		}

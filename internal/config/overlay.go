@@ -7,17 +7,18 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kv-sync/kv-sync/internal/config/tree"
 	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
 // overlay reads the setting "overlay" and returns it as one text: "off", or "on" followed by
 // the rights. A table means on; false means off, also if a shared file enables the overlay.
-func (r *reader) overlay(n *node) (string, bool) {
-	if n.value == false {
+func (r *reader) overlay(n *tree.Node) (string, bool) {
+	if n.Value == false {
 		return "off", true
 	}
 	before := len(r.errors)
-	t, isTable := n.value.(*table)
+	t, isTable := n.Value.(*tree.Table)
 	if !isTable {
 		r.wrongType(n, "a table", "write the line [overlay], and below it what may be written, such as write = true")
 		return "", false
@@ -25,7 +26,7 @@ func (r *reader) overlay(n *node) (string, bool) {
 	r.refuseUnknownIn(t, "overlay", "write", "rules")
 	text := "on"
 	for _, right := range []string{"write", "rules"} {
-		if m := t.get(right); m != nil && r.flag(m) {
+		if m := t.Get(right); m != nil && r.flag(m) {
 			text += " " + right
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/kv-sync/kv-sync/internal/config/tree"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
@@ -25,8 +26,8 @@ func (l *loader) projectFile(file string) map[string]value {
 		return out
 	}
 	r := reader{file: display}
-	for _, name := range top.names {
-		n := top.get(name)
+	for _, name := range top.Names {
+		n := top.Get(name)
 		switch {
 		case isKey(name) && !keyNamed(name).file:
 			r.refuse(n, name+" cannot be set in a file", "set it in the environment: "+keyNamed(name).env[0])
@@ -34,7 +35,7 @@ func (l *loader) projectFile(file string) map[string]value {
 			r.refuse(n, name+" is not understood", nearest(name, fileKeys()))
 		default:
 			if v, ok := r.fileValue(keyNamed(name), n); ok {
-				out[name] = value{v, origin{display, n.line, true}}
+				out[name] = value{v, origin{display, n.Line, true}}
 			}
 		}
 	}
@@ -67,11 +68,11 @@ func (l *loader) addShared(own map[string]value) {
 
 // parse reads one file in the language of its extension. It returns nil if the file is not
 // required and does not exist, or after it reported a problem.
-func (l *loader) parse(file, name string, required bool) *table {
+func (l *loader) parse(file, name string, required bool) *tree.Table {
 	at := origin{place: name}
 	st, committed, err := l.files.stat(file)
 	var data []byte
-	if err == nil && st.Mode().IsRegular() && st.Size() <= maxFileBytes {
+	if err == nil && st.Mode().IsRegular() && st.Size() <= tree.MaxFileBytes {
 		data, err = l.files.read(file, committed)
 	}
 	switch {
@@ -89,14 +90,14 @@ func (l *loader) parse(file, name string, required bool) *table {
 	case !st.Mode().IsRegular():
 		l.refuse(at, "this is not a regular file", "replace it by a file, or remove it")
 		return nil
-	case st.Size() > maxFileBytes:
+	case st.Size() > tree.MaxFileBytes:
 		l.refuse(at, tooLarge, makeSmaller)
 		return nil
 	}
 	if l.in.Commit != nil && !committed {
 		l.notice(at, "the commit does not have this file, so the file of the work tree is used", "")
 	}
-	top, err := parse(name, data)
+	top, err := tree.Parse(name, data)
 	if err != nil {
 		l.errors = append(l.errors, syntaxProblem(name, err))
 		return nil
@@ -113,9 +114,9 @@ const (
 // syntaxProblem reports a file that cannot be parsed.
 func syntaxProblem(file string, err error) manifest.Problem {
 	p := manifest.Problem{Path: file, Reason: err.Error(), Fix: "correct the file there"}
-	var s *syntaxError
+	var s *tree.SyntaxError
 	if errors.As(err, &s) {
-		p.Line = s.line
+		p.Line = s.Line
 	}
 	return p
 }
@@ -136,12 +137,12 @@ var patternLists = map[string]string{"ignore": "*.map", "retire": "/assets/*"}
 var numeric, switches = []string{"retain", "parallel", "memory", "edge-cache"}, []string{"edge-cache", "gitignore"}
 
 // fileValue returns a value of kv-sync.toml as the text that a flag would have.
-func (r *reader) fileValue(k key, n *node) (string, bool) {
+func (r *reader) fileValue(k key, n *tree.Node) (string, bool) {
 	if k.name == "overlay" {
 		return r.overlay(n)
 	}
 	fix := fmt.Sprintf("write one value, in quotes: %s = \"…\"", k.name)
-	switch v := n.value.(type) {
+	switch v := n.Value.(type) {
 	case string:
 		return v, true
 	case json.Number:
@@ -154,7 +155,7 @@ func (r *reader) fileValue(k key, n *node) (string, bool) {
 			return strconv.FormatBool(v), true
 		}
 		fix = k.quoted(strconv.FormatBool(v))
-	case []*node:
+	case []*tree.Node:
 		if patternLists[k.name] != "" {
 			before := len(r.errors)
 			list := r.texts(n)
@@ -164,7 +165,7 @@ func (r *reader) fileValue(k key, n *node) (string, bool) {
 	if example := patternLists[k.name]; example != "" {
 		fix = fmt.Sprintf(`write a list of patterns: %s = [%q]`, k.name, example)
 	}
-	r.refuse(n, fmt.Sprintf("%s is %s", n.path, n.kind()), fix)
+	r.refuse(n, fmt.Sprintf("%s is %s", n.Path, n.Kind()), fix)
 	return "", false
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kv-sync/kv-sync/internal/config/tree"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
@@ -27,64 +28,64 @@ type reader struct {
 	errors, notices []manifest.Problem
 }
 
-func (r *reader) refuse(n *node, reason, fix string) {
+func (r *reader) refuse(n *tree.Node, reason, fix string) {
 	r.errors = append(r.errors, r.problem(n, reason, fix))
 }
 
-func (r *reader) notice(n *node, reason, fix string) {
+func (r *reader) notice(n *tree.Node, reason, fix string) {
 	r.notices = append(r.notices, r.problem(n, reason, fix))
 }
 
-func (r *reader) problem(n *node, reason, fix string) manifest.Problem {
+func (r *reader) problem(n *tree.Node, reason, fix string) manifest.Problem {
 	p := manifest.Problem{Path: r.file, Reason: reason, Fix: fix}
 	if n != nil {
-		p.Line = n.line
+		p.Line = n.Line
 	}
 	return p
 }
 
 // wrongType refuses a value of another type than want.
-func (r *reader) wrongType(n *node, want, fix string) {
-	r.refuse(n, fmt.Sprintf("%s is %s, not %s", n.path, n.kind(), want), fix)
+func (r *reader) wrongType(n *tree.Node, want, fix string) {
+	r.refuse(n, fmt.Sprintf("%s is %s, not %s", n.Path, n.Kind(), want), fix)
 }
 
 // inQuotes is the fix for a text without quotes.
 const inQuotes = "put it in quotes"
 
-func (r *reader) text(n *node) string {
-	s, ok := n.value.(string)
+func (r *reader) text(n *tree.Node) string {
+	s, ok := n.Value.(string)
 	if !ok {
 		r.wrongType(n, "a string", inQuotes)
 	}
 	return s
 }
 
-func (r *reader) flag(n *node) bool {
-	b, ok := n.value.(bool)
+func (r *reader) flag(n *tree.Node) bool {
+	b, ok := n.Value.(bool)
 	if !ok {
 		r.wrongType(n, "a boolean", "write true or false, without quotes")
 	}
 	return b
 }
 
-func (r *reader) object(n *node) *table {
-	t, ok := n.value.(*table)
+func (r *reader) object(n *tree.Node) *tree.Table {
+	t, ok := n.Value.(*tree.Table)
 	if !ok {
 		r.wrongType(n, "an object", "write names and values in braces: { … }")
-		return &table{}
+		return &tree.Table{}
 	}
 	return t
 }
 
-func (r *reader) list(n *node) []*node {
-	l, ok := n.value.([]*node)
+func (r *reader) list(n *tree.Node) []*tree.Node {
+	l, ok := n.Value.([]*tree.Node)
 	if !ok {
 		r.wrongType(n, "a list", "write it in brackets: [ … ]")
 	}
 	return l
 }
 
-func (r *reader) texts(n *node) []string {
+func (r *reader) texts(n *tree.Node) []string {
 	list := r.list(n)
 	out := make([]string, 0, len(list))
 	for _, e := range list {
@@ -94,40 +95,40 @@ func (r *reader) texts(n *node) []string {
 }
 
 // textMap reads an object of strings.
-func (r *reader) textMap(n *node) map[string]string {
+func (r *reader) textMap(n *tree.Node) map[string]string {
 	t := r.object(n)
-	out := make(map[string]string, len(t.names))
-	for _, name := range t.names {
-		out[name] = r.text(t.get(name))
+	out := make(map[string]string, len(t.Names))
+	for _, name := range t.Names {
+		out[name] = r.text(t.Get(name))
 	}
 	return out
 }
 
 // oneOf reads a string that must be one of the allowed ones.
-func (r *reader) oneOf(n *node, allowed ...string) string {
+func (r *reader) oneOf(n *tree.Node, allowed ...string) string {
 	s := r.text(n)
-	if _, ok := n.value.(string); ok && !slices.Contains(allowed, s) {
-		r.refuse(n, fmt.Sprintf("%s is %.60q", n.path, s), "write "+orList(allowed))
+	if _, ok := n.Value.(string); ok && !slices.Contains(allowed, s) {
+		r.refuse(n, fmt.Sprintf("%s is %.60q", n.Path, s), "write "+orList(allowed))
 		return ""
 	}
 	return s
 }
 
 // refuseUnknown refuses the members of t that are not among names.
-func (r *reader) refuseUnknown(t *table, names ...string) { r.refuseUnknownIn(t, "", names...) }
+func (r *reader) refuseUnknown(t *tree.Table, names ...string) { r.refuseUnknownIn(t, "", names...) }
 
 // refuseUnknownIn is refuseUnknown for a table of kv-sync.toml. In TOML all lines below a table's header
 // belong to the table, so a setting may be in the table by mistake.
-func (r *reader) refuseUnknownIn(t *table, head string, names ...string) {
-	for _, name := range t.names {
+func (r *reader) refuseUnknownIn(t *tree.Table, head string, names ...string) {
+	for _, name := range t.Names {
 		if slices.Contains(names, name) {
 			continue
 		}
-		n, fix := t.get(name), nearest(name, names)
+		n, fix := t.Get(name), nearest(name, names)
 		if head != "" && isKey(name) {
 			fix = fmt.Sprintf("write it above the line [%s]: all lines below it belong to that table", head)
 		}
-		r.refuse(n, fmt.Sprintf("%s is not understood", n.path), fix)
+		r.refuse(n, fmt.Sprintf("%s is not understood", n.Path), fix)
 	}
 }
 

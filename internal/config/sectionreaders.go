@@ -4,80 +4,81 @@ import (
 	"fmt"
 
 	"github.com/kv-sync/kv-sync/internal/bundle"
+	"github.com/kv-sync/kv-sync/internal/config/tree"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
-func (w *wrangler) compatibilityDate(n *node) {
+func (w *wrangler) compatibilityDate(n *tree.Node) {
 	date := w.text(n)
 	if date != "" && !datePattern.MatchString(date) {
-		w.refuse(n, fmt.Sprintf("%s is %.40q", n.path, date), dateRule)
+		w.refuse(n, fmt.Sprintf("%s is %.40q", n.Path, date), dateRule)
 		return
 	}
 	w.out.Worker.CompatibilityDate = date
 }
 
-func (w *wrangler) rules(n *node) {
+func (w *wrangler) rules(n *tree.Node) {
 	for _, entry := range w.list(n) {
 		t := w.object(entry)
 		w.refuseUnknown(t, "type", "globs", "fallthrough")
-		kind, globs := t.get("type"), t.get("globs")
+		kind, globs := t.Get("type"), t.Get("globs")
 		if kind == nil || globs == nil {
-			w.refuse(entry, entry.path+` needs "type" and "globs"`, "write both")
+			w.refuse(entry, entry.Path+` needs "type" and "globs"`, "write both")
 			continue
 		}
 		rule := bundle.Rule{
 			Type:  w.oneOf(kind, "ESModule", "CommonJS", "Text", "Data", "CompiledWasm"),
 			Globs: w.texts(globs),
 		}
-		if f := t.get("fallthrough"); f != nil {
+		if f := t.Get("fallthrough"); f != nil {
 			rule.Fallthrough = w.flag(f)
 		}
 		w.out.Code.Rules = append(w.out.Code.Rules, rule)
 	}
 }
 
-func (w *wrangler) additionalModules(n *node) {
+func (w *wrangler) additionalModules(n *tree.Node) {
 	if w.flag(n) {
 		unsupported(`set "no_bundle" to send the files as they are, or remove it to bundle all imports`)(w, n)
 	}
 }
 
-func (w *wrangler) migrations(n *node) {
+func (w *wrangler) migrations(n *tree.Node) {
 	seen := map[string]bool{}
 	for _, entry := range w.list(n) {
 		t := w.object(entry)
 		w.refuseUnknown(t, "tag", "new_classes", "new_sqlite_classes", "renamed_classes", "transferred_classes", "deleted_classes")
 		tag := ""
 		step := map[string]any{}
-		for _, name := range t.names {
+		for _, name := range t.Names {
 			if name == "tag" {
-				tag = w.text(t.get(name))
+				tag = w.text(t.Get(name))
 				continue
 			}
-			w.list(t.get(name))
-			step[name] = t.get(name).plain()
+			w.list(t.Get(name))
+			step[name] = t.Get(name).Plain()
 		}
 		if tag == "" || seen[tag] {
-			w.refuse(entry, entry.path+" has no unique tag", `give each migration its own "tag", and never change it`)
+			w.refuse(entry, entry.Path+" has no unique tag", `give each migration its own "tag", and never change it`)
 			continue
 		}
 		seen[tag] = true
-		w.out.Worker.Migrations = append(w.out.Worker.Migrations, cloud.Migration{Tag: tag, Step: encode(step)})
+		w.out.Worker.Migrations = append(w.out.Worker.Migrations, cloud.Migration{Tag: tag, Step: tree.Encode(step)})
 	}
 }
 
 // placement converts the section to the form of the API, like wrangler.
-func (w *wrangler) placement(n *node) {
+func (w *wrangler) placement(n *tree.Node) {
 	t := w.object(n)
 	w.refuseUnknown(t, "mode", "hint", "region", "host", "hostname")
 	get := func(name string) string {
-		if m := t.get(name); m != nil {
+		if m := t.Get(name); m != nil {
 			return w.text(m)
 		}
 		return ""
 	}
 	mode := "targeted"
-	if m := t.get("mode"); m != nil {
+	if m := t.Get("mode"); m != nil {
 		if mode = w.oneOf(m, "off", "smart", "targeted"); mode == "" {
 			return
 		}
@@ -96,62 +97,62 @@ func (w *wrangler) placement(n *node) {
 			}
 		}
 		if len(out) == 1 {
-			w.refuse(n, n.path+" has no target", `write "region", "host" or "hostname", or {"mode": "smart"}`)
+			w.refuse(n, n.Path+" has no target", `write "region", "host" or "hostname", or {"mode": "smart"}`)
 			return
 		}
 	}
-	w.addMetadata("placement", encode(out))
+	w.addMetadata("placement", tree.Encode(out))
 }
 
-func (w *wrangler) secrets(n *node) {
+func (w *wrangler) secrets(n *tree.Node) {
 	t := w.object(n)
 	w.refuseUnknown(t, "required")
-	if r := t.get("required"); r != nil {
+	if r := t.Get("required"); r != nil {
 		w.out.Secrets = w.texts(r)
 	}
 }
 
-func (w *wrangler) queues(n *node) {
+func (w *wrangler) queues(n *tree.Node) {
 	t := w.object(n)
 	w.refuseUnknown(t, "producers", "consumers")
-	if p := t.get("producers"); p != nil {
+	if p := t.Get("producers"); p != nil {
 		w.bindingList("queues.producers", p)
 	}
-	if c := t.get("consumers"); c != nil && len(w.list(c)) > 0 {
+	if c := t.Get("consumers"); c != nil && len(w.list(c)) > 0 {
 		notApplied("the consumers of queues")(w, c)
 	}
 }
 
-func (w *wrangler) triggers(n *node) {
+func (w *wrangler) triggers(n *tree.Node) {
 	t := w.object(n)
 	w.refuseUnknown(t, "crons", "events")
-	for _, name := range t.names {
-		if m := t.get(name); m.value != nil {
+	for _, name := range t.Names {
+		if m := t.Get(name); m.Value != nil {
 			notApplied("a Worker's triggers")(w, m)
 		}
 	}
 }
 
-func (w *wrangler) routes(n *node) {
-	if l, ok := n.value.([]*node); ok && len(l) == 0 {
+func (w *wrangler) routes(n *tree.Node) {
+	if l, ok := n.Value.([]*tree.Node); ok && len(l) == 0 {
 		return
 	}
 	notApplied("routes and domains")(w, n)
 }
 
-func (w *wrangler) build(n *node) {
+func (w *wrangler) build(n *tree.Node) {
 	t := w.object(n)
-	if c := t.get("command"); c != nil {
+	if c := t.Get("command"); c != nil {
 		w.out.Build.Line = w.text(c)
 		w.recordLine("build.command", c)
 	}
-	if c := t.get("cwd"); c != nil {
+	if c := t.Get("cwd"); c != nil {
 		w.out.Build.Dir = w.text(c)
 		w.recordLine("build.cwd", c)
 	}
 }
 
-func (w *wrangler) complianceRegion(n *node) {
+func (w *wrangler) complianceRegion(n *tree.Node) {
 	if w.text(n) != "public" {
 		unsupported(useWrangler)(w, n)
 	}
@@ -159,21 +160,21 @@ func (w *wrangler) complianceRegion(n *node) {
 
 // directory takes the site's folder from a section that names one. If several sections do, the
 // first one in alphabetical order is used.
-func (w *wrangler) directory(n *node) {
+func (w *wrangler) directory(n *tree.Node) {
 	dir := w.text(n)
 	if dir == "" || w.out.Directory != "" {
 		return
 	}
 	w.out.Directory = dir
 	w.recordLine("directory", n)
-	w.notice(n, fmt.Sprintf("%s is the folder of the site; kv-sync uploads it to KV", n.path), "")
+	w.notice(n, fmt.Sprintf("%s is the folder of the site; kv-sync uploads it to KV", n.Path), "")
 }
 
-func (w *wrangler) site(n *node) {
+func (w *wrangler) site(n *tree.Node) {
 	t := w.object(n)
 	w.refuseUnknown(t, "bucket", "include", "exclude", "entry-point")
-	for _, name := range t.names {
-		switch m := t.get(name); name {
+	for _, name := range t.Names {
+		switch m := t.Get(name); name {
 		case "bucket":
 			w.directory(m)
 		case "exclude":

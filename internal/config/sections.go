@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+
+	"github.com/kv-sync/kv-sync/internal/config/tree"
 )
 
 // scope says whether an environment inherits a section from the top level. Each section has
@@ -19,7 +21,7 @@ const (
 // section is one key of a wrangler file.
 type section struct {
 	scope scope
-	read  func(w *wrangler, n *node)
+	read  func(w *wrangler, n *tree.Node)
 }
 
 // sections lists every key of wrangler 4. init fills it, because some read functions refer to
@@ -33,11 +35,11 @@ func init() {
 	maps.Copy(sections, refusedSections)
 	for name := range listKinds {
 		if !strings.Contains(name, ".") {
-			sections[name] = section{perEnv, func(w *wrangler, n *node) { w.bindingList(name, n) }}
+			sections[name] = section{perEnv, func(w *wrangler, n *tree.Node) { w.bindingList(name, n) }}
 		}
 	}
 	for name, kind := range singleKinds {
-		sections[name] = section{perEnv, func(w *wrangler, n *node) { w.binding(kind, n) }}
+		sections[name] = section{perEnv, func(w *wrangler, n *tree.Node) { w.binding(kind, n) }}
 	}
 }
 
@@ -48,19 +50,19 @@ var workerSections = map[string]section{
 	"account_id":              {inherited, setting("account-id", func(f *wranglerFile) *string { return &f.Account })},
 	"main":                    {inherited, setting("worker", func(f *wranglerFile) *string { return &f.Code.Main })},
 	"compatibility_date":      {inherited, (*wrangler).compatibilityDate},
-	"compatibility_flags":     {inherited, func(w *wrangler, n *node) { w.out.Worker.CompatibilityFlags = w.texts(n) }},
+	"compatibility_flags":     {inherited, func(w *wrangler, n *tree.Node) { w.out.Worker.CompatibilityFlags = w.texts(n) }},
 	"rules":                   {inherited, (*wrangler).rules},
-	"no_bundle":               {inherited, func(w *wrangler, n *node) { w.out.Code.NoBundle = w.flag(n) }},
+	"no_bundle":               {inherited, func(w *wrangler, n *tree.Node) { w.out.Code.NoBundle = w.flag(n) }},
 	"base_dir":                {inherited, setting("base_dir", func(f *wranglerFile) *string { return &f.Code.BaseDir })},
 	"find_additional_modules": {inherited, (*wrangler).additionalModules},
-	"preserve_file_names":     {inherited, func(w *wrangler, n *node) { w.out.Code.PreserveFileNames = w.flag(n) }},
-	"minify":                  {inherited, func(w *wrangler, n *node) { w.out.Code.Minify = w.flag(n) }},
-	"keep_names":              {inherited, func(w *wrangler, n *node) { w.out.Code.KeepNames = w.flag(n) }},
-	"jsx_factory":             {inherited, func(w *wrangler, n *node) { w.out.Code.JSXFactory = w.text(n) }},
-	"jsx_fragment":            {inherited, func(w *wrangler, n *node) { w.out.Code.JSXFragment = w.text(n) }},
+	"preserve_file_names":     {inherited, func(w *wrangler, n *tree.Node) { w.out.Code.PreserveFileNames = w.flag(n) }},
+	"minify":                  {inherited, func(w *wrangler, n *tree.Node) { w.out.Code.Minify = w.flag(n) }},
+	"keep_names":              {inherited, func(w *wrangler, n *tree.Node) { w.out.Code.KeepNames = w.flag(n) }},
+	"jsx_factory":             {inherited, func(w *wrangler, n *tree.Node) { w.out.Code.JSXFactory = w.text(n) }},
+	"jsx_fragment":            {inherited, func(w *wrangler, n *tree.Node) { w.out.Code.JSXFragment = w.text(n) }},
 	"tsconfig":                {inherited, setting("tsconfig", func(f *wranglerFile) *string { return &f.Code.Tsconfig })},
-	"define":                  {perEnv, func(w *wrangler, n *node) { w.out.Code.Define = w.textMap(n) }},
-	"alias":                   {topLevel, func(w *wrangler, n *node) { w.out.Code.Alias = w.textMap(n) }},
+	"define":                  {perEnv, func(w *wrangler, n *tree.Node) { w.out.Code.Define = w.textMap(n) }},
+	"alias":                   {topLevel, func(w *wrangler, n *tree.Node) { w.out.Code.Alias = w.textMap(n) }},
 
 	"vars":                     {perEnv, (*wrangler).vars},
 	"unsafe":                   {perEnv, (*wrangler).unsafe},
@@ -87,7 +89,7 @@ var siteSections = map[string]section{
 
 	"route":        {inherited, (*wrangler).routes},
 	"routes":       {inherited, (*wrangler).routes},
-	"workers_dev":  {inherited, func(w *wrangler, n *node) { on := w.flag(n); w.out.WorkersDev = &on }},
+	"workers_dev":  {inherited, func(w *wrangler, n *tree.Node) { on := w.flag(n); w.out.WorkersDev = &on }},
 	"preview_urls": {inherited, notApplied("whether previews have URLs")},
 	"triggers":     {inherited, (*wrangler).triggers},
 	"build":        {inherited, (*wrangler).build},
@@ -95,8 +97,8 @@ var siteSections = map[string]section{
 
 // unusedSections affect only wrangler itself.
 var unusedSections = map[string]section{
-	"$schema":      {topLevel, func(*wrangler, *node) {}},
-	"env":          {topLevel, func(*wrangler, *node) {}},
+	"$schema":      {topLevel, func(*wrangler, *tree.Node) {}},
+	"env":          {topLevel, func(*wrangler, *tree.Node) {}},
 	"dev":          {topLevel, notUsed("it concerns wrangler dev only")},
 	"send_metrics": {topLevel, notUsed("kv-sync sends no metrics")},
 	"keep_vars": {topLevel,
@@ -138,44 +140,44 @@ var refusedSections = map[string]section{
 }
 
 // setting returns a function that reads a text into a field, and records the line of key.
-func setting(key string, field func(*wranglerFile) *string) func(*wrangler, *node) {
-	return func(w *wrangler, n *node) {
+func setting(key string, field func(*wranglerFile) *string) func(*wrangler, *tree.Node) {
+	return func(w *wrangler, n *tree.Node) {
 		*field(w.out) = w.text(n)
 		w.recordLine(key, n)
 	}
 }
 
 // metadata returns a function that sends a section unchanged in the upload's metadata.
-func metadata(name string) func(*wrangler, *node) {
-	return func(w *wrangler, n *node) { w.addMetadata(name, n.json()) }
+func metadata(name string) func(*wrangler, *tree.Node) {
+	return func(w *wrangler, n *tree.Node) { w.addMetadata(name, n.JSON()) }
 }
 
 // nestedBindings returns a function that reads a list of bindings inside of a section.
-func nestedBindings(outer, inner string) func(*wrangler, *node) {
-	return func(w *wrangler, n *node) {
+func nestedBindings(outer, inner string) func(*wrangler, *tree.Node) {
+	return func(w *wrangler, n *tree.Node) {
 		t := w.object(n)
 		w.refuseUnknown(t, inner)
-		if b := t.get(inner); b != nil {
+		if b := t.Get(inner); b != nil {
 			w.bindingList(outer+"."+inner, b)
 		}
 	}
 }
 
 // notUsed returns a function that reports a section without effect.
-func notUsed(why string) func(*wrangler, *node) {
-	return func(w *wrangler, n *node) { w.notice(n, n.path+" is not used: "+why, "") }
+func notUsed(why string) func(*wrangler, *tree.Node) {
+	return func(w *wrangler, n *tree.Node) { w.notice(n, n.Path+" is not used: "+why, "") }
 }
 
 // unsupported returns a function that refuses a section.
-func unsupported(fix string) func(*wrangler, *node) {
-	return func(w *wrangler, n *node) { w.refuse(n, n.path+" is not supported by kv-sync", fix) }
+func unsupported(fix string) func(*wrangler, *tree.Node) {
+	return func(w *wrangler, n *tree.Node) { w.refuse(n, n.Path+" is not supported by kv-sync", fix) }
 }
 
 // notApplied returns a function that reports a section about something that kv-sync never
 // changes.
-func notApplied(what string) func(*wrangler, *node) {
-	return func(w *wrangler, n *node) {
-		w.notice(n, fmt.Sprintf("%s is not applied: kv-sync never changes %s", n.path, what),
+func notApplied(what string) func(*wrangler, *tree.Node) {
+	return func(w *wrangler, n *tree.Node) {
+		w.notice(n, fmt.Sprintf("%s is not applied: kv-sync never changes %s", n.Path, what),
 			"change it with wrangler or in the dashboard")
 	}
 }

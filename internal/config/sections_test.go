@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kv-sync/kv-sync/internal/config/tree"
 )
 
 // testdata/sections.txt lists wrangler files and their errors and notices. It covers every
@@ -34,11 +36,11 @@ func TestSectionMessages(t *testing.T) {
 		if d := cmp.Diff(want, strings.Join(got, "\n")); d != "" {
 			t.Errorf("%s (-want +got):\n%s", file, d)
 		}
-		top, err := parseJSON([]byte(file))
+		top, err := tree.Parse("wrangler.json", []byte(file))
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, name := range top.names {
+		for _, name := range top.Names {
 			covered[name] = true
 		}
 	}
@@ -132,7 +134,7 @@ func TestSectionValues(t *testing.T) {
 			bindings, []string{`D dispatch_namespace namespace="n" outbound={"worker":{"service":"s","environment":"e"}}`},
 		},
 	} {
-		top, err := parseJSON([]byte("{" + file + "}"))
+		top, err := tree.Parse("wrangler.json", []byte("{"+file+"}"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/kv-sync/kv-sync/internal/config/tree"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
@@ -45,15 +46,15 @@ type Valued interface {
 // are strings, booleans, integers, lists, tables (structs, and pointers, maps and lists of
 // them), [encoding.TextUnmarshaler] and [Valued].
 func Strict(name string, data []byte, into any) []manifest.Problem {
-	if len(data) > maxFileBytes {
+	if len(data) > tree.MaxFileBytes {
 		return []manifest.Problem{{Path: name, Reason: tooLarge, Fix: makeSmaller}}
 	}
-	top, err := parse(name, data)
+	top, err := tree.Parse(name, data)
 	if err != nil {
 		return []manifest.Problem{syntaxProblem(name, err)}
 	}
 	s := strict{reader{file: name}}
-	s.table(&node{line: 1, value: top}, reflect.ValueOf(into).Elem())
+	s.table(&tree.Node{Line: 1, Value: top}, reflect.ValueOf(into).Elem())
 	order(s.errors)
 	return s.errors
 }
@@ -72,9 +73,9 @@ func withoutLogin(text string) string {
 var place = reflect.TypeFor[Place]()
 
 // table fills a struct.
-func (s *strict) table(n *node, into reflect.Value) {
+func (s *strict) table(n *tree.Node, into reflect.Value) {
 	t := s.object(n)
-	at := Place{file: s.file, line: n.line, lines: map[string]int{}}
+	at := Place{file: s.file, line: n.Line, lines: map[string]int{}}
 	var names []string
 	own := -1 // the index of the embedded Place
 	for i := range into.NumField() {
@@ -87,8 +88,8 @@ func (s *strict) table(n *node, into reflect.Value) {
 			continue
 		}
 		names = append(names, name)
-		if e := t.get(name); e != nil {
-			at.lines[name] = e.line
+		if e := t.Get(name); e != nil {
+			at.lines[name] = e.Line
 			s.value(e, into.Field(i))
 		}
 	}
@@ -99,23 +100,23 @@ func (s *strict) table(n *node, into reflect.Value) {
 }
 
 // value fills a field.
-func (s *strict) value(n *node, into reflect.Value) {
+func (s *strict) value(n *tree.Node, into reflect.Value) {
 	switch v := into.Addr().Interface().(type) {
 	case Valued:
-		switch n.value.(type) {
+		switch n.Value.(type) {
 		case string, bool, json.Number:
-			if err := v.SetValue(n.value); err != nil {
-				s.refuse(n, n.path+" is not understood", err.Error())
+			if err := v.SetValue(n.Value); err != nil {
+				s.refuse(n, n.Path+" is not understood", err.Error())
 			}
 		default:
 			s.wrongType(n, "one value", inQuotes)
 		}
 		return
 	case encoding.TextUnmarshaler:
-		if text, ok := n.value.(string); !ok {
+		if text, ok := n.Value.(string); !ok {
 			s.wrongType(n, "a string", inQuotes)
 		} else if err := v.UnmarshalText([]byte(text)); err != nil {
-			s.refuse(n, fmt.Sprintf("%s is %.60q", n.path, withoutLogin(text)), err.Error())
+			s.refuse(n, fmt.Sprintf("%s is %.60q", n.Path, withoutLogin(text)), err.Error())
 		}
 		return
 	}
@@ -123,13 +124,13 @@ func (s *strict) value(n *node, into reflect.Value) {
 	case reflect.String:
 		text := s.text(n)
 		if strings.ContainsAny(text, "\x00\r\n") {
-			s.refuse(n, n.path+" contains a line break", "write one line of text")
+			s.refuse(n, n.Path+" contains a line break", "write one line of text")
 		}
 		into.SetString(text)
 	case reflect.Bool:
 		into.SetBool(s.flag(n))
 	case reflect.Int:
-		number, _ := n.value.(json.Number)
+		number, _ := n.Value.(json.Number)
 		i, err := strconv.Atoi(number.String())
 		if err != nil {
 			s.wrongType(n, "a whole number", "write digits, without quotes")
@@ -143,9 +144,9 @@ func (s *strict) value(n *node, into reflect.Value) {
 	case reflect.Map:
 		t := s.object(n)
 		into.Set(reflect.MakeMap(into.Type()))
-		for _, name := range t.names {
+		for _, name := range t.Names {
 			e := reflect.New(into.Type().Elem()).Elem()
-			s.value(t.get(name), e)
+			s.value(t.Get(name), e)
 			into.SetMapIndex(reflect.ValueOf(name), e)
 		}
 	case reflect.Slice:

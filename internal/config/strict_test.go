@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/kv-sync/kv-sync/internal/config/tree"
 )
 
 // address is a text that is always invalid.
@@ -28,20 +30,20 @@ func TestStrict(t *testing.T) {
 		From   *address        `toml:"from"`
 	}
 	for text, want := range map[string]string{
-		`listen = "a"`:                         "",
-		"listen = \"a\"\nlisten-admin = \"b\"": "f.toml:2: listen-admin is not understood",
-		"[hook.a]\nsecrte = \"x\"":             `f.toml:2: hook.a.secrte is not understood; did you mean "secret"?`,
-		`listen = 5`:                           "listen is a number, not a string",
-		"listen = \"a\\nb\"":                   "listen contains a line break",
-		`limit = "5"`:                          "limit is a string, not a whole number",
-		`limit = 5.5`:                          "limit is a number, not a whole number",
-		`open = "yes"`:                         "open is a string, not a boolean",
-		`hook = "a"`:                           "hook is a string",
-		`from = 5`:                             "from is a number, not a string",
-		`from = "https://me:s3cret@host/x"`:    `from is "https://***@host/x"; write an address`,
-		`from = "https://a@s3cret@host/x"`:     `from is "https://***@host/x"`,
-		strings.Repeat("#", maxFileBytes+1):    "too large for a configuration file",
-		strings.Repeat("[", 1<<17):             "nested too deeply",
+		`listen = "a"`:                           "",
+		"listen = \"a\"\nlisten-admin = \"b\"":   "f.toml:2: listen-admin is not understood",
+		"[hook.a]\nsecrte = \"x\"":               `f.toml:2: hook.a.secrte is not understood; did you mean "secret"?`,
+		`listen = 5`:                             "listen is a number, not a string",
+		"listen = \"a\\nb\"":                     "listen contains a line break",
+		`limit = "5"`:                            "limit is a string, not a whole number",
+		`limit = 5.5`:                            "limit is a number, not a whole number",
+		`open = "yes"`:                           "open is a string, not a boolean",
+		`hook = "a"`:                             "hook is a string",
+		`from = 5`:                               "from is a number, not a string",
+		`from = "https://me:s3cret@host/x"`:      `from is "https://***@host/x"; write an address`,
+		`from = "https://a@s3cret@host/x"`:       `from is "https://***@host/x"`,
+		strings.Repeat("#", tree.MaxFileBytes+1): "too large for a configuration file",
+		strings.Repeat("[", 1<<17):               "nested too deeply",
 	} {
 		var into settings
 		problems := Strict("f.toml", []byte(text), &into)

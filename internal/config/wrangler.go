@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/bundle"
+	"github.com/kv-sync/kv-sync/internal/config/tree"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
@@ -16,20 +17,20 @@ import (
 type wrangler struct {
 	reader
 	out   *wranglerFile
-	bound map[string]*node // where each binding name is defined
+	bound map[string]*tree.Node // where each binding name is defined
 }
 
 // readWrangler reads a parsed wrangler file for one environment. "" is the top level. It
 // returns errors and notices.
-func readWrangler(file string, top *table, env string) (*wranglerFile, []manifest.Problem, []manifest.Problem) {
+func readWrangler(file string, top *tree.Table, env string) (*wranglerFile, []manifest.Problem, []manifest.Problem) {
 	w := &wrangler{
 		reader: reader{file: file},
 		out:    &wranglerFile{lines: map[string]int{}, Code: bundle.Options{KeepNames: true}},
-		bound:  map[string]*node{},
+		bound:  map[string]*tree.Node{},
 	}
 	chosen := w.environment(top, env)
 	for _, name := range slices.Sorted(maps.Keys(chosen)) {
-		if n := chosen[name]; n.value != nil {
+		if n := chosen[name]; n.Value != nil {
 			sections[name].read(w, n)
 		}
 	}
@@ -39,8 +40,8 @@ func readWrangler(file string, top *table, env string) (*wranglerFile, []manifes
 }
 
 // finish makes the checks that involve several sections.
-func (w *wrangler) finish(top *table, chosen map[string]*node, env string) {
-	if env != "" && chosen["name"] == top.get("name") && w.out.Name != "" {
+func (w *wrangler) finish(top *tree.Table, chosen map[string]*tree.Node, env string) {
+	if env != "" && chosen["name"] == top.Get("name") && w.out.Name != "" {
 		w.out.Name += "-" + env // wrangler names the Worker of an environment like this
 	}
 	if chosen["main"] != nil && chosen["compatibility_date"] == nil {
@@ -50,31 +51,31 @@ func (w *wrangler) finish(top *table, chosen map[string]*node, env string) {
 }
 
 // environment returns the sections of one environment, and refuses unknown ones.
-func (w *wrangler) environment(top *table, env string) map[string]*node {
-	chosen := map[string]*node{}
-	for _, name := range top.names {
-		if w.isSection(name, top.get(name)) {
-			chosen[name] = top.get(name)
+func (w *wrangler) environment(top *tree.Table, env string) map[string]*tree.Node {
+	chosen := map[string]*tree.Node{}
+	for _, name := range top.Names {
+		if w.isSection(name, top.Get(name)) {
+			chosen[name] = top.Get(name)
 		}
 	}
-	var envs *table
-	if n := top.get("env"); n != nil {
+	var envs *tree.Table
+	if n := top.Get("env"); n != nil {
 		envs = w.object(n)
 	}
 	if env == "" {
-		if envs != nil && len(envs.names) > 0 {
-			w.notice(top.get("env"), "the top level of the file is used, none of its environments",
-				"choose one with --env "+strings.Join(envs.names, ", --env "))
+		if envs != nil && len(envs.Names) > 0 {
+			w.notice(top.Get("env"), "the top level of the file is used, none of its environments",
+				"choose one with --env "+strings.Join(envs.Names, ", --env "))
 		}
 		return chosen
 	}
-	n := envs.get(env)
+	n := envs.Get(env)
 	if n == nil {
 		fix := "remove --env"
-		if envs != nil && len(envs.names) > 0 {
-			fix = "choose " + orList(envs.names)
+		if envs != nil && len(envs.Names) > 0 {
+			fix = "choose " + orList(envs.Names)
 		}
-		w.refuse(top.get("env"), fmt.Sprintf("there is no environment %q", env), fix)
+		w.refuse(top.Get("env"), fmt.Sprintf("there is no environment %q", env), fix)
 		return chosen
 	}
 	w.overrideSections(chosen, n, env)
@@ -83,29 +84,29 @@ func (w *wrangler) environment(top *table, env string) map[string]*node {
 
 // overrideSections replaces sections of the top level with those of an environment,
 // and removes the ones that an environment does not inherit.
-func (w *wrangler) overrideSections(chosen map[string]*node, n *node, env string) {
+func (w *wrangler) overrideSections(chosen map[string]*tree.Node, n *tree.Node, env string) {
 	own := w.object(n)
 	for name, s := range chosen {
 		if sections[name].scope != perEnv {
 			continue
 		}
 		delete(chosen, name)
-		if own.get(name) == nil {
+		if own.Get(name) == nil {
 			w.notice(s, fmt.Sprintf("%s is not inherited, so environment %q has none, as with wrangler", name, env),
-				fmt.Sprintf("repeat it in %s if the environment needs it", n.path))
+				fmt.Sprintf("repeat it in %s if the environment needs it", n.Path))
 		}
 	}
-	if own.get("route") != nil || own.get("routes") != nil {
+	if own.Get("route") != nil || own.Get("routes") != nil {
 		delete(chosen, "route")
 		delete(chosen, "routes")
 	}
-	for _, name := range own.names {
-		e := own.get(name)
+	for _, name := range own.Names {
+		e := own.Get(name)
 		if !w.isSection(name, e) {
 			continue
 		}
 		if sections[name].scope == topLevel {
-			w.refuse(e, e.path+" is allowed at the top level only", "move it there")
+			w.refuse(e, e.Path+" is allowed at the top level only", "move it there")
 			continue
 		}
 		chosen[name] = e
@@ -113,16 +114,16 @@ func (w *wrangler) overrideSections(chosen map[string]*node, n *node, env string
 }
 
 // isSection refuses a section that wrangler does not have.
-func (w *wrangler) isSection(name string, n *node) bool {
+func (w *wrangler) isSection(name string, n *tree.Node) bool {
 	if _, ok := sections[name]; ok {
 		return true
 	}
-	w.refuse(n, n.path+" is not understood", nearest(name, slices.Sorted(maps.Keys(sections))))
+	w.refuse(n, n.Path+" is not understood", nearest(name, slices.Sorted(maps.Keys(sections))))
 	return false
 }
 
 // recordLine records the line of a setting.
-func (w *wrangler) recordLine(key string, n *node) { w.out.lines[key] = n.line }
+func (w *wrangler) recordLine(key string, n *tree.Node) { w.out.lines[key] = n.Line }
 
 // addMetadata adds a member of the version's metadata.
 func (w *wrangler) addMetadata(name string, value json.RawMessage) {

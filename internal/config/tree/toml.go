@@ -1,4 +1,4 @@
-package config
+package tree
 
 import (
 	"encoding/json"
@@ -15,7 +15,7 @@ import (
 )
 
 // parseTOML reads TOML.
-func parseTOML(data []byte) (*table, error) {
+func parseTOML(data []byte) (*Table, error) {
 	if err := checkDepth(data); err != nil {
 		return nil, err
 	}
@@ -26,16 +26,16 @@ func parseTOML(data []byte) (*table, error) {
 	if _, err := toml.Decode(string(data), &m); err != nil {
 		var p toml.ParseError
 		if errors.As(err, &p) {
-			return nil, &syntaxError{line: p.Position.Line, reason: p.Message}
+			return nil, &SyntaxError{Line: p.Position.Line, Reason: p.Message}
 		}
-		return nil, &syntaxError{reason: err.Error()}
+		return nil, &SyntaxError{Reason: err.Error()}
 	}
 	t := tomlTree{lines: tomlLines(string(data))}
 	n, err := t.node("", m, 0, 0)
 	if err != nil {
 		return nil, err
 	}
-	return n.value.(*table), nil
+	return n.Value.(*Table), nil
 }
 
 // checkKeys refuses keys with too many parts: the decoder's time grows with the square of
@@ -46,7 +46,7 @@ func checkKeys(text string) error {
 		state.dots = 0
 		state.scan(line)
 		if state.most > maxDepth {
-			return &syntaxError{line: i + 1, reason: "a key is nested too deeply"}
+			return &SyntaxError{Line: i + 1, Reason: "a key is nested too deeply"}
 		}
 	}
 	return nil
@@ -56,17 +56,17 @@ func checkKeys(text string) error {
 type tomlTree struct{ lines map[string]int }
 
 // node converts v, whose path is path. line is the line of the enclosing value.
-func (t tomlTree) node(path string, v any, line, depth int) (*node, error) {
+func (t tomlTree) node(path string, v any, line, depth int) (*Node, error) {
 	if l, ok := t.lines[path]; ok {
 		line = l
 	}
-	n := &node{path: path, line: line}
+	n := &Node{Path: path, Line: line}
 	if depth > maxDepth {
-		return nil, &syntaxError{line: line, reason: "brackets are nested too deeply"}
+		return nil, &SyntaxError{Line: line, Reason: "brackets are nested too deeply"}
 	}
 	switch x := v.(type) {
 	case map[string]any:
-		tab := &table{}
+		tab := &Table{}
 		// The decoder does not keep the order. Sorted names make every run report the same.
 		for _, name := range slices.Sorted(maps.Keys(x)) {
 			e, err := t.node(child(path, name), x[name], line, depth+1)
@@ -75,7 +75,7 @@ func (t tomlTree) node(path string, v any, line, depth int) (*node, error) {
 			}
 			tab.set(name, e)
 		}
-		n.value = tab
+		n.Value = tab
 	case []map[string]any:
 		list := make([]any, len(x))
 		for i := range x {
@@ -83,7 +83,7 @@ func (t tomlTree) node(path string, v any, line, depth int) (*node, error) {
 		}
 		return t.node(path, list, line, depth)
 	case []any:
-		list := make([]*node, len(x))
+		list := make([]*Node, len(x))
 		for i := range x {
 			e, err := t.node(fmt.Sprintf("%s[%d]", path, i), x[i], line, depth+1)
 			if err != nil {
@@ -91,20 +91,20 @@ func (t tomlTree) node(path string, v any, line, depth int) (*node, error) {
 			}
 			list[i] = e
 		}
-		n.value = list
+		n.Value = list
 	case string, bool:
-		n.value = x
+		n.Value = x
 	case int64:
-		n.value = json.Number(strconv.FormatInt(x, 10))
+		n.Value = json.Number(strconv.FormatInt(x, 10))
 	case float64:
 		if math.IsInf(x, 0) || math.IsNaN(x) {
-			return nil, &syntaxError{line: line, reason: fmt.Sprintf("%s is a number that JSON cannot represent", path)}
+			return nil, &SyntaxError{Line: line, Reason: fmt.Sprintf("%s is a number that JSON cannot represent", path)}
 		}
-		n.value = json.Number(strconv.FormatFloat(x, 'g', -1, 64))
+		n.Value = json.Number(strconv.FormatFloat(x, 'g', -1, 64))
 	case time.Time:
-		return nil, &syntaxError{line: line, reason: fmt.Sprintf("%s is a date without quotes; put it in quotes", path)}
+		return nil, &SyntaxError{Line: line, Reason: fmt.Sprintf("%s is a date without quotes; put it in quotes", path)}
 	default:
-		return nil, &syntaxError{line: line, reason: fmt.Sprintf("%s has a type that is not understood", path)}
+		return nil, &SyntaxError{Line: line, Reason: fmt.Sprintf("%s has a type that is not understood", path)}
 	}
 	return n, nil
 }

@@ -1,4 +1,4 @@
-package config
+package tree
 
 import (
 	"testing"
@@ -32,22 +32,22 @@ k = 1
 		t.Fatal(err)
 	}
 	got := map[string]int{}
-	var walk func(n *node)
-	walk = func(n *node) {
-		got[n.path] = n.line
-		switch v := n.value.(type) {
-		case *table:
-			for _, name := range v.names {
-				walk(v.get(name))
+	var walk func(n *Node)
+	walk = func(n *Node) {
+		got[n.Path] = n.Line
+		switch v := n.Value.(type) {
+		case *Table:
+			for _, name := range v.Names {
+				walk(v.Get(name))
 			}
-		case []*node:
+		case []*Node:
 			for _, e := range v {
 				walk(e)
 			}
 		}
 	}
-	for _, name := range top.names {
-		walk(top.get(name))
+	for _, name := range top.Names {
+		walk(top.Get(name))
 	}
 	want := map[string]int{
 		"a": 1, "b": 2, "list": 5, "list[0]": 5, "list[1]": 5, "t": 9, "t.quoted.key": 10, "t.d": 9, "t.d.e": 11,

@@ -1,4 +1,4 @@
-package config
+package tree
 
 import (
 	"bytes"
@@ -11,86 +11,88 @@ import (
 	"github.com/tailscale/hujson"
 )
 
-// Limits of a configuration file. The parsers recurse, so checkDepth limits the depth first.
+// MaxFileBytes bounds a configuration file. maxDepth bounds its nesting: the parsers recurse, so
+// checkDepth limits the depth first.
 const (
-	maxFileBytes = 256 << 10
+	MaxFileBytes = 256 << 10
 	maxDepth     = 64
 )
 
-// node is one value of a configuration file in any language, with its position.
-type node struct {
-	// path names the value in messages, such as "kv_namespaces[0].id".
-	path string
-	// line counts from 1; it is 0 if it is unknown.
-	line int
-	// value is a string, bool, json.Number, nil, []*node or *table.
-	value any
+// Node is one value of a configuration file in any language, with its position.
+type Node struct {
+	// Path names the value in messages, such as "kv_namespaces[0].id".
+	Path string
+	// Line counts from 1; it is 0 if it is unknown.
+	Line int
+	// Value is a string, bool, json.Number, nil, []*Node or *Table.
+	Value any
 }
 
-// table is an object: its members by name, and the names in the file's order.
-type table struct {
-	names   []string
-	members map[string]*node
+// Table is an object: its members by name, and the names in the file's order.
+type Table struct {
+	Names   []string
+	members map[string]*Node
 }
 
-func (t *table) get(name string) *node {
+// Get returns a member, or nil. The nil table has no members.
+func (t *Table) Get(name string) *Node {
 	if t == nil {
 		return nil
 	}
 	return t.members[name]
 }
 
-func (t *table) set(name string, n *node) {
+func (t *Table) set(name string, n *Node) {
 	if t.members == nil {
-		t.members = map[string]*node{}
+		t.members = map[string]*Node{}
 	}
 	if _, ok := t.members[name]; !ok {
-		t.names = append(t.names, name)
+		t.Names = append(t.Names, name)
 	}
 	t.members[name] = n
 }
 
-// kind names the type of a value for messages.
-func (n *node) kind() string {
-	switch n.value.(type) {
+// Kind names the type of a value for messages.
+func (n *Node) Kind() string {
+	switch n.Value.(type) {
 	case string:
 		return "a string"
 	case bool:
 		return "a boolean"
 	case json.Number:
 		return "a number"
-	case []*node:
+	case []*Node:
 		return "a list"
-	case *table:
+	case *Table:
 		return "an object"
 	}
 	return "null"
 }
 
-// plain returns the value as encoding/json decodes it.
-func (n *node) plain() any {
-	switch v := n.value.(type) {
-	case []*node:
+// Plain returns the value as encoding/json decodes it.
+func (n *Node) Plain() any {
+	switch v := n.Value.(type) {
+	case []*Node:
 		list := make([]any, len(v))
 		for i, e := range v {
-			list[i] = e.plain()
+			list[i] = e.Plain()
 		}
 		return list
-	case *table:
+	case *Table:
 		m := make(map[string]any, len(v.members))
 		for name, e := range v.members {
-			m[name] = e.plain()
+			m[name] = e.Plain()
 		}
 		return m
 	}
-	return n.value
+	return n.Value
 }
 
-// json returns the value as JSON, with object members sorted by name.
-func (n *node) json() json.RawMessage { return encode(n.plain()) }
+// JSON returns the value as JSON, with object members sorted by name.
+func (n *Node) JSON() json.RawMessage { return Encode(n.Plain()) }
 
-// encode returns JSON without the escapes for HTML.
-func encode(v any) json.RawMessage {
+// Encode returns JSON without the escapes for HTML.
+func Encode(v any) json.RawMessage {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -109,24 +111,25 @@ func child(path, name string) string {
 	return path + "." + name
 }
 
-// parse reads a file in the language of its extension.
-func parse(name string, data []byte) (*table, error) {
+// Parse reads a file in the language of its extension.
+func Parse(name string, data []byte) (*Table, error) {
 	switch filepath.Ext(name) {
 	case ".json", ".jsonc":
 		return parseJSON(data)
 	case ".toml":
 		return parseTOML(data)
 	}
-	return nil, &syntaxError{reason: "the file's name ends in none of .json, .jsonc and .toml"}
+	return nil, &SyntaxError{Reason: "the file's name ends in none of .json, .jsonc and .toml"}
 }
 
-// syntaxError reports a file that is invalid in its language.
-type syntaxError struct {
-	line   int
-	reason string
+// SyntaxError reports a file that is invalid in its language.
+type SyntaxError struct {
+	Line   int // 0 if it is unknown
+	Reason string
 }
 
-func (e *syntaxError) Error() string { return e.reason }
+// Error is the reason.
+func (e *SyntaxError) Error() string { return e.Reason }
 
 // checkDepth refuses input with so many nested brackets that a parser could overflow its stack.
 func checkDepth(data []byte) error {
@@ -135,7 +138,7 @@ func checkDepth(data []byte) error {
 		switch b {
 		case '[', '{':
 			if depth++; depth > 16*maxDepth {
-				return &syntaxError{reason: "brackets are nested too deeply"}
+				return &SyntaxError{Reason: "brackets are nested too deeply"}
 			}
 		case ']', '}':
 			depth = max(depth-1, 0)
@@ -145,7 +148,7 @@ func checkDepth(data []byte) error {
 }
 
 // parseJSON reads JSON with comments and trailing commas.
-func parseJSON(data []byte) (*table, error) {
+func parseJSON(data []byte) (*Table, error) {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	if err := checkDepth(data); err != nil {
 		return nil, err
@@ -159,16 +162,16 @@ func parseJSON(data []byte) (*table, error) {
 				reason = rest
 			}
 		}
-		return nil, &syntaxError{line: line, reason: reason}
+		return nil, &SyntaxError{Line: line, Reason: reason}
 	}
 	p := jsonTree{data: data, line: 1}
 	n, err := p.node("", &v, 0)
 	if err != nil {
 		return nil, err
 	}
-	t, ok := n.value.(*table)
+	t, ok := n.Value.(*Table)
 	if !ok {
-		return nil, &syntaxError{line: n.line, reason: "the file contains " + n.kind() + ", not an object"}
+		return nil, &SyntaxError{Line: n.Line, Reason: "the file contains " + n.Kind() + ", not an object"}
 	}
 	return t, nil
 }
@@ -188,14 +191,14 @@ func (p *jsonTree) lineAt(offset int) int {
 	return p.line
 }
 
-func (p *jsonTree) node(path string, v *hujson.Value, depth int) (*node, error) {
-	n := &node{path: path, line: p.lineAt(v.StartOffset)}
+func (p *jsonTree) node(path string, v *hujson.Value, depth int) (*Node, error) {
+	n := &Node{Path: path, Line: p.lineAt(v.StartOffset)}
 	if depth > maxDepth {
-		return nil, &syntaxError{line: n.line, reason: "brackets are nested too deeply"}
+		return nil, &SyntaxError{Line: n.Line, Reason: "brackets are nested too deeply"}
 	}
 	switch x := v.Value.(type) {
 	case *hujson.Object:
-		t := &table{}
+		t := &Table{}
 		for i := range x.Members {
 			m := &x.Members[i]
 			line := p.lineAt(m.Name.StartOffset)
@@ -203,19 +206,19 @@ func (p *jsonTree) node(path string, v *hujson.Value, depth int) (*node, error) 
 			if l, ok := m.Name.Value.(hujson.Literal); ok {
 				name = l.String()
 			}
-			if t.get(name) != nil {
-				return nil, &syntaxError{line: line, reason: fmt.Sprintf("%q is set twice", child(path, name))}
+			if t.Get(name) != nil {
+				return nil, &SyntaxError{Line: line, Reason: fmt.Sprintf("%q is set twice", child(path, name))}
 			}
 			e, err := p.node(child(path, name), &m.Value, depth+1)
 			if err != nil {
 				return nil, err
 			}
-			e.line = line
+			e.Line = line
 			t.set(name, e)
 		}
-		n.value = t
+		n.Value = t
 	case *hujson.Array:
-		list := make([]*node, len(x.Elements))
+		list := make([]*Node, len(x.Elements))
 		for i := range x.Elements {
 			e, err := p.node(fmt.Sprintf("%s[%d]", path, i), &x.Elements[i], depth+1)
 			if err != nil {
@@ -223,18 +226,18 @@ func (p *jsonTree) node(path string, v *hujson.Value, depth int) (*node, error) 
 			}
 			list[i] = e
 		}
-		n.value = list
+		n.Value = list
 	case hujson.Literal:
 		switch x.Kind() {
 		case '"':
-			n.value = x.String()
+			n.Value = x.String()
 		case 't', 'f':
-			n.value = x.Bool()
+			n.Value = x.Bool()
 		case '0':
-			n.value = json.Number(x)
+			n.Value = json.Number(x)
 		case 'n':
 		default:
-			return nil, &syntaxError{line: n.line, reason: "this is not JSON"}
+			return nil, &SyntaxError{Line: n.Line, Reason: "this is not JSON"}
 		}
 	default:
 		return nil, errors.New("parse JSON: unknown syntax")
