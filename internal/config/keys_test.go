@@ -187,7 +187,8 @@ func TestValueTypes(t *testing.T) {
 			continue
 		}
 		for literal, kind := range kinds {
-			accepted := literal == "7" && slices.Contains(numeric, k.name) || literal == "true" && slices.Contains(switches, k.name)
+			accepted := literal == "7" && slices.Contains(numeric, k.name) ||
+				literal == "true" && slices.Contains(switches, k.name)
 			in := keyTests[k.name].inputs(t, map[string]string{ProjectFile: k.name + " = " + literal})
 			_, _, err := Load(in)
 			want := fmt.Sprintf("kv-sync.toml:1: %s is %s; ", k.name, kind)

@@ -47,7 +47,8 @@ func (w *wrangler) migrations(n *tree.Node) {
 	seen := map[string]bool{}
 	for _, entry := range w.list(n) {
 		t := w.object(entry)
-		w.refuseUnknown(t, "tag", "new_classes", "new_sqlite_classes", "renamed_classes", "transferred_classes", "deleted_classes")
+		w.refuseUnknown(t, "tag", "new_classes", "new_sqlite_classes", "renamed_classes", "transferred_classes",
+			"deleted_classes")
 		tag := ""
 		step := map[string]any{}
 		for _, name := range t.Names {
