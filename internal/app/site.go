@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -186,9 +187,14 @@ func (s *Site) reach() (*kvsync.Engine, error) {
 	if s.in.Shared != nil {
 		transport, c.Budget = s.in.Shared.Transport, s.in.Shared.Budget
 	}
+	timeout, err := timeoutOf(s.settings.Options.Text(options.Timeout))
+	if err != nil {
+		return nil, usage(err)
+	}
 	account, err := cloudflare.New(cloudflare.Options{
 		Token: s.settings.Token.Reveal(), Email: s.settings.Email, APIKey: s.settings.APIKey.Reveal(),
 		AccountID: s.settings.Account, BaseURL: s.settings.BaseURL, Log: s.in.Log, Transport: transport,
+		Timeout: timeout,
 	})
 	if err != nil {
 		return nil, usage(err)
@@ -205,6 +211,18 @@ func (s *Site) reach() (*kvsync.Engine, error) {
 		s.closers = append(s.closers, closer(func() error { account.Close(); return nil }))
 	}
 	return engine, nil
+}
+
+// timeoutOf reads how long to go on without a successful answer; 0 is the default.
+func timeoutOf(text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < time.Second || d > 24*time.Hour {
+		return 0, fmt.Errorf(`timeout is %q; write a time from a second to a day, such as "10m"`, text)
+	}
+	return d, nil
 }
 
 type closer func() error

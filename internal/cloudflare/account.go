@@ -34,6 +34,8 @@ const (
 	// DefaultStall is the time without any transferred byte, in either direction, after which a
 	// request is cancelled.
 	DefaultStall = 60 * time.Second
+	// DefaultTimeout is how long a run goes on without a successful answer.
+	DefaultTimeout = 10 * time.Minute
 )
 
 // Options describe an account. AccountID is required, and either Token or Email and APIKey.
@@ -59,6 +61,9 @@ type Options struct {
 	// Stall is the time without any transferred byte after which a request is cancelled and sent
 	// again. 0 is DefaultStall.
 	Stall time.Duration
+	// Timeout is how long a call goes on without a successful answer to any call; 0 is
+	// DefaultTimeout.
+	Timeout time.Duration
 }
 
 // String names the account, never the token.
@@ -84,6 +89,8 @@ type Account struct {
 	clock      clock
 	tries      int
 	stall      time.Duration
+	timeout    time.Duration
+	answered   atomic.Int64 // when a call succeeded last, in nanoseconds since 1970
 	count      struct{ requests, bytesUp, retries atomic.Int64 }
 }
 
@@ -164,6 +171,7 @@ func New(o Options) (*Account, error) {
 	}
 	a.tries = cmp.Or(max(a.tries, 0), DefaultTries)
 	a.stall = cmp.Or(max(a.stall, 0), DefaultStall)
+	a.timeout = cmp.Or(max(o.Timeout, 0), DefaultTimeout)
 	a.pace = &pacer{log: a.log}
 	a.options = []option.RequestOption{
 		option.WithBaseURL(base.String()),

@@ -52,10 +52,11 @@ func NewTransport() *http.Transport {
 
 // attempt sends the request once and reads the whole response. It returns nil for success. When
 // it returns, the transport no longer reads the payload, so the caller may reuse its memory.
-func (c *call) attempt(req *http.Request, next option.MiddlewareNext) *APIError {
+func (c *call) attempt(req *http.Request, next option.MiddlewareNext, patience time.Duration) *APIError {
 	a := c.account
 	ctx, cancel := context.WithCancelCause(req.Context())
-	timer := newStallTimer(a.stall, cancel)
+	stall := min(a.stall, max(patience, time.Millisecond))
+	timer := newStallTimer(stall, cancel)
 	defer timer.stop()
 
 	var dialing, connected atomic.Bool
@@ -84,7 +85,7 @@ func (c *call) attempt(req *http.Request, next option.MiddlewareNext) *APIError 
 		return fail
 	}
 	if cause := context.Cause(ctx); errors.Is(cause, errStalled) {
-		err = fmt.Errorf("%w for %s", errStalled, a.stall)
+		err = fmt.Errorf("%w for %s", errStalled, stall.Round(time.Millisecond))
 	}
 	// If a connection was requested but never opened, nothing was sent. In all other cases the
 	// request may have been sent.

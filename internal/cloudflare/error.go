@@ -37,7 +37,8 @@ type APIError struct {
 	// Err is the cause if it is not the response's status.
 	Err error
 
-	enveloped     bool // the body had Cloudflare's envelope
+	enveloped     bool
+	gaveUp        time.Duration // the time without a successful answer after which it ended // the body had Cloudflare's envelope
 	outcome       outcome
 	requestedWait time.Duration // from Retry-After or Ratelimit
 }
@@ -58,6 +59,9 @@ func (e *APIError) Error() string {
 		if e.Codes[i] != 0 {
 			fmt.Fprintf(&b, " (code %d)", e.Codes[i])
 		}
+	}
+	if e.gaveUp > 0 {
+		fmt.Fprintf(&b, "; the run ends after %s without a successful answer", e.gaveUp)
 	}
 	if e.Tries > 1 {
 		fmt.Fprintf(&b, ", %d times", e.Tries)
@@ -81,6 +85,8 @@ func (e *APIError) brief() string {
 	switch {
 	case e.Status != 0 && e.Err != nil:
 		return "an invalid response"
+	case e.Status >= 200 && e.Status < 300 && !e.enveloped:
+		return "a response that is not from the API"
 	case e.Status != 0:
 		return strings.TrimSpace(fmt.Sprintf("%d %s", e.Status, http.StatusText(e.Status)))
 	case errors.Is(e.Err, errStalled):

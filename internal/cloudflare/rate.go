@@ -2,6 +2,7 @@ package cloudflare
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -29,11 +30,15 @@ type pacer struct {
 }
 
 // wait returns when the next request may be sent.
-func (p *pacer) wait(ctx context.Context) error {
+func (p *pacer) wait(ctx context.Context, most time.Duration) error {
 	for {
 		delay := p.reserve()
 		if delay <= 0 {
 			return ctx.Err()
+		}
+		if most -= delay; most < 0 {
+			return fmt.Errorf("the API asks to wait for %s, which is longer than this run may go on without an answer",
+				delay.Round(time.Second))
 		}
 		if err := wait.For(ctx, delay); err != nil {
 			return err

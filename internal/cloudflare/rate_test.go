@@ -112,7 +112,7 @@ func TestPauseIsNotShortened(t *testing.T) {
 				p, start := &pacer{log: slog.New(slog.DiscardHandler)}, time.Now()
 				p.block(maxWait)
 				meanwhile(p)
-				if err := p.wait(t.Context()); err != nil || time.Since(start) < maxWait {
+				if err := p.wait(t.Context(), time.Hour); err != nil || time.Since(start) < maxWait {
 					t.Errorf("the next request is sent after %s, %v", time.Since(start), err)
 				}
 			})

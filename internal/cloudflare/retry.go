@@ -64,12 +64,14 @@ func outcomeWithoutAnswer(err error, sent bool) outcome {
 func (c *call) sendWithRetries(req *http.Request, next option.MiddlewareNext) error {
 	ctx, a := req.Context(), c.account
 	c.method, c.path = req.Method, a.redact(req.URL)
+	begun := time.Now()
 	for try := 1; ; try++ {
-		if err := a.pace.wait(ctx); err != nil {
+		if err := a.pace.wait(ctx, a.patience(begun)); err != nil {
 			return err // nothing was sent
 		}
-		fail := c.attempt(req, next)
+		fail := c.attempt(req, next, a.patience(begun))
 		if fail == nil {
+			a.answered.Store(time.Now().UnixNano())
 			return nil
 		}
 		fail.Tries = try
@@ -83,12 +85,23 @@ func (c *call) sendWithRetries(req *http.Request, next option.MiddlewareNext) er
 		if fail.Status == http.StatusTooManyRequests && fail.requestedWait > 0 {
 			a.pace.block(fail.requestedWait) // the rate limit applies to all calls with the token
 		}
+		if delay >= a.patience(begun) {
+			fail.gaveUp = a.timeout
+			return fail
+		}
 		c.logRetry(ctx, fail, delay)
 		if err := wait.For(ctx, delay); err != nil {
 			return fmt.Errorf("%w while waiting to try again: %w", err, fail)
 		}
 		a.count.retries.Add(1)
 	}
+}
+
+// patience is how much longer a call that began then may go on without a successful
+// answer to any call.
+func (a *Account) patience(begun time.Time) time.Duration {
+	since := begun.UnixNano()
+	return a.timeout - time.Duration(time.Now().UnixNano()-max(since, a.answered.Load()))
 }
 
 // maxLoggedName limits the object's name in a log line: a key of KV may have 512 bytes.

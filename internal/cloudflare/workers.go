@@ -148,7 +148,7 @@ func (s *Script) PutScript(ctx context.Context, u cloud.Upload) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	c := &call{what: what, needs: scriptsEdit, body: form, once: true}
+	c := &call{what: what, needs: scriptsEdit, body: form, once: true, read: hasResult}
 	return s.do(ctx, c, func(name string, o ...option.RequestOption) error {
 		var p workers.ScriptUpdateParams
 		p.AccountID.Value = s.account.id
@@ -157,6 +157,15 @@ func (s *Script) PutScript(ctx context.Context, u cloud.Upload) error {
 		_, err := s.scripts.Update(ctx, name, p, o...)
 		return err
 	})
+}
+
+// hasResult refuses a success without a result, which does not show that the call was
+// carried out.
+func hasResult(e envelope) error {
+	if len(e.Result) == 0 || string(e.Result) == "null" {
+		return errors.New("it has no result")
+	}
+	return nil
 }
 
 // Activate makes the versions live, with their shares of the traffic.
@@ -182,6 +191,7 @@ func (s *Script) Activate(ctx context.Context, versions []cloud.Share, message s
 		needs: scriptsEdit,
 		body:  payload{jsonType, [][]byte{body}},
 		once:  true,
+		read:  hasResult,
 	}
 	return s.do(ctx, c, func(name string, o ...option.RequestOption) error {
 		var p workers.ScriptDeploymentNewParams

@@ -179,6 +179,10 @@ var keyTests = map[string]keyTest{
 		toml:    bareTOML,
 		refused: map[string]string{"0": retainFix, "-1": retainFix, "101": retainFix, "": retainFix, "many": retainFix},
 	},
+	"timeout": {
+		get: func(s *Settings) any { return s.Options.Text(options.Timeout) }, values: [2]string{"90s", "1h"},
+		want: [2]any{"90s", "1h"}, unset: "",
+	},
 	"grace": {
 		get: func(s *Settings) any { return s.Grace }, values: [2]string{"48h", "90m"},
 		want: [2]any{48 * time.Hour, 90 * time.Minute}, unset: site.DefaultGrace, more: []string{"1h", "8784h"},

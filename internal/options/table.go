@@ -69,6 +69,13 @@ var (
 			"One outside of the workspace is refused",
 		Otherwise: "the workspace",
 	})
+	Timeout = declare(Option{
+		Flag: "timeout", Input: "timeout", Setting: "timeout", Variables: []string{"KV_SYNC_TIMEOUT"}, Commands: siteCommands,
+		Group: GroupSite, Placeholder: "TIME",
+		Help: "How long to go on without a successful answer of Cloudflare's API, such as 2m.",
+		Doc: "how long to go on without a successful answer of Cloudflare's API, from `1s` to `24h`. " +
+			"A wait of up to 300 s that the API asks for is part of that. Without it, 10 minutes",
+	})
 	GitHubToken = declare(Option{
 		Input: "github-token", Secret: true, Expression: "${{ github.token }}",
 		Help: "Reads from GitHub which of two commits is newer, if a shallow clone does not contain the answer.",
