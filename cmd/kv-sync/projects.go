@@ -93,9 +93,11 @@ func (t task) each(
 		}
 		return o, rest
 	}, func(id string, o *outcome, err error) {
-		fmt.Fprintf(text, "%s:\n", id)
-		if _, err := o.text.WriteTo(text); err != nil && printErr == nil {
-			printErr = err
+		if unchanged := err == nil && o.report.NoChange && len(o.report.Notices) == 0; !unchanged || t.site.Verbose {
+			fmt.Fprintf(text, "%s:\n", id)
+			if _, err := o.text.WriteTo(text); err != nil && printErr == nil {
+				printErr = err
+			}
 		}
 		reports = append(reports, o.report)
 		switch {

@@ -11,10 +11,12 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
 	"github.com/kv-sync/kv-sync/internal/source"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/upload"
 )
@@ -174,12 +176,37 @@ type Shared struct {
 	Budget    *upload.Budget
 
 	pool *http.Transport
+
+	mu         sync.Mutex
+	namespaces map[string]string // ids by account and title
+}
+
+// sharedAccount is an account that looks up a namespace once for all sites.
+type sharedAccount struct {
+	cloud.Account
+	shared *Shared
+	name   string
+}
+
+// FindNamespace implements [cloud.Account].
+func (a sharedAccount) FindNamespace(ctx context.Context, title string) (string, error) {
+	a.shared.mu.Lock()
+	defer a.shared.mu.Unlock()
+	key := a.name + " " + title
+	if id, ok := a.shared.namespaces[key]; ok {
+		return id, nil
+	}
+	id, err := a.Account.FindNamespace(ctx, title)
+	if err == nil {
+		a.shared.namespaces[key] = id
+	}
+	return id, err
 }
 
 // NewShared returns new shared resources. The caller closes them after the sites.
 func NewShared() *Shared {
 	pool := cloudflare.NewTransport()
-	return &Shared{Transport: pool, Budget: upload.NewBudget(), pool: pool}
+	return &Shared{Transport: pool, Budget: upload.NewBudget(), pool: pool, namespaces: map[string]string{}}
 }
 
 // Close closes the idle connections.

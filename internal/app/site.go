@@ -201,6 +201,9 @@ func (s *Site) reach() (*kvsync.Engine, error) {
 	}
 	c.AccountID = s.settings.Account
 	c.Account, c.Actor, c.Progress = account, s.in.Actor, s.in.Progress
+	if s.in.Shared != nil {
+		c.Account = sharedAccount{account, s.in.Shared, s.settings.BaseURL + " " + s.settings.Account}
+	}
 	c.Cache, c.Log = newManifestCache(s.in.CacheDir), s.in.Log
 	engine, err := kvsync.New(c)
 	if err != nil {

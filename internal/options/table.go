@@ -47,7 +47,7 @@ var (
 		Help: "Every project of the folder projects/, each by what its own folder holds. " +
 			"Unchanged ones cost one request each.",
 		Doc: "every project of the folder `projects/`, each by what its own folder holds. " +
-			"One that did not change costs one request, two if the namespace is known by its title; " +
+			"One that did not change costs one request, and is only counted in the output; " +
 			"if one fails, the others continue. The exit code is that of the first that failed, but 7 if it is any one's",
 	})
 	Config = declare(Option{
