@@ -209,7 +209,7 @@ func (e *Engine) readRecords(ctx context.Context, namespace string, ids []string
 	g.SetLimit(e.Parallel)
 	for i, id := range ids {
 		g.Go(func() error {
-			b, err := e.Account.Store(namespace).Get(ctx, e.Keys().Record(id))
+			b, err := cloud.ReadValid(ctx, e.Account.Store(namespace), e.Keys().Record(id), json.Valid)
 			if err == nil {
 				err = json.Unmarshal(b, &out[i])
 			}

@@ -40,7 +40,7 @@ func (e *Engine) History(ctx context.Context) ([]version.Deployment, error) {
 			continue
 		}
 		g.Go(func() error {
-			b, err := e.Account.Store(in.Namespace).Get(ctx, e.layoutOf(in).recordKey(d.ID))
+			b, err := cloud.ReadValid(ctx, e.Account.Store(in.Namespace), e.layoutOf(in).recordKey(d.ID), json.Valid)
 			var r version.Record
 			if err == nil && json.Unmarshal(b, &r) == nil {
 				noted := version.Meta{Source: r.Source, Commit: r.Commit}

@@ -32,7 +32,10 @@ func (e *Engine) readIndexes(ctx context.Context, s cloud.Store, assets []manife
 	read := make([]indexed, len(todo))
 	err := e.EachValue(ctx, len(todo), func(ctx context.Context, i int) error {
 		a := todo[i]
-		b, err := s.Get(ctx, e.Keys().Blob(a.Blob))
+		b, err := cloud.ReadValid(ctx, s, e.Keys().Blob(a.Blob), func(b []byte) bool {
+			_, err := manifest.DecodeChunkIndex(b, a)
+			return err == nil
+		})
 		if err != nil && !errors.Is(err, cloud.ErrNotFound) {
 			return fmt.Errorf("read the chunk index of %s: %w", a.Path, err)
 		}

@@ -25,7 +25,10 @@ var ErrRecord = errors.New("its record cannot be used")
 // nothing was written.
 func Read(ctx context.Context, s cloud.Store, site string) (*Snapshot, error) {
 	o := &Snapshot{Record: &Record{}, store: s, keys: manifest.Keys(site).Overlay()}
-	b, err := s.Get(ctx, manifest.Keys(site).OverlayRecord())
+	b, err := cloud.ReadValid(ctx, s, manifest.Keys(site).OverlayRecord(), func(b []byte) bool {
+		_, err := Decode(site, b)
+		return err == nil
+	})
 	if errors.Is(err, cloud.ErrNotFound) {
 		return o, nil
 	}
@@ -57,7 +60,7 @@ func (o *Snapshot) Copy(ctx context.Context, entry *Entry, w io.Writer) error {
 		refs = x.Chunks
 	}
 	for _, ref := range refs {
-		b, err := o.store.Get(ctx, o.keys.Blob(ref))
+		b, err := cloud.ReadValid(ctx, o.store, o.keys.Blob(ref), ref.Names)
 		if err != nil {
 			return fmt.Errorf("read the content of %s: %w", a.Path, err)
 		}

@@ -93,10 +93,18 @@ func (p *Workers) current(ctx context.Context) (at Pointer, err error) {
 	if err != nil {
 		return at, err
 	}
-	b, err := store.Get(ctx, p.pointerKey())
+	b, err := cloud.ReadValid(ctx, store, p.pointerKey(), func(b []byte) bool {
+		_, err := p.decode(b)
+		return err == nil || errors.Is(err, cloud.ErrNotFound) || errors.Is(err, manifest.ErrNewer)
+	})
 	if err != nil {
 		return at, err
 	}
+	return p.decode(b)
+}
+
+// decode reads a pointer. That of a deleted project is ErrNotFound.
+func (p *Workers) decode(b []byte) (at Pointer, err error) {
 	// The format first: nothing else is known about a newer one.
 	var newer struct {
 		Format int `json:"format"`
@@ -180,7 +188,7 @@ func (p *Workers) read(ctx context.Context, id string) (json.RawMessage, error) 
 	if err != nil {
 		return nil, err
 	}
-	if b, err = store.Get(ctx, p.Keys().Blob(ref)); err == nil && manifest.HashOf(b) != ref.Hash {
+	if b, err = cloud.ReadValid(ctx, store, p.Keys().Blob(ref), ref.Names); err == nil && manifest.HashOf(b) != ref.Hash {
 		err = p.invalidVersion(id, manifest.ErrDamaged)
 	}
 	return b, err
@@ -204,7 +212,7 @@ func (p *Workers) parse(id string, b []byte) (*versionStamp, error) {
 }
 
 // invalidVersion is the error for a version that kv-sync did not write so. It names
-// the key to delete: a version that is gone blocks nothing.
+// the key: an earlier version that is gone blocks nothing.
 func (p *Workers) invalidVersion(id string, cause error) error {
 	p.mu.Lock()
 	active := p.last.version() == id

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
@@ -21,7 +22,7 @@ func (c *Client) Manifest(ctx context.Context, m *version.Meta) (*manifest.Manif
 			return manifest.DecodeStored(b)
 		}
 	}
-	b, err := c.Account.Store(m.Namespace).Get(ctx, key)
+	b, err := cloud.ReadValid(ctx, c.Account.Store(m.Namespace), key, ref.Names)
 	if err == nil && manifest.HashOf(b) != ref.Hash {
 		err = manifest.ErrDamaged
 	}

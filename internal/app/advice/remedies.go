@@ -68,7 +68,7 @@ var (
 		"push {than} again, or poll now",
 	}
 	loader     = everywhere("give handleAssetRequest() its config in the loader's code")
-	unreadable = "delete that key and deploy again; nothing is live in between"
+	unreadable = "leave that key as it is; run again, and if it stays so, find out what wrote the key besides kv-sync"
 )
 
 // guardRemedies apply to every case of a guard that caseRemedies does not have. The words in

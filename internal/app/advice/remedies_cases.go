@@ -151,7 +151,7 @@ var caseRemedies = map[finding.Case]remedy{
 		"commit what is to be published",
 		"commit what is to be published",
 	},
-	project.CaseRecordUnread:  everywhere("delete that key if nothing needs it"),
+	project.CaseRecordUnread:  everywhere(unreadable),
 	project.CaseCurrentUnread: everywhere(unreadable),
 	project.CaseActiveUnread:  everywhere(unreadable),
 	project.CaseVersionUnread: everywhere("delete that key to go on without it"),
