@@ -6,11 +6,13 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
@@ -128,5 +130,58 @@ func TestCachedManifestIsHashed(t *testing.T) {
 	w.wantSite(h[2].files)
 	if w.manifest().Assets[0].Blob == old {
 		t.Error("a blob was carried over that nothing live named")
+	}
+}
+
+// hiccup is a KV whose first read of each key with one of the parts is a proxy's page.
+type hiccup struct {
+	cloud.Account
+	parts []string
+	seen  map[string]bool
+	mu    *sync.Mutex
+}
+
+func (h hiccup) Store(id string) cloud.Store { return hiccupStore{h.Account.Store(id), h} }
+
+type hiccupStore struct {
+	cloud.Store
+	h hiccup
+}
+
+func (s hiccupStore) Get(ctx context.Context, key string) ([]byte, error) {
+	s.h.mu.Lock()
+	defer s.h.mu.Unlock()
+	for _, part := range s.h.parts {
+		if strings.Contains(key, part) && !s.h.seen[key] {
+			s.h.seen[key] = true
+			return []byte("<html>busy</html>"), nil
+		}
+	}
+	return s.Store.Get(ctx, key)
+}
+
+// One page of a proxy in place of a value stops neither a deploy nor a rollback, a prune
+// or a verify, of a site or of a project.
+func TestOneBadReadIsRepeated(t *testing.T) {
+	t.Parallel()
+	for name, w := range map[string]*world{"site": start(t), "project": startProject(t)} {
+		h := history(one, two, three)
+		w.mustDeploy(h[0])
+		w.mustDeploy(h[1])
+		bad := func() {
+			w.config.Account = hiccup{w.account, []string{"/m/", "/d/", "/current", "/b/"}, map[string]bool{}, new(sync.Mutex)}
+		}
+		bad()
+		if _, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{}); err != nil {
+			t.Errorf("%s: prune: %v", name, err)
+		}
+		bad()
+		if _, err := w.deploy(h[2], plan.Options{}); err != nil {
+			t.Errorf("%s: deploy: %v", name, err)
+		}
+		bad()
+		if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
+			t.Errorf("%s: rollback: %v", name, err)
+		}
 	}
 }
