@@ -64,6 +64,7 @@ func TestJudge(t *testing.T) {
 		"c c/b aR:c/c*":      "aR:c/c*", // a late deploy of what it holds back
 		"a Ea c/a*":          "Ea",      // it lacks what was changed
 		"a Ea c/a c2/c/a":    "Ea",
+		"a Ea b/Ea c/a*":     "b/Ea", // it has what was changed
 		"a c/a Ca b/a":       "Ca",
 		"a x/a c/a*":         "x/a",
 		"a c/a x/a":          "x/a", // its run plans again
