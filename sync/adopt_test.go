@@ -14,6 +14,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
@@ -281,7 +282,7 @@ func TestEditsSurvive(t *testing.T) {
 	}
 	same("a rollback")
 	w.mustDeploy(h[2])
-	got, err := w.later().Prune(t.Context(), kvsync.PruneOptions{})
+	got, err := w.later().Prune(t.Context(), layout.PruneOptions{})
 	if err != nil || got.Deleted == 0 {
 		t.Fatalf("prune deleted %+v, %v", got, err)
 	}
@@ -479,7 +480,7 @@ func TestOverlayOfAProject(t *testing.T) {
 	if _, err := w.account.Workers("shop-overlay").Activations(t.Context()); err == nil {
 		t.Error("a project has a companion of its own")
 	}
-	got, err := w.later().Prune(t.Context(), kvsync.PruneOptions{})
+	got, err := w.later().Prune(t.Context(), layout.PruneOptions{})
 	if err != nil || len(w.keysOf("project/shop/o/")) != 4 {
 		t.Errorf("after a prune of %+v (%v) %v is left", got, err, w.keysOf("project/shop/o/"))
 	}

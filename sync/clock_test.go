@@ -8,6 +8,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/layout"
+	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/site"
@@ -66,7 +68,7 @@ func TestWrongClock(t *testing.T) {
 					_, err = w.bare().UploadAhead(t.Context(), h[1], w.worker(), plan.Options{})
 					wantCase(t, err, guard.Clock, want)
 					for _, dry := range []bool{false, true} {
-						_, err = w.bare().Prune(t.Context(), kvsync.PruneOptions{DryRun: dry})
+						_, err = w.bare().Prune(t.Context(), layout.PruneOptions{DryRun: dry})
 						wantCase(t, err, guard.Clock, want)
 					}
 				}))
@@ -135,7 +137,7 @@ func TestAgesAreTheAPIs(t *testing.T) {
 		w.mustDeploy(h[0])
 		w.during("workers.versions.create", func() {
 			w.pass(10 * time.Hour)
-			if got, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{}); err != nil || got.Deleted != 0 {
+			if got, err := w.engine().Prune(t.Context(), layout.PruneOptions{}); err != nil || got.Deleted != 0 {
 				t.Errorf("it deleted %+v, %v", got, err)
 			}
 		})
@@ -164,7 +166,7 @@ func TestClockOfAnAPIWithoutTime(t *testing.T) {
 	w.config.Account = timeless{w.account}
 	_, err := w.bare().Deploy(t.Context(), h[0], w.worker(), plan.Options{AnyOrder: true})
 	wantCase(t, err, guard.Clock, finding.CaseClockUnknown)
-	_, err = w.bare().Prune(t.Context(), kvsync.PruneOptions{})
+	_, err = w.bare().Prune(t.Context(), layout.PruneOptions{})
 	wantCase(t, err, guard.Clock, finding.CaseClockUnknown)
 	if _, err := w.bare().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
 		t.Error(err)
@@ -191,13 +193,13 @@ func TestKVAssetsWithAWrongClock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = e.SyncKVAssets(t.Context(), &memory{files: one}, kvsync.KVAssetsOptions{})
+	_, err = kvassets.Sync(t.Context(), e.Client, &memory{files: one}, kvassets.Options{})
 	wantCase(t, err, guard.Clock, finding.CaseClockAhead)
 	if len(r.values) != before {
 		t.Error("it wrote something")
 	}
-	res := r.sync(t, one, kvsync.KVAssetsOptions{})
+	res := r.sync(t, one, kvassets.Options{})
 	r.publish(res.Index)
-	_, err = e.Prune(t.Context(), kvsync.PruneOptions{Code: r.worker, Retain: 1})
+	_, err = e.Prune(t.Context(), layout.PruneOptions{Code: r.worker, Retain: 1})
 	wantCase(t, err, guard.Clock, finding.CaseClockAhead)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/deletion"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/site"
 )
 
@@ -20,7 +21,7 @@ type Deletion struct {
 // PlanDelete says what Delete would delete. It only reads. It refuses a Worker of
 // another tool, which takeOver allows to delete, and a site of which nothing is there.
 func (e *Engine) PlanDelete(ctx context.Context, takeOver bool) (*Deletion, error) {
-	if err := e.layout.lacks(commandDelete); err != nil {
+	if err := e.layout.Lacks(layout.CommandDelete); err != nil {
 		return nil, err
 	}
 	l, err := e.ReadLive(ctx)

@@ -12,6 +12,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
@@ -241,7 +242,7 @@ func TestProjectOfADeletedOnesID(t *testing.T) {
 	if v, err := w.engine().Verify(t.Context(), true); err != nil || !v.Whole() {
 		t.Error(v, err)
 	}
-	if _, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{}); err != nil {
+	if _, err := w.engine().Prune(t.Context(), layout.PruneOptions{}); err != nil {
 		t.Error(err)
 	}
 

@@ -4,11 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/settle"
@@ -46,7 +46,7 @@ const planAgain = 4 // times, if others keep switching
 // sends two requests.
 func (e *Engine) Deploy(ctx context.Context, src manifest.Source, w cloud.Worker, opt plan.Options) (*Result, error) {
 	e.Target.Distrust(opt.Repair)
-	var r *run
+	var r *layout.Run
 	for range planAgain {
 		l, err := e.ReadLive(ctx)
 		if err != nil {
@@ -59,37 +59,34 @@ func (e *Engine) Deploy(ctx context.Context, src manifest.Source, w cloud.Worker
 		if err != nil {
 			return nil, err
 		}
-		rel, err := p.write(ctx)
+		rel, err := p.Write(ctx)
 		if err != nil {
 			return nil, err
 		}
-		switch err = e.switchTo(ctx, l, p.base(), rel, src.Compare); {
+		switch err = e.switchTo(ctx, l, p.Base(), rel, src.Compare); {
 		case errors.Is(err, cloud.ErrOvertaken):
 			e.Note(site.StageSwitch, "another deployment switched meanwhile; planning again")
-			r.nonce = manifest.NewNonce(e.Time())
+			r.Nonce = manifest.NewNonce(e.Time())
 		case errors.Is(err, errStale):
 			e.Note(site.StageSwitch, "the uploads took longer than half the grace period; planning again")
 			r = e.newRun(src, w, opt)
-			r.ignoreReceipt = true
+			r.IgnoreReceipt = true
 		case err != nil:
 			return nil, err
 		default:
-			return e.finish(ctx, l, p.base(), rel), nil
+			return e.finish(ctx, l, p.Base(), rel), nil
 		}
 	}
 	return nil, guard.Stop(guard.Overtaken, finding.CaseOvertaken, finding.Facts{Site: e.Site})
 }
 
-// show reports the plan as progress.
-func (e *Engine) show(p *draft) { e.Progress(site.Progress{Stage: site.StagePlan, Plan: p.shown()}) }
-
 // switchTo makes what was written live. If nothing was written, the live version stays,
 // or is activated again for a newer commit.
-func (e *Engine) switchTo(ctx context.Context, l *version.Live, p *draft, rel *prepared,
+func (e *Engine) switchTo(ctx context.Context, l *version.Live, p *layout.Draft, rel *layout.Prepared,
 	compare settle.Compare) error {
 	switch {
-	case rel != nil && rel.inPlace != nil:
-		return rel.inPlace(ctx)
+	case rel != nil && rel.InPlace != nil:
+		return rel.InPlace(ctx)
 	case rel != nil:
 		return e.activate(ctx, l, rel, compare)
 	case p.Reactivate:
@@ -99,14 +96,14 @@ func (e *Engine) switchTo(ctx context.Context, l *version.Live, p *draft, rel *p
 }
 
 // unchanged is the result of a run that keeps the live version.
-func (e *Engine) unchanged(ctx context.Context, l *version.Live, p *draft) *Result {
+func (e *Engine) unchanged(ctx context.Context, l *version.Live, p *layout.Draft) *Result {
 	if l.Meta == nil {
-		return &Result{Commit: p.Origin.Commit, Plan: p.shown()}
+		return &Result{Commit: p.Origin.Commit, Plan: p.Shown()}
 	}
 	res := &Result{
 		Notices:    e.finishAddress(ctx, l, nil),
 		Deployment: l.Meta.Deployment, Version: l.Version.ID, PreviousDeployment: l.Meta.Deployment,
-		PreviousVersion: l.Version.ID, Commit: l.Commit(), URL: l.Meta.URL, Plan: p.shown(),
+		PreviousVersion: l.Version.ID, Commit: l.Commit(), URL: l.Meta.URL, Plan: p.Shown(),
 	}
 	if p.Reactivate {
 		res.Commit, res.Switched = p.Origin.Commit, true
@@ -114,71 +111,13 @@ func (e *Engine) unchanged(ctx context.Context, l *version.Live, p *draft) *Resu
 	return res
 }
 
-// prepared is a release whose every key is confirmed, and the version to switch to. The
-// version is "" if the switch uploads it.
-type prepared struct {
-	*release
-	version string
-	// inPlace is the switch of a layout that overwrites files in place; else nil.
-	inPlace func(context.Context) error
-	// enabled returns the result of switching on the address of a first deployment.
-	enabled chan error
-}
-
-// uploadVersion uploads the code of the release, unless the script does not exist or
-// the switch uploads it.
-func (e *Engine) uploadVersion(ctx context.Context, l *version.Live, rel *prepared) (err error) {
-	if !l.Exists() || rel.upload.Apply != nil {
-		return nil
-	}
-	if rel.version, err = e.Target.UploadVersion(ctx, rel.upload); err != nil {
-		return fmt.Errorf("upload the new version of %s: %w", e.Site, err)
-	}
-	return nil
-}
-
-// migrations returns the Durable Object migrations that the script has not applied yet,
-// or nil.
-func (e *Engine) migrations(ctx context.Context, l *version.Live, w cloud.Worker) (*cloud.MigrationPlan, error) {
-	if len(w.Migrations) == 0 {
-		return nil, nil
-	}
-	var tag string
-	switch {
-	case l.Meta != nil:
-		tag = l.Meta.Migration
-	case l.Exists():
-		var err error
-		if tag, err = e.Target.MigrationTag(ctx); err != nil {
-			return nil, fmt.Errorf("read the migrations of %s: %w", e.Site, err)
-		}
-	}
-	steps := w.Migrations
-	for i, m := range w.Migrations {
-		if m.Tag == tag {
-			steps = w.Migrations[i+1:]
-		}
-	}
-	if len(steps) == 0 {
-		return nil, nil
-	}
-	if tag != "" && len(steps) == len(w.Migrations) {
-		return nil, finding.New(finding.CaseMigrations, finding.Facts{Site: e.Site, What: fmt.Sprintf("%q", tag)})
-	}
-	plan := &cloud.MigrationPlan{OldTag: tag, NewTag: steps[len(steps)-1].Tag}
-	for _, m := range steps {
-		plan.Steps = append(plan.Steps, m.Step)
-	}
-	return plan, nil
-}
-
 // finish does everything after the switch. Its failures do not harm the site.
-func (e *Engine) finish(ctx context.Context, l *version.Live, p *draft, rel *prepared) *Result {
+func (e *Engine) finish(ctx context.Context, l *version.Live, p *layout.Draft, rel *layout.Prepared) *Result {
 	if rel == nil {
 		return e.unchanged(ctx, l, p)
 	}
 	res := &Result{
-		Deployment: rel.id, Version: rel.version, Commit: rel.meta.Commit, URL: rel.meta.URL, Plan: p.shown(), Switched: true,
+		Deployment: rel.ID, Version: rel.Version, Commit: rel.Meta.Commit, URL: rel.Meta.URL, Plan: p.Shown(), Switched: true,
 		Uploaded: p.Blobs,
 	}
 	if l.Exists() {
@@ -190,14 +129,14 @@ func (e *Engine) finish(ctx context.Context, l *version.Live, p *draft, rel *pre
 	if res.URL == "" && !e.OffWorkersDev {
 		res.Notices = append(res.Notices, manifest.ProblemOf("", finding.CaseNoSubdomain, finding.Facts{}))
 	}
-	res.Notices = append(res.Notices, e.finishAddress(ctx, l, rel.enabled)...)
+	res.Notices = append(res.Notices, e.finishAddress(ctx, l, rel.Enabled)...)
 	if !p.First && p.WorkerChanged {
-		if err := e.patchSettings(ctx, p.worker); err != nil {
+		if err := e.patchSettings(ctx, p.Worker); err != nil {
 			res.Notices = append(res.Notices, manifest.ProblemOf("", finding.CaseSettingsDropped, finding.Facts{Cause: err}))
 		}
 	}
 	if p.PruneDue {
-		pruned, err := e.Prune(ctx, PruneOptions{})
+		pruned, err := e.Prune(ctx, layout.PruneOptions{})
 		if err != nil {
 			res.Notices = append(res.Notices, manifest.ProblemOf("", finding.CasePruneAfterDeploy, finding.Facts{Span: e.Grace,
 				Cause: err}))

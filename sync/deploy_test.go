@@ -16,6 +16,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
@@ -575,7 +576,7 @@ func TestSitesAreIsolated(t *testing.T) {
 		}
 		w.pass(100 * time.Hour)
 	}
-	if _, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{}); err != nil {
+	if _, err := w.engine().Prune(t.Context(), layout.PruneOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.keys("blog-2/"); !slices.Equal(got, theirs) {

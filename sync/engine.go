@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/overlay"
 	"github.com/kv-sync/kv-sync/sync/project"
@@ -21,7 +22,7 @@ import (
 // Engine deploys one site. One call at a time.
 type Engine struct {
 	*site.Client
-	layout layout
+	layout layout.Deployer
 }
 
 // siteID is the form of the name of a site or project.
@@ -62,7 +63,7 @@ func New(c site.Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.NamespaceTitle = cmp.Or(c.NamespaceTitle, kind.title(c.Site))
+	c.NamespaceTitle = cmp.Or(c.NamespaceTitle, kind.Title(c.Site))
 	c.Retain = cmp.Or(c.Retain, site.DefaultRetain)
 	c.Grace = cmp.Or(c.Grace, site.DefaultGrace)
 	c.Parallel = cmp.Or(c.Parallel, 8)
@@ -86,11 +87,11 @@ func New(c site.Config) (*Engine, error) {
 	} else {
 		e.Target = projectTarget{e.newProject()}
 	}
-	if e.layout, err = kind.of(e); err != nil {
+	if e.layout, err = kind.Of(e.Client); err != nil {
 		return nil, err
 	}
 	if kind.InPlace {
-		e.Target = inPlace{e.Target}
+		e.Target = inPlace{e.Target, kind.Root}
 	}
 	return e, nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/site"
 )
@@ -155,7 +156,7 @@ func ExampleEngine_Prune() {
 		}
 	}
 
-	pruned, err := e.Prune(context.Background(), kvsync.PruneOptions{DryRun: true})
+	pruned, err := e.Prune(context.Background(), layout.PruneOptions{DryRun: true})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -14,6 +14,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
@@ -109,7 +110,7 @@ func TestEveryRequestCanFail(t *testing.T) {
 				w.pass(30 * 24 * time.Hour)
 			},
 			run: func(ctx context.Context, e *kvsync.Engine) error {
-				_, err := e.Prune(ctx, kvsync.PruneOptions{})
+				_, err := e.Prune(ctx, layout.PruneOptions{})
 				return err
 			},
 			old: two, new: two,

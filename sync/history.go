@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/version"
@@ -17,7 +18,7 @@ import (
 
 // History lists the deployments that Cloudflare still lists, newest first.
 func (e *Engine) History(ctx context.Context) ([]version.Deployment, error) {
-	if err := e.layout.lacks(commandHistory); err != nil {
+	if err := e.layout.Lacks(layout.CommandHistory); err != nil {
 		return nil, err
 	}
 	p, err := e.Past(ctx, site.Lookup{Otherwise: e.Policy()})
@@ -40,7 +41,7 @@ func (e *Engine) History(ctx context.Context) ([]version.Deployment, error) {
 			continue
 		}
 		g.Go(func() error {
-			b, err := cloud.ReadValid(ctx, e.Account.Store(in.Namespace), e.layoutOf(in).recordKey(d.ID), json.Valid)
+			b, err := cloud.ReadValid(ctx, e.Account.Store(in.Namespace), e.layoutOf(in).RecordKey(d.ID), json.Valid)
 			var r version.Record
 			if err == nil && json.Unmarshal(b, &r) == nil {
 				noted := version.Meta{Source: r.Source, Commit: r.Commit}

@@ -16,6 +16,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
@@ -318,7 +319,7 @@ func TestKVAssetsRollback(t *testing.T) {
 	}
 	w.code.fail = nil
 	w.pass(40 * time.Hour)
-	if _, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{Force: true}); err != nil {
+	if _, err := w.engine().Prune(t.Context(), layout.PruneOptions{Force: true}); err != nil {
 		t.Fatal(err)
 	}
 	v, err := w.engine().Verify(t.Context(), true)
@@ -388,7 +389,7 @@ func TestKVAssetsAndContent(t *testing.T) {
 	indexed := w.must(h[1])
 	w.wantServed(two)
 	w.config.Layout = ""
-	_, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{})
+	_, err := w.engine().Prune(t.Context(), layout.PruneOptions{})
 	wantGuard(t, err, guard.Layout)
 	w.mustDeploy(h[2])
 	w.wantSite(one)
@@ -400,7 +401,7 @@ func TestKVAssetsAndContent(t *testing.T) {
 	}
 	w.wantSite(one)
 	w.pass(48 * time.Hour)
-	if _, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{}); err != nil {
+	if _, err := w.engine().Prune(t.Context(), layout.PruneOptions{}); err != nil {
 		t.Error(err)
 	}
 	if v, err := w.engine().Verify(t.Context(), true); err != nil || !v.Whole() || len(v.Deployments) != 3 {

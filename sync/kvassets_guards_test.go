@@ -10,6 +10,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
@@ -23,16 +24,16 @@ func TestKVAssetsDamagedRecord(t *testing.T) {
 		return slices.DeleteFunc(slices.Collect(maps.Keys(r.values)),
 			func(key string) bool { return !strings.HasPrefix(key, ".kv-sync/rusty/index/") })
 	}
-	r.sync(t, files{"/a.txt": "a", "/b.txt": "1"}, kvsync.KVAssetsOptions{})
+	r.sync(t, files{"/a.txt": "a", "/b.txt": "1"}, kvassets.Options{})
 	first := records()[0]
 	next := files{"/a.txt": "a", "/b.txt": "2"}
-	r.sync(t, next, kvsync.KVAssetsOptions{})
+	r.sync(t, next, kvassets.Options{})
 	for _, key := range records() {
 		if key != first {
 			r.values[key] = r.values[first]
 		}
 	}
-	if res := r.sync(t, next, kvsync.KVAssetsOptions{}); res.Uploaded != 2 {
+	if res := r.sync(t, next, kvassets.Options{}); res.Uploaded != 2 {
 		t.Errorf("%d files were uploaded, want both", res.Uploaded)
 	}
 }
@@ -44,14 +45,14 @@ func TestKVAssetsPruneKeepsYoungIndexes(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	r := newRack()
 	r.now = func() time.Time { return now }
-	r.sync(t, files{"/a.txt": "a", "/b.txt": "b"}, kvsync.KVAssetsOptions{})
+	r.sync(t, files{"/a.txt": "a", "/b.txt": "b"}, kvassets.Options{})
 	now = now.Add(5 * time.Hour)
-	young := r.sync(t, files{"/a.txt": "a"}, kvsync.KVAssetsOptions{}).Index // uploads nothing
-	r.sync(t, files{"/a.txt": "2"}, kvsync.KVAssetsOptions{})
-	last := r.sync(t, files{"/a.txt": "3"}, kvsync.KVAssetsOptions{}).Index // two are retained
+	young := r.sync(t, files{"/a.txt": "a"}, kvassets.Options{}).Index // uploads nothing
+	r.sync(t, files{"/a.txt": "2"}, kvassets.Options{})
+	last := r.sync(t, files{"/a.txt": "3"}, kvassets.Options{}).Index // two are retained
 	r.publish(last)
 	for _, gone := range []string{"b.txt", "a.txt"} { // one of each when it is not young any more
-		p, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Retain: 2, Grace: time.Hour, Code: r.worker})
+		p, err := r.engine(t).Prune(t.Context(), layout.PruneOptions{Retain: 2, Grace: time.Hour, Code: r.worker})
 		if err != nil || p.Deleted != 1 || !strings.HasPrefix(p.Keys[0], gone[:2]) {
 			t.Fatalf("%+v, %v", p, err)
 		}
@@ -84,7 +85,7 @@ func TestKVAssetsPruneOfASplit(t *testing.T) {
 			t.Fatal(err)
 		}
 		all := w.keys("")
-		if p, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{}); err == nil {
+		if p, err := w.engine().Prune(t.Context(), layout.PruneOptions{}); err == nil {
 			t.Errorf("it went on: %+v", p)
 		}
 		if left := w.keys(""); !slices.Equal(left, all) {

@@ -11,9 +11,10 @@ import (
 	"testing"
 	"time"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/layout"
+	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
@@ -23,7 +24,7 @@ func TestKVAssetsPrune(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	r := newRack()
 	r.now = func() time.Time { return now }
-	prune := func(opt kvsync.PruneOptions) (*kvsync.Pruned, error) {
+	prune := func(opt layout.PruneOptions) (*layout.Pruned, error) {
 		t.Helper()
 		opt.Code, opt.Retain, opt.Grace = r.worker, 2, time.Hour
 		p, err := r.engine(t).Prune(t.Context(), opt)
@@ -32,13 +33,13 @@ func TestKVAssetsPrune(t *testing.T) {
 	}
 	var index [][]byte
 	for i := range 4 {
-		index = append(index, r.sync(t, files{"/a.txt": "a", "/b.txt": fmt.Sprint(i)}, kvsync.KVAssetsOptions{}).Index)
+		index = append(index, r.sync(t, files{"/a.txt": "a", "/b.txt": fmt.Sprint(i)}, kvassets.Options{}).Index)
 		now = now.Add(2 * time.Hour)
 	}
 	refuses := func(what string, by guard.ID) {
 		t.Helper()
 		before := maps.Clone(r.values)
-		_, err := prune(kvsync.PruneOptions{})
+		_, err := prune(layout.PruneOptions{})
 		var stopped *guard.Error
 		if !errors.As(err, &stopped) || stopped.Guard != by {
 			t.Errorf("%s: %v", what, err)
@@ -54,14 +55,14 @@ func TestKVAssetsPrune(t *testing.T) {
 	refuses("the old Worker", guard.Target)
 
 	// Forced, the one that is active is kept all the same.
-	p, err := prune(kvsync.PruneOptions{Force: true, DryRun: true})
+	p, err := prune(layout.PruneOptions{Force: true, DryRun: true})
 	if err != nil || p.Deleted != 1 {
 		t.Fatalf("%+v, %v", p, err)
 	}
 	r.wantWhole(t, index[1])
 
 	r.publish(index[3])
-	p, err = prune(kvsync.PruneOptions{Local: index[0]})
+	p, err = prune(layout.PruneOptions{Local: index[0]})
 	if err != nil || p.Deleted != 1 || p.Young != 1 || p.Unrecorded != 2 {
 		t.Fatalf("%+v, %v", p, err)
 	}
@@ -70,7 +71,7 @@ func TestKVAssetsPrune(t *testing.T) {
 			r.wantWhole(t, index[i])
 		}
 	}
-	if p, err = prune(kvsync.PruneOptions{}); err != nil || p.Deleted != 0 {
+	if p, err = prune(layout.PruneOptions{}); err != nil || p.Deleted != 0 {
 		t.Fatalf("again: %+v, %v", p, err) // index 0 is recorded no more: what it names, nobody knows
 	}
 	if got := len(r.stored()); got != 4 {
@@ -78,14 +79,14 @@ func TestKVAssetsPrune(t *testing.T) {
 	}
 
 	// An upload beside it, or a Worker published: it stops.
-	r.sync(t, files{"/a.txt": "a", "/b.txt": "4"}, kvsync.KVAssetsOptions{})
+	r.sync(t, files{"/a.txt": "a", "/b.txt": "4"}, kvassets.Options{})
 	now = now.Add(2 * time.Hour)
-	last := r.sync(t, files{"/a.txt": "a", "/b.txt": "5"}, kvsync.KVAssetsOptions{})
+	last := r.sync(t, files{"/a.txt": "a", "/b.txt": "5"}, kvassets.Options{})
 	now = now.Add(2 * time.Hour)
 	r.publish(last.Index)
-	beside := sync.OnceFunc(func() { r.sync(t, files{"/a.txt": "a", "/b.txt": "2"}, kvsync.KVAssetsOptions{}) })
+	beside := sync.OnceFunc(func() { r.sync(t, files{"/a.txt": "a", "/b.txt": "2"}, kvassets.Options{}) })
 	r.worker.asked = beside
-	refuses2 := func() error { _, err := prune(kvsync.PruneOptions{}); return err }
+	refuses2 := func() error { _, err := prune(layout.PruneOptions{}); return err }
 	var stopped *guard.Error
 	if err := refuses2(); !errors.As(err, &stopped) || stopped.Guard != guard.Overtaken {
 		t.Errorf("beside an upload: %v", err)
@@ -102,7 +103,7 @@ func TestKVAssetsPruneOfOurWorker(t *testing.T) {
 	r.now = func() time.Time { return now }
 	var index [][]byte
 	for i := range 4 {
-		index = append(index, r.sync(t, files{"/a.txt": fmt.Sprint(i)}, kvsync.KVAssetsOptions{}).Index)
+		index = append(index, r.sync(t, files{"/a.txt": fmt.Sprint(i)}, kvassets.Options{}).Index)
 		now = now.Add(2 * time.Hour)
 	}
 	r.publish(nil)
@@ -118,7 +119,7 @@ func TestKVAssetsPruneOfOurWorker(t *testing.T) {
 			{Name: cloud.BindingBlobs, Type: "kv_namespace",
 				Fields: map[string]json.RawMessage{"namespace_id": json.RawMessage(`"ns"`)}},
 		}
-		p, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Retain: 2, Grace: time.Hour})
+		p, err := r.engine(t).Prune(t.Context(), layout.PruneOptions{Retain: 2, Grace: time.Hour})
 		if (err == nil) != ok || ok && p.Deleted != 2 {
 			t.Errorf("index %d: %+v, %v", 2+i, p, err)
 		}
@@ -133,14 +134,14 @@ func TestKVAssetsPruneKeepsUploads(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	r := newRack()
 	r.now = func() time.Time { return now }
-	first := r.sync(t, files{"/a.txt": "a"}, kvsync.KVAssetsOptions{})
+	first := r.sync(t, files{"/a.txt": "a"}, kvassets.Options{})
 	r.publish(first.Index)
 	now = now.Add(time.Minute)
-	second := r.sync(t, files{"/a.txt": "a", "/b.txt": "b"}, kvsync.KVAssetsOptions{})
+	second := r.sync(t, files{"/a.txt": "a", "/b.txt": "b"}, kvassets.Options{})
 	record := ".kv-sync/rusty/index/" + manifest.HashOf(second.Index).String()
 	maps.DeleteFunc(r.values, func(key, _ string) bool { return strings.HasPrefix(key, record) })
 	for deleted := range 2 {
-		p, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Retain: 2, Grace: time.Hour, Code: r.worker})
+		p, err := r.engine(t).Prune(t.Context(), layout.PruneOptions{Retain: 2, Grace: time.Hour, Code: r.worker})
 		if err != nil || p.Deleted != deleted {
 			t.Fatalf("%+v, %v", p, err)
 		}
@@ -153,10 +154,10 @@ func TestKVAssetsPruneKeepsUploads(t *testing.T) {
 func TestKVAssetsPruneIgnoresEmptyIndexInCode(t *testing.T) {
 	t.Parallel()
 	r := newRack()
-	r.sync(t, files{}, kvsync.KVAssetsOptions{AllowShrink: true})
-	r.sync(t, files{"/a.txt": "a"}, kvsync.KVAssetsOptions{})
+	r.sync(t, files{}, kvassets.Options{AllowShrink: true})
+	r.sync(t, files{"/a.txt": "a"}, kvassets.Options{})
 	r.publish(make([]byte, 16))
-	_, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Retain: 2, Grace: time.Hour, Code: r.worker})
+	_, err := r.engine(t).Prune(t.Context(), layout.PruneOptions{Retain: 2, Grace: time.Hour, Code: r.worker})
 	var stopped *guard.Error
 	if !errors.As(err, &stopped) || stopped.Guard != guard.Foreign {
 		t.Errorf("%v", err)
@@ -169,13 +170,14 @@ func TestKVAssetsPruneEmpty(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	r := newRack()
 	r.now = func() time.Time { return now }
-	r.sync(t, files{"/a.txt": "a"}, kvsync.KVAssetsOptions{})
+	r.sync(t, files{"/a.txt": "a"}, kvassets.Options{})
 	for range 3 {
 		now = now.Add(2 * time.Hour)
-		r.sync(t, files{}, kvsync.KVAssetsOptions{AllowShrink: true})
+		r.sync(t, files{}, kvassets.Options{AllowShrink: true})
 	}
 	before := maps.Clone(r.values)
-	_, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Retain: 2, Grace: time.Hour, Force: true, Unrecorded: true})
+	_, err := r.engine(t).Prune(t.Context(), layout.PruneOptions{Retain: 2, Grace: time.Hour, Force: true,
+		Unrecorded: true})
 	var stopped *guard.Error
 	if !errors.As(err, &stopped) || stopped.Guard != guard.Shrink || !maps.Equal(before, r.values) {
 		t.Errorf("%v", err)
@@ -187,7 +189,7 @@ func TestKVAssetsPruneUnreadable(t *testing.T) {
 	t.Parallel()
 	for _, damage := range []string{"value", "another value", "key", "class", "other site"} {
 		r := newRack()
-		res := r.sync(t, files{"/a.txt": "a"}, kvsync.KVAssetsOptions{})
+		res := r.sync(t, files{"/a.txt": "a"}, kvassets.Options{})
 		r.publish(res.Index)
 		r.values["old.0123456789.txt"] = "of the Rust kv-sync"
 		switch damage {
@@ -209,7 +211,8 @@ func TestKVAssetsPruneUnreadable(t *testing.T) {
 			r.values[".kv-sync/else/index/x"] = ""
 		}
 		before := maps.Clone(r.values)
-		if _, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Retain: 2, Grace: time.Hour, Code: r.worker, Unrecorded: true}); err == nil ||
+		if _, err := r.engine(t).Prune(t.Context(), layout.PruneOptions{Retain: 2, Grace: time.Hour, Code: r.worker,
+			Unrecorded: true}); err == nil ||
 			!strings.Contains(err.Error(), "nothing was deleted") {
 			t.Errorf("%s: %v", damage, err)
 		}
@@ -224,9 +227,10 @@ func TestKVAssetsPruneUnreadable(t *testing.T) {
 func TestKVAssetsPruneUnrecorded(t *testing.T) {
 	t.Parallel()
 	r := newRack()
-	res := r.sync(t, files{"/a.txt": "a"}, kvsync.KVAssetsOptions{})
+	res := r.sync(t, files{"/a.txt": "a"}, kvassets.Options{})
 	r.publish(res.Index)
-	p, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Retain: 2, Grace: time.Hour, Code: r.worker, Unrecorded: true})
+	p, err := r.engine(t).Prune(t.Context(), layout.PruneOptions{Retain: 2, Grace: time.Hour, Code: r.worker,
+		Unrecorded: true})
 	if err != nil || !slices.Equal(p.Keys, []string{"a.0123456789.txt", "img/logo.abc.png"}) || p.Deleted != 2 {
 		t.Fatalf("%+v, %v", p, err)
 	}

@@ -16,6 +16,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/site"
@@ -85,9 +86,9 @@ func (r rack) engine(t *testing.T) *kvsync.Engine {
 	return e
 }
 
-func (r rack) sync(t *testing.T, f files, opt kvsync.KVAssetsOptions) *kvsync.KVAssetsResult {
+func (r rack) sync(t *testing.T, f files, opt kvassets.Options) *kvassets.Result {
 	t.Helper()
-	res, err := r.engine(t).SyncKVAssets(t.Context(), &memory{files: f, time: time.Unix(1_600_000_000, 0)}, opt)
+	res, err := kvassets.Sync(t.Context(), r.engine(t).Client, &memory{files: f, time: time.Unix(1_600_000_000, 0)}, opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +138,7 @@ func (r rack) stored() (keys []string) {
 func TestKVAssetsSync(t *testing.T) {
 	t.Parallel()
 	r := newRack()
-	first := r.sync(t, files{"/hello.txt": "hello\n", "/docs/a.tar.gz": "x"}, kvsync.KVAssetsOptions{})
+	first := r.sync(t, files{"/hello.txt": "hello\n", "/docs/a.tar.gz": "x"}, kvassets.Options{})
 	if first.Uploaded != 2 || first.Title != "__rusty-workers_sites_assets" || first.Obsolete != 0 {
 		t.Errorf("%+v", first)
 	}
@@ -145,11 +146,11 @@ func TestKVAssetsSync(t *testing.T) {
 		t.Errorf("there is %q", r.stored())
 	}
 	r.reads, r.writes = 0, 0
-	same := r.sync(t, files{"/hello.txt": "hello\n", "/docs/a.tar.gz": "x"}, kvsync.KVAssetsOptions{Local: first.Index})
+	same := r.sync(t, files{"/hello.txt": "hello\n", "/docs/a.tar.gz": "x"}, kvassets.Options{Local: first.Index})
 	if same.Uploaded != 0 || r.writes != 0 || r.reads != 2 || !bytes.Equal(same.Index, first.Index) {
 		t.Errorf("no change: %+v, %d reads, %d writes", same, r.reads, r.writes)
 	}
-	next := r.sync(t, files{"/hello.txt": "hello\n", "/docs/a.tar.gz": "y"}, kvsync.KVAssetsOptions{})
+	next := r.sync(t, files{"/hello.txt": "hello\n", "/docs/a.tar.gz": "y"}, kvassets.Options{})
 	if next.Uploaded != 1 || next.Obsolete != 1 {
 		t.Errorf("%+v", next)
 	}
@@ -162,7 +163,7 @@ func TestKVAssetsBelievesRecordsAlone(t *testing.T) {
 	t.Parallel()
 	r := newRack()
 	r.values["hello.ff6cec21dc.txt"] = "damaged"
-	if res := r.sync(t, files{"/hello.txt": "hello\n"}, kvsync.KVAssetsOptions{}); res.Uploaded != 1 {
+	if res := r.sync(t, files{"/hello.txt": "hello\n"}, kvassets.Options{}); res.Uploaded != 1 {
 		t.Errorf("uploaded %d", res.Uploaded)
 	}
 }
@@ -174,14 +175,14 @@ func TestKVAssetsKeepsTimes(t *testing.T) {
 	for _, kept := range []string{"record", "file"} {
 		r := newRack()
 		f := files{"/a.txt": "a", "/b.txt": "b"}
-		first := r.sync(t, f, kvsync.KVAssetsOptions{})
-		opt := kvsync.KVAssetsOptions{}
+		first := r.sync(t, f, kvassets.Options{})
+		opt := kvassets.Options{}
 		if kept == "file" {
 			r = newRack()
 			opt.Local = first.Index
 		}
 		f["/b.txt"] = "B"
-		res, err := r.engine(t).SyncKVAssets(t.Context(), &memory{files: f, time: time.Unix(1_700_000_000, 0)}, opt)
+		res, err := kvassets.Sync(t.Context(), r.engine(t).Client, &memory{files: f, time: time.Unix(1_700_000_000, 0)}, opt)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -198,7 +199,7 @@ func TestKVAssetsKeepsTimes(t *testing.T) {
 func TestKVAssetsRefuses(t *testing.T) {
 	t.Parallel()
 	r := newRack()
-	r.sync(t, files{"/n.txt": "1506075", "/o.txt": "o", "/p.txt": "p"}, kvsync.KVAssetsOptions{})
+	r.sync(t, files{"/n.txt": "1506075", "/o.txt": "o", "/p.txt": "p"}, kvassets.Options{})
 	for name, c := range map[string]struct {
 		files files
 		path  string
@@ -214,8 +215,8 @@ func TestKVAssetsRefuses(t *testing.T) {
 			"reserved by kv-sync"},
 	} {
 		before := maps.Clone(r.values)
-		_, err := r.engine(t).SyncKVAssets(t.Context(), &memory{files: c.files, time: time.Unix(1, 0)},
-			kvsync.KVAssetsOptions{})
+		_, err := kvassets.Sync(t.Context(), r.engine(t).Client, &memory{files: c.files, time: time.Unix(1, 0)},
+			kvassets.Options{})
 		var refused *manifest.RefusedError
 		if !errors.As(err, &refused) || len(refused.Problems) != 1 || refused.Problems[0].Path != c.path ||
 			!strings.Contains(refused.Problems[0].Reason, c.says) {
@@ -226,13 +227,13 @@ func TestKVAssetsRefuses(t *testing.T) {
 		}
 	}
 	for _, f := range []files{{}, {"/p.txt": "p"}} {
-		_, err := r.engine(t).SyncKVAssets(t.Context(), &memory{files: f}, kvsync.KVAssetsOptions{})
+		_, err := kvassets.Sync(t.Context(), r.engine(t).Client, &memory{files: f}, kvassets.Options{})
 		var stopped *guard.Error
 		if !errors.As(err, &stopped) || stopped.Guard != guard.Shrink {
 			t.Errorf("%d files left: %v", len(f), err)
 		}
 	}
-	if res := r.sync(t, files{}, kvsync.KVAssetsOptions{AllowShrink: true}); !bytes.Equal(res.Index, make([]byte, 8)) {
+	if res := r.sync(t, files{}, kvassets.Options{AllowShrink: true}); !bytes.Equal(res.Index, make([]byte, 8)) {
 		t.Errorf("an empty index is % x", res.Index)
 	}
 }
@@ -245,8 +246,8 @@ func TestKVAssetsOrder(t *testing.T) {
 	r.now = func() time.Time { return now }
 	for i := range 16 {
 		f := files{"/a.txt": fmt.Sprint(i)}
-		r.sync(t, f, kvsync.KVAssetsOptions{})
-		if res := r.sync(t, f, kvsync.KVAssetsOptions{}); res.Uploaded != 0 {
+		r.sync(t, f, kvassets.Options{})
+		if res := r.sync(t, f, kvassets.Options{}); res.Uploaded != 0 {
 			t.Fatalf("round %d: %+v", i, res)
 		}
 		now = now.Add(-time.Duration(i%2) * time.Minute)
@@ -280,15 +281,16 @@ func FuzzKVAssets(f *testing.F) {
 					r.publish(published)
 				}
 				if rnd.IntN(3) == 0 {
-					_, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Retain: 2, Grace: time.Hour, Code: r.worker, Force: rnd.IntN(2) == 0})
+					_, err := r.engine(t).Prune(t.Context(), layout.PruneOptions{Retain: 2, Grace: time.Hour, Code: r.worker,
+						Force: rnd.IntN(2) == 0})
 					var stopped *guard.Error
 					if err != nil && calm && !errors.As(err, &stopped) {
 						t.Fatal(err)
 					}
 				} else {
 					tree := randomTree(rnd)
-					res, err := r.engine(t).SyncKVAssets(t.Context(), &memory{files: tree, time: time.Now()},
-						kvsync.KVAssetsOptions{AllowShrink: true})
+					res, err := kvassets.Sync(t.Context(), r.engine(t).Client, &memory{files: tree, time: time.Now()},
+						kvassets.Options{AllowShrink: true})
 					if err == nil {
 						done = append(done, res.Index)
 					} else if calm {

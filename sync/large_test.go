@@ -16,6 +16,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
@@ -329,7 +330,7 @@ func TestDamagedLargeFile(t *testing.T) {
 					wantGuard(t, err, guard.Missing)
 				}
 				if what == "index" {
-					_, err = w.later().Prune(t.Context(), kvsync.PruneOptions{})
+					_, err = w.later().Prune(t.Context(), layout.PruneOptions{})
 					if err == nil || !strings.Contains(err.Error(), "nothing was deleted") {
 						t.Errorf("prune says %v", err)
 					}
@@ -361,7 +362,7 @@ func TestPruneKeepsChunks(t *testing.T) {
 		keys = append(keys, w.chunkKeys("/film.mp4"))
 		w.pass(time.Minute)
 	}
-	got, err := w.later().Prune(t.Context(), kvsync.PruneOptions{})
+	got, err := w.later().Prune(t.Context(), layout.PruneOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -398,7 +399,7 @@ func TestPruneWithoutIndexes(t *testing.T) {
 			return platform.Fault{}
 		})
 	}
-	if got, err := w.later().Prune(t.Context(), kvsync.PruneOptions{}); err == nil {
+	if got, err := w.later().Prune(t.Context(), layout.PruneOptions{}); err == nil {
 		t.Errorf("it went on: %+v", got)
 	}
 	w.p.Server.SetFault(nil)
@@ -429,7 +430,7 @@ func TestPruneAfterAnUploadThatDied(t *testing.T) {
 	if n := len(w.keys("blog/")); n != before+4 { // chunks, manifest, record
 		t.Fatalf("%d keys, had %d", n, before)
 	}
-	if _, err := w.later().Prune(t.Context(), kvsync.PruneOptions{}); err != nil {
+	if _, err := w.later().Prune(t.Context(), layout.PruneOptions{}); err != nil {
 		t.Error(err)
 	}
 	w.wantSite(h[0].files)
@@ -474,7 +475,7 @@ func TestProjectWithLargeFile(t *testing.T) {
 	w.mustDeploy(h[0])
 	w.pass(time.Minute)
 	w.mustDeploy(h[1])
-	if _, err := w.later().Prune(t.Context(), kvsync.PruneOptions{}); err != nil {
+	if _, err := w.later().Prune(t.Context(), layout.PruneOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	v, err := w.later().Verify(t.Context(), true)

@@ -10,6 +10,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/version"
@@ -57,11 +58,14 @@ func (e *Engine) checkName(ctx context.Context, l *version.Live) error {
 	return guard.Stop(guard.Name, finding.CaseName, finding.Facts{Site: e.Site, Name: e.Formerly})
 }
 
-// checkOrder prevents that the live site goes backwards: it refuses an older commit, a
+// order is the stage that all layouts call: see [ordering].
+type order struct{ *Engine }
+
+// Check prevents that the live site goes backwards: it refuses an older commit, a
 // commit that a rollback left and its ancestors, and a newer commit with the same
 // content. It returns notices for the plan.
-func (e *Engine) checkOrder(ctx context.Context, l *version.Live, p *draft, r *run) ([]manifest.Problem, error) {
-	active, o, src, opt := l.Commit(), p.Origin, r.src, r.opt
+func (e order) Check(ctx context.Context, l *version.Live, p *layout.Draft, r *layout.Run) ([]manifest.Problem, error) {
+	active, o, src, opt := l.Commit(), p.Origin, r.Source, r.Options
 	if o.Commit == "" {
 		if active == "" {
 			return nil, nil
@@ -74,7 +78,7 @@ func (e *Engine) checkOrder(ctx context.Context, l *version.Live, p *draft, r *r
 			return nil, err
 		}
 	}
-	if err := e.checkHeldContent(ctx, l, p, opt); err != nil {
+	if err := e.CheckContent(ctx, l, p, opt); err != nil {
 		return nil, err
 	}
 	if active == "" || opt.AnyOrder {
@@ -119,15 +123,15 @@ func checkHold(ctx context.Context, src manifest.Source, o manifest.Origin, hold
 	return nil
 }
 
-// checkHeldContent refuses a deploy with the same content as what a rollback holds
+// CheckContent refuses a deploy with the same content as what a rollback holds
 // back. The content of a folder is known only after it was read, so a plan may call
 // this twice. It refuses nothing if the content is unknown.
-func (e *Engine) checkHeldContent(ctx context.Context, l *version.Live, p *draft, opt plan.Options) error {
+func (e order) CheckContent(ctx context.Context, l *version.Live, p *layout.Draft, opt plan.Options) error {
 	hold, o := l.Message().Hold, p.Origin
-	if hold == "" || opt.Release || o.Commit == "" || o.ID == "" || p.hash == "" {
+	if hold == "" || opt.Release || o.Commit == "" || o.ID == "" || p.Hash == "" {
 		return nil
 	}
-	same, err := e.sameAsHeld(ctx, l, hold, o.ID, p.hash)
+	same, err := e.sameAsHeld(ctx, l, hold, o.ID, p.Hash)
 	if err != nil || !same {
 		return err
 	}
@@ -137,7 +141,7 @@ func (e *Engine) checkHeldContent(ctx context.Context, l *version.Live, p *draft
 // sameAsHeld reports whether a source and a Worker are those of a deployment that is
 // held back, by its commit or by its id: in a repository of many projects most commits
 // change other projects. It sends requests only after a rollback.
-func (e *Engine) sameAsHeld(ctx context.Context, l *version.Live, hold, source, worker string) (bool, error) {
+func (e order) sameAsHeld(ctx context.Context, l *version.Live, hold, source, worker string) (bool, error) {
 	deployments := strings.Split(hold, ",")
 	for _, a := range l.Activations[1:min(len(l.Activations), 1+e.Retain)] {
 		m, err := e.MetaOf(ctx, a.Main())

@@ -13,6 +13,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
@@ -255,7 +256,7 @@ func TestRollbackOfAForeignVersion(t *testing.T) {
 	}
 	_, err = w.engine().Rollback(t.Context(), kvsync.RollbackOptions{})
 	wantGuard(t, err, guard.Foreign)
-	_, err = w.engine().Prune(t.Context(), kvsync.PruneOptions{})
+	_, err = w.engine().Prune(t.Context(), layout.PruneOptions{})
 	wantGuard(t, err, guard.Foreign)
 }
 

@@ -13,6 +13,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
@@ -184,7 +185,7 @@ func TestPruneVersusActivation(t *testing.T) {
 	}
 	oldest := acts[len(acts)-1].Versions[0].Version
 	w.during("kv.keys.list", func() { w.activateVersion(oldest, "dashboard") })
-	_, err = w.later().Prune(t.Context(), kvsync.PruneOptions{})
+	_, err = w.later().Prune(t.Context(), layout.PruneOptions{})
 	wantGuard(t, err, guard.Overtaken)
 	w.wantSite(contents[0])
 }
@@ -399,7 +400,7 @@ func TestPruneWithoutDeployments(t *testing.T) {
 	w := start(t)
 	w.mustDeploy(history(one)[0])
 	w.config.Account = emptyAccount{w.account}
-	_, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{})
+	_, err := w.engine().Prune(t.Context(), layout.PruneOptions{})
 	wantGuard(t, err, guard.Target)
 	_, err = w.deploy(history(one)[0], plan.Options{})
 	wantGuard(t, err, guard.Foreign)

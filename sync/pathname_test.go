@@ -17,6 +17,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/layout"
+	"github.com/kv-sync/kv-sync/sync/layout/pathname"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/site"
@@ -51,7 +53,7 @@ func FuzzPathnameDeploys(f *testing.F) {
 				}
 				if err == nil {
 					s.wantProject(t, tree)
-				} else if calm || !errors.Is(err, kvsync.ErrUnfinished) {
+				} else if calm || !errors.Is(err, pathname.ErrUnfinished) {
 					t.Fatal(err)
 				}
 				if err != nil || rnd.IntN(2) == 0 {
@@ -236,7 +238,7 @@ func TestPathnameGuards(t *testing.T) {
 				return none
 			}
 			if _, err := s.engine(t).Deploy(t.Context(), &memory{files: many}, cloud.Worker{}, opt); !errors.Is(err,
-				kvsync.ErrUnfinished) {
+				pathname.ErrUnfinished) {
 				t.Fatal(err)
 			}
 			s.befall, s.dead = func() accident { return none }, false
@@ -279,7 +281,7 @@ func TestPathnameGuards(t *testing.T) {
 		for command, run := range map[string]func() error{
 			"rollback": func() error { _, err := e.Rollback(t.Context(), kvsync.RollbackOptions{}); return err },
 			"history":  func() error { _, err := e.History(t.Context()); return err },
-			"prune":    func() error { _, err := e.Prune(t.Context(), kvsync.PruneOptions{}); return err },
+			"prune":    func() error { _, err := e.Prune(t.Context(), layout.PruneOptions{}); return err },
 			"verify":   func() error { _, err := e.Verify(t.Context(), false); return err },
 			"upload ahead": func() error {
 				_, err := e.UploadAhead(t.Context(), &memory{}, cloud.Worker{}, plan.Options{})
@@ -314,7 +316,7 @@ func TestPathnameDeleteGivesUp(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = e.Deploy(ctx, &memory{files: files{"/a": "a", "/b": "b"}}, cloud.Worker{}, plan.Options{})
-		if !errors.Is(err, kvsync.ErrUnfinished) || errors.Is(err, context.DeadlineExceeded) ||
+		if !errors.Is(err, pathname.ErrUnfinished) || errors.Is(err, context.DeadlineExceeded) ||
 			!strings.Contains(err.Error(), "/assets/c") {
 			t.Errorf("got %v", err)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
@@ -39,7 +40,7 @@ func TestPruneInAnotherFolder(t *testing.T) {
 	for name, w := range map[string]*world{"site": start(t), "project": startProject(t)} {
 		h := retaining(t, w, 10, 9)
 		w.config.Retain, w.config.Grace = 1, time.Hour // of another folder
-		if _, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{}); err != nil {
+		if _, err := w.engine().Prune(t.Context(), layout.PruneOptions{}); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		v, err := w.engine().Verify(t.Context(), true)
@@ -69,7 +70,7 @@ func TestPruneGoesByTheRecordedGrace(t *testing.T) {
 	retaining(t, w, 3, 1)
 	all := len(w.keys("blog/"))
 	w.config.Grace = time.Hour
-	got, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{})
+	got, err := w.engine().Prune(t.Context(), layout.PruneOptions{})
 	if err != nil || got.Deleted != 0 {
 		t.Errorf("of %d keys within the grace period it deleted %+v, %v", all, got, err)
 	}
@@ -81,7 +82,7 @@ func TestPruneKeepsWhatIsGiven(t *testing.T) {
 	w := start(t)
 	retaining(t, w, 6, 2)
 	for retain, want := range map[int]int{1: 4 * 3, 4: 2 * 3} {
-		got, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{Retain: retain, DryRun: true})
+		got, err := w.engine().Prune(t.Context(), layout.PruneOptions{Retain: retain, DryRun: true})
 		if err != nil || got.Deleted != want {
 			t.Errorf("with %d given it would delete %+v, %v; want %d", retain, got, err, want)
 		}
@@ -147,13 +148,13 @@ func TestPruneWithoutARecordedPolicy(t *testing.T) {
 	w := start(t)
 	retaining(t, w, 4, 3)
 	w.config.Account = older{w.account, w.time()}
-	_, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{})
+	_, err := w.engine().Prune(t.Context(), layout.PruneOptions{})
 	wantCase(t, err, guard.Unread, finding.CasePruneRetain)
 	// The others go by the configuration.
 	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{DryRun: true}); err != nil {
 		t.Error(err)
 	}
-	got, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{Retain: 2})
+	got, err := w.engine().Prune(t.Context(), layout.PruneOptions{Retain: 2})
 	if err != nil || got.Deleted != 2*3 {
 		t.Errorf("it deleted %+v, %v", got, err)
 	}
@@ -161,7 +162,7 @@ func TestPruneWithoutARecordedPolicy(t *testing.T) {
 	w.config.Retain = 1
 	w.mustDeploy(&memory{files: files{"/a": "x", "/b": "b"}})
 	w.pass(48 * time.Hour)
-	if got, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{}); err != nil || got.Deleted == 0 {
+	if got, err := w.engine().Prune(t.Context(), layout.PruneOptions{}); err != nil || got.Deleted == 0 {
 		t.Errorf("after a deploy it deleted %+v, %v", got, err)
 	}
 	w.wantSite(files{"/a": "x", "/b": "b"})
@@ -173,13 +174,13 @@ func TestRetainIsRaised(t *testing.T) {
 	t.Parallel()
 	w := start(t)
 	retaining(t, w, 5, 2)
-	if got, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{}); err != nil || got.Deleted != 3*3 {
+	if got, err := w.engine().Prune(t.Context(), layout.PruneOptions{}); err != nil || got.Deleted != 3*3 {
 		t.Fatalf("it deleted %+v, %v", got, err)
 	}
 	w.config.Retain = 5
 	w.mustDeploy(&memory{files: files{"/a": "last", "/b": "b"}})
 	w.pass(48 * time.Hour)
-	if got, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{}); err != nil || got.Deleted != 0 {
+	if got, err := w.engine().Prune(t.Context(), layout.PruneOptions{}); err != nil || got.Deleted != 0 {
 		t.Errorf("it deleted %+v, %v", got, err)
 	}
 	if v, err := w.engine().Verify(t.Context(), false); err != nil || !v.Whole() {
@@ -191,7 +192,7 @@ func TestRetainIsRaised(t *testing.T) {
 			w.drop(key)
 		}
 	}
-	if _, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{}); err == nil {
+	if _, err := w.engine().Prune(t.Context(), layout.PruneOptions{}); err == nil {
 		t.Error("without the manifests of what is retained it pruned")
 	}
 	if v, err := w.engine().Verify(t.Context(), false); err != nil || v.Whole() {

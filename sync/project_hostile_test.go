@@ -10,6 +10,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/project"
@@ -116,7 +117,7 @@ func TestProjectHostileCurrent(t *testing.T) {
 					return err
 				},
 				"rollback": func(e *Engine) error { _, err := e.Rollback(t.Context(), RollbackOptions{}); return err },
-				"prune":    func(e *Engine) error { _, err := e.Prune(t.Context(), PruneOptions{}); return err },
+				"prune":    func(e *Engine) error { _, err := e.Prune(t.Context(), layout.PruneOptions{}); return err },
 				"history":  func(e *Engine) error { _, err := e.History(t.Context()); return err },
 			} {
 				if what == "deploy" && c.says == "" {
@@ -165,7 +166,7 @@ func TestProjectCurrentHoldsAnotherVersion(t *testing.T) {
 					return err
 				},
 				"rollback": func(e *Engine) error { _, err := e.Rollback(t.Context(), RollbackOptions{}); return err },
-				"prune":    func(e *Engine) error { _, err := e.Prune(t.Context(), PruneOptions{}); return err },
+				"prune":    func(e *Engine) error { _, err := e.Prune(t.Context(), layout.PruneOptions{}); return err },
 				"history":  func(e *Engine) error { _, err := e.History(t.Context()); return err },
 				"verify":   func(e *Engine) error { _, err := e.Verify(t.Context(), false); return err },
 			} {
@@ -198,7 +199,7 @@ func TestProjectDamagedVersion(t *testing.T) {
 		!strings.HasSuffix(err.Error(), "its key is "+key) {
 		t.Errorf("rollback: %v", err)
 	}
-	if _, err := shopIn(t, kv).Prune(t.Context(), PruneOptions{}); !errors.Is(err, manifest.ErrDamaged) {
+	if _, err := shopIn(t, kv).Prune(t.Context(), layout.PruneOptions{}); !errors.Is(err, manifest.ErrDamaged) {
 		t.Errorf("prune: %v", err)
 	}
 	if !maps.EqualFunc(before, kv, bytes.Equal) {

@@ -16,6 +16,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/project"
 	"github.com/kv-sync/kv-sync/sync/site"
@@ -74,7 +75,8 @@ func TestProjectMissingVersion(t *testing.T) {
 			t.Errorf("rollback to %q: %v", to, err)
 		}
 	}
-	if _, err = later.Prune(t.Context(), PruneOptions{}); !errors.As(err, &stopped) || stopped.Guard != guard.Unread ||
+	if _, err = later.Prune(t.Context(), layout.PruneOptions{}); !errors.As(err, &stopped) ||
+		stopped.Guard != guard.Unread ||
 		!strings.Contains(err.Error(), lost.ID) {
 		t.Errorf("prune: %v", err)
 	}
@@ -93,7 +95,7 @@ func TestProjectMissingVersion(t *testing.T) {
 		}
 	}
 	latest := shopLater(t, kv, 200*time.Hour)
-	if pruned, err := latest.Prune(t.Context(), PruneOptions{}); err != nil || pruned.Deleted == 0 {
+	if pruned, err := latest.Prune(t.Context(), layout.PruneOptions{}); err != nil || pruned.Deleted == 0 {
 		t.Errorf("prune: %+v, %v", pruned, err)
 	}
 	if v, err := latest.Verify(t.Context(), true); err != nil || !v.Whole() || len(v.Deployments) != 5 {
@@ -134,7 +136,7 @@ func TestProjectPruneKnowsAllThatWasLive(t *testing.T) {
 	list(project.MaxActivations)
 	before := maps.Clone(kv)
 	var stopped *guard.Error
-	if _, err := shopLater(t, kv, now).Prune(t.Context(), PruneOptions{}); !errors.As(err, &stopped) ||
+	if _, err := shopLater(t, kv, now).Prune(t.Context(), layout.PruneOptions{}); !errors.As(err, &stopped) ||
 		stopped.Guard != guard.Unread || stopped.Finding.Case != finding.CasePruneOften {
 		t.Errorf("got %v, want the guard %q", err, guard.Unread)
 	}
@@ -144,7 +146,7 @@ func TestProjectPruneKnowsAllThatWasLive(t *testing.T) {
 	// A shorter list tells all there was, and so does one that reaches back far enough.
 	for n, passed := range map[int]time.Duration{project.MaxActivations - 1: now, project.MaxActivations: now + grace} {
 		list(n)
-		if pruned, err := shopLater(t, kv, passed).Prune(t.Context(), PruneOptions{DryRun: true}); err != nil ||
+		if pruned, err := shopLater(t, kv, passed).Prune(t.Context(), layout.PruneOptions{DryRun: true}); err != nil ||
 			pruned.Deleted == 0 {
 			t.Errorf("%d activations: %+v, %v", n, pruned, err)
 		}

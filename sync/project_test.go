@@ -16,6 +16,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/project"
@@ -283,7 +284,7 @@ func TestProjectsAreIsolated(t *testing.T) {
 		w.mustDeploy(next)
 	}
 	w.pass(time.Hour)
-	pruned, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{})
+	pruned, err := w.engine().Prune(t.Context(), layout.PruneOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -325,14 +326,14 @@ func TestProjectPruneLeavesTheOtherLayout(t *testing.T) {
 		}
 	}
 	w.pass(100 * time.Hour)
-	pruned, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{})
+	pruned, err := w.engine().Prune(t.Context(), layout.PruneOptions{})
 	if err != nil || pruned.Deleted != 0 {
 		t.Fatal(pruned, err)
 	}
 	if err := store.Put(t.Context(), "project/shop/new", []byte("x")); err != nil {
 		t.Fatal(err)
 	}
-	_, err = w.engine().Prune(t.Context(), kvsync.PruneOptions{})
+	_, err = w.engine().Prune(t.Context(), layout.PruneOptions{})
 	wantGuard(t, err, guard.Unread)
 }
 
@@ -345,7 +346,7 @@ func TestPruneKnowsNoProjectKeysOfASite(t *testing.T) {
 		if err := w.store().Put(t.Context(), key, []byte("x")); err != nil {
 			t.Fatal(err)
 		}
-		_, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{})
+		_, err := w.engine().Prune(t.Context(), layout.PruneOptions{})
 		wantGuard(t, err, guard.Unread)
 	}
 }
@@ -455,7 +456,7 @@ func TestProjectDeployedInTheFuture(t *testing.T) {
 	w.pass(365 * 24 * time.Hour)
 	w.mustDeploy(h[1])
 	w.pass(-364 * 24 * time.Hour)
-	if got, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{}); err != nil || got.Deleted != 0 {
+	if got, err := w.engine().Prune(t.Context(), layout.PruneOptions{}); err != nil || got.Deleted != 0 {
 		t.Errorf("it deleted %+v, %v", got, err)
 	}
 	w.wantProject(h[1].files)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/layout"
 )
 
 // undeleting is a KV that accepts a bulk delete, does nothing, and names keys that
@@ -32,7 +33,7 @@ func TestPruneSendsItsOwnKeysAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kv := deployedTimes(t, 7)
 		others := undeleting{kv, []string{"project/shop2/b/theirs", "project/shop/current"}, map[string]bool{}}
-		pruned, err := shopLater(t, others, 100*time.Hour).Prune(t.Context(), PruneOptions{})
+		pruned, err := shopLater(t, others, 100*time.Hour).Prune(t.Context(), layout.PruneOptions{})
 		if err == nil || pruned.Deleted != 0 || len(others.sent) == 0 {
 			t.Fatalf("%+v, %v, sent %v", pruned, err, others.sent)
 		}

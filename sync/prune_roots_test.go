@@ -13,6 +13,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
@@ -20,7 +21,7 @@ import (
 func (w *world) wantKept(e *kvsync.Engine, guard guard.ID) {
 	w.t.Helper()
 	all := w.keys("blog/")
-	_, err := e.Prune(w.t.Context(), kvsync.PruneOptions{})
+	_, err := e.Prune(w.t.Context(), layout.PruneOptions{})
 	if guard != "" {
 		wantGuard(w.t, err, guard)
 	} else if err == nil {
@@ -185,7 +186,7 @@ func TestRetentionCountsDeployments(t *testing.T) {
 	// The last records are of runs that died, so it is the activations that count.
 	w.neverLive(time.Hour)
 	w.neverLive(2 * time.Hour)
-	if _, err := w.later().Prune(t.Context(), kvsync.PruneOptions{}); err != nil {
+	if _, err := w.later().Prune(t.Context(), layout.PruneOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.later().Rollback(t.Context(), kvsync.RollbackOptions{Force: true}); err != nil {

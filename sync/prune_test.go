@@ -12,6 +12,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
@@ -47,7 +48,7 @@ func (w *world) later() *kvsync.Engine {
 func TestPruneDeletesWhatNoRootReaches(t *testing.T) {
 	w, contents := aged(t, 5)
 	all := w.keys("blog/")
-	dry, err := w.later().Prune(t.Context(), kvsync.PruneOptions{DryRun: true})
+	dry, err := w.later().Prune(t.Context(), layout.PruneOptions{DryRun: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +59,7 @@ func TestPruneDeletesWhatNoRootReaches(t *testing.T) {
 	if dry.Deleted != 9 || len(dry.Keys) != 9 || dry.Kept != len(all)-9 || dry.Young != 0 {
 		t.Errorf("a dry run found %+v of %d keys", dry, len(all))
 	}
-	got, err := w.later().Prune(t.Context(), kvsync.PruneOptions{})
+	got, err := w.later().Prune(t.Context(), layout.PruneOptions{})
 	if err != nil || got.Deleted != 9 || !slices.Equal(got.Keys, dry.Keys) {
 		t.Errorf("it deleted %+v, %v", got, err)
 	}
@@ -69,7 +70,7 @@ func TestPruneDeletesWhatNoRootReaches(t *testing.T) {
 	w.wantSite(contents[3])
 	_, err = w.later().Rollback(t.Context(), kvsync.RollbackOptions{})
 	wantGuard(t, err, guard.Target)
-	if again, err := w.later().Prune(t.Context(), kvsync.PruneOptions{}); err != nil || again.Deleted != 0 {
+	if again, err := w.later().Prune(t.Context(), layout.PruneOptions{}); err != nil || again.Deleted != 0 {
 		t.Errorf("a second time it deleted %+v, %v", again, err)
 	}
 }
@@ -77,7 +78,7 @@ func TestPruneDeletesWhatNoRootReaches(t *testing.T) {
 func TestPruneSparesWhatIsYoung(t *testing.T) {
 	w, _ := aged(t, 5)
 	all := w.keys("blog/")
-	got, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{})
+	got, err := w.engine().Prune(t.Context(), layout.PruneOptions{})
 	if err != nil || got.Deleted != 0 {
 		t.Errorf("within the grace period it deleted %+v, %v", got, err)
 	}
@@ -89,7 +90,7 @@ func TestPruneSparesWhatIsYoung(t *testing.T) {
 func TestPruneCap(t *testing.T) {
 	w, _ := aged(t, 5)
 	w.config.PruneCap = 4
-	got, err := w.later().Prune(t.Context(), kvsync.PruneOptions{})
+	got, err := w.later().Prune(t.Context(), layout.PruneOptions{})
 	if err != nil || got.Deleted != 4 || got.Left != 5 {
 		t.Errorf("capped at 4 it deleted %+v, %v", got, err)
 	}
@@ -132,7 +133,7 @@ func TestPruneIsTimid(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w, _ := aged(t, 5)
 			spoil(t, w)
-			got, err := w.later().Prune(t.Context(), kvsync.PruneOptions{})
+			got, err := w.later().Prune(t.Context(), layout.PruneOptions{})
 			if err == nil {
 				t.Errorf("it went on and deleted %+v", got)
 			}
@@ -160,7 +161,7 @@ func TestPruneListsToTheEnd(t *testing.T) {
 	b := w.p.Server.Behaviour()
 	b.EmptyPages = true
 	w.p.Server.SetBehaviour(b)
-	got, err := w.later().Prune(t.Context(), kvsync.PruneOptions{})
+	got, err := w.later().Prune(t.Context(), layout.PruneOptions{})
 	if err != nil || got.Deleted != 6 {
 		t.Errorf("over empty pages it deleted %+v, %v", got, err)
 	}
@@ -171,7 +172,7 @@ func TestPruneListsToTheEnd(t *testing.T) {
 func TestPruneEmptyListing(t *testing.T) {
 	w, contents := aged(t, 3)
 	w.config.Account = blindAccount{w.config.Account}
-	_, err := w.later().Prune(t.Context(), kvsync.PruneOptions{})
+	_, err := w.later().Prune(t.Context(), layout.PruneOptions{})
 	wantGuard(t, err, guard.Unread)
 	w.wantSite(contents[2])
 }
@@ -189,7 +190,7 @@ func TestPruneKeepsBothSidesOfASplit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.later().Prune(t.Context(), kvsync.PruneOptions{}); err != nil {
+	if _, err := w.later().Prune(t.Context(), layout.PruneOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	manifest := w.metaOf(oldest).Manifest
@@ -250,7 +251,7 @@ func TestPruneAfterAFailedFirstDeploy(t *testing.T) {
 			w.p.Server.SetFault(nil)
 			left := w.keysOf("")
 			w.pass(100 * time.Hour)
-			_, err = w.engine().Prune(t.Context(), kvsync.PruneOptions{})
+			_, err = w.engine().Prune(t.Context(), layout.PruneOptions{})
 			wantCase(t, err, guard.Target, finding.CasePruneUndeployed)
 			if got := w.keysOf(""); len(left) == 0 || !slices.Equal(got, left) {
 				t.Errorf("%d keys are left of %d: %v", len(got), len(left), err)
@@ -258,7 +259,7 @@ func TestPruneAfterAFailedFirstDeploy(t *testing.T) {
 			w.config.Retain = 1
 			w.mustDeploy(h[1])
 			w.pass(100 * time.Hour)
-			pruned, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{})
+			pruned, err := w.engine().Prune(t.Context(), layout.PruneOptions{})
 			if err != nil || pruned.Deleted != len(left) {
 				t.Errorf("%+v, %v; want the %d keys of the first run deleted", pruned, err, len(left))
 			}

@@ -13,6 +13,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
@@ -40,7 +41,7 @@ func TestReceiptIsBelievedByAge(t *testing.T) {
 				w.uploadAhead(c[1], all)
 				w.pass(tc.age)
 				if prune {
-					pruned, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{})
+					pruned, err := w.engine().Prune(t.Context(), layout.PruneOptions{})
 					if err != nil || pruned.Deleted > 0 != (tc.age > 24*time.Hour) {
 						t.Fatalf("prune: %+v, %v", pruned, err)
 					}
@@ -329,7 +330,7 @@ func TestReceiptOfAProject(t *testing.T) {
 				t.Errorf("%d blobs were uploaded, and %d are new", res.Uploaded, now-there)
 			}
 			w.pass(100 * time.Hour)
-			if _, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{}); err != nil {
+			if _, err := w.engine().Prune(t.Context(), layout.PruneOptions{}); err != nil {
 				t.Fatal(err)
 			}
 			if v, err := w.engine().Verify(t.Context(), true); err != nil || !v.Whole() || v.Unrooted != 0 {

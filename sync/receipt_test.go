@@ -18,6 +18,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
@@ -369,7 +370,7 @@ func TestReceiptOfACommitThatNeverComes(t *testing.T) {
 	w.pass(time.Minute)
 	w.takes(c[2], all)
 	w.pass(100 * time.Hour)
-	pruned, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{})
+	pruned, err := w.engine().Prune(t.Context(), layout.PruneOptions{})
 	if err != nil || pruned.Deleted != 2*all+2 { // of the upload and of the first deployment
 		t.Errorf("%+v, %v", pruned, err)
 	}
@@ -395,7 +396,7 @@ func TestReceiptsAreKnown(t *testing.T) {
 		t.Errorf("history: %+v, %v", past, err)
 	}
 	w.pass(100 * time.Hour)
-	pruned, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{})
+	pruned, err := w.engine().Prune(t.Context(), layout.PruneOptions{})
 	if err != nil || pruned.Deleted != all {
 		t.Errorf("prune: %+v, %v", pruned, err)
 	}

@@ -13,6 +13,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/version"
@@ -57,7 +58,7 @@ func TestManifestIsWhatItsNameSays(t *testing.T) {
 	if _, err := w.deploy(h[2], plan.Options{}); err == nil {
 		t.Error("a deploy planned against another deployment's manifest")
 	}
-	if got, err := w.later().Prune(t.Context(), kvsync.PruneOptions{}); err == nil {
+	if got, err := w.later().Prune(t.Context(), layout.PruneOptions{}); err == nil {
 		t.Errorf("prune took another deployment's manifest for a root: %+v", got)
 	}
 	if err := w.store().Put(t.Context(), "blog/m/"+w.live().Manifest, right); err != nil {
@@ -208,7 +209,7 @@ func TestAnotherNamespace(t *testing.T) {
 		[]string{"blog/m/" + before.Manifest}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.later().Prune(t.Context(), kvsync.PruneOptions{}); err != nil {
+	if _, err := w.later().Prune(t.Context(), layout.PruneOptions{}); err != nil {
 		t.Error(err)
 	}
 	w.wantSite(three)
@@ -287,7 +288,7 @@ func (w *world) in(d time.Duration) *kvsync.Engine {
 func TestPruneGoesByTheRecordsToo(t *testing.T) {
 	w, contents := aged(t, 6)
 	w.config.Account = short{w.account, 1}
-	got, err := w.later().Prune(t.Context(), kvsync.PruneOptions{Retain: 3})
+	got, err := w.later().Prune(t.Context(), layout.PruneOptions{Retain: 3})
 	w.config.Account = w.account
 	if err != nil || got.Deleted != 9 {
 		t.Errorf("it deleted %+v, %v; want the blob, the manifest and the record of three", got, err)
@@ -319,7 +320,7 @@ func TestPruneSparesWhatWasLiveOfLate(t *testing.T) {
 		gone  bool
 	}{{30 * time.Hour, false}, {35*time.Hour + 59*time.Minute, false}, {36 * time.Hour, true}} {
 		e := w.in(tc.after)
-		if _, err := e.Prune(t.Context(), kvsync.PruneOptions{}); err != nil {
+		if _, err := e.Prune(t.Context(), layout.PruneOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		kept := 0
@@ -343,7 +344,7 @@ func TestPruneSparesToTheEndOfTheGracePeriod(t *testing.T) {
 		t.Fatal(err)
 	}
 	for after, want := range map[time.Duration]int{0: 0, 24*time.Hour - time.Minute: 0, 24*time.Hour + time.Minute: 1} {
-		if got, err := w.in(after).Prune(t.Context(), kvsync.PruneOptions{DryRun: true}); err != nil || got.Deleted != want {
+		if got, err := w.in(after).Prune(t.Context(), layout.PruneOptions{DryRun: true}); err != nil || got.Deleted != want {
 			t.Errorf("after %v it would delete %+v, %v", after, got, err)
 		}
 	}
@@ -363,7 +364,7 @@ func TestPruneGoesOnOverARecordThatNeverWentLive(t *testing.T) {
 	if err := w.store().Put(t.Context(), "blog/d/"+id, b); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := w.later().Prune(t.Context(), kvsync.PruneOptions{}); err != nil || got.Deleted == 0 {
+	if got, err := w.later().Prune(t.Context(), layout.PruneOptions{}); err != nil || got.Deleted == 0 {
 		t.Errorf("it deleted %+v, %v", got, err)
 	}
 	w.wantSite(contents[4])

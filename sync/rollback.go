@@ -11,6 +11,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/settle"
 	"github.com/kv-sync/kv-sync/sync/site"
@@ -35,7 +36,7 @@ type RollbackOptions struct {
 // It holds back the commit that it leaves: a deploy of that commit or its ancestors is
 // refused until a newer commit is deployed.
 func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, error) {
-	if err := e.layout.lacks(commandRollback); err != nil {
+	if err := e.layout.Lacks(layout.CommandRollback); err != nil {
 		return nil, err
 	}
 	past, err := e.Past(ctx, site.Lookup{Otherwise: e.Policy()})
@@ -63,7 +64,7 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 			return res, nil
 		}
 	}
-	if res.Notices, err = e.layoutOf(target.Meta).check(ctx, target); err != nil {
+	if res.Notices, err = e.layoutOf(target.Meta).Check(ctx, target); err != nil {
 		return nil, err
 	}
 	if opt.DryRun {
@@ -95,7 +96,7 @@ func (e *Engine) rollTo(ctx context.Context, past *version.Past, target *version
 		return err
 	}
 	says := version.Message{Deployment: target.ID, Rollback: true, Commit: target.Commit, Hold: hold,
-		Over: activeID(before), Actor: e.Actor}
+		Over: version.ActiveID(before), Actor: e.Actor}
 	s := e.newSwitch(before, entryOfPast(past), nil)
 	e.activates(s, target.Version, says.Text(""), force)
 	e.noteRollback(says)

@@ -12,6 +12,7 @@ import (
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/version"
@@ -82,7 +83,7 @@ func (r *round) actors(random *rand.Rand, deployers int) map[string]func() {
 		}
 	}
 	if random.IntN(2) == 0 {
-		actors["prune"] = func() { _, _ = r.engine("prune").Prune(ctx, kvsync.PruneOptions{}) }
+		actors["prune"] = func() { _, _ = r.engine("prune").Prune(ctx, layout.PruneOptions{}) }
 	}
 	if random.IntN(2) == 0 {
 		actors["rollback"] = func() {

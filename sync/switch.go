@@ -10,6 +10,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/settle"
 	"github.com/kv-sync/kv-sync/sync/site"
@@ -23,11 +24,11 @@ import (
 const settled = 10 * time.Second
 
 // activate is the switch to what was written.
-func (e *Engine) activate(ctx context.Context, l *version.Live, rel *prepared, compare settle.Compare) error {
-	if !e.Fresh(l, rel.started) {
+func (e *Engine) activate(ctx context.Context, l *version.Live, rel *layout.Prepared, compare settle.Compare) error {
+	if !e.Fresh(l, rel.Started) {
 		return errStale
 	}
-	final := rel.upload.Apply != nil // an activation cannot undo migrations
+	final := rel.Upload.Apply != nil // an activation cannot undo migrations
 	s := e.newSwitch(l.Activations, entryOf(l), compare)
 	s.Final = final
 	if final || e.Time().Sub(l.At) >= settled {
@@ -38,38 +39,38 @@ func (e *Engine) activate(ctx context.Context, l *version.Live, rel *prepared, c
 	if err := ctx.Err(); err != nil {
 		return err // after this, an interruption has a cost
 	}
-	byScript := rel.version == ""
+	byScript := rel.Version == ""
 	describe := s.Describe
 	s.Describe = func(ctx context.Context, a cloud.Activation, beneath settle.Entry) (settle.Entry, error) {
 		x, err := describe(ctx, a, beneath)
-		if x.Own = err == nil && !x.Edit && x.Deployment == rel.id && (byScript || a.Only(rel.version)); x.Own && byScript {
-			x.Choice, x.Over = false, activeID(l.Activations)
-			rel.version = a.Main()
+		if x.Own = err == nil && !x.Edit && x.Deployment == rel.ID && (byScript || a.Only(rel.Version)); x.Own && byScript {
+			x.Choice, x.Over = false, version.ActiveID(l.Activations)
+			rel.Version = a.Main()
 		}
 		return x, err
 	}
 	if !byScript {
 		s.Send = func(ctx context.Context) error {
-			return e.Target.Activate(ctx, []cloud.Share{{Version: rel.version, Percent: 100}}, rel.upload.Message, false)
+			return e.Target.Activate(ctx, []cloud.Share{{Version: rel.Version, Percent: 100}}, rel.Upload.Message, false)
 		}
-		return e.settle(ctx, s, rel.id)
+		return e.settle(ctx, s, rel.ID)
 	}
 	if !l.Exists() {
-		e.noteFirstDeployment(rel.id)
+		e.noteFirstDeployment(rel.ID)
 	}
 	s.Send = func(ctx context.Context) error {
-		err := e.Target.PutScript(ctx, rel.upload)
+		err := e.Target.PutScript(ctx, rel.Upload)
 		if err == nil && !l.Exists() && !e.OffWorkersDev {
-			rel.enabled = make(chan error, 1)
-			go func() { rel.enabled <- e.enableAddress(ctx) }()
+			rel.Enabled = make(chan error, 1)
+			go func() { rel.Enabled <- e.enableAddress(ctx) }()
 		}
 		return err
 	}
-	return e.settle(ctx, s, rel.id)
+	return e.settle(ctx, s, rel.ID)
 }
 
 // reactivate activates the live version again, for the newer commit of the plan.
-func (e *Engine) reactivate(ctx context.Context, l *version.Live, p *draft, compare settle.Compare) error {
+func (e *Engine) reactivate(ctx context.Context, l *version.Live, p *layout.Draft, compare settle.Compare) error {
 	if e.Time().Sub(l.At) >= settled {
 		if err := e.checkNotOvertaken(ctx, l.Activations); err != nil {
 			return err
@@ -78,7 +79,7 @@ func (e *Engine) reactivate(ctx context.Context, l *version.Live, p *draft, comp
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	says := version.Message{Deployment: l.Meta.Deployment, Commit: p.Origin.Commit, Over: activeID(l.Activations)}
+	says := version.Message{Deployment: l.Meta.Deployment, Commit: p.Origin.Commit, Over: version.ActiveID(l.Activations)}
 	s := e.newSwitch(l.Activations, entryOf(l), compare)
 	e.activates(s, l.Version.ID, says.Text(p.Origin.Subject), false)
 	return e.settle(ctx, s, says.Deployment)
@@ -270,15 +271,8 @@ func (e *Engine) checkNotOvertaken(ctx context.Context, before []cloud.Activatio
 	if err != nil {
 		return fmt.Errorf("find again which version of %s is active: %w", e.Site, err)
 	}
-	if activeID(now) != activeID(before) || e.Keys() != keys {
+	if version.ActiveID(now) != version.ActiveID(before) || e.Keys() != keys {
 		return cloud.ErrOvertaken
 	}
 	return nil
-}
-
-func activeID(a []cloud.Activation) string {
-	if len(a) == 0 {
-		return ""
-	}
-	return a[0].ID
 }

@@ -53,11 +53,18 @@ func (p projectTarget) Admit(w cloud.Worker, _ bool) ([]manifest.Problem, error)
 
 func (projectTarget) InKV() bool { return true }
 
-// within is a target whose keys are those of a part of it.
-type within struct {
+// inPlace is a target whose files are overwritten in place. It has no activations.
+type inPlace struct {
 	site.Target
-	part manifest.Keys
+	root func(manifest.Keys) string
 }
 
-// Keys implements [site.Target].
-func (w within) Keys() manifest.Keys { return w.part }
+// Activations implements [cloud.Workers].
+func (inPlace) Activations(context.Context) ([]cloud.Activation, error) {
+	return nil, cloud.ErrNotFound
+}
+
+// Delete implements [cloud.Workers]. Without the manifest the loader finds no file.
+func (p inPlace) Delete(ctx context.Context) error {
+	return p.Target.(projectTarget).DeleteKey(ctx, p.root(p.Keys()))
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
@@ -172,7 +173,7 @@ func TestOneBadReadIsRepeated(t *testing.T) {
 			w.config.Account = hiccup{w.account, []string{"/m/", "/d/", "/current", "/b/"}, map[string]bool{}, new(sync.Mutex)}
 		}
 		bad()
-		if _, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{}); err != nil {
+		if _, err := w.engine().Prune(t.Context(), layout.PruneOptions{}); err != nil {
 			t.Errorf("%s: prune: %v", name, err)
 		}
 		bad()

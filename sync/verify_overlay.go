@@ -29,13 +29,13 @@ func (v *VerifiedOverlay) Whole() bool {
 
 // overlay checks the overlay of the live deployment. It uses the listing that exists
 // already, so it costs one request for the record, and none if nothing was written.
-func (v *verifier) overlay(ctx context.Context, live *version.Deployment) (*VerifiedOverlay, error) {
-	listed := v.namespaces[place{live.Meta.Namespace, v.layoutOf(live.Meta).prefix()}]
+func (v *verification) overlay(ctx context.Context, live *version.Deployment) (*VerifiedOverlay, error) {
+	listed := v.Known(v.e.layoutOf(live.Meta), live.Meta)
 	if !listed[v.Keys().OverlayRecord()] {
 		return nil, nil
 	}
 	store := v.Account.Store(live.Meta.Namespace)
-	o, err := v.Engine.overlay(ctx, store)
+	o, err := overlay.Read(ctx, store, v.ID())
 	if errors.Is(err, overlay.ErrRecord) {
 		return &VerifiedOverlay{Problem: err.Error()}, nil
 	} else if err != nil {
@@ -50,24 +50,22 @@ func (v *verifier) overlay(ctx context.Context, live *version.Deployment) (*Veri
 	}
 	out.Files = len(m.Assets)
 	// The keys of its blobs are below those of the overlay.
-	c := *v.Client
-	c.Target = within{c.Target, v.Keys().Overlay()}
-	over := &verifier{Engine: &Engine{Client: &c}, chunks: make(indexes), checked: make(map[manifest.Ref]bool)}
-	if err := over.readIndexes(ctx, store, m.Assets, over.chunks); err != nil {
+	over := v.Client.Blobs(v.Keys().Overlay())
+	if err := over.ReadIndexes(ctx, store, m.Assets); err != nil {
 		return nil, err
 	}
-	missing, err := over.missing(ctx, store, m, over.chunks, listed)
+	missing, err := over.Missing(ctx, store, m, listed)
 	if err != nil {
 		return nil, err
 	}
 	for _, a := range missing {
 		out.Missing = append(out.Missing, a.Path)
 	}
-	if v.readData {
-		if err := over.readBlobs(ctx, store, m); err != nil {
+	if v.ReadData {
+		if err := over.Read(ctx, store, m); err != nil {
 			return nil, err
 		}
 	}
-	out.Corrupt = over.corrupt(m)
+	out.Corrupt = over.Corrupt(m)
 	return out, nil
 }

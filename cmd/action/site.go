@@ -12,6 +12,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/site"
 )
@@ -133,7 +134,7 @@ func (s step) act(ctx context.Context, c *console, site *app.Site, rep *app.Repo
 	var (
 		res    *kvsync.Result
 		plan   *plan.Plan
-		pruned *kvsync.Pruned
+		pruned *layout.Pruned
 		err    error
 	)
 	switch {

@@ -15,6 +15,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/humanize"
+	"github.com/kv-sync/kv-sync/sync/layout/pathname"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/project"
@@ -160,7 +161,7 @@ func Explain(p advice.Place, err error) *Failure {
 	some, own := (*SomeError)(nil), (*finding.Finding)(nil)
 	switch {
 	case errors.As(err, &some):
-	case errors.Is(err, kvsync.ErrUnfinished):
+	case errors.Is(err, pathname.ErrUnfinished):
 		f.found = newFinding(advice.CaseMixed, err)
 	case f.Kind != KindAPI && f.Kind != KindUnexpected:
 	case errors.As(err, &own):

@@ -15,8 +15,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/atomicfile"
 	"github.com/kv-sync/kv-sync/internal/options"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
 )
 
@@ -39,8 +39,8 @@ type KVAssetsSync struct {
 }
 
 // SyncKVAssets uploads new files, and then writes the file of the index if it changed: see
-// [kvsync.Engine.SyncKVAssets]. The index never names a key that is not in KV, whatever fails.
-func (s *Site) SyncKVAssets(ctx context.Context, o KVAssetsSync) (*kvsync.KVAssetsResult, Written, error) {
+// [kvsync.SyncKVAssets]. The index never names a key that is not in KV, whatever fails.
+func (s *Site) SyncKVAssets(ctx context.Context, o KVAssetsSync) (*kvassets.Result, Written, error) {
 	e, err := s.reach()
 	if err != nil {
 		return nil, "", err
@@ -62,7 +62,7 @@ func (s *Site) SyncKVAssets(ctx context.Context, o KVAssetsSync) (*kvsync.KVAsse
 	if err != nil {
 		return nil, "", err
 	}
-	res, err := e.SyncKVAssets(ctx, src, kvsync.KVAssetsOptions{
+	res, err := kvassets.Sync(ctx, e.Client, src, kvassets.Options{
 		Local: local, AllowShrink: o.AllowShrink, Repair: o.Repair, DryRun: o.DryRun,
 	})
 	if err != nil {
@@ -92,12 +92,12 @@ type Prune struct {
 }
 
 // Prune deletes keys that nothing needs: see [kvsync.Engine.Prune].
-func (s *Site) Prune(ctx context.Context, o Prune) (*kvsync.Pruned, error) {
+func (s *Site) Prune(ctx context.Context, o Prune) (*layout.Pruned, error) {
 	e, err := s.reach()
 	if err != nil {
 		return nil, err
 	}
-	opt := kvsync.PruneOptions{DryRun: o.DryRun}
+	opt := layout.PruneOptions{DryRun: o.DryRun}
 	if s.in.Given.Text(options.Retain) != "" {
 		opt.Retain = s.settings.Retain // nothing counts before a flag
 	}

@@ -5,11 +5,12 @@ import (
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Layout returns the layout of the settings.
-func (s *Site) Layout() kvsync.Layout {
+func (s *Site) Layout() layout.Layout {
 	l, _ := kvsync.LayoutNamed(s.settings.Layout) // the configuration was checked
 	return l
 }

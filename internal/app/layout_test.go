@@ -13,6 +13,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/layout/pathname"
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
@@ -109,7 +110,7 @@ func TestUnfinishedDeployInPlace(t *testing.T) {
 	if e := app.Explain(advice.Terminal, err); e.Kind != app.KindAPI || e.Fix != want {
 		t.Errorf("%+v", e)
 	}
-	if e := app.Explain(advice.Terminal, fmt.Errorf("%w; %w", context.Canceled, kvsync.ErrUnfinished)); e.Fix != want {
+	if e := app.Explain(advice.Terminal, fmt.Errorf("%w; %w", context.Canceled, pathname.ErrUnfinished)); e.Fix != want {
 		t.Errorf("%+v", e)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/deletion"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/site"
@@ -53,7 +54,7 @@ type Report struct {
 	Plan    *plan.Plan `json:"plan,omitempty"`
 
 	Pull    *Pulled              `json:"pull,omitempty"`
-	Prune   *kvsync.Pruned       `json:"prune,omitempty"`
+	Prune   *layout.Pruned       `json:"prune,omitempty"`
 	Delete  *deletion.Plan       `json:"delete,omitempty"`
 	History []version.Deployment `json:"history,omitempty"`
 	Verify  *kvsync.Verification `json:"verify,omitempty"`
@@ -164,7 +165,7 @@ func (r *Report) AddPlan(p *plan.Plan) {
 }
 
 // AddPruned adds the outcome of a prune; nil adds nothing.
-func (r *Report) AddPruned(p *kvsync.Pruned) {
+func (r *Report) AddPruned(p *layout.Pruned) {
 	if p == nil {
 		return
 	}

@@ -7,10 +7,10 @@ import (
 	"github.com/cloudflare/cloudflare-go/v7/option"
 	"github.com/cloudflare/cloudflare-go/v7/workers"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/layout"
 )
 
-var _ kvsync.ScriptCode = (*Script)(nil)
+var _ layout.ScriptCode = (*Script)(nil)
 
 // Script returns the script with this name, which may not exist. It sends nothing.
 func (a *Account) Script(name string) *Script { return newScript(a, name) }

@@ -22,6 +22,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/humanize"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
@@ -118,12 +119,12 @@ func Of(place advice.Place, p *plan.Plan, forget string) *View {
 	return v
 }
 
-// inPlace reports whether the layout writes files in place. Such a layout has no deployments,
+// InPlace reports whether the layout writes files in place. Such a layout has no deployments,
 // and does not know live sizes.
 func inPlace(p *plan.Plan) bool { return traits(p).InPlace }
 
 // traits describes the layout that the plan is for.
-func traits(p *plan.Plan) kvsync.Layout {
+func traits(p *plan.Plan) layout.Layout {
 	l, _ := kvsync.LayoutNamed(p.Layout) // the engine checked the name
 	return l
 }

@@ -2,13 +2,14 @@ package term
 
 import (
 	"github.com/kv-sync/kv-sync/internal/app"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/humanize"
+	"github.com/kv-sync/kv-sync/sync/layout"
+	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
 )
 
 // KVAssets prints what an upload in the layout kv-assets did, or would do. The words
 // are those of the Rust kv-sync, whose output scripts may read.
-func (c *Console) KVAssets(res *kvsync.KVAssetsResult, written app.Written, output string, dry bool) {
+func (c *Console) KVAssets(res *kvassets.Result, written app.Written, output string, dry bool) {
 	t := &page{paint: paint(c.color)}
 	t.problems(res.Notices)
 	namespace := Visible(res.Title)
@@ -45,7 +46,7 @@ func (c *Console) KVAssets(res *kvsync.KVAssetsResult, written app.Written, outp
 }
 
 // KVAssetsPruned prints what a prune in the layout kv-assets did, or would do.
-func (c *Console) KVAssetsPruned(p *kvsync.Pruned, dry bool) {
+func (c *Console) KVAssetsPruned(p *layout.Pruned, dry bool) {
 	t := &page{paint: paint(c.color)}
 	verb := "Pruned"
 	if dry {

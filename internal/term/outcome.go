@@ -11,6 +11,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/planview"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/humanize"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
@@ -104,7 +105,7 @@ func statsText(st app.Stats) string {
 }
 
 // Pruned prints what a prune did, or would do.
-func (c *Console) Pruned(p *kvsync.Pruned, dry bool) {
+func (c *Console) Pruned(p *layout.Pruned, dry bool) {
 	t := &page{paint: paint(c.color)}
 	verb := "Deleted"
 	if dry {

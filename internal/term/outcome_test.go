@@ -11,6 +11,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/version"
@@ -93,13 +94,13 @@ func TestRollback(t *testing.T) {
 }
 
 func TestPruned(t *testing.T) {
-	pruned := func(p kvsync.Pruned, dry bool) func(*Console) { return func(c *Console) { c.Pruned(&p, dry) } }
+	pruned := func(p layout.Pruned, dry bool) func(*Console) { return func(c *Console) { c.Pruned(&p, dry) } }
 	check(t, []output{
-		{"some", pruned(kvsync.Pruned{Deleted: 2, Kept: 1234, Left: 3, Keys: []string{"a"}}, false),
+		{"some", pruned(layout.Pruned{Deleted: 2, Kept: 1234, Left: 3, Keys: []string{"a"}}, false),
 			"Deleted 2 keys; kept 1,234 in use.\n3 more are left for the next prune.\n"},
-		{"none", pruned(kvsync.Pruned{Kept: 5, Young: 2}, false),
+		{"none", pruned(layout.Pruned{Kept: 5, Young: 2}, false),
 			"Nothing to delete; kept 5 in use and 2 too young to judge.\n"},
-		{"dry", pruned(kvsync.Pruned{Deleted: 1, Keys: []string{"t/b/\x1b"}}, true),
+		{"dry", pruned(layout.Pruned{Deleted: 1, Keys: []string{"t/b/\x1b"}}, true),
 			"  - t/b/\\x1b\nWould delete 1 key; kept 0 in use.\n"},
 	})
 }
@@ -169,12 +170,12 @@ func TestVerified(t *testing.T) {
 		return func(c *Console) { c.Verified(&v, 2*time.Second) }
 	}
 	check(t, []output{
-		{"complete", verified(kvsync.Verification{Keys: 5, Deployments: []kvsync.VerifiedDeployment{
+		{"complete", verified(kvsync.Verification{Keys: 5, Deployments: []layout.VerifiedDeployment{
 			{Deployment: "d2", Live: true, Retained: true, Files: 2}, {Deployment: "d1", Retained: true, Files: 1},
 		}}), "d2 (live)  2 files  whole\nd1  1 file  whole\nChecked 5 keys in 2.0 s.\n"},
 		{"incomplete", verified(kvsync.Verification{
 			Keys: 5, Unrooted: 2,
-			Deployments: []kvsync.VerifiedDeployment{
+			Deployments: []layout.VerifiedDeployment{
 				{Deployment: "d1", Files: 3, Missing: []string{"/a\x1b"}, Corrupt: []string{"/b", "/c"}},
 				{Deployment: "d0", Retained: true, Problem: "its manifest is gone\x1b"},
 			},

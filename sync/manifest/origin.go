@@ -74,3 +74,6 @@ func (r Repository) Label() string {
 	}
 	return "with the id " + r.ID
 }
+
+// IsCommit reports whether it is a commit, whose files cannot change. Those of a folder can.
+func (o Origin) IsCommit() bool { return o.Kind == "commit" && o.Commit != "" }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/overlay"
 	"github.com/kv-sync/kv-sync/sync/upload"
 	"github.com/kv-sync/kv-sync/sync/version"
 	"golang.org/x/sync/errgroup"
@@ -96,4 +97,19 @@ func (c *Client) Address(ctx context.Context, l *version.Live) (string, error) {
 		return "", fmt.Errorf("read the address of %s: %w", c.Site, err)
 	}
 	return url, nil
+}
+
+// OverlayOf describes the overlay of a version with this Worker, nil if the site has
+// none.
+func (c *Client) OverlayOf(w cloud.Worker) *overlay.Meta {
+	switch {
+	case !c.Serving.Overlay:
+		return nil
+	case w.Companion == nil:
+		return &overlay.Meta{} // the loader of a project has the companion
+	}
+	return &overlay.Meta{
+		CompanionCode: overlay.CompanionCode{Protocol: overlay.Protocol, Code: version.CodeHash(*w.Companion)},
+		Rights:        c.Rights,
+	}
 }

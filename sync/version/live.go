@@ -101,3 +101,11 @@ func (l *Live) CarriedOver(mine map[string]bool) []cloud.Binding {
 	}
 	return carried
 }
+
+// ActiveID is the id of the activation in force, or "".
+func ActiveID(a []cloud.Activation) string {
+	if len(a) == 0 {
+		return ""
+	}
+	return a[0].ID
+}

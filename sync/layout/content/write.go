@@ -1,4 +1,4 @@
-package kvsync
+package content
 
 import (
 	"context"
@@ -7,32 +7,33 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/upload"
 	"github.com/kv-sync/kv-sync/sync/version"
 	"golang.org/x/sync/errgroup"
 )
 
-// write writes everything that the switch relies on, side by side: the blobs, the
+// Write writes everything that the switch relies on, side by side: the blobs, the
 // stored manifest, the record and, if the script exists, the version.
-func (p *contentDraft) write(ctx context.Context) (*prepared, error) {
-	e, l, r := p.c.Engine, p.l, p.r
-	e.show(p.draft)
+func (p *contentDraft) Write(ctx context.Context) (*layout.Prepared, error) {
+	e, l, r := p.c, p.l, p.r
+	p.Show(e.Client)
 	if p.NoChange {
 		return nil, nil
 	}
-	chunks, err := e.liveChunks(ctx, p.draft)
+	chunks, err := e.liveChunks(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	blobs := p.items(e.ID(), r.nonce, chunks)
+	blobs := p.items(e.ID(), r.Nonce, chunks)
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	g, gctx := errgroup.WithContext(ctx)
 	store := newLateStore()
 	hashed := make(chan struct{})
-	unhashed := p.unhashed()
+	unhashed := p.Unhashed()
 	if unhashed {
 		// The manifest needs their hashes, and does not wait for their upload.
 		g.Go(func() error { return e.Upload(gctx, store, blobs, func() { close(hashed) }) })
@@ -47,28 +48,28 @@ func (p *contentDraft) write(ctx context.Context) (*prepared, error) {
 		}
 		return nil, err
 	}
-	out := &prepared{release: rel}
+	out := &layout.Prepared{Release: rel}
 	if unhashed {
-		g.Go(func() error { return e.Quiet().Upload(gctx, store, rel.values, nil) })
-		g.Go(func() error { r.src.Remember(p.manifest.Assets); return nil })
+		g.Go(func() error { return e.Quiet().Upload(gctx, store, rel.Values, nil) })
+		g.Go(func() error { r.Source.Remember(p.Manifest.Assets); return nil })
 	} else {
-		g.Go(func() error { return e.Upload(gctx, store, slices.Concat(blobs, rel.values), nil) })
+		g.Go(func() error { return e.Upload(gctx, store, slices.Concat(blobs, rel.Values), nil) })
 	}
-	g.Go(func() error { return e.uploadVersion(gctx, l, out) })
+	g.Go(func() error { return r.UploadVersion(gctx, l, out) })
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
 	p.confirm(blobs, r)
 	if e.Cache != nil {
-		e.Cache.Put(rel.meta.Manifest, rel.stored)
+		e.Cache.Put(rel.Meta.Manifest, rel.Stored)
 	}
 	return out, nil
 }
 
 // compose makes the release after the namespace, the address and every hash are known.
 func (p *contentDraft) compose(ctx context.Context, store *lateStore, hashed <-chan struct{},
-	blobs []*upload.Item) (*release, error) {
-	e, l, r := p.c.Engine, p.l, p.r
+	blobs []*upload.Item) (*layout.Release, error) {
+	e, l, r := p.c, p.l, p.r
 	var url string
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
@@ -76,11 +77,11 @@ func (p *contentDraft) compose(ctx context.Context, store *lateStore, hashed <-c
 		return err
 	})
 	g.Go(func() (err error) {
-		if r.namespace, err = e.EnsureNamespace(gctx, p.namespace); err != nil {
+		if r.Namespace, err = e.EnsureNamespace(gctx, p.Namespace); err != nil {
 			return err
 		}
-		store.open(e.Account.Store(r.namespace))
-		return e.deployCompanion(gctx, p.draft, r.namespace)
+		store.open(e.Account.Store(r.Namespace))
+		return e.deployCompanion(gctx, p, r.Namespace)
 	})
 	if err := g.Wait(); err != nil {
 		return nil, err
@@ -90,14 +91,14 @@ func (p *contentDraft) compose(ctx context.Context, store *lateStore, hashed <-c
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if p.unhashed() {
-		p.settle(blobs, r.nonce)
+	if p.Unhashed() {
+		p.settle(blobs, r.Nonce)
 	}
-	rel, err := p.c.release(l, p.draft, r, url)
+	rel, err := e.release(l, p, r, url)
 	if err != nil {
 		return nil, err
 	}
-	rel.upload.Apply, err = e.migrations(ctx, l, p.worker)
+	rel.Upload.Apply, err = r.Migrations(ctx, l, p.Worker)
 	return rel, err
 }
 
@@ -140,44 +141,34 @@ func (s *lateStore) PutBulk(ctx context.Context, body []byte, pairs int) ([]stri
 }
 
 // items are the uploads of the plan.
-func (p *draft) items(site string, nonce manifest.Nonce, chunks map[manifest.Hash]manifest.Ref) []*upload.Item {
-	blobs := make([]*upload.Item, len(p.uploads))
-	for i, f := range p.uploads {
+func (p *contentDraft) items(site string, nonce manifest.Nonce, chunks map[manifest.Hash]manifest.Ref) []*upload.Item {
+	blobs := make([]*upload.Item, len(p.Uploads))
+	for i, f := range p.Uploads {
 		blobs[i] = upload.NewItem(manifest.Keys(site), f, nonce, chunks)
 	}
 	return blobs
 }
 
 // confirm records what the upload of the items computed and wrote.
-func (p *draft) confirm(blobs []*upload.Item, r *run) {
+func (p *contentDraft) confirm(blobs []*upload.Item, r *layout.Run) {
 	p.Blobs = 0
 	for i, it := range blobs {
-		a := p.uploads[i].Asset
-		a.Blob = manifest.Ref{Hash: it.Got, Nonce: r.nonce.For(a)}
-		r.confirmed[a.Content()] = a.Blob
+		a := p.Uploads[i].Asset
+		a.Blob = manifest.Ref{Hash: it.Got, Nonce: r.Nonce.For(a)}
+		r.Confirmed[a.Content()] = a.Blob
 		p.Blobs += it.Blobs
 	}
 }
 
-// unhashed reports whether the upload has to compute hashes.
-func (p *draft) unhashed() bool {
-	for _, f := range p.uploads {
-		if f.Blob.Hash.IsZero() {
-			return true
-		}
-	}
-	return false
-}
-
 // settle puts the hashes that the upload computed into the manifest.
-func (p *draft) settle(read []*upload.Item, nonce manifest.Nonce) {
+func (p *contentDraft) settle(read []*upload.Item, nonce manifest.Nonce) {
 	byPath := make(map[string]manifest.Hash, len(read))
 	for _, it := range read {
 		byPath[it.Name] = it.Got
 	}
-	l := manifest.Listing{Origin: p.Origin, Redirects: p.manifest.Redirects, Headers: p.manifest.Headers, Pulled: p.pulled}
-	for i := range p.manifest.Assets {
-		a := &p.manifest.Assets[i]
+	l := manifest.Listing{Origin: p.Origin, Redirects: p.Manifest.Redirects, Headers: p.Manifest.Headers, Pulled: p.pulled}
+	for i := range p.Manifest.Assets {
+		a := &p.Manifest.Assets[i]
 		if a.Blob.Hash.IsZero() {
 			a.Blob = manifest.Ref{Hash: byPath[a.Path], Nonce: nonce.For(*a)}
 		}
@@ -185,37 +176,57 @@ func (p *draft) settle(read []*upload.Item, nonce manifest.Nonce) {
 	}
 	if p.Origin.Kind == "folder" {
 		p.Origin.ID = manifest.FolderID(&l)
-		p.manifest.Origin.ID = p.Origin.ID
+		p.Manifest.Origin.ID = p.Origin.ID
 	}
 	p.applyEdits()
 }
 
-// release puts the plan's manifest, whose hashes are all known, into a version, and
+// Release puts the plan's manifest, whose hashes are all known, into a version, and
 // makes its stored manifest and record.
-func (c *contentAddressed) release(l *version.Live, p *draft, r *run, url string) (*release, error) {
-	e := c.Engine
+func (c *Content) release(l *version.Live, p *contentDraft, r *layout.Run, url string) (*layout.Release, error) {
+	e := c.Client
 	var stored, served []byte
 	var g errgroup.Group // side by side: nothing else runs between the plan and the first request
-	g.Go(func() (err error) { stored, err = manifest.EncodeStored(p.manifest); return err })
-	g.Go(func() (err error) { served, err = manifest.EncodeServed(p.manifest); return err })
+	g.Go(func() (err error) { stored, err = manifest.EncodeStored(p.Manifest); return err })
+	g.Go(func() (err error) { served, err = manifest.EncodeServed(p.Manifest); return err })
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	ref := manifest.Ref{Hash: manifest.HashOf(stored), Nonce: r.nonce}
-	out, err := e.describe(l, p, r, servedContent{manifest: ref.String(), recordKey: c.recordKey}, url)
+	ref := manifest.Ref{Hash: manifest.HashOf(stored), Nonce: r.Nonce}
+	out, err := r.Describe(l, p.Draft, layout.Served{Manifest: ref.String(), RecordKey: c.RecordKey}, url)
 	if err != nil {
 		return nil, err
 	}
-	out.stored = stored
-	out.values = append(out.values, upload.Value("the manifest", e.Keys().Manifest(ref), stored))
+	out.Stored = stored
+	out.Values = append(out.Values, upload.Value("the manifest", e.Keys().Manifest(ref), stored))
 	module := cloud.Module{Name: cloud.ModuleManifest, Type: "application/octet-stream", Content: served}
-	for _, m := range p.worker.Modules {
+	for _, m := range p.Worker.Modules {
 		if m.Name == cloud.ModuleManifest {
 			return nil, finding.New(finding.CaseModuleTaken, finding.Facts{Name: m.Name})
 		}
 	}
-	w := p.worker
+	w := p.Worker
 	w.Modules = append(slices.Clone(w.Modules), module)
-	out.upload, err = e.version(l, w, p.Origin, out.meta)
+	out.Upload, err = r.Version(l, w, p.Origin, out.Meta)
 	return out, err
+}
+
+// liveChunks are the chunks that a plan does not have to upload, by their hash: those
+// of the live files that it replaces. A missing or damaged index has none.
+func (e *Content) liveChunks(ctx context.Context, p *contentDraft) (map[manifest.Hash]manifest.Ref, error) {
+	if len(p.replaced) == 0 {
+		return nil, nil
+	}
+	blobs := e.Blobs(e.Keys())
+	if err := blobs.ReadIndexes(ctx, e.Account.Store(p.Namespace), p.replaced); err != nil {
+		return nil, err
+	}
+	live := make(map[manifest.Hash]manifest.Ref)
+	for _, a := range p.replaced {
+		chunks, _ := blobs.Chunks(a) // an index that cannot be read has none
+		for _, ref := range chunks {
+			live[ref.Hash] = ref
+		}
+	}
+	return live, nil
 }

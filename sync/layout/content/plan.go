@@ -1,4 +1,4 @@
-package kvsync
+package content
 
 import (
 	"context"
@@ -10,16 +10,17 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/overlay"
 	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-func (c *contentAddressed) plan(ctx context.Context, l *version.Live, p *draft, r *run) (planned, error) {
-	e, w, opt, origin := c.Engine, r.worker, r.opt, p.Origin
-	out := &contentDraft{p, c, l, r}
-	p.worker, p.hash = w, version.WorkerHash(w, e.Serving, e.Rights)
+func (c *Content) Plan(ctx context.Context, l *version.Live, d *layout.Draft, r *layout.Run) (layout.Planned, error) {
+	e, w, opt, origin := c, r.Worker, r.Options, d.Origin
+	p := &contentDraft{Draft: d, c: c, l: l, r: r}
+	p.Worker, p.Hash = w, version.WorkerHash(w, e.Serving, e.Rights)
 	if err := e.checkCache(l, w); err != nil {
 		return nil, err
 	}
@@ -27,83 +28,83 @@ func (c *contentAddressed) plan(ctx context.Context, l *version.Live, p *draft, 
 	if err != nil {
 		return nil, err
 	}
-	sameWorker := c.owns(l.Meta) && l.Meta.Worker == p.hash && (e.Namespace == "" || e.Namespace == l.Meta.Namespace)
+	sameWorker := c.Owns(l.Meta) && l.Meta.Worker == p.Hash && (e.Namespace == "" || e.Namespace == l.Meta.Namespace)
 	p.WorkerChanged = !sameWorker
 	mayBeUnchanged := sameWorker && l.HasAllTraffic() && !opt.Always()
 	unchanged := func(o manifest.Origin) bool { return o.ID != "" && mayBeUnchanged && o.ID == l.Meta.Source }
-	if unchanged(origin) && p.markUnchanged(l, e.Target.InKV()) {
-		return out, nil
+	if unchanged(origin) && p.MarkUnchanged(l, e.Target.InKV()) {
+		return p, nil
 	}
-	order, err := e.checkOrder(ctx, l, p, r)
+	order, err := r.Order.Check(ctx, l, p.Draft, r)
 	if err != nil {
 		return nil, err
 	}
 	if unchanged(origin) {
-		p.reactivate(l, order)
-		return out, nil
+		p.MarkReactivated(l, order)
+		return p, nil
 	}
-	namespace := e.FindNamespace(ctx, ofLayout(l, c))
+	namespace := e.FindNamespace(ctx, layout.OfLayout(l, c))
 	listing, base, err := c.list(ctx, l, r, origin, mayBeUnchanged)
 	if err != nil {
 		return nil, err
 	}
-	if p.namespace, err = namespace(); err != nil {
+	if p.Namespace, err = namespace(); err != nil {
 		return nil, err
 	}
 	p.pulled, p.Origin = listing.Pulled, listing.Origin
 	p.Ignored, p.Excluded = listing.Ignored, listing.Excluded
 	if origin.ID == "" {
-		if err := e.checkHeldContent(ctx, l, p, opt); err != nil {
+		if err := r.Order.CheckContent(ctx, l, p.Draft, opt); err != nil {
 			return nil, err
 		}
 	}
 	if unchanged(p.Origin) {
-		if !p.markUnchanged(l, e.Target.InKV()) {
-			p.reactivate(l, order)
+		if !p.MarkUnchanged(l, e.Target.InKV()) {
+			p.MarkReactivated(l, order)
 		}
-		return out, nil
+		return p, nil
 	}
 	p.Notices = slices.Concat(notices, listing.Notices, order)
-	p.PruneDue = c.owns(l.Meta) && e.PruneDue(time.Unix(l.Meta.Pruned, 0))
+	p.PruneDue = c.Owns(l.Meta) && e.PruneDue(time.Unix(l.Meta.Pruned, 0))
 	carry := base
 	if l.Meta != nil && e.Namespace != "" && e.Namespace != l.Meta.Namespace || opt.Repair {
 		carry = nil // the new namespace has none of it, or nothing is trusted
 	}
-	r.moveTo(p.namespace, e.Keys())
+	r.MoveTo(p.Namespace, e.Keys())
 	p.compare(e, listing, base, carry, r)
 	p.count(e, carry)
 	if carry != nil && !opt.Forget && !opt.KeepNone {
 		e.retire(ctx, l, p, carry)
 	}
-	if err := p.checkShrink(base, opt); err != nil {
+	if err := p.CheckShrink(base, opt); err != nil {
 		return nil, err
 	}
-	if err := p.checkIgnored(base, opt); err != nil {
+	if err := p.CheckIgnored(base, opt); err != nil {
 		return nil, err
 	}
-	if receiptFor(p.Origin) && p.namespace != "" && p.worthReceipt() && !opt.Always() && !r.ignoreReceipt {
+	if p.Origin.IsCommit() && p.Namespace != "" && p.worthReceipt() && !opt.Always() && !r.IgnoreReceipt {
 		if there := e.readReceipt(ctx, l, p); there != nil {
-			p.useReceipt(there, r.nonce)
+			p.useReceipt(there, r.Nonce)
 			p.count(e, carry)
 		}
 	}
 	if err := e.planOverlay(ctx, l, p, base, opt); err != nil {
 		return nil, err
 	}
-	p.Retired = retiredFiles(p.manifest.Retired)
+	p.Retired = retiredFiles(p.Manifest.Retired)
 	if p.companion, err = e.planCompanion(ctx, l, p, opt); p.companion != nil {
 		p.Companion = overlay.CompanionName(e.Site)
 	}
-	return out, err
+	return p, err
 }
 
 // list reads the source against the live manifest. A folder has to be hashed before a
 // change is known, which needs no manifest. A commit is identified by its tree, and
 // needs the manifest to walk only what changed.
-func (c *contentAddressed) list(ctx context.Context, l *version.Live, r *run, o manifest.Origin,
+func (c *Content) list(ctx context.Context, l *version.Live, r *layout.Run, o manifest.Origin,
 	mayStay bool) (listing *manifest.Listing, base *manifest.Manifest, err error) {
-	e, src := c.Engine, r.src
-	if !c.owns(l.Meta) { // another layout has nothing to reuse
+	e, src := c.Client, r.Source
+	if !c.Owns(l.Meta) { // another layout has nothing to reuse
 		listing, err = src.Files(ctx, nil)
 		return listing, nil, err
 	}
@@ -117,7 +118,7 @@ func (c *contentAddressed) list(ctx context.Context, l *version.Live, r *run, o 
 	}
 	base, err = e.Manifest(ctx, l.Meta)
 	switch damaged := errors.Is(err, cloud.ErrNotFound) || errors.Is(err, manifest.ErrDamaged); {
-	case damaged && r.opt.Repair:
+	case damaged && r.Options.Repair:
 		base = &manifest.Manifest{}
 	case damaged:
 		return nil, nil, guard.Stop(guard.Damaged, finding.CaseDamaged, finding.Facts{Deployment: l.Meta.Deployment})
@@ -132,10 +133,10 @@ func (c *contentAddressed) list(ctx context.Context, l *version.Live, r *run, o 
 
 // compare fills in the plan and the new manifest. It reuses blobs of the live manifest
 // and blobs that this run has confirmed, and no others.
-func (p *draft) compare(e *Engine, l *manifest.Listing, base, carry *manifest.Manifest, r *run) {
+func (p *contentDraft) compare(e *Content, l *manifest.Listing, base, carry *manifest.Manifest, r *layout.Run) {
 	m := &manifest.Manifest{
 		Site: e.ID(), Origin: l.Origin, Dirs: l.Dirs, Redirects: l.Redirects, Headers: l.Headers, Serving: e.Serving,
-		Routing: p.worker.Routing,
+		Routing: p.Worker.Routing,
 		Assets:  make([]manifest.Asset, 0, len(l.Files)),
 	}
 	var before []manifest.Asset
@@ -143,7 +144,7 @@ func (p *draft) compare(e *Engine, l *manifest.Listing, base, carry *manifest.Ma
 		before = base.Assets
 	}
 	known := moved(l.Files, carry)
-	maps.Copy(known, r.confirmed)
+	maps.Copy(known, r.Confirmed)
 	for i := range l.Files {
 		f := &l.Files[i]
 		for len(before) > 0 && before[0].Path < f.Path {
@@ -167,8 +168,8 @@ func (p *draft) compare(e *Engine, l *manifest.Listing, base, carry *manifest.Ma
 			before = before[1:]
 		}
 		if a.Blob.Hash.IsZero() || !ok {
-			ref = manifest.Ref{Hash: a.Blob.Hash, Nonce: r.nonce.For(a)}
-			p.uploads = append(p.uploads, manifest.File{Asset: a, Open: f.Open})
+			ref = manifest.Ref{Hash: a.Blob.Hash, Nonce: r.Nonce.For(a)}
+			p.Uploads = append(p.Uploads, manifest.File{Asset: a, Open: f.Open})
 			if !a.Blob.Hash.IsZero() {
 				known[a.Content()] = ref // equal bytes at another path share the blob
 			}
@@ -179,19 +180,19 @@ func (p *draft) compare(e *Engine, l *manifest.Listing, base, carry *manifest.Ma
 	for _, a := range before {
 		p.Removed = append(p.Removed, plan.Change{Path: a.Path, Size: a.Size})
 	}
-	p.manifest = m
+	p.Manifest = m
 }
 
 // count fills in what the uploads cost.
-func (p *draft) count(e *Engine, carry *manifest.Manifest) {
+func (p *contentDraft) count(e *Content, carry *manifest.Manifest) {
 	p.Blobs, p.Bytes = 0, 0
-	for _, f := range p.uploads {
+	for _, f := range p.Uploads {
 		p.Blobs += f.Blobs()
 		p.Bytes += f.Size
 	}
 	p.replaced = nil
-	if carry != nil && slices.ContainsFunc(p.uploads, func(f manifest.File) bool { return f.Chunked() }) {
-		p.replaced = replacedChunked(carry, p.manifest)
+	if carry != nil && slices.ContainsFunc(p.Uploads, func(f manifest.File) bool { return f.Chunked() }) {
+		p.replaced = replacedChunked(carry, p.Manifest)
 	}
 	p.AtMost = len(p.replaced) > 0
 	p.Writes = p.Blobs + 2 // the stored manifest and the record

@@ -1,4 +1,4 @@
-package kvsync
+package content
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/project"
 	"github.com/kv-sync/kv-sync/sync/site"
@@ -19,10 +20,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// sweep lists the keys of the site and reads its roots.
-func (c *contentAddressed) sweep(ctx context.Context, opt PruneOptions) (*sweep, error) {
-	e := c.Engine
-	past, err := e.Past(ctx, site.Lookup{Retained: true, Given: e.givenPolicy(opt)})
+// Sweep lists the keys of the site and reads its roots.
+func (c *Content) Sweep(ctx context.Context, opt layout.PruneOptions) (*layout.Sweep, error) {
+	e := c
+	past, err := e.Past(ctx, site.Lookup{Retained: true, Given: opt.GivenPolicy(e.Client)})
 	if errors.Is(err, cloud.ErrNotFound) {
 		return nil, guard.Stop(guard.Target, finding.CasePruneUndeployed, finding.Facts{Site: e.Site})
 	} else if err != nil {
@@ -36,10 +37,10 @@ func (c *contentAddressed) sweep(ctx context.Context, opt PruneOptions) (*sweep,
 			return nil, guard.Stop(guard.Unread, finding.CasePruneVersion, finding.Facts{Deployment: d.ID, Version: d.Version})
 		}
 	}
-	if !c.owns(past.Live().Meta) {
+	if !c.Owns(past.Live().Meta) {
 		return nil, guard.Stop(guard.Layout, finding.CasePruneLayout, finding.Facts{Site: e.Site})
 	}
-	if err := e.checkPolicy(past.Recorded, opt); err != nil {
+	if err := opt.CheckPolicy(e.Client, past.Recorded); err != nil {
 		return nil, err
 	}
 	grace := past.Policy.GracePeriod()
@@ -63,7 +64,7 @@ func (c *contentAddressed) sweep(ctx context.Context, opt PruneOptions) (*sweep,
 	if err != nil {
 		return nil, err
 	}
-	out := &sweep{store: store, before: past.Activations, grace: policy.GracePeriod()}
+	out := &layout.Sweep{Store: store, Before: past.Activations, Grace: policy.GracePeriod()}
 	c.partition(out, listed, rooted)
 	return out, nil
 }
@@ -79,13 +80,13 @@ type root struct {
 // roots collects every key that a root keeps alive. The records count beside the
 // activations: Cloudflare's list of deployments is short, and a deployment that was
 // live an hour ago may not be in it. The policy is the maximum of all of them.
-func (c *contentAddressed) roots(ctx context.Context, past *version.Past, namespace string,
+func (c *Content) roots(ctx context.Context, past *version.Past, namespace string,
 	listed []string) (map[string]bool, version.Policy, error) {
-	e, policy := c.Engine, past.Policy
+	e, policy := c.Client, past.Policy
 	k := e.Keys()
 	found := make(map[string]root) // by manifest
 	for _, d := range past.Deployments {
-		if d.Meta == nil || !d.Retained || d.Meta.Namespace != namespace || !c.owns(d.Meta) {
+		if d.Meta == nil || !d.Retained || d.Meta.Namespace != namespace || !c.Owns(d.Meta) {
 			continue
 		}
 		if before, again := found[d.Meta.Manifest]; !again || before.uncertain {
@@ -103,7 +104,7 @@ func (c *contentAddressed) roots(ctx context.Context, past *version.Past, namesp
 			ids = append(ids, strings.TrimPrefix(name, k.Record("")))
 		}
 	}
-	recorded, policy, err := e.recentRecords(ctx, namespace, ids, policy)
+	recorded, policy, err := c.recentRecords(ctx, namespace, ids, policy)
 	if err != nil {
 		return nil, policy, err
 	}
@@ -112,9 +113,9 @@ func (c *contentAddressed) roots(ctx context.Context, past *version.Past, namesp
 			found[r.Manifest] = root{&version.Meta{Deployment: r.Deployment, Manifest: r.Manifest, Namespace: namespace}, true}
 		}
 	}
-	rooted, chunks := make(map[string]bool), make(indexes)
+	rooted, blobs := make(map[string]bool), e.Blobs(k)
 	for _, r := range found {
-		if err := c.markRoot(ctx, r, there, rooted, chunks); err != nil {
+		if err := c.markRoot(ctx, r, there, rooted, blobs); err != nil {
 			return nil, policy, err
 		}
 	}
@@ -123,8 +124,9 @@ func (c *contentAddressed) roots(ctx context.Context, past *version.Past, namesp
 
 // markRoot marks the keys of a root. What is missing of an uncertain one, which neither
 // the listing nor a read finds, keeps nothing alive: it cannot be rolled back to.
-func (c *contentAddressed) markRoot(ctx context.Context, r root, there, rooted map[string]bool, chunks indexes) error {
-	e, k := c.Engine, c.Keys()
+func (c *Content) markRoot(ctx context.Context, r root, there, rooted map[string]bool,
+	blobs *site.Blobs) error {
+	e, k := c.Client, c.Keys()
 	stored, err := e.Manifest(ctx, r.Meta)
 	if ref, bad := manifest.ParseRef(r.Manifest); r.uncertain && errors.Is(err, cloud.ErrNotFound) &&
 		bad == nil && !there[k.Manifest(ref)] {
@@ -133,11 +135,11 @@ func (c *contentAddressed) markRoot(ctx context.Context, r root, there, rooted m
 	if err != nil {
 		return fmt.Errorf("nothing was deleted: %w", err)
 	}
-	if err := e.readIndexes(ctx, e.Account.Store(r.Namespace), stored.Assets, chunks); err != nil {
+	if err := blobs.ReadIndexes(ctx, e.Account.Store(r.Namespace), stored.Assets); err != nil {
 		return fmt.Errorf("nothing was deleted: %w", err)
 	}
 	for _, a := range stored.Assets {
-		err := chunks[a.Blob].err
+		_, err := blobs.Chunks(a)
 		if r.uncertain && errors.Is(err, cloud.ErrNotFound) && !there[k.Blob(a.Blob)] {
 			continue
 		}
@@ -145,11 +147,12 @@ func (c *contentAddressed) markRoot(ctx context.Context, r root, there, rooted m
 			return guard.Stop(guard.Unread, finding.CasePruneChunks, finding.Facts{Deployment: r.Deployment, Cause: err})
 		}
 	}
-	markRooted(rooted, k, r.Meta, stored, chunks)
+	markRooted(rooted, k, r.Meta, stored, blobs)
 	return nil
 }
 
-func markRooted(rooted map[string]bool, k manifest.Keys, m *version.Meta, stored *manifest.Manifest, chunks indexes) {
+func markRooted(rooted map[string]bool, k manifest.Keys, m *version.Meta, stored *manifest.Manifest,
+	blobs *site.Blobs) {
 	rooted[k.Record(m.Deployment)] = true
 	if ref, err := manifest.ParseRef(m.Manifest); err == nil {
 		rooted[k.Manifest(ref)] = true
@@ -159,7 +162,8 @@ func markRooted(rooted map[string]bool, k manifest.Keys, m *version.Meta, stored
 	}
 	for _, a := range stored.Assets {
 		rooted[k.Blob(a.Blob)] = true
-		for _, chunk := range chunks[a.Blob].chunks {
+		chunks, _ := blobs.Chunks(a)
+		for _, chunk := range chunks {
 			rooted[k.Blob(chunk)] = true
 		}
 	}
@@ -169,7 +173,7 @@ func markRooted(rooted map[string]bool, k manifest.Keys, m *version.Meta, stored
 // as the policy says, and the records themselves: it returns the maximum. A deployment
 // ends when the next one begins. Records of deployments that never went live count too,
 // which keeps a few keys longer than necessary.
-func (e *Engine) recentRecords(ctx context.Context, namespace string, ids []string,
+func (e *Content) recentRecords(ctx context.Context, namespace string, ids []string,
 	policy version.Policy) ([]version.Record, version.Policy, error) {
 	slices.Sort(ids)
 	var out []version.Record
@@ -190,7 +194,7 @@ func (e *Engine) recentRecords(ctx context.Context, namespace string, ids []stri
 }
 
 // firstRecent is the index of the oldest deployment that the policy keeps.
-func (e *Engine) firstRecent(ids []string, p version.Policy) int {
+func (e *Content) firstRecent(ids []string, p version.Policy) int {
 	first := max(0, len(ids)-p.Retain)
 	for first > 0 {
 		// A run may take half the grace period between its id and its switch.
@@ -203,7 +207,7 @@ func (e *Engine) firstRecent(ids []string, p version.Policy) int {
 }
 
 // readRecords reads the records of deployments.
-func (e *Engine) readRecords(ctx context.Context, namespace string, ids []string) ([]version.Record, error) {
+func (e *Content) readRecords(ctx context.Context, namespace string, ids []string) ([]version.Record, error) {
 	out := make([]version.Record, len(ids))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(e.Parallel)
@@ -226,16 +230,16 @@ func (e *Engine) readRecords(ctx context.Context, namespace string, ids []string
 }
 
 // partition divides the listed keys into those to keep and those to delete.
-func (c *contentAddressed) partition(out *sweep, listed []string, rooted map[string]bool) {
+func (c *Content) partition(out *layout.Sweep, listed []string, rooted map[string]bool) {
 	for _, name := range listed {
 		class, _, written := c.Keys().Parse(name)
 		switch {
 		case rooted[name], class == manifest.KeyOther:
-			out.kept.Kept++
-		case c.Time().Sub(written) < out.grace+time.Second:
-			out.kept.Young++
+			out.Kept.Kept++
+		case c.Time().Sub(written) < out.Grace+time.Second:
+			out.Kept.Young++
 		default:
-			out.unrooted = append(out.unrooted, name)
+			out.Unrooted = append(out.Unrooted, name)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package kvsync
+package kvassets
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/humanize"
-	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/site"
@@ -28,38 +28,38 @@ import (
 
 const kvAssetsName = "kv-assets"
 
-// kvAssetsLayout is the layout of the Rust crate kv-assets: each file under its path
+// Layout is the layout of the Rust crate kv-assets: each file under its path
 // with a checksum, and an index in the code of the Worker.
-var kvAssetsLayout = Layout{
+var Layout = layout.Layout{
 	Name: kvAssetsName, Compiled: true, IgnoreFiles: true,
-	title: func(site string) string { return "__" + site + "-workers_sites_assets" },
-	of:    func(e *Engine) (layout, error) { return &kvAssets{e}, nil },
+	Title: func(site string) string { return "__" + site + "-workers_sites_assets" },
+	Of:    func(c *site.Client) (layout.Deployer, error) { return &kvAssets{c}, nil },
 }
 
-// kvAssets is the kv-assets layout of one engine.
-type kvAssets struct{ *Engine }
+// kvAssets is the kv-assets layout of one site.
+type kvAssets struct{ *site.Client }
 
-func (k *kvAssets) owns(m *version.Meta) bool { return m != nil && m.Index != "" }
+func (k *kvAssets) Owns(m *version.Meta) bool { return m != nil && m.Index != "" }
 
-func (k *kvAssets) lacks(command string) error {
+func (k *kvAssets) Lacks(command string) error {
 	switch command {
-	case commandAhead: // only the build knows the code
+	case layout.CommandAhead: // only the build knows the code
 		return guard.Stop(guard.Layout, finding.CaseNoAhead, finding.Facts{Name: kvAssetsName})
-	case commandDelete:
+	case layout.CommandDelete:
 		return guard.Stop(guard.Layout, finding.CaseNoDelete, finding.Facts{Site: k.Site})
 	}
 	return nil
 }
 
-func (k *kvAssets) recordKey(deployment string) string {
-	return kvassets.Keys(k.Site).Deployment(deployment)
+func (k *kvAssets) RecordKey(deployment string) string {
+	return Keys(k.Site).Deployment(deployment)
 }
 
-// prefix is "", because the files of this layout are at the top of the namespace.
-func (k *kvAssets) prefix() string { return "" }
+// Prefix is "", because the files of this layout are at the top of the namespace.
+func (k *kvAssets) Prefix() string { return "" }
 
-// KVAssetsOptions are for [Engine.SyncKVAssets].
-type KVAssetsOptions struct {
+// Options are for [SyncKVAssets].
+type Options struct {
 	// Local is the index of an earlier run, from a file of the project, or nil.
 	// Files that did not change keep their time from it if KV has no record of
 	// them. It is ignored if it is not an index.
@@ -72,8 +72,8 @@ type KVAssetsOptions struct {
 	DryRun bool
 }
 
-// KVAssetsResult is what [Engine.SyncKVAssets] did or, with DryRun, would do.
-type KVAssetsResult struct {
+// Result is what [SyncKVAssets] did or, with DryRun, would do.
+type Result struct {
 	// Index is to be compiled into the Worker. The caller writes it to a file; all
 	// files that it names are in KV.
 	Index []byte
@@ -94,7 +94,7 @@ type KVAssetsResult struct {
 	Notices []manifest.Problem
 }
 
-// SyncKVAssets puts the source's files into KV in the kv-assets layout, and returns the
+// Sync puts the source's files into KV in the kv-assets layout, and returns the
 // index to compile into the Worker. Nothing of it is visible before such a Worker is
 // deployed, because no key is ever written with other contents.
 //
@@ -102,12 +102,14 @@ type KVAssetsResult struct {
 // it), the files, and after each is confirmed, the record. So an interrupted run leaves
 // nothing that a later run relies on, and the next run completes it. If nothing changed
 // it reads the newest record and writes nothing.
-func (e *Engine) SyncKVAssets(ctx context.Context, src manifest.Source, opt KVAssetsOptions) (*KVAssetsResult, error) {
+func Sync(ctx context.Context, c *site.Client, src manifest.Source,
+	opt Options) (*Result, error) {
+	e := &kvAssets{c}
 	namespace, err := e.FindNamespace(ctx, &version.Live{})()
 	if err != nil {
 		return nil, err
 	}
-	before := &kvassets.Record{}
+	before := &Record{}
 	if namespace != "" {
 		if before, err = e.newestIndex(ctx, namespace); err != nil {
 			return nil, err
@@ -128,8 +130,8 @@ func (e *Engine) SyncKVAssets(ctx context.Context, src manifest.Source, opt KVAs
 		return nil, err
 	}
 	next.KeepTimes(before, opt.Local)
-	res := &KVAssetsResult{
-		Index: kvassets.EncodeIndex(next.Index), Namespace: namespace, Title: e.titleOf(), Created: namespace == "",
+	res := &Result{
+		Index: EncodeIndex(next.Index), Namespace: namespace, Title: e.titleOf(), Created: namespace == "",
 		Origin: listing.Origin, Files: len(next.Index), Obsolete: before.Obsolete(next), Notices: kvAssetsNotices(listing),
 	}
 	if err := e.guardIndexShrink(listing, before, next, opt); err != nil {
@@ -153,7 +155,7 @@ func (e *Engine) SyncKVAssets(ctx context.Context, src manifest.Source, opt KVAs
 	return res, e.writeIndex(ctx, e.Account.Store(res.Namespace), next, items)
 }
 
-func (e *Engine) titleOf() string {
+func (e *kvAssets) titleOf() string {
 	if e.Namespace != "" {
 		return ""
 	}
@@ -162,7 +164,7 @@ func (e *Engine) titleOf() string {
 
 // nonceAfter is a new nonce that sorts after another one, even if both are of the same
 // second or a clock lags: the newest record must sort last.
-func (e *Engine) nonceAfter(before manifest.Nonce) manifest.Nonce {
+func (e *kvAssets) nonceAfter(before manifest.Nonce) manifest.Nonce {
 	n := manifest.NewNonce(e.Time())
 	if bytes.Compare(n[:], before[:]) <= 0 {
 		n = manifest.NewNonce(before.Time().Add(time.Second))
@@ -172,8 +174,8 @@ func (e *Engine) nonceAfter(before manifest.Nonce) manifest.Nonce {
 
 // writeIndex uploads the items, and then writes the record, which says that all files
 // of the index are in KV.
-func (e *Engine) writeIndex(ctx context.Context, store cloud.Store, next *kvassets.Record, items []*upload.Item) error {
-	k, value := kvassets.Keys(e.Site), next.Encode()
+func (e *kvAssets) writeIndex(ctx context.Context, store cloud.Store, next *Record, items []*upload.Item) error {
+	k, value := Keys(e.Site), next.Encode()
 	if len(items) > 0 {
 		if err := store.Put(ctx, k.Upload(next.Ref), value); err != nil {
 			return fmt.Errorf("note what is uploaded: %w", err)
@@ -190,8 +192,8 @@ func (e *Engine) writeIndex(ctx context.Context, store cloud.Store, next *kvasse
 
 // newestIndex reads the newest record, which is always retained: its files are in KV.
 // It is empty if there is none.
-func (e *Engine) newestIndex(ctx context.Context, namespace string) (*kvassets.Record, error) {
-	store, k := e.Account.Store(namespace), kvassets.Keys(e.Site)
+func (e *kvAssets) newestIndex(ctx context.Context, namespace string) (*Record, error) {
+	store, k := e.Account.Store(namespace), Keys(e.Site)
 	var newest manifest.Ref
 	err := cloud.EachKey(ctx, store, k.Records(), func(key cloud.KeyInfo) error {
 		ref, err := manifest.ParseRef(strings.TrimPrefix(key.Name, k.Records()))
@@ -204,27 +206,27 @@ func (e *Engine) newestIndex(ctx context.Context, namespace string) (*kvassets.R
 		return nil
 	})
 	if err != nil || newest.IsZero() {
-		return &kvassets.Record{}, err
+		return &Record{}, err
 	}
 	r, err := e.readKVAssetsRecord(ctx, store, k.Record(newest), newest)
 	switch {
 	case errors.Is(err, cloud.ErrNotFound), errors.Is(err, manifest.ErrDamaged):
 		// A listing may be newer than values. Without a record all files are uploaded.
 		e.Note(site.StagePlan, "the newest record of %s cannot be read, so every file is uploaded: %v", e.Site, err)
-		return &kvassets.Record{Ref: manifest.Ref{Nonce: newest.Nonce}}, nil
+		return &Record{Ref: manifest.Ref{Nonce: newest.Nonce}}, nil
 	case err != nil:
 		return nil, err
 	}
 	return r, nil
 }
 
-func (e *Engine) readKVAssetsRecord(ctx context.Context, store cloud.Store, key string,
-	ref manifest.Ref) (*kvassets.Record, error) {
+func (e *kvAssets) readKVAssetsRecord(ctx context.Context, store cloud.Store, key string,
+	ref manifest.Ref) (*Record, error) {
 	b, err := store.Get(ctx, key)
 	if err != nil {
 		return nil, fmt.Errorf("read the record %s: %w", key, err)
 	}
-	r, err := kvassets.DecodeRecord(ref, b)
+	r, err := DecodeRecord(ref, b)
 	if err != nil {
 		return nil, fmt.Errorf("read the record %s: %w", key, err)
 	}
@@ -232,8 +234,8 @@ func (e *Engine) readKVAssetsRecord(ctx context.Context, store cloud.Store, key 
 }
 
 // indexFiles reads every file once for its checksums, several in parallel.
-func (e *Engine) indexFiles(ctx context.Context, l *manifest.Listing) (*kvassets.Record, error) {
-	r := &kvassets.Record{Index: make(kvassets.Index, len(l.Files)), Hashes: make([]manifest.Hash, len(l.Files))}
+func (e *kvAssets) indexFiles(ctx context.Context, l *manifest.Listing) (*Record, error) {
+	r := &Record{Index: make(Index, len(l.Files)), Hashes: make([]manifest.Hash, len(l.Files))}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(e.Parallel)
 	for i, f := range l.Files {
@@ -249,7 +251,7 @@ func (e *Engine) indexFiles(ctx context.Context, l *manifest.Listing) (*kvassets
 				return fmt.Errorf("read %s: %w", f.Path, err)
 			}
 			path := strings.TrimPrefix(f.Path, "/")
-			r.Index[i] = kvassets.Entry{Path: path, Key: kvassets.Key(path, sum), Modified: uint64(max(0, f.Modified)),
+			r.Index[i] = Entry{Path: path, Key: Key(path, sum), Modified: uint64(max(0, f.Modified)),
 				Size: uint64(f.Size)}
 			r.Hashes[i] = hash
 			return nil
@@ -270,7 +272,7 @@ func checksums(f *manifest.File) (sum string, hash manifest.Hash, err error) {
 		return "", manifest.Hash{}, err
 	}
 	defer content.Close()
-	short, whole := kvassets.NewHasher(), sha256.New()
+	short, whole := NewHasher(), sha256.New()
 	buffer := copyBuffers.Get().(*[copyBytes]byte)
 	defer copyBuffers.Put(buffer)
 	n, err := io.CopyBuffer(io.MultiWriter(short, whole), io.LimitReader(struct{ io.Reader }{content}, f.Size+1),
@@ -287,7 +289,7 @@ func checksums(f *manifest.File) (sum string, hash manifest.Hash, err error) {
 
 // refuseIndex lists every file that this layout cannot store, or whose key has other
 // contents already: different files can have the same forty bits of a checksum.
-func refuseIndex(r *kvassets.Record, l *manifest.Listing, before *kvassets.Record) error {
+func refuseIndex(r *Record, l *manifest.Listing, before *Record) error {
 	var problems []manifest.Problem
 	claimed := before.Contents()
 	for i, f := range l.Files {
@@ -299,10 +301,10 @@ func refuseIndex(r *kvassets.Record, l *manifest.Listing, before *kvassets.Recor
 		switch {
 		case f.Size > manifest.MaxValueBytes:
 			add(finding.CaseFileSize, finding.Facts{What: humanize.Mebibytes(f.Size), Name: kvAssetsName})
-		case len(key) > maxKeyBytes:
-			add(finding.CaseKeyLength, finding.Facts{Path: "the path with a checksum", Count: len(key), Of: maxKeyBytes})
-		case strings.HasPrefix(key, kvassets.Own):
-			add(finding.CaseKeyReserved, finding.Facts{Path: kvassets.Own})
+		case len(key) > layout.MaxKeyBytes:
+			add(finding.CaseKeyLength, finding.Facts{Path: "the path with a checksum", Count: len(key), Of: layout.MaxKeyBytes})
+		case strings.HasPrefix(key, Own):
+			add(finding.CaseKeyReserved, finding.Facts{Path: Own})
 		case taken && other != r.Hashes[i]:
 			add(finding.CaseKeyTaken, finding.Facts{Path: key})
 		}
@@ -319,7 +321,7 @@ func refuseIndex(r *kvassets.Record, l *manifest.Listing, before *kvassets.Recor
 }
 
 // indexItems are the files that are not in KV according to before.
-func indexItems(r *kvassets.Record, l *manifest.Listing, before *kvassets.Record, all bool) []*upload.Item {
+func indexItems(r *Record, l *manifest.Listing, before *Record, all bool) []*upload.Item {
 	there := before.Contents()
 	var items []*upload.Item
 	for i, f := range l.Files {
@@ -335,16 +337,16 @@ func indexItems(r *kvassets.Record, l *manifest.Listing, before *kvassets.Record
 	return items
 }
 
-func (e *Engine) guardIndexShrink(l *manifest.Listing, before, next *kvassets.Record, opt KVAssetsOptions) error {
+func (e *kvAssets) guardIndexShrink(l *manifest.Listing, before, next *Record, opt Options) error {
 	if opt.AllowShrink {
 		return nil
 	}
-	p := &kvAssetsPlan{draft: &draft{Plan: plan.Plan{Origin: l.Origin}}, next: next}
+	p := &kvAssetsPlan{Draft: &layout.Draft{Plan: plan.Plan{Origin: l.Origin}}, next: next}
 	if len(next.Index) == 0 {
-		return p.holdsNothing()
+		return p.HoldsNothing()
 	}
 	p.compare(before)
-	return checkLeft(len(next.Index), len(before.Index), p.Removed)
+	return layout.CheckLeft(len(next.Index), len(before.Index), p.Removed)
 }
 
 func kvAssetsNotices(l *manifest.Listing) []manifest.Problem {

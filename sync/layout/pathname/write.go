@@ -1,4 +1,4 @@
-package kvsync
+package pathname
 
 import (
 	"context"
@@ -11,7 +11,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/humanize"
-	"github.com/kv-sync/kv-sync/sync/layout/pathname"
+	"github.com/kv-sync/kv-sync/sync/layout"
+	"github.com/kv-sync/kv-sync/sync/layout/content"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/upload"
@@ -25,7 +26,7 @@ var ErrUnfinished = errors.New("some files may be new and others not yet")
 
 const pathnameName = "pathname"
 
-// pathnameLayout is the layout of Cloudflare's recipe for the static assets of Dynamic
+// Layout is the layout of Cloudflare's recipe for the static assets of Dynamic
 // Workers: files under their pathnames, and a manifest for handleAssetRequest of
 // @cloudflare/worker-bundler.
 //
@@ -40,43 +41,31 @@ const pathnameName = "pathname"
 // last two also find and delete keys that no manifest names. Commits have no order
 // here: the last deploy wins, and only one deploy may run at a time. The result names
 // no deployment, because none is kept.
-var pathnameLayout = Layout{
+var Layout = layout.Layout{
 	Name: pathnameName, InPlace: true,
-	title: contentLayout.title,
-	of: func(e *Engine) (layout, error) {
+	Root:  func(k manifest.Keys) string { return Keys(k).Manifest() },
+	Title: content.Layout.Title,
+	Of: func(e *site.Client) (layout.Deployer, error) {
 		if !e.Target.InKV() {
 			return nil, guard.Stop(guard.Layout, finding.CasePathnameSite, finding.Facts{Site: e.Site})
 		}
-		return &pathnameEngine{e}, nil
+		return &inPlaceFiles{e}, nil
 	},
 }
 
-// inPlace is a target whose files are overwritten in place. It has no activations.
-type inPlace struct{ site.Target }
+// inPlaceFiles is the pathname layout of one site.
+type inPlaceFiles struct{ *site.Client }
 
-// Activations implements [cloud.Workers].
-func (inPlace) Activations(context.Context) ([]cloud.Activation, error) {
-	return nil, cloud.ErrNotFound
-}
-
-// Delete implements [cloud.Workers]. Without the manifest the loader finds no file.
-func (p inPlace) Delete(ctx context.Context) error {
-	return p.Target.(projectTarget).DeleteKey(ctx, pathname.Keys(p.Keys()).Manifest())
-}
-
-// pathnameEngine is the pathname layout of one engine.
-type pathnameEngine struct{ *Engine }
-
-func (*pathnameEngine) lacks(command string) error {
+func (*inPlaceFiles) Lacks(command string) error {
 	c := finding.CaseNoCommand
 	switch command {
-	case commandDelete:
+	case layout.CommandDelete:
 		return nil
-	case commandRollback:
+	case layout.CommandRollback:
 		c = finding.CaseNoRollback
-	case commandAhead:
+	case layout.CommandAhead:
 		c = finding.CaseNoAhead
-	case commandPrune:
+	case layout.CommandPrune:
 		c = finding.CaseNoPrune
 	}
 	return guard.Stop(guard.Layout, c, finding.Facts{What: command, Name: pathnameName})
@@ -85,34 +74,34 @@ func (*pathnameEngine) lacks(command string) error {
 // pathnameRun executes a plan. At no time does the manifest name a missing file, or
 // omit from its unsettled files one that is being written or deleted.
 type pathnameRun struct {
-	e     *Engine
+	e     *site.Client
 	p     *pathnamePlan
 	store cloud.Store
 	last  time.Time // time that the manifest was written
 }
 
-// write writes the files. Each is live as soon as it is written.
-func (p *pathnamePlan) write(ctx context.Context) (*prepared, error) {
+// Write writes the files. Each is live as soon as it is written.
+func (p *pathnamePlan) Write(ctx context.Context) (*layout.Prepared, error) {
 	e := p.e
-	e.show(p.draft)
+	p.Show(e)
 	if p.NoChange {
 		return nil, nil
 	}
-	namespace, err := e.EnsureNamespace(ctx, p.namespace)
+	namespace, err := e.EnsureNamespace(ctx, p.Namespace)
 	if err != nil {
 		return nil, err
 	}
 	r := &pathnameRun{e: e, p: p, store: e.Account.Store(namespace)}
-	if len(p.uploads) > 0 {
+	if len(p.Uploads) > 0 {
 		if err := r.put(ctx, p.announced(manifest.NewNonce(e.Time()))); err != nil {
 			return nil, r.unfinished(err)
 		}
-		if err := r.write(ctx, p.r.src); err != nil {
+		if err := r.write(ctx, p.r.Source); err != nil {
 			return nil, r.unfinished(err)
 		}
 	}
 	settle := func(ctx context.Context) error { return r.unfinished(r.settle(ctx)) }
-	return &prepared{release: &release{meta: version.Meta{Commit: p.Origin.Commit}}, inPlace: settle}, nil
+	return &layout.Prepared{Release: &layout.Release{Meta: version.Meta{Commit: p.Origin.Commit}}, InPlace: settle}, nil
 }
 
 func (r *pathnameRun) unfinished(err error) error {
@@ -141,7 +130,7 @@ func (r *pathnameRun) settle(ctx context.Context) error {
 
 // put writes the manifest, at least a second after the previous time: KV accepts one
 // write a second for each key.
-func (r *pathnameRun) put(ctx context.Context, m *pathname.Manifest) error {
+func (r *pathnameRun) put(ctx context.Context, m *Manifest) error {
 	if err := wait.For(ctx, time.Until(r.last.Add(time.Second))); err != nil {
 		return err
 	}
@@ -154,9 +143,9 @@ func (r *pathnameRun) put(ctx context.Context, m *pathname.Manifest) error {
 
 // write uploads the files, and records the hashes that it computes.
 func (r *pathnameRun) write(ctx context.Context, src manifest.Source) error {
-	items := make([]*upload.Item, len(r.p.uploads))
-	unhashed := r.p.unhashed()
-	for i, f := range r.p.uploads {
+	items := make([]*upload.Item, len(r.p.Uploads))
+	unhashed := r.p.Unhashed()
+	for i, f := range r.p.Uploads {
 		items[i] = r.p.keys.Item(f)
 	}
 	if err := r.e.Upload(ctx, r.store, items, nil); err != nil {
@@ -169,12 +158,12 @@ func (r *pathnameRun) write(ctx context.Context, src manifest.Source) error {
 	for _, it := range items {
 		found[it.Name] = it.Got
 	}
-	for i := range r.p.manifest.Assets {
-		if a := &r.p.manifest.Assets[i]; a.Blob.Hash.IsZero() {
+	for i := range r.p.Manifest.Assets {
+		if a := &r.p.Manifest.Assets[i]; a.Blob.Hash.IsZero() {
 			a.Blob.Hash = found[a.Path]
 		}
 	}
-	src.Remember(r.p.manifest.Assets)
+	src.Remember(r.p.Manifest.Assets)
 	return nil
 }
 
@@ -182,7 +171,7 @@ func (r *pathnameRun) write(ctx context.Context, src manifest.Source) error {
 func (r *pathnameRun) remove(ctx context.Context) error {
 	var keys []string
 	for _, path := range r.p.toDelete {
-		if key := r.p.keys.Asset(path); len(key) <= maxKeyBytes { // a longer key cannot exist
+		if key := r.p.keys.Asset(path); len(key) <= layout.MaxKeyBytes { // a longer key cannot exist
 			keys = append(keys, key)
 		}
 	}

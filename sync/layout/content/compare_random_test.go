@@ -1,4 +1,4 @@
-package kvsync
+package content
 
 import (
 	"fmt"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/site"
@@ -25,7 +26,7 @@ type definition struct {
 	guarded                 map[string]bool
 }
 
-func define(e *Engine, l *manifest.Listing, w cloud.Worker, base, carry *manifest.Manifest, left []*manifest.Manifest,
+func define(e *Content, l *manifest.Listing, w cloud.Worker, base, carry *manifest.Manifest, left []*manifest.Manifest,
 	confirmed map[manifest.Content]manifest.Ref) definition {
 	d := definition{uploads: map[manifest.Content]bool{}, retired: map[string]manifest.Retired{},
 		guarded: map[string]bool{}}
@@ -100,8 +101,9 @@ func define(e *Engine, l *manifest.Listing, w cloud.Worker, base, carry *manifes
 func TestCompareByDefinition(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)
-	e := &Engine{Client: &site.Client{Target: script{name: "blog"}, Config: site.Config{Site: "blog", Grace: 24 * time.Hour, Retain: 3,
-		Account: TimedAccount{Clock: func() time.Time { return now }}}}}
+	e := &Content{Client: &site.Client{Target: keyed("blog"),
+		Config: site.Config{Site: "blog", Grace: 24 * time.Hour, Retain: 3,
+			Account: timedAccount{clock: func() time.Time { return now }}}}}
 	for seed := range uint64(3000) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		nonces := uint32(0)
@@ -153,20 +155,20 @@ func TestCompareByDefinition(t *testing.T) {
 			}
 			l.Files = append(l.Files, manifest.File{Asset: a})
 		}
-		was := e.newRun(nil, cloud.Worker{}, plan.Options{})
+		was := layout.StartRun(e.Client, nil, cloud.Worker{}, plan.Options{})
 		for range r.IntN(3) {
 			a := asset("")
-			was.confirmed[a.Content()] = a.Blob
+			was.Confirmed[a.Content()] = a.Blob
 		}
-		p := &draft{worker: cloud.Worker{Routing: routing()}}
-		want := define(e, l, p.worker, base, carry, left, was.confirmed)
+		p := &contentDraft{Draft: &layout.Draft{Worker: cloud.Worker{Routing: routing()}}}
+		want := define(e, l, p.Worker, base, carry, left, was.Confirmed)
 		p.compare(e, l, base, carry, was)
 		if !reflect.DeepEqual(p.Added, want.added) || !reflect.DeepEqual(p.Changed, want.changed) ||
 			!reflect.DeepEqual(p.Removed, want.removed) || p.Unchanged != want.unchanged {
 			t.Fatalf("seed %d: %v %v %v %d, want %+v", seed, p.Added, p.Changed, p.Removed, p.Unchanged, want)
 		}
 		uploads := map[manifest.Content]bool{}
-		for _, f := range p.uploads {
+		for _, f := range p.Uploads {
 			if uploads[f.Content()] && !unhashed {
 				t.Fatalf("seed %d: %s is uploaded twice", seed, f.Path)
 			}
@@ -183,20 +185,20 @@ func TestCompareByDefinition(t *testing.T) {
 				holds[a.Blob] = a.Content()
 			}
 		}
-		for c, ref := range was.confirmed {
+		for c, ref := range was.Confirmed {
 			holds[ref] = c
 		}
-		for i, a := range p.manifest.Assets {
+		for i, a := range p.Manifest.Assets {
 			f := l.Files[i]
 			if c, ok := holds[a.Blob]; a.Path != f.Path || a.Content() != f.Content() ||
-				uploads[f.Content()] != (a.Blob.Nonce == was.nonce.For(a)) || ok == uploads[f.Content()] || ok && c != f.Content() {
+				uploads[f.Content()] != (a.Blob.Nonce == was.Nonce.For(a)) || ok == uploads[f.Content()] || ok && c != f.Content() {
 				t.Fatalf("seed %d: %+v of %+v", seed, a, f)
 			}
 		}
 		if carry == nil {
 			continue
 		}
-		got, guarded := e.retired(p.manifest, carry, left, carry.Routing != nil)
+		got, guarded := e.retired(p.Manifest, carry, left, carry.Routing != nil)
 		if len(guarded) != len(want.guarded) || slices.ContainsFunc(guarded,
 			func(a manifest.Asset) bool { return !want.guarded[a.Path] }) {
 			t.Fatalf("seed %d: guarded %v, want %v", seed, guarded, want.guarded)

@@ -1,4 +1,4 @@
-package kvsync
+package content
 
 import (
 	"math/rand/v2"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/version"
@@ -16,8 +17,9 @@ import (
 // A file that a redirect hid is not published by removing it together with the redirect.
 func TestNothingRedirectedIsRetired(t *testing.T) {
 	t.Parallel()
-	e := &Engine{Client: &site.Client{Target: script{name: "blog"}, Config: site.Config{Site: "blog", Grace: 24 * time.Hour, Retain: 5,
-		Account: TimedAccount{Clock: time.Now}}}}
+	e := &Content{Client: &site.Client{Target: keyed("blog"),
+		Config: site.Config{Site: "blog", Grace: 24 * time.Hour, Retain: 5,
+			Account: timedAccount{clock: time.Now}}}}
 	hides := &manifest.Manifest{Routing: &manifest.Routing{}, Assets: []manifest.Asset{{Path: "/a.txt"},
 		{Path: "/drafts/x.txt"}}, Redirects: []manifest.Redirect{{From: "/drafts/*", To: "/", Status: 302}}}
 	next := &manifest.Manifest{Routing: &manifest.Routing{}}
@@ -43,8 +45,9 @@ func TestNothingGuardedIsRetired(t *testing.T) {
 		"all but some":       {"/open/a.css"},
 		"every, some retire": {"/assets/app.js"},
 	}
-	e := &Engine{Client: &site.Client{Target: script{name: "blog"}, Config: site.Config{Site: "blog", Grace: 24 * time.Hour, Retain: 5,
-		Account: TimedAccount{Clock: time.Now}}}}
+	e := &Content{Client: &site.Client{Target: keyed("blog"),
+		Config: site.Config{Site: "blog", Grace: 24 * time.Hour, Retain: 5,
+			Account: timedAccount{clock: time.Now}}}}
 	var assets []manifest.Asset
 	for _, path := range paths {
 		assets = append(assets, manifest.Asset{Path: path, Size: 1})
@@ -94,8 +97,9 @@ func pathsOf(list []manifest.Retired) (out []string) {
 func TestNothingGuardedIsRetiredInChains(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)
-	e := &Engine{Client: &site.Client{Target: script{name: "blog"}, Config: site.Config{Site: "blog", Grace: time.Hour, Retain: 3,
-		Account: TimedAccount{Clock: func() time.Time { return now }}}}}
+	e := &Content{Client: &site.Client{Target: keyed("blog"),
+		Config: site.Config{Site: "blog", Grace: time.Hour, Retain: 3,
+			Account: timedAccount{clock: func() time.Time { return now }}}}}
 	kept := 0
 	for seed := range uint64(2000) {
 		r := rand.New(rand.NewPCG(seed, 2))
@@ -144,8 +148,9 @@ func TestNothingGuardedIsRetiredInChains(t *testing.T) {
 // where the Worker is the same, so that its routing is known (promise 12).
 func TestRetiredByAnOlderRelease(t *testing.T) {
 	t.Parallel()
-	e := &Engine{Client: &site.Client{Target: script{name: "blog"}, Config: site.Config{Site: "blog", Grace: 24 * time.Hour, Retain: 5,
-		Account: TimedAccount{Clock: time.Now}}}}
+	e := &Content{Client: &site.Client{Target: keyed("blog"),
+		Config: site.Config{Site: "blog", Grace: 24 * time.Hour, Retain: 5,
+			Account: timedAccount{clock: time.Now}}}}
 	public := &manifest.Routing{}
 	for name, c := range map[string]struct {
 		recorded *manifest.Routing
@@ -153,9 +158,10 @@ func TestRetiredByAnOlderRelease(t *testing.T) {
 	}{"older": {nil, []string{"/app.js"}}, "this one": {public, []string{"/app.js", "/report.txt"}}} {
 		deployed := &manifest.Manifest{Routing: c.recorded, Assets: []manifest.Asset{{Path: "/app.js"}},
 			Retired: retiredUntil([]manifest.Asset{{Path: "/report.txt"}}, time.Now().Add(time.Hour).Unix())}
-		p := &draft{hash: "same", worker: cloud.Worker{Routing: public}, manifest: &manifest.Manifest{Routing: public}}
+		p := &contentDraft{Draft: &layout.Draft{Hash: "same", Worker: cloud.Worker{Routing: public},
+			Manifest: &manifest.Manifest{Routing: public}}}
 		e.retire(t.Context(), &version.Live{Meta: &version.Meta{Worker: "same"}}, p, deployed)
-		if got := pathsOf(p.manifest.Retired); !slices.Equal(got, c.want) || len(p.Guarded) != 2-len(c.want) ||
+		if got := pathsOf(p.Manifest.Retired); !slices.Equal(got, c.want) || len(p.Guarded) != 2-len(c.want) ||
 			p.RoutingUnknown != (c.recorded == nil) {
 			t.Errorf("%s: %v stay, guarded %v, routing unknown %v", name, got, p.Guarded, p.RoutingUnknown)
 		}
@@ -199,3 +205,21 @@ func globByDefinition(pattern, text string) bool {
 	}
 	return text != "" && text[0] == pattern[0] && globByDefinition(pattern[1:], text[1:])
 }
+
+// timedAccount is an account of which only the time is used.
+type timedAccount struct {
+	cloud.Account
+	clock func() time.Time
+}
+
+func (a timedAccount) Time() (time.Time, bool) { return a.clock(), true }
+
+// keyed is a target of which only the keys are used.
+func keyed(k manifest.Keys) site.Target { return keyedTarget{keys: k} }
+
+type keyedTarget struct {
+	site.Target
+	keys manifest.Keys
+}
+
+func (t keyedTarget) Keys() manifest.Keys { return t.keys }

@@ -1,4 +1,4 @@
-package kvsync
+package kvassets
 
 import (
 	"bytes"
@@ -16,25 +16,18 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
-	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// ScriptCode reads the code of a Worker script.
-type ScriptCode interface {
-	// Code returns the modules of the script, in any form that contains the bytes
-	// of each module unchanged.
-	Code(ctx context.Context) ([]byte, error)
-}
-
-// sweep finds files of earlier indexes that no retained index names. Retained are the
+// Sweep finds files of earlier indexes that no retained index names. Retained are the
 // last indexes, as many as the policy says, those younger than the grace period, and
 // that of the active Worker. It refuses if the active index is not the newest, or is unknown. It never
 // includes keys of other tools in the namespace, and it fails if anything cannot be
 // read.
-func (k *kvAssets) sweep(ctx context.Context, opt PruneOptions) (*sweep, error) {
-	e := k.Engine
+func (k *kvAssets) Sweep(ctx context.Context, opt layout.PruneOptions) (*layout.Sweep, error) {
+	e := k
 	namespace, err := e.FindNamespace(ctx, &version.Live{})()
 	if err != nil {
 		return nil, err
@@ -42,7 +35,7 @@ func (k *kvAssets) sweep(ctx context.Context, opt PruneOptions) (*sweep, error) 
 	if namespace == "" {
 		return nil, guard.Stop(guard.Target, finding.CasePruneNamespace, finding.Facts{Name: e.NamespaceTitle})
 	}
-	p := &kvAssetsPrune{e: e, store: e.Account.Store(namespace), keys: kvassets.Keys(e.Site), opt: opt}
+	p := &kvAssetsPrune{e: e, store: e.Account.Store(namespace), keys: Keys(e.Site), opt: opt}
 	if err := p.list(ctx); err != nil {
 		return nil, err
 	}
@@ -58,22 +51,23 @@ func (k *kvAssets) sweep(ctx context.Context, opt PruneOptions) (*sweep, error) 
 	if err := p.root(); err != nil {
 		return nil, err
 	}
-	out := &sweep{store: p.store, grace: p.policy.GracePeriod(), before: p.activations, expired: p.expired, checkUnchanged: p.checkUnchanged}
+	out := &layout.Sweep{Store: p.store, Grace: p.policy.GracePeriod(), Before: p.activations, Expired: p.expired,
+		CheckUnchanged: p.checkUnchanged}
 	p.partition(out)
 	return out, nil
 }
 
 // kvAssetsPrune is the state of one prune.
 type kvAssetsPrune struct {
-	e     *Engine
+	e     *kvAssets
 	store cloud.Store
-	keys  kvassets.Keys
-	opt   PruneOptions
+	keys  Keys
+	opt   layout.PruneOptions
 
-	names   []string           // of everything but records
-	own     []string           // the names of records and uploads
-	records []*kvassets.Record // newest first
-	uploads []*kvassets.Record
+	names   []string  // of everything but records
+	own     []string  // the names of records and uploads
+	records []*Record // newest first
+	uploads []*Record
 
 	deployments []string // the ids of which there are records
 
@@ -93,7 +87,7 @@ func (p *kvAssetsPrune) list(ctx context.Context) error {
 		switch {
 		case strings.HasPrefix(k.Name, p.keys.Prefix()):
 			p.own = append(p.own, k.Name)
-		case strings.HasPrefix(k.Name, kvassets.Own):
+		case strings.HasPrefix(k.Name, Own):
 			return guard.Stop(guard.Unread, finding.CasePruneShared, finding.Facts{Site: p.e.Site, Key: k.Name})
 		default:
 			p.names = append(p.names, k.Name)
@@ -113,7 +107,7 @@ func (p *kvAssetsPrune) read(ctx context.Context) error {
 			own = append(own, name)
 		}
 	}
-	read := make([]*kvassets.Record, len(own))
+	read := make([]*Record, len(own))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(4) // each may have 25 MiB
 	for i, name := range own {
@@ -137,7 +131,7 @@ func (p *kvAssetsPrune) read(ctx context.Context) error {
 			p.uploads = append(p.uploads, r)
 		}
 	}
-	slices.SortFunc(p.records, func(a, b *kvassets.Record) int { return bytes.Compare(b.Ref.Nonce[:], a.Ref.Nonce[:]) })
+	slices.SortFunc(p.records, func(a, b *Record) int { return bytes.Compare(b.Ref.Nonce[:], a.Ref.Nonce[:]) })
 	if len(p.records) == 0 {
 		return guard.Stop(guard.Target, finding.CasePruneNoIndex, finding.Facts{Site: p.e.Site})
 	}
@@ -196,7 +190,7 @@ func (p *kvAssetsPrune) carried(ctx context.Context) (known bool, err error) {
 	}
 	for _, r := range p.records {
 		// An empty index is eight zero bytes, which any program contains.
-		if len(r.Index) > 0 && !p.active[r.Ref.Hash] && bytes.Contains(code, kvassets.EncodeIndex(r.Index)) {
+		if len(r.Index) > 0 && !p.active[r.Ref.Hash] && bytes.Contains(code, EncodeIndex(r.Index)) {
 			p.active[r.Ref.Hash] = true
 		}
 	}
@@ -206,7 +200,7 @@ func (p *kvAssetsPrune) carried(ctx context.Context) (known bool, err error) {
 // root collects the keys to keep.
 func (p *kvAssetsPrune) root() error {
 	p.current, p.rooted, p.named = map[string]bool{}, map[string]bool{}, map[string]bool{}
-	local, _ := kvassets.DecodeIndex(p.opt.Local) // Local may not be an index
+	local, _ := DecodeIndex(p.opt.Local) // Local may not be an index
 	local.Mark(p.current)
 	for i, r := range p.records {
 		switch {
@@ -242,18 +236,18 @@ func (p *kvAssetsPrune) young(ref manifest.Ref) bool {
 var kvAssetsShape = regexp.MustCompile(`\.[0-9a-f]{1,10}(\.[^./]*)?$`)
 
 // partition divides the keys into those to keep and those to delete.
-func (p *kvAssetsPrune) partition(out *sweep) {
+func (p *kvAssetsPrune) partition(out *layout.Sweep) {
 	for _, name := range p.names {
 		switch shaped := kvAssetsShape.MatchString(name); {
 		case p.rooted[name] && !p.current[name]:
-			out.kept.Young++
+			out.Kept.Young++
 		case p.rooted[name], !shaped:
-			out.kept.Kept++
+			out.Kept.Kept++
 		case p.named[name], p.opt.Unrecorded:
-			out.unrooted = append(out.unrooted, name)
+			out.Unrooted = append(out.Unrooted, name)
 		default:
-			out.kept.Kept++
-			out.kept.Unrecorded++
+			out.Kept.Kept++
+			out.Kept.Unrecorded++
 		}
 	}
 }

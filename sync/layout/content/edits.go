@@ -1,11 +1,10 @@
-package kvsync
+package content
 
 import (
 	"context"
 	"errors"
 	"slices"
 
-	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/humanize"
@@ -15,45 +14,24 @@ import (
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// Overlay reads the edits made at run time; it is empty if there are none. It first
-// reads what is live, for the namespace.
-func (e *Engine) Overlay(ctx context.Context) (*overlay.Snapshot, error) {
-	if err := e.layout.lacks(commandPull); err != nil {
-		return nil, err
-	}
-	l, err := e.ReadLive(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if l.Meta == nil {
-		return nil, notDeployed(e.Site)
-	}
-	return e.overlay(ctx, e.Account.Store(l.Meta.Namespace))
-}
-
-// overlay reads the edits from a namespace with one request.
-func (e *Engine) overlay(ctx context.Context, s cloud.Store) (*overlay.Snapshot, error) {
-	return overlay.Read(ctx, s, e.ID())
-}
-
 // planOverlay reads the edits made at run time, once for each plan that changes
 // something, and applies them to the plan. It refuses a deploy that would hide edits
 // that visitors see now.
-func (e *Engine) planOverlay(ctx context.Context, l *version.Live, p *draft, base *manifest.Manifest,
+func (e *Content) planOverlay(ctx context.Context, l *version.Live, p *contentDraft, base *manifest.Manifest,
 	opt plan.Options) error {
 	p.edits.Pulled = p.pulled
 	if base != nil {
 		p.edits.Adopted = base.Adopted
 	}
 	had := l.Meta != nil && (l.Meta.Overlay != nil || base != nil && base.Serving.Overlay)
-	if had && (p.namespace != l.Meta.Namespace || !e.Serving.Overlay && !opt.HideEdits) {
+	if had && (p.Namespace != l.Meta.Namespace || !e.Serving.Overlay && !opt.HideEdits) {
 		return e.checkEdits(ctx, l, p)
 	}
-	if !e.Serving.Overlay || p.namespace == "" {
+	if !e.Serving.Overlay || p.Namespace == "" {
 		p.edits = overlay.Edits{}
 		return nil
 	}
-	o, err := e.overlay(ctx, e.Account.Store(p.namespace))
+	o, err := overlay.Read(ctx, e.Account.Store(p.Namespace), e.ID())
 	switch {
 	case errors.Is(err, overlay.ErrRecord):
 		// The deploy can continue: the overlay covers the new manifest as it covers
@@ -74,8 +52,8 @@ const overlayPlace = "edits made at run time"
 
 // checkEdits refuses to switch an overlay off, or to leave its namespace, while it has
 // edits that the new deployment does not have.
-func (e *Engine) checkEdits(ctx context.Context, l *version.Live, p *draft) error {
-	o, err := e.overlay(ctx, e.Account.Store(l.Meta.Namespace))
+func (e *Content) checkEdits(ctx context.Context, l *version.Live, p *contentDraft) error {
+	o, err := overlay.Read(ctx, e.Account.Store(l.Meta.Namespace), e.ID())
 	if errors.Is(err, overlay.ErrRecord) {
 		return guard.Stop(guard.Overlay, finding.CaseEditsUnread, finding.Facts{Site: e.Site, Cause: err})
 	} else if err != nil {
@@ -87,12 +65,12 @@ func (e *Engine) checkEdits(ctx context.Context, l *version.Live, p *draft) erro
 	p.applyEdits()
 	missed := len(p.edits.Entries)
 	for i := range p.edits.Entries {
-		if _, ok := p.manifest.Adopted[p.edits.Entries[i].Path]; ok {
+		if _, ok := p.Manifest.Adopted[p.edits.Entries[i].Path]; ok {
 			missed--
 		}
 	}
 	switch {
-	case missed > 0 && p.namespace != l.Meta.Namespace:
+	case missed > 0 && p.Namespace != l.Meta.Namespace:
 		return guard.Stop(guard.Overlay, finding.CaseEditsMove, finding.Facts{Site: e.Site, What: humanize.Count(missed,
 			"edit")})
 	case missed > 0:
@@ -108,8 +86,8 @@ func (e *Engine) checkEdits(ctx context.Context, l *version.Live, p *draft) erro
 // applyEdits finds which edits the plan's manifest contains already, and which of its
 // files the others cover. It is called again after the upload, which computes the
 // hashes.
-func (p *draft) applyEdits() {
-	m, under := p.manifest, &p.edits
+func (p *contentDraft) applyEdits() {
+	m, under := p.Manifest, &p.edits
 	p.Notices = slices.DeleteFunc(slices.Clone(p.Notices),
 		func(n manifest.Problem) bool { return n.Path == overlayPlace && under.Entries != nil })
 	if m.Adopted, p.Shadowed = nil, nil; under.Entries == nil {
@@ -132,7 +110,7 @@ func (p *draft) applyEdits() {
 
 // noteDiscarded adds a notice of the edits that were pulled and that the source does not
 // have: whoever discarded a pull may not know that visitors still see them.
-func (p *draft) noteDiscarded(paths []string) {
+func (p *contentDraft) noteDiscarded(paths []string) {
 	if len(paths) == 0 {
 		return
 	}
@@ -143,7 +121,7 @@ func (p *draft) noteDiscarded(paths []string) {
 // noteReturning adds a notice of new files that were edits and that the overlay does
 // not have any more. The overlay keeps nothing of a page that was created and deleted
 // at run time, and whoever deleted it after a pull does not expect it back.
-func (p *draft) noteReturning() {
+func (p *contentDraft) noteReturning() {
 	var back []string
 	for _, c := range p.Added {
 		if p.edits.Returns(c.Path) {
@@ -157,7 +135,7 @@ func (p *draft) noteReturning() {
 }
 
 // noteShadowed adds a notice of what visitors will not see.
-func (p *draft) noteShadowed() {
+func (p *contentDraft) noteShadowed() {
 	if len(p.Shadowed) == 0 {
 		return
 	}
@@ -176,11 +154,11 @@ func (p *draft) noteShadowed() {
 
 // uncovered returns a notice of the edits that a rollback to a deployment without an
 // overlay hides. An error is ignored, because the edits are kept in any case.
-func (e *Engine) uncovered(ctx context.Context, target *version.Deployment, m *manifest.Manifest) []manifest.Problem {
+func (e *Content) uncovered(ctx context.Context, target *version.Deployment, m *manifest.Manifest) []manifest.Problem {
 	if m.Serving.Overlay {
 		return nil
 	}
-	o, err := e.overlay(ctx, e.Account.Store(target.Meta.Namespace))
+	o, err := overlay.Read(ctx, e.Account.Store(target.Meta.Namespace), e.ID())
 	if err != nil || len(o.Entries) == 0 {
 		return nil
 	}

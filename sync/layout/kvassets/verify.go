@@ -1,4 +1,4 @@
-package kvsync
+package kvassets
 
 import (
 	"context"
@@ -10,14 +10,14 @@ import (
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/humanize"
-	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// check refuses if a file of the index of a version is missing.
-func (k *kvAssets) check(ctx context.Context, d *version.Deployment) ([]manifest.Problem, error) {
-	e, m := k.Engine, d.Meta
+// Check refuses if a file of the index of a version is missing.
+func (k *kvAssets) Check(ctx context.Context, d *version.Deployment) ([]manifest.Problem, error) {
+	e, m := k, d.Meta
 	record, err := e.indexOf(ctx, m)
 	if errors.Is(err, cloud.ErrNotFound) || errors.Is(err, manifest.ErrDamaged) {
 		return nil, guard.Stop(guard.Missing, finding.CaseBlobsUnread, finding.Facts{Deployment: m.Deployment, Cause: err})
@@ -25,7 +25,7 @@ func (k *kvAssets) check(ctx context.Context, d *version.Deployment) ([]manifest
 		return nil, err
 	}
 	store := e.Account.Store(m.Namespace)
-	listed, err := e.KeysBelow(ctx, store, k.prefix())
+	listed, err := e.KeysBelow(ctx, store, k.Prefix())
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func (k *kvAssets) check(ctx context.Context, d *version.Deployment) ([]manifest
 
 // missingOf returns the pathnames whose key does not exist. Keys that the listing lacks
 // are requested one by one, because listings may be outdated.
-func (e *Engine) missingOf(ctx context.Context, s cloud.Store, r *kvassets.Record, listed map[string]bool) ([]string,
+func (e *kvAssets) missingOf(ctx context.Context, s cloud.Store, r *Record, listed map[string]bool) ([]string,
 	error) {
 	gone := make([]bool, len(r.Index))
 	err := e.EachValue(ctx, len(r.Index), func(ctx context.Context, i int) error {
@@ -58,14 +58,15 @@ func (e *Engine) missingOf(ctx context.Context, s cloud.Store, r *kvassets.Recor
 	return r.PathsWhere(gone), nil
 }
 
-// verify checks that every file of a deployment's index exists.
-func (k *kvAssets) verify(ctx context.Context, v *verifier, d *version.Deployment, out *VerifiedDeployment) error {
+// Verify checks that every file of a deployment's index exists.
+func (k *kvAssets) Verify(ctx context.Context, v *layout.Verifier, d *version.Deployment,
+	out *layout.VerifiedDeployment) error {
 	s := v.Account.Store(d.Meta.Namespace)
-	listed, err := v.listed(ctx, k, d.Meta)
+	listed, err := v.Listed(ctx, k, d.Meta)
 	if err != nil {
 		return err
 	}
-	record, err := v.indexOf(ctx, d.Meta)
+	record, err := k.indexOf(ctx, d.Meta)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -74,23 +75,23 @@ func (k *kvAssets) verify(ctx context.Context, v *verifier, d *version.Deploymen
 		return nil //nolint:nilerr // it is the finding
 	}
 	out.Files = len(record.Index)
-	if out.Missing, err = v.missingOf(ctx, s, record, listed); err != nil || !d.Retained {
+	if out.Missing, err = k.missingOf(ctx, s, record, listed); err != nil || !d.Retained {
 		return err
 	}
 	for _, e := range record.Index {
-		v.rooted[e.Key] = true
+		v.Rooted[e.Key] = true
 	}
-	if v.readData {
-		out.Corrupt, err = v.corruptOf(ctx, s, record)
+	if v.ReadData {
+		out.Corrupt, err = k.corruptOf(ctx, s, record)
 	}
 	return err
 }
 
 // corruptOf reads every file, and returns the pathnames of those whose hash differs
 // from the record.
-func (v *verifier) corruptOf(ctx context.Context, s cloud.Store, r *kvassets.Record) ([]string, error) {
+func (k *kvAssets) corruptOf(ctx context.Context, s cloud.Store, r *Record) ([]string, error) {
 	bad := make([]bool, len(r.Index))
-	err := v.EachValue(ctx, len(r.Index), func(ctx context.Context, i int) error {
+	err := k.EachValue(ctx, len(r.Index), func(ctx context.Context, i int) error {
 		b, err := s.Get(ctx, r.Index[i].Key)
 		if errors.Is(err, cloud.ErrNotFound) {
 			return nil // it is reported as missing
@@ -103,12 +104,12 @@ func (v *verifier) corruptOf(ctx context.Context, s cloud.Store, r *kvassets.Rec
 	return r.PathsWhere(bad), err
 }
 
-// counts recognises the site's keys by their form, because other tools may use the
+// Counts recognises the site's keys by their form, because other tools may use the
 // namespace.
-func (k *kvAssets) counts(key string) (own, prunable bool) {
-	if strings.HasPrefix(key, kvassets.Keys(k.Site).Prefix()) {
+func (k *kvAssets) Counts(key string) (own, prunable bool) {
+	if strings.HasPrefix(key, Keys(k.Site).Prefix()) {
 		return true, false
 	}
-	shaped := !strings.HasPrefix(key, kvassets.Own) && kvAssetsShape.MatchString(key)
+	shaped := !strings.HasPrefix(key, Own) && kvAssetsShape.MatchString(key)
 	return shaped, shaped
 }

@@ -1,4 +1,4 @@
-package kvsync
+package content
 
 import (
 	"bytes"
@@ -10,9 +10,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
-	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/manifest"
-	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/upload"
 	"github.com/kv-sync/kv-sync/sync/version"
@@ -50,83 +48,40 @@ type receiptLine struct {
 	Manifest string `json:"manifest"`
 }
 
-// Ahead is what [Engine.UploadAhead] did.
-type Ahead struct {
-	// Plan is what a deploy would do without this upload: its Blobs are those that
-	// this call had to upload.
-	Plan *plan.Plan
-	// Uploaded counts blobs.
-	Uploaded int
-	// Receipt: there is a receipt, so a deploy of the commit does not upload these
-	// blobs. false: nothing is worth an upload ahead.
-	Receipt bool
-}
-
-// UploadAhead uploads what a deploy of the source, a commit, would upload, so that the
-// deploy, from this clone or another, only has to switch. It refuses what the deploy
-// would refuse. Nothing that it writes is visible, and nothing is trusted before all of
-// it is confirmed. What no deploy uses within half the grace period is left to prune.
-func (e *Engine) UploadAhead(ctx context.Context, src manifest.Source, w cloud.Worker, opt plan.Options) (*Ahead,
-	error) {
-	if err := e.CheckAhead(); err != nil {
-		return nil, err
-	}
-	if opt.Always() {
-		return nil, finding.New(finding.CaseAheadAnyway, finding.Facts{})
-	}
-	o, err := src.Origin(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if !receiptFor(o) {
-		return nil, finding.New(finding.CaseFolderAhead, finding.Facts{Path: o.Dir})
-	}
-	l, err := e.ReadLive(ctx)
-	if err != nil {
-		return nil, err
-	}
-	r := e.newRun(src, w, opt)
-	made, err := e.plan(ctx, l, r)
-	if err != nil {
-		return nil, err
-	}
-	p := made.base()
-	e.show(p)
-	out := &Ahead{Plan: p.shown(), Receipt: p.Ahead > 0}
+// UploadAhead uploads the blobs of the plan and writes their receipt, if that is worth a
+// request.
+func (p *contentDraft) UploadAhead(ctx context.Context) (uploaded int, receipt bool, err error) {
+	e, r := p.c, p.r
 	if !p.worthReceipt() {
-		return out, nil
+		return 0, p.Ahead > 0, nil
 	}
-	if r.namespace, err = e.EnsureNamespace(ctx, p.namespace); err != nil {
-		return nil, err
+	if r.Namespace, err = e.EnsureNamespace(ctx, p.Namespace); err != nil {
+		return 0, false, err
 	}
 	chunks, err := e.liveChunks(ctx, p)
 	if err != nil {
-		return nil, err
+		return 0, false, err
 	}
-	store, blobs := e.Account.Store(r.namespace), p.items(e.ID(), r.nonce, chunks)
+	store, blobs := e.Account.Store(r.Namespace), p.items(e.ID(), r.Nonce, chunks)
 	if err := e.Upload(ctx, store, blobs, nil); err != nil {
-		return nil, err
+		return 0, false, err
 	}
-	if p.unhashed() {
-		p.settle(blobs, r.nonce)
-		src.Remember(p.manifest.Assets)
+	if p.Unhashed() {
+		p.settle(blobs, r.Nonce)
+		r.Source.Remember(p.Manifest.Assets)
 	}
 	p.confirm(blobs, r)
-	out.Plan, out.Uploaded = p.shown(), p.Blobs
-	if out.Receipt = e.Fresh(l, r.started); !out.Receipt {
+	if !e.Fresh(p.l, r.Started) {
 		e.Note(site.StageUpload, "the upload took longer than half the grace period, so no deploy will rely on "+
 			"it; set a longer grace")
-		return out, nil
+		return p.Blobs, false, nil
 	}
-	if err := e.writeReceipt(ctx, store, p, e.FreshFor(l)); err != nil {
-		return nil, err
-	}
-	return out, nil
+	return p.Blobs, true, e.writeReceipt(ctx, store, p, e.FreshFor(p.l))
 }
 
 // writeReceipt writes the receipt of a plan whose every blob is confirmed. It is valid
 // for so long.
-func (e *Engine) writeReceipt(ctx context.Context, s cloud.Store, p *draft, valid time.Duration) error {
+func (e *Content) writeReceipt(ctx context.Context, s cloud.Store, p *contentDraft, valid time.Duration) error {
 	b, err := encodeReceipt(e.ID(), p)
 	if err != nil {
 		return err
@@ -136,16 +91,14 @@ func (e *Engine) writeReceipt(ctx context.Context, s cloud.Store, p *draft, vali
 	return e.Quiet().Upload(ctx, s, []*upload.Item{it}, nil)
 }
 
-// receiptFor reports whether the source can have a receipt. A folder cannot, because
-// its files can change at any time.
-func receiptFor(o manifest.Origin) bool { return o.Kind == "commit" && o.Commit != "" }
-
 // worthReceipt reports whether the uploads exceed what a deploy writes with its other
 // values.
-func (p *draft) worthReceipt() bool { return p.Blobs > ridesAlongBlobs || p.Bytes > ridesAlongBytes }
+func (p *contentDraft) worthReceipt() bool {
+	return p.Blobs > ridesAlongBlobs || p.Bytes > ridesAlongBytes
+}
 
-func encodeReceipt(site string, p *draft) ([]byte, error) {
-	stored, err := manifest.EncodeStored(p.manifest)
+func encodeReceipt(site string, p *contentDraft) ([]byte, error) {
+	stored, err := manifest.EncodeStored(p.Manifest)
 	if err != nil {
 		return nil, err
 	}
@@ -205,7 +158,7 @@ type gitBlob struct {
 
 // readReceipt reads the receipt of the plan's commit. It returns nil if there is none
 // that can be used, for whatever reason: then the files are uploaded.
-func (e *Engine) readReceipt(ctx context.Context, l *version.Live, p *draft) *receiptBlobs {
+func (e *Content) readReceipt(ctx context.Context, l *version.Live, p *contentDraft) *receiptBlobs {
 	live, m, err := e.fetchReceipt(ctx, p)
 	if err != nil {
 		if !errors.Is(err, cloud.ErrNotFound) {
@@ -228,8 +181,8 @@ func (e *Engine) readReceipt(ctx context.Context, l *version.Live, p *draft) *re
 	return out
 }
 
-func (e *Engine) fetchReceipt(ctx context.Context, p *draft) (live string, m *manifest.Manifest, err error) {
-	b, err := e.Account.Store(p.namespace).Get(ctx, e.Keys().Receipt(p.Origin.Commit))
+func (e *Content) fetchReceipt(ctx context.Context, p *contentDraft) (live string, m *manifest.Manifest, err error) {
+	b, err := e.Account.Store(p.Namespace).Get(ctx, e.Keys().Receipt(p.Origin.Commit))
 	if err != nil {
 		return "", nil, err
 	}
@@ -248,28 +201,19 @@ func (r *receiptBlobs) find(a manifest.Asset) (ref manifest.Ref, ok bool) {
 }
 
 // useReceipt replaces uploads by blobs of the receipt. nonce is that of the run.
-func (p *draft) useReceipt(r *receiptBlobs, nonce manifest.Nonce) {
-	for i := range p.manifest.Assets {
-		a := &p.manifest.Assets[i]
+func (p *contentDraft) useReceipt(r *receiptBlobs, nonce manifest.Nonce) {
+	for i := range p.Manifest.Assets {
+		a := &p.Manifest.Assets[i]
 		if a.Blob.Nonce != nonce.For(*a) {
 			continue // reused from the live manifest
 		}
 		if ref, ok := r.find(*a); ok {
 			a.Blob = ref
 			p.Ahead++
-			if written := ref.Nonce.Time(); p.oldest.IsZero() || written.Before(p.oldest) {
-				p.oldest = written
+			if written := ref.Nonce.Time(); p.Oldest.IsZero() || written.Before(p.Oldest) {
+				p.Oldest = written
 			}
 		}
 	}
-	p.uploads = slices.DeleteFunc(p.uploads, func(f manifest.File) bool { _, ok := r.find(f.Asset); return ok })
-}
-
-// started is the earliest time at which a blob of the plan's manifest that is not from
-// the live manifest may have been written.
-func (p *draft) started(r *run) time.Time {
-	if !p.oldest.IsZero() && p.oldest.Before(r.started) {
-		return p.oldest
-	}
-	return r.started
+	p.Uploads = slices.DeleteFunc(p.Uploads, func(f manifest.File) bool { _, ok := r.find(f.Asset); return ok })
 }

@@ -1,4 +1,4 @@
-package kvsync
+package content
 
 import (
 	"context"
@@ -20,9 +20,9 @@ import (
 // the live one and those that a rollback left count. For a file that is retired
 // already, the routings of earlier deployments were applied when those were made,
 // unless an older kv-sync, which did not consider routings, made the live deployment.
-func (e *Engine) retire(ctx context.Context, l *version.Live, p *draft, live *manifest.Manifest) {
-	stay, guarded := e.retired(p.manifest, p.withRouting(live, l.Meta), e.rolledBackFrom(ctx, l, p), live.Routing != nil)
-	p.manifest.Retired = stay
+func (e *Content) retire(ctx context.Context, l *version.Live, p *contentDraft, live *manifest.Manifest) {
+	stay, guarded := e.retired(p.Manifest, p.withRouting(live, l.Meta), e.rolledBackFrom(ctx, l, p), live.Routing != nil)
+	p.Manifest.Retired = stay
 	p.Guarded, p.RoutingUnknown = changesOf(guarded), live.Routing == nil && len(guarded) > 0
 }
 
@@ -32,7 +32,7 @@ func (e *Engine) retire(ctx context.Context, l *version.Live, p *draft, live *ma
 // files of the live manifest may have been guarded, so all of them count as guarded. A
 // file that a redirect made unreachable is in neither result: to keep it would publish
 // it.
-func (e *Engine) retired(next, live *manifest.Manifest, left []*manifest.Manifest,
+func (e *Content) retired(next, live *manifest.Manifest, left []*manifest.Manifest,
 	filtered bool) (stay []manifest.Retired, guarded []manifest.Asset) {
 	seen := make(map[string]bool)
 	deployments := append([]*manifest.Manifest{live}, left...)
@@ -76,12 +76,12 @@ func (e *Engine) retired(next, live *manifest.Manifest, left []*manifest.Manifes
 // Code and settings determine the routing, so equal Workers have equal routings.
 // Therefore a site whose Worker does not change needs no special treatment after a
 // deploy by an older kv-sync.
-func (p *draft) withRouting(m *manifest.Manifest, of *version.Meta) *manifest.Manifest {
-	if m.Routing != nil || of == nil || of.Worker != p.hash {
+func (p *contentDraft) withRouting(m *manifest.Manifest, of *version.Meta) *manifest.Manifest {
+	if m.Routing != nil || of == nil || of.Worker != p.Hash {
 		return m
 	}
 	known := *m
-	known.Routing = p.worker.Routing
+	known.Routing = p.Worker.Routing
 	return &known
 }
 
@@ -103,7 +103,7 @@ func removedFrom(now, were []manifest.Asset) (gone []manifest.Asset) {
 // rollback, or successive rollbacks, to the live one. It sends requests only after a
 // rollback. It skips manifests that cannot be read, because they only matter to open
 // tabs.
-func (e *Engine) rolledBackFrom(ctx context.Context, l *version.Live, p *draft) []*manifest.Manifest {
+func (e *Content) rolledBackFrom(ctx context.Context, l *version.Live, p *contentDraft) []*manifest.Manifest {
 	var out []*manifest.Manifest
 	for i := 1; i < len(l.Activations) && i < e.Retain && l.Message().Rollback; i++ {
 		above := version.ReadMessage(l.Activations[i-1].Message)

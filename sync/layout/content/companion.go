@@ -1,4 +1,4 @@
-package kvsync
+package content
 
 import (
 	"context"
@@ -14,25 +14,10 @@ import (
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// overlayOf describes the overlay of a version with this Worker, nil if the site has
-// none.
-func (e *Engine) overlayOf(w cloud.Worker) *overlay.Meta {
-	switch {
-	case !e.Serving.Overlay:
-		return nil
-	case w.Companion == nil:
-		return &overlay.Meta{} // the loader of a project has the companion
-	}
-	return &overlay.Meta{
-		CompanionCode: overlay.CompanionCode{Protocol: overlay.Protocol, Code: version.CodeHash(*w.Companion)},
-		Rights:        e.Rights,
-	}
-}
-
 // companionMeta describes the site's companion in a namespace.
-func (e *Engine) companionMeta(w cloud.Worker, namespace string) overlay.CompanionMeta {
+func (e *Content) companionMeta(w cloud.Worker, namespace string) overlay.CompanionMeta {
 	return overlay.CompanionMeta{Format: version.Format, Companion: e.Site, Namespace: namespace,
-		CompanionCode: e.overlayOf(w).CompanionCode}
+		CompanionCode: e.OverlayOf(w).CompanionCode}
 }
 
 // companionUpload is a companion that the deploy uploads.
@@ -43,12 +28,13 @@ type companionUpload struct {
 // planCompanion finds whether the companion has to be deployed, and refuses if it must
 // not be; nil means that it need not be. If the live version was deployed with this
 // companion it sends no request.
-func (e *Engine) planCompanion(ctx context.Context, l *version.Live, p *draft, opt plan.Options) (*companionUpload,
+func (e *Content) planCompanion(ctx context.Context, l *version.Live, p *contentDraft,
+	opt plan.Options) (*companionUpload,
 	error) {
-	if p.worker.Companion == nil {
+	if p.Worker.Companion == nil {
 		return nil, nil
 	}
-	want := e.companionMeta(p.worker, p.namespace)
+	want := e.companionMeta(p.Worker, p.Namespace)
 	if m := l.Meta; m != nil && m.Overlay != nil && m.Overlay.CompanionCode == want.CompanionCode &&
 		m.Namespace == want.Namespace && !opt.Repair {
 		return nil, nil
@@ -83,17 +69,17 @@ func (e *Engine) planCompanion(ctx context.Context, l *version.Live, p *draft, o
 
 // deployCompanion uploads the companion if the plan says so. It has no address, so only
 // the site's Worker reaches it.
-func (e *Engine) deployCompanion(ctx context.Context, p *draft, namespace string) error {
+func (e *Content) deployCompanion(ctx context.Context, p *contentDraft, namespace string) error {
 	if p.companion == nil {
 		return nil
 	}
 	name := overlay.CompanionName(e.Site)
-	want := e.companionMeta(p.worker, namespace)
+	want := e.companionMeta(p.Worker, namespace)
 	says, err := json.Marshal(want)
 	if err != nil {
 		return fmt.Errorf("encode binding %s: %w", cloud.BindingMeta, err)
 	}
-	u := cloud.Upload{Worker: *p.worker.Companion, Message: "kv-sync companion of " + e.Site, Apply: p.companion.apply}
+	u := cloud.Upload{Worker: *p.Worker.Companion, Message: "kv-sync companion of " + e.Site, Apply: p.companion.apply}
 	u.Bindings = []cloud.Binding{
 		{Name: cloud.BindingBlobs, Type: "kv_namespace",
 			Fields: map[string]json.RawMessage{"namespace_id": cloud.JSONString(namespace)}},

@@ -1,4 +1,4 @@
-package kvsync
+package content
 
 import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
@@ -10,7 +10,7 @@ import (
 // checkCache refuses Workers Caching if the new version inherits a worker loader. The
 // key of that cache has no host, so a project would be answered with the response of
 // another. The configuration reader refuses a configured loader.
-func (e *Engine) checkCache(l *version.Live, w cloud.Worker) error {
+func (e *Content) checkCache(l *version.Live, w cloud.Worker) error {
 	if e.Serving.EdgeCache == 0 {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package kvsync
+package content
 
 import (
 	"context"
@@ -8,15 +8,16 @@ import (
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/humanize"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// verify checks that every blob of a deployment exists.
-func (c *contentAddressed) verify(ctx context.Context, v *verifier, d *version.Deployment,
-	out *VerifiedDeployment) error {
+// Verify checks that every blob of a deployment exists.
+func (c *Content) Verify(ctx context.Context, v *layout.Verifier, d *version.Deployment,
+	out *layout.VerifiedDeployment) error {
 	s := v.Account.Store(d.Meta.Namespace)
-	listed, err := v.listed(ctx, c, d.Meta)
+	listed, err := v.Listed(ctx, c, d.Meta)
 	if err != nil {
 		return err
 	}
@@ -30,11 +31,11 @@ func (c *contentAddressed) verify(ctx context.Context, v *verifier, d *version.D
 		return nil //nolint:nilerr // it is the finding
 	}
 	out.Files = len(m.Assets)
-	if err := v.readIndexes(ctx, s, m.Assets, v.chunks); err != nil {
+	if err := v.Blobs.ReadIndexes(ctx, s, m.Assets); err != nil {
 		return err
 	}
 	whole := d.Meta.WithKept(m)
-	missing, err := v.missing(ctx, s, whole, v.chunks, listed)
+	missing, err := v.Blobs.Missing(ctx, s, whole, listed)
 	if err != nil {
 		return err
 	}
@@ -43,23 +44,23 @@ func (c *contentAddressed) verify(ctx context.Context, v *verifier, d *version.D
 	}
 	out.Retained = out.Retained && !(d.Uncertain && len(missing) > 0)
 	if d.Retained {
-		markRooted(v.rooted, v.Keys(), d.Meta, m, v.chunks)
-		if v.readData {
-			if err := v.readBlobs(ctx, s, whole); err != nil {
+		markRooted(v.Rooted, v.Keys(), d.Meta, m, v.Blobs)
+		if v.ReadData {
+			if err := v.Blobs.Read(ctx, s, whole); err != nil {
 				return err
 			}
 		}
 	}
-	out.Corrupt = v.corrupt(whole)
+	out.Corrupt = v.Blobs.Corrupt(whole)
 	return nil
 }
 
-func (c *contentAddressed) counts(key string) (own, prunable bool) {
+func (c *Content) Counts(key string) (own, prunable bool) {
 	class, _, _ := c.Keys().Parse(key)
 	return true, class != manifest.KeyOther
 }
 
-func (c *contentAddressed) check(ctx context.Context, target *version.Deployment) (notices []manifest.Problem,
+func (c *Content) Check(ctx context.Context, target *version.Deployment) (notices []manifest.Problem,
 	err error) {
 	stored, err := c.checkBlobs(ctx, target.Meta)
 	if err != nil {
@@ -70,7 +71,7 @@ func (c *contentAddressed) check(ctx context.Context, target *version.Deployment
 
 // checkBlobs refuses if a blob or a chunk of the deployment does not exist. A listing
 // may be outdated, so keys that it lacks are requested one by one.
-func (e *Engine) checkBlobs(ctx context.Context, m *version.Meta) (*manifest.Manifest, error) {
+func (e *Content) checkBlobs(ctx context.Context, m *version.Meta) (*manifest.Manifest, error) {
 	stored, err := e.Manifest(ctx, m)
 	if errors.Is(err, cloud.ErrNotFound) {
 		return nil, guard.Stop(guard.Missing, finding.CaseManifestMissing, finding.Facts{Deployment: m.Deployment})
@@ -82,16 +83,16 @@ func (e *Engine) checkBlobs(ctx context.Context, m *version.Meta) (*manifest.Man
 	if err != nil {
 		return nil, err
 	}
-	chunks := make(indexes)
-	if err := e.readIndexes(ctx, store, stored.Assets, chunks); err != nil {
+	blobs := e.Blobs(e.Keys())
+	if err := blobs.ReadIndexes(ctx, store, stored.Assets); err != nil {
 		return nil, err
 	}
-	missing, err := e.missing(ctx, store, m.WithKept(stored), chunks, listed)
+	missing, err := blobs.Missing(ctx, store, m.WithKept(stored), listed)
 	if err != nil {
 		return nil, err
 	}
 	for _, a := range stored.Assets {
-		if err := chunks[a.Blob].err; errors.Is(err, manifest.ErrDamaged) {
+		if _, err := blobs.Chunks(a); errors.Is(err, manifest.ErrDamaged) {
 			return nil, guard.Stop(guard.Missing, finding.CaseBlobsUnread, finding.Facts{Deployment: m.Deployment, Cause: err})
 		}
 	}

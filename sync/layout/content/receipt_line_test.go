@@ -1,4 +1,4 @@
-package kvsync
+package content
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
@@ -15,7 +16,7 @@ const receiptCommit = "abababababababababababababababababababab" // as in stored
 // storedManifest reads a manifest of testdata/stored.
 func storedManifest(t testing.TB, name string) *manifest.Manifest {
 	t.Helper()
-	b, err := os.ReadFile("../testdata/stored/" + name + ".bin")
+	b, err := os.ReadFile("../../../testdata/stored/" + name + ".bin")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +30,8 @@ func storedManifest(t testing.TB, name string) *manifest.Manifest {
 // receiptOf is the receipt of docs/format.md for the manifest of testdata/stored.
 func receiptOf(t testing.TB, m *manifest.Manifest, live string) []byte {
 	t.Helper()
-	b, err := encodeReceipt(m.Site, &draft{manifest: m, Plan: plan.Plan{Origin: m.Origin, Live: live}})
+	b, err := encodeReceipt(m.Site, &contentDraft{Draft: &layout.Draft{Manifest: m, Plan: plan.Plan{Origin: m.Origin,
+		Live: live}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +88,8 @@ func TestReceiptWhoseManifestIsAnothers(t *testing.T) {
 	} {
 		other := storedManifest(t, "site")
 		change(other)
-		b, err := encodeReceipt("blog", &draft{manifest: other, Plan: plan.Plan{Origin: m.Origin}})
+		b, err := encodeReceipt("blog", &contentDraft{Draft: &layout.Draft{Manifest: other,
+			Plan: plan.Plan{Origin: m.Origin}}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package kvsync
+package pathname
 
 import (
 	"context"
@@ -13,34 +13,34 @@ import (
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/humanize"
-	"github.com/kv-sync/kv-sync/sync/layout/pathname"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // pathnamePlan is a plan with the state that its execution needs.
 type pathnamePlan struct {
-	*draft
-	e    *Engine
-	r    *run
-	keys pathname.Keys
-	live *pathname.Manifest // empty if there is none
+	*layout.Draft
+	e    *site.Client
+	r    *layout.Run
+	keys Keys
+	live *Manifest // empty if there is none
 	// toDelete are the pathnames, ascending, whose keys the deploy deletes.
 	toDelete []string
 }
 
-func (p *pathnamePlan) base() *draft { return p.draft }
-
-// plan compares the source with the manifest, and reads nothing else. It knows no old
+// Plan compares the source with the manifest, and reads nothing else. It knows no old
 // sizes: those of removed files, and of changed files before, are zero.
-func (k *pathnameEngine) plan(ctx context.Context, l *version.Live, d *draft, r *run) (_ planned, err error) {
-	e, opt := k.Engine, r.opt
-	d.Layout = pathnameLayout.Name
-	if d.namespace, err = e.FindNamespace(ctx, l)(); err != nil {
+func (k *inPlaceFiles) Plan(ctx context.Context, l *version.Live, d *layout.Draft, r *layout.Run) (_ layout.Planned,
+	err error) {
+	e, opt := k.Client, r.Options
+	d.Layout = Layout.Name
+	if d.Namespace, err = e.FindNamespace(ctx, l)(); err != nil {
 		return nil, err
 	}
-	p := &pathnamePlan{draft: d, e: e, r: r, keys: pathname.Keys(e.Site)}
+	p := &pathnamePlan{Draft: d, e: e, r: r, keys: Keys(e.Site)}
 	found, err := p.read(ctx, e, opt)
 	if err != nil {
 		return nil, err
@@ -49,7 +49,7 @@ func (k *pathnameEngine) plan(ctx context.Context, l *version.Live, d *draft, r 
 	if found.readable {
 		base = &manifest.Manifest{}
 	}
-	listing, err := r.src.Files(ctx, base)
+	listing, err := r.Source.Files(ctx, base)
 	if err != nil {
 		return nil, err
 	}
@@ -78,20 +78,20 @@ type pathnameLive struct {
 }
 
 // read reads the manifest, and the strays if it is not trusted.
-func (p *pathnamePlan) read(ctx context.Context, e *Engine, opt plan.Options) (found pathnameLive, err error) {
-	p.live = &pathname.Manifest{}
+func (p *pathnamePlan) read(ctx context.Context, e *site.Client, opt plan.Options) (found pathnameLive, err error) {
+	p.live = &Manifest{}
 	p.First = true
-	if p.namespace == "" {
+	if p.Namespace == "" {
 		return found, nil
 	}
-	store := e.Account.Store(p.namespace)
+	store := e.Account.Store(p.Namespace)
 	b, err := store.Get(ctx, p.keys.Manifest())
 	if err != nil && !errors.Is(err, cloud.ErrNotFound) {
 		return found, fmt.Errorf("read the manifest of project %s: %w", e.Project, err)
 	}
 	p.First = err != nil
 	if !p.First {
-		m, err := pathname.Decode(b)
+		m, err := Decode(b)
 		if found.readable = err == nil; found.readable {
 			p.live = m
 		} else if !opt.TakeOver {
@@ -107,7 +107,7 @@ func (p *pathnamePlan) read(ctx context.Context, e *Engine, opt plan.Options) (f
 }
 
 // strays lists the project's files that the manifest does not name.
-func (p *pathnamePlan) strays(ctx context.Context, e *Engine, store cloud.Store) (paths []string, err error) {
+func (p *pathnamePlan) strays(ctx context.Context, e *site.Client, store cloud.Store) (paths []string, err error) {
 	err = cloud.EachKey(ctx, store, p.keys.Assets()+"/", func(k cloud.KeyInfo) error {
 		path := strings.TrimPrefix(k.Name, p.keys.Assets())
 		if _, named := p.live.Entries[path]; !named {
@@ -119,7 +119,7 @@ func (p *pathnamePlan) strays(ctx context.Context, e *Engine, store cloud.Store)
 }
 
 // refusePaths lists every file that this layout cannot store.
-func refusePaths(k pathname.Keys, files []manifest.File) error {
+func refusePaths(k Keys, files []manifest.File) error {
 	var problems []manifest.Problem
 	for _, f := range files {
 		if c, facts := checkPath(k, f); c != "" {
@@ -134,12 +134,12 @@ func refusePaths(k pathname.Keys, files []manifest.File) error {
 
 // checkPath returns what is wrong with a file within the limits of this layout; "" if
 // nothing is.
-func checkPath(k pathname.Keys, f manifest.File) (finding.Case, finding.Facts) {
+func checkPath(k Keys, f manifest.File) (finding.Case, finding.Facts) {
 	switch n := len(k.Asset(f.Path)); {
 	case !utf8.ValidString(f.Path):
 		return finding.CasePathEncoding, finding.Facts{}
-	case n > maxKeyBytes:
-		return finding.CaseKeyLength, finding.Facts{Path: k.Assets() + " and the path", Count: n, Of: maxKeyBytes}
+	case n > layout.MaxKeyBytes:
+		return finding.CaseKeyLength, finding.Facts{Path: k.Assets() + " and the path", Count: n, Of: layout.MaxKeyBytes}
 	case f.Size > manifest.MaxValueBytes:
 		return finding.CaseFileSize, finding.Facts{What: humanize.Mebibytes(f.Size), Name: pathnameName}
 	}
@@ -148,12 +148,12 @@ func checkPath(k pathname.Keys, f manifest.File) (finding.Case, finding.Facts) {
 
 // compare fills in the plan from the source and the manifest.
 func (p *pathnamePlan) compare(l *manifest.Listing, found pathnameLive, opt plan.Options) {
-	p.manifest = &manifest.Manifest{Origin: l.Origin, Assets: make([]manifest.Asset, 0, len(l.Files))}
+	p.Manifest = &manifest.Manifest{Origin: l.Origin, Assets: make([]manifest.Asset, 0, len(l.Files))}
 	unsettled := setOf(p.live.Unsettled)
 	listed := make(map[string]bool, len(l.Files))
 	for _, f := range l.Files {
 		listed[f.Path] = true
-		p.manifest.Assets = append(p.manifest.Assets, f.Asset)
+		p.Manifest.Assets = append(p.Manifest.Assets, f.Asset)
 		old, there := p.live.Entries[f.Path]
 		same := there && !unsettled[f.Path] && !f.Blob.Hash.IsZero() && old.ETag == f.Blob.Hash.String()
 		switch {
@@ -165,7 +165,7 @@ func (p *pathnamePlan) compare(l *manifest.Listing, found pathnameLive, opt plan
 			p.Added = append(p.Added, plan.Change{Path: f.Path, Size: f.Size})
 		}
 		if !same || opt.Repair {
-			p.uploads = append(p.uploads, f)
+			p.Uploads = append(p.Uploads, f)
 			p.Bytes += f.Size
 		}
 	}
@@ -188,7 +188,7 @@ func (p *pathnamePlan) compare(l *manifest.Listing, found pathnameLive, opt plan
 		p.Plan = plan.Plan{Site: p.Site, Layout: p.Layout, Origin: p.Origin, NoChange: true}
 		return
 	}
-	p.Blobs = len(p.uploads)
+	p.Blobs = len(p.Uploads)
 	p.Writes = p.Blobs + p.manifests()
 }
 
@@ -203,7 +203,7 @@ func setOf(list []string) map[string]bool {
 // manifests is how often the manifest is written.
 func (p *pathnamePlan) manifests() int {
 	n := 1
-	if len(p.uploads) > 0 {
+	if len(p.Uploads) > 0 {
 		n++
 	}
 	if len(p.toDelete) > 0 {
@@ -212,7 +212,7 @@ func (p *pathnamePlan) manifests() int {
 	return n
 }
 
-func (p *pathnamePlan) notices(e *Engine, l *manifest.Listing) {
+func (p *pathnamePlan) notices(e *site.Client, l *manifest.Listing) {
 	add := func(c finding.Case, f finding.Facts) {
 		p.Notices = append(p.Notices, manifest.ProblemOf(`layout "pathname"`, c, f))
 	}
@@ -237,7 +237,7 @@ func (p *pathnamePlan) checkSize() error {
 	n := max(len(p.announced(manifest.Nonce{}).Encode()), len(p.named(p.toDelete).Encode()))
 	if n > manifest.MaxValueBytes {
 		size := "a manifest of " + humanize.Mebibytes(int64(n))
-		return guard.Stop(guard.Layout, finding.CaseManifestSize, finding.Facts{Count: len(p.manifest.Assets), What: size})
+		return guard.Stop(guard.Layout, finding.CaseManifestSize, finding.Facts{Count: len(p.Manifest.Assets), What: size})
 	}
 	return nil
 }
@@ -246,8 +246,8 @@ func (p *pathnamePlan) guardShrink(found pathnameLive, opt plan.Options) error {
 	if opt.AllowShrink {
 		return nil
 	}
-	if len(p.manifest.Assets) == 0 {
-		return p.holdsNothing()
+	if len(p.Manifest.Assets) == 0 {
+		return p.HoldsNothing()
 	}
 	gone, all := slices.Clone(p.Removed), len(p.live.Entries)+len(found.strays)
 	for _, path := range found.strays {
@@ -256,14 +256,14 @@ func (p *pathnamePlan) guardShrink(found pathnameLive, opt plan.Options) error {
 		}
 	}
 	slices.SortFunc(gone, func(a, b plan.Change) int { return strings.Compare(a.Path, b.Path) })
-	return checkLeft(len(p.manifest.Assets), all, gone)
+	return layout.CheckLeft(len(p.Manifest.Assets), all, gone)
 }
 
 // announced is the manifest while files are written. It also lists the unnamed files
 // that will be deleted, because if this run is interrupted nothing else names them.
-func (p *pathnamePlan) announced(run manifest.Nonce) *pathname.Manifest {
-	paths := make([]string, len(p.uploads))
-	for i, f := range p.uploads {
+func (p *pathnamePlan) announced(run manifest.Nonce) *Manifest {
+	paths := make([]string, len(p.Uploads))
+	for i, f := range p.Uploads {
 		paths[i] = f.Path
 	}
 	for _, path := range p.toDelete {
@@ -275,10 +275,10 @@ func (p *pathnamePlan) announced(run manifest.Nonce) *pathname.Manifest {
 }
 
 // named is the manifest after the files are written.
-func (p *pathnamePlan) named(unsettled []string) *pathname.Manifest {
-	m := &pathname.Manifest{Entries: make(map[string]pathname.Entry, len(p.manifest.Assets)), Unsettled: unsettled}
-	for _, a := range p.manifest.Assets {
-		m.Entries[a.Path] = pathname.Entry{ContentType: a.ContentType, ETag: a.Blob.Hash.String()}
+func (p *pathnamePlan) named(unsettled []string) *Manifest {
+	m := &Manifest{Entries: make(map[string]Entry, len(p.Manifest.Assets)), Unsettled: unsettled}
+	for _, a := range p.Manifest.Assets {
+		m.Entries[a.Path] = Entry{ContentType: a.ContentType, ETag: a.Blob.Hash.String()}
 	}
 	return m
 }

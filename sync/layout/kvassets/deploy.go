@@ -1,4 +1,4 @@
-package kvsync
+package kvassets
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
-	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
+	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/site"
@@ -23,49 +23,49 @@ import (
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// write writes everything that the switch relies on, each thing after everything that
+// Write writes everything that the switch relies on, each thing after everything that
 // it names: files, record, code. A build makes the code, and its inputs are unknown, so
 // it runs each time. Only after it is known whether there is anything to switch to.
-func (p *kvAssetsPlan) write(ctx context.Context) (_ *prepared, err error) {
-	e, l, r, opt, build := p.e, p.l, p.r, p.r.opt, p.r.worker.Build
+func (p *kvAssetsPlan) Write(ctx context.Context) (_ *layout.Prepared, err error) {
+	e, l, r, opt, build := p.e, p.l, p.r, p.r.Options, p.r.Worker.Build
 	if !p.sameFiles { // else only the build shows whether anything changed
-		e.show(p.draft)
+		p.Show(e.Client)
 	}
-	if r.namespace, err = e.EnsureNamespace(ctx, p.namespace); err != nil {
+	if r.Namespace, err = e.EnsureNamespace(ctx, p.Namespace); err != nil {
 		return nil, err
 	}
-	store := e.Account.Store(r.namespace)
+	store := e.Account.Store(r.Namespace)
 	if !p.recorded {
 		if err := e.writeIndex(ctx, store, p.next, p.items); err != nil {
 			return nil, err
 		}
 	}
 	e.Note(site.StageUpload, "all that the index names is in KV; making the Worker")
-	if p.worker, err = build.Make(ctx, p.encoded); err != nil {
+	if p.Worker, err = build.Make(ctx, p.encoded); err != nil {
 		return nil, err
 	}
-	if !kvassets.InModules(p.worker.Modules, p.encoded) {
+	if !InModules(p.Worker.Modules, p.encoded) {
 		return nil, guard.Stop(guard.Index, finding.CaseIndex, finding.Facts{})
 	}
 	if build.Binding != "" {
-		p.worker.Bindings = append(slices.Clone(p.worker.Bindings),
+		p.Worker.Bindings = append(slices.Clone(p.Worker.Bindings),
 			cloud.Binding{Name: build.Binding, Type: "kv_namespace",
-				Fields: map[string]json.RawMessage{"namespace_id": cloud.JSONString(r.namespace)}})
+				Fields: map[string]json.RawMessage{"namespace_id": cloud.JSONString(r.Namespace)}})
 	}
-	p.hash = version.WorkerHash(p.worker, e.Serving, e.Rights)
-	p.WorkerChanged = !p.k.owns(l.Meta) || l.Meta.Worker != p.hash
+	p.Hash = version.WorkerHash(p.Worker, e.Serving, e.Rights)
+	p.WorkerChanged = !p.e.Owns(l.Meta) || l.Meta.Worker != p.Hash
 	// Only after the build is it known whether a rollback holds this back.
-	if err := e.checkHeldContent(ctx, l, p.draft, opt); err != nil {
+	if err := r.Order.CheckContent(ctx, l, p.Draft, opt); err != nil {
 		return nil, err
 	}
 	if p.sameFiles && !p.WorkerChanged && l.HasAllTraffic() && !opt.Repair {
-		if !p.markUnchanged(l, false) {
-			p.reactivate(l, p.Notices)
+		if !p.MarkUnchanged(l, false) {
+			p.MarkReactivated(l, p.Notices)
 		}
 		p.Unchanged = len(p.next.Index)
 	}
 	if p.sameFiles {
-		e.show(p.draft)
+		p.Show(e.Client)
 	}
 	if p.NoChange {
 		return nil, nil
@@ -74,37 +74,36 @@ func (p *kvAssetsPlan) write(ctx context.Context) (_ *prepared, err error) {
 }
 
 // release writes the record of the deployment and, if the script exists, its version.
-func (p *kvAssetsPlan) release(ctx context.Context) (*prepared, error) {
+func (p *kvAssetsPlan) release(ctx context.Context) (*layout.Prepared, error) {
 	e, l := p.e, p.l
 	url, err := e.Address(ctx, l)
 	if err != nil {
 		return nil, err
 	}
-	out := &prepared{}
-	if out.release, err = e.describe(l, p.draft, p.r, servedContent{index: p.next.Ref.Hash.String(),
-		recordKey: p.k.recordKey}, url); err != nil {
+	out := &layout.Prepared{}
+	if out.Release, err = p.r.Describe(l, p.Draft, layout.Served{Index: p.next.Ref.Hash.String(),
+		RecordKey: p.e.RecordKey}, url); err != nil {
 		return nil, err
 	}
-	if out.upload, err = e.version(l, p.worker, p.Origin, out.meta); err != nil {
+	if out.Upload, err = p.r.Version(l, p.Worker, p.Origin, out.Meta); err != nil {
 		return nil, err
 	}
-	if out.upload.Apply, err = e.migrations(ctx, l, p.worker); err != nil {
+	if out.Upload.Apply, err = p.r.Migrations(ctx, l, p.Worker); err != nil {
 		return nil, err
 	}
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return e.Quiet().Upload(gctx, e.Account.Store(p.r.namespace), out.values, nil) })
-	g.Go(func() error { return e.uploadVersion(gctx, l, out) })
+	g.Go(func() error { return e.Quiet().Upload(gctx, e.Account.Store(p.r.Namespace), out.Values, nil) })
+	g.Go(func() error { return p.r.UploadVersion(gctx, l, out) })
 	return out, g.Wait()
 }
 
 // kvAssetsPlan is a plan with the state that its execution needs.
 type kvAssetsPlan struct {
-	*draft
-	k       *kvAssets
-	e       *Engine
+	*layout.Draft
+	e       *kvAssets
 	l       *version.Live
-	r       *run
-	next    *kvassets.Record
+	r       *layout.Run
+	next    *Record
 	encoded []byte // its index
 	items   []*upload.Item
 	// sameFiles: the live Worker contains this index.
@@ -113,31 +112,29 @@ type kvAssetsPlan struct {
 	recorded bool
 }
 
-func (p *kvAssetsPlan) base() *draft { return p.draft }
-
-// plan compares files only. It builds nothing, so it does not know whether the code
+// Plan compares files only. It builds nothing, so it does not know whether the code
 // changes.
-func (k *kvAssets) plan(ctx context.Context, l *version.Live, d *draft, r *run) (planned, error) {
-	e, p := k.Engine, &kvAssetsPlan{draft: d, k: k, e: k.Engine, l: l, r: r}
-	p.Layout = kvAssetsLayout.Name
-	if r.worker.Build == nil {
+func (k *kvAssets) Plan(ctx context.Context, l *version.Live, d *layout.Draft, r *layout.Run) (layout.Planned, error) {
+	e, p := k, &kvAssetsPlan{Draft: d, e: k, l: l, r: r}
+	p.Layout = Layout.Name
+	if r.Worker.Build == nil {
 		return nil, errors.New("in this layout a Worker is deployed with what builds it")
 	}
-	if l.Meta != nil && l.Meta.Overlay != nil && !r.opt.HideEdits {
+	if l.Meta != nil && l.Meta.Overlay != nil && !r.Options.HideEdits {
 		return nil, guard.Stop(guard.Overlay, finding.CaseEditsNoOverlay, finding.Facts{Site: e.Site})
 	}
-	order, err := e.checkOrder(ctx, l, d, r)
+	order, err := r.Order.Check(ctx, l, d, r)
 	if err != nil {
 		return nil, err
 	}
-	if p.namespace, err = e.FindNamespace(ctx, ofLayout(l, k))(); err != nil {
+	if p.Namespace, err = e.FindNamespace(ctx, layout.OfLayout(l, k))(); err != nil {
 		return nil, err
 	}
-	newest, active, err := k.recordsFor(ctx, l, p.namespace)
+	newest, active, err := k.recordsFor(ctx, l, p.Namespace)
 	if err != nil {
 		return nil, err
 	}
-	listing, err := r.src.Files(ctx, nil)
+	listing, err := r.Source.Files(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -150,16 +147,16 @@ func (k *kvAssets) plan(ctx context.Context, l *version.Live, d *draft, r *run) 
 
 // recordsFor reads the record of the newest index and of the index of the live Worker:
 // their files are in KV. Each may be empty.
-func (e *kvAssets) recordsFor(ctx context.Context, l *version.Live, namespace string) (newest, active *kvassets.Record,
+func (e *kvAssets) recordsFor(ctx context.Context, l *version.Live, namespace string) (newest, active *Record,
 	err error) {
-	active = &kvassets.Record{}
+	active = &Record{}
 	if namespace == "" {
 		return active, active, nil
 	}
 	if newest, err = e.newestIndex(ctx, namespace); err != nil {
 		return nil, nil, err
 	}
-	if !e.owns(l.Meta) || l.Meta.Namespace != namespace {
+	if !e.Owns(l.Meta) || l.Meta.Namespace != namespace {
 		return newest, active, nil
 	}
 	if newest.Ref.Hash.String() == l.Meta.Index {
@@ -168,7 +165,7 @@ func (e *kvAssets) recordsFor(ctx context.Context, l *version.Live, namespace st
 	switch active, err = e.indexOf(ctx, l.Meta); {
 	case errors.Is(err, cloud.ErrNotFound), errors.Is(err, manifest.ErrDamaged):
 		e.Note(site.StagePlan, "nothing of it is relied on: %v", err)
-		return newest, &kvassets.Record{}, nil
+		return newest, &Record{}, nil
 	case err != nil:
 		return nil, nil, err
 	}
@@ -177,31 +174,31 @@ func (e *kvAssets) recordsFor(ctx context.Context, l *version.Live, namespace st
 
 // fill completes the plan, or refuses the files.
 func (p *kvAssetsPlan) fill(ctx context.Context, listing *manifest.Listing, newest,
-	active *kvassets.Record) (err error) {
-	e, opt := p.e, p.r.opt
+	active *Record) (err error) {
+	e, opt := p.e, p.r.Options
 	if p.next, err = e.indexFiles(ctx, listing); err != nil {
 		return err
 	}
-	for _, before := range []*kvassets.Record{newest, active} {
+	for _, before := range []*Record{newest, active} {
 		if err := refuseIndex(p.next, listing, before); err != nil {
 			return err
 		}
 	}
-	p.next.KeepTimes(newest, p.r.worker.Build.Local)
+	p.next.KeepTimes(newest, p.r.Worker.Build.Local)
 	p.next.KeepTimes(active, nil) // visitors have these
-	p.encoded = kvassets.EncodeIndex(p.next.Index)
+	p.encoded = EncodeIndex(p.next.Index)
 	p.next.Ref = manifest.Ref{Hash: manifest.HashOf(p.encoded), Nonce: e.nonceAfter(newest.Ref.Nonce)}
 	p.Origin = settledOrigin(listing, p.next)
 	p.Notices, p.Excluded = kvAssetsNotices(listing), listing.Excluded
-	p.manifest = &manifest.Manifest{Origin: p.Origin, Assets: make([]manifest.Asset, len(listing.Files))}
+	p.Manifest = &manifest.Manifest{Origin: p.Origin, Assets: make([]manifest.Asset, len(listing.Files))}
 	for i, f := range listing.Files {
-		p.manifest.Assets[i] = f.Asset
+		p.Manifest.Assets[i] = f.Asset
 	}
 	p.compare(active)
 	p.items = indexItems(p.next, listing, newest.And(active), opt.Repair)
 	p.recorded = len(p.items) == 0 && newest.Ref.Hash == p.next.Ref.Hash
-	ours, live := p.k.owns(p.l.Meta), p.l.Meta
-	p.sameFiles = ours && live.Index == p.next.Ref.Hash.String() && live.Namespace == p.namespace
+	ours, live := p.e.Owns(p.l.Meta), p.l.Meta
+	p.sameFiles = ours && live.Index == p.next.Ref.Hash.String() && live.Namespace == p.Namespace
 	for _, it := range p.items {
 		p.Blobs++
 		p.Bytes += it.Size
@@ -214,12 +211,12 @@ func (p *kvAssetsPlan) fill(ctx context.Context, listing *manifest.Listing, newe
 		p.Writes++ // the note of what is uploaded
 	}
 	p.PruneDue = ours && e.PruneDue(time.Unix(live.Pruned, 0))
-	return p.checkShrink(&manifest.Manifest{Assets: make([]manifest.Asset, len(active.Index))}, opt)
+	return p.CheckShrink(&manifest.Manifest{Assets: make([]manifest.Asset, len(active.Index))}, opt)
 }
 
 // settledOrigin is the origin of the files, with an id for a folder, whose hashes are
 // known by then.
-func settledOrigin(l *manifest.Listing, r *kvassets.Record) manifest.Origin {
+func settledOrigin(l *manifest.Listing, r *Record) manifest.Origin {
 	if l.Origin.Kind != "folder" || l.Origin.ID != "" {
 		return l.Origin
 	}
@@ -233,12 +230,12 @@ func settledOrigin(l *manifest.Listing, r *kvassets.Record) manifest.Origin {
 }
 
 // compare fills in the difference to the live index.
-func (p *kvAssetsPlan) compare(active *kvassets.Record) {
-	before := make(map[string]kvassets.Entry, len(active.Index))
+func (p *kvAssetsPlan) compare(active *Record) {
+	before := make(map[string]Entry, len(active.Index))
 	for _, e := range active.Index {
 		before[e.Path] = e
 	}
-	size := func(e kvassets.Entry) int64 { return int64(min(e.Size, manifest.MaxValueBytes)) }
+	size := func(e Entry) int64 { return int64(min(e.Size, manifest.MaxValueBytes)) }
 	for _, e := range p.next.Index {
 		old, there := before[e.Path]
 		delete(before, e.Path)
@@ -258,18 +255,9 @@ func (p *kvAssetsPlan) compare(active *kvassets.Record) {
 	}
 }
 
-// ofLayout is what is live if it has the layout, else zero: not even the namespace of
-// another layout is reused.
-func ofLayout(l *version.Live, own keeper) *version.Live {
-	if l.Meta == nil || own.owns(l.Meta) {
-		return l
-	}
-	return &version.Live{}
-}
-
 // indexOf reads the record of the index of a version.
-func (e *Engine) indexOf(ctx context.Context, m *version.Meta) (*kvassets.Record, error) {
-	store, k := e.Account.Store(m.Namespace), kvassets.Keys(e.Site)
+func (e *kvAssets) indexOf(ctx context.Context, m *version.Meta) (*Record, error) {
+	store, k := e.Account.Store(m.Namespace), Keys(e.Site)
 	var ref manifest.Ref
 	err := cloud.EachKey(ctx, store, k.Records()+m.Index+".", func(key cloud.KeyInfo) error {
 		found, err := manifest.ParseRef(strings.TrimPrefix(key.Name, k.Records()))
@@ -296,16 +284,16 @@ func isDeployment(id string) bool {
 // records of deployments that cannot be any more: those that are neither retained nor
 // younger than twice the grace period. A deployment ends when the next begins.
 func (p *kvAssetsPrune) findDeployed(ctx context.Context) error {
-	p.deployed, p.policy = map[manifest.Hash]bool{}, p.e.givenPolicy(p.opt)
+	p.deployed, p.policy = map[manifest.Hash]bool{}, p.opt.GivenPolicy(p.e.Client)
 	if len(p.activations) == 0 {
-		return p.e.checkPolicy(false, p.opt)
+		return p.opt.CheckPolicy(p.e.Client, false)
 	}
 	past, err := p.e.Past(ctx, site.Lookup{Retained: true, Given: p.policy})
 	if err != nil {
 		return fmt.Errorf("nothing was deleted: %w", err)
 	}
 	p.policy = past.Policy
-	if err := p.e.checkPolicy(past.Recorded, p.opt); err != nil {
+	if err := p.opt.CheckPolicy(p.e.Client, past.Recorded); err != nil {
 		return err
 	}
 	kept := map[string]bool{}

@@ -1,0 +1,43 @@
+package content
+
+import (
+	"github.com/kv-sync/kv-sync/sync/layout"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/overlay"
+	"github.com/kv-sync/kv-sync/sync/site"
+	"github.com/kv-sync/kv-sync/sync/version"
+)
+
+// Layout is the default layout: each content under a key that is written once,
+// and the manifest inside the Worker version.
+var Layout = layout.Layout{
+	Name:  "content",
+	Title: func(string) string { return "kv-sync" },
+	Of:    func(c *site.Client) (layout.Deployer, error) { return &Content{c}, nil },
+}
+
+// Content is the content layout of one site.
+type Content struct{ *site.Client }
+
+func (c *Content) Owns(m *version.Meta) bool { return m != nil && m.Index == "" }
+
+func (c *Content) Lacks(string) error { return nil }
+
+func (c *Content) RecordKey(deployment string) string {
+	return c.Keys().Record(deployment)
+}
+
+func (c *Content) Prefix() string { return c.Keys().Prefix() }
+
+// contentDraft is a draft of the content layout.
+type contentDraft struct {
+	*layout.Draft
+	c *Content
+	l *version.Live
+	r *layout.Run
+
+	pulled    map[string]manifest.Nonce // the run-time writes that the source contains
+	replaced  []manifest.Asset          // chunked live assets that changed or were removed
+	companion *companionUpload
+	edits     overlay.Edits
+}

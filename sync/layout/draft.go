@@ -1,0 +1,72 @@
+package layout
+
+import (
+	"time"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/site"
+	"github.com/kv-sync/kv-sync/sync/version"
+)
+
+// Draft is a plan with the state that its execution needs. The upload completes it: it
+// computes the hashes that the source left out. A [plan.Plan] that was shown is a copy and
+// does not change.
+type Draft struct {
+	plan.Plan
+	Namespace string             // "" if it does not exist yet
+	Manifest  *manifest.Manifest // complete except for the hashes that the upload computes
+	Uploads   []manifest.File    // one for each new content
+	Worker    cloud.Worker
+	Hash      string    // of the worker
+	Oldest    time.Time // of the blobs that were uploaded ahead; zero without any
+}
+
+// Shown is a copy of the plan in its present state.
+func (p *Draft) Shown() *plan.Plan {
+	plan := p.Plan
+	return &plan
+}
+
+// Base returns the draft itself: see [planned].
+func (p *Draft) Base() *Draft { return p }
+
+// MarkUnchanged makes the plan one without a change. It reports whether nothing is left
+// to do: whether the live version was activated for this commit, or no commit is known.
+// A project is not activated again for a newer commit, because a repository may contain
+// a thousand projects and each activation costs a write to KV.
+func (p *Draft) MarkUnchanged(l *version.Live, project bool) bool {
+	p.NoChange, p.Unchanged = true, l.Meta.Files
+	return project || p.Origin.Commit == "" || p.Origin.Commit == l.Commit()
+}
+
+// MarkReactivated plans to activate the live version again, for another commit.
+func (p *Draft) MarkReactivated(l *version.Live, notices []manifest.Problem) {
+	p.NoChange, p.Unchanged = true, l.Meta.Files
+	p.Reactivate, p.Notices = true, notices
+}
+
+// Show reports the plan as progress.
+func (p *Draft) Show(c *site.Client) {
+	c.Progress(site.Progress{Stage: site.StagePlan, Plan: p.Shown()})
+}
+
+// Unhashed reports whether the upload has to compute hashes.
+func (p *Draft) Unhashed() bool {
+	for _, f := range p.Uploads {
+		if f.Blob.Hash.IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
+// started is the earliest time at which a blob of the plan's manifest that is not from
+// the live manifest may have been written.
+func (p *Draft) started(r *Run) time.Time {
+	if !p.Oldest.IsZero() && p.Oldest.Before(r.Started) {
+		return p.Oldest
+	}
+	return r.Started
+}

@@ -1,0 +1,178 @@
+package layout
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/overlay"
+	"github.com/kv-sync/kv-sync/sync/upload"
+	"github.com/kv-sync/kv-sync/sync/version"
+)
+
+// Release is what is known of a deployment before it is sent: the version to upload,
+// and the two values that are written with its blobs.
+type Release struct {
+	ID     string
+	Meta   version.Meta
+	Upload cloud.Upload
+	Values []*upload.Item // the stored manifest and the record
+	Stored []byte
+	// Started is the earliest time at which this run may have written a blob of it.
+	Started time.Time
+}
+
+// Served identifies what a deployment serves: a manifest, or the hash of an
+// index.
+type Served struct {
+	Manifest, Index string
+	// RecordKey returns the key of a deployment's record in the layout.
+	RecordKey func(deployment string) string
+}
+
+// Describe makes the release of a plan: the description in its version, and its record.
+func (r *Run) Describe(l *version.Live, p *Draft, serves Served, url string) (*Release, error) {
+	c := r.Client
+	out := &Release{ID: manifest.DeploymentID(r.Nonce), Started: p.started(r)}
+	o := p.Manifest.Origin
+	out.Meta = version.Meta{
+		Format: version.Format, Site: c.ID(), Deployment: out.ID, Manifest: serves.Manifest, Index: serves.Index,
+		Source: o.ID,
+		Worker: p.Hash,
+		Commit: o.Commit, Namespace: r.Namespace, URL: url, Pruned: c.Time().Unix(), Files: len(p.Manifest.Assets),
+		Overlay: c.OverlayOf(p.Worker), Repository: o.Repository, Policy: c.Policy(),
+	}
+	if l.Meta != nil {
+		out.Meta.Migration = l.Meta.Migration
+	}
+	if o.Commit == "" {
+		out.Meta.After = l.Commit()
+	}
+	if l.Meta != nil && !p.PruneDue {
+		out.Meta.Pruned = l.Meta.Pruned
+	}
+	if n := len(p.Worker.Migrations); n > 0 {
+		out.Meta.Migration = p.Worker.Migrations[n-1].Tag
+	}
+	record, err := json.Marshal(version.Record{
+		Format: version.RecordFormat, Deployment: out.ID, Site: c.ID(), Manifest: serves.Manifest, Index: serves.Index,
+		Source: o.ID,
+		Commit: o.Commit,
+		Branch: o.Branch, Subject: o.Subject, Author: o.Author, Dirty: o.Dirty, Repository: o.Repository, Actor: c.Actor,
+		Time:     c.Time().UTC().Truncate(time.Second),
+		Previous: p.Live, Files: len(p.Manifest.Assets), Added: len(p.Added), Changed: len(p.Changed),
+		Removed: len(p.Removed), Unchanged: p.Unchanged, Policy: c.Policy(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encode the record: %w", err)
+	}
+	out.Values = []*upload.Item{upload.Value("the record", serves.RecordKey(out.ID), record)}
+	return out, nil
+}
+
+// Version is the Worker as it is sent: with the bindings of its author, those of
+// kv-sync, and all others of the active version. It inherits from the active version
+// only, so that settings of a refused or a preview version cannot reach production.
+func (r *Run) Version(l *version.Live, w cloud.Worker, o manifest.Origin, meta version.Meta) (cloud.Upload, error) {
+	says := version.Message{Deployment: meta.Deployment, Commit: o.Commit, Hold: l.CarriedHold(o),
+		Over: version.ActiveID(l.Activations)}
+	u := cloud.Upload{Worker: w, Message: says.Text(o.Subject), Tag: meta.Deployment}
+	mine := map[string]bool{cloud.BindingMeta: true, cloud.BindingBlobs: true}
+	companion := w.Companion != nil
+	if companion {
+		mine[cloud.BindingOverlay] = true
+	}
+	for _, b := range u.Bindings {
+		if mine[b.Name] {
+			return cloud.Upload{}, finding.New(finding.CaseBindingTaken, finding.Facts{Name: b.Name})
+		}
+		mine[b.Name] = true
+	}
+	for name := range mine {
+		meta.Bindings = append(meta.Bindings, name)
+	}
+	slices.Sort(meta.Bindings)
+	described, err := json.Marshal(meta)
+	if err != nil {
+		return cloud.Upload{}, fmt.Errorf("encode binding %s: %w", cloud.BindingMeta, err)
+	}
+	u.Bindings = append(slices.Clone(u.Bindings),
+		cloud.Binding{Name: cloud.BindingBlobs, Type: "kv_namespace",
+			Fields: map[string]json.RawMessage{"namespace_id": cloud.JSONString(meta.Namespace)}},
+		cloud.Binding{Name: cloud.BindingMeta, Type: "json", Fields: map[string]json.RawMessage{"json": described}})
+	if companion {
+		u.Bindings = append(u.Bindings, cloud.Binding{Name: cloud.BindingOverlay, Type: "durable_object_namespace",
+			Fields: map[string]json.RawMessage{
+				"class_name":  cloud.JSONString(overlay.Class),
+				"script_name": cloud.JSONString(overlay.CompanionName(r.Client.Site)),
+			}})
+	}
+	for _, b := range l.CarriedOver(mine) {
+		u.Bindings = append(u.Bindings, cloud.Binding{Name: b.Name, Type: "inherit",
+			Fields: map[string]json.RawMessage{"version_id": cloud.JSONString(l.Version.ID)}})
+	}
+	return u, nil
+}
+
+// Prepared is a release whose every key is confirmed, and the version to switch to. The
+// version is "" if the switch uploads it.
+type Prepared struct {
+	*Release
+	Version string
+	// InPlace is the switch of a layout that overwrites files in place; else nil.
+	InPlace func(context.Context) error
+	// Enabled returns the result of switching on the address of a first deployment.
+	Enabled chan error
+}
+
+// UploadVersion uploads the code of the release, unless the script does not exist or
+// the switch uploads it.
+func (r *Run) UploadVersion(ctx context.Context, l *version.Live, rel *Prepared) (err error) {
+	if !l.Exists() || rel.Upload.Apply != nil {
+		return nil
+	}
+	if rel.Version, err = r.Client.Target.UploadVersion(ctx, rel.Upload); err != nil {
+		return fmt.Errorf("upload the new version of %s: %w", r.Client.Site, err)
+	}
+	return nil
+}
+
+// Migrations returns the Durable Object migrations that the script has not applied yet,
+// or nil.
+func (r *Run) Migrations(ctx context.Context, l *version.Live, w cloud.Worker) (*cloud.MigrationPlan, error) {
+	if len(w.Migrations) == 0 {
+		return nil, nil
+	}
+	var tag string
+	switch {
+	case l.Meta != nil:
+		tag = l.Meta.Migration
+	case l.Exists():
+		var err error
+		if tag, err = r.Client.Target.MigrationTag(ctx); err != nil {
+			return nil, fmt.Errorf("read the migrations of %s: %w", r.Client.Site, err)
+		}
+	}
+	steps := w.Migrations
+	for i, m := range w.Migrations {
+		if m.Tag == tag {
+			steps = w.Migrations[i+1:]
+		}
+	}
+	if len(steps) == 0 {
+		return nil, nil
+	}
+	if tag != "" && len(steps) == len(w.Migrations) {
+		return nil, finding.New(finding.CaseMigrations, finding.Facts{Site: r.Client.Site, What: fmt.Sprintf("%q", tag)})
+	}
+	plan := &cloud.MigrationPlan{OldTag: tag, NewTag: steps[len(steps)-1].Tag}
+	for _, m := range steps {
+		plan.Steps = append(plan.Steps, m.Step)
+	}
+	return plan, nil
+}

@@ -1,0 +1,56 @@
+package layout
+
+import (
+	"context"
+	"time"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/site"
+	"github.com/kv-sync/kv-sync/sync/version"
+)
+
+// Run is one invocation: what it deploys, and what it keeps for the next plan if it has
+// to plan again: its nonce, and the blobs that are confirmed.
+type Run struct {
+	Client *site.Client
+	Order  Order
+
+	Source  manifest.Source
+	Worker  cloud.Worker
+	Options plan.Options
+
+	Started   time.Time
+	Namespace string // of the confirmed blobs, "" if not known yet
+	keys      manifest.Keys
+	Nonce     manifest.Nonce
+	Confirmed map[manifest.Content]manifest.Ref
+	// ignoreReceipt: the blobs that were uploaded ahead are too old.
+	IgnoreReceipt bool
+}
+
+// StartRun begins a run at the present time.
+func StartRun(c *site.Client, src manifest.Source, w cloud.Worker, opt plan.Options) *Run {
+	now := c.Time()
+	return &Run{Client: c, Source: src, Worker: w, Options: opt, Started: now, Nonce: manifest.NewNonce(now),
+		Confirmed: make(map[manifest.Content]manifest.Ref)}
+}
+
+// MoveTo sets where the run writes, and drops the blobs that are confirmed elsewhere: in
+// another namespace, or under the keys of a project that was deleted meanwhile.
+func (r *Run) MoveTo(namespace string, keys manifest.Keys) {
+	if r.Namespace != namespace || r.keys != keys {
+		r.Confirmed = make(map[manifest.Content]manifest.Ref)
+	}
+	r.Namespace, r.keys = namespace, keys
+}
+
+// Order refuses a deploy that would make the live site go backwards. It is a stage of
+// the engine, which a layout calls as soon as it knows enough.
+type Order interface {
+	// Check refuses an older commit and one that a rollback left, and returns notices.
+	Check(ctx context.Context, l *version.Live, d *Draft, r *Run) ([]manifest.Problem, error)
+	// CheckContent refuses the content that a rollback left, once that is known.
+	CheckContent(ctx context.Context, l *version.Live, d *Draft, opt plan.Options) error
+}

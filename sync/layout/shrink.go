@@ -1,0 +1,70 @@
+package layout
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/humanize"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
+)
+
+func (p *Draft) CheckShrink(base *manifest.Manifest, opt plan.Options) error {
+	if opt.AllowShrink {
+		return nil
+	}
+	if len(p.Manifest.Assets) == 0 && p.Origin.ID != manifest.NoFiles {
+		return p.HoldsNothing()
+	}
+	if base == nil {
+		return nil
+	}
+	return CheckLeft(len(p.Manifest.Assets), len(base.Assets), p.Removed)
+}
+
+// CheckIgnored refuses files that git ignores, if they would become public only because the
+// live deployment was made under rules that left them out.
+func (p *Draft) CheckIgnored(base *manifest.Manifest, opt plan.Options) error {
+	if base == nil || base.Origin.Edition >= manifest.SelectionEdition || opt.PublishIgnored {
+		return nil
+	}
+	var added []string
+	for _, c := range p.Added {
+		if _, ignored := slices.BinarySearch(p.Ignored, c.Path); ignored {
+			added = append(added, c.Path)
+		}
+	}
+	if len(added) == 0 {
+		return nil
+	}
+	return guard.Stop(guard.Ignored, finding.CaseIgnored, finding.Facts{
+		What: humanize.Count(len(added), "file"), Path: humanize.List(added),
+	})
+}
+
+// HoldsNothing is the refusal of a source without files.
+func (p *Draft) HoldsNothing() error {
+	err := guard.Stop(guard.Shrink, finding.CaseEmpty, finding.Facts{Path: p.where()})
+	err.Removed = p.Removed
+	return err
+}
+
+// CheckLeft refuses a deploy that leaves less than half of the files. It compares
+// numbers and not names, because a build with a hash in each name renames all files.
+func CheckLeft(now, before int, removed []plan.Change) error {
+	if 2*now >= before {
+		return nil
+	}
+	err := guard.Stop(guard.Shrink, finding.CaseShrink, finding.Facts{Count: now, What: humanize.Count(before, "file")})
+	err.Removed = removed
+	return err
+}
+
+func (p *Draft) where() string {
+	if p.Origin.Commit != "" {
+		return fmt.Sprintf("%s at commit %.12s", p.Origin.Dir, p.Origin.Commit)
+	}
+	return p.Origin.Dir
+}

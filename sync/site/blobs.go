@@ -1,0 +1,175 @@
+package site
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+)
+
+// Blobs checks the blobs below some keys, each once.
+type Blobs struct {
+	*Client
+	keys    manifest.Keys
+	chunks  indexes
+	checked map[manifest.Ref]bool // of blobs that were read: whether they have the hash in their key
+}
+
+// Blobs checks the blobs below the keys.
+func (c *Client) Blobs(keys manifest.Keys) *Blobs {
+	return &Blobs{Client: c, keys: keys, chunks: make(indexes), checked: make(map[manifest.Ref]bool)}
+}
+
+// indexes are the chunks of chunked assets, by the reference of their index.
+type indexes map[manifest.Ref]indexed
+
+// indexed is an index that was read, or why it cannot be read: err wraps ErrNotFound or
+// ErrDamaged.
+type indexed struct {
+	chunks []manifest.Ref
+	err    error
+}
+
+// ReadIndexes reads the indexes of the chunked assets. A missing or damaged index is not
+// an error of this call: see [Blobs.Chunks].
+func (b *Blobs) ReadIndexes(ctx context.Context, s cloud.Store, assets []manifest.Asset) error {
+	known := b.chunks
+	var todo []manifest.Asset
+	for _, a := range assets {
+		if _, ok := known[a.Blob]; a.Chunked() && !ok {
+			known[a.Blob] = indexed{}
+			todo = append(todo, a)
+		}
+	}
+	read := make([]indexed, len(todo))
+	err := b.EachValue(ctx, len(todo), func(ctx context.Context, i int) error {
+		a := todo[i]
+		value, err := cloud.ReadValid(ctx, s, b.keys.Blob(a.Blob), func(value []byte) bool {
+			_, err := manifest.DecodeChunkIndex(value, a)
+			return err == nil
+		})
+		if err != nil && !errors.Is(err, cloud.ErrNotFound) {
+			return fmt.Errorf("read the chunk index of %s: %w", a.Path, err)
+		}
+		var x *manifest.ChunkIndex
+		if err == nil {
+			if x, err = manifest.DecodeChunkIndex(value, a); err != nil {
+				err = fmt.Errorf("%w: %w", manifest.ErrDamaged, err)
+			}
+		}
+		if err != nil {
+			read[i].err = fmt.Errorf("the chunk index of %s: %w", a.Path, err)
+		} else {
+			read[i].chunks = x.Chunks
+		}
+		return nil
+	})
+	for i, a := range todo {
+		known[a.Blob] = read[i]
+	}
+	return err
+}
+
+// blobsOf lists the blob of an asset, and its chunks if it has any.
+func (x indexes) blobsOf(a manifest.Asset) []manifest.Ref {
+	return append([]manifest.Ref{a.Blob}, x[a.Blob].chunks...)
+}
+
+// Chunks are the chunks of an asset whose index was read, or why that could not be read:
+// the error wraps [cloud.ErrNotFound] or [manifest.ErrDamaged].
+func (b *Blobs) Chunks(a manifest.Asset) ([]manifest.Ref, error) {
+	return b.chunks[a.Blob].chunks, b.chunks[a.Blob].err
+}
+
+// Missing returns the assets whose blob does not exist. Keys that the listing lacks are
+// requested one by one, because listings may be outdated. The indexes must have been
+// read.
+func (b *Blobs) Missing(ctx context.Context, s cloud.Store, m *manifest.Manifest,
+	listed map[string]bool) ([]manifest.Asset, error) {
+	k, chunks := b.keys, b.chunks
+	gone := make(map[manifest.Ref]bool) // of blobs that are requested by key
+	var ask []manifest.Ref
+	for _, a := range m.Assets {
+		if x, read := chunks[a.Blob]; read {
+			gone[a.Blob] = errors.Is(x.err, cloud.ErrNotFound)
+		}
+		for _, ref := range chunks.blobsOf(a) {
+			if _, asked := gone[ref]; !asked && !listed[k.Blob(ref)] {
+				gone[ref] = false
+				ask = append(ask, ref)
+			}
+		}
+	}
+	answers := make([]bool, len(ask))
+	err := b.EachValue(ctx, len(ask), func(ctx context.Context, i int) error {
+		_, err := s.Get(ctx, k.Blob(ask[i]))
+		answers[i] = errors.Is(err, cloud.ErrNotFound)
+		if answers[i] {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read blobs that the listing lacks: %w", err)
+	}
+	for i, ref := range ask {
+		gone[ref] = answers[i]
+	}
+	var missing []manifest.Asset
+	for _, a := range m.Assets {
+		if slices.ContainsFunc(chunks.blobsOf(a), func(ref manifest.Ref) bool { return gone[ref] }) {
+			missing = append(missing, a)
+		}
+	}
+	return missing, nil
+}
+
+// Read reads each blob that was not read before, and records whether it has the
+// hash in its key. An index that could be read has it.
+func (b *Blobs) Read(ctx context.Context, s cloud.Store, m *manifest.Manifest) error {
+	var todo []manifest.Ref
+	for _, a := range m.Assets {
+		for _, ref := range b.chunks.blobsOf(a) {
+			index := a.Chunked() && ref == a.Blob
+			if _, ok := b.checked[ref]; !ok && !index {
+				b.checked[ref] = true
+				todo = append(todo, ref)
+			}
+		}
+	}
+	good := make([]bool, len(todo))
+	err := b.EachValue(ctx, len(todo), func(ctx context.Context, i int) error {
+		value, err := s.Get(ctx, b.keys.Blob(todo[i]))
+		if errors.Is(err, cloud.ErrNotFound) {
+			good[i] = true // it is reported as missing
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("read blob %s: %w", todo[i], err)
+		}
+		good[i] = manifest.HashOf(value) == todo[i].Hash
+		return nil
+	})
+	for i, ref := range todo {
+		b.checked[ref] = good[i]
+	}
+	return err
+}
+
+// Corrupt returns the paths of blobs that were read and do not have the hash in their
+// key.
+func (b *Blobs) Corrupt(m *manifest.Manifest) []string {
+	var bad []string
+	for _, a := range m.Assets {
+		damaged := func(ref manifest.Ref) bool {
+			good, read := b.checked[ref]
+			return read && !good
+		}
+		if errors.Is(b.chunks[a.Blob].err, manifest.ErrDamaged) || slices.ContainsFunc(b.chunks.blobsOf(a), damaged) {
+			bad = append(bad, a.Path)
+		}
+	}
+	return bad
+}
