@@ -45,6 +45,12 @@ func (l *loader) detectDirectory() {
 			"name the right one with --dir, or as \"directory\" in "+ProjectFile)
 	case l.refuseOutside():
 		return
+	case l.leftToBuild():
+		l.refuse(l.s.origins["assets"], "assets has no directory, so a build tool decides which folder is published",
+			buildFirst)
+	case l.buildTool() != "":
+		l.refuse(origin{place: l.buildTool()}, "the project has a build, and there is no index.html in "+
+			strings.Join(Directories, ", "), buildFirst)
 	case l.files.isDir(filepath.Join(l.root, "public")):
 		l.s.Directory = "public"
 	case l.files.isFile(filepath.Join(l.root, "index.html")):

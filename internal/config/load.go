@@ -119,7 +119,8 @@ func (l *loader) finish() {
 	}
 	l.place(&s.Directory, "directory")
 	l.place(&s.Code.Main, "worker")
-	if s.Directory == "" {
+	l.checkBuilt()
+	if s.Directory == "" && len(l.errors) == 0 {
 		l.detectDirectory()
 	}
 	l.identify()

@@ -121,7 +121,7 @@ func (r *reader) refuseUnknown(t *tree.Table, names ...string) { r.refuseUnknown
 // belong to the table, so a setting may be in the table by mistake.
 func (r *reader) refuseUnknownIn(t *tree.Table, head string, names ...string) {
 	for _, name := range t.Names {
-		if slices.Contains(names, name) {
+		if slices.Contains(names, name) || t.Get(name).Empty() {
 			continue
 		}
 		n, fix := t.Get(name), nearest(name, names)

@@ -234,10 +234,10 @@ func TestNoticed(t *testing.T) {
 		},
 		{
 			name: "a wrangler file of a build tool", files: map[string]string{
-				"wrangler.json": `{"name": "a"}`, ".wrangler/deploy/config.json": "{}",
+				"wrangler.json": `{"name": "a"}`, ".wrangler/deploy/config.json": `{"configPath": "../../out.json"}`,
+				"out.json": `{"name": "a"}`,
 			},
-			want: []string{"wrangler.json: this file is used, not the one that a build tool wrote and names in " +
-				`.wrangler/deploy/config.json; choose the other one with "config" if you need it`},
+			want: []string{".wrangler/deploy/config.json: the build generated out.json, which is used, as with wrangler"},
 		},
 		{
 			name: "an old variable", files: ownFile("name = \"a\""), env: map[string]string{"CF_API_TOKEN": "s3cret"},

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/bundle"
 	"github.com/kv-sync/kv-sync/internal/config/tree"
@@ -15,6 +16,19 @@ func (w *wrangler) compatibilityDate(n *tree.Node) {
 		return
 	}
 	w.out.Worker.CompatibilityDate = date
+}
+
+func (w *wrangler) dev(n *tree.Node) {
+	if !w.generated {
+		notUsed("it concerns wrangler dev only")(w, n)
+	}
+}
+
+// pythonModules concerns Workers in Python only. Build tools write its default for all Workers.
+func (w *wrangler) pythonModules(n *tree.Node) {
+	if strings.HasSuffix(w.out.Code.Main, ".py") {
+		unsupported(useWrangler)(w, n)
+	}
 }
 
 func (w *wrangler) rules(n *tree.Node) {
@@ -128,7 +142,7 @@ func (w *wrangler) triggers(n *tree.Node) {
 	t := w.object(n)
 	w.refuseUnknown(t, "crons", "events")
 	for _, name := range t.Names {
-		if m := t.Get(name); m.Value != nil {
+		if m := t.Get(name); !m.Empty() {
 			notApplied("a Worker's triggers")(w, m)
 		}
 	}

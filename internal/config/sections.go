@@ -99,7 +99,7 @@ var siteSections = map[string]section{
 var unusedSections = map[string]section{
 	"$schema":      {topLevel, func(*wrangler, *tree.Node) {}},
 	"env":          {topLevel, func(*wrangler, *tree.Node) {}},
-	"dev":          {topLevel, notUsed("it concerns wrangler dev only")},
+	"dev":          {topLevel, (*wrangler).dev},
 	"send_metrics": {topLevel, notUsed("kv-sync sends no metrics")},
 	"keep_vars": {topLevel,
 		notUsed("kv-sync always keeps the bindings and variables that no file defines")},
@@ -123,11 +123,11 @@ var refusedSections = map[string]section{
 	"node_compat":        {inherited, unsupported(`add "nodejs_compat" to compatibility_flags instead`)},
 	"containers":         {perEnv, unsupported(useWrangler)},
 	"cloudchamber":       {perEnv, unsupported(useWrangler)},
-	"python_modules":     {inherited, unsupported(useWrangler)},
+	"python_modules":     {inherited, (*wrangler).pythonModules},
 	"exports":            {inherited, unsupported(useWrangler)},
 	"connect":            {perEnv, unsupported(useWrangler)},
 	"access":             {inherited, unsupported(useDashboard)},
-	"previews":           {inherited, unsupported(removeIt)},
+	"previews":           {inherited, notUsed("it concerns previews only, which kv-sync does not deploy")},
 	"addresses":          {topLevel, unsupported(useDashboard)},
 	"first_party_worker": {inherited, unsupported(removeIt)},
 	"compliance_region":  {inherited, (*wrangler).complianceRegion},
@@ -168,9 +168,14 @@ func notUsed(why string) func(*wrangler, *tree.Node) {
 	return func(w *wrangler, n *tree.Node) { w.notice(n, n.Path+" is not used: "+why, "") }
 }
 
-// unsupported returns a function that refuses a section.
+// unsupported returns a function that refuses a section. An empty one, which build tools write,
+// changes nothing.
 func unsupported(fix string) func(*wrangler, *tree.Node) {
-	return func(w *wrangler, n *tree.Node) { w.refuse(n, n.Path+" is not supported by kv-sync", fix) }
+	return func(w *wrangler, n *tree.Node) {
+		if !n.Empty() {
+			w.refuse(n, n.Path+" is not supported by kv-sync", fix)
+		}
+	}
 }
 
 // notApplied returns a function that reports a section about something that kv-sync never

@@ -16,23 +16,24 @@ import (
 // wrangler reads one wrangler file.
 type wrangler struct {
 	reader
-	out   *wranglerFile
-	bound map[string]*tree.Node // where each binding name is defined
+	out *wranglerFile
+	// generated reports whether a build tool wrote the file.
+	generated bool
+	bound     map[string]*tree.Node // where each binding name is defined
 }
 
 // readWrangler reads a parsed wrangler file for one environment. "" is the top level. It
 // returns errors and notices.
 func readWrangler(file string, top *tree.Table, env string) (*wranglerFile, []manifest.Problem, []manifest.Problem) {
 	w := &wrangler{
-		reader: reader{file: file},
-		out:    &wranglerFile{lines: map[string]int{}, Code: bundle.Options{KeepNames: true}},
-		bound:  map[string]*tree.Node{},
+		reader:    reader{file: file},
+		generated: isGenerated(top),
+		out:       &wranglerFile{lines: map[string]int{}, Code: bundle.Options{KeepNames: true}},
+		bound:     map[string]*tree.Node{},
 	}
 	chosen := w.environment(top, env)
 	for _, name := range slices.Sorted(maps.Keys(chosen)) {
-		if n := chosen[name]; n.Value != nil {
-			sections[name].read(w, n)
-		}
+		sections[name].read(w, chosen[name])
 	}
 	w.finish(top, chosen, env)
 	slices.SortFunc(w.out.Worker.Bindings, func(a, b cloud.Binding) int { return strings.Compare(a.Name, b.Name) })
@@ -113,12 +114,24 @@ func (w *wrangler) overrideSections(chosen map[string]*tree.Node, n *tree.Node, 
 	}
 }
 
-// isSection refuses a section that wrangler does not have.
+// isSection reports whether a section is read. An empty one of an unknown name says nothing. Another
+// unknown one is refused in a file that a person wrote. Of a generated file, which a newer tool
+// may have written, it is refused only if it describes bindings.
 func (w *wrangler) isSection(name string, n *tree.Node) bool {
-	if _, ok := sections[name]; ok {
-		return true
+	_, known := sections[name]
+	switch {
+	case known:
+		return n.Value != nil
+	case n.Empty() || w.generated && slices.Contains(provenance, name):
+		return false
+	case !w.generated:
+		w.refuse(n, n.Path+" is not understood", nearest(name, slices.Sorted(maps.Keys(sections))))
+	case describesBinding(n):
+		w.refuse(n, n.Path+" is not known to this kv-sync, and the Worker would be deployed without it",
+			"update kv-sync, or "+useWrangler)
+	case n.Value != false:
+		w.notice(n, n.Path+" is not used: this kv-sync does not know it", "")
 	}
-	w.refuse(n, n.Path+" is not understood", nearest(name, slices.Sorted(maps.Keys(sections))))
 	return false
 }
 

@@ -1,8 +1,8 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -44,7 +44,7 @@ func (l *loader) wrangler(own map[string]value) *wranglerFile {
 		if !l.confine(file, config.from, "config") {
 			return nil
 		}
-	} else if file = l.findWrangler(); file == "" {
+	} else if file = cmp.Or(l.redirect(), l.findWrangler()); file == "" {
 		if env.text != "" {
 			l.refuse(env.from, fmt.Sprintf("there is no wrangler file that could have an environment %q", env.text),
 				"remove --env")
@@ -58,6 +58,10 @@ func (l *loader) wrangler(own map[string]value) *wranglerFile {
 	}
 	if l.in.Bare {
 		return l.bareWrangler(top, name)
+	}
+	if isGenerated(top) {
+		l.checkEnvironment(top, env)
+		env.text = ""
 	}
 	w, problems, notices := readWrangler(name, top, env.text)
 	l.errors, l.notices = append(l.errors, problems...), append(l.notices, notices...)
@@ -74,10 +78,6 @@ func (l *loader) findWrangler() string {
 	if len(found) > 1 {
 		l.notice(used, fmt.Sprintf("this file is used, %s is not", strings.Join(found[1:], ", ")),
 			`remove the files that are not needed, or choose one with "config"`)
-	}
-	if _, err := os.Stat(filepath.Join(l.root, ".wrangler", "deploy", "config.json")); err == nil {
-		l.notice(used, "this file is used, not the one that a build tool wrote and names in .wrangler/deploy/config.json",
-			`choose the other one with "config" if you need it`)
 	}
 	return filepath.Join(l.root, found[0])
 }

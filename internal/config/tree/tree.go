@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/tailscale/hujson"
@@ -50,6 +51,21 @@ func (t *Table) set(name string, n *Node) {
 		t.Names = append(t.Names, name)
 	}
 	t.members[name] = n
+}
+
+// Empty reports whether a value says nothing: null, "", or an object or a list of such values.
+func (n *Node) Empty() bool {
+	switch v := n.Value.(type) {
+	case nil:
+		return true
+	case string:
+		return v == ""
+	case []*Node:
+		return !slices.ContainsFunc(v, func(e *Node) bool { return !e.Empty() })
+	case *Table:
+		return !slices.ContainsFunc(v.Names, func(name string) bool { return !v.members[name].Empty() })
+	}
+	return false
 }
 
 // Kind names the type of a value for messages.

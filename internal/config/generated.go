@@ -1,0 +1,133 @@
+package config
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/kv-sync/kv-sync/internal/config/tree"
+)
+
+// deployConfig is where a build tool names the wrangler file that it generated. wrangler
+// follows it.
+// Source: https://developers.cloudflare.com/workers/wrangler/configuration/#generated-wrangler-configuration
+const deployConfig = ".wrangler/deploy/config.json"
+
+// buildFirst is the fix for what the build tool has not written.
+const buildFirst = "run the build of the project first, or name the folder of the site with --dir"
+
+// redirect returns the wrangler file that a build tool generated, and names the file used. It
+// returns "" if there is none. Such a file belongs to the files on the disk, not to a commit.
+func (l *loader) redirect() string {
+	at := filepath.Join(l.root, filepath.FromSlash(deployConfig))
+	if l.in.Commit != nil {
+		return ""
+	}
+	info, err := l.boundary.Stat(at)
+	if err != nil || !info.Mode().IsRegular() {
+		return ""
+	}
+	top := l.parse(at, deployConfig, true)
+	if top == nil {
+		return ""
+	}
+	n := top.Get("configPath")
+	from := origin{place: deployConfig, file: true}
+	name, ok := "", n != nil
+	if ok {
+		name, ok = n.Value.(string)
+	}
+	if !ok || name == "" {
+		l.refuse(from, `there is no "configPath", which names the file that the build generated`,
+			"run the build again, or remove this file")
+		return ""
+	}
+	file := filepath.Join(filepath.Dir(at), filepath.FromSlash(name))
+	if !l.confine(file, from, "configPath") {
+		return ""
+	}
+	if info, err := l.boundary.Stat(file); err != nil || !info.Mode().IsRegular() {
+		l.refuse(from, fmt.Sprintf("it names %s, which does not exist", l.display(file)),
+			"run the build again, or remove this file")
+		return ""
+	}
+	l.notice(from, fmt.Sprintf("the build generated %s, which is used, as with wrangler", l.display(file)), "")
+	return file
+}
+
+// isGenerated reports whether a build tool wrote a wrangler file for one environment.
+func isGenerated(top *tree.Table) bool {
+	return top.Get("configPath") != nil || top.Get("userConfigPath") != nil || top.Get("topLevelName") != nil
+}
+
+// checkEnvironment refuses an environment other than that of a generated file. Such a file has the
+// sections of one environment, so there is nothing to choose in it.
+func (l *loader) checkEnvironment(top *tree.Table, env value) {
+	n := top.Get("targetEnvironment")
+	if n == nil || env.text == "" {
+		return
+	}
+	if built, _ := n.Value.(string); built != "" && built != env.text {
+		l.refuse(env.from, fmt.Sprintf("the build was made for the environment %q, and not for %q", built, env.text),
+			fmt.Sprintf("build again with CLOUDFLARE_ENV=%s, or choose %s", env.text, built))
+	}
+}
+
+// provenance lists the members of a generated file that only say where it comes from.
+var provenance = []string{"configPath", "userConfigPath", "topLevelName", "definedEnvironments", "targetEnvironment",
+	"legacy_env"}
+
+// describesBinding reports whether a value looks like bindings: the Worker would miss something
+// without it.
+func describesBinding(n *tree.Node) bool {
+	switch v := n.Value.(type) {
+	case []*tree.Node:
+		for _, e := range v {
+			if _, ok := e.Value.(*tree.Table); ok {
+				return true
+			}
+		}
+	case *tree.Table:
+		for _, name := range v.Names {
+			if name == "binding" || name == "bindings" || describesBinding(v.Get(name)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// checkBuilt refuses a project whose build has not run: its configuration leaves it to the build
+// tool which code runs.
+func (l *loader) checkBuilt() {
+	s := l.s
+	main, at := s.Code.Main, s.origins["worker"]
+	if at.file && (strings.Contains(main, ":") || strings.HasPrefix(main, "@")) && !l.files.isFile(l.resolve(main)) {
+		l.refuse(at, fmt.Sprintf("main is %.80q, a module that only the build tool knows", main), buildFirst)
+	}
+}
+
+// buildTools are files of tools that build a site, so the folder public is their input.
+var buildTools = []string{"vite.config", "astro.config", "next.config", "nuxt.config", "svelte.config", "react-router.config",
+	"angular.json", "gatsby-config", "vue.config", "eleventy.config", "remix.config"}
+
+// buildTool names a file that shows that the project has a build, or "".
+func (l *loader) buildTool() string {
+	for _, name := range buildTools {
+		for _, ext := range []string{"", ".js", ".mjs", ".cjs", ".ts", ".mts"} {
+			if strings.Contains(name, ".json") && ext != "" {
+				break
+			}
+			if l.files.isFile(filepath.Join(l.root, name+ext)) {
+				return name + ext
+			}
+		}
+	}
+	return ""
+}
+
+// leftToBuild reports whether a wrangler file has assets, and leaves their folder to the build.
+func (l *loader) leftToBuild() bool {
+	_, has := l.s.origins["assets"]
+	return has && l.s.Project == "" && l.s.Code.Main != ""
+}

@@ -1,0 +1,116 @@
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+// generated is a wrangler file as Cloudflare's Vite plugin writes it into the folder of the output.
+const generated = `{"configPath": "/p/wrangler.json", "userConfigPath": "/p/wrangler.json", "topLevelName": "app",
+	"definedEnvironments": ["staging"], "compatibility_date": "2026-10-01", "name": "app", "main": "index.js",
+	"triggers": {}, "assets": {"not_found_handling": "single-page-application", "directory": "../client"},
+	"cloudchamber": {}, "exports": {}, "k2": [], "unsafe_hello_world": [], "python_modules": {"exclude": ["**/*.pyc"]},
+	"dev": {"ip": "localhost"}, "no_bundle": true}`
+
+// built is a project after its build.
+func built(more map[string]string) map[string]string {
+	files := map[string]string{
+		"wrangler.json":     `{"name": "app", "main": "src/index.js", "compatibility_date": "2026-10-01", "assets": {}}`,
+		"src/index.js":      "export default {}",
+		"public/icon.svg":   "<svg/>",
+		deployConfig:        `{"configPath": "../../dist/app/wrangler.json", "auxiliaryWorkers": []}`,
+		"dist/app/index.js": "export default {}", "dist/app/wrangler.json": generated, "dist/client/index.html": "<h1>app</h1>",
+	}
+	for name, text := range more {
+		if files[name] = text; text == "" {
+			delete(files, name)
+		}
+	}
+	return files
+}
+
+// The file that a build generated is used as it is, and not the one beside package.json.
+func TestGeneratedFile(t *testing.T) {
+	t.Parallel()
+	for _, env := range []map[string]string{nil, {"CLOUDFLARE_ENV": "staging"}} {
+		s, notices := mustLoad(t, Inputs{Root: project(t, built(nil)), Getenv: environ(env)})
+		if s.Directory != "dist/client" || s.Code.Main != "dist/app/index.js" || s.Name != "app" || !s.Code.NoBundle {
+			t.Errorf("it deploys %s and %s as %s", s.Directory, s.Code.Main, s.Name)
+		}
+		const used = deployConfig + ": the build generated dist/app/wrangler.json, which is used, as with wrangler"
+		var others []string
+		for _, n := range notices {
+			if text := n.String(); text != used && !strings.Contains(text, "is the folder of the site") {
+				others = append(others, text)
+			}
+		}
+		if len(others) > 0 {
+			t.Errorf("notices %q", others)
+		}
+	}
+}
+
+func TestGeneratedFileIsRefused(t *testing.T) {
+	t.Parallel()
+	staging := strings.Replace(generated, `"topLevelName"`, `"targetEnvironment": "staging", "topLevelName"`, 1)
+	for name, c := range map[string]struct {
+		more  map[string]string
+		flags map[string]string
+		want  string
+	}{
+		"another environment": {
+			more: map[string]string{"dist/app/wrangler.json": staging}, flags: map[string]string{"env": "live"},
+			want: `the build was made for the environment "staging", and not for "live"; build again with CLOUDFLARE_ENV=live`,
+		},
+		"no file there": {
+			more: map[string]string{"dist/app/wrangler.json": ""}, want: "it names dist/app/wrangler.json, which does not exist",
+		},
+		"no configPath": {more: map[string]string{deployConfig: `{}`}, want: `there is no "configPath"`},
+		"outside": {
+			more: map[string]string{deployConfig: `{"configPath": "../../../wrangler.json"}`}, want: deployConfig + ": ",
+		},
+	} {
+		_, _, err := Load(Inputs{Root: project(t, built(c.more)), Flags: c.flags})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %s", name, err, c.want)
+		}
+	}
+}
+
+// Before its build a project is refused, and its input folder public is not published.
+func TestUnbuiltProject(t *testing.T) {
+	t.Parallel()
+	unbuilt := map[string]string{deployConfig: "", "dist/app/wrangler.json": "", "dist/client/index.html": ""}
+	with := func(more map[string]string) map[string]string {
+		files := built(unbuilt)
+		for name, text := range more {
+			files[name] = text
+		}
+		return files
+	}
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  string
+	}{
+		"assets without a directory": {
+			with(nil), "wrangler.json:1: assets has no directory, so a build tool decides which folder is published; run the build",
+		},
+		"a module of the build tool": {
+			with(map[string]string{"wrangler.json": `{"name": "app", "main": "virtual:react-router/server-build"}`}),
+			`main is "virtual:react-router/server-build", a module that only the build tool knows; run the build`,
+		},
+		"a package as main": {
+			with(map[string]string{"wrangler.json": `{"name": "app", "main": "@astrojs/cloudflare/entrypoints/server"}`}),
+			"a module that only the build tool knows",
+		},
+		"no output of a build tool": {
+			map[string]string{"vite.config.ts": "", "public/icon.svg": "<svg/>", "index.html": "<div id=root>"},
+			"vite.config.ts: the project has a build, and there is no index.html in public, dist, build",
+		},
+	} {
+		_, _, err := Load(Inputs{Root: project(t, c.files), Flags: map[string]string{"name": "x"}})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %s", name, err, c.want)
+		}
+	}
+}
