@@ -17,6 +17,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -92,6 +93,7 @@ type upgrade struct {
 	p                        *platformtest.Fixture
 	older, newer, repo, home string
 	vars                     map[string]string // more of the environment
+	behind                   atomic.Int64      // by which the clock of the aged API is behind
 }
 
 func (u *upgrade) git(args ...string) string {
@@ -312,6 +314,7 @@ func (u *upgrade) aged(age time.Duration) string {
 			Host: to.Host})
 	}}
 	proxy.ModifyResponse = func(res *http.Response) error {
+		res.Header.Set("Date", time.Now().Add(-time.Duration(u.behind.Load())).UTC().Format(http.TimeFormat))
 		if !strings.HasSuffix(res.Request.URL.Path, "/deployments") {
 			return nil
 		}
@@ -335,9 +338,11 @@ func (u *upgrade) aged(age time.Duration) string {
 	return server.URL + to.Path
 }
 
-// deployAgo deploys HEAD with a clock that is behind by this duration.
+// deployAgo deploys HEAD with a clock that is behind by this duration, as that of the API is.
 func (u *upgrade) deployAgo(account *cloudflare.Account, age time.Duration) *kvsync.Result {
 	u.Helper()
+	u.behind.Store(int64(age))
+	defer u.behind.Store(0)
 	src, err := source.OpenCommit(u.Context(), source.Options{WorkDir: u.repo, Dir: "public", CacheDir: u.home})
 	if err != nil {
 		u.Fatal(err)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
@@ -17,13 +19,16 @@ import (
 	"github.com/kv-sync/kv-sync/sync/project"
 	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/version"
-	"golang.org/x/sync/errgroup"
 )
 
 // Sweep lists the keys of the site and reads its roots.
 func (c *Content) Sweep(ctx context.Context, opt layout.PruneOptions) (*layout.Sweep, error) {
 	e := c
-	past, err := e.Past(ctx, site.Lookup{Retained: true, Given: opt.GivenPolicy(e.Client)})
+	look := site.Lookup{Retained: true, Given: opt.GivenPolicy(e.Client)}
+	if opt.Retain == 0 {
+		look.Otherwise = e.Policy() // a rollback may have made a deployment live that recorded none
+	}
+	past, err := e.Past(ctx, look)
 	if errors.Is(err, cloud.ErrNotFound) {
 		return nil, guard.Stop(guard.Target, finding.CasePruneUndeployed, finding.Facts{Site: e.Site})
 	} else if err != nil {
