@@ -22,6 +22,7 @@ export type {
   ProjectFiles,
   ProjectModule,
 } from "./deploy/deploy";
+export { StaleError } from "./deploy/stale_error";
 export { type AssetBindingClass, assetBinding } from "./dynamic/asset_binding";
 export type { AssetBindingProps, CodeOptions, Project } from "./dynamic/project";
 export { ProjectError } from "./dynamic/version";
@@ -149,8 +150,9 @@ export async function serveProject(
 
 /**
  * Deploys files, and optionally code, as the active version of a project. It throws a RefusedError with all problems if
- * something must not be deployed, and a BusyError if the isolate has too many uploads at once. After any error,
- * visitors have the previous version. docs/dynamic-workers.md lists the duties of a platform.
+ * something must not be deployed, a BusyError if the isolate has too many uploads at once, and a StaleError if KV shows
+ * another version than `after`. After any error, visitors have the previous version. docs/dynamic-workers.md lists the
+ * duties of a platform.
  */
 export async function deployProject(
   projectId: string,

@@ -24,6 +24,7 @@ import { checkOptions, type DeployOptions, defaultGrace, defaultRetain } from ".
 import { readDeployed, readLeft } from "./live";
 import { checkShrink, makePlan } from "./plan";
 import { makeRelease } from "./release";
+import { StaleError } from "./stale_error";
 import { checkStart } from "./start_check";
 import { contentsOf, hashUpload, type ProjectFiles, readUpload, sha256Hex, type Upload } from "./upload";
 import { Uploader } from "./uploader";
@@ -181,9 +182,7 @@ async function workerOf(
 
 /** Refuses a deploy if KV does not show the version that the caller deployed last. */
 function checkAfter(projectId: string, after: string | undefined, active: string | undefined): void {
-  if (after === undefined || after === active) return;
-  const fix = 'deploy again in a minute, or without "after"';
-  throw new ProjectError(`project ${projectId}: KV shows ${active ?? "no version"} instead of ${after}; ${fix}`);
+  if (after !== undefined && after !== active) throw new StaleError(projectId, after, active ?? null);
 }
 
 function noChange({ version, activations }: Current, { files }: Upload): DeployResult {

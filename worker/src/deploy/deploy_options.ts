@@ -42,7 +42,8 @@ export interface DeployOptions {
   /** Uploads everything under new keys, and carries over nothing from the live deployment. */
   repair?: boolean;
   /**
-   * The `version` that the last deploy returned. If KV shows another one here, nothing is written.
+   * The `version` that the last deploy returned. If KV shows another one here, nothing is written, and it is a
+   * StaleError.
    */
   after?: string;
   /** The limit of KV calls. */

@@ -104,16 +104,7 @@ export async function makeRelease(given: {
   // The record contains the version exactly as it is at its own key.
   const head = incarnation === "" ? '{"format":1' : `{"format":${incarnatedFormat},"incarnation":"${incarnation}"`;
   const switched = `${head},"activations":${JSON.stringify(activations)},"version":${version}}`;
-  const size = new TextEncoder().encode(switched).length;
-  if (size > largestValue) {
-    throw new RefusedError([
-      {
-        path: "code",
-        reason: `the code takes ${(size / (1 << 20)).toFixed(1)} MiB in KV, the limit is 25`,
-        fix: "make it smaller; WebAssembly and data take a third more than their size",
-      },
-    ]);
-  }
+  checkSize(switched);
   return {
     deployment,
     version: versionRef,
@@ -126,6 +117,20 @@ export async function makeRelease(given: {
     ],
     current: switched,
   };
+}
+
+/** Throws a RefusedError if KV cannot store this value of `current`. */
+function checkSize(current: string): void {
+  const size = new TextEncoder().encode(current).length;
+  if (size > largestValue) {
+    throw new RefusedError([
+      {
+        path: "code",
+        reason: `the code takes ${(size / (1 << 20)).toFixed(1)} MiB in KV, the limit is 25`,
+        fix: "make it smaller; WebAssembly and data take a third more than their size",
+      },
+    ]);
+  }
 }
 
 /** What the deployment says that a prune keeps. */

@@ -83,9 +83,12 @@ describe("deployProject", () => {
     const first = await deployed(pages);
     const second = await deployed({ ...pages, "/a.txt": "2" }, 1, { options: { after: first.version } });
     const stale = await deploy({ ...pages, "/a.txt": "3" }, 2, { options: { after: first.version } });
-    assert.equal(stale.name, "ProjectError");
+    assert.equal(stale.name, "StaleError");
     assert.match(stale.error, new RegExp(`KV shows ${second.version} instead of ${first.version}`));
     assert.equal(await ask("/a.txt"), "2");
+    platform.kv.values.set(currentKey, Buffer.from("{"));
+    const damaged = await deploy(pages, 3, { options: { after: second.version } });
+    assert.equal(damaged.name, "ProjectError", "damaged data is another error, which waiting does not cure");
   });
 
   it("refuses a live manifest that is missing, damaged or of another site, unless repair is set", async () => {
