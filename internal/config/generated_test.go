@@ -103,6 +103,13 @@ func TestUnbuiltProject(t *testing.T) {
 			with(map[string]string{"wrangler.json": `{"name": "app", "main": "@astrojs/cloudflare/entrypoints/server"}`}),
 			"a module that only the build tool knows",
 		},
+		"Pages Functions": {
+			map[string]string{"wrangler.toml": "name = \"a\"\npages_build_output_dir = \"public\"\n",
+				"functions/api/hello.js": "export const onRequest = 1", "public/index.html": "x"},
+			"wrangler.toml:2: functions has Pages Functions, which a site without a Worker does not run; build them with npx " +
+				`wrangler pages functions build --outdir functions-worker, and replace this line by main = ` +
+				`"functions-worker/index.js" and a table [assets] with directory = "public"`,
+		},
 		"no output of a build tool": {
 			map[string]string{"vite.config.ts": "", "public/icon.svg": "<svg/>", "index.html": "<div id=root>"},
 			"vite.config.ts: the project has a build, and there is no index.html in public, dist, build",

@@ -120,6 +120,7 @@ func (l *loader) finish() {
 	l.place(&s.Directory, "directory")
 	l.place(&s.Code.Main, "worker")
 	l.checkBuilt()
+	l.checkFunctions()
 	if s.Directory == "" && len(l.errors) == 0 {
 		l.detectDirectory()
 	}

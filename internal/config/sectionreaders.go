@@ -18,6 +18,12 @@ func (w *wrangler) compatibilityDate(n *tree.Node) {
 	w.out.Worker.CompatibilityDate = date
 }
 
+// pages reads the output folder of a project of Cloudflare Pages.
+func (w *wrangler) pages(n *tree.Node) {
+	w.recordLine("pages", n)
+	w.directory(n)
+}
+
 func (w *wrangler) dev(n *tree.Node) {
 	if !w.generated {
 		notUsed("it concerns wrangler dev only")(w, n)

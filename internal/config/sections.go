@@ -85,7 +85,7 @@ var workerSections = map[string]section{
 var siteSections = map[string]section{
 	"assets":                 {inherited, (*wrangler).assets},
 	"site":                   {topLevel, (*wrangler).site},
-	"pages_build_output_dir": {topLevel, (*wrangler).directory},
+	"pages_build_output_dir": {topLevel, (*wrangler).pages},
 
 	"route":        {inherited, (*wrangler).routes},
 	"routes":       {inherited, (*wrangler).routes},
