@@ -89,7 +89,8 @@ func (s *Site) sourceOptions(kind string) source.Options {
 		Kind: kind, WorkDir: s.settings.Root, Top: s.top, Dir: s.settings.Directory,
 		Revision: s.in.Commit, Boundary: s.boundary,
 		Patterns: s.settings.Ignore, GitIgnore: s.settings.Options.Is(options.GitIgnore) || s.Layout().IgnoreFiles,
-		PlainIgnore: s.Layout().IgnoreFiles, HTMLHandling: s.settings.Serving.HTMLHandling, Getenv: s.in.Getenv, Log: s.in.Log,
+		PlainIgnore: s.Layout().IgnoreFiles, HTMLHandling: s.settings.Serving.HTMLHandling, Getenv: s.in.Getenv,
+		Log: s.in.Log, Rehash: s.in.Given.Is(options.Rehash),
 	}
 	if s.in.CacheDir != "" {
 		of.CacheDir = filepath.Join(s.in.CacheDir, "kv-sync")

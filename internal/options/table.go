@@ -120,6 +120,11 @@ var (
 		Doc: "`commit`, `folder`, or `auto`: the commit if the folder and the Worker's code are tracked and clean, " +
 			"else the folder ([which clones can be read](git.md))",
 	})
+	Rehash = declare(Option{
+		Flag: "rehash", Input: "rehash", Commands: uploadCommands, Group: GroupSource, Switch: true, Default: "false",
+		Help: "Read every file on disk again, even if its time stamps say that it did not change.",
+		Doc:  "read every file on disk again, even if its [time stamps](git.md#time-stamps) say that it did not change",
+	})
 )
 
 // Files that git ignores.

@@ -152,7 +152,7 @@ func (c *Commit) difference(ctx context.Context) (string, error) {
 	}
 	return c.repo.Difference(ctx, worktree.Snapshot{
 		Objects: c.objects, Dir: c.dir, Root: c.root,
-		Published: folder.Publishes(files), Ignored: !files.GitIgnore,
+		Published: folder.Publishes(files), Ignored: !files.GitIgnore, Reread: c.options.Rehash,
 	})
 }
 

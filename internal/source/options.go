@@ -45,6 +45,9 @@ type Options struct {
 	// NoFiles: nothing is published, and Dir is the folder of the Worker's code. Auto is a
 	// commit if the code is tracked and clean.
 	NoFiles bool
+	// Rehash reads every file on disk, even if its time stamps say that it did not change: neither
+	// the stat cache nor git's index is trusted.
+	Rehash bool
 	// HTMLHandling is [kvsync.Serving.HTMLHandling]. It decides whether a redirect is a loop.
 	HTMLHandling string
 	// Boundary limits where the folder and the files that decide what is published may be; nil
@@ -118,7 +121,7 @@ func (o Options) ofFolder(ctx context.Context) folder.Options {
 	f := folder.Options{
 		Path: o.folder(), Name: o.Dir, Patterns: o.Patterns, HTMLHandling: o.HTMLHandling,
 		GitIgnore: o.GitIgnore, PlainIgnore: o.PlainIgnore,
-		Boundary: o.Boundary, CacheDir: o.CacheDir, Log: o.Log,
+		Boundary: o.Boundary, CacheDir: o.CacheDir, Rehash: o.Rehash, Log: o.Log,
 	}
 	repo, err := worktree.Locate(ctx, o.project())
 	if err != nil || repo.Top == "" {

@@ -42,6 +42,10 @@ func (c *comparison) run(ctx context.Context) (string, error) {
 	if entries, err = c.expand(ctx, entries); err != nil {
 		return "", err
 	}
+	trusted := written.ModTime()
+	if c.Reread {
+		trusted = time.Time{}
+	}
 	staged := map[string]bool{}
 	for i := range entries {
 		e := &entries[i]
@@ -59,7 +63,7 @@ func (c *comparison) run(ctx context.Context) (string, error) {
 		if e.assumed || e.skipped && !c.sparse {
 			continue // the user told git to ignore changes of the file
 		}
-		if !unchanged(c.Top, e, written.ModTime()) {
+		if !unchanged(c.Top, e, trusted) {
 			return e.name + " differs from the commit", nil
 		}
 	}
@@ -127,7 +131,7 @@ func (c *comparison) flatten(
 }
 
 // unchanged reports whether a file has the content that the index names. It trusts the file's
-// time and size if the time is older than the index (written); otherwise it hashes the content.
+// time and size if the time is before the index was written; otherwise it hashes the content.
 // A file that a sparse checkout leaves out need not exist.
 func unchanged(top string, e *indexEntry, written time.Time) bool {
 	name := filepath.Join(top, filepath.FromSlash(e.name))

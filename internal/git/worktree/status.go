@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/kv-sync/kv-sync/internal/git/command"
 	"github.com/kv-sync/kv-sync/internal/git/objects"
@@ -25,6 +26,8 @@ type Snapshot struct {
 	Published func(path string, isDir bool) bool
 	// Ignored: files that git ignores may be published.
 	Ignored bool
+	// Reread: every file is read, even if its time stamps are those of the index.
+	Reread bool
 }
 
 func (s Snapshot) prefix() string {
@@ -62,9 +65,18 @@ func (r *Repository) status(ctx context.Context, s Snapshot) (string, error) {
 	if s.Ignored {
 		ignored = "--ignored=matching"
 	}
-	out, err := r.command().Run(ctx, "--literal-pathspecs",
+	call := command.Call{Args: []string{"--literal-pathspecs",
 		"status", "--porcelain", "-z", "--untracked-files=normal", ignored, "--no-renames", "--ignore-submodules=all",
-		"--", filepath.Join(r.Top, filepath.FromSlash(s.Dir)))
+		"--", filepath.Join(r.Top, filepath.FromSlash(s.Dir))}}
+	if s.Reread {
+		index, err := r.oldIndex()
+		if err != nil {
+			return "", err
+		}
+		defer os.RemoveAll(filepath.Dir(index))
+		call.Set = []string{"GIT_INDEX_FILE=" + index}
+	}
+	out, err := r.command().Do(ctx, call)
 	if err != nil {
 		return "", err
 	}
@@ -80,6 +92,32 @@ func (r *Repository) status(ctx context.Context, s Snapshot) (string, error) {
 		}
 	}
 	return "", nil
+}
+
+// oldIndex copies the index into a new directory and gives the copy a time before that of every
+// file. git reads the files that changed after the index was written, even if their time stamps
+// are those of the index. The caller removes the directory.
+func (r *Repository) oldIndex() (string, error) {
+	content, err := os.ReadFile(r.index)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("read index: %w", err)
+	}
+	dir, err := os.MkdirTemp("", "kv-sync-index-")
+	if err != nil {
+		return "", fmt.Errorf("copy index: %w", err)
+	}
+	index := filepath.Join(dir, "index")
+	if content == nil {
+		return index, nil
+	}
+	err = os.WriteFile(index, content, 0o600)
+	if err == nil {
+		err = os.Chtimes(index, time.Unix(1, 0), time.Unix(1, 0)) // git ignores the time 0
+	}
+	if err != nil {
+		return "", errors.Join(fmt.Errorf("copy index: %w", err), os.RemoveAll(dir))
+	}
+	return index, nil
 }
 
 // submodule returns a reason that names a submodule with files, which only a folder

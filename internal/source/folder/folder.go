@@ -55,7 +55,7 @@ func (f *Folder) WalkAhead(ctx context.Context) {
 func (f *Folder) walk(ctx context.Context) walkResult {
 	w := &folderWalk{Folder: f, Listing: rules.NewListing()}
 	cache := make(chan *statCache, 1)
-	go func() { cache <- openCache(f.options.CacheDir, f.path) }()
+	go func() { cache <- f.openCache() }()
 	err := w.walk(ctx)
 	return walkResult{w, <-cache, err}
 }
@@ -113,7 +113,9 @@ type Options struct {
 	Boundary *boundary.Boundary
 	// CacheDir holds the stat caches; "" disables them.
 	CacheDir string
-	Log      *slog.Logger
+	// Rehash reads every file, whatever the stat cache has, and writes the cache anew.
+	Rehash bool
+	Log    *slog.Logger
 }
 
 // Open returns a folder as a source. The caller must close it.

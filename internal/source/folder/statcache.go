@@ -55,14 +55,18 @@ func (s stamp) settled(now time.Time) bool {
 // file's content, because cached files are not checked again.
 const cacheMagic = "kv-sync stat cache 2\n"
 
-// openCache reads the cache of a folder. A cache that cannot be read is empty.
-func openCache(dir, folder string) *statCache {
-	c := &statCache{entries: map[string]cached{}}
+// openCache reads the cache of the folder. It is empty if it cannot be read, or if Options.Rehash
+// is set.
+func (f *Folder) openCache() *statCache {
+	c, dir, folder := &statCache{entries: map[string]cached{}}, f.options.CacheDir, f.path
 	if dir == "" {
 		return c
 	}
 	name := sha256.Sum256([]byte(folder))
 	c.path = filepath.Join(dir, "stat", hex.EncodeToString(name[:16]))
+	if f.options.Rehash {
+		return c
+	}
 	if data, err := os.ReadFile(c.path); err == nil {
 		if entries, err := decodeCache(data, folder); err == nil {
 			c.entries = entries

@@ -224,3 +224,39 @@ func FuzzStatCache(f *testing.F) {
 		}
 	})
 }
+
+// With Rehash a file is read even if its stamp is that of the stat cache, and the cache gets the
+// hash that was read. A write through a shared memory mapping can leave the stamp as it was; the
+// test stores a wrong hash instead.
+func TestRehash(t *testing.T) {
+	t.Parallel()
+	w, cache := gittest.Plain(t).Write("a.txt", "now"), t.TempDir()
+	old := time.Now().Add(-time.Hour)
+	hash := func(rehash bool) manifest.Hash {
+		t.Helper()
+		f := openTest(t, w, Options{CacheDir: cache, Rehash: rehash})
+		f.now = func() time.Time { return time.Now().Add(time.Hour) } // the stamp has settled
+		return sourcetest.List(t, f, &manifest.Manifest{}).Files[0].Blob.Hash
+	}
+	if err := os.Chtimes(w.Path("a.txt"), old, old); err != nil {
+		t.Fatal(err)
+	}
+	now, before := manifest.HashOf([]byte("now")), manifest.HashOf([]byte("old"))
+	f := openTest(t, w, Options{CacheDir: cache})
+	info, err := os.Stat(w.Path("a.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.openCache().save(f.path, map[string]cached{"a.txt": {stampOf(info), before}}); err != nil {
+		t.Fatal(err)
+	}
+	if hash(false) != before {
+		t.Fatal("the stat cache was not used")
+	}
+	if hash(true) != now {
+		t.Error("the stat cache was used")
+	}
+	if hash(false) != now {
+		t.Error("the hash that was read is not in the stat cache")
+	}
+}
