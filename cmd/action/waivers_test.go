@@ -35,7 +35,7 @@ func TestInInputs(t *testing.T) {
 	for text, want := range map[string]string{
 		"give --name":     "give the input name",
 		"give --dir .":    "give the input directory .",
-		"give --retain 3": "give --retain (a flag of the kv-sync command) 3",
+		"give --to-none 3": "give --to-none (a flag of the kv-sync command) 3",
 		"nothing":         "nothing",
 	} {
 		if got := inInputs(text); got != want {
