@@ -12,10 +12,16 @@ import { Platform } from "./platform";
 const text = readFileSync("../docs/dynamic-workers.md", "utf8");
 const blocks = (language: string) =>
   [...text.matchAll(new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, "gs"))].map(([, block]) => block!);
-const [quickStart, parts, namespace, uploads, ...more] = blocks("ts");
+const [quickStart, parts, namespace, uploads, deletion, ...more] = blocks("ts");
 const [customer] = blocks("js");
 const [config, projectConfig] = blocks("jsonc");
-const examples = { quickStart: quickStart!, parts: parts!, namespace: namespace!, uploads: uploads! };
+const examples = {
+  quickStart: quickStart!,
+  parts: parts!,
+  namespace: namespace!,
+  uploads: uploads!,
+  deletion: deletion!,
+};
 
 /** It is below worker/, so that the name of the package resolves. */
 const folder = ".build/docs";
@@ -99,5 +105,8 @@ describe("docs/dynamic-workers.md", () => {
       assert.deepEqual(await ask("pages", "/"), [200, "pages"], service);
       assert.deepEqual(await ask("none", "/"), [404, "There is no such project."], service);
     }
+    const { status } = await platform.ask("deletion", "/pages", { method: "POST" });
+    assert.ok(status === 200 || status === 202, String(status));
+    assert.deepEqual(JSON.parse(platform.kv.values.get("project/pages/current")!.toString()).format, 2);
   });
 });
