@@ -6,7 +6,9 @@ import { checkDeleteOptions, type DeleteOptions, type DeleteResult, deleteProjec
 import { type DeployOptions, type DeployResult, deploy, type ProjectFiles } from "./deploy/deploy";
 import { assetBinding, serveAssets } from "./dynamic/asset_binding";
 import { type AssetBindingProps, type CodeOptions, type Project, readProject } from "./dynamic/project";
+import type { ProjectLogProps } from "./dynamic/project_log";
 import { ProjectError } from "./dynamic/version";
+import { describeThrown } from "./format/one_line";
 import type { OverlayNamespace } from "./format/overlay_entry";
 import type { Capabilities } from "./overlay/read_write_assets";
 import { unstored } from "./serve/caching";
@@ -25,6 +27,7 @@ export type {
 export { StaleError } from "./deploy/stale_error";
 export { type AssetBindingClass, assetBinding } from "./dynamic/asset_binding";
 export type { AssetBindingProps, CodeOptions, Project } from "./dynamic/project";
+export { ProjectLog, type ProjectLogProps } from "./dynamic/project_log";
 export { ProjectError } from "./dynamic/version";
 export { ManifestError } from "./format/manifest";
 export { BusyError } from "./kv/byte_budget";
@@ -81,12 +84,18 @@ export interface ServeOptions extends LoadOptions, CodeOptions {
   revision?: string;
 }
 
+/** The exports of a platform's main module that serveProject uses. */
+interface Exports {
+  AssetBinding?: (binding: { props: AssetBindingProps }) => Fetcher;
+  ProjectLog?: (binding: { props: ProjectLogProps }) => Fetcher;
+}
+
 /**
  * Answers a request for a project. If the project has code, its Dynamic Worker answers, with the assets as env.ASSETS.
  * Otherwise the response is an asset. Returns null if the project does not exist. An error of a customer's code is
- * logged and answered with 500. Throws only if the platform's bindings or its export AssetBinding are missing. Workers
- * Caching stores no response, even if the customer's code asks for it, because the cache key does not contain the
- * project.
+ * logged and answered with 500. What the code writes to the console is logged if the main module exports ProjectLog.
+ * Throws only if the platform's bindings or its export AssetBinding are missing. Workers Caching stores no response,
+ * even if the customer's code asks for it, because the cache key does not contain the project.
  */
 export async function serveProject(
   request: Request,
@@ -104,9 +113,7 @@ export async function serveProject(
     globalOutbound,
     assets = {},
   } = options;
-  const bind = (ctx.exports as Record<string, unknown>)["AssetBinding"] as
-    | ((binding: { props: AssetBindingProps }) => Fetcher)
-    | undefined;
+  const { AssetBinding: bind, ProjectLog: log } = ctx.exports as Exports;
   if (!loader) throw new TypeError("serveProject: no worker loader; bind one as LOADER, or set options.loader");
   if (!bind)
     throw new TypeError(
@@ -118,7 +125,7 @@ export async function serveProject(
   try {
     project = await readProject(projectId, kv, ttl);
   } catch (error) {
-    console.error("kv-sync: cannot load a project:", error);
+    console.error(`kv-sync: cannot load project ${projectId}:`, describeThrown(error));
     return failure(error instanceof ProjectError ? 500 : 503);
   }
   if (!project) return null;
@@ -139,11 +146,15 @@ export async function serveProject(
         { globalOutbound },
       );
       started = true;
-      return limits ? { ...code, limits } : code;
+      return {
+        ...code,
+        ...(limits && { limits }),
+        ...(log && { tails: [log({ props: { projectId } })] }),
+      };
     });
     return unstored(await worker.getEntrypoint().fetch(request));
   } catch (error) {
-    console.error(`kv-sync: the Dynamic Worker of project ${projectId} failed:`, error);
+    console.error(`kv-sync: the Dynamic Worker of project ${projectId} failed:`, describeThrown(error));
     return failure(started ? 500 : 503);
   }
 }

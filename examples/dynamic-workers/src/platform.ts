@@ -1,11 +1,12 @@
 // The Worker of a platform. Each customer's project has a host name, and the code and assets that
 // kv-sync stored in Workers KV.
 
-import { AssetBinding, serveProject } from "@kv-sync/worker/dynamic";
+import { AssetBinding, ProjectLog, serveProject } from "@kv-sync/worker/dynamic";
 import site, { type Env } from "@kv-sync/worker/site";
 
-// Each Dynamic Worker gets a stub of this class. The props of the stub have the project.
-export { AssetBinding };
+// Each Dynamic Worker gets a stub of AssetBinding, whose props have the project. ProjectLog is
+// the log of the code of projects.
+export { AssetBinding, ProjectLog };
 
 export default {
   async fetch(request, env, ctx) {

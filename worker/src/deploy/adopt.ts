@@ -1,6 +1,7 @@
 // Which writes of the overlay a deploy adopts: docs/format.md, "Overlay record".
 
 import { list, record, string } from "../format/meta";
+import { describeThrown } from "../format/one_line";
 import type { StoredManifest } from "../format/stored";
 
 const format = 1;
@@ -29,7 +30,10 @@ export async function readOverlay(kv: KVNamespace, site: string): Promise<Record
   } catch (error) {
     // It is safe to continue, because the overlay does not change. A refusal would
     // delay a fix for visitors.
-    console.warn(`kv-sync: ${key} is damaged or from a newer kv-sync; no further writes are adopted:`, error);
+    console.warn(
+      `kv-sync: ${key} is damaged or from a newer kv-sync; no further writes are adopted:`,
+      describeThrown(error),
+    );
     return undefined;
   }
 }

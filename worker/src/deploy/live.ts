@@ -2,6 +2,7 @@
 
 import { type Current, readVersion, type Version } from "../dynamic/version";
 import { ManifestError } from "../format/manifest";
+import { describeThrown } from "../format/one_line";
 import type { ProjectKeys } from "../format/project_keys";
 import { withoutCode } from "../format/routing";
 import type { StoredManifest } from "../format/stored";
@@ -51,7 +52,10 @@ export async function readLeft(
       if (!earlier || earlier.stamp.deployment === version.stamp.deployment) continue;
       left.push(await readDeployed(kv, keys, earlier));
     } catch (error) {
-      console.warn(`kv-sync: open tabs of an earlier deployment of project ${keys.projectId} may miss files:`, error);
+      console.warn(
+        `kv-sync: open tabs of an earlier deployment of project ${keys.projectId} may miss files:`,
+        describeThrown(error),
+      );
     }
   }
   return left;

@@ -3,6 +3,7 @@
 
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { Manifest, ManifestError } from "../format/manifest";
+import { describeThrown } from "../format/one_line";
 import type { OverlayNamespace } from "../format/overlay_entry";
 import { isIncarnation, isProjectId, isRef, ProjectKeys } from "../format/project_keys";
 import { readBlob } from "../kv/blob";
@@ -86,13 +87,18 @@ export function assetBinding<Env>(options: {
     readonly #bindings = (): SiteEnv => ({ KV_SYNC_BLOBS: kv(this.env), KV_SYNC_OVERLAY: overlay(this.env) });
 
     #ask<T>(act: (edits: Edits) => Promise<T>): Promise<T> {
-      return answerRPC(async () => {
+      return answerRPC(shown(this.ctx.props), async () => {
         const edits = await openEdits(this.ctx.props, this.#bindings(), ttl);
         if (!edits) throw new EditError(503, "the project is not deployed; deploy it, or try again in a minute");
         return act(edits);
       });
     }
   };
+}
+
+/** The project of a binding, for the log. The props come from the platform, which may have made them of anything. */
+function shown({ projectId }: Partial<AssetBindingProps>): string {
+  return isProjectId(projectId) ? `project ${projectId}` : "a binding without a project";
 }
 
 function overlayOf(env: unknown): OverlayNamespace | undefined {
@@ -119,7 +125,7 @@ export async function serveAssets(
     keep(env.KV_SYNC_BLOBS, keys, ref, site); // its overlay counts towards the budget
     return unstored(response);
   } catch (error) {
-    console.error("kv-sync: cannot serve the assets of a project:", error);
+    console.error(`kv-sync: cannot serve the assets of ${shown(props)}:`, describeThrown(error));
     return failure(
       error instanceof ManifestError || error instanceof ProjectError || error instanceof TypeError ? 500 : 503,
     );

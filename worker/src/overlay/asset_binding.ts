@@ -31,32 +31,32 @@ export class AssetBinding extends WorkerEntrypoint<Env, Capabilities> implements
 
   /** The asset at exactly this path, with its bytes; null if there is none. */
   get(path: string): Promise<AssetWithBody | null> {
-    return answerRPC(() => this.#edits.get(path));
+    return answerRPC("this site", () => this.#edits.get(path));
   }
 
   /** The asset at exactly this path, without its bytes; null if there is none. */
   head(path: string): Promise<AssetInfo | null> {
-    return answerRPC(() => this.#edits.head(path));
+    return answerRPC("this site", () => this.#edits.head(path));
   }
 
   /** Writes an asset. */
   put(path: string, body: AssetBody, options?: PutOptions): Promise<WriteResult> {
-    return answerRPC(() => this.#edits.put(path, body, options));
+    return answerRPC("this site", () => this.#edits.put(path, body, options));
   }
 
   /** Deletes an asset. */
   delete(path: string, options?: Authorship & { onlyIf?: OnlyIf }): Promise<WriteResult> {
-    return answerRPC(() => this.#edits.delete(path, options));
+    return answerRPC("this site", () => this.#edits.delete(path, options));
   }
 
   /** Lists one page of assets. */
   list(options?: ListOptions): Promise<AssetList> {
-    return answerRPC(() => this.#edits.list(options));
+    return answerRPC("this site", () => this.#edits.list(options));
   }
 
   /** Makes several changes in one step, all or none. */
   publish(changes: AssetChange[], by?: Authorship): Promise<PublishResult> {
-    return answerRPC(() => this.#edits.publish(changes, by));
+    return answerRPC("this site", () => this.#edits.publish(changes, by));
   }
 
   get #edits(): Edits {

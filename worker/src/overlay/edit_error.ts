@@ -1,5 +1,7 @@
 // The errors of the binding.
 
+import { describeThrown } from "../format/one_line";
+
 /** A refused call. The message has the reason and the fix. It contains nothing that is secret to the caller. */
 export class EditError extends Error {
   override name = "EditError";
@@ -18,13 +20,13 @@ export class EditError extends Error {
  * Runs a call that another Worker makes over RPC. The caller gets the message of an EditError. Other errors are only
  * logged.
  */
-export async function answerRPC<T>(act: () => Promise<T>): Promise<T> {
+export async function answerRPC<T>(whose: string, act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (error) {
     // A new Error, so that neither the cause nor our class is sent.
     if (error instanceof EditError) throw new Error(error.message);
-    console.error("kv-sync: an asset binding failed:", error);
+    console.error(`kv-sync: the asset binding of ${whose} failed:`, describeThrown(error));
     throw new Error("the assets are not available now; try again");
   }
 }

@@ -6,6 +6,7 @@
 // It is invisible until the commit.
 
 import type { Asset } from "../format/manifest";
+import { describeThrown } from "../format/one_line";
 import type { Condition, OverlayChange, OverlayEntry } from "../format/overlay_entry";
 import type { StoredAsset } from "../format/stored";
 import { newNonce } from "../kv/blob_write";
@@ -98,7 +99,7 @@ export class Edits implements ReadWriteAssets {
       const response = await (await this.#overlay.view()).fetch(request, env);
       return site.isStored ? unstored(response) : response;
     } catch (error) {
-      console.error("kv-sync: cannot answer with the current overlay:", error);
+      console.error(`kv-sync: cannot answer with the current overlay of ${site.meta.site}:`, describeThrown(error));
       return failure(503);
     }
   }
@@ -336,7 +337,7 @@ export class Edits implements ReadWriteAssets {
       return await act();
     } catch (error) {
       if (error instanceof EditError) throw error;
-      console.error(`kv-sync: cannot ${what} assets:`, error);
+      console.error(`kv-sync: cannot ${what} assets of ${this.#target.site.meta.site}:`, describeThrown(error));
       throw new EditError(503, `cannot ${what} assets now; try again`, { cause: error });
     }
   }

@@ -5,6 +5,7 @@
 //
 // Without a valid token it reveals nothing about the site.
 
+import { describeThrown } from "../format/one_line";
 import { isNotModified } from "../serve/conditional";
 import type { AssetInfo } from "./asset_info";
 import type { Authorship, OnlyIf } from "./edit_checks";
@@ -33,7 +34,7 @@ export async function answerEdits(request: Request, edits: () => Edits, token: u
   } catch (error) {
     if (error instanceof EditError)
       return plain(error.status, error.message, error.status === 503 ? { "Retry-After": "5" } : {});
-    console.error(`kv-sync: cannot answer ${request.method} ${url.pathname}:`, error);
+    console.error(`kv-sync: cannot answer ${request.method} ${url.pathname}:`, describeThrown(error));
     return plain(500, "internal error; see the Worker's log");
   }
 }

@@ -1,5 +1,6 @@
 // The client of an overlay's Durable Object.
 
+import { describeThrown } from "../format/one_line";
 import type {
   CommitResult,
   OverlayChange,
@@ -103,7 +104,7 @@ export class OverlayClient {
         return await call(namespace.get(namespace.idFromName(site)), site);
       } catch (error) {
         const { retryable, overloaded } = error as { retryable?: boolean; overloaded?: boolean };
-        if (!retryable || overloaded || attempt === waits.length) throw explain(error);
+        if (!retryable || overloaded || attempt === waits.length) throw explain(site, error);
       }
       await new Promise((resolve) => setTimeout(resolve, waits[attempt]));
     }
@@ -111,13 +112,13 @@ export class OverlayClient {
 }
 
 /** Converts an error of a call. A refusal arrives as a built-in error class with a known prefix. */
-function explain(error: unknown): EditError {
+function explain(site: string, error: unknown): EditError {
   const refusal = error instanceof Error && /^kv-sync overlay: (.*)$/s.exec(error.message)?.[1];
   if (refusal)
     return new EditError(error instanceof RangeError ? 413 : 422, `the overlay refuses the change: ${refusal}`, {
       cause: error,
     });
-  console.error("kv-sync: the overlay's Durable Object failed:", error);
+  console.error(`kv-sync: the Durable Object of the overlay of ${site} failed:`, describeThrown(error));
   return new EditError(
     503,
     "the overlay does not answer; if this was a write, read the asset to see whether it was made, and try again",

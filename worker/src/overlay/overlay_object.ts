@@ -7,6 +7,7 @@
 // a crash, the next process publishes.
 
 import { DurableObject } from "cloudflare:workers";
+import { describeThrown } from "../format/one_line";
 import type { CommitResult, OverlayChange, OverlayEntry, OverlayMethods } from "../format/overlay_entry";
 import { isSite } from "../format/project_keys";
 import { collect } from "./overlay_collect";
@@ -186,7 +187,7 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
     await this.#schedule(this.#state(state.site));
     if (failures.length === 0) return;
     await this.ctx.storage.sync(); // the next attempt is durable before it is logged
-    for (const [message, error] of failures) console.error(`kv-sync: ${message}:`, error);
+    for (const [message, error] of failures) console.error(`kv-sync: ${message}:`, describeThrown(error));
   }
 
   /** Publishes even without a change: once a day this repairs the copy in KV. Returns the failures. */
@@ -243,7 +244,7 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
       }
       return true;
     } catch (error) {
-      console.error(`kv-sync: cannot determine whether ${site} was deleted, or erase it:`, error);
+      console.error(`kv-sync: cannot determine whether ${site} was deleted, or erase it:`, describeThrown(error));
       return false;
     }
   }

@@ -1,6 +1,7 @@
 // Response bodies that are not one whole blob: chunked files and ranges.
 
 import type { File } from "../format/chunks";
+import { describeThrown } from "../format/one_line";
 import { readBlob } from "../kv/blob";
 import { contentRange, type Range } from "./range";
 
@@ -98,7 +99,7 @@ async function send(
     if (end) await writer.write(end);
     await writer.close();
   } catch (error) {
-    console.error("kv-sync: response aborted:", error);
+    console.error("kv-sync: response aborted:", describeThrown(error));
     await writable.abort(error).catch(() => undefined);
     await next?.then((stream) => stream?.cancel()).catch(() => undefined);
   }

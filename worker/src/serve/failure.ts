@@ -1,5 +1,6 @@
 // Responses to failures.
 
+import { describeThrown } from "../format/one_line";
 import { OverlayUnavailableError } from "./live_overlay";
 
 /** In seconds. By then a new blob is usually visible everywhere. */
@@ -7,7 +8,7 @@ const retryAfterSeconds = "5";
 
 /** Logs an error and answers. The query is not logged, because it may contain private data. */
 export function failed(request: Request, error: unknown): Response {
-  console.error(`kv-sync: cannot answer ${request.method} ${request.url.replace(/\?.*/s, "")}:`, error);
+  console.error(`kv-sync: cannot answer ${request.method} ${request.url.replace(/\?.*/s, "")}:`, describeThrown(error));
   return failure(error instanceof OverlayUnavailableError ? 503 : 500);
 }
 

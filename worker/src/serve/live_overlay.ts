@@ -1,6 +1,7 @@
 // The overlay of a site as it is in KV, cached by the isolate.
 
 import { Manifest, ManifestError } from "../format/manifest";
+import { describeThrown } from "../format/one_line";
 
 /** How long the isolate uses the cached overlay, in milliseconds. */
 const fresh = 10_000;
@@ -60,7 +61,7 @@ export class LiveOverlay {
       }
       console.error(
         `kv-sync: cannot read the overlay of ${this.#site}; using revision ${this.#known?.meta.revision ?? 0}:`,
-        cause,
+        describeThrown(cause),
       );
     }
     this.#read = now;

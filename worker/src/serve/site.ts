@@ -3,6 +3,7 @@
 import { waitUntil } from "cloudflare:workers";
 import { Manifest } from "../format/manifest";
 import type { Meta } from "../format/meta";
+import { describeThrown } from "../format/one_line";
 import type { Assets, Env } from "./assets";
 import { unstored } from "./caching";
 import { failed } from "./failure";
@@ -100,7 +101,10 @@ function drop(layers: Overlaid, env: Env): void {
   const dropped = async () => overlays.get(overlays.idFromName(site)).drop(site, adopted);
   waitUntil(
     dropped().catch((error: unknown) =>
-      console.error(`kv-sync: cannot drop adopted writes from the overlay of ${site}, trying again later:`, error),
+      console.error(
+        `kv-sync: cannot drop adopted writes from the overlay of ${site}, trying again later:`,
+        describeThrown(error),
+      ),
     ),
   );
 }

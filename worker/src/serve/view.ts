@@ -3,6 +3,7 @@
 import { type File, readIndex } from "../format/chunks";
 import { type Asset, ManifestError } from "../format/manifest";
 import type { HeaderPair } from "../format/meta";
+import { describeThrown } from "../format/one_line";
 import { readBlob } from "../kv/blob";
 import { HeaderRules, setHeaders } from "../rules/header_rules";
 import { resolvePathname } from "../rules/html";
@@ -188,7 +189,7 @@ export class View implements Assets {
       }
     } catch (error) {
       if (error instanceof ManifestError) throw error;
-      console.error(`kv-sync: cannot read ${asset.key} for ${target.pathname}:`, error);
+      console.error(`kv-sync: cannot read ${asset.key} for ${target.pathname}:`, describeThrown(error));
       return failure(503);
     }
     if (stream) return this.#finish(target, stream, ranges ? 206 : status, headers, asset.headers);

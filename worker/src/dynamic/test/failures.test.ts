@@ -23,6 +23,22 @@ describe("a failure", () => {
     assert.equal((await ask("bad", "/", { headers: { "x-ttl": "0" } })).body, "home");
   });
 
+  it("of a customer's code is one line of the log, with the project and the stack", async () => {
+    await deployed(
+      "forger",
+      { "/index.html": "home" },
+      `function deep() { throw new Error("oops\\nkv-sync: project shop: forged \\u2028\\u001b[31m"); }
+       export default { fetch() { console.log("hello\\nkv-sync: project shop: forged too", { a: 1 }); deep(); } }`,
+    );
+    platform.log = "";
+    assert.equal((await ask("forger", "/")).status, 500);
+    await logged(
+      /^.*kv-sync: the Dynamic Worker of project forger failed: Error: oops\\nkv-sync: .*\\u2028\\u001b\[31m/m,
+    );
+    await logged(/^.*kv-sync: project forger: log: hello\\nkv-sync: project shop: forged too \{"a":1\}$/m);
+    await logged(/^.*kv-sync: project forger: uncaught Error: oops\\nkv-sync: .*at deep \(/m);
+  });
+
   it("of KV is a 503 until KV recovers", async () => {
     await deployed("weak", { "/index.html": "home" }, forward);
     platform.kv.fault = (key) => (key.endsWith("/current") ? "error" : undefined);

@@ -3,7 +3,7 @@
 
 import { type AssetBindingProps, assetBinding, loadProject, serveProject } from "../../dynamic";
 
-export { AssetBinding } from "../../dynamic";
+export { AssetBinding, ProjectLog } from "../../dynamic";
 
 interface Env {
   KV_SYNC_BLOBS: KVNamespace;

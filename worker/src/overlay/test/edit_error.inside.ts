@@ -4,7 +4,7 @@ import { answerRPC, EditError } from "../edit_error";
 
 test("another Worker sees the reason of a refusal, and no internal errors", async () => {
   const seen = (error: Error) =>
-    answerRPC(() => Promise.reject(error)).then(
+    answerRPC("project shop", () => Promise.reject(error)).then(
       () => undefined,
       (error: Error) => [error.constructor, error.message, error.cause],
     );
