@@ -45,7 +45,7 @@ func TestPull(t *testing.T) {
 		t.Errorf("without edits the outputs are %v", none.outputs)
 	}
 
-	hostile := edit("/new|page<b>.html", "new", "")
+	hostile := edit("/new [page](b)~.html", "new", "")
 	hostile.Author = "Eve\n::set-env name=x::y"
 	hostile.Message = "<img src=x> [a](b) ##[error]x " + r.token
 	deleted := edit("/old.html", "", "old")
@@ -74,7 +74,7 @@ func TestPull(t *testing.T) {
 		t.Errorf("the branch is at %s, outputs are %v", got, o.outputs)
 	}
 	r.git(o.workspace, "fsck", "--strict")
-	changes := "A\tpublic/.kv-sync-pulled\nM\tpublic/index.html\nA\tpublic/new|page<b>.html\nD\tpublic/old.html"
+	changes := "A\tpublic/.kv-sync-pulled\nM\tpublic/index.html\nA\tpublic/new [page](b)~.html\nD\tpublic/old.html"
 	if got := r.git(o.workspace, "diff", "--name-status", commit, "kv-sync/pull"); got != changes {
 		t.Errorf("the commit changes\n%s", got)
 	}
