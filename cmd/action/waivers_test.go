@@ -33,10 +33,10 @@ func TestWaivers(t *testing.T) {
 // A message names inputs. It names a flag only if there is no input for it.
 func TestInInputs(t *testing.T) {
 	for text, want := range map[string]string{
-		"give --name":     "give the input name",
-		"give --dir .":    "give the input directory .",
+		"give --name":      "give the input name",
+		"give --dir .":     "give the input directory .",
 		"give --to-none 3": "give --to-none (a flag of the kv-sync command) 3",
-		"nothing":         "nothing",
+		"nothing":          "nothing",
 	} {
 		if got := inInputs(text); got != want {
 			t.Errorf("%q becomes %q, want %q", text, got, want)

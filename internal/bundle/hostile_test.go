@@ -331,8 +331,8 @@ func TestHostileProject(t *testing.T) {
 			files: map[string]string{"w.ts": "import './a'; export default {}", "a.ts": "", "tsconfig.json": `{"extends": ` +
 				`"base"}`, ".pnp.data.json": `{}`}, want: "extend the file by its path",
 		},
-		"extends a package that also exports code": {options: bundle.Options{Main: "w.ts"}, files: map[string]string{"w.ts": "import './a'; export " +
-			"default {}", "a.ts": "", "tsconfig.json": `{"extends": "base/strict"}`,
+		"extends a package that also exports code": {options: bundle.Options{Main: "w.ts"}, files: map[string]string{
+			"w.ts": "import './a'; export default {}", "a.ts": "", "tsconfig.json": `{"extends": "base/strict"}`,
 			"node_modules/base/package.json": `{"exports": {".": "./main.js", "./strict": {"types": "./strict.d.ts", ` +
 				`"default": "./strict.json"}}}`, "node_modules/base/main.js": "let a",
 			"node_modules/base/strict.d.ts": "let a", "node_modules/base/strict.json": "{}"}},

@@ -54,7 +54,8 @@ func TestRouter(t *testing.T) {
 			t.Error("other settings give the same modules")
 		}
 	}
-	if text := mainText(t, bundleCode(t, ignoresSite, bundle.Options{Routing: routing, Minify: true})); len(text) > 40<<10 {
+	text := mainText(t, bundleCode(t, ignoresSite, bundle.Options{Routing: routing, Minify: true}))
+	if len(text) > 40<<10 {
 		t.Errorf("the router has %d bytes", len(text))
 	}
 }
@@ -67,7 +68,8 @@ func TestNoRouterIfTheCodeServesTheSite(t *testing.T) {
 		"manifest": `import m from "@kv-sync/worker/manifest"; export default { fetch: () => new Response(m) }`,
 	} {
 		without := bundleCode(t, code, bundle.Options{})
-		if with := bundleCode(t, code, bundle.Options{Routing: routing}); !cmp.Equal(without, with) || with.Main != "index.js" {
+		with := bundleCode(t, code, bundle.Options{Routing: routing})
+		if !cmp.Equal(without, with) || with.Main != "index.js" {
 			t.Errorf("%s: the routing changes the bundle", name)
 		}
 	}

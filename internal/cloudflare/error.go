@@ -37,8 +37,8 @@ type APIError struct {
 	// Err is the cause if it is not the response's status.
 	Err error
 
-	enveloped     bool
-	gaveUp        time.Duration // the time without a successful answer after which it ended // the body had Cloudflare's envelope
+	enveloped     bool          // the body had Cloudflare's envelope
+	gaveUp        time.Duration // the time without a successful answer after which it ended
 	outcome       outcome
 	requestedWait time.Duration // from Retry-After or Ratelimit
 }

@@ -151,3 +151,12 @@ func TestSwitchCancelled(t *testing.T) {
 		}, deployedOK)
 	})
 }
+
+// A success without a result does not show that the switch was carried out.
+func TestSwitchConfirmedWithoutAResult(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *server) {
+		if err := activate(s); !errors.Is(err, cloud.ErrUnknown) || len(s.requests()) != 1 {
+			t.Errorf("%d requests, %v; want an unknown outcome after one", len(s.requests()), err)
+		}
+	}, result("null"))
+}

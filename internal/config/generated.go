@@ -122,8 +122,10 @@ func (l *loader) checkFunctions() {
 }
 
 // buildTools are files of tools that build a site, so the folder public is their input.
-var buildTools = []string{"vite.config", "astro.config", "next.config", "nuxt.config", "svelte.config", "react-router.config",
-	"angular.json", "gatsby-config", "vue.config", "eleventy.config", "remix.config"}
+var buildTools = []string{
+	"vite.config", "astro.config", "next.config", "nuxt.config", "svelte.config", "react-router.config", "angular.json",
+	"gatsby-config", "vue.config", "eleventy.config", "remix.config",
+}
 
 // buildTool names a file that shows that the project has a build, or "".
 func (l *loader) buildTool() string {

@@ -19,7 +19,8 @@ func built(more map[string]string) map[string]string {
 		"src/index.js":      "export default {}",
 		"public/icon.svg":   "<svg/>",
 		deployConfig:        `{"configPath": "../../dist/app/wrangler.json", "auxiliaryWorkers": []}`,
-		"dist/app/index.js": "export default {}", "dist/app/wrangler.json": generated, "dist/client/index.html": "<h1>app</h1>",
+		"dist/app/index.js": "export default {}", "dist/app/wrangler.json": generated,
+		"dist/client/index.html": "<h1>app</h1>",
 	}
 	for name, text := range more {
 		if files[name] = text; text == "" {
@@ -93,7 +94,8 @@ func TestUnbuiltProject(t *testing.T) {
 		want  string
 	}{
 		"assets without a directory": {
-			with(nil), "wrangler.json:1: assets has no directory, so a build tool decides which folder is published; run the build",
+			with(nil), "wrangler.json:1: assets has no directory, so a build tool decides which folder is published; " +
+				"run the build",
 		},
 		"a module of the build tool": {
 			with(map[string]string{"wrangler.json": `{"name": "app", "main": "virtual:react-router/server-build"}`}),

@@ -37,6 +37,8 @@ func (w *wrangler) pythonModules(n *tree.Node) {
 	}
 }
 
+func (w *wrangler) compatibilityFlags(n *tree.Node) { w.out.Worker.CompatibilityFlags = w.texts(n) }
+
 func (w *wrangler) rules(n *tree.Node) {
 	for _, entry := range w.list(n) {
 		t := w.object(entry)

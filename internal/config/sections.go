@@ -50,7 +50,7 @@ var workerSections = map[string]section{
 	"account_id":              {inherited, setting("account-id", func(f *wranglerFile) *string { return &f.Account })},
 	"main":                    {inherited, setting("worker", func(f *wranglerFile) *string { return &f.Code.Main })},
 	"compatibility_date":      {inherited, (*wrangler).compatibilityDate},
-	"compatibility_flags":     {inherited, func(w *wrangler, n *tree.Node) { w.out.Worker.CompatibilityFlags = w.texts(n) }},
+	"compatibility_flags":     {inherited, (*wrangler).compatibilityFlags},
 	"rules":                   {inherited, (*wrangler).rules},
 	"no_bundle":               {inherited, func(w *wrangler, n *tree.Node) { w.out.Code.NoBundle = w.flag(n) }},
 	"base_dir":                {inherited, setting("base_dir", func(f *wranglerFile) *string { return &f.Code.BaseDir })},

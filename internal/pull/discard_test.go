@@ -40,7 +40,8 @@ func TestDryRunFindsTheSameConflicts(t *testing.T) {
 	var entries []overlay.Entry
 	from := contentMap{}
 	for _, p := range []string{"/Case.txt", "/Dir/a.txt", "/AUX", "/a", "/a/below.txt", "/case.txt",
-		"/con.txt", "/dir/b.txt", "/trailing ", "/x.", "/y::$DATA", "/C:z", "/fine/Lpt1.html", "/fine/auxiliary.html", "/z/lpt1"} {
+		"/con.txt", "/dir/b.txt", "/trailing ", "/x.", "/y::$DATA", "/C:z", "/fine/Lpt1.html", "/fine/auxiliary.html",
+		"/z/lpt1"} {
 		entries, from[p] = append(entries, newEntry(p, "x", "")), "x"
 	}
 	slices.SortFunc(entries, func(a, b overlay.Entry) int { return compareText(a.Path, b.Path) })

@@ -62,7 +62,8 @@ func TestFolder(t *testing.T) {
 		options Options
 		want    string
 	}{
-		{Options{GitIgnore: true}, "/.shown /.well-known/x /a.tmp /index.html /ripgrep.txt /sub/kept.txt /sub/node_modules/y.js"},
+		{Options{GitIgnore: true}, "/.shown /.well-known/x /a.tmp /index.html /ripgrep.txt /sub/kept.txt " +
+			"/sub/node_modules/y.js"},
 		{Options{GitIgnore: true, PlainIgnore: true}, "/.shown /.well-known/x /a.tmp /index.html /sub/kept.txt " +
 			"/sub/node_modules/y.js"},
 	} {

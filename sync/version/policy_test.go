@@ -23,15 +23,36 @@ func TestRetention(t *testing.T) {
 		want    string // + retained, ? retained and maybe gone, - not retained
 		policy  Policy
 	}{
-		"as recorded":        {Policy{}, []step{{"c", 0, 2, day}, {"b", 2 * day, 2, day}, {"a", 3 * day, 2, day}}, "++-", Policy{2, 86400}},
-		"lowered":            {Policy{}, []step{{"c", 0, 1, day}, {"b", 2 * day, 3, day}, {"a", 3 * day, 3, day}}, "+--", Policy{1, 86400}},
-		"raised":             {Policy{}, []step{{"d", 0, 4, day}, {"c", 2 * day, 2, day}, {"b", 3 * day, 2, day}, {"a", 4 * day, 2, day}}, "+++?", Policy{4, 86400}},
-		"more in between":    {Policy{}, []step{{"c", 0, 2, day}, {"b", 2 * day, 3, day}, {"a", 3 * day, 2, day}}, "++?", Policy{3, 86400}},
-		"a longer grace":     {Policy{}, []step{{"b", 0, 1, 3 * day}, {"a", 2 * day, 1, day}}, "++", Policy{1, 3 * 86400}},
-		"its own activation": {Policy{}, []step{{"b", 0, 2, day}, {"a", 2 * day, 2, day}, {"b", 3 * day, 2, day}}, "+++", Policy{2, 86400}},
-		"given":              {Policy{Retain: 3}, []step{{"c", 0, 0, 0}, {"b", 2 * day, 0, 0}, {"a", 3 * day, 0, 0}}, "+??", Policy{Retain: 3}},
-		"given too little":   {Policy{Retain: 1}, []step{{"b", 0, 2, day}, {"a", 2 * day, 2, day}}, "++", Policy{2, 86400}},
-		"nothing known":      {Policy{Grace: 60}, []step{{"b", 0, 0, 0}, {"a", day, 0, 0}}, "+-", Policy{Grace: 60}},
+		"as recorded": {
+			Policy{}, []step{{"c", 0, 2, day}, {"b", 2 * day, 2, day}, {"a", 3 * day, 2, day}},
+			"++-", Policy{2, 86400},
+		},
+		"lowered": {
+			Policy{}, []step{{"c", 0, 1, day}, {"b", 2 * day, 3, day}, {"a", 3 * day, 3, day}},
+			"+--", Policy{1, 86400},
+		},
+		"raised": {
+			Policy{}, []step{{"d", 0, 4, day}, {"c", 2 * day, 2, day}, {"b", 3 * day, 2, day}, {"a", 4 * day, 2, day}},
+			"+++?", Policy{4, 86400},
+		},
+		"more in between": {
+			Policy{}, []step{{"c", 0, 2, day}, {"b", 2 * day, 3, day}, {"a", 3 * day, 2, day}},
+			"++?", Policy{3, 86400},
+		},
+		"a longer grace": {Policy{}, []step{{"b", 0, 1, 3 * day}, {"a", 2 * day, 1, day}}, "++", Policy{1, 3 * 86400}},
+		"its own activation": {
+			Policy{}, []step{{"b", 0, 2, day}, {"a", 2 * day, 2, day}, {"b", 3 * day, 2, day}},
+			"+++", Policy{2, 86400},
+		},
+		"given": {
+			Policy{Retain: 3}, []step{{"c", 0, 0, 0}, {"b", 2 * day, 0, 0}, {"a", 3 * day, 0, 0}},
+			"+??", Policy{Retain: 3},
+		},
+		"given too little": {
+			Policy{Retain: 1}, []step{{"b", 0, 2, day}, {"a", 2 * day, 2, day}},
+			"++", Policy{2, 86400},
+		},
+		"nothing known": {Policy{Grace: 60}, []step{{"b", 0, 0, 0}, {"a", day, 0, 0}}, "+-", Policy{Grace: 60}},
 	} {
 		r, got := NewRetention(c.given), ""
 		recorded := false
