@@ -26,7 +26,7 @@ type Run struct {
 	keys      manifest.Keys
 	Nonce     manifest.Nonce
 	Confirmed map[manifest.Content]manifest.Ref
-	// ignoreReceipt: the blobs that were uploaded ahead are too old.
+	// IgnoreReceipt: the blobs that were uploaded ahead are too old.
 	IgnoreReceipt bool
 }
 

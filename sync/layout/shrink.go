@@ -11,6 +11,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
+// CheckShrink refuses a deploy without files, or with less than half of those of base,
+// which is nil if nothing is live.
 func (p *Draft) CheckShrink(base *manifest.Manifest, opt plan.Options) error {
 	if opt.AllowShrink {
 		return nil

@@ -26,7 +26,7 @@ type VerifiedDeployment struct {
 // Verifier is one run of a verification. It lists each namespace once.
 type Verifier struct {
 	*site.Client
-	// readData: the blobs of retained deployments are read, too.
+	// ReadData: the blobs of retained deployments are read, too.
 	ReadData bool
 	// Rooted are the keys that a retained deployment names.
 	Rooted map[string]bool
@@ -36,6 +36,7 @@ type Verifier struct {
 	namespaces map[place]map[string]bool
 }
 
+// NewVerifier begins a verification.
 func NewVerifier(c *site.Client, readData bool) *Verifier {
 	return &Verifier{Client: c, ReadData: readData, Rooted: make(map[string]bool), Blobs: c.Blobs(c.Keys()),
 		namespaces: make(map[place]map[string]bool)}

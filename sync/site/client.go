@@ -34,6 +34,7 @@ func (c *Client) Upload(ctx context.Context, s cloud.Store, items []*upload.Item
 	})
 }
 
+// Note reports a line of text for people.
 func (c *Client) Note(s Stage, format string, args ...any) {
 	c.Progress(Progress{Stage: s, Note: fmt.Sprintf(format, args...)})
 }

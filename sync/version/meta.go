@@ -56,6 +56,7 @@ type Meta struct {
 	Keeps []manifest.Ref `json:"-"`
 }
 
+// Format is that of a [Meta].
 const Format = 1
 
 // Kind is the [manifest.Origin].Kind of the deployment.

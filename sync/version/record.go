@@ -36,4 +36,5 @@ type Record struct {
 	Policy
 }
 
+// RecordFormat is that of a [Record].
 const RecordFormat = 1

@@ -19,14 +19,18 @@ var Layout = layout.Layout{
 // Content is the content layout of one site.
 type Content struct{ *site.Client }
 
+// Owns implements [layout.Keeper].
 func (c *Content) Owns(m *version.Meta) bool { return m != nil && m.Index == "" }
 
+// Lacks implements [layout.Deployer]. This layout has every command.
 func (c *Content) Lacks(string) error { return nil }
 
+// RecordKey implements [layout.Keeper].
 func (c *Content) RecordKey(deployment string) string {
 	return c.Keys().Record(deployment)
 }
 
+// Prefix implements [layout.Keeper].
 func (c *Content) Prefix() string { return c.Keys().Prefix() }
 
 // contentDraft is a draft of the content layout.

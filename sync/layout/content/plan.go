@@ -17,6 +17,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
+// Plan implements [layout.Deployer].
 func (c *Content) Plan(ctx context.Context, l *version.Live, d *layout.Draft, r *layout.Run) (layout.Planned, error) {
 	e, w, opt, origin := c, r.Worker, r.Options, d.Origin
 	p := &contentDraft{Draft: d, c: c, l: l, r: r}

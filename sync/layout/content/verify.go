@@ -55,11 +55,13 @@ func (c *Content) Verify(ctx context.Context, v *layout.Verifier, d *version.Dep
 	return nil
 }
 
+// Counts implements [layout.Keeper].
 func (c *Content) Counts(key string) (own, prunable bool) {
 	class, _, _ := c.Keys().Parse(key)
 	return true, class != manifest.KeyOther
 }
 
+// Check implements [layout.Keeper].
 func (c *Content) Check(ctx context.Context, target *version.Deployment) (notices []manifest.Problem,
 	err error) {
 	stored, err := c.checkBlobs(ctx, target.Meta)
