@@ -2,7 +2,7 @@
 // runs in the browser: the Content-Security-Policy of every response forbids scripts.
 
 import type { ReadWriteAssets } from "@kv-sync/worker/read-write";
-import type { Attempts } from "./attempts";
+import type { Logins } from "./attempts";
 import { readCookie, readForm, RefusedError, setCookie } from "./form";
 import type { Html } from "./html";
 import { isSlug, Pages, slugFor, type Draft, type Outcome } from "./pages";
@@ -40,9 +40,9 @@ export class Editor {
   readonly #assets: ReadWriteAssets;
   readonly #pages: Pages;
   readonly #sessions: Sessions;
-  readonly #logins: Attempts;
+  readonly #logins: Logins;
 
-  constructor(assets: ReadWriteAssets, password: string, logins: Attempts) {
+  constructor(assets: ReadWriteAssets, password: string, logins: Logins) {
     this.#assets = assets;
     this.#pages = new Pages(assets);
     this.#sessions = new Sessions(password);
@@ -204,9 +204,9 @@ export class Editor {
       return again(403, "This form was open for too long. Log in again.");
     if (name === "" || name.length > 60) return again(422, "Say who you are, in at most 60 characters.");
     const address = request.headers.get("CF-Connecting-IP") ?? "";
-    if (!this.#logins.take(address)) return again(429, "Too many attempts. Wait ten minutes.");
+    if (!this.#logins.take(address, name)) return again(429, "Too many attempts. Wait ten minutes.");
     if (!(await this.#sessions.isPassword(field("password")))) return again(401, "That is not the password.");
-    this.#logins.forget(address);
+    this.#logins.forget(address, name);
 
     const session = await this.#sessions.start(name);
     const cookie = { "Set-Cookie": setCookie(request, "publisher-session", session.token, session.expires) };

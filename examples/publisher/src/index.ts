@@ -3,7 +3,7 @@
 
 import { readWriteAssets, type ReadWriteEnv } from "@kv-sync/worker/read-write";
 import site from "@kv-sync/worker/site";
-import { Attempts } from "./attempts";
+import { Logins } from "./attempts";
 import { Editor } from "./editor";
 
 interface Env extends ReadWriteEnv {
@@ -11,8 +11,8 @@ interface Env extends ReadWriteEnv {
   PUBLISHER_PASSWORD?: string;
 }
 
-/** Five in ten minutes. */
-const logins = new Attempts(5, 10 * 60_000);
+/** In ten minutes. */
+const logins = new Logins({ ofName: 5, ofAddress: 100 }, 10 * 60_000);
 
 export default {
   fetch(request, env, ctx) {

@@ -10,6 +10,7 @@
 // them into git unchanged. A page from git can be edited here, too.
 
 import type { AssetChange, ReadWriteAssets } from "@kv-sync/worker/read-write";
+import { backOff } from "./back_off";
 import { renderListing, renderPage } from "./layout";
 
 /** What an editor types. */
@@ -56,15 +57,24 @@ const index = `${folder}index.html`;
 /** The source is public, but search engines list only the page. */
 const asSource = { contentType: "text/markdown; charset=utf-8", headers: { "x-robots-tag": "noindex" } };
 
-/** How often a change is retried because another page was published meanwhile. */
-const mostAttempts = 8;
+/** How often a change is tried, because another page was published meanwhile. */
+const mostAttempts = 12;
 
 /** The pages of a site. */
 export class Pages {
   readonly #assets: ReadWriteAssets;
 
-  constructor(assets: ReadWriteAssets) {
+  readonly #sleep: (ms: number) => Promise<unknown>;
+  readonly #random: () => number;
+
+  constructor(
+    assets: ReadWriteAssets,
+    sleep: (ms: number) => Promise<unknown> = (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    random = Math.random,
+  ) {
     this.#assets = assets;
+    this.#sleep = sleep;
+    this.#random = random;
   }
 
   /** The listing, newest page first. */
@@ -112,7 +122,8 @@ export class Pages {
     by: { author: string; message: string },
     make: (entries: Entry[]) => Change,
   ): Promise<Outcome> {
-    for (let attempt = 0; attempt < mostAttempts; attempt++) {
+    for (let failed = 0; failed < mostAttempts; failed++) {
+      if (failed > 0) await this.#sleep(backOff(failed, this.#random));
       const { entries: before, etag } = await this.#listing();
       const { entries, source, page } = make(before);
       const ordered = entries.toSorted((a, b) => (a.published < b.published ? 1 : -1));

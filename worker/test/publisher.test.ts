@@ -1,0 +1,121 @@
+// What the publisher example does beside its screens: publishing at once, and attempts to log in.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Logins } from "../../examples/publisher/src/attempts";
+import { backOff } from "../../examples/publisher/src/back_off";
+import { Pages } from "../../examples/publisher/src/pages";
+import type { AssetChange, PublishResult, ReadWriteAssets } from "../src/overlay/read_write_assets";
+
+/** Numbers from 0 to 1 that depend only on the seed. */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+/** A clock that moves on when everybody sleeps. */
+class Clock {
+  now = 0;
+  #awake: number;
+  readonly #sleepers: { until: number; wake: () => void }[] = [];
+
+  constructor(people: number) {
+    this.#awake = people;
+  }
+
+  sleep(ms: number): Promise<void> {
+    return new Promise((wake) => {
+      this.#sleepers.push({ until: this.now + ms, wake });
+      this.leave();
+    });
+  }
+
+  /** Somebody sleeps, or is done. */
+  leave(): void {
+    if (--this.#awake > 0 || this.#sleepers.length === 0) return;
+    this.#sleepers.sort((a, b) => a.until - b.until);
+    const { until, wake } = this.#sleepers.shift()!;
+    this.now = until;
+    this.#awake++;
+    wake();
+  }
+}
+
+/** Assets with the conditions of the overlay. Each call takes from 20 to 220 milliseconds. */
+function slowAssets(clock: Clock, random: () => number): ReadWriteAssets {
+  const values = new Map<string, { etag: string; body: string }>();
+  const travel = () => clock.sleep(20 + random() * 200);
+  let writes = 0;
+  return {
+    async get(path: string) {
+      await travel();
+      return values.get(path) ?? null;
+    },
+    async publish(changes: AssetChange[]): Promise<PublishResult> {
+      await travel();
+      const failed = changes.findIndex(({ onlyIf, ...change }) => {
+        const etag = values.get("put" in change ? change.put : change.delete)?.etag;
+        if (onlyIf?.etagDoesNotMatch !== undefined) return etag !== undefined;
+        return onlyIf?.etagMatches !== undefined && onlyIf.etagMatches !== etag;
+      });
+      if (failed >= 0) return { ok: false, failed, path: "", current: null };
+      for (const change of changes)
+        if ("put" in change) values.set(change.put, { etag: `${++writes}`, body: change.body as string });
+      return { ok: true, assets: [] };
+    },
+  } as unknown as ReadWriteAssets;
+}
+
+test("editors who publish at once all publish", async () => {
+  for (const [editors, most] of [
+    [9, 15_000],
+    [20, 30_000],
+  ] as const) {
+    for (let seed = 1; seed <= 5; seed++) {
+      const random = seeded(seed);
+      const clock = new Clock(editors);
+      const assets = slowAssets(clock, random);
+      const pages = new Pages(assets, (ms) => clock.sleep(ms), random);
+      const outcomes = Array.from({ length: editors }, (_, i) =>
+        pages
+          .publish(`page-${i}`, { title: `Page ${i}`, body: "text" }, null, `Editor ${i}`)
+          .then(
+            ({ ok }) => ok,
+            () => false,
+          )
+          .finally(() => clock.leave()),
+      );
+      const published = (await Promise.all(outcomes)).filter(Boolean).length;
+      assert.equal(published, editors, `seed ${seed}`);
+      assert.ok(clock.now < most, `seed ${seed}: ${clock.now} ms`);
+    }
+  }
+});
+
+test("the wait grows up to a limit, and is any part of it", () => {
+  assert.deepEqual(
+    [1, 2, 3, 9].map((failed) => backOff(failed, () => 0.5)),
+    [50, 100, 200, 1_500],
+  );
+  assert.equal(
+    backOff(9, () => 0),
+    0,
+  );
+});
+
+test("wrong passwords of one name lock out nobody else behind the address", () => {
+  const logins = new Logins({ ofName: 5, ofAddress: 12 }, 1_000);
+  const tries = (count: number, address: string, name: string, now: number) =>
+    Array.from({ length: count }, () => logins.take(address, name, now)).filter(Boolean).length;
+  assert.equal(tries(8, "192.0.2.1", "Eve", 0), 5);
+  assert.equal(tries(1, "192.0.2.1", " EVE".trim(), 0), 0, "in any spelling");
+  assert.equal(tries(1, "192.0.2.1", "Ada", 0), 1);
+  assert.equal(tries(1, "192.0.2.2", "Eve", 0), 1, "nor the name at another address");
+  assert.equal(tries(9, "192.0.2.1", "Bob", 0), 2, "but names are free, so an address has a limit");
+  assert.equal(tries(1, "192.0.2.1", "Eve", 1_000), 1, "after a while");
+  logins.forget("192.0.2.1", "Eve");
+  assert.equal(tries(6, "192.0.2.1", "Eve", 1_000), 5);
+});
