@@ -120,7 +120,7 @@ func servedSpelling(pattern string) string {
 func (l *loader) checkRetire() {
 	s := l.s
 	where := s.origins["retire"]
-	if len(s.Retire) == 0 || where.place != ProjectFile { // a shared file may mean other projects
+	if len(s.Retire) == 0 || !l.isOwn(where) {
 		return
 	}
 	switch {

@@ -82,8 +82,9 @@ func (l *loader) dropCache() {
 	if s.Serving.EdgeCache == 0 {
 		return
 	}
-	l.notice(s.cacheOrigin(), "this has no effect: the responses of a project are not cached in front of its loader",
-		"remove it")
+	if from := s.cacheOrigin(); from != s.origins["edge-cache"] || !from.file || l.isOwn(from) {
+		l.notice(from, "this has no effect: the responses of a project are not cached in front of its loader", "remove it")
+	}
 	s.Serving.EdgeCache = 0
 	s.Worker.Settings = maps.Clone(s.Worker.Settings)
 	delete(s.Worker.Settings, "cache_options")

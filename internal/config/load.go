@@ -44,6 +44,7 @@ type loader struct {
 	boundary        *boundary.Boundary
 	files           files
 	s               *Settings
+	below           bool // a shared file is in a folder above
 	errors, notices []manifest.Problem
 }
 

@@ -51,7 +51,7 @@ func (l *loader) finishOverlay() {
 		return
 	}
 	where := s.origins["overlay"]
-	own := where.place == ProjectFile // a shared file also applies to the loader
+	own := l.isOwn(where)
 	switch {
 	case s.Project != "" && s.Layout == "pathname" && own:
 		l.refuse(where, `the layout "pathname" has no overlay`, `remove the table, or use the layout "content"`)

@@ -80,3 +80,30 @@ func TestOverlayOfAProject(t *testing.T) {
 		}
 	}
 }
+
+// The file of the platform's own site is also read for a project that has no folder below projects/.
+// What the project does not use there stays without advice to remove it.
+func TestSettingsOfThePlatformsOwnSite(t *testing.T) {
+	const set = "[overlay]\nwrite = true\n"
+	for name, c := range map[string]struct {
+		file    string
+		project string
+		notices int
+	}{
+		"the platform's":    {"edge-cache = 60\nretire = [\"/assets/*\"]\n" + set, "shop", 0},
+		"the project's own": {"project = \"shop\"\nedge-cache = 60\nretire = [\"/assets/*\"]\n" + set, "", 3},
+		"in a plain layout": {"layout = \"pathname\"\nretire = [\"/assets/*\"]\n" + set, "shop", 0},
+	} {
+		root := project(t, map[string]string{"kv-sync.toml": c.file, "public/a.txt": `a`})
+		flags := map[string]string{}
+		if c.project != "" {
+			flags["project"] = c.project
+		}
+		for _, shared := range []string{"", root} {
+			s, notices := mustLoad(t, Inputs{Root: root, Shared: shared, Flags: flags})
+			if s.Project != "shop" || len(notices) != c.notices {
+				t.Errorf("%s: project %q, notices %v", name, s.Project, notices)
+			}
+		}
+	}
+}

@@ -51,8 +51,9 @@ func (l *loader) addShared(own map[string]value) {
 	}
 	dir, err := filepath.Abs(l.in.Shared)
 	if err != nil || dir == l.root {
-		return // the shared file is the project's own
+		return // there is one file, which may also be that of the platform's own site
 	}
+	l.below = true
 	// Below a shared file the id of a project is the name of its folder, so another id in the
 	// project's own file would have no effect.
 	if v, ok := own["project"]; ok && v.text != l.in.Flags["project"] {
@@ -64,6 +65,13 @@ func (l *loader) addShared(own map[string]value) {
 			own[name] = v
 		}
 	}
+}
+
+// isOwn reports whether a kv-sync.toml sets a value for this site or project alone. A shared file is
+// for other projects, too. The file in the folder of the platform is its own site's, unless it names
+// the project.
+func (l *loader) isOwn(from origin) bool {
+	return from.place == ProjectFile && (l.s.Project == "" || l.below || l.s.origins["project"].file)
 }
 
 // parse reads one file in the language of its extension. It returns nil if the file is not

@@ -271,13 +271,13 @@ func TestNoticed(t *testing.T) {
 				"run the build before kv-sync"},
 		},
 		{
-			name: "a cache for a project", flags: map[string]string{"project": "shop"}, files: ownFile("edge-cache = 60"),
-			want: []string{"kv-sync.toml:1: this has no effect: the responses of a project are not cached in front of " +
+			name: "a cache for a project", files: ownFile("project = \"shop\"\nedge-cache = 60"),
+			want: []string{"kv-sync.toml:2: this has no effect: the responses of a project are not cached in front of " +
 				"its loader; remove it"},
 		},
 		{
-			name: "rights of a project", flags: map[string]string{"project": "shop"}, files: ownFile("[overlay]\nwrite = true"),
-			want: []string{"kv-sync.toml:1: write and rules have no effect on a project: its loader gives the rights; " +
+			name: "rights of a project", files: ownFile("project = \"shop\"\n[overlay]\nwrite = true"),
+			want: []string{"kv-sync.toml:2: write and rules have no effect on a project: its loader gives the rights; " +
 				"remove them"},
 		},
 		{
