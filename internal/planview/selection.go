@@ -18,7 +18,8 @@ func selection(p *plan.Plan) []string {
 		if n > 1 {
 			are = "are"
 		}
-		out = append(out, fmt.Sprintf("%s that git ignores %s published (gitignore = true in kv-sync.toml leaves them out): %s",
+		const text = "%s that git ignores %s published (gitignore = true in kv-sync.toml leaves them out): %s"
+		out = append(out, fmt.Sprintf(text,
 			humanize.Count(n, "file"), are, humanize.List(p.Ignored)))
 	}
 	if len(p.Excluded) > 0 {

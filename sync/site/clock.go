@@ -30,7 +30,7 @@ func (c *Client) Policy() version.Policy { return version.NewPolicy(c.Retain, c.
 // GraceOver is for how long every prune keeps what a run over l writes: a prune on
 // another machine goes by what the live deployment recorded.
 func (c *Client) GraceOver(l *version.Live) time.Duration {
-	if l.Meta != nil && l.Meta.Policy.Known() {
+	if l.Meta != nil && l.Meta.Known() {
 		return min(c.Grace, l.Meta.GracePeriod())
 	}
 	return c.Grace

@@ -26,8 +26,17 @@ type definition struct {
 	guarded                 map[string]bool
 }
 
-func define(e *Content, l *manifest.Listing, w cloud.Worker, base, carry *manifest.Manifest, left []*manifest.Manifest,
-	confirmed map[manifest.Content]manifest.Ref) definition {
+// comparison is what a definition is made of.
+type comparison struct {
+	listing     *manifest.Listing
+	worker      cloud.Worker
+	base, carry *manifest.Manifest
+	left        []*manifest.Manifest
+	confirmed   map[manifest.Content]manifest.Ref
+}
+
+func (c comparison) define(e *Content) definition {
+	base, carry := c.base, c.carry
 	d := definition{uploads: map[manifest.Content]bool{}, retired: map[string]manifest.Retired{},
 		guarded: map[string]bool{}}
 	were, there := map[string]manifest.Asset{}, map[manifest.Content]bool{}
@@ -41,11 +50,11 @@ func define(e *Content, l *manifest.Listing, w cloud.Worker, base, carry *manife
 			there[a.Content()] = true
 		}
 	}
-	for c := range confirmed {
-		there[c] = true
+	for content := range c.confirmed {
+		there[content] = true
 	}
 	now := map[string]bool{}
-	for _, f := range l.Files {
+	for _, f := range c.listing.Files {
 		now[f.Path] = true
 		switch a, ok := were[f.Path]; {
 		case !ok:
@@ -68,8 +77,8 @@ func define(e *Content, l *manifest.Listing, w cloud.Worker, base, carry *manife
 		return d
 	}
 	retire := func(r manifest.Retired) {
-		guarded := w.Routing.Guards(r.Path)
-		for _, m := range append([]*manifest.Manifest{carry}, left...) {
+		guarded := c.worker.Routing.Guards(r.Path)
+		for _, m := range append([]*manifest.Manifest{carry}, c.left...) {
 			guarded = guarded || m.Routing.Guards(r.Path)
 		}
 		switch _, listed := d.retired[r.Path]; {
@@ -81,7 +90,7 @@ func define(e *Content, l *manifest.Listing, w cloud.Worker, base, carry *manife
 			d.retired[r.Path] = r
 		}
 	}
-	for _, m := range append([]*manifest.Manifest{carry}, left...) {
+	for _, m := range append([]*manifest.Manifest{carry}, c.left...) {
 		for _, a := range m.Assets {
 			retire(manifest.Retired{Asset: a, Until: e.Time().Add(e.Grace).Unix(), Left: e.Retain - 1})
 		}
@@ -161,7 +170,7 @@ func TestCompareByDefinition(t *testing.T) {
 			was.Confirmed[a.Content()] = a.Blob
 		}
 		p := &contentDraft{Draft: &layout.Draft{Worker: cloud.Worker{Routing: routing()}}}
-		want := define(e, l, p.Worker, base, carry, left, was.Confirmed)
+		want := comparison{l, p.Worker, base, carry, left, was.Confirmed}.define(e)
 		p.compare(e, l, base, carry, was)
 		if !reflect.DeepEqual(p.Added, want.added) || !reflect.DeepEqual(p.Changed, want.changed) ||
 			!reflect.DeepEqual(p.Removed, want.removed) || p.Unchanged != want.unchanged {

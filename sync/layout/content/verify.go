@@ -26,7 +26,7 @@ func (c *Content) Verify(ctx context.Context, v *layout.Verifier, d *version.Dep
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		out.Retained = out.Retained && !(d.Uncertain && errors.Is(err, cloud.ErrNotFound)) // a prune deleted it
+		out.Retained = out.Retained && (!d.Uncertain || !errors.Is(err, cloud.ErrNotFound)) // a prune deleted it
 		out.Problem = err.Error()
 		return nil //nolint:nilerr // it is the finding
 	}
@@ -42,7 +42,7 @@ func (c *Content) Verify(ctx context.Context, v *layout.Verifier, d *version.Dep
 	for _, a := range missing {
 		out.Missing = append(out.Missing, a.Path)
 	}
-	out.Retained = out.Retained && !(d.Uncertain && len(missing) > 0)
+	out.Retained = out.Retained && (!d.Uncertain || len(missing) == 0)
 	if d.Retained {
 		markRooted(v.Rooted, v.Keys(), d.Meta, m, v.Blobs)
 		if v.ReadData {
