@@ -69,6 +69,7 @@ func New(c site.Config) (*Engine, error) {
 	c.Parallel = cmp.Or(c.Parallel, 8)
 	c.Memory = max(cmp.Or(c.Memory, 64<<20), 36<<20)
 	c.PruneCap = min(cmp.Or(c.PruneCap, cloud.MaxBulkPairs), cloud.MaxBulkPairs)
+	c.Limits = c.Limits.WithDefaults()
 	if c.Budget == nil {
 		c.Budget = upload.NewBudget()
 	}

@@ -240,15 +240,18 @@ func TestProjectKeepsAHundredActivations(t *testing.T) {
 func TestProjectCodeTooLarge(t *testing.T) {
 	t.Parallel()
 	kv := deployedTwice(t)
-	before := bytes.Clone(kv["project/shop/current"])
+	before := maps.Clone(kv)
 	w := cloud.Worker{Main: "index.js", CompatibilityDate: "2026-10-01", Modules: []cloud.Module{
 		{Name: "index.js", Type: "application/javascript+module", Content: []byte("export default {}")},
 		// and a third, in base64
 		{Name: "a.bin", Type: "application/octet-stream", Content: make([]byte, manifest.MaxValueBytes/8*3)},
 	}}
 	_, err := shopIn(t, kv).Deploy(t.Context(), textSource(kv, "two"), w, plan.Options{})
-	if err == nil || !strings.Contains(err.Error(), "bundle less") || !bytes.Equal(before, kv["project/shop/current"]) {
+	if g := (*guard.Error)(nil); !errors.As(err, &g) || g.Guard != guard.Size {
 		t.Error(err)
+	}
+	if !maps.EqualFunc(before, kv, bytes.Equal) {
+		t.Error("something was written")
 	}
 }
 

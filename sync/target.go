@@ -5,6 +5,9 @@ import (
 	"errors"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/humanize"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/project"
 	"github.com/kv-sync/kv-sync/sync/site"
@@ -23,6 +26,20 @@ func (script) Admit(w cloud.Worker, overlay bool) ([]manifest.Problem, error) {
 		return nil, errCompanion
 	}
 	return nil, nil
+}
+
+func (s script) Fits(w cloud.Worker, served int, limits site.Limits) error {
+	size := served
+	for _, m := range w.Modules {
+		size += len(m.Content)
+	}
+	if size <= limits.Script {
+		return nil
+	}
+	return guard.Stop(guard.Size, finding.CaseScriptSize, finding.Facts{
+		Site: s.name, What: humanize.Mebibytes(int64(served)), Than: humanize.Mebibytes(int64(limits.Script)),
+		From: humanize.Mebibytes(int64(size)),
+	})
 }
 
 func (script) InKV() bool { return false }
@@ -49,6 +66,24 @@ func (p projectTarget) Admit(w cloud.Worker, _ bool) ([]manifest.Problem, error)
 		return nil, errCompanion
 	}
 	return project.Check(p.ID, w)
+}
+
+func (p projectTarget) Fits(w cloud.Worker, served int, limits site.Limits) error {
+	facts := func(size, limit int) finding.Facts {
+		return finding.Facts{Site: "project " + p.ID, What: humanize.Mebibytes(int64(size)),
+			Than: humanize.Mebibytes(int64(limit))}
+	}
+	if served > limits.Value {
+		return guard.Stop(guard.Size, finding.CaseServedSize, facts(served, limits.Value))
+	}
+	code, err := project.CodeSize(w)
+	if err != nil {
+		return err
+	}
+	if code > limits.Value/2 {
+		return guard.Stop(guard.Size, finding.CaseCodeSize, facts(code, limits.Value/2))
+	}
+	return nil
 }
 
 func (projectTarget) InKV() bool { return true }

@@ -9,9 +9,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// maxBytes is Cloudflare's limit for the uncompressed size of a Worker.
-// Source: https://developers.cloudflare.com/workers/platform/limits/
-const maxBytes = 64 << 20
+// maxBytes limits the code of a Worker, which is uploaded together with the manifest.
+const maxBytes = cloud.MaxScriptBytes
 
 // Result is a Worker's code, ready to be uploaded.
 type Result struct {

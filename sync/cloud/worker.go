@@ -22,6 +22,10 @@ const (
 	BindingLoader = "worker_loader"
 )
 
+// MaxScriptBytes is the size of a Worker with all its modules, uncompressed, on every plan.
+// Source: https://developers.cloudflare.com/workers/platform/limits/
+const MaxScriptBytes = 64 << 20
+
 // Worker is the code and the settings of a Worker version as its author wrote them.
 // The engine adds the manifest and its own bindings.
 type Worker struct {

@@ -145,6 +145,11 @@ const (
 	CaseNoAhead      Case = "there is no upload ahead in the layout \"{name}\""
 	CaseNoPrune      Case = "there is no prune in the layout \"pathname\", whose deploys delete what they remove"
 	CasePathnameSite Case = "the layout \"pathname\" is for projects, and {site} is a site"
+	CaseStoredSize   Case = "the manifest of the {count} files of {site} has {what}, and a value in KV at most {than}"
+	CaseServedSize   Case = "the served manifest of {site} has {what}, and a value in KV at most {than}"
+	CaseScriptSize   Case = "the Worker of {site} has {from}, of which {what} are the manifest of its files, and " +
+		"Cloudflare accepts {than}"
+	CaseCodeSize     Case = "the code of {site} takes {what} in KV, and at most {than} fit"
 	CaseManifestSize Case = "{count} files make {what}, and a value in KV has at most 25 MiB"
 	CaseFileSize     Case = "the file has {what}, and a value in KV at most 25 MiB; the layout {name} does " +
 		"not split files"

@@ -33,6 +33,7 @@ const (
 	Overlay    ID = "overlay"          // edits made at run time would be hidden, or cannot be kept
 	Cache      ID = "cache"            // Workers Caching would answer in place of a worker loader
 	Confirm    ID = "unconfirmed"      // a person has not confirmed a deletion
+	Size       ID = "too-large"        // Cloudflare would refuse its size
 	Index      ID = "index"            // the code does not contain the index of its files
 )
 

@@ -88,15 +88,9 @@ func EncodeServed(m *Manifest) ([]byte, error) {
 		}
 	}
 
-	types.list = slices.Clip(types.list)
-	meta, err := EncodeJSON(servedMeta{
-		Site: m.Site, Types: append([]string{}, types.list...),
-		HTMLHandling: m.Serving.HTMLHandling, NotFound: m.Serving.NotFound,
-		Redirects: m.Redirects, Headers: m.Headers, EdgeCache: m.Serving.EdgeCache,
-		Overlay: m.Serving.Overlay, Adopted: m.Adopted,
-	})
+	meta, err := m.servedMeta(types.list)
 	if err != nil {
-		return nil, fmt.Errorf("encode manifest: %w", err)
+		return nil, err
 	}
 	noncesAt := servedHeader + servedEntry*len(entries)
 	metaAt := noncesAt + len(Nonce{})*len(nonces.list)
@@ -114,4 +108,35 @@ func EncodeServed(m *Manifest) ([]byte, error) {
 		b = append(b, n[:]...)
 	}
 	return append(b, meta...), nil
+}
+
+// servedMeta encodes the part of m that is not looked up by a hash.
+func (m *Manifest) servedMeta(types []string) ([]byte, error) {
+	meta, err := EncodeJSON(servedMeta{
+		Site: m.Site, Types: append([]string{}, types...),
+		HTMLHandling: m.Serving.HTMLHandling, NotFound: m.Serving.NotFound,
+		Redirects: m.Redirects, Headers: m.Headers, EdgeCache: m.Serving.EdgeCache,
+		Overlay: m.Serving.Overlay, Adopted: m.Adopted,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encode manifest: %w", err)
+	}
+	return meta, nil
+}
+
+// ServedSize returns the length of what [EncodeServed] writes. The hashes need not be known yet.
+func ServedSize(m *Manifest) (int, error) {
+	var types table[string]
+	var nonces table[Nonce]
+	for _, a := range m.Assets {
+		types.add(a.ContentType)
+		nonces.add(a.Blob.Nonce)
+	}
+	for _, r := range m.Retired {
+		types.add(r.ContentType)
+		nonces.add(r.Blob.Nonce)
+	}
+	meta, err := m.servedMeta(types.list)
+	entries := len(m.Assets) + len(m.Retired)
+	return servedHeader + servedEntry*entries + len(Nonce{})*len(nonces.list) + len(meta), err
 }

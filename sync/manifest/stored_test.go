@@ -97,6 +97,12 @@ func TestManifestSize(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		for i := range m.Assets {
+			m.Assets[i].Blob.Hash = Hash{} // it is not known before the first upload
+		}
+		if size, err := ServedSize(m); err != nil || size != len(served) {
+			t.Errorf("commit %v: the served size is %d (%v), want %d", commit, size, err, len(served))
+		}
 		t.Logf("commit %v: stored %.1f B a file, served %.1f", commit, float64(len(stored))/n, float64(len(served))/n)
 		if len(stored) > 80*n || len(served) > 80*n {
 			t.Errorf("commit %v: stored %d and served %d bytes for %d files, want at most 80 a file", commit, len(stored),

@@ -79,6 +79,23 @@ func codeOf(w cloud.Worker) (code Code, served []byte, err error) {
 	return code, served, nil
 }
 
+// versionRest is more than what a version has beside its code.
+const versionRest = 16 << 10
+
+// CodeSize returns how many bytes a version with the Worker's code has at most. A value of KV
+// must have room for it twice: the pointer contains the version, and a history.
+func CodeSize(w cloud.Worker) (int, error) {
+	code, _, err := codeOf(w)
+	if err != nil {
+		return 0, err
+	}
+	b, err := manifest.EncodeJSON(code)
+	if err != nil {
+		return 0, fmt.Errorf("encode the code: %w", err)
+	}
+	return len(b) + versionRest, nil
+}
+
 // variable is the value of a binding that is a variable.
 func variable(b cloud.Binding) (json.RawMessage, bool) {
 	switch b.Type {

@@ -260,10 +260,6 @@ func (p *Workers) UploadVersion(ctx context.Context, u cloud.Upload) (string, er
 	if err != nil {
 		return "", fmt.Errorf("encode a version of project %s: %w", p.ID, err)
 	}
-	if len(b) > manifest.MaxValueBytes/2 { // it is stored as a blob, and in the pointer
-		return "", fmt.Errorf("the code of project %s takes %d bytes, and at most %d fit into a value of KV; bundle less",
-			p.ID, len(b), manifest.MaxValueBytes/2)
-	}
 	ref := manifest.Ref{Hash: manifest.HashOf(b), Nonce: nonce}
 	items = append(items, upload.Value("the version", p.Keys().Blob(ref), b))
 	if err := upload.Run(ctx, p.Account.Store(namespace), items, p.Upload); err != nil {

@@ -62,6 +62,8 @@ type Config struct {
 	// PruneCap is how many keys one prune deletes at most (default 10,000, one
 	// bulk delete).
 	PruneCap int
+	// Limits are those of Cloudflare; an account may have others by agreement.
+	Limits Limits
 	// Actor is the person who deploys, for the record; may be "".
 	Actor string
 	// Cache keeps stored manifests between runs; may be nil.

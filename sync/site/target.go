@@ -13,6 +13,9 @@ type Target interface {
 	// Admit refuses a Worker that cannot run there, and returns notices about
 	// settings that have no effect.
 	Admit(w cloud.Worker, overlay bool) ([]manifest.Problem, error)
+	// Fits refuses a version of the Worker that is too large together with a served
+	// manifest of that many bytes.
+	Fits(w cloud.Worker, served int, limits Limits) error
 	// InKV reports whether versions and activations are values in KV. Then a switch
 	// is eventually consistent and the last write wins; all versions are ours; each
 	// may have 25 MiB; their number is limited; their times are from the machines

@@ -71,6 +71,16 @@ var (
 	unreadable = "leave that key as it is; run again, and if it stays so, find out what wrote the key besides kv-sync"
 )
 
+// fewer is the remedy for a site that is too large.
+var fewer = remedy{
+	"publish fewer files (the setting ignore leaves files out), or divide them among several sites; " +
+		"if most are removed files that are kept for open tabs, give --forget",
+	"publish fewer files (the setting ignore leaves files out), or divide them among several sites; " +
+		"if most are removed files that are kept for open tabs, give " + input(options.Forget),
+	"publish fewer files (the setting ignore leaves files out), or divide them among several sites; " +
+		"if most are removed files that are kept for open tabs, deploy once by hand: kv-sync deploy --forget",
+}
+
 // guardRemedies apply to every case of a guard that caseRemedies does not have. The words in
 // braces are facts of the finding.
 var guardRemedies = map[guard.ID]remedy{
@@ -138,6 +148,7 @@ var guardRemedies = map[guard.ID]remedy{
 	guard.Overlay:  {pullHand + pullFirst, pullJob + pullFirst, pullHand + pullFirst},
 	guard.Cache: everywhere("remove edge-cache (cache in a wrangler file), or remove that binding " +
 		"from the Worker"),
+	guard.Size: fewer,
 	guard.Index: everywhere(`make sure that "index" names the file that the code includes by include_bytes!, ` +
 		`and that the build compiles the code again when that file changes`),
 }

@@ -138,6 +138,7 @@ var caseRemedies = map[finding.Case]remedy{
 	// Errors.
 	finding.CaseCompanionAbsent: {again, againJob, ""},
 	finding.CasePruneIgnored:    {again + " later", againJob + " later", ""},
+	finding.CaseCodeSize:        afterFix("bundle less code, or move data out of it into files, and "),
 	finding.CaseMigrations:      everywhere("keep every migration in the configuration"),
 	finding.CaseModuleTaken:     everywhere("rename that module"),
 	finding.CaseBindingTaken:    everywhere("rename it, or remove its second definition"),

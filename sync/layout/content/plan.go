@@ -92,6 +92,9 @@ func (c *Content) Plan(ctx context.Context, l *version.Live, d *layout.Draft, r 
 	if err := e.planOverlay(ctx, l, p, base, opt); err != nil {
 		return nil, err
 	}
+	if err := p.checkSize(); err != nil {
+		return nil, err
+	}
 	p.Retired = retiredFiles(p.Manifest.Retired)
 	if p.companion, err = e.planCompanion(ctx, l, p, opt); p.companion != nil {
 		p.Companion = overlay.CompanionName(e.Site)
