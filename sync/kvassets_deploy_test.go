@@ -442,3 +442,24 @@ func TestKVAssetsGuards(t *testing.T) {
 	w.p.Server.SetFault(nil)
 	w.wantServed(two)
 }
+
+// A hold in this layout outlives the list of deployments, too, and prune leaves it alone.
+func TestKVAssetsHoldOutlivesTheList(t *testing.T) {
+	w := startAssets(t)
+	h := history(one, two)
+	w.must(h[0])
+	w.must(h[1])
+	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	w.activateVersion(w.activeVersion(), "")
+	w.activateVersion(w.activeVersion(), "")
+	w.pass(48 * time.Hour)
+	if _, err := w.engine().Prune(t.Context(), layout.PruneOptions{Force: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.config.Account = listing{w.account, 2}
+	_, err := w.deployAssets(t.Context(), w.engine(), h[1], plan.Options{})
+	wantGuard(t, err, guard.Held)
+	w.wantServed(one)
+}

@@ -102,6 +102,19 @@ func (e order) Check(ctx context.Context, l *version.Live, p *layout.Draft, r *l
 	return nil, nil
 }
 
+// recall reads the record of the live deployment's hold, once.
+func (e *Engine) recall(ctx context.Context, l *version.Live) (err error) {
+	if l.Meta == nil || l.Recalled != nil || e.Target.InKV() { // a project's activations are its own
+		return nil
+	}
+	k := e.layoutOf(l.Meta)
+	l.Recalled, err = e.ReadHold(ctx, e.Account.Store(l.Meta.Namespace), k.Holds(l.Meta.Deployment), l.Meta.Deployment)
+	if err != nil {
+		return fmt.Errorf("find whether a rollback of %s holds anything back: %w", e.Site, err)
+	}
+	return nil
+}
+
 // checkHold refuses the commit that a rollback holds back, and its ancestors.
 func checkHold(ctx context.Context, src manifest.Source, o manifest.Origin, hold string, opt plan.Options) error {
 	if !version.IsCommit(hold) {
@@ -156,7 +169,11 @@ func (e order) sameAsHeld(ctx context.Context, l *version.Live, hold, source, wo
 			return false, nil
 		}
 	}
-	return false, nil
+	if err := e.recall(ctx, l); err != nil || l.Recalled == nil { // what is held back is not listed any more
+		return false, err
+	}
+	same := slices.Contains(l.Recalled.Held, version.Content{Source: source, Worker: worker})
+	return same && l.Recalled.Hold == hold, nil
 }
 
 // shortHold is what a rollback holds back, as messages name it.

@@ -123,10 +123,13 @@ func TestRollback(t *testing.T) {
 		}
 	})
 	for _, k := range kinds {
-		if strings.HasPrefix(k, "kv.") && !slices.Contains([]string{"kv.keys.list", "kv.values.get"}, k) ||
+		if strings.HasPrefix(k, "kv.") && !slices.Contains([]string{"kv.keys.list", "kv.values.get", "kv.values.put"}, k) ||
 			k == "workers.versions.create" {
 			t.Errorf("a rollback sent %s", k)
 		}
+	}
+	if n := countOf(kinds, "kv.values.put"); n != 1 {
+		t.Errorf("%d values written, want the record of the hold", n)
 	}
 	w.wantSite(two)
 	if res.Version != versions[1] || res.PreviousVersion != versions[2] || w.activeVersion() != versions[1] {

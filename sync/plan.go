@@ -57,6 +57,11 @@ func (e *Engine) plan(ctx context.Context, l *version.Live, r *layout.Run) (layo
 	if err := e.checkRepository(l, origin, r.Options); err != nil {
 		return nil, err
 	}
+	if (l.Unlisted() || l.CarriedHold(origin) != "") && !r.Options.Release {
+		if err := e.recall(ctx, l); err != nil {
+			return nil, err
+		}
+	}
 	d := &layout.Draft{Plan: plan.Plan{Site: e.Site, Origin: origin, First: !l.Exists()}}
 	if l.Meta != nil {
 		d.Live = l.Meta.Deployment

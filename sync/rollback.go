@@ -70,15 +70,21 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	if opt.DryRun {
 		return res, nil
 	}
-	hold := holdAfter(live, target)
-	err = e.rollTo(ctx, past, target, hold, opt.Force)
+	hold, err := e.holdBack(ctx, past, target)
+	if err == nil {
+		err = e.recordHold(ctx, target, hold)
+	}
+	if err != nil { // a rollback is the way out of an emergency: it does not wait for KV to recover
+		res.Notices = append(res.Notices, manifest.ProblemOf("", finding.CaseHoldUnkept, finding.Facts{Cause: err}))
+	}
+	err = e.rollTo(ctx, past, target, hold.Hold, opt.Force)
 	if errors.Is(err, cloud.ErrOvertaken) {
 		return nil, guard.Stop(guard.Overtaken, finding.CaseSwitched, finding.Facts{Site: e.Site})
 	}
 	if err != nil {
 		return nil, err
 	}
-	res.Switched, res.Hold = true, hold
+	res.Switched, res.Hold = true, hold.Hold
 	return res, nil
 }
 
@@ -207,6 +213,38 @@ func findTarget(p *version.Past, live *version.Deployment, to string) (*version.
 		return nil, guard.Stop(guard.Target, finding.CaseNoEarlier, finding.Facts{})
 	}
 	return nil, guard.Stop(guard.Target, finding.CaseNoTarget, finding.Facts{What: fmt.Sprintf("%.80q", to)})
+}
+
+// holdBack is what to hold back after target is live, as KV records it; with an error, as
+// far as that is known.
+func (e *Engine) holdBack(ctx context.Context, past *version.Past,
+	target *version.Deployment) (*version.HoldRecord, error) {
+	live := past.Live()
+	out := &version.HoldRecord{Format: version.HoldFormat, Site: e.ID(), Deployment: target.ID, Version: target.Version,
+		Rollback: true, Commit: target.Commit, Over: version.ActiveID(past.Activations)}
+	if live == nil {
+		return out, nil
+	}
+	l := &version.Live{Activations: past.Activations, Meta: live.Meta}
+	var err error
+	if l.Unlisted() || live.Hold != "" {
+		err = e.recall(ctx, l)
+		live.Hold = l.Message().Hold
+	}
+	out.Hold = holdAfter(live, target)
+	out.Held = version.HeldContent(past.Deployments, out.Hold)
+	if l.Recalled != nil && (l.Recalled.Hold == out.Hold || !version.IsCommit(out.Hold)) {
+		out.Held = append(out.Held, l.Recalled.Held...)
+	}
+	return out, err
+}
+
+// recordHold records a hold. A project keeps its activations itself, with their messages.
+func (e *Engine) recordHold(ctx context.Context, target *version.Deployment, h *version.HoldRecord) error {
+	if e.Target.InKV() {
+		return nil
+	}
+	return e.WriteHold(ctx, e.Account.Store(target.Meta.Namespace), e.layoutOf(target.Meta).Holds(target.ID), h)
 }
 
 // holdAfter is what to hold back after target is live: the newest commit that the

@@ -86,7 +86,9 @@ const (
 	CaseBlobsUnread Case = "deployment {deployment} cannot be rolled back to: {cause}"
 	CaseSecret      Case = "a secret of {site} was changed since deployment {deployment} was made"
 	CaseSwitched    Case = "another deployment of {site} switched meanwhile"
-	CaseUncovered   Case = "deployment {deployment} is from before the overlay was on: while it is live, " +
+	CaseHoldUnkept  Case = "KV has no record of what this rollback holds back, so after some more activations, " +
+		"such as changes of secrets, it may be deployed again ({cause})"
+	CaseUncovered Case = "deployment {deployment} is from before the overlay was on: while it is live, " +
 		"visitors do not see {what} made at run time; they are kept"
 )
 

@@ -50,6 +50,8 @@ type Keeper interface {
 	Owns(m *version.Meta) bool
 	// RecordKey is the key of a deployment's record.
 	RecordKey(deployment string) string
+	// Holds begins the keys of the records of a deployment's holds.
+	Holds(deployment string) string
 	// Check refuses if something that a deployment serves is missing. The notices
 	// say what visitors will miss.
 	Check(ctx context.Context, d *version.Deployment) (notices []manifest.Problem, err error)

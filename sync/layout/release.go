@@ -16,12 +16,12 @@ import (
 )
 
 // Release is what is known of a deployment before it is sent: the version to upload,
-// and the two values that are written with its blobs.
+// and the values that are written with its blobs.
 type Release struct {
 	ID     string
 	Meta   version.Meta
 	Upload cloud.Upload
-	Values []*upload.Item // the stored manifest and the record
+	Values []*upload.Item // the stored manifest and the records
 	Stored []byte
 	// Started is the earliest time at which this run may have written a blob of it.
 	Started time.Time
@@ -31,8 +31,8 @@ type Release struct {
 // index.
 type Served struct {
 	Manifest, Index string
-	// RecordKey returns the key of a deployment's record in the layout.
-	RecordKey func(deployment string) string
+	// Keeper is the layout, for the keys of the records.
+	Keeper Keeper
 }
 
 // Describe makes the release of a plan: the description in its version, and its record.
@@ -71,8 +71,25 @@ func (r *Run) Describe(l *version.Live, p *Draft, serves Served, url string) (*R
 	if err != nil {
 		return nil, fmt.Errorf("encode the record: %w", err)
 	}
-	out.Values = []*upload.Item{upload.Value("the record", serves.RecordKey(out.ID), record)}
+	out.Values = []*upload.Item{upload.Value("the record", serves.Keeper.RecordKey(out.ID), record)}
+	if hold := l.CarriedHold(o); hold != "" && !c.Target.InKV() {
+		b, err := r.carriedHold(l, out.ID, hold).Encode()
+		if err != nil {
+			return nil, err
+		}
+		out.Values = append(out.Values, upload.Value("the hold", serves.Keeper.Holds(out.ID)+r.Nonce.String(), b))
+	}
 	return out, nil
+}
+
+// carriedHold is the record of a hold that a new deployment carries on.
+func (r *Run) carriedHold(l *version.Live, deployment, hold string) *version.HoldRecord {
+	out := &version.HoldRecord{Format: version.HoldFormat, Site: r.Client.ID(), Deployment: deployment, Hold: hold,
+		Over: version.ActiveID(l.Activations)}
+	if l.Recalled != nil && l.Recalled.Hold == hold {
+		out.Held = l.Recalled.Held
+	}
+	return out
 }
 
 // Version is the Worker as it is sent: with the bindings of its author, those of

@@ -11,6 +11,7 @@ import (
 //	{site}/b/{hash}.{nonce}   a blob
 //	{site}/m/{hash}.{nonce}   a stored manifest
 //	{site}/d/{deployment}     a deployment record
+//	{site}/h/{deployment}.{nonce} what is held back while the deployment is live
 //
 // A receipt may be written again, and KV removes it after a while:
 //
@@ -45,6 +46,12 @@ func (k Keys) Manifest(r Ref) string { return string(k) + "/m/" + r.String() }
 
 // Record is the key of a deployment's record.
 func (k Keys) Record(id string) string { return string(k) + "/d/" + id }
+
+// Holds begins the keys of the records of a deployment's holds. A nonce follows.
+func (k Keys) Holds(deployment string) string { return string(k) + "/h/" + deployment + "." }
+
+// HoldsOf is [Keys.Holds] of the deployment in the key of such a record.
+func HoldsOf(key string) string { return key[:strings.LastIndexByte(key, '.')+1] }
 
 // Receipt is the key of the receipt of a commit.
 func (k Keys) Receipt(commit string) string { return string(k) + "/r/" + commit }
@@ -91,6 +98,7 @@ const (
 	KeyBlob     KeyClass = 'b'
 	KeyManifest KeyClass = 'm'
 	KeyRecord   KeyClass = 'd'
+	KeyHold     KeyClass = 'h'
 	KeyOther    KeyClass = 'o' // known, and never deleted by prune
 )
 
@@ -117,6 +125,14 @@ func (k Keys) Parse(name string) (class KeyClass, ref Ref, written time.Time) {
 			return KeyUnknown, Ref{}, time.Time{}
 		}
 		return class, Ref{}, t
+	case KeyHold:
+		deployment, nonce, _ := strings.Cut(rest[2:], ".")
+		_, ok := DeploymentTime(deployment)
+		n, err := ParseNonce(nonce)
+		if !ok || err != nil {
+			return KeyUnknown, Ref{}, time.Time{}
+		}
+		return class, Ref{}, n.Time()
 	}
 	return KeyUnknown, Ref{}, time.Time{}
 }

@@ -22,6 +22,9 @@ type Live struct {
 	Foreign bool
 	// At is when it was read.
 	At time.Time
+	// Recalled is the record of the live deployment's hold, where it was looked for and
+	// there is one. It stands in for a message that is not listed any more.
+	Recalled *HoldRecord
 }
 
 // Exists reports whether there is an active version.
@@ -38,15 +41,30 @@ func (l *Live) HasAllTraffic() bool { return l.Exists() && len(l.Active().Versio
 // changed secret and have other messages: a rollback remains a rollback then, and its
 // hold remains in force.
 func (l *Live) Message() Message {
+	if says, listed := l.listed(); listed || l.Recalled == nil {
+		return says
+	}
+	return l.Recalled.Message()
+}
+
+// listed is the message, if the activation that has it is listed.
+func (l *Live) listed() (says Message, listed bool) {
 	if l.Meta == nil {
-		return Message{}
+		return Message{}, false
 	}
 	for _, a := range l.Activations {
-		if n := ReadMessage(a.Message); n.Deployment == l.Meta.Deployment {
-			return n
+		if says := ReadMessage(a.Message); says.Deployment == l.Meta.Deployment {
+			return says, true
 		}
 	}
-	return Message{}
+	return Message{}, false
+}
+
+// Unlisted reports whether the message of the live deployment is not listed any more. Of
+// a single activation, which may have none, nothing was left out.
+func (l *Live) Unlisted() bool {
+	_, listed := l.listed()
+	return l.Meta != nil && !listed && len(l.Activations) > 1
 }
 
 // CommitOf is the commit that an activation of a version made live, or "".

@@ -276,6 +276,7 @@ var caseRemedies = map[finding.Case]remedy{
 		"switch it on in the dashboard",
 		"switch it on in the dashboard",
 	},
+	finding.CaseHoldUnkept:       {},
 	finding.CaseSettingsDropped:  everywhere("deploy a change of the Worker to try again"),
 	finding.CasePruneAfterDeploy: {},
 }

@@ -30,6 +30,9 @@ func (c *Content) RecordKey(deployment string) string {
 	return c.Keys().Record(deployment)
 }
 
+// Holds begins the keys of the records of a deployment's holds.
+func (c *Content) Holds(deployment string) string { return c.Keys().Holds(deployment) }
+
 // Prefix implements [layout.Keeper].
 func (c *Content) Prefix() string { return c.Keys().Prefix() }
 

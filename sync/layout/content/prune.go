@@ -89,11 +89,13 @@ func (c *Content) roots(ctx context.Context, past *version.Past, namespace strin
 	listed []string) (map[string]bool, version.Policy, error) {
 	e, policy := c.Client, past.Policy
 	k := e.Keys()
+	rooted, blobs := make(map[string]bool), e.Blobs(k)
 	found := make(map[string]root) // by manifest
 	for _, d := range past.Deployments {
 		if d.Meta == nil || !d.Retained || d.Meta.Namespace != namespace || !c.Owns(d.Meta) {
 			continue
 		}
+		rooted[k.Holds(d.ID)] = true
 		if before, again := found[d.Meta.Manifest]; !again || before.uncertain {
 			found[d.Meta.Manifest] = root{d.Meta, d.Uncertain}
 		}
@@ -114,11 +116,11 @@ func (c *Content) roots(ctx context.Context, past *version.Past, namespace strin
 		return nil, policy, err
 	}
 	for _, r := range recorded {
+		rooted[k.Holds(r.Deployment)] = true
 		if _, known := found[r.Manifest]; !known {
 			found[r.Manifest] = root{&version.Meta{Deployment: r.Deployment, Manifest: r.Manifest, Namespace: namespace}, true}
 		}
 	}
-	rooted, blobs := make(map[string]bool), e.Blobs(k)
 	for _, r := range found {
 		if err := c.markRoot(ctx, r, there, rooted, blobs); err != nil {
 			return nil, policy, err
@@ -239,7 +241,7 @@ func (c *Content) partition(out *layout.Sweep, listed []string, rooted map[strin
 	for _, name := range listed {
 		class, _, written := c.Keys().Parse(name)
 		switch {
-		case rooted[name], class == manifest.KeyOther:
+		case rooted[name], class == manifest.KeyOther, class == manifest.KeyHold && rooted[manifest.HoldsOf(name)]:
 			out.Kept.Kept++
 		case c.Time().Sub(written) < out.Grace+time.Second:
 			out.Kept.Young++

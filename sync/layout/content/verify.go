@@ -58,7 +58,7 @@ func (c *Content) Verify(ctx context.Context, v *layout.Verifier, d *version.Dep
 // Counts implements [layout.Keeper].
 func (c *Content) Counts(key string) (own, prunable bool) {
 	class, _, _ := c.Keys().Parse(key)
-	return true, class != manifest.KeyOther
+	return true, class != manifest.KeyOther && class != manifest.KeyHold
 }
 
 // Check implements [layout.Keeper].

@@ -193,7 +193,7 @@ func (c *Content) release(l *version.Live, p *contentDraft, r *layout.Run, url s
 		return nil, err
 	}
 	ref := manifest.Ref{Hash: manifest.HashOf(stored), Nonce: r.Nonce}
-	out, err := r.Describe(l, p.Draft, layout.Served{Manifest: ref.String(), RecordKey: c.RecordKey}, url)
+	out, err := r.Describe(l, p.Draft, layout.Served{Manifest: ref.String(), Keeper: c}, url)
 	if err != nil {
 		return nil, err
 	}

@@ -81,8 +81,8 @@ func (p *kvAssetsPlan) release(ctx context.Context) (*layout.Prepared, error) {
 		return nil, err
 	}
 	out := &layout.Prepared{}
-	if out.Release, err = p.r.Describe(l, p.Draft, layout.Served{Index: p.next.Ref.Hash.String(),
-		RecordKey: p.e.RecordKey}, url); err != nil {
+	if out.Release, err = p.r.Describe(l, p.Draft, layout.Served{Index: p.next.Ref.Hash.String(), Keeper: p.e},
+		url); err != nil {
 		return nil, err
 	}
 	if out.Upload, err = p.r.Version(l, p.Worker, p.Origin, out.Meta); err != nil {
@@ -305,6 +305,11 @@ func (p *kvAssetsPrune) findDeployed(ctx context.Context) error {
 	for _, id := range p.deployments {
 		if made, _ := manifest.DeploymentTime(id); !kept[id] && p.e.Time().Sub(made) >= 2*p.policy.GracePeriod() {
 			p.expired = append(p.expired, p.keys.Deployment(id))
+		}
+	}
+	for name, h := range p.holds {
+		if !kept[h.deployment] && p.e.Time().Sub(h.written) >= 2*p.policy.GracePeriod() {
+			p.expired = append(p.expired, name)
 		}
 	}
 	return nil

@@ -12,6 +12,7 @@ const Own = ".kv-sync/"
 //	.kv-sync/{name}/index/{hash}.{nonce}    a [Record]
 //	.kv-sync/{name}/upload/{hash}.{nonce}   the same, before its files were written
 //	.kv-sync/{name}/d/{deployment}          the record of a deployment
+//	.kv-sync/{name}/h/{deployment}.{nonce}  what is held back while it is live
 type Keys string
 
 // Prefix begins every key of the site.
@@ -28,3 +29,6 @@ func (k Keys) Upload(ref manifest.Ref) string { return k.Prefix() + "upload/" + 
 
 // Deployment is the key of the record of a deployment.
 func (k Keys) Deployment(id string) string { return k.Prefix() + "d/" + id }
+
+// Holds begins the keys of the records of a deployment's holds. A nonce follows.
+func (k Keys) Holds(id string) string { return k.Prefix() + "h/" + id + "." }

@@ -69,7 +69,8 @@ type kvAssetsPrune struct {
 	records []*Record // newest first
 	uploads []*Record
 
-	deployments []string // the ids of which there are records
+	deployments []string        // the ids of which there are records
+	holds       map[string]held // the records of holds, by their names
 
 	activations []cloud.Activation
 	policy      version.Policy         // what is retained
@@ -80,6 +81,18 @@ type kvAssetsPrune struct {
 	// that a retained index names, named those that any index names.
 	current, rooted, named map[string]bool
 	expired                []string // the records that retain nothing
+}
+
+// held is the key of a record of a hold.
+type held struct {
+	deployment string
+	written    time.Time
+}
+
+func readHeld(rest string, below bool) (held, bool) {
+	id, text, _ := strings.Cut(rest, ".")
+	n, err := manifest.ParseNonce(text)
+	return held{id, n.Time()}, below && err == nil && isDeployment(id)
 }
 
 func (p *kvAssetsPrune) list(ctx context.Context) error {
@@ -100,8 +113,11 @@ func (p *kvAssetsPrune) list(ctx context.Context) error {
 // nothing.
 func (p *kvAssetsPrune) read(ctx context.Context) error {
 	var own []string
+	p.holds = make(map[string]held)
 	for _, name := range p.own {
-		if id, ok := strings.CutPrefix(name, p.keys.Deployment("")); ok && isDeployment(id) {
+		if h, ok := readHeld(strings.CutPrefix(name, p.keys.Prefix()+"h/")); ok {
+			p.holds[name] = h
+		} else if id, ok := strings.CutPrefix(name, p.keys.Deployment("")); ok && isDeployment(id) {
 			p.deployments = append(p.deployments, id)
 		} else {
 			own = append(own, name)
