@@ -40,6 +40,9 @@ func TestAuto(t *testing.T) {
 		{"ignored, and a pattern names it", func(w *gittest.Work) {
 			w.Write("public/x.ignored", "x").Write("public/.assetsignore", "*.ignored\n").Commit("leave out")
 		}, KindCommit},
+		{"an untracked rule file", func(w *gittest.Work) { w.Write("public/_redirects", "/a /b\n") }, KindFolder},
+		{"an untracked list of pulled edits", func(w *gittest.Work) { w.Write("public/.kv-sync-pulled", "") }, KindFolder},
+		{"an untracked ignore file", func(w *gittest.Work) { w.Write("public/css/.assetsignore", "x\n") }, KindFolder},
 		{"untracked, and never published", func(w *gittest.Work) {
 			w.Write("public/.DS_Store", "x").Write("public/node_modules/a/x.js", "x").Write("public/wrangler.toml", "x").
 				Write("public/.cache/x", "x")

@@ -1,7 +1,9 @@
 package folder
 
 import (
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -9,8 +11,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/source/rules"
 )
 
-// Publishes returns a function that reports whether a file in the folder is published, or
-// whether something in a directory of it may be. The path is absolute and without symlinks.
+// Publishes returns a function that reports whether a file in the folder is published or decides
+// what is, or whether something in a directory of it may be published. The path is absolute and
+// without symlinks.
 // Ignore files are read once each, so make a new function when they change; one that cannot be
 // read ignores nothing. The function is safe for concurrent use.
 func Publishes(options Options) func(path string, isDir bool) bool {
@@ -56,7 +59,12 @@ func (d *directoryRules) publishes(rel string, isDir bool) bool {
 		above = rel[:i]
 	}
 	s := d.in(above)
-	return s != nil && d.options.selects(*s, rel, isDir) == rules.Published
+	if s == nil {
+		return false
+	}
+	decides := !isDir && (rules.Configures(rel) || slices.Contains(d.options.ignoreFiles(), path.Base(rel)) &&
+		d.options.GitIgnore)
+	return decides || d.options.selects(*s, rel, isDir) == rules.Published
 }
 
 // in returns the patterns in force in a directory, nil if it is not walked.

@@ -60,6 +60,12 @@ var atTop = map[string]Selection{
 	RedirectsFile: configures, HeadersFile: configures, manifest.PulledName: configures,
 }
 
+// Configures reports whether a file is not published and decides what is, or how: an ignore file
+// that counts without a setting, a rule file, or the list of pulled edits.
+func Configures(rel string) bool {
+	return path.Base(rel) == AssetsIgnoreFile || atTop[rel] == configures
+}
+
 // Select decides whether a file is listed or a directory is walked. assets has the
 // .assetsignore files and the configured patterns; it decides first, and can let in what has a
 // name that is left out. git has the ignore files that count, nil for none.
