@@ -37,6 +37,11 @@ type Result struct {
 	Notices []manifest.Problem
 }
 
+// Undoable reports whether a rollback undoes the deploy, and nobody meant it to be final.
+func (r *Result) Undoable() bool {
+	return r.Switched && r.PreviousDeployment != "" && (r.Plan == nil || !r.Plan.Forgets)
+}
+
 const planAgain = 4 // times, if others keep switching
 
 // Deploy makes the source live, and returns only after that is confirmed.

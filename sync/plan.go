@@ -62,7 +62,14 @@ func (e *Engine) plan(ctx context.Context, l *version.Live, r *layout.Run) (layo
 			return nil, err
 		}
 	}
-	d := &layout.Draft{Plan: plan.Plan{Site: e.Site, Origin: origin, First: !l.Exists()}}
+	d := &layout.Draft{Plan: plan.Plan{Site: e.Site, Origin: origin, First: !l.Exists(),
+		Forgets: r.Options.Forget && l.Exists()}}
+	d.LiveContents = func(ctx context.Context) (layout.Contents, error) {
+		if l.Meta == nil { // another tool knows what it served
+			return nil, cloud.ErrNotFound
+		}
+		return e.layoutOf(l.Meta).Contents(ctx, l.Meta)
+	}
 	if l.Meta != nil {
 		d.Live = l.Meta.Deployment
 	}

@@ -2,6 +2,7 @@ package kvsync
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/humanize"
 	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/settle"
@@ -28,6 +30,15 @@ type RollbackOptions struct {
 	DryRun bool
 	// Force rolls back to a version with an older value of a secret.
 	Force bool
+	// AllowForgotten brings back what a deployment after the target removed for good.
+	// AllowForgottenOf does so if the target's commit begins with it.
+	AllowForgotten   bool
+	AllowForgottenOf string
+}
+
+// allowsForgotten reports whether the target may serve what was removed for good.
+func (o RollbackOptions) allowsForgotten(target *version.Deployment) bool {
+	return o.AllowForgotten || o.AllowForgottenOf != "" && strings.HasPrefix(target.Commit, o.AllowForgottenOf)
 }
 
 // Rollback makes an earlier retained deployment live again. It uploads nothing, and
@@ -66,6 +77,11 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	}
 	if res.Notices, err = e.layoutOf(target.Meta).Check(ctx, target); err != nil {
 		return nil, err
+	}
+	if !opt.allowsForgotten(target) {
+		if err := e.checkForgotten(ctx, past, target); err != nil {
+			return nil, err
+		}
 	}
 	if opt.DryRun {
 		return res, nil
@@ -245,6 +261,67 @@ func (e *Engine) recordHold(ctx context.Context, target *version.Deployment, h *
 		return nil
 	}
 	return e.WriteHold(ctx, e.Account.Store(target.Meta.Namespace), e.layoutOf(target.Meta).Holds(target.ID), h)
+}
+
+// checkForgotten refuses to bring back what a deployment after the target removed for
+// good. It sends requests only if there is such a deployment.
+func (e *Engine) checkForgotten(ctx context.Context, past *version.Past, target *version.Deployment) error {
+	forgetters := past.ForgettersAfter(target)
+	if len(forgetters) == 0 {
+		return nil
+	}
+	serves, err := e.layoutOf(target.Meta).Contents(ctx, target.Meta)
+	if err != nil {
+		return err
+	}
+	for _, d := range forgetters {
+		facts := finding.Facts{Deployment: target.ID, Name: d.ID}
+		paths, err := e.forgotten(ctx, d, serves)
+		switch {
+		case errors.Is(err, cloud.ErrNotFound) || errors.Is(err, manifest.ErrDamaged):
+			facts.Cause = err
+			return guard.Stop(guard.Forgotten, finding.CaseForgottenUnknown, facts)
+		case err != nil:
+			return err
+		case len(paths) > 0:
+			facts.What, facts.Path = humanize.Count(len(paths), "file"), humanize.List(paths)
+			return guard.Stop(guard.Forgotten, finding.CaseForgotten, facts)
+		}
+	}
+	return nil
+}
+
+// forgotten lists the pathnames whose content d removed for good, sorted.
+func (e *Engine) forgotten(ctx context.Context, d *version.Deployment, serves layout.Contents) (paths []string,
+	err error) {
+	key := e.layoutOf(d.Meta).RecordKey(d.ID)
+	b, err := cloud.ReadValid(ctx, e.Account.Store(d.Meta.Namespace), key, json.Valid)
+	if err != nil {
+		return nil, fmt.Errorf("read the record of deployment %s: %w", d.ID, err)
+	}
+	var r version.Record
+	if err := json.Unmarshal(b, &r); err != nil || r.Forgot == nil {
+		return nil, fmt.Errorf("read the record of deployment %s: %w", d.ID, manifest.ErrDamaged)
+	}
+	gone := r.Forgot.Lists
+	if r.Forgot.All {
+		own, err := e.layoutOf(d.Meta).Contents(ctx, d.Meta)
+		if err != nil {
+			return nil, err
+		}
+		kept := make(map[manifest.Hash]bool, len(own))
+		for _, h := range own {
+			kept[h] = true
+		}
+		gone = func(h manifest.Hash) bool { return !kept[h] }
+	}
+	for path, h := range serves {
+		if gone(h) {
+			paths = append(paths, path)
+		}
+	}
+	slices.Sort(paths)
+	return paths, nil
 }
 
 // holdAfter is what to hold back after target is live: the newest commit that the

@@ -35,8 +35,8 @@ func TestActionFile(t *testing.T) {
 		return names
 	}
 	inputs := map[string]bool{}
-	for _, name := range inputNames(options.Inputs()) {
-		inputs[name] = true
+	for _, o := range options.Inputs() {
+		inputs[o.Input] = true
 	}
 	for section, code := range map[string]map[string]bool{
 		"inputs": inputs, "outputs": used("outputs.go", `\{"([a-z-]+)", [rsp]`),

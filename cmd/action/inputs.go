@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sethvargo/go-githubactions"
@@ -35,17 +36,6 @@ type inputs struct {
 
 // text returns the value of an input.
 func (in inputs) text(o *options.Option) string { return in.values.Text(o) }
-
-// waivable are the inputs that waive a guard, repair the site or forget removed files.
-var waivable = inputNames(options.Waivers())
-
-func inputNames(list []*options.Option) []string {
-	var names []string
-	for _, o := range list {
-		names = append(names, o.Input)
-	}
-	return names
-}
 
 // readInputs reads and checks the inputs, and reports all mistakes at once.
 func readInputs(a *githubactions.Action) (inputs, error) {
@@ -88,9 +78,13 @@ func (in inputs) misplaced() []error {
 			wrong = append(wrong, wrongMode(one.option.Input, one.mode, in.mode))
 		}
 	}
-	for _, name := range waivable {
-		if in.waivers[name] != "" && in.mode != modeDeploy && in.mode != modePlan {
-			wrong = append(wrong, wrongMode(name, modeDeploy, in.mode))
+	for _, w := range options.Waivers() {
+		of := modeDeploy
+		if slices.Contains(w.Commands, modeRollback) {
+			of = modeRollback
+		}
+		if in.waivers[w.Input] != "" && !slices.Contains(w.Commands, in.mode) {
+			wrong = append(wrong, wrongMode(w.Input, of, in.mode))
 		}
 	}
 	return wrong

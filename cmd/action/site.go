@@ -139,7 +139,8 @@ func (s step) act(ctx context.Context, c *console, site *app.Site, rep *app.Repo
 	)
 	switch {
 	case s.mode == modeRollback:
-		res, err = site.Rollback(ctx, kvsync.RollbackOptions{To: s.text(options.To), DryRun: rep.DryRun})
+		res, err = site.Rollback(ctx, kvsync.RollbackOptions{To: s.text(options.To), DryRun: rep.DryRun,
+			AllowForgotten: s.options.AllowForgotten})
 	case s.mode == modePrune:
 		pruned, err = site.Prune(ctx, app.Prune{DryRun: rep.DryRun})
 	case s.mode == modePull:

@@ -52,7 +52,8 @@ func summary(r *app.Report) string {
 // outcomeText writes what changed, how to undo the deploy, and the notices.
 func outcomeText(b *strings.Builder, r *app.Report) {
 	planMarkdown(b, r.Plan, r.DryRun)
-	if r.Command == modeDeploy && !r.DryRun && !r.NoChange && r.PreviousDeployment != "" {
+	forgets := r.Plan != nil && r.Plan.Forgets
+	if r.Command == modeDeploy && !r.DryRun && !r.NoChange && !forgets && r.PreviousDeployment != "" {
 		fmt.Fprintf(b, "\nTo go back: run the rollback workflow, or %s\n", escape(undo(r)))
 	}
 	for _, n := range r.Notices {

@@ -28,6 +28,8 @@ func TestWaivers(t *testing.T) {
 	r.job(newer, nil, nil).want(t, 0, "is live as deployment")
 	r.job(older, map[string]string{"any-order": "true"}, by("workflow_dispatch")).want(t, 0, "is live as deployment")
 	r.job(older, map[string]string{"mode": "prune", "repair": "true"}, nil).want(t, 2, "input repair is for mode: deploy")
+	r.job(older, map[string]string{"allow-forgotten": "true"}, nil).want(t, 2,
+		"input allow-forgotten is for mode: rollback")
 }
 
 // A message names inputs. It names a flag only if there is no input for it.

@@ -24,7 +24,8 @@ type rollbackCommand struct {
 func (c *rollbackCommand) Run(ctx context.Context, s streams) error {
 	t := managing("rollback", c.siteFlags)
 	return t.on(ctx, s, func(se *session) error {
-		to := kvsync.RollbackOptions{To: t.values.Text(options.To), DryRun: t.dry, Force: c.Force}
+		to := kvsync.RollbackOptions{To: t.values.Text(options.To), DryRun: t.dry, Force: c.Force,
+			AllowForgotten: t.values.Is(options.AllowForgotten)}
 		res, err := se.site.Rollback(ctx, to)
 		if err != nil {
 			return err

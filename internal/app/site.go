@@ -60,7 +60,7 @@ type Inputs struct {
 	// Root, or without git Root.
 	Boundary string
 	// Waivers waive guards for one commit only. They map the name of an option (any-order,
-	// allow-shrink, release, forget, repair) to the beginning of the commit's id. A waiver for
+	// allow-shrink, release, forget, repair, allow-forgotten) to the beginning of the commit's id. A waiver for
 	// another commit gives a notice.
 	Waivers map[string]string
 	// Builds reports that the caller runs the site's build: see [config.Inputs].
@@ -305,6 +305,7 @@ func (s *Site) Rollback(ctx context.Context, opt kvsync.RollbackOptions) (*kvsyn
 	if err != nil {
 		return nil, err
 	}
+	opt.AllowForgottenOf = s.in.Waivers[options.AllowForgotten.Input]
 	return e.Rollback(ctx, opt)
 }
 

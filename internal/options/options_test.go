@@ -91,7 +91,7 @@ func TestEngine(t *testing.T) {
 		all[o] = "true"
 	}
 	want := plan.Options{TakeOver: true, AllowShrink: true, AnyOrder: true, Release: true, HideEdits: true,
-		PublishIgnored: true, Forget: true, Repair: true}
+		PublishIgnored: true, AllowForgotten: true, Forget: true, Repair: true}
 	if got := all.Engine(); got != want {
 		t.Errorf("all options set %+v", got)
 	}

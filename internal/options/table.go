@@ -209,6 +209,14 @@ var (
 		Help:   "Deploy a commit that a rollback holds back.",
 		Doc:    "a rollback [holds the commit back](git.md#which-commit-is-newer)",
 	})
+	AllowForgotten = declare(Option{
+		Flag: "allow-forgotten", Input: "allow-forgotten", Commands: []string{"rollback"}, Switch: true,
+		Group: GroupGuards, Waiver: ForCommit,
+		Engine: func(o *plan.Options) *bool { return &o.AllowForgotten },
+		Help:   "Roll back although that publishes files again that a later deployment removed for good, by forget.",
+		Doc: "(of a `rollback`) the deployment has files that a later one removed with `--forget`, and they would be " +
+			"published again",
+	})
 	HideEdits = declare(Option{
 		Flag: "hide-edits", Commands: guardCommands, Switch: true, Group: GroupGuards,
 		Engine: func(o *plan.Options) *bool { return &o.HideEdits },

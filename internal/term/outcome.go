@@ -35,7 +35,7 @@ func (c *Console) Result(res *kvsync.Result, st app.Stats, rollback string) {
 		t.line("%s can still be read at the old address (above). To end that: "+forget,
 			humanize.Count(len(p.Retired), "removed file"))
 	}
-	if rollback != "" && res.Switched && res.PreviousDeployment != "" {
+	if rollback != "" && res.Undoable() {
 		t.line("%s", t.with(faint, "To go back: "+rollback))
 	}
 	c.print(t.String())

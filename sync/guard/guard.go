@@ -25,6 +25,7 @@ const (
 	Target     ID = "no-such-target"   // there is nothing to roll back to
 	Missing    ID = "missing-blobs"    // a rollback's blobs are gone
 	Secret     ID = "secret-changed"   // a rollback would bring an old secret back
+	Forgotten  ID = "forgotten"        // a rollback would bring back what was removed for good
 	Overtaken  ID = "overtaken"        // other runs kept switching
 	Unread     ID = "unreadable-root"  // prune cannot read something that may keep blobs alive
 	Changed    ID = "changed"          // a file changed meanwhile: see [manifest.ErrChanged]

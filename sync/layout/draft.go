@@ -1,6 +1,7 @@
 package layout
 
 import (
+	"context"
 	"time"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
@@ -21,6 +22,10 @@ type Draft struct {
 	Worker    cloud.Worker
 	Hash      string    // of the worker
 	Oldest    time.Time // of the blobs that were uploaded ahead; zero without any
+	// LiveContents reads what the live deployment serves, in whatever layout.
+	LiveContents func(context.Context) (Contents, error)
+	// Forgot is what the deployment removes for good: see [Draft.Forget].
+	Forgot *version.Forgot
 }
 
 // Shown is a copy of the plan in its present state.

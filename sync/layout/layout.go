@@ -55,6 +55,8 @@ type Keeper interface {
 	// Check refuses if something that a deployment serves is missing. The notices
 	// say what visitors will miss.
 	Check(ctx context.Context, d *version.Deployment) (notices []manifest.Problem, err error)
+	// Contents are those that a deployment serves.
+	Contents(ctx context.Context, m *version.Meta) (Contents, error)
 	// Prefix begins the key of everything that a deployment serves.
 	Prefix() string
 	// Verify adds what is missing or damaged in a deployment to its report.

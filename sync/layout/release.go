@@ -45,7 +45,7 @@ func (r *Run) Describe(l *version.Live, p *Draft, serves Served, url string) (*R
 		Source: o.ID,
 		Worker: p.Hash,
 		Commit: o.Commit, Namespace: r.Namespace, URL: url, Pruned: c.Time().Unix(), Files: len(p.Manifest.Assets),
-		Overlay: c.OverlayOf(p.Worker), Repository: o.Repository, Policy: c.Policy(),
+		Overlay: c.OverlayOf(p.Worker), Forgets: p.Forgot != nil, Repository: o.Repository, Policy: c.Policy(),
 	}
 	if l.Meta != nil {
 		out.Meta.Migration = l.Meta.Migration
@@ -67,6 +67,7 @@ func (r *Run) Describe(l *version.Live, p *Draft, serves Served, url string) (*R
 		Time:     c.Time().UTC().Truncate(time.Second),
 		Previous: p.Live, Files: len(p.Manifest.Assets), Added: len(p.Added), Changed: len(p.Changed),
 		Removed: len(p.Removed), Unchanged: p.Unchanged, Policy: c.Policy(),
+		Forgot: p.Forgot,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode the record: %w", err)

@@ -33,6 +33,9 @@ type Options struct {
 	// Repair uploads every blob again, under new keys, and does not rely on
 	// anything live. It deploys even if nothing changed.
 	Repair bool
+	// AllowForgotten is for a rollback: it may bring back what a later deployment
+	// removed by Forget.
+	AllowForgotten bool
 	// HideEdits switches an overlay off although visitors will miss edits. The
 	// edits are kept, and are visible again after the overlay is switched on again.
 	HideEdits bool

@@ -36,6 +36,10 @@ type Plan struct {
 	// Retired are files that this deployment does not have and that stay reachable
 	// for open tabs, sorted by path. [Options].Forget removes them.
 	Retired []RetiredFile `json:"retired,omitempty"`
+	// Forgets: what this deployment does not have is removed for good, by
+	// [Options].Forget. A rollback past it brings back none of that unless somebody
+	// allows it.
+	Forgets bool `json:"forgets,omitempty"`
 	// Guarded are files that would be Retired if code did not control access to
 	// them, sorted by path. They are unreachable after the switch.
 	Guarded []Change `json:"guarded,omitempty"`

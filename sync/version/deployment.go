@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Deployment is one activation, as a history lists it.
@@ -74,4 +75,26 @@ func (p *Past) Live() *Deployment {
 		}
 	}
 	return best
+}
+
+// ForgettersAfter lists the deployments that removed contents for good and were made
+// after the target. Both the list and the ids say which one was made first, and either
+// is enough: the list may have the target only as a rollback activated it, and the
+// clocks of two machines differ.
+func (p *Past) ForgettersAfter(target *Deployment) (out []*Deployment) {
+	first := make(map[string]int) // where the first activation of each is
+	for i, d := range p.Deployments {
+		first[d.ID] = i
+	}
+	made, _ := manifest.DeploymentTime(target.ID)
+	for i := range p.Deployments {
+		d := &p.Deployments[i]
+		if d.Meta == nil || !d.Meta.Forgets || d.ID == target.ID || first[d.ID] != i {
+			continue
+		}
+		if at, _ := manifest.DeploymentTime(d.ID); i < first[target.ID] || at.After(made) {
+			out = append(out, d)
+		}
+	}
+	return out
 }

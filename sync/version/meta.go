@@ -51,6 +51,8 @@ type Meta struct {
 	// Index is the hash of the index in the code, in hexadecimal, in a layout whose
 	// index is compiled; else "".
 	Index string `json:"index,omitempty"`
+	// Forgets: it removed contents for good. The [Record] says which.
+	Forgets bool `json:"forgets,omitempty"`
 
 	// Keeps are the blobs that the version itself needs: see [cloud.Version].
 	Keeps []manifest.Ref `json:"-"`

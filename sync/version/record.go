@@ -34,6 +34,8 @@ type Record struct {
 	Unchanged int    `json:"unchanged"`
 	// Policy is that of [Meta].
 	Policy
+	// Forgot is what it removed for good; nil if there is nothing.
+	Forgot *Forgot `json:"forgot,omitempty"`
 }
 
 // RecordFormat is that of a [Record].

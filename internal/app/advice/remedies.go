@@ -136,6 +136,14 @@ var guardRemedies = map[guard.ID]remedy{
 		"deploy that commit again; only the kv-sync command can bring the old value back with it",
 		"push the content of that commit again, or bring the old value back by hand: kv-sync rollback --force",
 	},
+	guard.Forgotten: {
+		"roll back to a deployment without these files (see kv-sync history), or give --allow-forgotten to " +
+			"publish them again",
+		"roll back to a deployment without these files, or give " + input(options.AllowForgotten) +
+			" to publish them again",
+		"roll back to another deployment, or to publish these files again, do it by hand: " +
+			"kv-sync rollback --to {deployment} --" + options.AllowForgotten.Flag,
+	},
 	guard.Overtaken: {again + " when they are done", againJob + " when they are done", byItself},
 	guard.Unread:    {again + " later", againJob + " later", byItself},
 	guard.Changed: {

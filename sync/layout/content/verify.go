@@ -71,6 +71,15 @@ func (c *Content) Check(ctx context.Context, target *version.Deployment) (notice
 	return c.uncovered(ctx, target, stored), nil
 }
 
+// Contents implements [layout.Keeper].
+func (e *Content) Contents(ctx context.Context, m *version.Meta) (layout.Contents, error) {
+	stored, err := e.Manifest(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return layout.ContentsOf(stored), nil
+}
+
 // checkBlobs refuses if a blob or a chunk of the deployment does not exist. A listing
 // may be outdated, so keys that it lacks are requested one by one.
 func (e *Content) checkBlobs(ctx context.Context, m *version.Meta) (*manifest.Manifest, error) {

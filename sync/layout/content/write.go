@@ -94,6 +94,12 @@ func (p *contentDraft) compose(ctx context.Context, store *lateStore, hashed <-c
 	if p.Unhashed() {
 		p.settle(blobs, r.Nonce)
 	}
+	if p.Forgets {
+		left := e.rolledBackFrom(ctx, l, p)
+		if err := p.Forget(ctx, layout.ContentsOf(p.Manifest), left...); err != nil {
+			return nil, err
+		}
+	}
 	rel, err := e.release(l, p, r, url)
 	if err != nil {
 		return nil, err

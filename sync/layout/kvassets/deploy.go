@@ -80,6 +80,9 @@ func (p *kvAssetsPlan) release(ctx context.Context) (*layout.Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := p.Forget(ctx, p.next.Served()); err != nil {
+		return nil, err
+	}
 	out := &layout.Prepared{}
 	if out.Release, err = p.r.Describe(l, p.Draft, layout.Served{Index: p.next.Ref.Hash.String(), Keeper: p.e},
 		url); err != nil {

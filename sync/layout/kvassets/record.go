@@ -66,6 +66,15 @@ func (r *Record) Contents() map[string]manifest.Hash {
 	return m
 }
 
+// Served returns the hash of each file, by pathname.
+func (r *Record) Served() map[string]manifest.Hash {
+	m := make(map[string]manifest.Hash, len(r.Index))
+	for i, e := range r.Index {
+		m["/"+e.Path] = r.Hashes[i]
+	}
+	return m
+}
+
 // KeepTimes gives files that did not change the time of an earlier index: in a fresh
 // checkout the time of a file says nothing. The record in KV has priority over the
 // local index, which may be old.

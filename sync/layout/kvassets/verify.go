@@ -37,6 +37,15 @@ func (k *kvAssets) Check(ctx context.Context, d *version.Deployment) ([]manifest
 	return nil, guard.Stop(guard.Missing, finding.CaseBlobsMissing, facts)
 }
 
+// Contents implements [layout.Keeper].
+func (k *kvAssets) Contents(ctx context.Context, m *version.Meta) (layout.Contents, error) {
+	record, err := k.indexOf(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return record.Served(), nil
+}
+
 // missingOf returns the pathnames whose key does not exist. Keys that the listing lacks
 // are requested one by one, because listings may be outdated.
 func (e *kvAssets) missingOf(ctx context.Context, s cloud.Store, r *Record, listed map[string]bool) ([]string,

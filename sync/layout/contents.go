@@ -1,0 +1,58 @@
+package layout
+
+import (
+	"context"
+	"errors"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/version"
+)
+
+// Contents are the hashes of what a deployment serves, by pathname; with those of
+// removed files that stay reachable.
+type Contents map[string]manifest.Hash
+
+// ContentsOf are the contents that a manifest names.
+func ContentsOf(m *manifest.Manifest) Contents {
+	out := make(Contents, len(m.Assets)+len(m.Retired))
+	for _, r := range m.Retired {
+		out[r.Path] = r.Blob.Hash
+	}
+	for _, a := range m.Assets {
+		out[a.Path] = a.Blob.Hash
+	}
+	return out
+}
+
+// Forget notes what the new deployment removes for good, if it forgets: what the live one
+// serves and what a rollback to it left, without the contents of next. If what is live
+// cannot be read, that is all that next does not have.
+func (p *Draft) Forget(ctx context.Context, next Contents, left ...*manifest.Manifest) error {
+	if !p.Forgets {
+		return nil
+	}
+	live, err := p.LiveContents(ctx)
+	switch {
+	case errors.Is(err, cloud.ErrNotFound) || errors.Is(err, manifest.ErrDamaged):
+		p.Forgot = &version.Forgot{All: true}
+		return nil
+	case err != nil:
+		return err
+	}
+	gone := make(map[manifest.Hash]bool)
+	add := func(c Contents) {
+		for _, h := range c {
+			gone[h] = true
+		}
+	}
+	add(live)
+	for _, m := range left {
+		add(ContentsOf(m))
+	}
+	for _, h := range next {
+		delete(gone, h)
+	}
+	p.Forgot = version.NewForgot(gone)
+	return nil
+}
