@@ -1,9 +1,9 @@
 // Package rules decides which files of a source are published, which are refused and why,
 // and with which Content-Type they are served. The rules are the same for commits and folders:
 //
-//   - Skipped are dotfiles, except .well-known, and the files that .assetsignore and
-//     configured patterns match. A negated pattern includes a file again. For a folder,
-//     .gitignore and .ignore apply too ([Published]).
+//   - Left out are dotfiles, except .well-known, and the files that .assetsignore and
+//     configured patterns match. A negated pattern includes a file again. At the top,
+//     node_modules and the configuration of kv-sync and wrangler are left out ([Select]).
 //   - Refused, whatever the patterns say, are files with credentials, private keys, Git
 //     LFS pointers, and names that a URL cannot contain ([CheckName], [CheckFile],
 //     [Digest]).
