@@ -84,7 +84,7 @@ const (
 	levelError
 )
 
-// annotate annotates a line of a file, or if file is "" the job. It ignores an annotation that
+// annotate annotates a line of a file, or the job if file is "". It ignores an annotation that
 // it has printed before.
 func (c *console) annotate(l level, file string, line int, title, message string) {
 	fields := map[string]string{"title": c.clean(title)}

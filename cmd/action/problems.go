@@ -12,9 +12,9 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// annotations is the maximum number of annotations about files. GitHub shows ten of a step; the
-// log has all of them.
-const annotations = 50
+// maxFileAnnotations bounds the annotations about files. GitHub shows the first ten of a step.
+// The other problems are plain lines of the log.
+const maxFileAnnotations = 50
 
 // notices annotates the notices of the site and of the engine.
 func (c *console) notices(t *turn) {
@@ -42,7 +42,7 @@ func (c *console) fault(t *turn) {
 	// GitHub shows ten annotations of a step, so the failure itself comes first.
 	c.annotate(levelError, "", 0, strings.TrimSpace("kv-sync "+t.rep.Command+" "+t.subject), inInputs(text))
 	for i, p := range f.Problems {
-		if i < annotations {
+		if i < maxFileAnnotations {
 			c.annotate(levelError, t.file(p), p.Line, "kv-sync: "+p.Path, reason(p))
 		} else {
 			c.say("refused: %s: %s", p.Path, reason(p))

@@ -43,9 +43,9 @@ func (s step) onProjects(ctx context.Context, c *console, err error) (*app.Repor
 	return total, all.summary(total)
 }
 
-// each runs the mode for a few projects at a time, over the same connections. For each project,
-// in their order, it prints a group of the log with annotations below, and calls then.
-func (s step) each(ctx context.Context, c *console, ids []string, then func(id string, t *turn)) error {
+// each runs the mode for a few projects at a time, over the same connections. For each project, in
+// the order of ids, it prints a log group, prints the annotations after it, and calls report.
+func (s step) each(ctx context.Context, c *console, ids []string, report func(id string, t *turn)) error {
 	shared := app.NewShared()
 	defer shared.Close()
 	s.shared = shared
@@ -72,6 +72,6 @@ func (s step) each(ctx context.Context, c *console, ids []string, then func(id s
 		c.fold(title, t.log)
 		c.fault(t.turn)
 		c.notices(t.turn)
-		then(id, t.turn)
+		report(id, t.turn)
 	})
 }

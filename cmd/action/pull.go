@@ -47,7 +47,7 @@ func (s step) pull(ctx context.Context, c *console, site *app.Site, rep *app.Rep
 		c.say("  and %d more", -left)
 	}
 	for i, e := range pulled.Conflicts {
-		if i == annotations {
+		if i == maxFileAnnotations {
 			break // the log has all of them
 		}
 		e.Time = e.Time.UTC()

@@ -14,7 +14,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/pull/pulltest"
 )
 
-// overlay makes edits what was written to the site at run time.
+// overlay replaces what was written to the site at run time by edits.
 func (r *runner) overlay(edits ...pulltest.Edit) {
 	r.t.Helper()
 	account := pulltest.Account{BaseURL: r.platform.BaseURL, ID: r.platform.AccountID, Token: r.token}
@@ -80,7 +80,7 @@ func TestPull(t *testing.T) {
 	}
 	for line := range strings.Lines(o.log) {
 		if strings.HasPrefix(line, "::set-env") || strings.Contains(line, "##[") {
-			t.Errorf("an author became a command: %q", line)
+			t.Errorf("an author's name was printed as a workflow command: %q", line)
 		}
 	}
 	if strings.Contains(o.summary, "<img") || strings.Contains(o.summary, "[a](b)") ||

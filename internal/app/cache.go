@@ -65,7 +65,8 @@ func (c manifestCache) Put(name string, value []byte) {
 	}
 }
 
-// evict removes the oldest files beyond the limits, also temporary files of killed runs.
+// evict removes the oldest files until the limits hold. Temporary files that a killed run left count as
+// files, and the newest file always stays.
 func (c manifestCache) evict() {
 	entries, err := os.ReadDir(c.dir)
 	if err != nil {

@@ -101,7 +101,7 @@ func (w *siteWorker) resume() error {
 		r.Outcome, r.Problem = OutcomeInterrupted, "the daemon ended before the run did"
 		s.add(r)
 		s.Running = nil
-		// The run's result is unknown, so it is repeated. What it did is not done twice.
+		// The result of the run is unknown, so the run is repeated. The engine skips what is deployed already.
 		s.Settled = settled{}
 	}
 	// After a start, what was refused or has failed is tried again at once. Only a
@@ -109,7 +109,7 @@ func (w *siteWorker) resume() error {
 	if s.Settled.Phase != PhaseIdle || s.Settled.Config != w.fingerprint {
 		s.Settled = settled{}
 	}
-	if !s.Quota || time.Until(s.Retry) > 25*time.Hour { // a quota is daily: the clock was wrong
+	if !s.Quota || time.Until(s.Retry) > 25*time.Hour { // a quota is renewed within a day: the clock was wrong
 		s.Retry = time.Time{}
 	}
 	return s.save(w.stateFile())
@@ -216,7 +216,7 @@ func (w *siteWorker) due(now time.Time) time.Time {
 		// Jitter spreads sites that started together.
 		next = now.Add(poll - time.Duration(rand.Int64N(int64(poll)/10+1)))
 	}
-	if w.fetchFailures > 0 { // sooner or later than poll: a remote that is down is not asked each minute
+	if w.fetchFailures > 0 { // after a failed fetch the backoff replaces the poll interval
 		next = now.Add(w.backoff(w.fetchFailures))
 	}
 	if w.saved.Failed != "" && !w.saved.Retry.IsZero() {

@@ -6,8 +6,8 @@ import (
 	"os"
 )
 
-// Event is the event that started a GitHub Actions job. It has the fields that kv-sync uses of
-// the file that GITHUB_EVENT_PATH names.
+// Event is the event that started a GitHub Actions job. GITHUB_EVENT_PATH names a JSON file with
+// it. Event has only the fields that kv-sync uses.
 //
 // Source: https://docs.github.com/en/webhooks/webhook-events-and-payloads
 type Event struct {

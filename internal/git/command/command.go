@@ -104,7 +104,7 @@ func (g *Git) Do(ctx context.Context, c Call) (string, error) {
 
 // command prepares a process of git.
 func (g *Git) command(ctx context.Context, args, set []string) *exec.Cmd {
-	// The repository's configuration can name a program here; it must not run.
+	// core.fsmonitor in the configuration of the repository can name a program. It must not run.
 	cmd := exec.CommandContext(ctx, "git", append([]string{"-c", "core.fsmonitor=false"}, args...)...)
 	cmd.Dir, cmd.Env = g.dir, append(slices.Clone(g.environ), set...)
 	cmd.WaitDelay = timeToEnd

@@ -69,7 +69,7 @@ func (c *Content) Plan(ctx context.Context, l *version.Live, d *layout.Draft, r 
 	p.PruneDue = c.Owns(l.Meta) && e.PruneDue(time.Unix(l.Meta.Pruned, 0))
 	carry := base
 	if l.Meta != nil && e.Namespace != "" && e.Namespace != l.Meta.Namespace || opt.Repair {
-		carry = nil // the new namespace has none of it, or nothing is trusted
+		carry = nil // a new namespace has no live blob, and a repair trusts none
 	}
 	r.MoveTo(p.Namespace, e.Keys())
 	p.compare(e, listing, base, carry, r)
@@ -205,8 +205,8 @@ func (p *contentDraft) count(e *Content, carry *manifest.Manifest) {
 	}
 }
 
-// sameContent reports whether a file has the same content live. before begins at its
-// path or after it.
+// sameContent reports whether a file has the same content live. The first asset of before is
+// the first live one whose path is not less than the path of the file.
 func sameContent(f *manifest.File, before []manifest.Asset) bool {
 	return len(before) > 0 && before[0].Path == f.Path && before[0].Content() == f.Content()
 }

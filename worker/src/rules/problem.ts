@@ -28,7 +28,7 @@ export class RefusedError extends Error {
   }
 }
 
-/** A text quoted for a message, with at most this many characters. */
+/** Quotes a text for a message, and cuts it after `most` characters. */
 export function quote(text: string, most = 100): string {
   return JSON.stringify([...text].slice(0, most).join(""));
 }

@@ -32,7 +32,7 @@ describe("large files", () => {
       assert.equal(
         (await deployed({ ...page, "/film.mp4": as(film(), kind), "/same.mp4": as(film(), kind) }, 2)).uploaded,
         2,
-        "what was live before is not believed to be there",
+        "chunks of an earlier deployment are uploaded again",
       );
       assert.ok(await served());
     }
@@ -72,7 +72,10 @@ describe("large files", () => {
         files: { "/film.mp4": { ...small, as: kind }, "/small": as(film(), kind) },
       });
       assert.deepEqual([swapped.noChange, swapped.uploaded], [false, 0]);
-      assert.ok((await ask("/small")) === new TextDecoder().decode(expand(film())), "each is at the other's place");
+      assert.ok(
+        (await ask("/small")) === new TextDecoder().decode(expand(film())),
+        "the two files have swapped their paths",
+      );
     }
   });
 
@@ -89,13 +92,13 @@ describe("large files", () => {
     }
     const two = { "/film.mp4": as(film(), "stream"), "/index.html": { body: base64("x"), as: "stream" } } as const;
     assert.match((await deploy({}, 0, { files: two, options: { mostWrites: 7 } })).error, /8 KV writes are needed/);
-    assert.equal(platform.kv.writes.length, 3, "it stops after the stream that was too much");
+    assert.equal(platform.kv.writes.length, 3, "the upload stops after the stream that exceeds the limit");
     await deployed({ ...page, "/film.mp4": film() });
     const changed = { ...page, "/film.mp4": as(film("FEDCBA9876543210"), "stream") };
     assert.match(
       (await deploy(changed, 1, { options: { mostWrites: 7 } })).error,
       /8 KV writes are needed/,
-      "reading the live index is a call, too",
+      "the read of the live index counts as a call",
     );
     await deployed(changed, 1, { options: { mostWrites: 8 } });
   });

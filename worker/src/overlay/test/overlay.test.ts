@@ -312,7 +312,7 @@ describe("an overlay that cannot be read", () => {
         path,
       );
     }
-    await logged(/cannot answer GET .*\/a\.txt: .*\[OverlayUnavailableError\]: cannot read the overlay of failing/);
+    await logged(/cannot answer GET .*\/a\.txt: .*OverlayUnavailableError: cannot read the overlay of failing/);
     platform.kv.fault = () => undefined;
     assert.equal((await platform.ask("failing", "/a.txt")).status, 404);
     // Once cached, it is used.

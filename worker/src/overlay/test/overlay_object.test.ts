@@ -34,10 +34,14 @@ describe("a commit", () => {
       key === `${site}/o/record` && begun === 0 ? new Promise(() => begun++) : undefined;
     await commit(change("/a", "a"));
     await until(() => begun > 0, "the publication");
-    assert.notEqual(await object("alarmAt"), null, "where no call wakes the object again, an alarm does");
+    assert.notEqual(
+      await object("alarmAt"),
+      null,
+      "an alarm is set, so the publication continues without another call",
+    );
     await world.platform.kill();
     assert.equal(world.record(site), undefined);
-    assert.ok(world.platform.kv.values.has(`${site}/o/current`), "the manifest was first");
+    assert.ok(world.platform.kv.values.has(`${site}/o/current`), "the manifest was written before the record");
     await world.platform.restart();
     await world.published(site);
   });
@@ -78,7 +82,11 @@ describe("a commit", () => {
     await begun();
     await commit(change("/b", "b"));
     release();
-    assert.equal((await world.published(site)).entries.length, 2, "what came while it was published is published too");
+    assert.equal(
+      (await world.published(site)).entries.length,
+      2,
+      "a commit made during a publication is published by the next one",
+    );
   });
 
   it("does not delay the alarm by further commits", async () => {
@@ -96,7 +104,7 @@ describe("a commit", () => {
     await world.published(site);
   });
 
-  it("is made once if it is repeated", async () => {
+  it("takes effect once if the same call is repeated", async () => {
     const [first, removal] = [
       change("/a", "a", { onlyIf: { isNot: ["*"] } }),
       change("/b", undefined, { onlyIf: { is: ["*"] } }),
@@ -137,7 +145,11 @@ describe("a commit", () => {
       [await can({ is: [deployed] }), await can({ isNot: ["*"] }), await can({ is: ["*"], isNot: [deployed] })],
       [false, false, true],
     );
-    assert.deepEqual([await can({ is: ["*"] }), await can({ isNot: ["*"] })], [false, true], "a tombstone is nothing");
+    assert.deepEqual(
+      [await can({ is: ["*"] }), await can({ isNot: ["*"] })],
+      [false, true],
+      "a tombstone counts as no asset",
+    );
   });
 
   it("is returned as a manifest if the known revision is another one", async () => {
@@ -177,7 +189,11 @@ describe("an adopted write", () => {
     assert.deepEqual(await look("/a", "/b", "/c"), [null, sha256Hex("newer"), sha256Hex("newer")]);
     await drop(a);
     await alarm();
-    assert.equal((await world.published(site)).revision, revision + 2, "nothing to drop is nothing new");
+    assert.equal(
+      (await world.published(site)).revision,
+      revision + 2,
+      "a drop without an entry does not change the revision",
+    );
   });
 
   it("is dropped also if the process ends before", async () => {
