@@ -68,13 +68,9 @@ func EncodeStored(m *Manifest) ([]byte, error) {
 		types.add(r.ContentType)
 		nonces.add(string(r.Blob.Nonce[:]))
 	}
-	head, err := json.Marshal(storedHead{
-		Site: m.Site, Types: types.list, Serving: m.Serving, Routing: m.Routing,
-		Redirects: m.Redirects, Headers: m.Headers, Adopted: m.Adopted,
-		Origin: storedOrigin{m.Origin.Kind, m.Origin.ID, m.Origin.Rules, m.Origin.Dir, m.Origin.Commit, m.Origin.Edition},
-	})
+	head, err := m.storedHead(types.list)
 	if err != nil {
-		return nil, fmt.Errorf("encode manifest: %w", err)
+		return nil, err
 	}
 
 	w := storedWriter{b: make([]byte, 0, len(head)+64+80*(len(m.Assets)+len(m.Retired))+48*len(m.Dirs)), oidSize: oidSize}
@@ -109,6 +105,42 @@ func EncodeStored(m *Manifest) ([]byte, error) {
 		return nil, fmt.Errorf("encode manifest: %w", w.err)
 	}
 	return w.b, nil
+}
+
+// storedHead encodes the part of m that does not grow with the site.
+func (m *Manifest) storedHead(types []string) ([]byte, error) {
+	head, err := json.Marshal(storedHead{
+		Site: m.Site, Types: types, Serving: m.Serving, Routing: m.Routing,
+		Redirects: m.Redirects, Headers: m.Headers, Adopted: m.Adopted,
+		Origin: storedOrigin{m.Origin.Kind, m.Origin.ID, m.Origin.Rules, m.Origin.Dir, m.Origin.Commit, m.Origin.Edition},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encode manifest: %w", err)
+	}
+	return head, nil
+}
+
+// StoredBound returns a number that is at least the length of what [EncodeStored] writes. It
+// encodes no asset, so it is cheap.
+func StoredBound(m *Manifest) (int, error) {
+	// An entry has its path, a hash, a nonce, an object id of up to 32 bytes, and up to eight
+	// numbers of up to 10 bytes each.
+	const entry = 32 + 8 + 32 + 8*10
+	var types table[string]
+	n := 0
+	for i := range m.Assets {
+		types.add(m.Assets[i].ContentType)
+		n += len(m.Assets[i].Path)
+	}
+	for i := range m.Retired {
+		types.add(m.Retired[i].ContentType)
+		n += len(m.Retired[i].Path)
+	}
+	for i := range m.Dirs {
+		n += len(m.Dirs[i].Path)
+	}
+	head, err := m.storedHead(types.list)
+	return n + len(head) + entry*(1+len(m.Assets)+len(m.Retired)+len(m.Dirs)), err
 }
 
 // storedFlags are the must-understand flags. A manifest without chunked assets

@@ -100,6 +100,9 @@ func TestManifestSize(t *testing.T) {
 		for i := range m.Assets {
 			m.Assets[i].Blob.Hash = Hash{} // it is not known before the first upload
 		}
+		if bound, err := StoredBound(m); err != nil || bound < len(stored) {
+			t.Errorf("commit %v: the bound %d (%v) is less than the %d bytes that are stored", commit, bound, err, len(stored))
+		}
 		if size, err := ServedSize(m); err != nil || size != len(served) {
 			t.Errorf("commit %v: the served size is %d (%v), want %d", commit, size, err, len(served))
 		}

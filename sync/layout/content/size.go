@@ -11,20 +11,29 @@ import (
 // the upload computes has the same length as any other.
 func (p *contentDraft) checkSize() error {
 	m, limits := p.Manifest, p.c.Limits
-	stored, err := manifest.EncodeStored(m)
-	if err != nil {
+	if err := p.checkStored(); err != nil {
 		return err
-	}
-	// A receipt has a line before the manifest, and the upload finds the id of a folder.
-	if len(stored)+receiptHead > limits.Value {
-		return guard.Stop(guard.Size, finding.CaseStoredSize, finding.Facts{
-			Site: p.c.Site, Count: len(m.Assets) + len(m.Retired),
-			What: humanize.Mebibytes(int64(len(stored))), Than: humanize.Mebibytes(int64(limits.Value)),
-		})
 	}
 	served, err := manifest.ServedSize(m)
 	if err != nil {
 		return err
 	}
 	return p.c.Target.Fits(p.Worker, served, limits)
+}
+
+// checkStored refuses a stored manifest that is too large. It encodes the manifest only if that
+// is near the limit.
+func (p *contentDraft) checkStored() error {
+	m, most := p.Manifest, p.c.Limits.Value-receiptHead // a receipt has a line before the manifest
+	if bound, err := manifest.StoredBound(m); err != nil || bound <= most {
+		return err
+	}
+	stored, err := manifest.EncodeStored(m)
+	if err != nil || len(stored) <= most {
+		return err
+	}
+	return guard.Stop(guard.Size, finding.CaseStoredSize, finding.Facts{
+		Site: p.c.Site, Count: len(m.Assets) + len(m.Retired),
+		What: humanize.Mebibytes(int64(len(stored))), Than: humanize.Mebibytes(int64(p.c.Limits.Value)),
+	})
 }
