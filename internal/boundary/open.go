@@ -33,9 +33,9 @@ func (b *Boundary) Open(path string) (*os.File, error) {
 	return f, nil
 }
 
-// notExistOr returns fs.ErrNotExist if the path does not exist, and err otherwise. A caller
-// that looks for a configuration file in a bare repository so learns that there is none. All
-// paths in a bare repository are git's own.
+// notExistOr returns fs.ErrNotExist if the path does not exist, and err otherwise. All paths in a
+// bare repository are git's own, so a caller that looks for a configuration file there needs to
+// know whether the file exists.
 func notExistOr(path string, err error) error {
 	if _, missing := os.Lstat(path); errors.Is(missing, fs.ErrNotExist) {
 		return fs.ErrNotExist

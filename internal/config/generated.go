@@ -31,13 +31,11 @@ func (l *loader) redirect() string {
 	if top == nil {
 		return ""
 	}
-	n := top.Get("configPath")
-	from := origin{place: deployConfig, file: true}
-	name, ok := "", n != nil
-	if ok {
-		name, ok = n.Value.(string)
+	from, name := origin{place: deployConfig, file: true}, ""
+	if n := top.Get("configPath"); n != nil {
+		name, _ = n.Value.(string)
 	}
-	if !ok || name == "" {
+	if name == "" {
 		l.refuse(from, `there is no "configPath", which names the file that the build generated`,
 			"run the build again, or remove this file")
 		return ""

@@ -146,9 +146,12 @@ func (c *Commit) Dirty(ctx context.Context) (bool, error) { return c.repo.Dirty(
 
 // difference describes a difference between the work tree and the commit; "" if there is none.
 func (c *Commit) difference(ctx context.Context) (string, error) {
-	files := c.options.ofFolder(ctx)
+	files := c.options.ofFolder()
 	if c.options.NoFiles {
 		files.Patterns, files.GitIgnore = nil, true
+	}
+	if files.GitIgnore {
+		files.Excludes, files.InWorkTree = c.repo.Excludes(ctx), c.dir
 	}
 	return c.repo.Difference(ctx, worktree.Snapshot{
 		Objects: c.objects, Dir: c.dir, Root: c.root,

@@ -81,7 +81,7 @@ func OpenFolder(ctx context.Context, options Options) (*folder.Folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return folder.Open(options.ofFolder(ctx))
+	return folder.Open(options.inWorkTree(ctx))
 }
 
 // Ignored returns a function that reports whether nothing in a directory below the
@@ -91,6 +91,10 @@ func Ignored(ctx context.Context, options Options) func(dir string) bool {
 	if err != nil {
 		return func(string) bool { return false }
 	}
-	publishes := folder.Publishes(options.ofFolder(ctx))
+	files := options.ofFolder()
+	if files.GitIgnore {
+		files = options.inWorkTree(ctx)
+	}
+	publishes := folder.Publishes(files)
 	return func(dir string) bool { return !publishes(dir, true) }
 }

@@ -117,12 +117,19 @@ func (o Options) project() worktree.Project {
 	return worktree.Project{Dir: o.WorkDir, Folder: o.folder(), Top: o.Top, Getenv: o.Getenv}
 }
 
-func (o Options) ofFolder(ctx context.Context) folder.Options {
-	f := folder.Options{
+// ofFolder returns the options of the folder, without the ignore files of its work tree.
+func (o Options) ofFolder() folder.Options {
+	return folder.Options{
 		Path: o.folder(), Name: o.Dir, Patterns: o.Patterns, HTMLHandling: o.HTMLHandling,
 		GitIgnore: o.GitIgnore, PlainIgnore: o.PlainIgnore,
 		Boundary: o.Boundary, CacheDir: o.CacheDir, Rehash: o.Rehash, Log: o.Log,
 	}
+}
+
+// inWorkTree returns the options of the folder, with the ignore files of its work tree. Reading
+// them starts git, so it is for those who decide by them or count what they name.
+func (o Options) inWorkTree(ctx context.Context) folder.Options {
+	f := o.ofFolder()
 	repo, err := worktree.Locate(ctx, o.project())
 	if err != nil || repo.Top == "" {
 		return f // there is no work tree to which such files apply

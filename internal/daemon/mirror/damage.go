@@ -15,7 +15,7 @@ import (
 
 // opinion matches git fsck's lines about how an object is written: a date, a file
 // mode, the order of a tree. Histories of many years have such objects. They are as the
-// remote has them, and another clone would bring them again. Warnings are none either.
+// remote has them, and another clone would bring them again. Warnings are no damage either.
 var opinion = regexp.MustCompile(
 	`^(?:warning|notice|hint): |^(?:error|warning) in (?:commit|tree|blob|tag) [0-9a-f]{40,64}: [A-Za-z0-9]+: `)
 

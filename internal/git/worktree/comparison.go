@@ -74,7 +74,7 @@ func (c *comparison) run(ctx context.Context) (string, error) {
 	}
 	why, err := c.untracked(ctx, staged)
 	if err == nil && why == "" {
-		why, err = c.submodule(c.Snapshot)
+		why = c.submodule(c.Snapshot, entries)
 	}
 	return why, err
 }

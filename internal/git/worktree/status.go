@@ -48,7 +48,7 @@ func (r *Repository) Difference(ctx context.Context, s Snapshot) (string, error)
 	if command.Available() {
 		why, err := r.status(ctx, s)
 		if err == nil && why == "" {
-			why, err = r.submodule(s)
+			why, err = r.indexedSubmodule(s)
 		}
 		if err == nil || ctx.Err() != nil {
 			return why, err
@@ -120,15 +120,20 @@ func (r *Repository) oldIndex() (string, error) {
 	return index, nil
 }
 
-// submodule returns a reason that names a submodule with files, which only a folder
-// publishes, or "".
-func (r *Repository) submodule(s Snapshot) (string, error) {
+// indexedSubmodule is submodule with the entries of the index. Without an index there is none.
+func (r *Repository) indexedSubmodule(s Snapshot) (string, error) {
 	entries, err := readIndex(r.index, r.IDBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	} else if err != nil {
 		return "", err
 	}
+	return r.submodule(s, entries), nil
+}
+
+// submodule returns a reason that names a submodule with files, which only a folder
+// publishes, or "".
+func (r *Repository) submodule(s Snapshot, entries []indexEntry) string {
 	top := RealPath(r.Top)
 	for i := range entries {
 		e := &entries[i]
@@ -142,11 +147,11 @@ func (r *Repository) submodule(s Snapshot) (string, error) {
 		}
 		for _, f := range files {
 			if s.Published(filepath.Join(dir, f.Name()), f.IsDir()) {
-				return e.name + " is a submodule, whose files are not in the commit", nil
+				return e.name + " is a submodule, whose files are not in the commit"
 			}
 		}
 	}
-	return "", nil
+	return ""
 }
 
 // Dirty reports whether a tracked file of the work tree differs from the index. It checks the

@@ -14,6 +14,7 @@ import (
 // Publishes returns a function that reports whether a file in the folder is published or decides
 // what is, or whether something in a directory of it may be published. The path is absolute and
 // without symlinks.
+//
 // Ignore files are read once each, so make a new function when they change; one that cannot be
 // read ignores nothing. The function is safe for concurrent use.
 func Publishes(options Options) func(path string, isDir bool) bool {
@@ -54,11 +55,7 @@ type directoryRules struct {
 
 // publishes reports whether a path is published, which needs every directory above to be walked.
 func (d *directoryRules) publishes(rel string, isDir bool) bool {
-	above := ""
-	if i := strings.LastIndexByte(rel, '/'); i >= 0 {
-		above = rel[:i]
-	}
-	s := d.in(above)
+	s := d.in(above(rel))
 	if s == nil {
 		return false
 	}
@@ -74,15 +71,14 @@ func (d *directoryRules) in(rel string) *scopes {
 	}
 	var s *scopes
 	if d.publishes(rel, true) {
-		above := ""
-		if i := strings.LastIndexByte(rel, '/'); i >= 0 {
-			above = rel[:i]
-		}
-		s = d.read(*d.in(above), rel+"/")
+		s = d.read(*d.in(above(rel)), rel+"/")
 	}
 	d.scopes[rel] = s
 	return s
 }
+
+// above is the directory that a path is in; "" for one at the top.
+func above(rel string) string { return rel[:max(strings.LastIndexByte(rel, '/'), 0)] }
 
 // read adds a directory's own ignore files. rel is "" for the root, else ends in a slash.
 func (d *directoryRules) read(s scopes, rel string) *scopes {
