@@ -10,8 +10,8 @@ import (
 // checkCache refuses Workers Caching if the new version inherits a worker loader. The
 // key of that cache has no host, so a project would be answered with the response of
 // another. The configuration reader refuses a configured loader.
-func (e *Content) checkCache(l *version.Live, w cloud.Worker) error {
-	if e.Serving.EdgeCache == 0 {
+func (c *Content) checkCache(l *version.Live, w cloud.Worker) error {
+	if c.Serving.EdgeCache == 0 {
 		return nil
 	}
 	mine := make(map[string]bool, len(w.Bindings))
@@ -20,7 +20,7 @@ func (e *Content) checkCache(l *version.Live, w cloud.Worker) error {
 	}
 	for _, b := range l.CarriedOver(mine) {
 		if b.Type == cloud.BindingLoader {
-			return guard.Stop(guard.Cache, finding.CaseCache, finding.Facts{Site: e.Site, Key: b.Name})
+			return guard.Stop(guard.Cache, finding.CaseCache, finding.Facts{Site: c.Site, Key: b.Name})
 		}
 	}
 	return nil

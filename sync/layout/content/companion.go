@@ -15,9 +15,9 @@ import (
 )
 
 // companionMeta describes the site's companion in a namespace.
-func (e *Content) companionMeta(w cloud.Worker, namespace string) overlay.CompanionMeta {
-	return overlay.CompanionMeta{Format: version.Format, Companion: e.Site, Namespace: namespace,
-		CompanionCode: e.OverlayOf(w).CompanionCode}
+func (c *Content) companionMeta(w cloud.Worker, namespace string) overlay.CompanionMeta {
+	return overlay.CompanionMeta{Format: version.Format, Companion: c.Site, Namespace: namespace,
+		CompanionCode: c.OverlayOf(w).CompanionCode}
 }
 
 // companionUpload is a companion that the deploy uploads.
@@ -28,29 +28,29 @@ type companionUpload struct {
 // planCompanion finds whether the companion has to be deployed, and refuses if it must
 // not be; nil means that it need not be. If the live version was deployed with this
 // companion it sends no request.
-func (e *Content) planCompanion(ctx context.Context, l *version.Live, p *contentDraft,
+func (c *Content) planCompanion(ctx context.Context, l *version.Live, p *contentDraft,
 	opt plan.Options) (*companionUpload,
 	error) {
 	if p.Worker.Companion == nil {
 		return nil, nil
 	}
-	want := e.companionMeta(p.Worker, p.Namespace)
+	want := c.companionMeta(p.Worker, p.Namespace)
 	if m := l.Meta; m != nil && m.Overlay != nil && m.Overlay.CompanionCode == want.CompanionCode &&
 		m.Namespace == want.Namespace && !opt.Repair {
 		return nil, nil
 	}
-	name := overlay.CompanionName(e.Site)
-	script := e.Account.Workers(name)
+	name := overlay.CompanionName(c.Site)
+	script := c.Account.Workers(name)
 	is, exists, err := overlay.ReadCompanion(ctx, script)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("read %s, the companion of %s: %w", name, e.Site, err)
+		return nil, fmt.Errorf("read %s, the companion of %s: %w", name, c.Site, err)
 	case !exists:
 		return &companionUpload{apply: overlay.NewClass()}, nil
-	case is.Companion != e.Site && !opt.TakeOver:
-		return nil, guard.Stop(guard.Foreign, finding.CaseForeignCompanion, finding.Facts{Site: e.Site, Name: name})
-	case is.Companion == e.Site && is.Protocol > overlay.Protocol:
-		return nil, guard.Stop(guard.Overlay, finding.CaseCompanionNewer, finding.Facts{Site: e.Site, Count: is.Protocol})
+	case is.Companion != c.Site && !opt.TakeOver:
+		return nil, guard.Stop(guard.Foreign, finding.CaseForeignCompanion, finding.Facts{Site: c.Site, Name: name})
+	case is.Companion == c.Site && is.Protocol > overlay.Protocol:
+		return nil, guard.Stop(guard.Overlay, finding.CaseCompanionNewer, finding.Facts{Site: c.Site, Count: is.Protocol})
 	case is == want:
 		return nil, nil // another or an interrupted deploy uploaded it
 	}
@@ -63,29 +63,29 @@ func (e *Content) planCompanion(ctx context.Context, l *version.Live, p *content
 	case tag == "":
 		return &companionUpload{apply: overlay.NewClass()}, nil
 	}
-	return nil, guard.Stop(guard.Foreign, finding.CaseForeignClass, finding.Facts{Site: e.Site, Name: name,
+	return nil, guard.Stop(guard.Foreign, finding.CaseForeignClass, finding.Facts{Site: c.Site, Name: name,
 		What: fmt.Sprintf("%.80q", tag)})
 }
 
 // deployCompanion uploads the companion if the plan says so. It has no address, so only
 // the site's Worker reaches it.
-func (e *Content) deployCompanion(ctx context.Context, p *contentDraft, namespace string) error {
+func (c *Content) deployCompanion(ctx context.Context, p *contentDraft, namespace string) error {
 	if p.companion == nil {
 		return nil
 	}
-	name := overlay.CompanionName(e.Site)
-	want := e.companionMeta(p.Worker, namespace)
+	name := overlay.CompanionName(c.Site)
+	want := c.companionMeta(p.Worker, namespace)
 	says, err := json.Marshal(want)
 	if err != nil {
 		return fmt.Errorf("encode binding %s: %w", cloud.BindingMeta, err)
 	}
-	u := cloud.Upload{Worker: *p.Worker.Companion, Message: "kv-sync companion of " + e.Site, Apply: p.companion.apply}
+	u := cloud.Upload{Worker: *p.Worker.Companion, Message: "kv-sync companion of " + c.Site, Apply: p.companion.apply}
 	u.Bindings = []cloud.Binding{
 		{Name: cloud.BindingBlobs, Type: "kv_namespace",
 			Fields: map[string]json.RawMessage{"namespace_id": cloud.JSONString(namespace)}},
 		{Name: cloud.BindingMeta, Type: "json", Fields: map[string]json.RawMessage{"json": says}},
 	}
-	script := e.Account.Workers(name)
+	script := c.Account.Workers(name)
 	sent := script.PutScript(ctx, u)
 	if sent == nil {
 		return nil
@@ -97,9 +97,9 @@ func (e *Content) deployCompanion(ctx context.Context, p *contentDraft, namespac
 	}
 	if errors.Is(sent, cloud.ErrUnknown) { // the caller would apply ErrUnknown to the switch of the site
 		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("deploy %s, the companion of %s: %w", name, e.Site, err)
+			return fmt.Errorf("deploy %s, the companion of %s: %w", name, c.Site, err)
 		}
-		return finding.New(finding.CaseCompanionAbsent, finding.Facts{Site: e.Site, Name: name, What: sent.Error()})
+		return finding.New(finding.CaseCompanionAbsent, finding.Facts{Site: c.Site, Name: name, What: sent.Error()})
 	}
-	return fmt.Errorf("deploy %s, the companion of %s: %w", name, e.Site, sent)
+	return fmt.Errorf("deploy %s, the companion of %s: %w", name, c.Site, sent)
 }

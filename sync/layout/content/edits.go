@@ -17,21 +17,21 @@ import (
 // planOverlay reads the edits made at run time, once for each plan that changes
 // something, and applies them to the plan. It refuses a deploy that would hide edits
 // that visitors see now.
-func (e *Content) planOverlay(ctx context.Context, l *version.Live, p *contentDraft, base *manifest.Manifest,
+func (c *Content) planOverlay(ctx context.Context, l *version.Live, p *contentDraft, base *manifest.Manifest,
 	opt plan.Options) error {
 	p.edits.Pulled = p.pulled
 	if base != nil {
 		p.edits.Adopted = base.Adopted
 	}
 	had := l.Meta != nil && (l.Meta.Overlay != nil || base != nil && base.Serving.Overlay)
-	if had && (p.Namespace != l.Meta.Namespace || !e.Serving.Overlay && !opt.HideEdits) {
-		return e.checkEdits(ctx, l, p)
+	if had && (p.Namespace != l.Meta.Namespace || !c.Serving.Overlay && !opt.HideEdits) {
+		return c.checkEdits(ctx, l, p)
 	}
-	if !e.Serving.Overlay || p.Namespace == "" {
+	if !c.Serving.Overlay || p.Namespace == "" {
 		p.edits = overlay.Edits{}
 		return nil
 	}
-	o, err := overlay.Read(ctx, e.Account.Store(p.Namespace), e.ID())
+	o, err := overlay.Read(ctx, c.Account.Store(p.Namespace), c.ID())
 	switch {
 	case errors.Is(err, overlay.ErrRecord):
 		// The deploy can continue: the overlay covers the new manifest as it covers
@@ -52,10 +52,10 @@ const overlayPlace = "edits made at run time"
 
 // checkEdits refuses to switch an overlay off, or to leave its namespace, while it has
 // edits that the new deployment does not have.
-func (e *Content) checkEdits(ctx context.Context, l *version.Live, p *contentDraft) error {
-	o, err := overlay.Read(ctx, e.Account.Store(l.Meta.Namespace), e.ID())
+func (c *Content) checkEdits(ctx context.Context, l *version.Live, p *contentDraft) error {
+	o, err := overlay.Read(ctx, c.Account.Store(l.Meta.Namespace), c.ID())
 	if errors.Is(err, overlay.ErrRecord) {
-		return guard.Stop(guard.Overlay, finding.CaseEditsUnread, finding.Facts{Site: e.Site, Cause: err})
+		return guard.Stop(guard.Overlay, finding.CaseEditsUnread, finding.Facts{Site: c.Site, Cause: err})
 	} else if err != nil {
 		return err
 	}
@@ -71,12 +71,12 @@ func (e *Content) checkEdits(ctx context.Context, l *version.Live, p *contentDra
 	}
 	switch {
 	case missed > 0 && p.Namespace != l.Meta.Namespace:
-		return guard.Stop(guard.Overlay, finding.CaseEditsMove, finding.Facts{Site: e.Site, What: humanize.Count(missed,
+		return guard.Stop(guard.Overlay, finding.CaseEditsMove, finding.Facts{Site: c.Site, What: humanize.Count(missed,
 			"edit")})
 	case missed > 0:
-		return guard.Stop(guard.Overlay, finding.CaseEditsHidden, finding.Facts{Site: e.Site, What: humanize.Count(missed,
+		return guard.Stop(guard.Overlay, finding.CaseEditsHidden, finding.Facts{Site: c.Site, What: humanize.Count(missed,
 			"edit")})
-	case !e.Serving.Overlay:
+	case !c.Serving.Overlay:
 		p.edits = overlay.Edits{}
 		p.applyEdits()
 	}
@@ -154,11 +154,11 @@ func (p *contentDraft) noteShadowed() {
 
 // uncovered returns a notice of the edits that a rollback to a deployment without an
 // overlay hides. An error is ignored, because the edits are kept in any case.
-func (e *Content) uncovered(ctx context.Context, target *version.Deployment, m *manifest.Manifest) []manifest.Problem {
+func (c *Content) uncovered(ctx context.Context, target *version.Deployment, m *manifest.Manifest) []manifest.Problem {
 	if m.Serving.Overlay {
 		return nil
 	}
-	o, err := overlay.Read(ctx, e.Account.Store(target.Meta.Namespace), e.ID())
+	o, err := overlay.Read(ctx, c.Account.Store(target.Meta.Namespace), c.ID())
 	if err != nil || len(o.Entries) == 0 {
 		return nil
 	}

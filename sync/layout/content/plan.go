@@ -19,21 +19,21 @@ import (
 
 // Plan implements [layout.Deployer].
 func (c *Content) Plan(ctx context.Context, l *version.Live, d *layout.Draft, r *layout.Run) (layout.Planned, error) {
-	e, w, opt, origin := c, r.Worker, r.Options, d.Origin
+	w, opt, origin := r.Worker, r.Options, d.Origin
 	p := &contentDraft{Draft: d, c: c, l: l, r: r}
-	p.Worker, p.Hash = w, version.WorkerHash(w, e.Serving, e.Rights)
-	if err := e.checkCache(l, w); err != nil {
+	p.Worker, p.Hash = w, version.WorkerHash(w, c.Serving, c.Rights)
+	if err := c.checkCache(l, w); err != nil {
 		return nil, err
 	}
-	notices, err := e.Target.Admit(w, e.Serving.Overlay)
+	notices, err := c.Target.Admit(w, c.Serving.Overlay)
 	if err != nil {
 		return nil, err
 	}
-	sameWorker := c.Owns(l.Meta) && l.Meta.Worker == p.Hash && (e.Namespace == "" || e.Namespace == l.Meta.Namespace)
+	sameWorker := c.Owns(l.Meta) && l.Meta.Worker == p.Hash && (c.Namespace == "" || c.Namespace == l.Meta.Namespace)
 	p.WorkerChanged = !sameWorker
 	mayBeUnchanged := sameWorker && l.HasAllTraffic() && !opt.Always()
 	unchanged := func(o manifest.Origin) bool { return o.ID != "" && mayBeUnchanged && o.ID == l.Meta.Source }
-	if unchanged(origin) && p.MarkUnchanged(l, e.Target.InKV()) {
+	if unchanged(origin) && p.MarkUnchanged(l, c.Target.InKV()) {
 		return p, nil
 	}
 	order, err := r.Order.Check(ctx, l, p.Draft, r)
@@ -44,7 +44,7 @@ func (c *Content) Plan(ctx context.Context, l *version.Live, d *layout.Draft, r 
 		p.MarkReactivated(l, order)
 		return p, nil
 	}
-	namespace := e.FindNamespace(ctx, layout.OfLayout(l, c))
+	namespace := c.FindNamespace(ctx, layout.OfLayout(l, c))
 	listing, base, err := c.list(ctx, l, r, origin, mayBeUnchanged)
 	if err != nil {
 		return nil, err
@@ -60,22 +60,22 @@ func (c *Content) Plan(ctx context.Context, l *version.Live, d *layout.Draft, r 
 		}
 	}
 	if unchanged(p.Origin) {
-		if !p.MarkUnchanged(l, e.Target.InKV()) {
+		if !p.MarkUnchanged(l, c.Target.InKV()) {
 			p.MarkReactivated(l, order)
 		}
 		return p, nil
 	}
 	p.Notices = slices.Concat(notices, listing.Notices, order)
-	p.PruneDue = c.Owns(l.Meta) && e.PruneDue(time.Unix(l.Meta.Pruned, 0))
+	p.PruneDue = c.Owns(l.Meta) && c.PruneDue(time.Unix(l.Meta.Pruned, 0))
 	carry := base
-	if l.Meta != nil && e.Namespace != "" && e.Namespace != l.Meta.Namespace || opt.Repair {
+	if l.Meta != nil && c.Namespace != "" && c.Namespace != l.Meta.Namespace || opt.Repair {
 		carry = nil // a new namespace has no live blob, and a repair trusts none
 	}
-	r.MoveTo(p.Namespace, e.Keys())
-	p.compare(e, listing, base, carry, r)
-	p.count(e, carry)
+	r.MoveTo(p.Namespace, c.Keys())
+	p.compare(c, listing, base, carry, r)
+	p.count(c, carry)
 	if carry != nil && !opt.Forget && !opt.KeepNone {
-		e.retire(ctx, l, p, carry)
+		c.retire(ctx, l, p, carry)
 	}
 	if err := p.CheckShrink(base, opt); err != nil {
 		return nil, err
@@ -84,20 +84,20 @@ func (c *Content) Plan(ctx context.Context, l *version.Live, d *layout.Draft, r 
 		return nil, err
 	}
 	if p.Origin.IsCommit() && p.Namespace != "" && p.worthReceipt() && !opt.Always() && !r.IgnoreReceipt {
-		if there := e.readReceipt(ctx, l, p); there != nil {
+		if there := c.readReceipt(ctx, l, p); there != nil {
 			p.useReceipt(there, r.Nonce)
-			p.count(e, carry)
+			p.count(c, carry)
 		}
 	}
-	if err := e.planOverlay(ctx, l, p, base, opt); err != nil {
+	if err := c.planOverlay(ctx, l, p, base, opt); err != nil {
 		return nil, err
 	}
 	if err := p.checkSize(); err != nil {
 		return nil, err
 	}
 	p.Retired = retiredFiles(p.Manifest.Retired)
-	if p.companion, err = e.planCompanion(ctx, l, p, opt); p.companion != nil {
-		p.Companion = overlay.CompanionName(e.Site)
+	if p.companion, err = c.planCompanion(ctx, l, p, opt); p.companion != nil {
+		p.Companion = overlay.CompanionName(c.Site)
 	}
 	return p, err
 }

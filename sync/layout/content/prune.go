@@ -23,39 +23,38 @@ import (
 
 // Sweep lists the keys of the site and reads its roots.
 func (c *Content) Sweep(ctx context.Context, opt layout.PruneOptions) (*layout.Sweep, error) {
-	e := c
-	look := site.Lookup{Retained: true, Given: opt.GivenPolicy(e.Client)}
+	look := site.Lookup{Retained: true, Given: opt.GivenPolicy(c.Client)}
 	if opt.Retain == 0 {
-		look.Otherwise = e.Policy() // a rollback may have made a deployment live that recorded none
+		look.Otherwise = c.Policy() // a rollback may have made a deployment live that recorded none
 	}
-	past, err := e.Past(ctx, look)
+	past, err := c.Past(ctx, look)
 	if errors.Is(err, cloud.ErrNotFound) {
-		return nil, guard.Stop(guard.Target, finding.CasePruneUndeployed, finding.Facts{Site: e.Site})
+		return nil, guard.Stop(guard.Target, finding.CasePruneUndeployed, finding.Facts{Site: c.Site})
 	} else if err != nil {
 		return nil, err
 	}
 	for _, d := range past.Deployments {
 		if d.Live && d.Meta == nil {
-			return nil, guard.Stop(guard.Foreign, finding.CaseForeignPrune, finding.Facts{Site: e.Site})
+			return nil, guard.Stop(guard.Foreign, finding.CaseForeignPrune, finding.Facts{Site: c.Site})
 		}
 		if d.Missing && d.Retained {
 			return nil, guard.Stop(guard.Unread, finding.CasePruneVersion, finding.Facts{Deployment: d.ID, Version: d.Version})
 		}
 	}
 	if !c.Owns(past.Live().Meta) {
-		return nil, guard.Stop(guard.Layout, finding.CasePruneLayout, finding.Facts{Site: e.Site})
+		return nil, guard.Stop(guard.Layout, finding.CasePruneLayout, finding.Facts{Site: c.Site})
 	}
-	if err := opt.CheckPolicy(e.Client, past.Recorded); err != nil {
+	if err := opt.CheckPolicy(c.Client, past.Recorded); err != nil {
 		return nil, err
 	}
 	grace := past.Policy.GracePeriod()
-	if all := past.Activations; e.Target.InKV() && len(all) >= project.MaxActivations && e.Ended(all, len(all)) < grace {
-		return nil, guard.Stop(guard.Unread, finding.CasePruneOften, finding.Facts{Site: e.Site, Span: grace})
+	if all := past.Activations; c.Target.InKV() && len(all) >= project.MaxActivations && c.Ended(all, len(all)) < grace {
+		return nil, guard.Stop(guard.Unread, finding.CasePruneOften, finding.Facts{Site: c.Site, Span: grace})
 	}
 	namespace := past.Live().Meta.Namespace
-	store := e.Account.Store(namespace)
+	store := c.Account.Store(namespace)
 	var listed []string
-	err = cloud.EachKey(ctx, store, e.Keys().Prefix(), func(k cloud.KeyInfo) error {
+	err = cloud.EachKey(ctx, store, c.Keys().Prefix(), func(k cloud.KeyInfo) error {
 		listed = append(listed, k.Name)
 		return nil
 	})
@@ -63,7 +62,7 @@ func (c *Content) Sweep(ctx context.Context, opt layout.PruneOptions) (*layout.S
 		return nil, err
 	}
 	if len(listed) == 0 {
-		return nil, guard.Stop(guard.Unread, finding.CasePruneListing, finding.Facts{Site: e.Site})
+		return nil, guard.Stop(guard.Unread, finding.CasePruneListing, finding.Facts{Site: c.Site})
 	}
 	rooted, policy, err := c.roots(ctx, past, namespace, listed)
 	if err != nil {
@@ -180,16 +179,16 @@ func markRooted(rooted map[string]bool, k manifest.Keys, m *version.Meta, stored
 // as the policy says, and the records themselves: it returns the maximum. A deployment
 // ends when the next one begins. Records of deployments that never went live count too,
 // which keeps a few keys longer than necessary.
-func (e *Content) recentRecords(ctx context.Context, namespace string, ids []string,
+func (c *Content) recentRecords(ctx context.Context, namespace string, ids []string,
 	policy version.Policy) ([]version.Record, version.Policy, error) {
 	slices.Sort(ids)
 	var out []version.Record
 	for from := len(ids); ; {
-		first := e.firstRecent(ids, policy)
+		first := c.firstRecent(ids, policy)
 		if first >= from {
 			return out, policy, nil
 		}
-		older, err := e.readRecords(ctx, namespace, ids[first:from])
+		older, err := c.readRecords(ctx, namespace, ids[first:from])
 		if err != nil {
 			return nil, policy, err
 		}
@@ -201,11 +200,11 @@ func (e *Content) recentRecords(ctx context.Context, namespace string, ids []str
 }
 
 // firstRecent is the index of the oldest deployment that the policy keeps.
-func (e *Content) firstRecent(ids []string, p version.Policy) int {
+func (c *Content) firstRecent(ids []string, p version.Policy) int {
 	first := max(0, len(ids)-p.Retain)
 	for first > 0 {
 		// A run may take half the grace period between its id and its switch.
-		if ended, _ := manifest.DeploymentTime(ids[first]); e.Time().Sub(ended) >= p.GracePeriod()*3/2 {
+		if ended, _ := manifest.DeploymentTime(ids[first]); c.Time().Sub(ended) >= p.GracePeriod()*3/2 {
 			break
 		}
 		first--
@@ -214,17 +213,17 @@ func (e *Content) firstRecent(ids []string, p version.Policy) int {
 }
 
 // readRecords reads the records of deployments.
-func (e *Content) readRecords(ctx context.Context, namespace string, ids []string) ([]version.Record, error) {
+func (c *Content) readRecords(ctx context.Context, namespace string, ids []string) ([]version.Record, error) {
 	out := make([]version.Record, len(ids))
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(e.Parallel)
+	g.SetLimit(c.Parallel)
 	for i, id := range ids {
 		g.Go(func() error {
-			b, err := cloud.ReadValid(ctx, e.Account.Store(namespace), e.Keys().Record(id), json.Valid)
+			b, err := cloud.ReadValid(ctx, c.Account.Store(namespace), c.Keys().Record(id), json.Valid)
 			if err == nil {
 				err = json.Unmarshal(b, &out[i])
 			}
-			if r := out[i]; err == nil && (r.Format != version.RecordFormat || r.Site != e.ID() || r.Deployment != id) {
+			if r := out[i]; err == nil && (r.Format != version.RecordFormat || r.Site != c.ID() || r.Deployment != id) {
 				err = fmt.Errorf("%w, or it is of another deployment", manifest.ErrNewer)
 			}
 			if err != nil {

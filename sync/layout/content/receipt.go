@@ -81,14 +81,14 @@ func (p *contentDraft) UploadAhead(ctx context.Context) (uploaded int, receipt b
 
 // writeReceipt writes the receipt of a plan whose every blob is confirmed. It is valid
 // for so long.
-func (e *Content) writeReceipt(ctx context.Context, s cloud.Store, p *contentDraft, valid time.Duration) error {
-	b, err := encodeReceipt(e.ID(), p)
+func (c *Content) writeReceipt(ctx context.Context, s cloud.Store, p *contentDraft, valid time.Duration) error {
+	b, err := encodeReceipt(c.ID(), p)
 	if err != nil {
 		return err
 	}
-	it := upload.Value("the receipt", e.Keys().Receipt(p.Origin.Commit), b)
+	it := upload.Value("the receipt", c.Keys().Receipt(p.Origin.Commit), b)
 	it.TTL = valid // at least 5 minutes; KV wants one
-	return e.Quiet().Upload(ctx, s, []*upload.Item{it}, nil)
+	return c.Quiet().Upload(ctx, s, []*upload.Item{it}, nil)
 }
 
 // worthReceipt reports whether the uploads exceed what a deploy writes with its other
@@ -158,11 +158,11 @@ type gitBlob struct {
 
 // readReceipt reads the receipt of the plan's commit. It returns nil if there is none
 // that can be used, for whatever reason: then the files are uploaded.
-func (e *Content) readReceipt(ctx context.Context, l *version.Live, p *contentDraft) *receiptBlobs {
-	live, m, err := e.fetchReceipt(ctx, p)
+func (c *Content) readReceipt(ctx context.Context, l *version.Live, p *contentDraft) *receiptBlobs {
+	live, m, err := c.fetchReceipt(ctx, p)
 	if err != nil {
 		if !errors.Is(err, cloud.ErrNotFound) {
-			e.Log.DebugContext(ctx, "the receipt of an upload ahead is not used", "error", err)
+			c.Log.DebugContext(ctx, "the receipt of an upload ahead is not used", "error", err)
 		}
 		return nil
 	}
@@ -170,7 +170,7 @@ func (e *Content) readReceipt(ctx context.Context, l *version.Live, p *contentDr
 	for _, a := range m.Assets {
 		// The index of a chunked file may name chunks that only an earlier live
 		// deployment keeps alive.
-		if !e.Fresh(l, a.Blob.Nonce.Time()) || a.Chunked() && live != p.Live {
+		if !c.Fresh(l, a.Blob.Nonce.Time()) || a.Chunked() && live != p.Live {
 			continue
 		}
 		out.byContent[a.Content()] = a.Blob
@@ -181,12 +181,12 @@ func (e *Content) readReceipt(ctx context.Context, l *version.Live, p *contentDr
 	return out
 }
 
-func (e *Content) fetchReceipt(ctx context.Context, p *contentDraft) (live string, m *manifest.Manifest, err error) {
-	b, err := e.Account.Store(p.Namespace).Get(ctx, e.Keys().Receipt(p.Origin.Commit))
+func (c *Content) fetchReceipt(ctx context.Context, p *contentDraft) (live string, m *manifest.Manifest, err error) {
+	b, err := c.Account.Store(p.Namespace).Get(ctx, c.Keys().Receipt(p.Origin.Commit))
 	if err != nil {
 		return "", nil, err
 	}
-	return decodeReceipt(b, e.ID(), p.Origin.Commit)
+	return decodeReceipt(b, c.ID(), p.Origin.Commit)
 }
 
 // find returns the blob of an asset. It looks for an asset without a hash by its git

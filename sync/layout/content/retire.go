@@ -20,8 +20,8 @@ import (
 // the live one and those that a rollback left count. For a file that is retired
 // already, the routings of earlier deployments were applied when those were made,
 // unless an older kv-sync, which did not consider routings, made the live deployment.
-func (e *Content) retire(ctx context.Context, l *version.Live, p *contentDraft, live *manifest.Manifest) {
-	stay, guarded := e.retired(p.Manifest, p.withRouting(live, l.Meta), e.rolledBackFrom(ctx, l, p), live.Routing != nil)
+func (c *Content) retire(ctx context.Context, l *version.Live, p *contentDraft, live *manifest.Manifest) {
+	stay, guarded := c.retired(p.Manifest, p.withRouting(live, l.Meta), c.rolledBackFrom(ctx, l, p), live.Routing != nil)
 	p.Manifest.Retired = stay
 	p.Guarded, p.RoutingUnknown = changesOf(guarded), live.Routing == nil && len(guarded) > 0
 }
@@ -32,7 +32,7 @@ func (e *Content) retire(ctx context.Context, l *version.Live, p *contentDraft, 
 // files of the live manifest may have been guarded, so all of them count as guarded. A
 // file that a redirect made unreachable is in neither result: to keep it would publish
 // it.
-func (e *Content) retired(next, live *manifest.Manifest, left []*manifest.Manifest,
+func (c *Content) retired(next, live *manifest.Manifest, left []*manifest.Manifest,
 	filtered bool) (stay []manifest.Retired, guarded []manifest.Asset) {
 	seen := make(map[string]bool)
 	deployments := append([]*manifest.Manifest{live}, left...)
@@ -59,11 +59,11 @@ func (e *Content) retired(next, live *manifest.Manifest, left []*manifest.Manife
 				seen[a.Path] = true
 				continue
 			}
-			add(manifest.Retired{Asset: a, Until: e.Time().Add(e.Grace).Unix(), Left: e.Retain - 1}, true)
+			add(manifest.Retired{Asset: a, Until: c.Time().Add(c.Grace).Unix(), Left: c.Retain - 1}, true)
 		}
 	}
 	for _, r := range live.Retired {
-		if r.Left--; next.At(r.Path) == nil && (r.Left > 0 || r.Until > e.Time().Unix()) {
+		if r.Left--; next.At(r.Path) == nil && (r.Left > 0 || r.Until > c.Time().Unix()) {
 			add(r, filtered)
 		}
 	}
@@ -103,18 +103,18 @@ func removedFrom(now, were []manifest.Asset) (gone []manifest.Asset) {
 // rollback, or successive rollbacks, to the live one. It sends requests only after a
 // rollback. It skips manifests that cannot be read, because they only matter to open
 // tabs.
-func (e *Content) rolledBackFrom(ctx context.Context, l *version.Live, p *contentDraft) []*manifest.Manifest {
+func (c *Content) rolledBackFrom(ctx context.Context, l *version.Live, p *contentDraft) []*manifest.Manifest {
 	var out []*manifest.Manifest
-	for i := 1; i < len(l.Activations) && i < e.Retain && l.Message().Rollback; i++ {
+	for i := 1; i < len(l.Activations) && i < c.Retain && l.Message().Rollback; i++ {
 		above := version.ReadMessage(l.Activations[i-1].Message)
 		if !above.Rollback && above.Deployment != "" {
 			break
 		}
-		m, err := e.MetaOf(ctx, l.Activations[i].Main())
+		m, err := c.MetaOf(ctx, l.Activations[i].Main())
 		if err != nil || m == nil || m.Deployment == l.Meta.Deployment || m.Namespace != l.Meta.Namespace {
 			continue
 		}
-		if manifest, err := e.Manifest(ctx, m); err == nil {
+		if manifest, err := c.Manifest(ctx, m); err == nil {
 			out = append(out, p.withRouting(manifest, m))
 		}
 	}

@@ -72,8 +72,8 @@ func (c *Content) Check(ctx context.Context, target *version.Deployment) (notice
 }
 
 // Contents implements [layout.Keeper].
-func (e *Content) Contents(ctx context.Context, m *version.Meta) (layout.Contents, error) {
-	stored, err := e.Manifest(ctx, m)
+func (c *Content) Contents(ctx context.Context, m *version.Meta) (layout.Contents, error) {
+	stored, err := c.Manifest(ctx, m)
 	if err != nil {
 		return nil, err
 	}
@@ -82,19 +82,19 @@ func (e *Content) Contents(ctx context.Context, m *version.Meta) (layout.Content
 
 // checkBlobs refuses if a blob or a chunk of the deployment does not exist. A listing
 // may be outdated, so keys that it lacks are requested one by one.
-func (e *Content) checkBlobs(ctx context.Context, m *version.Meta) (*manifest.Manifest, error) {
-	stored, err := e.Manifest(ctx, m)
+func (c *Content) checkBlobs(ctx context.Context, m *version.Meta) (*manifest.Manifest, error) {
+	stored, err := c.Manifest(ctx, m)
 	if errors.Is(err, cloud.ErrNotFound) {
 		return nil, guard.Stop(guard.Missing, finding.CaseManifestMissing, finding.Facts{Deployment: m.Deployment})
 	} else if err != nil {
 		return nil, err
 	}
-	store := e.Account.Store(m.Namespace)
-	listed, err := e.KeysBelow(ctx, store, e.Keys().Blobs())
+	store := c.Account.Store(m.Namespace)
+	listed, err := c.KeysBelow(ctx, store, c.Keys().Blobs())
 	if err != nil {
 		return nil, err
 	}
-	blobs := e.Blobs(e.Keys())
+	blobs := c.Blobs(c.Keys())
 	if err := blobs.ReadIndexes(ctx, store, stored.Assets); err != nil {
 		return nil, err
 	}

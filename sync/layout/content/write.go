@@ -219,12 +219,12 @@ func (c *Content) release(l *version.Live, p *contentDraft, r *layout.Run, url s
 
 // liveChunks are the chunks that a plan does not have to upload, by their hash: those
 // of the live files that it replaces. A missing or damaged index has none.
-func (e *Content) liveChunks(ctx context.Context, p *contentDraft) (map[manifest.Hash]manifest.Ref, error) {
+func (c *Content) liveChunks(ctx context.Context, p *contentDraft) (map[manifest.Hash]manifest.Ref, error) {
 	if len(p.replaced) == 0 {
 		return nil, nil
 	}
-	blobs := e.Blobs(e.Keys())
-	if err := blobs.ReadIndexes(ctx, e.Account.Store(p.Namespace), p.replaced); err != nil {
+	blobs := c.Blobs(c.Keys())
+	if err := blobs.ReadIndexes(ctx, c.Account.Store(p.Namespace), p.replaced); err != nil {
 		return nil, err
 	}
 	live := make(map[manifest.Hash]manifest.Ref)

@@ -118,19 +118,19 @@ type kvAssetsPlan struct {
 // Plan compares files only. It builds nothing, so it does not know whether the code
 // changes.
 func (k *kvAssets) Plan(ctx context.Context, l *version.Live, d *layout.Draft, r *layout.Run) (layout.Planned, error) {
-	e, p := k, &kvAssetsPlan{Draft: d, e: k, l: l, r: r}
+	p := &kvAssetsPlan{Draft: d, e: k, l: l, r: r}
 	p.Layout = Layout.Name
 	if r.Worker.Build == nil {
 		return nil, errors.New("in this layout a Worker is deployed with what builds it")
 	}
 	if l.Meta != nil && l.Meta.Overlay != nil && !r.Options.HideEdits {
-		return nil, guard.Stop(guard.Overlay, finding.CaseEditsNoOverlay, finding.Facts{Site: e.Site})
+		return nil, guard.Stop(guard.Overlay, finding.CaseEditsNoOverlay, finding.Facts{Site: k.Site})
 	}
 	order, err := r.Order.Check(ctx, l, d, r)
 	if err != nil {
 		return nil, err
 	}
-	if p.Namespace, err = e.FindNamespace(ctx, layout.OfLayout(l, k))(); err != nil {
+	if p.Namespace, err = k.FindNamespace(ctx, layout.OfLayout(l, k))(); err != nil {
 		return nil, err
 	}
 	newest, active, err := k.recordsFor(ctx, l, p.Namespace)
@@ -150,24 +150,24 @@ func (k *kvAssets) Plan(ctx context.Context, l *version.Live, d *layout.Draft, r
 
 // recordsFor reads the record of the newest index and of the index of the live Worker:
 // their files are in KV. Each may be empty.
-func (e *kvAssets) recordsFor(ctx context.Context, l *version.Live, namespace string) (newest, active *Record,
+func (k *kvAssets) recordsFor(ctx context.Context, l *version.Live, namespace string) (newest, active *Record,
 	err error) {
 	active = &Record{}
 	if namespace == "" {
 		return active, active, nil
 	}
-	if newest, err = e.newestIndex(ctx, namespace); err != nil {
+	if newest, err = k.newestIndex(ctx, namespace); err != nil {
 		return nil, nil, err
 	}
-	if !e.Owns(l.Meta) || l.Meta.Namespace != namespace {
+	if !k.Owns(l.Meta) || l.Meta.Namespace != namespace {
 		return newest, active, nil
 	}
 	if newest.Ref.Hash.String() == l.Meta.Index {
 		return newest, newest, nil
 	}
-	switch active, err = e.indexOf(ctx, l.Meta); {
+	switch active, err = k.indexOf(ctx, l.Meta); {
 	case errors.Is(err, cloud.ErrNotFound), errors.Is(err, manifest.ErrDamaged):
-		e.Note(site.StagePlan, "nothing of it is relied on: %v", err)
+		k.Note(site.StagePlan, "nothing of it is relied on: %v", err)
 		return newest, &Record{}, nil
 	case err != nil:
 		return nil, nil, err
@@ -259,11 +259,11 @@ func (p *kvAssetsPlan) compare(active *Record) {
 }
 
 // indexOf reads the record of the index of a version.
-func (e *kvAssets) indexOf(ctx context.Context, m *version.Meta) (*Record, error) {
-	store, k := e.Account.Store(m.Namespace), Keys(e.Site)
+func (k *kvAssets) indexOf(ctx context.Context, m *version.Meta) (*Record, error) {
+	store, keys := k.Account.Store(m.Namespace), Keys(k.Site)
 	var ref manifest.Ref
-	err := cloud.EachKey(ctx, store, k.Records()+m.Index+".", func(key cloud.KeyInfo) error {
-		found, err := manifest.ParseRef(strings.TrimPrefix(key.Name, k.Records()))
+	err := cloud.EachKey(ctx, store, keys.Records()+m.Index+".", func(key cloud.KeyInfo) error {
+		found, err := manifest.ParseRef(strings.TrimPrefix(key.Name, keys.Records()))
 		if err == nil && bytes.Compare(found.Nonce[:], ref.Nonce[:]) > 0 {
 			ref = found
 		}
@@ -275,7 +275,7 @@ func (e *kvAssets) indexOf(ctx context.Context, m *version.Meta) (*Record, error
 	if err != nil {
 		return nil, err
 	}
-	return e.readKVAssetsRecord(ctx, store, k.Record(ref), ref)
+	return k.readKVAssetsRecord(ctx, store, keys.Record(ref), ref)
 }
 
 func isDeployment(id string) bool {

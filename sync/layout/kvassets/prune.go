@@ -27,15 +27,14 @@ import (
 // includes keys of other tools in the namespace, and it fails if anything cannot be
 // read.
 func (k *kvAssets) Sweep(ctx context.Context, opt layout.PruneOptions) (*layout.Sweep, error) {
-	e := k
-	namespace, err := e.FindNamespace(ctx, &version.Live{})()
+	namespace, err := k.FindNamespace(ctx, &version.Live{})()
 	if err != nil {
 		return nil, err
 	}
 	if namespace == "" {
-		return nil, guard.Stop(guard.Target, finding.CasePruneNamespace, finding.Facts{Name: e.NamespaceTitle})
+		return nil, guard.Stop(guard.Target, finding.CasePruneNamespace, finding.Facts{Name: k.NamespaceTitle})
 	}
-	p := &kvAssetsPrune{e: e, store: e.Account.Store(namespace), keys: Keys(e.Site), opt: opt}
+	p := &kvAssetsPrune{e: k, store: k.Account.Store(namespace), keys: Keys(k.Site), opt: opt}
 	if err := p.list(ctx); err != nil {
 		return nil, err
 	}

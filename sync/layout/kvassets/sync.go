@@ -158,17 +158,17 @@ func Sync(ctx context.Context, c *site.Client, src manifest.Source,
 	return res, e.writeIndex(ctx, e.Account.Store(res.Namespace), next, items)
 }
 
-func (e *kvAssets) titleOf() string {
-	if e.Namespace != "" {
+func (k *kvAssets) titleOf() string {
+	if k.Namespace != "" {
 		return ""
 	}
-	return e.NamespaceTitle
+	return k.NamespaceTitle
 }
 
 // nonceAfter is a new nonce that sorts after another one, even if both are of the same
 // second or a clock lags: the newest record must sort last.
-func (e *kvAssets) nonceAfter(before manifest.Nonce) manifest.Nonce {
-	n := manifest.NewNonce(e.Time())
+func (k *kvAssets) nonceAfter(before manifest.Nonce) manifest.Nonce {
+	n := manifest.NewNonce(k.Time())
 	if bytes.Compare(n[:], before[:]) <= 0 {
 		n = manifest.NewNonce(before.Time().Add(time.Second))
 	}
@@ -177,17 +177,17 @@ func (e *kvAssets) nonceAfter(before manifest.Nonce) manifest.Nonce {
 
 // writeIndex uploads the items, and then writes the record, which says that all files
 // of the index are in KV.
-func (e *kvAssets) writeIndex(ctx context.Context, store cloud.Store, next *Record, items []*upload.Item) error {
-	k, value := Keys(e.Site), next.Encode()
+func (k *kvAssets) writeIndex(ctx context.Context, store cloud.Store, next *Record, items []*upload.Item) error {
+	keys, value := Keys(k.Site), next.Encode()
 	if len(items) > 0 {
-		if err := store.Put(ctx, k.Upload(next.Ref), value); err != nil {
+		if err := store.Put(ctx, keys.Upload(next.Ref), value); err != nil {
 			return fmt.Errorf("note what is uploaded: %w", err)
 		}
-		if err := e.Upload(ctx, store, items, nil); err != nil {
+		if err := k.Upload(ctx, store, items, nil); err != nil {
 			return err
 		}
 	}
-	if err := store.Put(ctx, k.Record(next.Ref), value); err != nil {
+	if err := store.Put(ctx, keys.Record(next.Ref), value); err != nil {
 		return fmt.Errorf("record the index: %w", err)
 	}
 	return nil
@@ -195,11 +195,11 @@ func (e *kvAssets) writeIndex(ctx context.Context, store cloud.Store, next *Reco
 
 // newestIndex reads the newest record, which is always retained: its files are in KV.
 // It is empty if there is none.
-func (e *kvAssets) newestIndex(ctx context.Context, namespace string) (*Record, error) {
-	store, k := e.Account.Store(namespace), Keys(e.Site)
+func (k *kvAssets) newestIndex(ctx context.Context, namespace string) (*Record, error) {
+	store, keys := k.Account.Store(namespace), Keys(k.Site)
 	var newest manifest.Ref
-	err := cloud.EachKey(ctx, store, k.Records(), func(key cloud.KeyInfo) error {
-		ref, err := manifest.ParseRef(strings.TrimPrefix(key.Name, k.Records()))
+	err := cloud.EachKey(ctx, store, keys.Records(), func(key cloud.KeyInfo) error {
+		ref, err := manifest.ParseRef(strings.TrimPrefix(key.Name, keys.Records()))
 		if err != nil {
 			return nil //nolint:nilerr // another release made it; prune refuses it
 		}
@@ -211,11 +211,11 @@ func (e *kvAssets) newestIndex(ctx context.Context, namespace string) (*Record, 
 	if err != nil || newest.IsZero() {
 		return &Record{}, err
 	}
-	r, err := e.readKVAssetsRecord(ctx, store, k.Record(newest), newest)
+	r, err := k.readKVAssetsRecord(ctx, store, keys.Record(newest), newest)
 	switch {
 	case errors.Is(err, cloud.ErrNotFound), errors.Is(err, manifest.ErrDamaged):
 		// A listing may be newer than values. Without a record all files are uploaded.
-		e.Note(site.StagePlan, "the newest record of %s cannot be read, so every file is uploaded: %v", e.Site, err)
+		k.Note(site.StagePlan, "the newest record of %s cannot be read, so every file is uploaded: %v", k.Site, err)
 		return &Record{Ref: manifest.Ref{Nonce: newest.Nonce}}, nil
 	case err != nil:
 		return nil, err
@@ -223,7 +223,7 @@ func (e *kvAssets) newestIndex(ctx context.Context, namespace string) (*Record, 
 	return r, nil
 }
 
-func (e *kvAssets) readKVAssetsRecord(ctx context.Context, store cloud.Store, key string,
+func (k *kvAssets) readKVAssetsRecord(ctx context.Context, store cloud.Store, key string,
 	ref manifest.Ref) (*Record, error) {
 	b, err := store.Get(ctx, key)
 	if err != nil {
@@ -237,10 +237,10 @@ func (e *kvAssets) readKVAssetsRecord(ctx context.Context, store cloud.Store, ke
 }
 
 // indexFiles reads every file once for its checksums, several in parallel.
-func (e *kvAssets) indexFiles(ctx context.Context, l *manifest.Listing) (*Record, error) {
+func (k *kvAssets) indexFiles(ctx context.Context, l *manifest.Listing) (*Record, error) {
 	r := &Record{Index: make(Index, len(l.Files)), Hashes: make([]manifest.Hash, len(l.Files))}
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(e.Parallel)
+	g.SetLimit(k.Parallel)
 	for i, f := range l.Files {
 		if f.Size > manifest.MaxValueBytes {
 			continue // refuseIndex reports it
@@ -340,7 +340,7 @@ func indexItems(r *Record, l *manifest.Listing, before *Record, all bool) []*upl
 	return items
 }
 
-func (e *kvAssets) guardIndexShrink(l *manifest.Listing, before, next *Record, opt Options) error {
+func (k *kvAssets) guardIndexShrink(l *manifest.Listing, before, next *Record, opt Options) error {
 	if opt.AllowShrink {
 		return nil
 	}

@@ -17,19 +17,19 @@ import (
 
 // Check refuses if a file of the index of a version is missing.
 func (k *kvAssets) Check(ctx context.Context, d *version.Deployment) ([]manifest.Problem, error) {
-	e, m := k, d.Meta
-	record, err := e.indexOf(ctx, m)
+	m := d.Meta
+	record, err := k.indexOf(ctx, m)
 	if errors.Is(err, cloud.ErrNotFound) || errors.Is(err, manifest.ErrDamaged) {
 		return nil, guard.Stop(guard.Missing, finding.CaseBlobsUnread, finding.Facts{Deployment: m.Deployment, Cause: err})
 	} else if err != nil {
 		return nil, err
 	}
-	store := e.Account.Store(m.Namespace)
-	listed, err := e.KeysBelow(ctx, store, k.Prefix())
+	store := k.Account.Store(m.Namespace)
+	listed, err := k.KeysBelow(ctx, store, k.Prefix())
 	if err != nil {
 		return nil, err
 	}
-	missing, err := e.missingOf(ctx, store, record, listed)
+	missing, err := k.missingOf(ctx, store, record, listed)
 	if err != nil || len(missing) == 0 {
 		return nil, err
 	}
@@ -48,10 +48,10 @@ func (k *kvAssets) Contents(ctx context.Context, m *version.Meta) (layout.Conten
 
 // missingOf returns the pathnames whose key does not exist. Keys that the listing lacks
 // are requested one by one, because listings may be outdated.
-func (e *kvAssets) missingOf(ctx context.Context, s cloud.Store, r *Record, listed map[string]bool) ([]string,
+func (k *kvAssets) missingOf(ctx context.Context, s cloud.Store, r *Record, listed map[string]bool) ([]string,
 	error) {
 	gone := make([]bool, len(r.Index))
-	err := e.EachValue(ctx, len(r.Index), func(ctx context.Context, i int) error {
+	err := k.EachValue(ctx, len(r.Index), func(ctx context.Context, i int) error {
 		if listed[r.Index[i].Key] {
 			return nil
 		}
