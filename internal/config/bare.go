@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"github.com/kv-sync/kv-sync/internal/config/tree"
+	"github.com/kv-sync/kv-sync/internal/config/wrangler"
 	"github.com/kv-sync/kv-sync/internal/options"
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
@@ -20,14 +21,14 @@ const DefaultIndex = "data/assets.bin"
 // bareWrangler reads the name and the account. All other keys are about the Worker, which
 // wrangler publishes.
 func (l *loader) bareWrangler(top *tree.Table, file string) *wranglerFile {
-	w := &wranglerFile{values: map[string]value{}}
-	r := reader{file: file}
+	w := &wranglerFile{File: &wrangler.File{}, values: map[string]value{}}
+	r := tree.Reader{File: file}
 	for key, name := range map[string]string{"name": "name", "account-id": "account_id"} {
 		if n := top.Get(name); n != nil && n.Value != "" { // the templates of wrangler 1 have empty values
-			w.values[key] = value{r.text(n), origin{file, n.Line, true}}
+			w.values[key] = value{r.Text(n), origin{file, n.Line, true}}
 		}
 	}
-	l.errors = append(l.errors, r.errors...)
+	l.errors = append(l.errors, r.Errors...)
 	return w
 }
 

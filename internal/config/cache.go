@@ -8,45 +8,21 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/kv-sync/kv-sync/internal/config/tree"
+	"github.com/kv-sync/kv-sync/internal/config/wrangler"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 )
-
-// defaultEdgeCache is a day, in seconds. It can be long, because the cache's key includes the
-// version.
-const defaultEdgeCache = 24 * 60 * 60
-
-// cache reads the section of Workers Caching. It refuses cross_version_cache: each version
-// must have its own cache, or visitors would see the old site after a switch.
-func (w *wrangler) cache(n *tree.Node) {
-	t := w.object(n)
-	w.refuseUnknown(t, "enabled", "cross_version_cache")
-	if m := t.Get("cross_version_cache"); m != nil && w.flag(m) {
-		w.refuse(m, m.Path+" would answer from the old site after a switch or a rollback", "remove it")
-	}
-	m := t.Get("enabled")
-	if m == nil {
-		w.refuse(n, n.Path+` has no "enabled"`, `write {"enabled": true}, or remove it`)
-		return
-	}
-	if w.flag(m) {
-		w.recordLine("cache", n)
-		w.out.Serving.EdgeCache = defaultEdgeCache
-	}
-	w.addMetadata("cache_options", n.JSON())
-}
 
 // setEdgeCache enables Workers Caching, or disables it if a wrangler file enables it.
 func setEdgeCache(s *Settings, v string) error {
 	switch v {
 	case "true":
-		v = strconv.Itoa(defaultEdgeCache)
+		v = strconv.Itoa(wrangler.EdgeCache)
 	case "false":
 		v = "0"
 	}
 	n, err := strconv.Atoi(v)
 	if err != nil || n < 0 || n > 365*24*60*60 {
-		return fmt.Errorf("write true, false, or a number of seconds, at most a year, such as %d", defaultEdgeCache)
+		return fmt.Errorf("write true, false, or a number of seconds, at most a year, such as %d", wrangler.EdgeCache)
 	}
 	s.Serving.EdgeCache = n
 	if _, set := s.Worker.Settings["cache_options"]; set || n > 0 {

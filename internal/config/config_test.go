@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kv-sync/kv-sync/internal/config/wrangler"
 	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/site"
@@ -118,7 +119,7 @@ func TestSecretIsNotPrinted(t *testing.T) {
 
 func TestDefaultCompatibilityDate(t *testing.T) {
 	// The oldest pinned workerd (1.20261023.1, for macOS) refuses later dates.
-	if DefaultCompatibilityDate > "2026-10-23" || !datePattern.MatchString(DefaultCompatibilityDate) {
+	if DefaultCompatibilityDate > "2026-10-23" || !wrangler.DatePattern.MatchString(DefaultCompatibilityDate) {
 		t.Errorf("the default compatibility date is %s", DefaultCompatibilityDate)
 	}
 	if !slices.IsSorted(wranglerFiles) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/kv-sync/kv-sync/internal/config/tree"
+	"github.com/kv-sync/kv-sync/internal/config/wrangler"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
@@ -31,7 +32,7 @@ func FuzzWrangler(f *testing.F) {
 		if err != nil {
 			return
 		}
-		out, problems, notices := readWrangler(name, top, env)
+		out, problems, notices := wrangler.Read(name, top, env)
 		for _, p := range append(problems, notices...) {
 			if p.Reason == "" || p.Line > strings.Count(string(data), "\n")+1 {
 				t.Errorf("problem %+v", p)

@@ -53,11 +53,6 @@ func (l *loader) redirect() string {
 	return file
 }
 
-// isGenerated reports whether a build tool wrote a wrangler file for one environment.
-func isGenerated(top *tree.Table) bool {
-	return top.Get("configPath") != nil || top.Get("userConfigPath") != nil || top.Get("topLevelName") != nil
-}
-
 // checkEnvironment refuses an environment other than that of a generated file. Such a file has the
 // sections of one environment, so there is nothing to choose in it.
 func (l *loader) checkEnvironment(top *tree.Table, env value) {
@@ -69,30 +64,6 @@ func (l *loader) checkEnvironment(top *tree.Table, env value) {
 		l.refuse(env.from, fmt.Sprintf("the build was made for the environment %q, and not for %q", built, env.text),
 			fmt.Sprintf("build again with CLOUDFLARE_ENV=%s, or choose %s", env.text, built))
 	}
-}
-
-// provenance lists the members of a generated file that only say where it comes from.
-var provenance = []string{"configPath", "userConfigPath", "topLevelName", "definedEnvironments", "targetEnvironment",
-	"legacy_env"}
-
-// describesBinding reports whether a value looks like bindings: the Worker would miss something
-// without it.
-func describesBinding(n *tree.Node) bool {
-	switch v := n.Value.(type) {
-	case []*tree.Node:
-		for _, e := range v {
-			if _, ok := e.Value.(*tree.Table); ok {
-				return true
-			}
-		}
-	case *tree.Table:
-		for _, name := range v.Names {
-			if name == "binding" || name == "bindings" || describesBinding(v.Get(name)) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // checkBuilt refuses a project whose build has not run: its configuration leaves it to the build

@@ -4,13 +4,9 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/kv-sync/kv-sync/internal/config/tree"
+	"github.com/kv-sync/kv-sync/internal/config/wrangler"
 	"github.com/kv-sync/kv-sync/internal/options"
-)
-
-// Allowed values of settings.
-var (
-	htmlHandlings     = []string{"auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", "none"}
-	notFoundHandlings = []string{"404-page", "single-page-application", "none"}
 )
 
 // key is one setting that flags, the environment and kv-sync.toml share.
@@ -51,11 +47,11 @@ var keys = append(declaredKeys(), []key{
 		matching(func(s *Settings) *string { return &s.Binding }, bindingPattern, bindingRule)},
 	{"worker", "", []string{"KV_SYNC_WORKER"}, true, text(func(s *Settings) *string { return &s.Code.Main })},
 	{"compatibility-date", "", []string{"KV_SYNC_COMPATIBILITY_DATE"}, true,
-		matching(func(s *Settings) *string { return &s.Worker.CompatibilityDate }, datePattern, dateRule)},
+		matching(func(s *Settings) *string { return &s.Worker.CompatibilityDate }, wrangler.DatePattern, wrangler.DateRule)},
 	{"html-handling", "", []string{"KV_SYNC_HTML_HANDLING"}, true,
-		oneOf(func(s *Settings) *string { return &s.Serving.HTMLHandling }, htmlHandlings...)},
+		oneOf(func(s *Settings) *string { return &s.Serving.HTMLHandling }, wrangler.HTMLHandlings...)},
 	{"not-found", "", []string{"KV_SYNC_NOT_FOUND"}, true,
-		oneOf(func(s *Settings) *string { return &s.Serving.NotFound }, notFoundHandlings...)},
+		oneOf(func(s *Settings) *string { return &s.Serving.NotFound }, wrangler.NotFoundHandlings...)},
 	{"edge-cache", "", []string{"KV_SYNC_EDGE_CACHE"}, true, setEdgeCache},
 	{"overlay", "", nil, true, setOverlay},
 	{"grace", "", []string{"KV_SYNC_GRACE"}, true, setGrace},
@@ -87,7 +83,7 @@ func declared(o *options.Option) key {
 	if set == nil {
 		set = func(s *Settings, v string) error {
 			if !o.Allowed(v) || v == "" && o.Values != nil {
-				return fmt.Errorf("write %s", orList(o.Choices()))
+				return fmt.Errorf("write %s", tree.OrList(o.Choices()))
 			}
 			s.Options = s.Options.With(o, v)
 			return oneLine(v)

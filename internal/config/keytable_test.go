@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/config/wrangler"
 	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/sync/site"
 )
@@ -196,10 +197,10 @@ var keyTests = map[string]keyTest{
 		values: [2]string{"/assets/*", "/logo.svg"}, want: [2]any{[]string{"/assets/*"}, []string{"/logo.svg"}},
 		unset: []string(nil), more: []string{"/a\n/b"}, toml: tomlList, with: map[string]string{"worker": "w.js"},
 		refused: map[string]string{
-			"assets/*":                        `"assets/*" does not begin with /; write the whole pathname, such as "/assets/*"`,
-			"/a\n/a":                          `"/a" is listed twice; remove one`,
-			"/" + strings.Repeat("a", 100):    "has more than 100 characters; shorten it with *",
-			manyLines("/a", maxRoutePatterns): "write at most 100 patterns; join some with *",
+			"assets/*":                     `"assets/*" does not begin with /; write the whole pathname, such as "/assets/*"`,
+			"/a\n/a":                       `"/a" is listed twice; remove one`,
+			"/" + strings.Repeat("a", 100): "has more than 100 characters; shorten it with *",
+			manyLines("/a", wrangler.MaxRoutePatterns): "write at most 100 patterns; join some with *",
 		},
 	},
 	"ignore": {

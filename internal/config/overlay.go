@@ -11,26 +11,31 @@ import (
 	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
-// overlay reads the setting "overlay" and returns it as one text: "off", or "on" followed by
+// overlayValue reads the setting "overlay" and returns it as one text: "off", or "on" followed by
 // the rights. A table means on; false means off, also if a shared file enables the overlay.
-func (r *reader) overlay(n *tree.Node) (string, bool) {
+func overlayValue(r *tree.Reader, n *tree.Node) (string, bool) {
 	if n.Value == false {
 		return "off", true
 	}
-	before := len(r.errors)
+	before := len(r.Errors)
 	t, isTable := n.Value.(*tree.Table)
 	if !isTable {
-		r.wrongType(n, "a table", "write the line [overlay], and below it what may be written, such as write = true")
+		r.WrongType(n, "a table", "write the line [overlay], and below it what may be written, such as write = true")
 		return "", false
 	}
-	r.refuseUnknownIn(t, "overlay", "write", "rules")
+	r.RefuseOthers(t, []string{"write", "rules"}, func(name string, known []string) string {
+		if isKey(name) { // in TOML all lines below the header of a table belong to the table
+			return "write it above the line [overlay]: all lines below it belong to that table"
+		}
+		return tree.Nearest(name, known)
+	})
 	text := "on"
 	for _, right := range []string{"write", "rules"} {
-		if m := t.Get(right); m != nil && r.flag(m) {
+		if m := t.Get(right); m != nil && r.Flag(m) {
 			text += " " + right
 		}
 	}
-	return text, len(r.errors) == before
+	return text, len(r.Errors) == before
 }
 
 // setOverlay enables or disables the overlay.

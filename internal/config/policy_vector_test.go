@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/kv-sync/kv-sync/internal/config/wrangler"
 )
 
 // readPolicy decodes a file of testdata/policy. The tests of worker/ read it too.
@@ -41,7 +43,7 @@ func TestServingVector(t *testing.T) {
 		NotFound []string `json:"not_found_handling"`
 	}
 	readPolicy(t, "serving.json", &want)
-	if !slices.Equal(want.HTML, htmlHandlings) || !slices.Equal(want.NotFound, notFoundHandlings) {
-		t.Errorf("%q and %q, want %q", htmlHandlings, notFoundHandlings, want)
+	if !slices.Equal(want.HTML, wrangler.HTMLHandlings) || !slices.Equal(want.NotFound, wrangler.NotFoundHandlings) {
+		t.Errorf("%q and %q, want %q", wrangler.HTMLHandlings, wrangler.NotFoundHandlings, want)
 	}
 }

@@ -25,21 +25,21 @@ func (l *loader) projectFile(file string) map[string]value {
 	if top == nil {
 		return out
 	}
-	r := reader{file: display}
+	r := tree.Reader{File: display}
 	for _, name := range top.Names {
 		n := top.Get(name)
 		switch {
 		case isKey(name) && !keyNamed(name).file:
-			r.refuse(n, name+" cannot be set in a file", "set it in the environment: "+keyNamed(name).env[0])
+			r.Refuse(n, name+" cannot be set in a file", "set it in the environment: "+keyNamed(name).env[0])
 		case !isKey(name):
-			r.refuse(n, name+" is not understood", nearest(name, fileKeys()))
+			r.Refuse(n, name+" is not understood", tree.Nearest(name, fileKeys()))
 		default:
-			if v, ok := r.fileValue(keyNamed(name), n); ok {
+			if v, ok := fileValue(&r, keyNamed(name), n); ok {
 				out[name] = value{v, origin{display, n.Line, true}}
 			}
 		}
 	}
-	l.errors = append(l.errors, r.errors...)
+	l.errors = append(l.errors, r.Errors...)
 	return out
 }
 
@@ -145,9 +145,9 @@ var patternLists = map[string]string{"ignore": "*.map", "retire": "/assets/*"}
 var numeric, switches = []string{"retain", "parallel", "memory", "edge-cache"}, []string{"edge-cache", "gitignore"}
 
 // fileValue returns a value of kv-sync.toml as the text that a flag would have.
-func (r *reader) fileValue(k key, n *tree.Node) (string, bool) {
+func fileValue(r *tree.Reader, k key, n *tree.Node) (string, bool) {
 	if k.name == "overlay" {
-		return r.overlay(n)
+		return overlayValue(r, n)
 	}
 	fix := fmt.Sprintf("write one value, in quotes: %s = \"…\"", k.name)
 	switch v := n.Value.(type) {
@@ -165,15 +165,15 @@ func (r *reader) fileValue(k key, n *tree.Node) (string, bool) {
 		fix = k.quoted(strconv.FormatBool(v))
 	case []*tree.Node:
 		if patternLists[k.name] != "" {
-			before := len(r.errors)
-			list := r.texts(n)
-			return strings.Join(list, "\n"), len(r.errors) == before
+			before := len(r.Errors)
+			list := r.Texts(n)
+			return strings.Join(list, "\n"), len(r.Errors) == before
 		}
 	}
 	if example := patternLists[k.name]; example != "" {
 		fix = fmt.Sprintf(`write a list of patterns: %s = [%q]`, k.name, example)
 	}
-	r.refuse(n, fmt.Sprintf("%s is %s", n.Path, n.Kind()), fix)
+	r.Refuse(n, fmt.Sprintf("%s is %s", n.Path, n.Kind()), fix)
 	return "", false
 }
 

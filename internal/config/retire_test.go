@@ -5,12 +5,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/kv-sync/kv-sync/internal/config/wrangler"
 )
 
 func TestRetire(t *testing.T) {
 	code := map[string]string{"wrangler.toml": "main = \"w.js\"\ncompatibility_date = \"2026-01-01\"\n", "w.js": ""}
 	many := strings.Builder{}
-	for i := range maxRoutePatterns + 1 {
+	for i := range wrangler.MaxRoutePatterns + 1 {
 		fmt.Fprintf(&many, "\"/%d\",", i)
 	}
 	for _, tt := range []struct {
@@ -32,7 +34,7 @@ func TestRetire(t *testing.T) {
 		{own: `retire = ["/a", "!/a/b"]`, code: true, refused: `"!/a/b" does not begin with /`},
 		{own: `retire = ["/a", "/a"]`, code: true, refused: `"/a" is listed twice`},
 		{
-			own: `retire = ["/` + strings.Repeat("a", maxRoutePatternBytes) + `"]`, code: true,
+			own: `retire = ["/` + strings.Repeat("a", wrangler.MaxRoutePatternBytes) + `"]`, code: true,
 			refused: "more than 100 characters",
 		},
 		{own: `retire = [` + many.String() + `]`, code: true, refused: "at most 100 patterns"},

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/config/tree"
+	"github.com/kv-sync/kv-sync/internal/config/wrangler"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -34,7 +36,7 @@ func oneLine(v string) error {
 func oneOf(field func(*Settings) *string, allowed ...string) func(*Settings, string) error {
 	return func(s *Settings, v string) error {
 		if !slices.Contains(allowed, v) {
-			return fmt.Errorf("write %s", orList(allowed))
+			return fmt.Errorf("write %s", tree.OrList(allowed))
 		}
 		*field(s) = v
 		return nil
@@ -90,7 +92,6 @@ var (
 	titlePattern   = regexp.MustCompile(`^[^\x00\r\n]{0,512}$`)
 	bindingPattern = regexp.MustCompile(`^[A-Za-z_$][A-Za-z0-9_$]{0,63}$`)
 	sizePattern    = regexp.MustCompile(`^([0-9]{1,9}) ?(B|KiB|MiB|GiB)?$`)
-	datePattern    = regexp.MustCompile(`^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$`)
 )
 
 const (
@@ -98,7 +99,6 @@ const (
 	accountRule = "write the account's id: 32 hexadecimal digits, in the dashboard's address"
 	bindingRule = `write the name by which the Worker's code reads the namespace, such as "ASSETS"`
 	emailRule   = "write the e-mail address of the account's user"
-	dateRule    = "write a date such as " + DefaultCompatibilityDate
 	retainRule  = "write a number from 1 to 100; Cloudflare does not roll back further"
 )
 
@@ -149,15 +149,15 @@ func setRetire(s *Settings, v string) error {
 		switch {
 		case !strings.HasPrefix(pattern, "/"):
 			return fmt.Errorf("%.60q does not begin with /; write the whole pathname, such as \"/assets/*\"", pattern)
-		case len(pattern) > maxRoutePatternBytes:
-			return fmt.Errorf("%.60q… has more than %d characters; shorten it with *", pattern, maxRoutePatternBytes)
+		case len(pattern) > wrangler.MaxRoutePatternBytes:
+			return fmt.Errorf("%.60q… has more than %d characters; shorten it with *", pattern, wrangler.MaxRoutePatternBytes)
 		case slices.Contains(s.Retire, pattern):
 			return fmt.Errorf("%q is listed twice; remove one", pattern)
 		}
 		s.Retire = append(s.Retire, pattern)
 	}
-	if len(s.Retire) > maxRoutePatterns {
-		return fmt.Errorf("write at most %d patterns; join some with *", maxRoutePatterns)
+	if len(s.Retire) > wrangler.MaxRoutePatterns {
+		return fmt.Errorf("write at most %d patterns; join some with *", wrangler.MaxRoutePatterns)
 	}
 	return nil
 }

@@ -16,15 +16,15 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
 	"github.com/kv-sync/kv-sync/internal/bundle"
+	"github.com/kv-sync/kv-sync/internal/config/wrangler"
 	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
-// DefaultCompatibilityDate is the compatibility date if no file sets one. Each workerd that
-// the local platform runs supports it.
-const DefaultCompatibilityDate = "2026-10-01"
+// DefaultCompatibilityDate is the compatibility date if no file sets one.
+const DefaultCompatibilityDate = wrangler.DefaultCompatibilityDate
 
 // DefaultBaseURL is the address of Cloudflare's API.
 const DefaultBaseURL = "https://api.cloudflare.com/client/v4"

@@ -53,13 +53,13 @@ func Strict(name string, data []byte, into any) []manifest.Problem {
 	if err != nil {
 		return []manifest.Problem{syntaxProblem(name, err)}
 	}
-	s := strict{reader{file: name}}
+	s := strict{tree.Reader{File: name}}
 	s.table(&tree.Node{Line: 1, Value: top}, reflect.ValueOf(into).Elem())
-	order(s.errors)
-	return s.errors
+	order(s.Errors)
+	return s.Errors
 }
 
-type strict struct{ reader }
+type strict struct{ tree.Reader }
 
 // withoutLogin replaces the login in an address, because it may contain a password.
 func withoutLogin(text string) string {
@@ -74,8 +74,8 @@ var place = reflect.TypeFor[Place]()
 
 // table fills a struct.
 func (s *strict) table(n *tree.Node, into reflect.Value) {
-	t := s.object(n)
-	at := Place{file: s.file, line: n.Line, lines: map[string]int{}}
+	t := s.Object(n)
+	at := Place{file: s.File, line: n.Line, lines: map[string]int{}}
 	var names []string
 	own := -1 // the index of the embedded Place
 	for i := range into.NumField() {
@@ -96,7 +96,7 @@ func (s *strict) table(n *tree.Node, into reflect.Value) {
 	if own >= 0 {
 		into.Field(own).Set(reflect.ValueOf(at))
 	}
-	s.refuseUnknown(t, names...)
+	s.RefuseUnknown(t, names...)
 }
 
 // value fills a field.
@@ -106,34 +106,34 @@ func (s *strict) value(n *tree.Node, into reflect.Value) {
 		switch n.Value.(type) {
 		case string, bool, json.Number:
 			if err := v.SetValue(n.Value); err != nil {
-				s.refuse(n, n.Path+" is not understood", err.Error())
+				s.Refuse(n, n.Path+" is not understood", err.Error())
 			}
 		default:
-			s.wrongType(n, "one value", inQuotes)
+			s.WrongType(n, "one value", tree.InQuotes)
 		}
 		return
 	case encoding.TextUnmarshaler:
 		if text, ok := n.Value.(string); !ok {
-			s.wrongType(n, "a string", inQuotes)
+			s.WrongType(n, "a string", tree.InQuotes)
 		} else if err := v.UnmarshalText([]byte(text)); err != nil {
-			s.refuse(n, fmt.Sprintf("%s is %.60q", n.Path, withoutLogin(text)), err.Error())
+			s.Refuse(n, fmt.Sprintf("%s is %.60q", n.Path, withoutLogin(text)), err.Error())
 		}
 		return
 	}
 	switch into.Kind() {
 	case reflect.String:
-		text := s.text(n)
+		text := s.Text(n)
 		if strings.ContainsAny(text, "\x00\r\n") {
-			s.refuse(n, n.Path+" contains a line break", "write one line of text")
+			s.Refuse(n, n.Path+" contains a line break", "write one line of text")
 		}
 		into.SetString(text)
 	case reflect.Bool:
-		into.SetBool(s.flag(n))
+		into.SetBool(s.Flag(n))
 	case reflect.Int:
 		number, _ := n.Value.(json.Number)
 		i, err := strconv.Atoi(number.String())
 		if err != nil {
-			s.wrongType(n, "a whole number", "write digits, without quotes")
+			s.WrongType(n, "a whole number", "write digits, without quotes")
 		}
 		into.SetInt(int64(i))
 	case reflect.Struct:
@@ -142,7 +142,7 @@ func (s *strict) value(n *tree.Node, into reflect.Value) {
 		into.Set(reflect.New(into.Type().Elem()))
 		s.value(n, into.Elem())
 	case reflect.Map:
-		t := s.object(n)
+		t := s.Object(n)
 		into.Set(reflect.MakeMap(into.Type()))
 		for _, name := range t.Names {
 			e := reflect.New(into.Type().Elem()).Elem()
@@ -150,7 +150,7 @@ func (s *strict) value(n *tree.Node, into reflect.Value) {
 			into.SetMapIndex(reflect.ValueOf(name), e)
 		}
 	case reflect.Slice:
-		list := s.list(n)
+		list := s.List(n)
 		into.Set(reflect.MakeSlice(into.Type(), len(list), len(list)))
 		for i, e := range list {
 			s.value(e, into.Index(i))

@@ -6,31 +6,16 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/kv-sync/kv-sync/internal/bundle"
-	"github.com/kv-sync/kv-sync/sync/cloud"
-	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/internal/config/wrangler"
 )
 
 // wranglerFiles are the names of a wrangler file, in wrangler's order.
 var wranglerFiles = []string{"wrangler.json", "wrangler.jsonc", "wrangler.toml"}
 
-// wranglerFile is the part of a wrangler file that kv-sync uses.
+// wranglerFile is a wrangler file, and the settings in it that kv-sync.toml, the environment and
+// flags can also set.
 type wranglerFile struct {
-	Worker cloud.Worker
-	Code   bundle.Options
-	// Serving, Directory and Exclude come from "assets", "site" and
-	// "pages_build_output_dir". Directory is relative to the file.
-	Serving   manifest.Serving
-	Directory string
-	Exclude   []string
-	Name      string
-	Account   string
-	Build     Build // Dir is relative to the file
-	// WorkersDev is nil if the file does not set it.
-	WorkersDev *bool
-	Secrets    []string       // the names of required secrets
-	lines      map[string]int // by setting
-	// values are the settings that kv-sync.toml, the environment and flags can also set.
+	*wrangler.File
 	values map[string]value
 }
 
@@ -59,11 +44,12 @@ func (l *loader) wrangler(own map[string]value) *wranglerFile {
 	if l.in.Bare {
 		return l.bareWrangler(top, name)
 	}
-	if isGenerated(top) {
+	if wrangler.IsGenerated(top) {
 		l.checkEnvironment(top, env)
 		env.text = ""
 	}
-	w, problems, notices := readWrangler(name, top, env.text)
+	read, problems, notices := wrangler.Read(name, top, env.text)
+	w := &wranglerFile{File: read}
 	l.errors, l.notices = append(l.errors, problems...), append(l.notices, notices...)
 	l.placeWrangler(w, file, name)
 	return w
@@ -100,15 +86,15 @@ func (l *loader) placeWrangler(w *wranglerFile, file, name string) {
 		if !filepath.IsAbs(abs) {
 			abs = filepath.Join(dir, abs)
 		}
-		l.confine(abs, origin{name, w.lines[p.key], true}, p.key)
+		l.confine(abs, origin{name, w.Lines[p.key], true}, p.key)
 		*p.path = l.display(abs)
 	}
-	for key, line := range w.lines {
+	for key, line := range w.Lines {
 		l.s.origins[key] = origin{name, line, true}
 	}
 	w.values = map[string]value{
-		"name":       {w.Name, origin{name, w.lines["name"], true}},
-		"account-id": {w.Account, origin{name, w.lines["account-id"], true}},
+		"name":       {w.Name, origin{name, w.Lines["name"], true}},
+		"account-id": {w.Account, origin{name, w.Lines["account-id"], true}},
 	}
 }
 
@@ -116,6 +102,6 @@ func (l *loader) placeWrangler(w *wranglerFile, file, name string) {
 func (l *loader) applyWrangler(w *wranglerFile) {
 	s := l.s
 	s.Worker, s.Code, s.Serving = w.Worker, w.Code, w.Serving
-	s.Directory, s.Ignore, s.Build = w.Directory, w.Exclude, w.Build
+	s.Directory, s.Ignore, s.Build = w.Directory, w.Exclude, Build(w.Build)
 	s.WorkersDev, s.RequiredSecrets = w.WorkersDev, w.Secrets
 }

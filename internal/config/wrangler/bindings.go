@@ -1,4 +1,4 @@
-package config
+package wrangler
 
 import (
 	"cmp"
@@ -25,7 +25,7 @@ type bindingKind struct {
 	// missing says what to do if a required member is missing.
 	missing string
 	// check may refuse an entry, or change the fields that were read.
-	check func(w *wrangler, entry *tree.Node, fields map[string]json.RawMessage)
+	check func(w *reader, entry *tree.Node, fields map[string]json.RawMessage)
 }
 
 // provision is a fix for a missing resource. Wrangler would create the resource.
@@ -95,15 +95,15 @@ var singleKinds = map[string]bindingKind{
 }
 
 // bindingList reads a section of listKinds.
-func (w *wrangler) bindingList(section string, n *tree.Node) {
-	for _, entry := range w.list(n) {
+func (w *reader) bindingList(section string, n *tree.Node) {
+	for _, entry := range w.List(n) {
 		w.binding(listKinds[section], entry)
 	}
 }
 
 // binding reads one entry.
-func (w *wrangler) binding(kind bindingKind, entry *tree.Node) {
-	t := w.object(entry)
+func (w *reader) binding(kind bindingKind, entry *tree.Node) {
+	t := w.Object(entry)
 	nameMember := cmp.Or(kind.name, "binding")
 	known := append([]string{nameMember}, kind.local...)
 	out := map[string]json.RawMessage{}
@@ -111,9 +111,9 @@ func (w *wrangler) binding(kind bindingKind, entry *tree.Node) {
 		known = append(known, member)
 		switch v := t.Get(member); {
 		case v == nil:
-			w.refuse(entry, fmt.Sprintf("%s has no %q", entry.Path, member), cmp.Or(kind.missing, addIt))
+			w.Refuse(entry, fmt.Sprintf("%s has no %q", entry.Path, member), cmp.Or(kind.missing, addIt))
 		case v.Value == "":
-			w.refuse(v, fmt.Sprintf("%s is empty", v.Path), "write its value")
+			w.Refuse(v, fmt.Sprintf("%s is empty", v.Path), "write its value")
 		case v.Value != nil:
 			out[kind.required[member]] = v.JSON()
 		}
@@ -125,23 +125,23 @@ func (w *wrangler) binding(kind bindingKind, entry *tree.Node) {
 		}
 	}
 	slices.Sort(known)
-	w.refuseUnknown(t, known...)
+	w.RefuseUnknown(t, known...)
 	name := t.Get(nameMember)
 	if name == nil {
-		w.refuse(entry, fmt.Sprintf("%s has no %q", entry.Path, nameMember), "name the binding")
+		w.Refuse(entry, fmt.Sprintf("%s has no %q", entry.Path, nameMember), "name the binding")
 		return
 	}
 	if kind.check != nil {
 		kind.check(w, entry, out)
 	}
-	w.bind(name, w.text(name), kind.wire, out)
+	w.bind(name, w.Text(name), kind.wire, out)
 }
 
 // addIt is the fix for a missing member.
 const addIt = "add it"
 
 // bind adds a binding if its name is free.
-func (w *wrangler) bind(n *tree.Node, name, wire string, out map[string]json.RawMessage) {
+func (w *reader) bind(n *tree.Node, name, wire string, out map[string]json.RawMessage) {
 	if w.reserve(n, name) {
 		w.out.Worker.Bindings = append(w.out.Worker.Bindings, cloud.Binding{Name: name, Type: wire, Fields: out})
 	}
@@ -149,14 +149,14 @@ func (w *wrangler) bind(n *tree.Node, name, wire string, out map[string]json.Raw
 
 // reserve records the name of a binding. It refuses a name that is used already, and the
 // names of kv-sync's own bindings.
-func (w *wrangler) reserve(n *tree.Node, name string) bool {
+func (w *reader) reserve(n *tree.Node, name string) bool {
 	switch {
 	case name == "":
-		w.refuse(n, n.Path+" is empty", "write the binding's name")
+		w.Refuse(n, n.Path+" is empty", "write the binding's name")
 	case name == cloud.BindingMeta || name == cloud.BindingBlobs || name == cloud.BindingOverlay:
-		w.refuse(n, fmt.Sprintf("the binding %s belongs to kv-sync", name), "choose another name")
+		w.Refuse(n, fmt.Sprintf("the binding %s belongs to kv-sync", name), "choose another name")
 	case w.bound[name] != nil:
-		w.refuse(n, fmt.Sprintf("the binding %s is defined twice, the other is %s", name, w.bound[name].Path),
+		w.Refuse(n, fmt.Sprintf("the binding %s is defined twice, the other is %s", name, w.bound[name].Path),
 			"rename one of them")
 	default:
 		w.bound[name] = n
@@ -167,8 +167,8 @@ func (w *wrangler) reserve(n *tree.Node, name string) bool {
 
 // vars reads the section "vars". A string becomes a text binding, any other value a JSON
 // binding.
-func (w *wrangler) vars(n *tree.Node) {
-	t := w.object(n)
+func (w *reader) vars(n *tree.Node) {
+	t := w.Object(n)
 	for _, name := range t.Names {
 		v := t.Get(name)
 		if s, ok := v.Value.(string); ok {
@@ -180,27 +180,27 @@ func (w *wrangler) vars(n *tree.Node) {
 }
 
 // unsafe reads the section "unsafe", whose bindings and metadata are sent unchanged.
-func (w *wrangler) unsafe(n *tree.Node) {
-	t := w.object(n)
-	w.refuseUnknown(t, "bindings", "metadata")
+func (w *reader) unsafe(n *tree.Node) {
+	t := w.Object(n)
+	w.RefuseUnknown(t, "bindings", "metadata")
 	if b := t.Get("bindings"); b != nil {
-		for _, entry := range w.list(b) {
+		for _, entry := range w.List(b) {
 			w.unsafeBinding(entry)
 		}
 	}
 	if m := t.Get("metadata"); m != nil {
-		members := w.object(m)
+		members := w.Object(m)
 		for _, name := range members.Names {
 			w.addMetadata(name, members.Get(name).JSON())
 		}
 	}
 }
 
-func (w *wrangler) unsafeBinding(entry *tree.Node) {
-	t := w.object(entry)
+func (w *reader) unsafeBinding(entry *tree.Node) {
+	t := w.Object(entry)
 	name, wire := t.Get("name"), t.Get("type")
 	if name == nil || wire == nil {
-		w.refuse(entry, entry.Path+` needs "name" and "type"`, "write both")
+		w.Refuse(entry, entry.Path+` needs "name" and "type"`, "write both")
 		return
 	}
 	out := map[string]json.RawMessage{}
@@ -213,17 +213,17 @@ func (w *wrangler) unsafeBinding(entry *tree.Node) {
 			out[member] = t.Get(member).JSON()
 		}
 	}
-	w.bind(name, w.text(name), w.text(wire), out)
+	w.bind(name, w.Text(name), w.Text(wire), out)
 }
 
 // dispatchOutbound converts "outbound" to the API's form.
-func dispatchOutbound(w *wrangler, entry *tree.Node, out map[string]json.RawMessage) {
-	n := w.object(entry).Get("outbound")
+func dispatchOutbound(w *reader, entry *tree.Node, out map[string]json.RawMessage) {
+	n := w.Object(entry).Get("outbound")
 	if n == nil {
 		return
 	}
-	t := w.object(n)
-	w.refuseUnknown(t, "service", "environment", "parameters")
+	t := w.Object(n)
+	w.RefuseUnknown(t, "service", "environment", "parameters")
 	var outbound struct {
 		Worker struct {
 			Service     string `json:"service"`
@@ -232,15 +232,15 @@ func dispatchOutbound(w *wrangler, entry *tree.Node, out map[string]json.RawMess
 		Params []map[string]string `json:"params,omitempty"`
 	}
 	if s := t.Get("service"); s != nil {
-		outbound.Worker.Service = w.text(s)
+		outbound.Worker.Service = w.Text(s)
 	} else {
-		w.refuse(n, n.Path+` has no "service"`, "name the outbound Worker")
+		w.Refuse(n, n.Path+` has no "service"`, "name the outbound Worker")
 	}
 	if e := t.Get("environment"); e != nil {
-		outbound.Worker.Environment = w.text(e)
+		outbound.Worker.Environment = w.Text(e)
 	}
 	if p := t.Get("parameters"); p != nil {
-		for _, name := range w.texts(p) {
+		for _, name := range w.Texts(p) {
 			outbound.Params = append(outbound.Params, map[string]string{"name": name})
 		}
 	}
@@ -248,19 +248,19 @@ func dispatchOutbound(w *wrangler, entry *tree.Node, out map[string]json.RawMess
 }
 
 // pipelineTarget requires "stream" or "pipeline". Like wrangler, it prefers "stream".
-func pipelineTarget(w *wrangler, entry *tree.Node, out map[string]json.RawMessage) {
+func pipelineTarget(w *reader, entry *tree.Node, out map[string]json.RawMessage) {
 	if out["stream"] != nil {
 		delete(out, "pipeline")
 	} else if out["pipeline"] == nil {
-		w.refuse(entry, entry.Path+` has neither "stream" nor "pipeline"`, "add one")
+		w.Refuse(entry, entry.Path+` has neither "stream" nor "pipeline"`, "add one")
 	}
 }
 
 // foreignWorkflow refuses a workflow that this Worker defines: creating it needs a separate
 // request, which kv-sync does not send.
-func foreignWorkflow(w *wrangler, entry *tree.Node, out map[string]json.RawMessage) {
+func foreignWorkflow(w *reader, entry *tree.Node, out map[string]json.RawMessage) {
 	if out["script_name"] == nil {
-		w.refuse(entry, entry.Path+" defines a workflow, which kv-sync cannot create",
+		w.Refuse(entry, entry.Path+" defines a workflow, which kv-sync cannot create",
 			`define it in a Worker that wrangler deploys, and name that Worker in "script_name"`)
 	}
 }

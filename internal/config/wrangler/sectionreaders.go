@@ -1,4 +1,4 @@
-package config
+package wrangler
 
 import (
 	"fmt"
@@ -9,80 +9,80 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
-func (w *wrangler) compatibilityDate(n *tree.Node) {
-	date := w.text(n)
-	if date != "" && !datePattern.MatchString(date) {
-		w.refuse(n, fmt.Sprintf("%s is %.40q", n.Path, date), dateRule)
+func (w *reader) compatibilityDate(n *tree.Node) {
+	date := w.Text(n)
+	if date != "" && !DatePattern.MatchString(date) {
+		w.Refuse(n, fmt.Sprintf("%s is %.40q", n.Path, date), DateRule)
 		return
 	}
 	w.out.Worker.CompatibilityDate = date
 }
 
 // pages reads the output folder of a project of Cloudflare Pages.
-func (w *wrangler) pages(n *tree.Node) {
+func (w *reader) pages(n *tree.Node) {
 	w.recordLine("pages", n)
 	w.directory(n)
 }
 
-func (w *wrangler) dev(n *tree.Node) {
+func (w *reader) dev(n *tree.Node) {
 	if !w.generated {
 		notUsed("it concerns wrangler dev only")(w, n)
 	}
 }
 
 // pythonModules concerns Workers in Python only. Build tools write its default for all Workers.
-func (w *wrangler) pythonModules(n *tree.Node) {
+func (w *reader) pythonModules(n *tree.Node) {
 	if strings.HasSuffix(w.out.Code.Main, ".py") {
 		unsupported(useWrangler)(w, n)
 	}
 }
 
-func (w *wrangler) compatibilityFlags(n *tree.Node) { w.out.Worker.CompatibilityFlags = w.texts(n) }
+func (w *reader) compatibilityFlags(n *tree.Node) { w.out.Worker.CompatibilityFlags = w.Texts(n) }
 
-func (w *wrangler) rules(n *tree.Node) {
-	for _, entry := range w.list(n) {
-		t := w.object(entry)
-		w.refuseUnknown(t, "type", "globs", "fallthrough")
+func (w *reader) rules(n *tree.Node) {
+	for _, entry := range w.List(n) {
+		t := w.Object(entry)
+		w.RefuseUnknown(t, "type", "globs", "fallthrough")
 		kind, globs := t.Get("type"), t.Get("globs")
 		if kind == nil || globs == nil {
-			w.refuse(entry, entry.Path+` needs "type" and "globs"`, "write both")
+			w.Refuse(entry, entry.Path+` needs "type" and "globs"`, "write both")
 			continue
 		}
 		rule := bundle.Rule{
-			Type:  w.oneOf(kind, "ESModule", "CommonJS", "Text", "Data", "CompiledWasm"),
-			Globs: w.texts(globs),
+			Type:  w.OneOf(kind, "ESModule", "CommonJS", "Text", "Data", "CompiledWasm"),
+			Globs: w.Texts(globs),
 		}
 		if f := t.Get("fallthrough"); f != nil {
-			rule.Fallthrough = w.flag(f)
+			rule.Fallthrough = w.Flag(f)
 		}
 		w.out.Code.Rules = append(w.out.Code.Rules, rule)
 	}
 }
 
-func (w *wrangler) additionalModules(n *tree.Node) {
-	if w.flag(n) {
+func (w *reader) additionalModules(n *tree.Node) {
+	if w.Flag(n) {
 		unsupported(`set "no_bundle" to send the files as they are, or remove it to bundle all imports`)(w, n)
 	}
 }
 
-func (w *wrangler) migrations(n *tree.Node) {
+func (w *reader) migrations(n *tree.Node) {
 	seen := map[string]bool{}
-	for _, entry := range w.list(n) {
-		t := w.object(entry)
-		w.refuseUnknown(t, "tag", "new_classes", "new_sqlite_classes", "renamed_classes", "transferred_classes",
+	for _, entry := range w.List(n) {
+		t := w.Object(entry)
+		w.RefuseUnknown(t, "tag", "new_classes", "new_sqlite_classes", "renamed_classes", "transferred_classes",
 			"deleted_classes")
 		tag := ""
 		step := map[string]any{}
 		for _, name := range t.Names {
 			if name == "tag" {
-				tag = w.text(t.Get(name))
+				tag = w.Text(t.Get(name))
 				continue
 			}
-			w.list(t.Get(name))
+			w.List(t.Get(name))
 			step[name] = t.Get(name).Plain()
 		}
 		if tag == "" || seen[tag] {
-			w.refuse(entry, entry.Path+" has no unique tag", `give each migration its own "tag", and never change it`)
+			w.Refuse(entry, entry.Path+" has no unique tag", `give each migration its own "tag", and never change it`)
 			continue
 		}
 		seen[tag] = true
@@ -91,18 +91,18 @@ func (w *wrangler) migrations(n *tree.Node) {
 }
 
 // placement converts the section to the form of the API, like wrangler.
-func (w *wrangler) placement(n *tree.Node) {
-	t := w.object(n)
-	w.refuseUnknown(t, "mode", "hint", "region", "host", "hostname")
+func (w *reader) placement(n *tree.Node) {
+	t := w.Object(n)
+	w.RefuseUnknown(t, "mode", "hint", "region", "host", "hostname")
 	get := func(name string) string {
 		if m := t.Get(name); m != nil {
-			return w.text(m)
+			return w.Text(m)
 		}
 		return ""
 	}
 	mode := "targeted"
 	if m := t.Get("mode"); m != nil {
-		if mode = w.oneOf(m, "off", "smart", "targeted"); mode == "" {
+		if mode = w.OneOf(m, "off", "smart", "targeted"); mode == "" {
 			return
 		}
 	}
@@ -120,35 +120,35 @@ func (w *wrangler) placement(n *tree.Node) {
 			}
 		}
 		if len(out) == 1 {
-			w.refuse(n, n.Path+" has no target", `write "region", "host" or "hostname", or {"mode": "smart"}`)
+			w.Refuse(n, n.Path+" has no target", `write "region", "host" or "hostname", or {"mode": "smart"}`)
 			return
 		}
 	}
 	w.addMetadata("placement", tree.Encode(out))
 }
 
-func (w *wrangler) secrets(n *tree.Node) {
-	t := w.object(n)
-	w.refuseUnknown(t, "required")
+func (w *reader) secrets(n *tree.Node) {
+	t := w.Object(n)
+	w.RefuseUnknown(t, "required")
 	if r := t.Get("required"); r != nil {
-		w.out.Secrets = w.texts(r)
+		w.out.Secrets = w.Texts(r)
 	}
 }
 
-func (w *wrangler) queues(n *tree.Node) {
-	t := w.object(n)
-	w.refuseUnknown(t, "producers", "consumers")
+func (w *reader) queues(n *tree.Node) {
+	t := w.Object(n)
+	w.RefuseUnknown(t, "producers", "consumers")
 	if p := t.Get("producers"); p != nil {
 		w.bindingList("queues.producers", p)
 	}
-	if c := t.Get("consumers"); c != nil && len(w.list(c)) > 0 {
+	if c := t.Get("consumers"); c != nil && len(w.List(c)) > 0 {
 		notApplied("the consumers of queues")(w, c)
 	}
 }
 
-func (w *wrangler) triggers(n *tree.Node) {
-	t := w.object(n)
-	w.refuseUnknown(t, "crons", "events")
+func (w *reader) triggers(n *tree.Node) {
+	t := w.Object(n)
+	w.RefuseUnknown(t, "crons", "events")
 	for _, name := range t.Names {
 		if m := t.Get(name); !m.Empty() {
 			notApplied("a Worker's triggers")(w, m)
@@ -156,54 +156,54 @@ func (w *wrangler) triggers(n *tree.Node) {
 	}
 }
 
-func (w *wrangler) routes(n *tree.Node) {
+func (w *reader) routes(n *tree.Node) {
 	if l, ok := n.Value.([]*tree.Node); ok && len(l) == 0 {
 		return
 	}
 	notApplied("routes and domains")(w, n)
 }
 
-func (w *wrangler) build(n *tree.Node) {
-	t := w.object(n)
+func (w *reader) build(n *tree.Node) {
+	t := w.Object(n)
 	if c := t.Get("command"); c != nil {
-		w.out.Build.Line = w.text(c)
+		w.out.Build.Line = w.Text(c)
 		w.recordLine("build.command", c)
 	}
 	if c := t.Get("cwd"); c != nil {
-		w.out.Build.Dir = w.text(c)
+		w.out.Build.Dir = w.Text(c)
 		w.recordLine("build.cwd", c)
 	}
 }
 
-func (w *wrangler) complianceRegion(n *tree.Node) {
-	if w.text(n) != "public" {
+func (w *reader) complianceRegion(n *tree.Node) {
+	if w.Text(n) != "public" {
 		unsupported(useWrangler)(w, n)
 	}
 }
 
 // directory takes the site's folder from a section that names one. If several sections do, the
 // first one in alphabetical order is used.
-func (w *wrangler) directory(n *tree.Node) {
-	dir := w.text(n)
+func (w *reader) directory(n *tree.Node) {
+	dir := w.Text(n)
 	if dir == "" || w.out.Directory != "" {
 		return
 	}
 	w.out.Directory = dir
 	w.recordLine("directory", n)
-	w.notice(n, fmt.Sprintf("%s is the folder of the site; kv-sync uploads it to KV", n.Path), "")
+	w.Notice(n, fmt.Sprintf("%s is the folder of the site; kv-sync uploads it to KV", n.Path), "")
 }
 
-func (w *wrangler) site(n *tree.Node) {
-	t := w.object(n)
-	w.refuseUnknown(t, "bucket", "include", "exclude", "entry-point")
+func (w *reader) site(n *tree.Node) {
+	t := w.Object(n)
+	w.RefuseUnknown(t, "bucket", "include", "exclude", "entry-point")
 	for _, name := range t.Names {
 		switch m := t.Get(name); name {
 		case "bucket":
 			w.directory(m)
 		case "exclude":
-			w.out.Exclude = w.texts(m)
+			w.out.Exclude = w.Texts(m)
 		case "include":
-			if len(w.list(m)) > 0 {
+			if len(w.List(m)) > 0 {
 				unsupported(`list the files to leave out in "ignore" of kv-sync.toml, or in .assetsignore`)(w, m)
 			}
 		case "entry-point":

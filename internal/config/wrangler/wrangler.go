@@ -1,4 +1,4 @@
-package config
+package wrangler
 
 import (
 	"encoding/json"
@@ -13,22 +13,22 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// wrangler reads one wrangler file.
-type wrangler struct {
-	reader
-	out *wranglerFile
+// reader reads one wrangler file.
+type reader struct {
+	tree.Reader
+	out *File
 	// generated reports whether a build tool wrote the file.
 	generated bool
 	bound     map[string]*tree.Node // where each binding name is defined
 }
 
-// readWrangler reads a parsed wrangler file for one environment. "" is the top level. It
+// Read reads a parsed wrangler file for one environment. "" is the top level. It
 // returns errors and notices.
-func readWrangler(file string, top *tree.Table, env string) (*wranglerFile, []manifest.Problem, []manifest.Problem) {
-	w := &wrangler{
-		reader:    reader{file: file},
-		generated: isGenerated(top),
-		out:       &wranglerFile{lines: map[string]int{}, Code: bundle.Options{KeepNames: true}},
+func Read(file string, top *tree.Table, env string) (*File, []manifest.Problem, []manifest.Problem) {
+	w := &reader{
+		Reader:    tree.Reader{File: file},
+		generated: IsGenerated(top),
+		out:       &File{Lines: map[string]int{}, Code: bundle.Options{KeepNames: true}},
 		bound:     map[string]*tree.Node{},
 	}
 	chosen := w.environment(top, env)
@@ -37,22 +37,22 @@ func readWrangler(file string, top *tree.Table, env string) (*wranglerFile, []ma
 	}
 	w.finish(top, chosen, env)
 	slices.SortFunc(w.out.Worker.Bindings, func(a, b cloud.Binding) int { return strings.Compare(a.Name, b.Name) })
-	return w.out, w.errors, w.notices
+	return w.out, w.Errors, w.Notices
 }
 
 // finish makes the checks that involve several sections.
-func (w *wrangler) finish(top *tree.Table, chosen map[string]*tree.Node, env string) {
+func (w *reader) finish(top *tree.Table, chosen map[string]*tree.Node, env string) {
 	if env != "" && chosen["name"] == top.Get("name") && w.out.Name != "" {
 		w.out.Name += "-" + env // wrangler names the Worker of an environment like this
 	}
 	if chosen["main"] != nil && chosen["compatibility_date"] == nil {
-		w.notice(chosen["main"], `the file has no "compatibility_date", so `+DefaultCompatibilityDate+" is used",
+		w.Notice(chosen["main"], `the file has no "compatibility_date", so `+DefaultCompatibilityDate+" is used",
 			"write the date that the Worker was tested with")
 	}
 }
 
 // environment returns the sections of one environment, and refuses unknown ones.
-func (w *wrangler) environment(top *tree.Table, env string) map[string]*tree.Node {
+func (w *reader) environment(top *tree.Table, env string) map[string]*tree.Node {
 	chosen := map[string]*tree.Node{}
 	for _, name := range top.Names {
 		if w.isSection(name, top.Get(name)) {
@@ -61,11 +61,11 @@ func (w *wrangler) environment(top *tree.Table, env string) map[string]*tree.Nod
 	}
 	var envs *tree.Table
 	if n := top.Get("env"); n != nil {
-		envs = w.object(n)
+		envs = w.Object(n)
 	}
 	if env == "" {
 		if envs != nil && len(envs.Names) > 0 {
-			w.notice(top.Get("env"), "the top level of the file is used, none of its environments",
+			w.Notice(top.Get("env"), "the top level of the file is used, none of its environments",
 				"choose one with --env "+strings.Join(envs.Names, ", --env "))
 		}
 		return chosen
@@ -74,9 +74,9 @@ func (w *wrangler) environment(top *tree.Table, env string) map[string]*tree.Nod
 	if n == nil {
 		fix := "remove --env"
 		if envs != nil && len(envs.Names) > 0 {
-			fix = "choose " + orList(envs.Names)
+			fix = "choose " + tree.OrList(envs.Names)
 		}
-		w.refuse(top.Get("env"), fmt.Sprintf("there is no environment %q", env), fix)
+		w.Refuse(top.Get("env"), fmt.Sprintf("there is no environment %q", env), fix)
 		return chosen
 	}
 	w.overrideSections(chosen, n, env)
@@ -85,15 +85,15 @@ func (w *wrangler) environment(top *tree.Table, env string) map[string]*tree.Nod
 
 // overrideSections replaces sections of the top level with those of an environment,
 // and removes the ones that an environment does not inherit.
-func (w *wrangler) overrideSections(chosen map[string]*tree.Node, n *tree.Node, env string) {
-	own := w.object(n)
+func (w *reader) overrideSections(chosen map[string]*tree.Node, n *tree.Node, env string) {
+	own := w.Object(n)
 	for name, s := range chosen {
 		if sections[name].scope != perEnv {
 			continue
 		}
 		delete(chosen, name)
 		if own.Get(name) == nil {
-			w.notice(s, fmt.Sprintf("%s is not inherited, so environment %q has none, as with wrangler", name, env),
+			w.Notice(s, fmt.Sprintf("%s is not inherited, so environment %q has none, as with wrangler", name, env),
 				fmt.Sprintf("repeat it in %s if the environment needs it", n.Path))
 		}
 	}
@@ -107,7 +107,7 @@ func (w *wrangler) overrideSections(chosen map[string]*tree.Node, n *tree.Node, 
 			continue
 		}
 		if sections[name].scope == topLevel {
-			w.refuse(e, e.Path+" is allowed at the top level only", "move it there")
+			w.Refuse(e, e.Path+" is allowed at the top level only", "move it there")
 			continue
 		}
 		chosen[name] = e
@@ -117,7 +117,7 @@ func (w *wrangler) overrideSections(chosen map[string]*tree.Node, n *tree.Node, 
 // isSection reports whether a section is read. An empty one of an unknown name says nothing. Another
 // unknown one is refused in a file that a person wrote. Of a generated file, which a newer tool
 // may have written, it is refused only if it describes bindings.
-func (w *wrangler) isSection(name string, n *tree.Node) bool {
+func (w *reader) isSection(name string, n *tree.Node) bool {
 	_, known := sections[name]
 	switch {
 	case known:
@@ -125,21 +125,21 @@ func (w *wrangler) isSection(name string, n *tree.Node) bool {
 	case n.Empty() || w.generated && slices.Contains(provenance, name):
 		return false
 	case !w.generated:
-		w.refuse(n, n.Path+" is not understood", nearest(name, slices.Sorted(maps.Keys(sections))))
+		w.Refuse(n, n.Path+" is not understood", tree.Nearest(name, Sections()))
 	case describesBinding(n):
-		w.refuse(n, n.Path+" is not known to this kv-sync, and the Worker would be deployed without it",
+		w.Refuse(n, n.Path+" is not known to this kv-sync, and the Worker would be deployed without it",
 			"update kv-sync, or "+useWrangler)
 	case n.Value != false:
-		w.notice(n, n.Path+" is not used: this kv-sync does not know it", "")
+		w.Notice(n, n.Path+" is not used: this kv-sync does not know it", "")
 	}
 	return false
 }
 
 // recordLine records the line of a setting.
-func (w *wrangler) recordLine(key string, n *tree.Node) { w.out.lines[key] = n.Line }
+func (w *reader) recordLine(key string, n *tree.Node) { w.out.Lines[key] = n.Line }
 
 // addMetadata adds a member of the version's metadata.
-func (w *wrangler) addMetadata(name string, value json.RawMessage) {
+func (w *reader) addMetadata(name string, value json.RawMessage) {
 	if w.out.Worker.Settings == nil {
 		w.out.Worker.Settings = map[string]json.RawMessage{}
 	}

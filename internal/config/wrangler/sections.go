@@ -1,8 +1,9 @@
-package config
+package wrangler
 
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/config/tree"
@@ -21,12 +22,15 @@ const (
 // section is one key of a wrangler file.
 type section struct {
 	scope scope
-	read  func(w *wrangler, n *tree.Node)
+	read  func(w *reader, n *tree.Node)
 }
 
 // sections lists every key of wrangler 4. init fills it, because some read functions refer to
 // it.
 var sections = map[string]section{}
+
+// Sections lists the keys of a wrangler file that Read knows, sorted.
+func Sections() []string { return slices.Sorted(maps.Keys(sections)) }
 
 func init() {
 	maps.Copy(sections, workerSections)
@@ -35,71 +39,71 @@ func init() {
 	maps.Copy(sections, refusedSections)
 	for name := range listKinds {
 		if !strings.Contains(name, ".") {
-			sections[name] = section{perEnv, func(w *wrangler, n *tree.Node) { w.bindingList(name, n) }}
+			sections[name] = section{perEnv, func(w *reader, n *tree.Node) { w.bindingList(name, n) }}
 		}
 	}
 	for name, kind := range singleKinds {
-		sections[name] = section{perEnv, func(w *wrangler, n *tree.Node) { w.binding(kind, n) }}
+		sections[name] = section{perEnv, func(w *reader, n *tree.Node) { w.binding(kind, n) }}
 	}
 }
 
 // workerSections describe the Worker: its name, its code, and the metadata of its
 // version.
 var workerSections = map[string]section{
-	"name":                    {inherited, setting("name", func(f *wranglerFile) *string { return &f.Name })},
-	"account_id":              {inherited, setting("account-id", func(f *wranglerFile) *string { return &f.Account })},
-	"main":                    {inherited, setting("worker", func(f *wranglerFile) *string { return &f.Code.Main })},
-	"compatibility_date":      {inherited, (*wrangler).compatibilityDate},
-	"compatibility_flags":     {inherited, (*wrangler).compatibilityFlags},
-	"rules":                   {inherited, (*wrangler).rules},
-	"no_bundle":               {inherited, func(w *wrangler, n *tree.Node) { w.out.Code.NoBundle = w.flag(n) }},
-	"base_dir":                {inherited, setting("base_dir", func(f *wranglerFile) *string { return &f.Code.BaseDir })},
-	"find_additional_modules": {inherited, (*wrangler).additionalModules},
-	"preserve_file_names":     {inherited, func(w *wrangler, n *tree.Node) { w.out.Code.PreserveFileNames = w.flag(n) }},
-	"minify":                  {inherited, func(w *wrangler, n *tree.Node) { w.out.Code.Minify = w.flag(n) }},
-	"keep_names":              {inherited, func(w *wrangler, n *tree.Node) { w.out.Code.KeepNames = w.flag(n) }},
-	"jsx_factory":             {inherited, func(w *wrangler, n *tree.Node) { w.out.Code.JSXFactory = w.text(n) }},
-	"jsx_fragment":            {inherited, func(w *wrangler, n *tree.Node) { w.out.Code.JSXFragment = w.text(n) }},
-	"tsconfig":                {inherited, setting("tsconfig", func(f *wranglerFile) *string { return &f.Code.Tsconfig })},
-	"define":                  {perEnv, func(w *wrangler, n *tree.Node) { w.out.Code.Define = w.textMap(n) }},
-	"alias":                   {topLevel, func(w *wrangler, n *tree.Node) { w.out.Code.Alias = w.textMap(n) }},
+	"name":                    {inherited, setting("name", func(f *File) *string { return &f.Name })},
+	"account_id":              {inherited, setting("account-id", func(f *File) *string { return &f.Account })},
+	"main":                    {inherited, setting("worker", func(f *File) *string { return &f.Code.Main })},
+	"compatibility_date":      {inherited, (*reader).compatibilityDate},
+	"compatibility_flags":     {inherited, (*reader).compatibilityFlags},
+	"rules":                   {inherited, (*reader).rules},
+	"no_bundle":               {inherited, func(w *reader, n *tree.Node) { w.out.Code.NoBundle = w.Flag(n) }},
+	"base_dir":                {inherited, setting("base_dir", func(f *File) *string { return &f.Code.BaseDir })},
+	"find_additional_modules": {inherited, (*reader).additionalModules},
+	"preserve_file_names":     {inherited, func(w *reader, n *tree.Node) { w.out.Code.PreserveFileNames = w.Flag(n) }},
+	"minify":                  {inherited, func(w *reader, n *tree.Node) { w.out.Code.Minify = w.Flag(n) }},
+	"keep_names":              {inherited, func(w *reader, n *tree.Node) { w.out.Code.KeepNames = w.Flag(n) }},
+	"jsx_factory":             {inherited, func(w *reader, n *tree.Node) { w.out.Code.JSXFactory = w.Text(n) }},
+	"jsx_fragment":            {inherited, func(w *reader, n *tree.Node) { w.out.Code.JSXFragment = w.Text(n) }},
+	"tsconfig":                {inherited, setting("tsconfig", func(f *File) *string { return &f.Code.Tsconfig })},
+	"define":                  {perEnv, func(w *reader, n *tree.Node) { w.out.Code.Define = w.TextMap(n) }},
+	"alias":                   {topLevel, func(w *reader, n *tree.Node) { w.out.Code.Alias = w.TextMap(n) }},
 
-	"vars":                     {perEnv, (*wrangler).vars},
-	"unsafe":                   {perEnv, (*wrangler).unsafe},
-	"migrations":               {inherited, (*wrangler).migrations},
+	"vars":                     {perEnv, (*reader).vars},
+	"unsafe":                   {perEnv, (*reader).unsafe},
+	"migrations":               {inherited, (*reader).migrations},
 	"limits":                   {inherited, metadata("limits")},
-	"placement":                {inherited, (*wrangler).placement},
+	"placement":                {inherited, (*reader).placement},
 	"observability":            {inherited, metadata("observability")},
 	"logpush":                  {inherited, metadata("logpush")},
-	"cache":                    {inherited, (*wrangler).cache},
+	"cache":                    {inherited, (*reader).cache},
 	"tail_consumers":           {perEnv, metadata("tail_consumers")},
 	"streaming_tail_consumers": {perEnv, metadata("streaming_tail_consumers")},
-	"secrets":                  {perEnv, (*wrangler).secrets},
+	"secrets":                  {perEnv, (*reader).secrets},
 	"durable_objects":          {perEnv, nestedBindings("durable_objects", "bindings")},
 	"logfwdr":                  {inherited, nestedBindings("logfwdr", "bindings")},
-	"queues":                   {perEnv, (*wrangler).queues},
+	"queues":                   {perEnv, (*reader).queues},
 }
 
 // siteSections describe the site, and settings that are not part of a version. kv-sync does
 // not change these settings.
 var siteSections = map[string]section{
-	"assets":                 {inherited, (*wrangler).assets},
-	"site":                   {topLevel, (*wrangler).site},
-	"pages_build_output_dir": {topLevel, (*wrangler).pages},
+	"assets":                 {inherited, (*reader).assets},
+	"site":                   {topLevel, (*reader).site},
+	"pages_build_output_dir": {topLevel, (*reader).pages},
 
-	"route":        {inherited, (*wrangler).routes},
-	"routes":       {inherited, (*wrangler).routes},
-	"workers_dev":  {inherited, func(w *wrangler, n *tree.Node) { on := w.flag(n); w.out.WorkersDev = &on }},
+	"route":        {inherited, (*reader).routes},
+	"routes":       {inherited, (*reader).routes},
+	"workers_dev":  {inherited, func(w *reader, n *tree.Node) { on := w.Flag(n); w.out.WorkersDev = &on }},
 	"preview_urls": {inherited, notApplied("whether previews have URLs")},
-	"triggers":     {inherited, (*wrangler).triggers},
-	"build":        {inherited, (*wrangler).build},
+	"triggers":     {inherited, (*reader).triggers},
+	"build":        {inherited, (*reader).build},
 }
 
 // unusedSections affect only wrangler itself.
 var unusedSections = map[string]section{
-	"$schema":      {topLevel, func(*wrangler, *tree.Node) {}},
-	"env":          {topLevel, func(*wrangler, *tree.Node) {}},
-	"dev":          {topLevel, (*wrangler).dev},
+	"$schema":      {topLevel, func(*reader, *tree.Node) {}},
+	"env":          {topLevel, func(*reader, *tree.Node) {}},
+	"dev":          {topLevel, (*reader).dev},
 	"send_metrics": {topLevel, notUsed("kv-sync sends no metrics")},
 	"keep_vars": {topLevel,
 		notUsed("kv-sync always keeps the bindings and variables that no file defines")},
@@ -110,7 +114,6 @@ var unusedSections = map[string]section{
 
 const (
 	useWrangler  = "deploy this Worker with wrangler"
-	removeIt     = "remove it"
 	useDashboard = "set it in the dashboard, and remove it here"
 )
 
@@ -123,40 +126,40 @@ var refusedSections = map[string]section{
 	"node_compat":        {inherited, unsupported(`add "nodejs_compat" to compatibility_flags instead`)},
 	"containers":         {perEnv, unsupported(useWrangler)},
 	"cloudchamber":       {perEnv, unsupported(useWrangler)},
-	"python_modules":     {inherited, (*wrangler).pythonModules},
+	"python_modules":     {inherited, (*reader).pythonModules},
 	"exports":            {inherited, unsupported(useWrangler)},
 	"connect":            {perEnv, unsupported(useWrangler)},
 	"access":             {inherited, unsupported(useDashboard)},
 	"previews":           {inherited, notUsed("it concerns previews only, which kv-sync does not deploy")},
 	"addresses":          {topLevel, unsupported(useDashboard)},
-	"first_party_worker": {inherited, unsupported(removeIt)},
-	"compliance_region":  {inherited, (*wrangler).complianceRegion},
+	"first_party_worker": {inherited, unsupported(tree.RemoveIt)},
+	"compliance_region":  {inherited, (*reader).complianceRegion},
 	"analytics":          {perEnv, unsupported("use analytics_engine_datasets instead")},
 	"agent_memory":       {perEnv, unsupported(useWrangler)},
 	"artifacts":          {perEnv, unsupported(useWrangler)},
 	"flagship":           {perEnv, unsupported(useWrangler)},
 	"k2":                 {perEnv, unsupported(useWrangler)},
-	"unsafe_hello_world": {perEnv, unsupported(removeIt)},
+	"unsafe_hello_world": {perEnv, unsupported(tree.RemoveIt)},
 }
 
 // setting returns a function that reads a text into a field, and records the line of key.
-func setting(key string, field func(*wranglerFile) *string) func(*wrangler, *tree.Node) {
-	return func(w *wrangler, n *tree.Node) {
-		*field(w.out) = w.text(n)
+func setting(key string, field func(*File) *string) func(*reader, *tree.Node) {
+	return func(w *reader, n *tree.Node) {
+		*field(w.out) = w.Text(n)
 		w.recordLine(key, n)
 	}
 }
 
 // metadata returns a function that sends a section unchanged in the upload's metadata.
-func metadata(name string) func(*wrangler, *tree.Node) {
-	return func(w *wrangler, n *tree.Node) { w.addMetadata(name, n.JSON()) }
+func metadata(name string) func(*reader, *tree.Node) {
+	return func(w *reader, n *tree.Node) { w.addMetadata(name, n.JSON()) }
 }
 
 // nestedBindings returns a function that reads a list of bindings inside of a section.
-func nestedBindings(outer, inner string) func(*wrangler, *tree.Node) {
-	return func(w *wrangler, n *tree.Node) {
-		t := w.object(n)
-		w.refuseUnknown(t, inner)
+func nestedBindings(outer, inner string) func(*reader, *tree.Node) {
+	return func(w *reader, n *tree.Node) {
+		t := w.Object(n)
+		w.RefuseUnknown(t, inner)
 		if b := t.Get(inner); b != nil {
 			w.bindingList(outer+"."+inner, b)
 		}
@@ -164,25 +167,25 @@ func nestedBindings(outer, inner string) func(*wrangler, *tree.Node) {
 }
 
 // notUsed returns a function that reports a section without effect.
-func notUsed(why string) func(*wrangler, *tree.Node) {
-	return func(w *wrangler, n *tree.Node) { w.notice(n, n.Path+" is not used: "+why, "") }
+func notUsed(why string) func(*reader, *tree.Node) {
+	return func(w *reader, n *tree.Node) { w.Notice(n, n.Path+" is not used: "+why, "") }
 }
 
 // unsupported returns a function that refuses a section. An empty one, which build tools write,
 // changes nothing.
-func unsupported(fix string) func(*wrangler, *tree.Node) {
-	return func(w *wrangler, n *tree.Node) {
+func unsupported(fix string) func(*reader, *tree.Node) {
+	return func(w *reader, n *tree.Node) {
 		if !n.Empty() {
-			w.refuse(n, n.Path+" is not supported by kv-sync", fix)
+			w.Refuse(n, n.Path+" is not supported by kv-sync", fix)
 		}
 	}
 }
 
 // notApplied returns a function that reports a section about something that kv-sync never
 // changes.
-func notApplied(what string) func(*wrangler, *tree.Node) {
-	return func(w *wrangler, n *tree.Node) {
-		w.notice(n, fmt.Sprintf("%s is not applied: kv-sync never changes %s", n.Path, what),
+func notApplied(what string) func(*reader, *tree.Node) {
+	return func(w *reader, n *tree.Node) {
+		w.Notice(n, fmt.Sprintf("%s is not applied: kv-sync never changes %s", n.Path, what),
 			"change it with wrangler or in the dashboard")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kv-sync/kv-sync/internal/bundle"
+	"github.com/kv-sync/kv-sync/internal/config/wrangler"
 )
 
 // The section "assets" of a wrangler file gives these settings of the router.
@@ -101,19 +102,19 @@ func TestLimitsOfRoutePatterns(t *testing.T) {
 			Inputs{Root: project(t, siteFiles(wranglerJSON(file))), Flags: map[string]string{"name": "x"}})
 		return strings.Join(refused, "\n")
 	}
-	long := "/" + strings.Repeat("a", maxRoutePatternBytes)
+	long := "/" + strings.Repeat("a", wrangler.MaxRoutePatternBytes)
 	for _, tt := range []struct {
 		patterns []string
 		want     string
 	}{
-		{[]string{long[:maxRoutePatternBytes]}, ""},
+		{[]string{long[:wrangler.MaxRoutePatternBytes]}, ""},
 		{
 			[]string{long},
 			fmt.Sprintf("wrangler.json:1: assets.run_worker_first: %q has more than 100 characters; shorten it with *", long),
 		},
-		{strings.Split(manyLines("/a", maxRoutePatterns-1), "\n"), ""},
+		{strings.Split(manyLines("/a", wrangler.MaxRoutePatterns-1), "\n"), ""},
 		{
-			strings.Split(manyLines("/a", maxRoutePatterns), "\n"),
+			strings.Split(manyLines("/a", wrangler.MaxRoutePatterns), "\n"),
 			"wrangler.json:1: assets.run_worker_first has 101 patterns, but Cloudflare allows 100; join some with *",
 		},
 	} {
