@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/kv-sync/kv-sync/internal/platform/api"
 )
 
 // FaultKind is a way in which a request can fail.
@@ -125,7 +127,7 @@ func (b *behaviour) faultFor(info RequestInfo) Fault {
 
 // admit counts a request and refuses it if the token's rate limit is exceeded. It sets the
 // headers that tell the client how many requests are left.
-func (b *behaviour) admit(h http.Header, token string) *apiError {
+func (b *behaviour) admit(h http.Header, token string) *api.Error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	limit, window := b.current.RateLimit, b.current.RateWindow
@@ -144,7 +146,7 @@ func (b *behaviour) admit(h http.Header, token string) *apiError {
 	if r.count >= limit {
 		h.Set("Ratelimit", fmt.Sprintf(`"default";r=0;t=%d`, seconds))
 		h.Set("Retry-After", strconv.Itoa(seconds))
-		return failure(http.StatusTooManyRequests, 10429,
+		return api.Failure(http.StatusTooManyRequests, 10429,
 			"Rate limited. Please wait and consider throttling your request rate")
 	}
 	r.count++

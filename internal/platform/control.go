@@ -9,6 +9,8 @@ import (
 	"path"
 	"sync"
 	"time"
+
+	"github.com/kv-sync/kv-sync/internal/platform/api"
 )
 
 // ControlHeader is the header with the control token.
@@ -39,7 +41,7 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 		})
 	}
 	handle("GET /__platform/requests", func(w http.ResponseWriter, _ *http.Request) error {
-		writeJSON(w, http.StatusOK, s.Requests())
+		api.WriteJSON(w, http.StatusOK, s.Requests())
 		return nil
 	})
 	handle("DELETE /__platform/requests", func(http.ResponseWriter, *http.Request) error {
@@ -47,7 +49,7 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 		return nil
 	})
 	handle("GET /__platform/behaviour", func(w http.ResponseWriter, _ *http.Request) error {
-		writeJSON(w, http.StatusOK, s.Behaviour())
+		api.WriteJSON(w, http.StatusOK, s.Behaviour())
 		return nil
 	})
 	handle("PUT /__platform/behaviour", func(_ http.ResponseWriter, r *http.Request) error {
@@ -102,13 +104,13 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 		return nil
 	})
 	handle("GET /__platform/sites", func(w http.ResponseWriter, _ *http.Request) error {
-		writeJSON(w, http.StatusOK, s.SiteURLs())
+		api.WriteJSON(w, http.StatusOK, s.SiteURLs())
 		return nil
 	})
 }
 
 func decodeStrictly(body io.Reader, into any) error {
-	d := json.NewDecoder(io.LimitReader(body, maxJSON))
+	d := json.NewDecoder(io.LimitReader(body, api.MaxJSON))
 	d.DisallowUnknownFields()
 	return d.Decode(into)
 }

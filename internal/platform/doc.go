@@ -7,14 +7,17 @@
 // runs, methods and the control routes under /__platform change them.
 // docs/local-platform.md says which behaviour is modelled and which is a guess.
 //
-// An account has namespaces (kvlog.go, kvapi.go) and scripts (script.go). A script has
-// versions (upload.go, version.go) and deployments, which say which versions are active
-// (deployment.go). Each script has a site, a loopback port (site.go). It passes requests
-// on to the active versions, which run in a group of workerd services (group.go). Their
-// bindings use KV (edge.go) and the Cache API (cacheapi.go) through the caches of one
-// location (location.go, responsecache.go, freshness.go). Workers Caching uses these
-// caches, too (workerscache.go).
+// This package accepts requests: it checks tokens, applies limits and faults, and logs each
+// request (journal.go, behaviour.go, token.go). The routes are in the packages below it, which
+// import only those before them in this list:
 //
-// The package has its own wire types, and imports neither the engine nor the Cloudflare
+//   - api: calls, the envelope, errors and lists
+//   - kv: namespaces, their API and the KV bindings of Workers
+//   - edge: the caches of one location, for KV reads, the Cache API and Workers Caching
+//   - scripts: scripts with their versions, deployments, settings, secrets and assets
+//   - workers: the runtime. Each script has a site, a loopback port, which passes requests on
+//     to the active versions. These run in a group of workerd services.
+//
+// The packages have their own wire types, and import neither the engine nor the Cloudflare
 // adapter. If the client misunderstands the API, the platform does not share the mistake.
 package platform

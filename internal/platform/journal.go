@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/platform/api"
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
@@ -101,8 +102,8 @@ func (j *journal) ended(r *Request, final Request) {
 }
 
 // serve numbers, delays, handles and logs one request. It applies the request's fault.
-func (s *Server) serve(rt route, w http.ResponseWriter, r *http.Request) {
-	info := RequestInfo{Seq: s.journal.next(), Kind: rt.kind, Method: r.Method, Path: r.URL.EscapedPath(),
+func (s *Server) serve(rt api.Route, w http.ResponseWriter, r *http.Request) {
+	info := RequestInfo{Seq: s.journal.next(), Kind: rt.Kind, Method: r.Method, Path: r.URL.EscapedPath(),
 		Query: r.URL.RawQuery}
 	start := time.Now()
 	body := &countedBody{ReadCloser: r.Body}
@@ -116,54 +117,55 @@ func (s *Server) serve(rt route, w http.ResponseWriter, r *http.Request) {
 		s.journal.ended(entry, Request{RequestInfo: info, Time: start.UTC(), Status: out.status, BytesIn: body.n,
 			BytesOut: out.n, Duration: time.Since(start)})
 	}()
-	w.Header().Set("Cf-Ray", newID()[:16]+"-LOC")
+	w.Header().Set("Cf-Ray", api.NewID()[:16]+"-LOC")
 	_ = wait.For(r.Context(), s.behaviour.get().Latency)
 
-	c := &call{s: s, w: out, r: r, ctx: r.Context(), fault: s.behaviour.faultFor(info)}
-	if c.applyFault() {
+	f := s.behaviour.faultFor(info)
+	if s.prevents(f, out, r) {
 		return
 	}
-	if c.fault.Kind == FaultLoseReply {
-		c.w = &discardWriter{header: http.Header{}}
+	c := &api.Call{W: out, R: r, Account: r.PathValue("account"), Skips: f.fails}
+	if f.Kind == FaultLoseReply {
+		c.W = &discardWriter{header: http.Header{}}
 	}
 	if err := s.dispatch(rt, c); err != nil {
-		writeError(c.w, err)
+		api.WriteError(c.W, err)
 	}
-	if c.fault.Kind == FaultLoseReply {
+	if f.Kind == FaultLoseReply {
 		panic(http.ErrAbortHandler)
 	}
 	_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, 1<<20)) // so that the connection can be reused
 }
 
-// applyFault applies a fault that prevents the request from having an effect. It reports
+// prevents applies a fault that prevents the request from having an effect. It reports
 // whether there is one.
-func (c *call) applyFault() bool {
-	f := c.fault
+func (s *Server) prevents(f Fault, w http.ResponseWriter, r *http.Request) bool {
 	status := f.Status
 	if status == 0 {
 		status = http.StatusInternalServerError
 	}
+	injected := api.Failure(status, 10013, "injected fault")
 	switch f.Kind {
 	case FaultStatus:
-		c.drain()
+		drain(r)
 		if f.RetryAfter > 0 {
-			c.w.Header().Set("Retry-After", strconv.Itoa(int(f.RetryAfter.Seconds())))
+			w.Header().Set("Retry-After", strconv.Itoa(int(f.RetryAfter.Seconds())))
 		}
-		writeError(c.w, failure(status, 10013, "injected fault"))
+		api.WriteError(w, injected)
 	case FaultHTML:
-		c.drain()
-		c.w.Header().Set("Content-Type", "text/html; charset=UTF-8")
-		c.w.WriteHeader(status)
-		_, _ = io.WriteString(c.w,
+		drain(r)
+		w.Header().Set("Content-Type", "text/html; charset=UTF-8")
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w,
 			"<!DOCTYPE html><html><head><title>"+http.StatusText(status)+"</title></head><body>cloudflare</body></html>")
 	case FaultUnsuccessful:
-		c.drain()
-		writeJSON(c.w, http.StatusOK, envelope{Errors: []message{{10013, "injected fault"}}, Messages: []message{}})
+		drain(r)
+		api.WriteErrorWith(w, http.StatusOK, injected)
 	case FaultHang:
-		c.drain() // net/http notices a disconnect only after it has read the body
+		drain(r) // net/http notices a disconnect only after it has read the body
 		select {
-		case <-c.ctx.Done():
-		case <-c.s.life.Done():
+		case <-r.Context().Done():
+		case <-s.life.Done():
 		}
 		panic(http.ErrAbortHandler)
 	case FaultDrop:
@@ -174,7 +176,7 @@ func (c *call) applyFault() bool {
 	return true
 }
 
-func (c *call) drain() { _, _ = io.Copy(io.Discard, c.r.Body) }
+func drain(r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }
 
 type countedBody struct {
 	io.ReadCloser

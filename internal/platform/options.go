@@ -3,6 +3,8 @@ package platform
 import (
 	"io"
 	"time"
+
+	"github.com/kv-sync/kv-sync/internal/platform/api"
 )
 
 // Options configure a Server. The zero value is an empty platform in a temporary
@@ -41,14 +43,14 @@ type Options struct {
 }
 
 // Permission is a permission of a token.
-type Permission string
+type Permission = api.Permission
 
 // The permissions; writing includes reading.
 const (
-	KVRead       Permission = "kv:read"
-	KVWrite      Permission = "kv:write"
-	WorkersRead  Permission = "workers:read"
-	WorkersWrite Permission = "workers:write"
+	KVRead       = api.KVRead
+	KVWrite      = api.KVWrite
+	WorkersRead  = api.WorkersRead
+	WorkersWrite = api.WorkersWrite
 )
 
 // Behaviour is how the platform behaves. It can change while the platform runs. The

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kv-sync/kv-sync/internal/platform/kv"
 	"github.com/kv-sync/kv-sync/internal/workerd"
 )
 
@@ -55,7 +56,7 @@ const config :Workerd.Config = (
     (name = "blobs", disk = (path = %s, writable = true)),
   ],
   sockets = [(name = "main", address = "unix:main", http = (), service = "main")]
-);`, workerd.Quote("unix:"+s.edge.socket()), headerNamespace, created.Result.ID, headerAccount, account,
+);`, workerd.Quote("unix:"+s.edge.KVSocket()), kv.HeaderNamespace, created.Result.ID, kv.HeaderAccount, account,
 		workerd.Quote(index), workerd.Quote(blobs))
 	path, err := workerd.Find(t.Context(), t.Logf)
 	if err != nil {

@@ -2,18 +2,21 @@ package platform
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/platform/api"
+	"github.com/kv-sync/kv-sync/internal/platform/edge"
+	"github.com/kv-sync/kv-sync/internal/platform/kv"
+	"github.com/kv-sync/kv-sync/internal/platform/loopback"
+	"github.com/kv-sync/kv-sync/internal/platform/scripts"
+	"github.com/kv-sync/kv-sync/internal/platform/workers"
 	"github.com/kv-sync/kv-sync/internal/workerd"
 )
 
@@ -27,12 +30,10 @@ type Server struct {
 	behaviour behaviour
 	journal   journal
 
-	mu       sync.Mutex // guards accounts, with everything in them, and uploads
-	accounts map[string]*account
-	uploads  map[string]*assetSession
-
-	workers  workers
-	edge     *edge
+	kv       *kv.Store
+	scripts  *scripts.Store
+	edge     *edge.Edge
+	workers  *workers.Workers
 	listener net.Listener
 	http     *http.Server
 	unused   unused
@@ -56,16 +57,10 @@ func Open(options Options) (*Server, error) {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	s := &Server{
-		options:  options,
-		dir:      options.Dir,
-		control:  options.ControlToken,
-		accounts: map[string]*account{},
-		uploads:  map[string]*assetSession{},
-	}
+	s := &Server{options: options, dir: options.Dir, control: options.ControlToken}
 	s.journal.idle.L = &s.journal.mu
 	if s.control == "" {
-		s.control = newID()
+		s.control = api.NewID()
 	}
 	if s.dir == "" {
 		dir, err := os.MkdirTemp("", "kv-sync-platform-")
@@ -77,58 +72,66 @@ func Open(options Options) (*Server, error) {
 	s.life, s.stop = context.WithCancel(context.Background())
 	s.behaviour.clock = options.Now
 	s.behaviour.set(options.Behaviour)
-	s.mux = s.routes()
-	s.workers.server, s.workers.checkLimit = s, checkLimit
-	s.workers.find = sync.OnceValues(func() (string, error) {
-		if options.Workerd != "" {
-			return options.Workerd, nil
-		}
-		return workerd.Find(s.life, func(format string, args ...any) { fmt.Fprintf(options.Log, format+"\n", args...) })
-	})
 	if err := s.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the local platform in %s: %w", s.dir, err), s.Close(context.Background()))
 	}
+	s.mux = s.newMux()
 	return s, nil
 }
 
-func (s *Server) open() error {
-	for _, dir := range []string{"accounts", "kv", "modules", "assets"} {
-		if err := os.MkdirAll(filepath.Join(s.dir, dir), 0o700); err != nil {
-			return err
-		}
-	}
-	edge, err := openEdge(s)
+// open opens the parts of the platform, each of which knows only those before it.
+func (s *Server) open() (err error) {
+	s.kv, err = kv.Open(s.dir, func() kv.Behaviour {
+		b := s.behaviour.get()
+		return kv.Behaviour{ListLag: b.ListLag, EmptyPages: b.EmptyPages}
+	})
 	if err != nil {
 		return err
 	}
-	s.edge = edge
-	return s.load()
+	s.scripts, err = scripts.Open(scripts.Options{
+		Dir: s.dir, Subdomain: s.options.Subdomain, CheckScripts: s.options.CheckScripts, Log: s.logf,
+		HasNamespace: func(account, id string) bool { return s.kv.Namespace(account, id) != nil },
+	})
+	if err != nil {
+		return err
+	}
+	location := edge.NewLocation(edge.Options{
+		Now: s.options.Now, Minute: func() time.Duration { return s.behaviour.get().EdgeTTL },
+	})
+	if s.edge, err = edge.Open(location, s.kv); err != nil {
+		return err
+	}
+	s.workers = workers.New(s.life, s.scripts, workers.Options{Find: s.findWorkerd(), Edge: s.edge, Log: s.options.Log})
+	return s.scripts.Run(s.workers)
+}
+
+// findWorkerd returns a function that finds workerd when it is first called.
+func (s *Server) findWorkerd() func() (string, error) {
+	return sync.OnceValues(func() (string, error) {
+		if s.options.Workerd != "" {
+			return s.options.Workerd, nil
+		}
+		return workerd.Find(s.life, s.logf)
+	})
+}
+
+// logf writes a line into the platform's log.
+func (s *Server) logf(format string, args ...any) {
+	_, _ = fmt.Fprintf(s.options.Log, format+"\n", args...)
 }
 
 // Start listens on Options.Addr and serves until Close. It starts the processes of stored
 // Durable Objects, so that their alarms run.
 func (s *Server) Start() error {
-	listener, err := listenLoopback(s.options.Addr)
+	listener, err := loopback.Listen(s.options.Addr)
 	if err != nil {
 		return fmt.Errorf("start the local platform: %w", err)
 	}
 	s.listener = listener
 	s.http = &http.Server{Handler: s, ReadHeaderTimeout: 30 * time.Second, ConnState: s.unused.note}
 	go s.http.Serve(listener) //nolint:errcheck // it returns when Close closes it
-	go s.workers.startStateful()
+	go s.workers.StartStateful()
 	return nil
-}
-
-// listenLoopback listens on a loopback address, and refuses any other address.
-func listenLoopback(addr string) (net.Listener, error) {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return nil, err
-	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return nil, fmt.Errorf("%s is not a loopback address; use 127.0.0.1", addr)
-	}
-	return net.Listen("tcp", addr)
 }
 
 // URL returns the API's base, with /client/v4. It is valid after Start.
@@ -143,7 +146,7 @@ func (s *Server) ControlToken() string { return s.control }
 // effect.
 func (s *Server) Close(ctx context.Context) error {
 	if s.life.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // it is closed already
 	}
 	s.stop()
 	var errs []error
@@ -153,16 +156,14 @@ func (s *Server) Close(ctx context.Context) error {
 			errs = append(errs, s.http.Close())
 		}
 	}
-	s.workers.close()
-	if s.edge != nil {
-		s.edge.close()
+	if s.workers != nil {
+		s.workers.Close()
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, a := range s.accounts {
-		for _, ns := range a.namespaces {
-			errs = append(errs, ns.close())
-		}
+	if s.edge != nil {
+		s.edge.Close()
+	}
+	if s.kv != nil {
+		errs = append(errs, s.kv.Close())
 	}
 	if s.temporary {
 		errs = append(errs, os.RemoveAll(s.dir))
@@ -170,21 +171,22 @@ func (s *Server) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// newID returns 32 random hexadecimal digits, the form of most ids of the API.
-func newID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // it never fails
-	return hex.EncodeToString(b[:])
-}
+// SiteURL returns the address of a script, without a slash at the end, or "" if
+// there is no such script.
+func (s *Server) SiteURL(script string) string { return s.SiteURLs()[script] }
 
-// newUUID returns a random UUID, the form of versions and deployments.
-func newUUID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:])
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	h := hex.EncodeToString(b[:])
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
-}
+// SiteURLs returns the address of every script. If two accounts have a script of the
+// same name, it returns that of the first account.
+func (s *Server) SiteURLs() map[string]string { return s.scripts.Addresses() }
 
-// now returns the time for everything that the platform stores or returns.
-func now() time.Time { return time.Now().UTC() }
+// KillWorker kills the process of a script, which also runs the scripts that bindings connect
+// to it. Requests in the process fail. The next request starts a new process. A process with
+// Durable Objects is started again after a second, without a request. KillWorker reports
+// whether a process ran.
+func (s *Server) KillWorker(script string) bool { return s.workers.Kill(script) }
+
+// AdvanceEdge advances the clock of the edge's caches by d. Expirations in KV use another clock.
+func (s *Server) AdvanceEdge(d time.Duration) { s.edge.Advance(d) }
+
+// ClearEdge empties the edge's caches.
+func (s *Server) ClearEdge() { s.edge.Clear() }

@@ -1,0 +1,115 @@
+package scripts
+
+import (
+	"maps"
+	"math"
+	"net/http"
+	"slices"
+
+	"github.com/kv-sync/kv-sync/internal/platform/api"
+)
+
+// deploy adds a deployment, which becomes the active one. s.mu is held.
+func (sc *Script) deploy(versions []Share, source string, annotations map[string]string) *Deployment {
+	maps.DeleteFunc(annotations, func(_, v string) bool { return v == "" })
+	d := &Deployment{
+		ID: api.NewUUID(), Created: api.Now(), Source: source, Strategy: "percentage",
+		Author: api.UserEmail, Annotations: annotations, Versions: versions,
+	}
+	sc.Deployments = append(sc.Deployments, d)
+	sc.Modified = d.Created
+	return d
+}
+
+// deploymentCreate is the switch: after its response, new requests get the new versions.
+func (s *Store) deploymentCreate(c *api.Call) *api.Error {
+	var body struct {
+		Strategy    string            `json:"strategy"`
+		Versions    []Share           `json:"versions"`
+		Annotations map[string]string `json:"annotations"`
+	}
+	if apiErr := c.Decode(&body); apiErr != nil {
+		return apiErr
+	}
+	if body.Strategy != "percentage" {
+		return api.Failure(http.StatusBadRequest, 10021, "strategy must be \"percentage\"")
+	}
+	var d *Deployment
+	apiErr := s.withScript(c, func(sc *Script) *api.Error {
+		if apiErr := sc.deployable(body.Versions, c.R.URL.Query().Get("force") == "true"); apiErr != nil {
+			return apiErr
+		}
+		annotations := map[string]string{"workers/triggered_by": "deployment"}
+		maps.Copy(annotations, body.Annotations)
+		d = sc.deploy(body.Versions, source(c.R), annotations)
+		return s.save(c.Account, sc)
+	})
+	if apiErr != nil {
+		return apiErr
+	}
+	s.runtime.Activate(c.Account)
+	return c.Reply(d)
+}
+
+// deployable refuses a set of versions that cannot be activated.
+func (sc *Script) deployable(versions []Share, force bool) *api.Error {
+	if len(versions) < 1 || len(versions) > 2 {
+		return api.Failure(http.StatusBadRequest, 10021, "a deployment has one or two versions, not %d", len(versions))
+	}
+	sum := 0.0
+	oldest := max(0, len(sc.Versions)-maxListed)
+	for i, s := range versions {
+		v := sc.Version(s.Version)
+		switch {
+		case v == nil:
+			return api.Failure(http.StatusNotFound, 10146, "Version %q was not found.", s.Version)
+		case slices.Index(sc.Versions, v) < oldest:
+			return api.Failure(http.StatusBadRequest, 10212, "Version %q is not among the newest %d and cannot be deployed",
+				s.Version, maxListed)
+		case v.Migration != sc.Migration:
+			return api.Failure(http.StatusBadRequest, 10211,
+				"Version %q was made before the Durable Object migration %q and cannot be deployed", s.Version, sc.Migration)
+		case s.Percentage < 0 || s.Percentage > 100 || math.IsNaN(s.Percentage):
+			return api.Failure(http.StatusBadRequest, 10021, "a percentage must be between 0 and 100")
+		case i > 0 && s.Version == versions[0].Version:
+			return api.Failure(http.StatusBadRequest, 10021, "version %q is given twice", s.Version)
+		case !force && sc.secretsChangedSince(v):
+			return api.Failure(http.StatusBadRequest, 10220,
+				"A secret has changed since version %q was active; repeat with force=true to deploy it anyway", s.Version)
+		}
+		sum += s.Percentage
+	}
+	if math.Abs(sum-100) > 0.001 {
+		return api.Failure(http.StatusBadRequest, 10021, "the percentages add up to %g, not to 100", sum)
+	}
+	return nil
+}
+
+// secretsChangedSince reports whether v is older than the active version and has different
+// secrets.
+func (sc *Script) secretsChangedSince(v *Version) bool {
+	current := sc.activeVersion()
+	return current != nil && v.Number < current.Number && !maps.Equal(v.secrets(), current.secrets())
+}
+
+// maxDeployments is the number of deployments that are kept and listed.
+const maxDeployments = 100
+
+func (s *Store) deploymentsList(c *api.Call) *api.Error {
+	return s.withScript(c, func(sc *Script) *api.Error {
+		list := slices.Clone(sc.Deployments[max(0, len(sc.Deployments)-maxDeployments):])
+		slices.Reverse(list)
+		return c.Reply(map[string]any{"deployments": api.OrEmpty(list)})
+	})
+}
+
+func (s *Store) deploymentGet(c *api.Call) *api.Error {
+	return s.withScript(c, func(sc *Script) *api.Error {
+		for _, d := range sc.Deployments {
+			if d.ID == c.R.PathValue("deployment") {
+				return c.Reply(d)
+			}
+		}
+		return api.Failure(http.StatusNotFound, 10007, "Deployment %q was not found.", c.R.PathValue("deployment"))
+	})
+}

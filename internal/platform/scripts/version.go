@@ -1,0 +1,227 @@
+package scripts
+
+import (
+	"fmt"
+	"maps"
+	"mime/multipart"
+	"net/http"
+	"net/textproto"
+	"os"
+
+	"github.com/kv-sync/kv-sync/internal/platform/api"
+)
+
+// scriptPut uploads a version and gives it all traffic. It creates the script if the script
+// does not exist.
+func (s *Store) scriptPut(c *api.Call) *api.Error {
+	up, apiErr := s.readUpload(c)
+	if apiErr != nil {
+		return apiErr
+	}
+	up.annotate("upload")
+	name := c.R.PathValue("script")
+	if !scriptName.MatchString(name) {
+		return api.Failure(http.StatusBadRequest, 10016, "Invalid Worker name %q", name)
+	}
+	d, apiErr := s.draft(c, name, up)
+	if apiErr != nil {
+		return apiErr
+	}
+	if apiErr := s.checkStart(c, d); apiErr != nil {
+		return apiErr
+	}
+	result, dropped, apiErr := s.putVersion(c, d, up)
+	if apiErr != nil {
+		return apiErr
+	}
+	s.runtime.Activate(c.Account)
+	if apiErr := s.dropObjects(c.Account, dropped); apiErr != nil {
+		return apiErr
+	}
+	return c.Reply(result)
+}
+
+// Draft returns a draft of the script, with the migrations and the version of an upload.
+func (s *Store) draft(c *api.Call, name string, up *upload) (*Draft, *api.Error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.account(c.Account)
+	d := &Draft{Script: &Script{Name: name, Tag: api.NewID(), Created: api.Now()}}
+	if existing := a.Scripts[name]; existing != nil {
+		*d.Script, d.Before = *existing, existing.Classes
+	}
+	apiErr := a.migrate(d, up.metadata.Migrations)
+	if apiErr == nil {
+		d.Added, apiErr = s.newVersion(c, d.Script, up)
+	}
+	return d, apiErr
+}
+
+// putVersion applies a draft to its script. dropped are the namespaces of Durable Objects to
+// delete when the new version serves requests.
+func (s *Store) putVersion(c *api.Call, d *Draft, up *upload) (result map[string]any, dropped []string,
+	apiErr *api.Error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.account(c.Account)
+	sc, v := a.Scripts[d.Name], d.Added
+	if sc == nil {
+		sc = d.Script
+	} else if sc.Migration != d.Migration && up.metadata.Migrations == nil {
+		return nil, nil, api.Failure(http.StatusConflict, 10079, "the migration tag changed during the upload")
+	}
+	for _, t := range d.transferred {
+		if from := a.Scripts[t.Script]; from == nil || from.Classes[t.From] != d.Classes[t.To] {
+			return nil, nil, api.Failure(http.StatusConflict, 10077, "class %q of script %q changed during the upload", t.From,
+				t.Script)
+		}
+	}
+	dropped = removedNamespaces(sc.Classes, d.Classes)
+	sc.Migration, sc.Classes = d.Migration, d.Classes
+	sc.addVersion(v)
+	sc.deploy([]Share{{v.ID, 100}}, source(c.R), map[string]string{"workers/triggered_by": "upload",
+		"workers/message": up.metadata.Annotations["workers/message"]})
+	sc.setSettings(up.metadata.all)
+	if apiErr := s.save(c.Account, sc); apiErr != nil {
+		return nil, nil, apiErr
+	}
+	for _, t := range d.transferred {
+		*a.Scripts[t.Script] = *d.WithoutTransferred(a.Scripts[t.Script])
+		if apiErr := s.save(c.Account, a.Scripts[t.Script]); apiErr != nil {
+			return nil, nil, apiErr
+		}
+	}
+	if err := s.open(c.Account, sc); err != nil {
+		return nil, nil, api.Internal(err)
+	}
+	a.Scripts[sc.Name] = sc
+	result = scriptJSON(sc)
+	result["deployment_id"], result["startup_time_ms"], result["entry_point"] = v.ID, 1, v.Main
+	return result, dropped, nil
+}
+
+// versionCreate uploads a version without traffic.
+func (s *Store) versionCreate(c *api.Call) *api.Error {
+	up, apiErr := s.readUpload(c)
+	if apiErr != nil {
+		return apiErr
+	}
+	up.annotate("version_upload")
+	if up.metadata.Migrations != nil {
+		return api.Failure(http.StatusBadRequest, 10211,
+			"Version upload failed: migrations must be applied by a deployment of the script (PUT)")
+	}
+	var d *Draft
+	apiErr = s.withScript(c, func(sc *Script) (apiErr *api.Error) {
+		changed := *sc
+		d = &Draft{Script: &changed, Before: changed.Classes}
+		d.Added, apiErr = s.newVersion(c, sc, up)
+		return apiErr
+	})
+	if apiErr == nil {
+		apiErr = s.checkStart(c, d)
+	}
+	if apiErr != nil {
+		return apiErr
+	}
+	return s.withScript(c, func(sc *Script) *api.Error {
+		sc.addVersion(d.Added)
+		if apiErr := s.save(c.Account, sc); apiErr != nil {
+			return apiErr
+		}
+		result := d.Added.show()
+		result["startup_time_ms"] = 1
+		return c.Reply(result)
+	})
+}
+
+// maxListed is the number of versions, the newest ones, that can be deployed and that are
+// listed as deployable.
+const maxListed = 100
+
+func (s *Store) versionsList(c *api.Call) *api.Error {
+	q := c.R.URL.Query()
+	page, perPage := api.PositiveOr(q.Get("page"), 1), min(api.PositiveOr(q.Get("per_page"), 10), maxListed)
+	deployable := q.Get("deployable") == "true"
+	if deployable {
+		page, perPage = 1, maxListed
+	}
+	return s.withScript(c, func(sc *Script) *api.Error {
+		items := []any{}
+		for i := (page - 1) * perPage; i < len(sc.Versions) && len(items) < perPage; i++ {
+			items = append(items, sc.Versions[len(sc.Versions)-1-i].summary())
+		}
+		return c.ReplyWith(map[string]any{"items": items}, map[string]any{
+			"page": page, "per_page": perPage, "count": len(items), "total_count": len(sc.Versions),
+			"total_pages": (len(sc.Versions) + perPage - 1) / perPage,
+		})
+	})
+}
+
+func (s *Store) versionGet(c *api.Call) *api.Error {
+	return s.withScript(c, func(sc *Script) *api.Error {
+		v := sc.Version(c.R.PathValue("version"))
+		if v == nil {
+			return api.Failure(http.StatusNotFound, 10146, "Version %q was not found.", c.R.PathValue("version"))
+		}
+		return c.Reply(v.show())
+	})
+}
+
+// summary returns a version as lists show it: without its resources.
+func (v *Version) summary() map[string]any {
+	annotations := map[string]string{}
+	maps.Copy(annotations, v.Annotations)
+	return map[string]any{
+		"id": v.ID, "number": v.Number, "annotations": annotations,
+		"metadata": map[string]any{
+			"created_on": v.Created, "modified_on": v.Created, "source": v.Source,
+			"author_id": api.UserID, "author_email": api.UserEmail, "hasPreview": false, "has_preview": false,
+		},
+	}
+}
+
+func (v *Version) show() map[string]any {
+	runtime := map[string]any{"compatibility_date": v.Date, "compatibility_flags": api.OrEmpty(v.Flags),
+		"usage_model": "standard"}
+	for name, raw := range v.Runtime {
+		runtime[name] = raw
+	}
+	if v.Migration != "" {
+		runtime["migration_tag"] = v.Migration
+	}
+	out := v.summary()
+	out["resources"] = map[string]any{
+		"bindings":       allWithoutSecrets(v.Bindings),
+		"script":         map[string]any{"etag": v.Etag, "handlers": []string{"fetch"}, "last_deployed_from": v.Source},
+		"script_runtime": runtime,
+	}
+	return out
+}
+
+// scriptContent returns the modules of the active version as a form.
+func (s *Store) scriptContent(c *api.Call) *api.Error {
+	var v *Version
+	if apiErr := s.withScript(c, func(sc *Script) *api.Error { v = sc.activeVersion(); return nil }); apiErr != nil {
+		return apiErr
+	}
+	form := multipart.NewWriter(c.W)
+	c.W.Header().Set("Content-Type", form.FormDataContentType())
+	c.W.Header().Set("Cf-Entrypoint", v.Main)
+	for _, m := range v.Modules {
+		content, err := os.ReadFile(s.ModuleFile(m))
+		if err != nil {
+			return api.Internal(err)
+		}
+		part, err := form.CreatePart(textproto.MIMEHeader{
+			"Content-Disposition": {fmt.Sprintf("form-data; name=%q; filename=%q", m.Name, m.Name)},
+			"Content-Type":        {m.Type},
+		})
+		if err != nil {
+			return api.Internal(err)
+		}
+		_, _ = part.Write(content)
+	}
+	_ = form.Close()
+	return nil
+}

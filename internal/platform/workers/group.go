@@ -1,0 +1,381 @@
+package workers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/kv-sync/kv-sync/internal/platform/edge"
+	"github.com/kv-sync/kv-sync/internal/platform/kv"
+	"github.com/kv-sync/kv-sync/internal/platform/scripts"
+	"github.com/kv-sync/kv-sync/internal/workerd"
+)
+
+// A group is the set of scripts that one workerd process serves. Scripts that bindings
+// connect are in one group, because workerd can bind services and Durable Objects only
+// within one process.
+
+// member is a script of a group. It is a copy from the time when the group was planned.
+type member struct {
+	name     string
+	classes  map[string]scripts.Class
+	versions []*scripts.Version // of the active deployment
+	shares   []float64          // the versions' shares of the traffic, in percent
+}
+
+// plan describes a group. Its members are sorted by name.
+type plan struct {
+	account string
+	members []member
+}
+
+// key identifies the configuration of a process. If a plan has the same key as a running
+// process, no new process is needed.
+func (p *plan) key() string {
+	var b strings.Builder
+	for _, m := range p.members {
+		b.WriteString(m.name)
+		for i, v := range m.versions {
+			fmt.Fprintf(&b, " %s=%g", v.ID, m.shares[i])
+		}
+		// A transfer changes the classes without a new version.
+		for _, name := range slices.Sorted(maps.Keys(m.classes)) {
+			fmt.Fprintf(&b, " %s:%s", name, m.classes[name].Namespace)
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// stateful reports whether the group has Durable Objects. Then two of its processes must not
+// run at the same time.
+func (p *plan) stateful() bool {
+	return slices.ContainsFunc(p.members, func(m member) bool { return len(m.classes) > 0 })
+}
+
+// boundScripts returns the names of the scripts that a version has bindings to. The store is locked.
+func boundScripts(a *scripts.Account, v *scripts.Version) []string {
+	var names []string
+	for _, b := range v.Bindings {
+		switch b.Text("type") {
+		case "service":
+			names = append(names, b.Text("service"))
+		case "durable_object_namespace":
+			if owner, _ := a.Owner(b.Text("namespace_id")); owner != nil {
+				names = append(names, owner.Name)
+			}
+		}
+	}
+	return names
+}
+
+// plans divides the deployed scripts of an account into groups. The store is locked.
+func plans(a *scripts.Account) []*plan {
+	members := map[string]member{}
+	links := map[string][]string{}
+	for name, sc := range a.Scripts {
+		d := sc.Active()
+		if d == nil {
+			continue
+		}
+		m := member{name: name, classes: sc.Classes}
+		for _, s := range d.Versions {
+			m.versions, m.shares = append(m.versions, sc.Version(s.Version)), append(m.shares, s.Percentage)
+		}
+		members[name] = m
+		for _, v := range m.versions {
+			for _, other := range boundScripts(a, v) {
+				links[name] = append(links[name], other)
+				links[other] = append(links[other], name)
+			}
+		}
+	}
+	var list []*plan
+	grouped := map[string]bool{}
+	for name := range members {
+		p := &plan{account: a.ID}
+		for todo := []string{name}; len(todo) > 0; todo = todo[1:] {
+			m, ok := members[todo[0]]
+			if !ok || grouped[m.name] {
+				continue
+			}
+			grouped[m.name] = true
+			p.members = append(p.members, m)
+			todo = append(todo, links[m.name]...)
+		}
+		if len(p.members) > 0 {
+			sort.Slice(p.members, func(i, j int) bool { return p.members[i].name < p.members[j].name })
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// serviceName returns the name of a member's version in the configuration.
+func serviceName(member, version int) string { return fmt.Sprintf("worker-%d-%d", member, version) }
+
+// frontName returns the name of the service that gets the requests of a version: its assets
+// if it has any, and otherwise its Worker.
+func frontName(m member, i, j int) string {
+	if m.versions[j].Assets != nil {
+		return "assets-" + serviceName(i, j)
+	}
+	return serviceName(i, j)
+}
+
+// startGroup starts the process of a group. Durable Objects store their state below objects.
+// The output of workerd and of the Workers is written to log.
+func (w *Workers) startGroup(ctx context.Context, p *plan, objects string, log io.Writer) (*workerd.Process, error) {
+	path, err := w.options.Find()
+	if err != nil {
+		return nil, err
+	}
+	b := &configBuilder{workers: w, plan: p, objects: objects, files: map[string][]byte{}, namespaces: map[string]bool{},
+		caches: map[string]bool{}}
+	if err := b.build(); err != nil {
+		return nil, err
+	}
+	return workerd.Start(ctx, path, workerd.Config{
+		Capnp: b.text(), Files: b.files, Sockets: b.socketNames, Experimental: b.experimental, Log: log,
+	})
+}
+
+// configBuilder writes the configuration of a group.
+type configBuilder struct {
+	workers     *Workers
+	plan        *plan
+	objects     string
+	files       map[string][]byte
+	namespaces  map[string]bool
+	caches      map[string]bool
+	services    []string
+	sockets     []string
+	socketNames []string
+	// experimental is set if the configuration needs workerd's --experimental.
+	experimental bool
+}
+
+func (b *configBuilder) text() string {
+	return "using Workerd = import \"/workerd/workerd.capnp\";\nconst config :Workerd.Config = (\n  services = [\n    " +
+		strings.Join(b.services, ",\n    ") + "\n  ],\n  sockets = [\n    " + strings.Join(b.sockets, ",\n    ") +
+		"\n  ]\n);\n"
+}
+
+func (b *configBuilder) build() error {
+	if b.plan.stateful() {
+		if err := os.MkdirAll(b.objects, 0o700); err != nil {
+			return err
+		}
+		b.services = append(b.services, fmt.Sprintf("(name = \"objects\", disk = (path = %s, writable = true))",
+			workerd.Quote(b.objects)))
+	}
+	for i, m := range b.plan.members {
+		for j, v := range m.versions {
+			if err := b.version(m, i, j, v); err != nil {
+				return fmt.Errorf("%s: %w", m.name, err)
+			}
+			name := serviceName(i, j)
+			b.socketNames = append(b.socketNames, name)
+			b.sockets = append(b.sockets, fmt.Sprintf("(name = %q, address = \"unix:%s\", http = (), service = %q)", name, name,
+				frontName(m, i, j)))
+		}
+	}
+	return nil
+}
+
+// version adds the services of one version of a member.
+func (b *configBuilder) version(m member, i, j int, v *scripts.Version) error {
+	name := serviceName(i, j)
+	if v.Assets != nil {
+		b.experimental = true
+		dir, err := b.workers.store.LinkAssets(b.plan.account, v)
+		if err != nil {
+			return err
+		}
+		behaviour := fmt.Sprintf("compatibilityDate = %q", runnableDate(v.Date))
+		if v.Main != "" {
+			behaviour = fmt.Sprintf("userWorker = %q", name) // it takes the date from the Worker
+		}
+		b.services = append(b.services, fmt.Sprintf("(name = \"assets-%s\", assets = (path = %s, config = %s, %s))",
+			name, workerd.Quote(dir), workerd.Quote(v.Assets.ServiceConfig()), behaviour))
+	}
+	if v.Main == "" {
+		return nil
+	}
+	modules, err := b.modules(name, v, v.CacheScope(b.plan.account, m.name) != "")
+	if err != nil {
+		return err
+	}
+	worker := []string{
+		"modules = [" + strings.Join(modules, ", ") + "]",
+		fmt.Sprintf("compatibilityDate = %q", runnableDate(v.Date)),
+		"bindings = [" + strings.Join(b.bindings(m, i, j, v), ", ") + "]",
+		fmt.Sprintf("cacheApiOutbound = %q", b.cache(m)),
+	}
+	if len(v.Flags) > 0 {
+		var flags []string
+		for _, f := range v.Flags {
+			flags = append(flags, workerd.Quote(f))
+		}
+		worker = append(worker, "compatibilityFlags = ["+strings.Join(flags, ", ")+"]")
+	}
+	if j == 0 && len(m.classes) > 0 {
+		var classes []string
+		for name, c := range m.classes {
+			classes = append(classes, fmt.Sprintf("(className = %s, uniqueKey = %q, enableSql = %t)", workerd.Quote(name),
+				c.Namespace, c.SQLite))
+		}
+		sort.Strings(classes)
+		worker = append(worker, "durableObjectNamespaces = ["+strings.Join(classes, ", ")+"]",
+			`durableObjectStorage = (localDisk = "objects")`)
+	}
+	b.services = append(b.services, fmt.Sprintf("(name = %q, worker = (%s))", name, strings.Join(worker, ", ")))
+	return nil
+}
+
+// modules returns the modules of a version. The first one is the main module, or, with
+// Workers Caching, the module that adds ctx.cache.
+func (b *configBuilder) modules(service string, v *scripts.Version, cached bool) ([]string, error) {
+	var list []string
+	for n, m := range v.Modules {
+		content, err := os.ReadFile(b.workers.store.ModuleFile(m))
+		if err != nil {
+			return nil, err
+		}
+		file := fmt.Sprintf("%s-%d", service, n)
+		b.files[file] = content
+		kind := map[string]string{
+			"application/javascript+module": "esModule", "application/javascript": "commonJsModule",
+			"application/wasm": "wasm", "application/octet-stream": "data", "text/plain": "text",
+		}[m.Type]
+		entry := fmt.Sprintf("(name = %s, %s = embed %q)", workerd.Quote(m.Name), kind, file)
+		if m.Name == v.Main {
+			list = append([]string{entry}, list...)
+		} else {
+			list = append(list, entry)
+		}
+	}
+	if cached {
+		file := service + "-context"
+		b.files[file] = edge.ContextModule(v.Main)
+		list = append([]string{fmt.Sprintf("(name = %q, esModule = embed %q)", edge.PurgeCache, file)}, list...)
+	}
+	return list, nil
+}
+
+func (b *configBuilder) bindings(m member, i, j int, v *scripts.Version) []string {
+	var list []string
+	for _, bound := range v.Bindings {
+		value, ok := b.binding(m, i, j, v, bound)
+		if !ok {
+			fmt.Fprintf(b.workers.options.Log, "%s: the Worker does not get the binding %s: the local platform does not "+
+				"support the type %s, or the target no longer exists\n", m.name, bound.Text("name"), bound.Text("type"))
+			continue
+		}
+		list = append(list, fmt.Sprintf("(name = %s, %s)", workerd.Quote(bound.Text("name")), value))
+	}
+	return list
+}
+
+func (b *configBuilder) binding(m member, i, j int, v *scripts.Version, bound scripts.Binding) (string, bool) {
+	switch bound.Text("type") {
+	case "plain_text", "secret_text":
+		return "text = " + workerd.Quote(bound.Text("text")), true
+	case "json":
+		return "json = " + workerd.Quote(string(bound["json"])), true
+	case "version_metadata":
+		// cannot fail
+		raw, _ := json.Marshal(map[string]any{"id": v.ID, "tag": v.Annotations["workers/tag"], "timestamp": v.Created})
+		return "json = " + workerd.Quote(string(raw)), true
+	case "kv_namespace":
+		return fmt.Sprintf("kvNamespace = %q", b.namespace(bound.Text("namespace_id"))), true
+	case "worker_loader":
+		// Each version has its own id. So in a split deployment get() of one version does
+		// not return a Worker that the other version loaded.
+		b.experimental = true
+		return "workerLoader = (id = " + workerd.Quote(m.name+"/"+v.ID+"/"+bound.Text("name")) + ")", true
+	case "assets":
+		if v.Assets == nil {
+			return "", false
+		}
+		return fmt.Sprintf("service = (name = \"assets-%s\", entrypoint = \"AssetWorker\")", serviceName(i, j)), true
+	case "durable_object_namespace":
+		service, name, ok := b.objectClass(bound.Text("namespace_id"))
+		return fmt.Sprintf("durableObjectNamespace = (className = %s, serviceName = %q)", workerd.Quote(name), service), ok
+	case "service":
+		service, ok := b.service(bound.Text("service"), bound.Text("entrypoint") == "")
+		designator := fmt.Sprintf("name = %q", service)
+		if entrypoint := bound.Text("entrypoint"); entrypoint != "" && entrypoint != "default" {
+			designator += ", entrypoint = " + workerd.Quote(entrypoint)
+		}
+		if props := bound["props"]; props != nil {
+			designator += ", props = (json = " + workerd.Quote(string(props)) + ")"
+		}
+		return "service = (" + designator + ")", ok
+	}
+	return "", false
+}
+
+// objectClass returns the service and the class that implement a namespace of Durable Objects.
+func (b *configBuilder) objectClass(namespace string) (service, name string, ok bool) {
+	for i, m := range b.plan.members {
+		for name, c := range m.classes {
+			if c.Namespace == namespace {
+				return serviceName(i, 0), name, true
+			}
+		}
+	}
+	return "", "", false
+}
+
+// service returns the service of the first version of a script, or with front the service
+// that gets its requests.
+func (b *configBuilder) service(script string, front bool) (string, bool) {
+	for i, m := range b.plan.members {
+		if m.name == script {
+			if front {
+				return frontName(m, i, 0), true
+			}
+			return serviceName(i, 0), true
+		}
+	}
+	return "", false
+}
+
+// namespace returns the service of a KV namespace, and adds it if necessary.
+func (b *configBuilder) namespace(id string) string {
+	name := "kv-" + id
+	if !b.namespaces[name] {
+		b.namespaces[name] = true
+		b.services = append(b.services, fmt.Sprintf(
+			"(name = %q, external = (address = %s, http = (injectRequestHeaders = [(name = %q, value = %q), (name = %q, "+
+				"value = %q)])))",
+			name, workerd.Quote("unix:"+b.workers.options.Edge.KVSocket()), kv.HeaderNamespace, id,
+			kv.HeaderAccount, b.plan.account))
+	}
+	return name
+}
+
+// cache returns the service of a member's Cache API, and adds it if necessary. All versions of
+// a script share the cache. (At Cloudflare all Workers of a zone share it.)
+func (b *configBuilder) cache(m member) string {
+	name := "cache-" + m.name
+	if !b.caches[name] {
+		b.caches[name] = true
+		b.services = append(b.services, fmt.Sprintf(
+			"(name = %q, external = (address = %s, http = (forwardedProtoHeader = %q, injectRequestHeaders = [(name = %q, "+
+				"value = %q)])))",
+			name, workerd.Quote("unix:"+b.workers.options.Edge.CacheSocket()), edge.HeaderScheme,
+			edge.HeaderZone, b.plan.account+"/"+m.name))
+	}
+	return name
+}
+
+// runnableDate returns date, or the newest compatibility date that workerd knows.
+func runnableDate(date string) string { return min(date, workerd.CompatibilityDate()) }
