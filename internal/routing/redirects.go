@@ -2,6 +2,7 @@ package routing
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -72,7 +73,7 @@ func (p *redirects) parse(n int, line string) (more bool) {
 	if !p.count(n, from) {
 		return false
 	}
-	to, relative, ok := p.to(n, fields[1])
+	to, relative, ok := p.to(n, fields[1], from)
 	if !ok {
 		return true
 	}
@@ -104,7 +105,7 @@ func (p *redirects) parse(n int, line string) (more bool) {
 }
 
 func (p *redirects) from(n int, s string) (string, bool) {
-	if strings.Contains(s, "://") {
+	if !strings.HasPrefix(s, "/") && strings.Contains(s, "://") {
 		p.add(n, "redirect from a path; use a Redirect Rule of the zone for whole hosts",
 			"the source of a redirect must be a path, not %q", s)
 		return "", false
@@ -113,8 +114,11 @@ func (p *redirects) from(n int, s string) (string, bool) {
 	return from, p.checkPattern(n, from)
 }
 
-func (p *redirects) to(n int, s string) (to string, relative, ok bool) {
+func (p *redirects) to(n int, s, from string) (to string, relative, ok bool) {
 	if host, rest := split(s); host != "" {
+		if !p.checkHost(n, host, from) {
+			return "", false, false
+		}
 		path, query, fragment := normalize(rest)
 		return "https://" + host + path + query + fragment, false, true
 	}
@@ -124,6 +128,35 @@ func (p *redirects) to(n int, s string) (to string, relative, ok bool) {
 	}
 	path, query, fragment := normalize(s)
 	return path + query + fragment, true, true
+}
+
+// checkHost adds a problem and returns false for a host that depends on the request in a way that
+// serving refuses: a request must not choose the domain, so such a rule would never match.
+func (p *redirects) checkHost(n int, host, from string) bool {
+	names := placeholder.FindAllStringIndex(host, -1)
+	if names == nil {
+		return true
+	}
+	if after := host[names[len(names)-1][1]:]; !strings.Contains(after, ".") {
+		p.add(n, "write the domain, as in https://:name.example.com/",
+			"a request could choose the host %q, so the rule would never match", host)
+		return false
+	}
+	for _, at := range names {
+		name := host[at[0]:at[1]]
+		if !captures(from, name) {
+			p.add(n, "add the placeholder to the left side, or write the host",
+				"the host %q has %s, which %s does not capture", host, name, from)
+			return false
+		}
+	}
+	return true
+}
+
+// captures reports whether a pattern captures a placeholder, which has its colon.
+func captures(pattern, name string) bool {
+	return name == ":splat" && strings.Contains(pattern, "*") ||
+		slices.Contains(placeholder.FindAllString(pattern, -1), name)
 }
 
 // count counts a rule and returns false if the file has too many. Like Cloudflare, it counts a

@@ -25,7 +25,9 @@ func TestRedirects(t *testing.T) {
 		"/blog/* https://blog.my.domain/:splat\n" +
 		"/products/:code/:name /products?code=:code&name=:name\n" +
 		"/app/* /app-shell 200\n" +
-		"/x/ /y 200\n"
+		"/x/ /y 200\n" +
+		"/://x /y\n" +
+		"/l/:lang https://:lang.example.com:8443/x\n"
 	got, problems := ParseRedirects("_redirects", []byte(text), "")
 	if len(problems) > 0 {
 		t.Fatal(problems)
@@ -42,6 +44,8 @@ func TestRedirects(t *testing.T) {
 		{From: "/products/:code/:name", To: "/products?code=:code&name=:name", Status: 302},
 		{From: "/app/*", To: "/app-shell", Status: 200},
 		{From: "/x/", To: "/y", Status: 200},
+		{From: "/://x", To: "/y", Status: 302},
+		{From: "/l/:lang", To: "https://:lang.example.com:8443/x", Status: 302},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
@@ -59,6 +63,9 @@ func TestRedirectProblems(t *testing.T) {
 		{"/a http://b.example/", "neither a path"},
 		{"https://a.example/ /b", "must be a path"},
 		{"http://a.example/ /b", "must be a path"},
+		{"/to/:shop https://:shop/", "could choose the host"},
+		{"/to/* https://www.:splat 301", "could choose the host"},
+		{"/to/:shop https://:lang.example.com/", "does not capture"},
 		{"/a https://b.example/ 200", "can only lead to a path"},
 		{"/* /index.html 200", "for ever"},
 		{"/* /index", "for ever"},

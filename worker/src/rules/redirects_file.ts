@@ -3,7 +3,16 @@
 import type { Redirect } from "../format/meta";
 import { type Problem, quote } from "./problem";
 import { findCircles } from "./redirect_loops";
-import { characters, isComment, isDynamicRule, normalizeRule, RuleFile, splitHost, words } from "./rule_file";
+import {
+  characters,
+  isComment,
+  isDynamicRule,
+  normalizeRule,
+  placeholders,
+  RuleFile,
+  splitHost,
+  words,
+} from "./rule_file";
 
 const mostStatic = 2_000;
 const mostDynamic = 100;
@@ -60,7 +69,7 @@ class Parser {
     const from = this.#from(n, fields[0]!);
     if (from === undefined) return true;
     if (!this.#count(n, from)) return false;
-    const to = this.#to(n, fields[1]!);
+    const to = this.#to(n, fields[1]!, from);
     if (to === undefined) return true;
     const status = fields[2] ?? "302";
     if (!statuses.includes(status)) {
@@ -108,7 +117,7 @@ class Parser {
   }
 
   #from(n: number, text: string): string | undefined {
-    if (text.includes("://")) {
+    if (!text.startsWith("/") && text.includes("://")) {
       this.file.add(
         n,
         "redirect from a path; use a Redirect Rule of the zone for whole hosts",
@@ -120,14 +129,44 @@ class Parser {
     return this.file.checkPattern(n, path) ? path : undefined;
   }
 
-  #to(n: number, text: string): string | undefined {
+  #to(n: number, text: string, from: string): string | undefined {
     const { host, rest } = splitHost(text);
+    if (!this.#checkHost(n, host, from)) return undefined;
     if (host === "" && !text.startsWith("/")) {
       this.file.add(n, 'begin it with "/" or "https://"', `${quote(text)} is neither a path nor an https URL`);
       return undefined;
     }
     const { path, query, fragment } = normalizeRule(rest);
     return (host === "" ? "" : `https://${host}`) + path + query + fragment;
+  }
+
+  /**
+   * Whether serving would use a host. A request must not choose the domain, so a rule where it could would never match.
+   */
+  #checkHost(n: number, host: string, from: string): boolean {
+    const names = placeholders(host);
+    if (names.length === 0) return true;
+    const last = names.at(-1)!;
+    if (!host.slice(host.lastIndexOf(last) + last.length).includes(".")) {
+      this.file.add(
+        n,
+        "write the domain, as in https://:name.example.com/",
+        `a request could choose the host ${quote(host)}, so the rule would never match`,
+      );
+      return false;
+    }
+    const captured = new Set(placeholders(from));
+    if (from.includes("*")) captured.add(":splat");
+    const unknown = names.find((name) => !captured.has(name));
+    if (unknown !== undefined) {
+      this.file.add(
+        n,
+        "add the placeholder to the left side, or write the host",
+        `the host ${quote(host)} has ${unknown}, which ${from} does not capture`,
+      );
+      return false;
+    }
+    return true;
   }
 
   /** Checks the limits. As on Cloudflare, a static rule after a dynamic one counts as dynamic, to keep the order. */

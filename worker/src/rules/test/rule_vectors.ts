@@ -31,6 +31,9 @@ const redirects: (string | Uint8Array)[] = [
   "/a http://b.example/",
   "https://a.example/ /b",
   "/a https://b.example/ 200",
+  "/://so;`me /x\n/a:///b /y\nhttp://a.example/ /z\nb://c /w\n",
+  "/to/:host https://:host/x\n/on/* https://:splat\n/in/:a/:b https://:a.:b/\n/l/:l https://:l.example.com/:l\n" +
+    "/port/:p https://example.com:8443/:p\n/none https://:none.example.com/\n/s/* https://:splat.example.com:80/\n",
   "/* /index.html 200",
   "/* /index",
   "/ /index.html",
