@@ -89,8 +89,7 @@ async function read(request: Request, path: string, edits: Edits): Promise<Respo
   const found = await edits.head(path);
   if (!found) return plain(404, "not found");
   const headers = describe(found);
-  if (isNotModified(request.headers, headers["ETag"]!, headers["Last-Modified"]))
-    return new Response(null, { status: 304, headers });
+  if (isNotModified(request.headers, headers["ETag"]!, true)) return new Response(null, { status: 304, headers });
   headers["Content-Type"] = found.contentType;
   headers["Content-Length"] = String(found.size);
   // The asset is shown on the editor's origin.

@@ -1,4 +1,4 @@
-// _headers: applies the rules that match a URL to a response.
+// _headers: applies the rules that match a URL to the headers of a response.
 
 import type { HeaderPair, HeaderRule } from "../format/meta";
 import { Pattern, substitute } from "./pattern";
@@ -7,7 +7,11 @@ import { Pattern, substitute } from "./pattern";
 export class HeaderRules {
   readonly #rules: { rule: HeaderRule; pattern: Pattern }[];
 
+  /** Whether a rule sets Content-Encoding. */
+  readonly encodes: boolean;
+
   constructor(rules: HeaderRule[]) {
+    this.encodes = rules.some(({ set }) => set.some(([name]) => name.toLowerCase() === "content-encoding"));
     this.#rules = rules.map((rule) => ({ rule, pattern: new Pattern(rule.path) }));
   }
 
@@ -18,8 +22,7 @@ export class HeaderRules {
   /**
    * Applies every matching rule in order. The first rule that sets a header replaces it; further rules append to it.
    */
-  apply(url: URL, response: Response): void {
-    const { headers } = response;
+  apply(url: URL, headers: Headers): void {
     const own = new Set<string>();
     for (const { rule, pattern } of this.#rules) {
       const captures = pattern.match(url);

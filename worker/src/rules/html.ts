@@ -19,16 +19,18 @@ export function resolvePathname(pathname: string, handling: HTMLHandling, find: 
     if (canonical === pathname || servedAt(canonical, handling, find) !== exact) return { asset: exact };
     return { redirect: canonical };
   }
+  let taken: string | undefined;
   for (const file of spellings(pathname)) {
     const asset = find(file);
     if (asset < 0) continue;
     const canonical = canonicalPathname(file, handling);
-    // Another file may take precedence at that pathname: with drop-trailing-slash,
-    // /a.html and /a/index.html are both for /a.
-    if (servedAt(canonical, handling, find) !== asset) continue;
-    return canonical === pathname ? { asset } : { redirect: canonical };
+    const served = servedAt(canonical, handling, find);
+    if (served === asset) return canonical === pathname ? { asset } : { redirect: canonical };
+    // Another file takes precedence at that pathname: with drop-trailing-slash, /a.html and /a/index.html are both for
+    // /a. If it is a page, too, it is the answer if no other spelling is.
+    if (served >= 0 && find(canonical) < 0 && canonical !== pathname) taken ??= canonical;
   }
-  return undefined;
+  return taken === undefined ? undefined : { redirect: taken };
 }
 
 /** The files that a pathname without a file of its own may mean, in order of preference. */

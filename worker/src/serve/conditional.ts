@@ -3,14 +3,16 @@
 /**
  * Whether the client has the current content.
  *
- * A date counts only if it equals Last-Modified: after a rollback the asset may be older than the client's copy.
- * Without lastModified the response does not represent a resource (a 404 page): it matches by its ETag, but not by "*"
- * or a date. (The header of a request without a date is null, which does not equal undefined.)
+ * Only an ETag can tell. The same date does not mean the same content: a build with SOURCE_DATE_EPOCH gives all files
+ * one date, and two saves can be in the same second. A later date does not, either: after a rollback the asset is older
+ * than the client's copy. So If-Modified-Since has no effect.
+ *
+ * A page that is sent in place of a missing asset (exists is false) matches by its ETag, but not by "*".
  */
-export function isNotModified(request: Headers, etag: string, lastModified: string | undefined): boolean {
+export function isNotModified(request: Headers, etag: string, exists: boolean): boolean {
   const ifNoneMatch = request.get("if-none-match");
-  if (ifNoneMatch === null) return request.get("if-modified-since") === lastModified;
-  if (ifNoneMatch.trim() === "*") return lastModified !== undefined;
+  if (ifNoneMatch === null) return false;
+  if (ifNoneMatch.trim() === "*") return exists;
   return listsETag(ifNoneMatch, etag);
 }
 

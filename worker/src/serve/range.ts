@@ -18,17 +18,12 @@ const maxRanges = 16;
  * A malformed header and units other than bytes are ignored. Ranges that overlap, are not in order or are too many are
  * also ignored, as section 14.2 allows: the response is then the whole file.
  */
-export function requestedRanges(
-  request: Headers,
-  size: number,
-  etag: string,
-  lastModified: string,
-): Range[] | undefined {
+export function requestedRanges(request: Headers, size: number, etag: string): Range[] | undefined {
   const header = request.get("range");
   if (header === null || size === 0) return undefined;
-  // The client has a part of another version of the file, so it gets the whole file.
+  // The client has a part of another version of the file, or names it by a date, which several versions can have.
   const ifRange = request.get("if-range");
-  if (ifRange !== null && ifRange !== etag && ifRange !== lastModified) return undefined;
+  if (ifRange !== null && ifRange !== etag) return undefined;
 
   const list = /^bytes=(.*)$/is.exec(header)?.[1];
   if (list === undefined) return undefined;

@@ -156,26 +156,27 @@ export class View implements Assets {
     { asset, status, contentHashed }: { asset: Asset; status: 200 | 404; contentHashed: boolean },
   ): Promise<Response> {
     const etag = `"${asset.hash}"`;
-    const lastModified = status === 200 ? httpDate(asset.modified) : undefined;
+    const exists = status === 200;
     const headers: Record<string, string> = { ETag: etag };
     // A response to an authorized client is not for shared caches.
     const { edge } = this.#rules;
     const isOneClients = asked.has("authorization");
     if (!isOneClients) headers["Cache-Control"] = cacheControl(contentHashed);
     Object.assign(headers, isOneClients ? edge.other : edge.asset);
-    if (isNotModified(asked, etag, lastModified)) return this.#finish(target, null, 304, headers, asset.headers);
+    if (isNotModified(asked, etag, exists)) return this.#finish(target, null, 304, headers, asset.headers);
 
     headers["Content-Type"] = asset.type;
-    if (lastModified !== undefined) {
-      headers["Last-Modified"] = lastModified;
-      headers["Accept-Ranges"] = "bytes";
-    }
+    // Caches use the date to decide by themselves, which is wrong if several versions of the file have it.
+    if (exists && !isOneClients && !edge.other) headers["Last-Modified"] = httpDate(asset.modified);
+    const isEncoded = this.#isEncoded(target, asset);
+    const inParts = exists && !isEncoded;
+    if (inParts) headers["Accept-Ranges"] = "bytes";
     if (method === "HEAD") {
-      headers["Content-Length"] = String(asset.size);
+      if (!isEncoded) headers["Content-Length"] = String(asset.size);
       return this.#finish(target, null, status, headers, asset.headers);
     }
 
-    const ranges = lastModified === undefined ? undefined : requestedRanges(asked, asset.size, etag, lastModified);
+    const ranges = inParts ? requestedRanges(asked, asset.size, etag) : undefined;
     if (ranges?.length === 0) return this.#short(target, 416, { "Content-Range": `bytes */${asset.size}` });
     let stream: ReadableStream | null | undefined;
     try {
@@ -198,6 +199,19 @@ export class View implements Assets {
     return failure(503);
   }
 
+  /**
+   * Whether a rule or the asset sets Content-Encoding. The runtime then encodes the body. A range is one of the encoded
+   * bytes (RFC 9110, 14.1.1), which are not known here, so the whole file is sent.
+   */
+  #isEncoded(target: Target, { headers: own }: Asset): boolean {
+    const { headers: rules } = this.#rules;
+    if (!rules.encodes && !own) return false;
+    const headers = new Headers();
+    if (rules.encodes) rules.apply(target.url, headers);
+    if (own) setHeaders(headers, own);
+    return headers.has("Content-Encoding");
+  }
+
   /** A response without an asset and without a body. */
   #short(target: Target, status: number, headers: Record<string, string>): Response {
     return this.#finish(target, null, status, Object.assign(headers, this.#rules.edge.other));
@@ -215,7 +229,7 @@ export class View implements Assets {
   ): Response {
     const response = new Response(body, { status, headers });
     const { headers: rules, edge } = this.#rules;
-    if (rules.size > 0) rules.apply(target.url, response);
+    if (rules.size > 0) rules.apply(target.url, response.headers);
     if (own) setHeaders(response.headers, own);
     return edge.limit(response);
   }

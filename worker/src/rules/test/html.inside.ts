@@ -41,6 +41,9 @@ const expected: Record<string, [auto: string, force: string, drop: string, none:
   "/both/": ["=/both/index.html", "=/both/index.html", ">/both", "-"],
   "/both.html": [">/both", "=/both.html", ">/both", "=/both.html"],
   "/both/index.html": [">/both/", ">/both/", "=/both/index.html", "=/both/index.html"],
+  // With drop-trailing-slash, /both.html has precedence at the pathname of /both/index.html.
+  "/both/index": [">/both/", ">/both/", ">/both", "-"],
+  "/both/index/": [">/both/", ">/both/", ">/both", "-"],
   "/raw.txt": ["=/raw.txt", "=/raw.txt", "=/raw.txt", "=/raw.txt"],
   "/raw.txt/": ["-", "-", "-", "-"],
   "/a/index": ["=/a/index", "=/a/index", "=/a/index", "=/a/index"],

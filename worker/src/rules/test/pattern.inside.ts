@@ -110,7 +110,7 @@ test("header rules add up, and detach", () => {
     { path: "/b", set: [["X-A", "three"]], unset: [] },
   ]);
   const response = new Response(null, { headers: { etag: '"x"', "cache-control": "public" } });
-  rules.apply(new URL("https://example.com/a/7"), response);
+  rules.apply(new URL("https://example.com/a/7"), response.headers);
   assert.deepEqual(Object.fromEntries(response.headers), {
     "cache-control": "no-cache",
     "x-a": "one, two 7",
