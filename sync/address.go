@@ -14,6 +14,20 @@ import (
 // distinguish such a site from one whose owner has switched the address off, which it
 // never undoes.
 
+// Address returns the address of the live site under workers.dev, "" if it has none. It only reads.
+func (e *Engine) Address(ctx context.Context) (string, error) {
+	l, err := e.ReadLive(ctx)
+	switch {
+	case err != nil:
+		return "", err
+	case !l.Exists():
+		return "", notDeployed(e.Site)
+	case l.Meta != nil && l.Meta.URL != "":
+		return l.Meta.URL, nil
+	}
+	return e.Target.URL(ctx)
+}
+
 // addressNote is the name of the note.
 func (e *Engine) addressNote() string { return e.noteName("first deployment of") }
 

@@ -43,7 +43,7 @@ func (e *bareError) Unwrap() error { return e.error }
 // with a flag.
 func bare(args []string) bool {
 	if len(args) == 0 {
-		return config.MeansBare(".")
+		return config.MeansBare(".") || config.IsRustWorker(".")
 	}
 	return strings.HasPrefix(args[0], "-") && !slices.Contains([]string{"-h", "--help"}, args[0])
 }
@@ -64,6 +64,13 @@ func (c *bareCommand) run(ctx context.Context, s streams) error {
 			return err
 		}
 		return printIndex(s.out, index)
+	}
+	if c.Output == "" && !config.MeansBare(".") {
+		return &app.UsageError{
+			Err: fmt.Errorf("nothing names an index of files for a Worker in Rust, and there is no %s", config.DefaultIndex),
+			Fix: "to publish a site, give a command: kv-sync deploy; to write the index the first time: kv-sync --output " +
+				config.DefaultIndex,
+		}
 	}
 	t := task{
 		command: "sync", dry: c.DryRun, bare: true, site: siteFlags{Local: c.Local, Verbose: c.Verbose},

@@ -7,11 +7,17 @@ import (
 	"github.com/kv-sync/kv-sync/internal/term"
 )
 
-type deployCommand struct{ siteFlags }
+type deployCommand struct {
+	siteFlags
+	folderArgument
+}
 
 // Run deploys, or with --dry-run plans.
 func (c *deployCommand) Run(ctx context.Context, s streams) error {
-	t := taskOf("deploy", c.siteFlags)
+	t, err := publishing("deploy", c.siteFlags, c.folderArgument)
+	if err != nil {
+		return err
+	}
 	t.dry = t.values.Is(options.DryRun)
 	work := func(se *session) error {
 		if t.dry {
@@ -52,11 +58,17 @@ func (se *session) serve(ctx context.Context, s streams) error {
 	return nil
 }
 
-type planCommand struct{ siteFlags }
+type planCommand struct {
+	siteFlags
+	folderArgument
+}
 
 // Run shows what deploy would do.
 func (c *planCommand) Run(ctx context.Context, s streams) error {
-	t := taskOf("plan", c.siteFlags)
+	t, err := publishing("plan", c.siteFlags, c.folderArgument)
+	if err != nil {
+		return err
+	}
 	t.dry = true
 	work := func(se *session) error { return se.plan(ctx) }
 	if t.values.Is(options.Projects) {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,6 +64,25 @@ func TestDocumentedCommands(t *testing.T) {
 	}
 }
 
+// The table of commands in docs/commands.md has the commands that the help lists.
+func TestDocumentedCommandTable(t *testing.T) {
+	table, _, _ := strings.Cut(documents(t)["docs/commands.md"], "\n\n`deploy`, `plan`")
+	var documented []string
+	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z]+)").FindAllStringSubmatch(table, -1) {
+		documented = append(documented, m[1])
+	}
+	parser, err := newParser(t.Context(), streams{err: io.Discard, out: io.Discard}, newCommandLine())
+	if err != nil {
+		t.Fatal(err)
+	}
+	help := commandNames(parser.Model.Node)
+	slices.Sort(documented)
+	slices.Sort(help)
+	if d := cmp.Diff(help, documented); d != "" {
+		t.Errorf("the help and docs/commands.md differ (-help +docs):\n%s", d)
+	}
+}
+
 // docs/commands.md documents exactly the existing flags.
 func TestDocumentedFlags(t *testing.T) {
 	parser, err := newParser(t.Context(), streams{err: io.Discard, out: io.Discard}, newCommandLine())
@@ -95,7 +115,8 @@ func TestDocumentedFlags(t *testing.T) {
 		documented[f[1]] = true
 	}
 	delete(documented, "--help")
-	delete(documented, "--deepen") // a flag of git
+	delete(documented, "--version") // the command version
+	delete(documented, "--deepen")  // a flag of git
 	if d := cmp.Diff(flags, documented); d != "" {
 		t.Errorf("flags and docs/commands.md differ (-flags +docs):\n%s", d)
 	}

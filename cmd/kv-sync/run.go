@@ -9,6 +9,7 @@ import (
 	"io"
 	"runtime/debug"
 	"slices"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -41,27 +42,34 @@ type commandLine struct {
 	Verify   verifyCommand   `cmd:"" group:"site" help:"Check that everything retained is complete."`
 	Prune    pruneCommand    `cmd:"" group:"site" help:"Delete what no retained deployment needs."`
 	Pull     pullCommand     `cmd:"" group:"site" help:"Bring what was written at run time into git."`
+	Open     openCommand     `cmd:"" group:"site" help:"Print the address of a site, and show it in the browser."`
 	Delete   deleteCommand   `cmd:"" group:"site" help:"Delete a site or a project, with everything that is its own."`
 	Dev      devCommand      `cmd:"" group:"machine" help:"Run Cloudflare's API and the site on this machine."`
 	Watch    watchCommand    `cmd:"" group:"machine" help:"Show a folder on this machine while you work on it."`
 	Daemon   daemonCommand   `cmd:"" group:"machine" help:"Deploy sites when their branches change."`
 	Hook     hookCommand     `cmd:"" group:"machine" help:"Make git check, upload or deploy pushes."`
-	Version  versionCommand  `cmd:"" group:"machine" help:"Print the version."`
+
+	Completion completionCommand `cmd:"" group:"machine" help:"Print a script that completes commands in a shell."`
+	Help       helpCommand       `cmd:"" group:"machine" help:"Print the help of a command."`
+	Version    versionCommand    `cmd:"" group:"machine" help:"Print the version."`
+	Complete   completeCommand   `cmd:"" name:"__complete" passthrough:"" hidden:""`
 }
 
 // newCommandLine returns a command line with the declared flags.
 func newCommandLine() *commandLine {
 	return &commandLine{
-		Deploy: deployCommand{siteFlagsOf("deploy")}, Plan: planCommand{siteFlagsOf("plan")},
-		Upload: uploadCommand{siteFlagsOf("upload")}, Rollback: rollbackCommand{siteFlags: siteFlagsOf("rollback")},
-		History: historyCommand{siteFlagsOf("history")}, Verify: verifyCommand{siteFlags: siteFlagsOf("verify")},
+		Deploy: deployCommand{siteFlags: siteFlagsOf("deploy")}, Plan: planCommand{siteFlags: siteFlagsOf("plan")},
+		Upload:   uploadCommand{siteFlags: siteFlagsOf("upload")},
+		Rollback: rollbackCommand{siteFlags: siteFlagsOf("rollback")},
+		History:  historyCommand{siteFlagsOf("history")}, Verify: verifyCommand{siteFlags: siteFlagsOf("verify")},
 		Prune: pruneCommand{siteFlags: siteFlagsOf("prune")}, Pull: pullCommand{siteFlags: siteFlagsOf("pull")},
-		Delete: deleteCommand{siteFlags: siteFlagsOf("delete")},
-		Watch:  watchCommand{flags: flagsOf("watch")},
+		Open: openCommand{siteFlagsOf("open")}, Delete: deleteCommand{siteFlags: siteFlagsOf("delete")},
+		Watch: watchCommand{flags: flagsOf("watch")},
 	}
 }
 
-const about = "Git push, and the site is in Workers KV: atomically, only what changed, with one-step rollback."
+const about = "Git push, and the site is in Workers KV: atomically, only what changed, with one-step rollback." +
+	"\n\nTo put a folder online: kv-sync deploy DIR --name NAME. On this machine, without an account: kv-sync watch DIR."
 
 // run parses the arguments, runs the command and returns the exit code. It is the only place that
 // prints errors.
@@ -107,12 +115,9 @@ type exit int
 func (e exit) Error() string { return fmt.Sprintf("exit %d", int(e)) }
 
 func parse(ctx context.Context, args []string, s streams) (err error) {
-	var grammar any = newCommandLine()
-	switch {
-	case bare(args):
-		grammar = &bareCommand{}
-	case len(args) == 0:
-		args = []string{"--help"}
+	args, grammar, err := interpret(args, s)
+	if err != nil {
+		return err
 	}
 	// kong calls Exit in the middle of parsing after it has printed help.
 	defer func() {
@@ -130,9 +135,43 @@ func parse(ctx context.Context, args []string, s streams) (err error) {
 	}
 	chosen, err := parser.Parse(args)
 	if err != nil {
-		return &app.UsageError{Err: err, Fix: "kv-sync --help lists the commands and flags"}
+		return misspelled(args, err)
 	}
 	return chosen.Run()
+}
+
+// interpret returns the arguments as the parser takes them, and the grammar that they are for.
+func interpret(args []string, s streams) ([]string, any, error) {
+	switch {
+	case len(args) == 1 && slices.Contains([]string{"-v", "-V", "--version"}, args[0]):
+		args = []string{"version"}
+	case bare(args):
+		return args, &bareCommand{}, nil
+	case len(args) == 0:
+		args = []string{"--help"}
+	}
+	if other, typed, rest := synonymOf(args); other != nil {
+		if other.runs == "" {
+			return nil, nil, other.refuse(typed, s.getenv)
+		}
+		args = append([]string{other.runs}, rest...)
+	}
+	return args, newCommandLine(), nil
+}
+
+// misspelled explains why the arguments could not be parsed.
+func misspelled(args []string, err error) error {
+	first := args[0]
+	fix := "kv-sync help lists the commands, and kv-sync help COMMAND its flags"
+	switch at := slices.IndexFunc(args, isCommand); {
+	case !strings.HasPrefix(first, "-") && !isCommand(first):
+		return refuseUnknown(first, err)
+	case isCommand(first):
+		fix = "kv-sync help " + first + " lists its flags"
+	case at > 0:
+		fix = "write the command first: kv-sync " + args[at] + " …"
+	}
+	return &app.UsageError{Err: err, Fix: fix}
 }
 
 // newParser returns a parser for a [commandLine] or a [bareCommand].

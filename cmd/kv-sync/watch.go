@@ -27,6 +27,7 @@ import (
 
 type watchCommand struct {
 	flags
+	folderArgument
 	Port    int  `help:"The port of the API if no kv-sync dev runs (default: any)." placeholder:"PORT" default:"0"`
 	Verbose bool `short:"v" help:"Also print what was chosen, and why."`
 	Local   bool `hidden:"" help:"watch is always local."`
@@ -34,17 +35,21 @@ type watchCommand struct {
 
 // Run shows the folder on the local platform until Ctrl-C.
 func (c *watchCommand) Run(ctx context.Context, s streams) (err error) {
+	values, err := c.into(c.values())
+	if err != nil {
+		return err
+	}
 	cache, _ := os.UserCacheDir() // the platform reports a missing folder
 	w := &watching{
 		console: term.New(s.out, s.err, s.getenv), said: map[string]bool{},
 		at:      local.Options{CacheDir: cache, Project: ".", Addr: fmt.Sprintf("127.0.0.1:%d", c.Port), Log: s.err},
-		options: c.values().Engine(),
+		options: values.Engine(),
 		shared:  app.NewShared(),
 	}
 	w.in = app.Inputs{
 		Shared: w.shared, CacheDir: cache, Getenv: withoutAccount(s.getenv), Log: w.console.Log(c.Verbose),
 	}
-	w.in.Give(c.values())
+	w.in.Give(values)
 	w.in.Source = source.KindFolder
 	w.options.KeepNone, w.options.AnyOrder, w.options.Release = true, true, true
 	w.files = watch.New(watch.Options{Polling: func(err error) { w.console.Say("Note: %v", err) }})

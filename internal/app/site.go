@@ -322,6 +322,19 @@ func (s *Site) History(ctx context.Context) ([]version.Deployment, error) {
 	return list, err
 }
 
+// Address returns the address of the live site: see [kvsync.Engine.Address].
+func (s *Site) Address(ctx context.Context) (string, error) {
+	e, err := s.reach()
+	if err != nil {
+		return "", err
+	}
+	address, err := e.Address(ctx)
+	if err == nil && address == "" {
+		err = stop(guard.Target, advice.CaseNoAddress, finding.Facts{Name: s.Name})
+	}
+	return address, err
+}
+
 // Verify checks the retained deployments: see [kvsync.Engine.Verify].
 func (s *Site) Verify(ctx context.Context, readData bool) (*kvsync.Verification, error) {
 	e, err := s.reach()

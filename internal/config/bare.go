@@ -1,8 +1,13 @@
 package config
 
 import (
+	"bytes"
 	"cmp"
+	"io/fs"
+	"os"
+	"path"
 	"path/filepath"
+	"slices"
 
 	"github.com/kv-sync/kv-sync/internal/config/tree"
 	"github.com/kv-sync/kv-sync/internal/config/wrangler"
@@ -57,20 +62,57 @@ func (l *loader) finishBare() {
 }
 
 // MeansBare reports whether kv-sync without a command acts like the Rust kv-sync in this
-// folder. It does if kv-sync.toml sets the layout kv-assets, or, without a layout there, if
-// the folder contains a Rust Worker or its index.
+// folder: whether the project has an index of files, or names one. Without that evidence it
+// would upload the files of a site of another kind. A layout in kv-sync.toml decides. Without
+// one, the index exists, kv-sync.toml names it, or the code of a Rust Worker does.
 func MeansBare(root string) bool {
-	inside, err := boundary.New(root)
-	if err != nil {
+	l := onDisk(root)
+	if l == nil {
 		return false
 	}
-	l := &loader{
+	own := l.projectFile(filepath.Join(root, ProjectFile))
+	if layout, ok := own["layout"]; ok {
+		return layout.text == layoutKVAssets
+	}
+	_, named := own["index"]
+	return named || l.has(DefaultIndex) || l.isRustWorker() && l.codeNamesIndex()
+}
+
+// IsRustWorker reports whether a folder has a Worker in Rust.
+func IsRustWorker(root string) bool {
+	l := onDisk(root)
+	return l != nil && l.isRustWorker()
+}
+
+// onDisk returns a loader that only looks at files, nil if there is no such folder.
+func onDisk(root string) *loader {
+	inside, err := boundary.New(root)
+	if err != nil {
+		return nil
+	}
+	return &loader{
 		root: root, boundary: inside, files: files{root: root, disk: inside},
 		s: &Settings{origins: map[string]origin{}},
 	}
-	if layout, ok := l.projectFile(filepath.Join(root, ProjectFile))["layout"]; ok {
-		return layout.text == layoutKVAssets
+}
+
+// has reports whether the project has a file.
+func (l *loader) has(name string) bool {
+	return l.files.isFile(filepath.Join(l.root, filepath.FromSlash(name)))
+}
+
+func (l *loader) isRustWorker() bool { return l.has("wrangler.toml") && l.has("Cargo.toml") }
+
+// codeNamesIndex reports whether a file of src has the name of the index, as in
+// include_bytes!("../data/assets.bin").
+func (l *loader) codeNamesIndex() bool {
+	dir := filepath.Join(l.root, "src")
+	if !l.files.isDir(dir) {
+		return false
 	}
-	has := func(name string) bool { return l.files.isFile(filepath.Join(root, filepath.FromSlash(name))) }
-	return has("wrangler.toml") && has("Cargo.toml") || has(DefaultIndex)
+	entries, _ := os.ReadDir(dir) // an unreadable folder names nothing
+	return slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+		return path.Ext(e.Name()) == ".rs" &&
+			bytes.Contains(l.files.readSmall(filepath.Join(dir, e.Name())), []byte(path.Base(DefaultIndex)))
+	})
 }

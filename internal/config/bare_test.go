@@ -65,15 +65,21 @@ func TestMeansBare(t *testing.T) {
 		files map[string]string
 		want  bool
 	}{
-		"an empty folder":       {nil, false},
-		"a Rust Worker":         {map[string]string{"wrangler.toml": "", "Cargo.toml": ""}, true},
-		"a Worker":              {map[string]string{"wrangler.toml": ""}, false},
-		"a Rust program":        {map[string]string{"Cargo.toml": ""}, false},
-		"an index":              {map[string]string{"data/assets.bin": ""}, true},
-		"the layout":            {ownFile(`layout = "kv-assets"`), true},
-		"another layout":        {map[string]string{ProjectFile: `layout = "content"`, "data/assets.bin": ""}, false},
-		"an invalid own file":   {map[string]string{ProjectFile: "layout =", "data/assets.bin": ""}, true},
-		"a file without layout": {map[string]string{ProjectFile: "retain = 5", "data/assets.bin": ""}, true},
+		"an empty folder": {nil, false},
+		"a Rust Worker":   {map[string]string{"wrangler.toml": "", "Cargo.toml": ""}, false},
+		"code with the index": {map[string]string{"wrangler.toml": "", "Cargo.toml": "",
+			"src/lib.rs": `static ASSETS: &[u8] = include_bytes!("../data/assets.bin");`}, true},
+		"other code": {map[string]string{"wrangler.toml": "", "Cargo.toml": "", "src/lib.rs": "mod assets;",
+			"src/assets.bin.md": "assets.bin"}, false},
+		"a Rust program with the index": {map[string]string{"Cargo.toml": "", "src/lib.rs": "assets.bin"}, false},
+		"a named index":                 {ownFile(`index = "files.bin"`), true},
+		"a Worker":                      {map[string]string{"wrangler.toml": ""}, false},
+		"a Rust program":                {map[string]string{"Cargo.toml": ""}, false},
+		"an index":                      {map[string]string{"data/assets.bin": ""}, true},
+		"the layout":                    {ownFile(`layout = "kv-assets"`), true},
+		"another layout":                {map[string]string{ProjectFile: `layout = "content"`, "data/assets.bin": ""}, false},
+		"an invalid own file":           {map[string]string{ProjectFile: "layout =", "data/assets.bin": ""}, true},
+		"a file without layout":         {map[string]string{ProjectFile: "retain = 5", "data/assets.bin": ""}, true},
 	} {
 		if got := MeansBare(project(t, tt.files)); got != tt.want {
 			t.Errorf("%s: %v", name, got)

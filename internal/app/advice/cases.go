@@ -25,6 +25,7 @@ const (
 // Cases of guards.
 const (
 	CaseNoWorker     finding.Case = "there is no Worker {name}"
+	CaseNoAddress    finding.Case = "no address of {name} is known: it has none under workers.dev"
 	CaseNotWhole     finding.Case = "{site} is not whole: visitors, or a rollback, would miss what is listed"
 	CaseEditsMissing finding.Case = "{site} is not whole: visitors would miss what is listed, also edits " +
 		"made at run time"

@@ -124,6 +124,7 @@ var caseRemedies = map[finding.Case]remedy{
 	finding.CaseCompanionNewer: newer,
 
 	CaseNoWorker:     deployIt,
+	CaseNoAddress:    everywhere("see its domains and routes in Cloudflare's dashboard"),
 	CaseNotWhole:     repairing(notThere),
 	CaseEditsMissing: repairing(notThere + onlyCopy),
 	CaseConflict:     merge,

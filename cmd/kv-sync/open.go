@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os/exec"
+	"runtime"
+
+	"github.com/kv-sync/kv-sync/internal/term"
+)
+
+type openCommand struct{ siteFlags }
+
+// Run prints the address of the live site, and shows it in the browser if a person is there to see it.
+func (c *openCommand) Run(ctx context.Context, s streams) error {
+	return managing("open", c.siteFlags).on(ctx, s, func(se *session) error {
+		address, err := se.site.Address(ctx)
+		if err != nil {
+			return err
+		}
+		if se.served() {
+			address = se.platform.URL(ctx, se.site.Name)
+		}
+		se.console.Address(address)
+		if se.flags.JSON || s.getenv("CI") != "" || !term.IsTerminal(s.out) {
+			return nil
+		}
+		if err := browse(ctx, address); err != nil {
+			se.console.Say("Note: no browser could be started: %v", err)
+		}
+		return se.serve(ctx, s)
+	})
+}
+
+// browse shows an address in the user's browser.
+func browse(ctx context.Context, address string) error {
+	command, err := browser(runtime.GOOS, address)
+	if err != nil {
+		return err
+	}
+	return exec.CommandContext(ctx, command[0], command[1:]...).Run()
+}
+
+// browser returns the command that opens an address. A Worker's version says which address it has,
+// so the address may be anything: only one of the web is opened.
+func browser(system, address string) ([]string, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		return nil, fmt.Errorf("%q is no address of the web", address)
+	}
+	switch system {
+	case "darwin":
+		return []string{"open", u.String()}, nil
+	case "windows":
+		return []string{"rundll32", "url.dll,FileProtocolHandler", u.String()}, nil
+	}
+	return []string{"xdg-open", u.String()}, nil
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"io"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// typed lists the words of the table.
+func typed() (words []string) {
+	for _, s := range synonyms {
+		words = append(words, strings.Split(s.words, ", ")...)
+	}
+	return words
+}
+
+// The table has each word once, and no word that is a command. A word runs a command, or has an
+// answer, which names commands that exist.
+func TestSynonyms(t *testing.T) {
+	seen := map[string]bool{}
+	for _, w := range typed() {
+		if seen[w] || isCommand(w) {
+			t.Errorf("%q is in the table twice, or is a command", w)
+		}
+		seen[w] = true
+	}
+	for _, must := range []string{
+		"login", "whoami", "logs", "tail", "publish", "init", "build", "status", "push", "up", "undo", "restore",
+		"versions", "deployments", "secret", "preview", "pages deploy", "list", "ls", "serve", "start", "remove", "test",
+		"config", "domains", "update", "login", "logout", "env", "kv", "ci", "install", "clean", "diff", "check",
+	} {
+		if !seen[must] {
+			t.Errorf("%q has no answer", must)
+		}
+	}
+	named := regexp.MustCompile(`kv-sync ([a-z]+)`)
+	for _, s := range synonyms {
+		if (s.runs == "") == (s.answer == "") || s.runs != "" && !isCommand(s.runs) {
+			t.Errorf("%s: runs %q, answers %q", s.words, s.runs, s.answer)
+		}
+		for _, m := range named.FindAllStringSubmatch(s.answer, -1) {
+			if !isCommand(m[1]) && m[1] != "needs" && m[1] != "has" && m[1] != "uses" && m[1] != "bundles" &&
+				m[1] != "does" {
+				t.Errorf("%s: there is no command %s", s.words, m[1])
+			}
+		}
+	}
+}
+
+// A word that is answered fails without any effect, so that a script that has it does not go on.
+func TestSynonymsAreRefused(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, s := range synonyms {
+		if s.runs != "" {
+			continue
+		}
+		for _, w := range strings.Split(s.words, ", ") {
+			var out, errs strings.Builder
+			code := run(t.Context(), append(strings.Fields(w), "x"), streams{
+				in: strings.NewReader(""), out: &out, err: &errs, getenv: func(string) string { return "" },
+			})
+			if code != 2 || out.String() != "" || !strings.Contains(errs.String(), s.answer) {
+				t.Errorf("kv-sync %s: exit code %d\n%s%s", w, code, out.String(), errs.String())
+			}
+		}
+	}
+}
+
+// Each word completes to words that the command line takes.
+func TestCompletedWords(t *testing.T) {
+	parser, err := newParser(t.Context(), streams{out: io.Discard, err: io.Discard}, newCommandLine())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		before, begin, want string
+	}{
+		{"", "ver", "verify version"},
+		{"", "__", ""},
+		{"hook", "", "install uninstall status"},
+		{"help", "hi", "history"},
+		{"completion", "", "bash fish powershell zsh"},
+		{"deploy", "--so", "--source"},
+		{"deploy --source", "", "auto commit folder"},
+		{"deploy --source", "f", "folder"},
+		{"deploy --name", "", ""},
+		{"deploy --local", "", ""},
+		{"deploy --name deploy", "--dr", "--dry-run"},
+		{"rollback", "--comm", ""},
+	} {
+		got := following(parser.Model.Node, strings.Fields(c.before), c.begin)
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("kv-sync %s %s: %q, want %q", c.before, c.begin, got, c.want)
+		}
+	}
+}
+
+// Only an address of the web reaches the program that opens it.
+func TestBrowser(t *testing.T) {
+	for _, address := range []string{"file:///etc/passwd", "javascript:alert(1)", "--help", "", "https://"} {
+		if got, err := browser("linux", address); err == nil {
+			t.Errorf("%q is opened by %q", address, got)
+		}
+	}
+	for system, want := range map[string]string{
+		"linux": "xdg-open", "darwin": "open", "windows": "rundll32", "freebsd": "xdg-open",
+	} {
+		got, err := browser(system, "https://tides.example.workers.dev")
+		if err != nil || got[0] != want || got[len(got)-1] != "https://tides.example.workers.dev" {
+			t.Errorf("%s: %q, %v", system, got, err)
+		}
+	}
+}
