@@ -12,8 +12,12 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// toDev sends a request to the API of kv-sync dev and returns the answer.
+// toDev sends a request to the API of kv-sync dev, or of the script's own platform, and returns
+// the answer.
 func toDev(ts *testscript.TestScript, method, path, body string) string {
+	if own := ts.Getenv("CLOUDFLARE_API_BASE_URL"); own != "" {
+		return call(ts, method, own+"/accounts/"+testAccount+path, testToken, body)
+	}
 	b, err := os.ReadFile(devFile(ts))
 	ts.Check(err)
 	at := gjson.ParseBytes(b)

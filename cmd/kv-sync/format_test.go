@@ -1,0 +1,307 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/tidwall/gjson"
+
+	"github.com/kv-sync/kv-sync/sync/manifest"
+)
+
+// stored is all that the reader of docs/format.md gets: see testdata/format/reader.py.
+type stored struct {
+	Keys     map[string][]byte      `json:"keys"`
+	Metadata []string               `json:"metadata"`
+	Live     map[string]liveVersion `json:"live"`
+	Bindings []json.RawMessage      `json:"bindings"`
+}
+
+type liveVersion struct {
+	Meta    json.RawMessage `json:"meta"`
+	Message string          `json:"message"`
+	Served  []byte          `json:"served"`
+}
+
+func newStored() *stored {
+	return &stored{map[string][]byte{}, []string{}, map[string]liveVersion{}, []json.RawMessage{}}
+}
+
+// asset is an asset as the reader prints it.
+type asset struct {
+	Path, Hash, Nonce, Type, Object string
+	Size, Modified, Until           int64
+	Left                            int
+}
+
+// assetLists has the lists of a stored manifest.
+type assetLists struct{ Assets, Retired, Directories []asset }
+
+// readerOutput is the part of the reader's output that is compared with the engine.
+type readerOutput struct {
+	Sites            map[string]struct{ Manifests map[string]assetLists }
+	Problems, Unseen []string
+}
+
+// read runs the reader. It returns the reader's output, and the members on the page that nothing
+// had. An error says where docs/format.md, what is stored, and the engine differ.
+func (dump *stored) read() (text []byte, unseen []string, err error) {
+	if text, err = dump.runReader(); err != nil {
+		return nil, nil, err
+	}
+	var out readerOutput
+	if err := json.Unmarshal(text, &out); err != nil {
+		return nil, nil, fmt.Errorf("decode the reader's output: %w", err)
+	}
+	if len(out.Problems) > 0 {
+		return nil, nil, fmt.Errorf("docs/format.md does not describe what is stored:\n%s", strings.Join(out.Problems, "\n"))
+	}
+	return text, out.Unseen, dump.compare(&out)
+}
+
+func (dump *stored) runReader() ([]byte, error) {
+	b, err := json.Marshal(dump)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command("python3", "-B", "../../testdata/format/reader.py", "../../docs/format.md")
+	var stderr bytes.Buffer
+	cmd.Stdin, cmd.Stderr = bytes.NewReader(b), &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("run the reader: %w: %s", err, stderr.String())
+	}
+	return out, nil
+}
+
+// compare compares the manifests that the reader found with what the engine decodes.
+func (dump *stored) compare(out *readerOutput) error {
+	got, want := map[string]assetLists{}, map[string]assetLists{}
+	for site, found := range out.Sites {
+		for name, lists := range found.Manifests {
+			got[site+"/m/"+name] = lists
+		}
+	}
+	for key, value := range dump.Keys {
+		if !strings.Contains(key, "/m/") {
+			continue
+		}
+		m, err := manifest.DecodeStored(value)
+		if err != nil {
+			return fmt.Errorf("decode %s: %w", key, err)
+		}
+		want[key] = listsOf(m)
+	}
+	if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
+		return fmt.Errorf("the engine and the reader differ (-engine +reader):\n%s", d)
+	}
+	return nil
+}
+
+func listsOf(m *manifest.Manifest) (lists assetLists) {
+	of := func(a manifest.Asset) asset {
+		return asset{Path: a.Path, Hash: a.Blob.Hash.String(), Nonce: a.Blob.Nonce.String(), Type: a.ContentType,
+			Object: a.OID, Size: a.Size, Modified: a.Modified}
+	}
+	for _, a := range m.Assets {
+		lists.Assets = append(lists.Assets, of(a))
+	}
+	for _, r := range m.Retired {
+		a := of(r.Asset)
+		a.Until, a.Left = r.Until, r.Left
+		lists.Retired = append(lists.Retired, a)
+	}
+	for _, d := range m.Dirs {
+		lists.Directories = append(lists.Directories, asset{Path: d.Path, Object: d.Tree})
+	}
+	return lists
+}
+
+// visit SITE PATH WANT checks that a page of a site on the script's own platform has the text.
+func visit(ts *testscript.TestScript, neg bool, args []string) {
+	fetch(ts, neg, []string{rigOf(ts).server.SiteURL(args[0]) + args[1], args[2]})
+}
+
+// reads SITE... reads all that the script's platform stores as docs/format.md says, and compares it
+// with what the engine reads, of these sites also with the output of commands. The file out.json
+// gets the reader's output, and unseen the members on the page that nothing had.
+func reads(ts *testscript.TestScript, neg bool, args []string) {
+	text, unseen, err := dumpOf(ts).read()
+	ts.Check(err)
+	for _, site := range args {
+		compareCommands(ts, site, gjson.GetBytes(text, "sites."+site))
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("out.json"), text, 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs("unseen"), []byte(strings.Join(unseen, "\n")+"\n"), 0o600))
+}
+
+// compareCommands compares what the reader found of a site with what commands say.
+func compareCommands(ts *testscript.TestScript, site string, found gjson.Result) {
+	flag, name := "--name", site
+	if id, ok := strings.CutPrefix(site, "project/"); ok {
+		flag, name = "--project", id
+	}
+	ts.Check(ts.Exec("kv-sync", "history", flag, name, "--json"))
+	for _, d := range gjson.Get(ts.ReadFile("stdout"), "history").Array() {
+		id := d.Get("deployment").String()
+		if diff := cmp.Diff(d.Get("record").Value(), found.Get("deployments."+id).Value()); diff != "" {
+			ts.Fatalf("%s: the record of %s (-history +reader):\n%s", site, id, diff)
+		}
+		live := [3]string{id, d.Get("commit").String(), d.Get("hold").String()}
+		read := [3]string{found.Get("live.meta.deployment").String(), found.Get("live.message.commit").String(),
+			found.Get("live.message.hold").String()}
+		if d.Get("live").Bool() && read != live {
+			ts.Fatalf("%s: what is live, and what is held back, is %q, the reader has %q", site, live, read)
+		}
+	}
+	ts.Check(ts.Exec("kv-sync", "verify", flag, name, "--read-data", "--json"))
+	for _, d := range gjson.Get(ts.ReadFile("stdout"), "verify.deployments").Array() {
+		record := found.Get("deployments." + d.Get("deployment").String())
+		read := found.Get("manifests." + gjsonPath(record.Get("manifest").String()) + ".assets.#")
+		if index := record.Get("index").String(); index != "" {
+			read = found.Get("indexes." + index + "*.#")
+		}
+		if read.Int() != d.Get("files").Int() {
+			ts.Fatalf("%s: %d files, the reader has %d", site, d.Get("files").Int(), read.Int())
+		}
+	}
+}
+
+// gjsonPath is a member's name as a path.
+func gjsonPath(member string) string { return strings.ReplaceAll(member, ".", `\.`) }
+
+// dumpOf gets all that the script's platform stores.
+func dumpOf(ts *testscript.TestScript) *stored {
+	dump := newStored()
+	get := func(path string) string { return toDev(ts, http.MethodGet, path, "") }
+	const namespaces, scripts = "/storage/kv/namespaces", "/workers/scripts"
+	for _, ns := range gjson.Get(get(namespaces), "result.#.id").Array() {
+		at := namespaces + "/" + ns.String()
+		for _, key := range gjson.Get(get(at+"/keys"), "result").Array() {
+			name := key.Get("name").String()
+			dump.Keys[name] = []byte(get(at + "/values/" + url.PathEscape(name)))
+			if key.Get("metadata").Exists() {
+				dump.Metadata = append(dump.Metadata, name)
+			}
+		}
+	}
+	for _, script := range gjson.Get(get(scripts), "result.#.id").Array() {
+		at := scripts + "/" + script.String()
+		live := gjson.Get(get(at+"/deployments"), "result.deployments.0")
+		for _, version := range gjson.Get(get(at+"/versions"), "result.items.#.id").Array() {
+			meta := gjson.Get(get(at+"/versions/"+version.String()), `result.resources.bindings.#(name=="KV_SYNC").json`)
+			dump.Bindings = append(dump.Bindings, json.RawMessage(meta.Raw))
+			if version.String() == live.Get("versions.0.version_id").String() && meta.Get("site").Exists() {
+				dump.Live[meta.Get("site").String()] = liveVersion{Meta: json.RawMessage(meta.Raw),
+					Message: live.Get(`annotations.workers/message`).String(), Served: servedModule(ts, get(at+"/content/v2"))}
+			}
+		}
+	}
+	return dump
+}
+
+// servedModule is the served manifest in a script's content, which is multipart.
+func servedModule(ts *testscript.TestScript, content string) []byte {
+	boundary, _, _ := strings.Cut(strings.TrimPrefix(content, "--"), "\r\n")
+	for parts := multipart.NewReader(strings.NewReader(content), boundary); ; {
+		part, err := parts.NextPart()
+		if err == io.EOF {
+			return nil
+		}
+		ts.Check(err)
+		if part.FormName() == "kv-sync-manifest.bin" {
+			b, err := io.ReadAll(part)
+			ts.Check(err)
+			return b
+		}
+	}
+}
+
+// The reader understands the projects that Workers and Go wrote.
+func TestReaderOfProjects(t *testing.T) {
+	t.Parallel()
+	names, err := filepath.Glob("../../testdata/project/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	others, err := filepath.Glob("../../testdata/project/go/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := 0
+	for _, name := range append(names, others...) {
+		dump := projectVector(t, name)
+		if len(dump.Keys) == 0 {
+			continue // no deploy
+		}
+		read++
+		if _, _, err := dump.read(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if read < 15 {
+		t.Errorf("read only %d", read)
+	}
+}
+
+// The reader notices a change of any value.
+func TestReaderOfDamage(t *testing.T) {
+	t.Parallel()
+	dump := projectVector(t, "../../testdata/project/first.json")
+	for key, value := range dump.Keys {
+		value[len(value)-1] ^= 1
+		if _, _, err := dump.read(); err == nil {
+			t.Errorf("the reader overlooks a change of %s", key)
+		}
+		value[len(value)-1] ^= 1
+	}
+}
+
+// projectVector has what is in KV after the deploy in a file of testdata/project; nothing if the
+// file has no deploy.
+func projectVector(t *testing.T, name string) *stored {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dump := newStored()
+	for _, member := range []string{"before", "writes", "kv"} {
+		gjson.GetBytes(b, member).ForEach(func(key, value gjson.Result) bool {
+			dump.Keys[key.String()] = vectorValue(t, value)
+			return true
+		})
+	}
+	return dump
+}
+
+// vectorValue is a value of testdata/project.
+func vectorValue(t *testing.T, value gjson.Result) []byte {
+	t.Helper()
+	if runs := value.Get("runs"); runs.Exists() {
+		var b []byte
+		for _, run := range runs.Array() {
+			b = append(b, strings.Repeat(run.Get("0").String(), int(run.Get("1").Int()))...)
+		}
+		return b
+	}
+	b, err := base64.StdEncoding.DecodeString(value.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
