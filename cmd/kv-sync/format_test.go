@@ -53,7 +53,10 @@ type assetLists struct{ Assets, Retired, Directories []asset }
 
 // readerOutput is the part of the reader's output that is compared with the engine.
 type readerOutput struct {
-	Sites            map[string]struct{ Manifests map[string]assetLists }
+	Sites map[string]struct {
+		ID        string
+		Manifests map[string]assetLists
+	}
 	Problems, Unseen []string
 }
 
@@ -91,9 +94,9 @@ func (dump *stored) runReader() ([]byte, error) {
 // compare compares the manifests that the reader found with what the engine decodes.
 func (dump *stored) compare(out *readerOutput) error {
 	got, want := map[string]assetLists{}, map[string]assetLists{}
-	for site, found := range out.Sites {
-		for name, lists := range found.Manifests {
-			got[site+"/m/"+name] = lists
+	for _, site := range out.Sites {
+		for name, lists := range site.Manifests {
+			got[site.ID+"/m/"+name] = lists
 		}
 	}
 	for key, value := range dump.Keys {

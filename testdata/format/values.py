@@ -186,8 +186,8 @@ def served_manifest(data, overlay=False):
     require(data[:4] == b"KVSM", "not a served manifest")
     version, flags, n, m, entries, nonces, meta, meta_size, size = struct.unpack("<HH7I", data[4:36])
     require(version == 1 and flags == overlay, f"version {version}, flags {flags}")
-    require(size == len(data) and entries == 64, "length")
-    require(meta + meta_size == size and not any(data[36:64]), "sections")
+    ends = (64, entries + 64 * n, nonces + 8 * m, meta + meta_size)
+    require((entries, nonces, meta, size) == ends and size == len(data) and not any(data[36:64]), "sections")
     meta = rules(page.object("the overlay's meta" if overlay else "meta", json.loads(data[meta : meta + meta_size])))
     found = {}
     for at in range(entries, entries + 64 * n, 64):
@@ -274,8 +274,8 @@ def kv_assets_key(path, data):
     """The key of a file in that layout."""
     checksum = f"{xxh64(base64.b64encode(data)):x}"[:10]
     folder, slash, name = path.rpartition("/")
-    stem, dot, extension = name.rpartition(".")
-    return folder + slash + (f"{stem}.{checksum}.{extension}" if dot else f"{name}.{checksum}")
+    stem, _, extension = name.rpartition(".")
+    return folder + slash + (f"{stem}.{checksum}.{extension}" if stem else f"{name}.{checksum}")
 
 
 MARKS = r"(?:kv-sync-over:(?P<over>\S+) ?)?(?:kv-sync-commit:(?P<commit>\S+) ?)?(?:kv-sync-hold:(?P<hold>\S+) ?)?"
