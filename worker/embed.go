@@ -15,5 +15,5 @@ import "embed"
 // companion, is "@kv-sync/worker/overlay". Its one external import is
 // "./kv-sync-manifest.bin", a data module beside the bundle.
 //
-//go:embed src/*.ts src/*/*.ts
+//go:embed src/*.ts src/*/*.ts src/*/*.txt
 var Source embed.FS

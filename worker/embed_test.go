@@ -31,7 +31,11 @@ func TestSourceIsWhole(t *testing.T) {
 			if name := string(match[1]); name == "./kv-sync-manifest.bin" || name == "cloudflare:workers" {
 				continue
 			}
-			if _, err := fs.Stat(Source, path.Join(path.Dir(name), string(match[1])+".ts")); err != nil {
+			file := path.Join(path.Dir(name), string(match[1]))
+			if path.Ext(file) == "" {
+				file += ".ts"
+			}
+			if _, err := fs.Stat(Source, file); err != nil {
 				t.Errorf("%s imports %s, which is not embedded", name, match[1])
 			}
 		}

@@ -129,8 +129,11 @@ func (c *collector) resolveLibrary(b api.PluginBuild) {
 			if err != nil {
 				return api.OnLoadResult{}, err
 			}
-			contents := string(src)
-			return api.OnLoadResult{Contents: &contents, Loader: api.LoaderTS}, nil
+			contents, loader := string(src), api.LoaderTS
+			if path.Ext(args.Path) == ".txt" {
+				loader = api.LoaderText
+			}
+			return api.OnLoadResult{Contents: &contents, Loader: loader}, nil
 		})
 
 	b.OnResolve(api.OnResolveOptions{Filter: `^__STATIC_CONTENT_MANIFEST$`},

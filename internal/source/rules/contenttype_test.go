@@ -46,12 +46,18 @@ func TestContentType(t *testing.T) {
 		"/picture.jxl":     "image/jxl",
 		"/unicode.\u212a":  octetStream, // the Kelvin sign is no k
 		"/trailing.html/x": octetStream,
+		"/main.c":          "text/x-c; charset=utf-8",
+		"/Main.JAVA":       "text/x-java-source; charset=utf-8",
+		"/query.sql":       "application/sql",
+		"/x.torrent":       "application/x-bittorrent",
+		"/app.xpi":         "application/x-xpinstall",
+		"/data.tar.zst":    "application/zstd",
 	} {
 		if got := ContentType(path); got != want {
 			t.Errorf("%s: %s, want %s", path, got, want)
 		}
 	}
-	for ext, value := range contentTypes {
+	for ext, value := range contentTypes() {
 		if ext != strings.ToLower(ext) {
 			t.Errorf("%s can never be found", ext)
 		}

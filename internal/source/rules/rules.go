@@ -37,7 +37,7 @@ const (
 // the settings.
 func Hash(patterns []string, htmlHandling, assetsIgnore string) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%d %d %t %q %q", rulesVersion, contentTypesVersion, htmlHandling == "none", patterns, assetsIgnore)
+	fmt.Fprintf(h, "%d %x %t %q %q", rulesVersion, contentTypesVersion(), htmlHandling == "none", patterns, assetsIgnore)
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 

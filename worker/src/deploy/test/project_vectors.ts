@@ -286,7 +286,7 @@ export async function projectFiles(): Promise<Map<string, string>> {
   } finally {
     await platform.stop();
   }
-  const extensions = Object.keys(contentTypes).map((extension) => [extension, contentType(`/a.${extension}`)]);
+  const extensions = [...contentTypes().keys()].map((extension) => [extension, contentType(`/a.${extension}`)]);
   const typesByExtension: unknown = Object.fromEntries(extensions);
   out.set("content-types.json", `${JSON.stringify(typesByExtension, null, 1)}\n`);
   out.set(
