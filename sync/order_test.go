@@ -159,6 +159,35 @@ func TestRollback(t *testing.T) {
 	}
 }
 
+// A CI system that repeats a run has no cache of the first attempt.
+func TestRollbackOfARepeatedRun(t *testing.T) {
+	w := start(t)
+	h := history(one, two, three)
+	for _, src := range h {
+		w.mustDeploy(src)
+	}
+	rollback := func(run string) *kvsync.Result {
+		t.Helper()
+		w.config.Run, w.config.Cache = run, nil
+		res, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res
+	}
+	first := rollback("8123")
+	for range 2 {
+		again := rollback("8123")
+		if again.Switched || again.Deployment != first.Deployment || again.Hold != first.Hold ||
+			len(again.Notices) != 1 || again.Notices[0].Finding.Case != finding.CaseRollbackRepeated {
+			t.Errorf("got %+v, want what the first attempt made live: %+v", again, first)
+		}
+	}
+	w.wantSite(two)
+	rollback("8124")
+	w.wantSite(one)
+}
+
 func TestRollbackTo(t *testing.T) {
 	w := start(t)
 	h := history(one, two, three, files{"/index.html": "4", "/about.html": "a", "/style.css": "c"})

@@ -57,9 +57,11 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 		return nil, err
 	}
 	live := past.Live()
-	if opt.To == "" && !opt.DryRun && e.rolledBack(past) {
-		return &Result{Deployment: live.ID, Version: live.Version, Commit: live.Commit, URL: live.Meta.URL, Hold: live.Hold,
-			Notices: []manifest.Problem{manifest.ProblemOf("", finding.CaseRollbackDone, finding.Facts{})}}, nil
+	if opt.To == "" && !opt.DryRun {
+		if done := e.rolledBack(past); done != "" {
+			return &Result{Deployment: live.ID, Version: live.Version, Commit: live.Commit, URL: live.Meta.URL, Hold: live.Hold,
+				Notices: []manifest.Problem{manifest.ProblemOf("", done, finding.Facts{})}}, nil
+		}
 	}
 	if live == nil && opt.To == "" {
 		return nil, guard.Stop(guard.Foreign, finding.CaseForeignRollback, finding.Facts{Site: e.Site})
@@ -118,7 +120,7 @@ func (e *Engine) rollTo(ctx context.Context, past *version.Past, target *version
 		return err
 	}
 	says := version.Message{Deployment: target.ID, Rollback: true, Commit: target.Commit, Hold: hold,
-		Over: version.ActiveID(before), Actor: e.Actor}
+		Over: version.ActiveID(before), Actor: e.Actor, Run: e.Run}
 	s := e.newSwitch(before, entryOfPast(past), nil)
 	e.activates(s, target.Version, says.Text(""), force)
 	e.noteRollback(says)
@@ -140,9 +142,10 @@ func (e *Engine) rollTo(ctx context.Context, past *version.Past, target *version
 	return err
 }
 
-// A rollback whose outcome is not known leaves a note in the cache until the outcome is
-// known. If it has happened when the same command is given again, that one is done: a
-// person who repeats a command does not want to go back twice.
+// A person who repeats a command, or a CI system that repeats a run, does not want to go
+// back twice. The message of a rollback names its run. Outside of a run, a rollback whose
+// outcome is not known leaves a note in the cache until the outcome is known: if it has
+// happened when the same command is given again, that one is done.
 
 // noteAge is how long a note counts: later the same command means another rollback.
 const noteAge = time.Hour
@@ -162,25 +165,34 @@ func (e *Engine) forgetRollback() {
 	}
 }
 
-// rolledBack reports whether the rollback of the note has happened and is live. It
-// removes the note, unless the rollback may still happen.
-func (e *Engine) rolledBack(p *version.Past) bool {
+// rolledBack says that what is live is the rollback of this run or of the note; otherwise
+// it is "". It removes the note, unless that rollback may still happen.
+func (e *Engine) rolledBack(p *version.Past) finding.Case {
+	live := p.Live()
+	if live == nil || !live.Rollback || live.Percent < 100 {
+		live = nil
+	}
+	if live != nil && e.Run != "" && live.Run == e.Run {
+		return finding.CaseRollbackRepeated
+	}
 	if e.Cache == nil {
-		return false
+		return ""
 	}
 	note, ok := e.Cache.Get(e.rollbackNote())
 	if !ok || len(note) == 0 {
-		return false
+		return ""
 	}
-	live := p.Live()
 	for _, a := range p.Activations {
-		if a.Message == string(note) {
-			e.forgetRollback()
-			return live != nil && live.Rollback && live.ID == version.ReadMessage(a.Message).Deployment &&
-				e.Time().Sub(a.Created) < noteAge
+		if a.Message != string(note) {
+			continue
 		}
+		e.forgetRollback()
+		if live != nil && live.ID == version.ReadMessage(a.Message).Deployment && e.Time().Sub(a.Created) < noteAge {
+			return finding.CaseRollbackDone
+		}
+		break
 	}
-	return false
+	return ""
 }
 
 // entryOfPast is what was live, for the comparison with what others activate meanwhile.

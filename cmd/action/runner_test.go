@@ -27,6 +27,7 @@ type runner struct {
 	origin   string // a work tree, cloned from by each job
 	depth    int    // of the clones; 0 means 1
 	token    string
+	runs     int          // each job belongs to a run of its own
 	seen     bytes.Buffer // all output of all jobs
 }
 
@@ -185,8 +186,9 @@ func (r *runner) run(workspace, commit string, with, env map[string]string) outc
 	write(r.t, outputs, nil)
 	write(r.t, summary, nil)
 	write(r.t, event, []byte(`{"repository":{"full_name":"someone/site"}}`))
+	r.runs++
 	vars := map[string]string{
-		"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": workspace, "GITHUB_OUTPUT": outputs, "GITHUB_STEP_SUMMARY": summary,
+		"GITHUB_RUN_ID": strconv.Itoa(r.runs), "GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": workspace, "GITHUB_OUTPUT": outputs, "GITHUB_STEP_SUMMARY": summary,
 		"GITHUB_EVENT_PATH": event, "GITHUB_EVENT_NAME": "push", "GITHUB_REPOSITORY": "someone/site", "GITHUB_SHA": commit,
 		"GITHUB_REF": "refs/heads/main", "GITHUB_REF_NAME": "main", "GITHUB_ACTOR": "mona",
 		"GITHUB_API_URL": "http://127.0.0.1:9",

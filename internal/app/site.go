@@ -73,6 +73,8 @@ type Inputs struct {
 	GitHubToken string
 	// Actor is who deploys, for the record; "" means GITHUB_ACTOR or USER.
 	Actor string
+	// Run is the CI system's run; "" means GITHUB_RUN_ID or GitLab's CI_PIPELINE_ID.
+	Run string
 	// DeployedOnly is for commands that read no source, such as rollback and history. They also
 	// work in a project without files to publish.
 	DeployedOnly bool
@@ -118,6 +120,7 @@ func (in Inputs) withDefaults() Inputs {
 	in.Project = cmp.Or(in.Project, in.Getenv("KV_SYNC_PROJECT"))
 	in.GitHubToken = cmp.Or(in.GitHubToken, in.Getenv("GITHUB_TOKEN"))
 	in.Actor = cmp.Or(in.Actor, in.Getenv("GITHUB_ACTOR"), in.Getenv("USER"), in.Getenv("USERNAME"))
+	in.Run = cmp.Or(in.Run, in.Getenv("GITHUB_RUN_ID"), in.Getenv("CI_PIPELINE_ID"))
 	if in.CacheDir == "" {
 		in.CacheDir, _ = os.UserCacheDir() // without one nothing is cached
 	}
@@ -200,7 +203,7 @@ func (s *Site) reach() (*kvsync.Engine, error) {
 		return nil, usage(err)
 	}
 	c.AccountID = s.settings.Account
-	c.Account, c.Actor, c.Progress = account, s.in.Actor, s.in.Progress
+	c.Account, c.Actor, c.Run, c.Progress = account, s.in.Actor, s.in.Run, s.in.Progress
 	if s.in.Shared != nil {
 		c.Account = sharedAccount{account, s.in.Shared, s.settings.BaseURL + " " + s.settings.Account}
 	}

@@ -66,6 +66,9 @@ type Config struct {
 	Limits Limits
 	// Actor is the person who deploys, for the record; may be "".
 	Actor string
+	// Run is the run of a CI system in which this happens, the same for its repetitions;
+	// may be "". A rollback that a run repeats does not go back twice.
+	Run string
 	// Cache keeps stored manifests between runs; may be nil.
 	Cache Cache
 	// Progress receives what happens, from several goroutines but never two at

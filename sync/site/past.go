@@ -65,7 +65,7 @@ func (c *Client) Past(ctx context.Context, look Lookup) (*version.Past, error) {
 				message = version.ReadMessage(a.Message)
 			}
 			d.ID, d.Rollback, d.Hold = message.Deployment, message.Rollback, message.Hold
-			d.RolledBackBy = message.Actor
+			d.RolledBackBy, d.Run = message.Actor, message.Run
 			if name := cmp.Or(d.ID, d.Version); v.meta != nil || v.missing {
 				var certain bool
 				d.Retained, certain = keep.Add(name, c.Ended(activations, i), v.policy())

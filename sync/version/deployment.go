@@ -28,6 +28,8 @@ type Deployment struct {
 	// RolledBackBy is who did that, or "" if it is not known. The record has who made
 	// the deployment.
 	RolledBackBy string `json:"rolled_back_by,omitempty"`
+	// Run is the run of a CI system that did that, or "".
+	Run string `json:"-"`
 	// Hold is what this rollback holds back, or "".
 	Hold string `json:"hold,omitempty"`
 	// Missing: it belongs to a project, and its version is not in KV any more, so

@@ -13,7 +13,7 @@ import (
 // for which it was activated, and what is held back:
 //
 //	1f3c5d7e9a0b Fix the menu kv-sync-over:ID kv-sync-commit:ID (kv-sync DEPLOYMENT)
-//	Rollback to DEPLOYMENT (1f3c5d7e9a0b) kv-sync-actor:NAME kv-sync-over:ID kv-sync-commit:ID kv-sync-hold:ID
+//	Rollback to DEPLOYMENT (1f3c5d7e9a0b) kv-sync-actor:NAME kv-sync-run:ID kv-sync-over:ID kv-sync-commit:ID kv-sync-hold:ID
 //	kv-sync-over:ID kv-sync-hold:ID (kv-sync DEPLOYMENT)
 //	kv-sync-again:ID the message of another tool
 //
@@ -25,6 +25,7 @@ import (
 const (
 	rollbackPrefix = "Rollback to "
 	actorMark      = "kv-sync-actor:"
+	runMark        = "kv-sync-run:"
 	overMark       = "kv-sync-over:"
 	againMark      = "kv-sync-again:"
 	commitMark     = "kv-sync-commit:"
@@ -53,6 +54,9 @@ type Message struct {
 	// Actor is who rolled back, in one word; "" if that is not known, and in the messages
 	// of an older kv-sync.
 	Actor string
+	// Run is the run of a CI system that rolled back, in one word; "" outside of one, and in
+	// the messages of an older kv-sync.
+	Run string
 }
 
 // Again is the message with which a run makes an activation of another tool live again.
@@ -77,9 +81,9 @@ func (a Message) marks() string {
 func (a Message) Text(subject string) string {
 	switch {
 	case a.Rollback && a.Commit != "":
-		return fmt.Sprintf("%s%s (%.12s) %s%s", rollbackPrefix, a.Deployment, a.Commit, actorWord(a.Actor), a.marks())
+		return fmt.Sprintf("%s%s (%.12s) %s%s", rollbackPrefix, a.Deployment, a.Commit, a.by(), a.marks())
 	case a.Rollback:
-		return rollbackPrefix + a.Deployment + " " + actorWord(a.Actor) + a.marks()
+		return rollbackPrefix + a.Deployment + " " + a.by() + a.marks()
 	case a.Commit == "":
 		return a.marks() + " " + idMark + a.Deployment + ")"
 	}
@@ -87,8 +91,12 @@ func (a Message) Text(subject string) string {
 	return subject + " " + a.marks() + " " + idMark + a.Deployment + ")"
 }
 
-// actorWord is the mark of an actor and a space, or "". A name cannot hold another mark.
-func actorWord(name string) string {
+// by says who rolled back, and in which run.
+func (a Message) by() string { return markedWord(actorMark, a.Actor) + markedWord(runMark, a.Run) }
+
+// markedWord is a mark with a name and a space, or "" without a name. A name cannot hold
+// another mark.
+func markedWord(mark, name string) string {
 	if name == "" {
 		return ""
 	}
@@ -98,7 +106,7 @@ func actorWord(name string) string {
 		}
 		return c
 	}, name)
-	return actorMark + word[:min(len(word), 40)] + " "
+	return mark + word[:min(len(word), 40)] + " "
 }
 
 // ReadMessage is empty for a message of another tool.
@@ -117,6 +125,8 @@ func ReadMessage(m string) Message {
 		for _, word := range fields[1:] {
 			if name, ok := strings.CutPrefix(word, actorMark); ok {
 				a.Actor = name
+			} else if id, ok := strings.CutPrefix(word, runMark); ok {
+				a.Run = id
 			}
 		}
 		return a

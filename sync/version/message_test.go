@@ -22,7 +22,7 @@ func TestMessages(t *testing.T) {
 	folder := Message{Deployment: testDeployment, Over: over}
 	folderHeld := Message{Deployment: testDeployment, Hold: otherCommit, Over: over}
 	rolled := Message{Deployment: testDeployment, Rollback: true, Commit: testCommit, Hold: otherCommit, Over: over,
-		Actor: "ada"}
+		Actor: "ada", Run: "8123456789"}
 	forger := Message{Deployment: testDeployment, Rollback: true, Over: over, Actor: "ada kv-sync-hold:" + otherCommit}
 	forged := forger
 	forged.Actor = ("ada_kv-sync-hold_" + otherCommit)[:40]
@@ -82,7 +82,7 @@ func TestMessagesAreShort(t *testing.T) {
 		Message{Deployment: testDeployment, Commit: strings.Repeat("a", 64), Over: over}.Text(
 			strings.Repeat("\u65e5", 200)),
 		Message{Deployment: testDeployment, Commit: strings.Repeat("a", 64), Rollback: true, Hold: held,
-			Over: over, Actor: strings.Repeat("b", 100)}.Text(""),
+			Over: over, Actor: strings.Repeat("b", 100), Run: strings.Repeat("c", 100)}.Text(""),
 	} {
 		if len(m) > 1000 {
 			t.Errorf("%d bytes: %s", len(m), m)

@@ -272,6 +272,11 @@ var caseRemedies = map[finding.Case]remedy{
 		"to go back further, run the job again",
 		"",
 	},
+	finding.CaseRollbackRepeated: {
+		"to go back further, name the deployment with --to",
+		"to go back further, start a new run of the workflow, or name the deployment with to",
+		"",
+	},
 	finding.CaseAddressOff: {
 		"run again on this machine, or do that in the dashboard",
 		"switch it on in the dashboard",
