@@ -58,7 +58,8 @@ func (e *Engine) Prune(ctx context.Context, opt layout.PruneOptions) (*layout.Pr
 func (e *Engine) deleteAll(ctx context.Context, s cloud.Store, keys []string, before []cloud.Activation) (int, error) {
 	left, err := cloud.DeleteConfirmed(ctx, guardedStore{s, e, before}, keys, 2*time.Second)
 	if err == nil && len(left) > 0 {
-		err = finding.New(finding.CasePruneIgnored, finding.Facts{Site: e.Site, What: humanize.Count(len(left), "key")})
+		err = finding.New(finding.CasePruneIgnored,
+			finding.Facts{Site: e.Site, What: humanize.Count(len(left), "key"), Cause: cloud.ErrIgnored})
 	}
 	return len(keys) - len(left), err
 }

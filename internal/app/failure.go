@@ -229,7 +229,7 @@ func classify(err error) *Failure {
 		return mistaken(wrong)
 	case errors.Is(err, cloud.ErrQuota):
 		return failed(KindQuota, advice.CaseQuota, err)
-	case errors.As(err, &api):
+	case errors.As(err, &api), errors.Is(err, cloud.ErrIgnored):
 		return failed(KindAPI, advice.CaseAPI, err)
 	}
 	return &Failure{Kind: KindUnexpected, Message: err.Error()}

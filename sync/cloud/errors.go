@@ -13,6 +13,10 @@ var ErrUnknown = errors.New("the outcome is not known")
 // was not carried out, and would be refused again.
 var ErrRefused = errors.New("the API refuses it")
 
+// ErrIgnored is returned (wrapped) when the API accepted a bulk call, and reports keys
+// as not written or not deleted each time the call is repeated.
+var ErrIgnored = errors.New("the API accepted the request and did not carry it out")
+
 // ErrSecretChanged is returned (wrapped) by Activate: a secret was changed since
 // the version was made, and activating it would bring the old value back.
 var ErrSecretChanged = errors.New("a secret was changed since that version was made")

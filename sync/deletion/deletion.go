@@ -178,7 +178,8 @@ func (p *Plan) deleteKeys(ctx context.Context) error {
 			return fmt.Errorf("delete the keys of %s: %w", p.Site, err)
 		}
 		if len(left) > 0 {
-			return finding.New(finding.CaseDeleteIgnored, finding.Facts{Site: p.Site, What: humanize.Count(len(left), "key")})
+			return finding.New(finding.CaseDeleteIgnored,
+				finding.Facts{Site: p.Site, What: humanize.Count(len(left), "key"), Cause: cloud.ErrIgnored})
 		}
 	}
 	return nil

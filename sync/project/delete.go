@@ -50,7 +50,7 @@ func (p *Workers) DeleteKey(ctx context.Context, key string) error {
 	}
 	left, err := cloud.DeleteConfirmed(ctx, store, []string{key}, 2*time.Second)
 	if err == nil && len(left) > 0 {
-		err = fmt.Errorf("delete %s: the API accepted the request and did not delete it", key)
+		err = fmt.Errorf("delete %s: %w", key, cloud.ErrIgnored)
 	}
 	return err
 }

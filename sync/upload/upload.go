@@ -141,8 +141,7 @@ func (u *uploader) send(ctx context.Context, b batch) error {
 			return nil
 		}
 		if round == cloud.ResendRounds {
-			return fmt.Errorf("upload %s: the API accepted the request %d times and did not write the key",
-				left[0].Name, cloud.ResendRounds+1)
+			return fmt.Errorf("upload %s: %w, %d times", left[0].Name, cloud.ErrIgnored, cloud.ResendRounds+1)
 		}
 		u.say(humanize.Count(len(left), "key") + " not written by a bulk write that was accepted; sending again")
 		if err := wait.For(ctx, delay); err != nil {
@@ -192,7 +191,8 @@ func (u *uploader) attempt(ctx context.Context, b batch) (left []*Item, err erro
 		}
 	}
 	for k := range missed {
-		return nil, fmt.Errorf("upload %s: the API names a key that was not sent, %.100q", describe(b.items), k)
+		return nil, fmt.Errorf("upload %s: %w: it names a key that was not sent, %.100q", describe(b.items),
+			cloud.ErrIgnored, k)
 	}
 	u.finish(written)
 	return left, nil

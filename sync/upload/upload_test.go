@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -211,7 +212,7 @@ func TestUnconfirmedKeys(t *testing.T) {
 		calls int
 		want  string
 	}{
-		"for ever":       {func(k []string) []string { return k[:1] }, cloud.ResendRounds + 1, "did not write the key"},
+		"for ever":       {func(k []string) []string { return k[:1] }, cloud.ResendRounds + 1, "did not carry it out, 6 times"},
 		"never sent":     {func([]string) []string { return []string{"blog/b/other"} }, 1, "a key that was not sent"},
 		"none, at first": {func([]string) []string { return nil }, 1, ""},
 	} {
@@ -225,6 +226,9 @@ func TestUnconfirmedKeys(t *testing.T) {
 				}
 				if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
 					t.Errorf("got %v, want %q", err, tc.want)
+				}
+				if err != nil && !errors.Is(err, cloud.ErrIgnored) {
+					t.Errorf("%v does not say that the API is at fault", err)
 				}
 			})
 		})

@@ -181,8 +181,7 @@ func (r *pathnameRun) remove(ctx context.Context) error {
 			return fmt.Errorf("delete what was removed: %w", err)
 		}
 		if len(left) > 0 {
-			return fmt.Errorf("delete %.100q: the API accepted the request %d times and did not delete the key",
-				left[0], cloud.ResendRounds+1)
+			return fmt.Errorf("delete %.100q: %w, %d times", left[0], cloud.ErrIgnored, cloud.ResendRounds+1)
 		}
 	}
 	return nil
