@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -107,6 +108,10 @@ func listFiles(t *testing.T, dir string) string {
 // changes nothing. The secrets in the environment count as at the start. SIGPIPE has no
 // effect.
 func TestDaemonReload(t *testing.T) {
+	// Under nohup a daemon ignores SIGHUP. A child of a process that handles it does not.
+	handled := make(chan os.Signal, 1)
+	signal.Notify(handled, syscall.SIGHUP)
+	defer signal.Stop(handled)
 	repo, dir := t.TempDir(), t.TempDir()
 	git(t, repo, "init", "--quiet", "--initial-branch", "main", ".")
 	for _, dir := range []string{"public", "other"} {
@@ -123,7 +128,7 @@ func TestDaemonReload(t *testing.T) {
 	logged := func(text string, times int) func() bool {
 		return func() bool { return strings.Count(d.log.String(), text) >= times }
 	}
-	signal := func(s os.Signal) {
+	send := func(s os.Signal) {
 		t.Helper()
 		if err := d.cmd.Process.Signal(s); err != nil {
 			t.Fatal(err)
@@ -135,12 +140,12 @@ func TestDaemonReload(t *testing.T) {
 	for i, broken := range []string{"nonsense = 1\n", "[listen]\nadmin = \"127.0.0.1:0\"\n[admin]\nuser = \"push\"\n" +
 		"password-env = \"CLOUDFLARE_API_TOKEN\"\n" + site} {
 		write(t, config, broken)
-		signal(syscall.SIGHUP)
+		send(syscall.SIGHUP)
 		d.await("the refusal", logged("the running one stays", i+1))
 	}
-	signal(syscall.SIGPIPE)
+	send(syscall.SIGPIPE)
 	write(t, config, valid+"dir = \"other\"\n")
-	signal(syscall.SIGHUP)
+	send(syscall.SIGHUP)
 	d.await("the second deploy", logged("msg=done", 2))
 	if got := v.live(); got != "other" {
 		t.Errorf("live is %q", got)
