@@ -3,7 +3,6 @@ package kvsync
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -41,12 +40,12 @@ func (e *Engine) History(ctx context.Context) ([]version.Deployment, error) {
 			continue
 		}
 		g.Go(func() error {
-			b, err := cloud.ReadValid(ctx, e.Account.Store(in.Namespace), e.layoutOf(in).RecordKey(d.ID), json.Valid)
-			var r version.Record
-			if err == nil && json.Unmarshal(b, &r) == nil {
+			r, err := cloud.ReadAs(ctx, e.Account.Store(in.Namespace), e.layoutOf(in).RecordKey(d.ID), version.DecodeRecord)
+			switch {
+			case err == nil:
 				noted := version.Meta{Source: r.Source, Commit: r.Commit}
-				d.Record, d.Commit, d.Source = &r, cmp.Or(d.Commit, r.Commit), cmp.Or(d.Source, noted.Kind())
-			} else if err != nil && !errors.Is(err, cloud.ErrNotFound) {
+				d.Record, d.Commit, d.Source = r, cmp.Or(d.Commit, r.Commit), cmp.Or(d.Source, noted.Kind())
+			case !errors.Is(err, cloud.ErrNotFound) && !cloud.Undecodable(err): // without one, the version says enough
 				return fmt.Errorf("read the record of deployment %s: %w", d.ID, err)
 			}
 			return nil

@@ -2,7 +2,6 @@ package kvsync
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -307,13 +306,12 @@ func (e *Engine) checkForgotten(ctx context.Context, past *version.Past, target 
 func (e *Engine) forgotten(ctx context.Context, d *version.Deployment, serves layout.Contents) (paths []string,
 	err error) {
 	key := e.layoutOf(d.Meta).RecordKey(d.ID)
-	b, err := cloud.ReadValid(ctx, e.Account.Store(d.Meta.Namespace), key, json.Valid)
+	r, err := cloud.ReadAs(ctx, e.Account.Store(d.Meta.Namespace), key, version.DecodeRecord)
+	if err == nil && r.Forgot == nil {
+		err = manifest.ErrDamaged
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the record of deployment %s: %w", d.ID, err)
-	}
-	var r version.Record
-	if err := json.Unmarshal(b, &r); err != nil || r.Forgot == nil {
-		return nil, fmt.Errorf("read the record of deployment %s: %w", d.ID, manifest.ErrDamaged)
 	}
 	gone := r.Forgot.Lists
 	if r.Forgot.All {

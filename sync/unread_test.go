@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 // Promise 7: a listing that lags behind is no reason to refuse a rollback, and
@@ -161,6 +163,11 @@ func (s hiccupStore) Get(ctx context.Context, key string) ([]byte, error) {
 	return s.Store.Get(ctx, key)
 }
 
+// busy makes the first read of each key with one of the parts a proxy's page.
+func (w *world) busy(parts ...string) {
+	w.config.Account = hiccup{w.account, parts, map[string]bool{}, new(sync.Mutex)}
+}
+
 // One page of a proxy in place of a value stops neither a deploy nor a rollback, a prune
 // or a verify, of a site or of a project.
 func TestOneBadReadIsRepeated(t *testing.T) {
@@ -169,20 +176,66 @@ func TestOneBadReadIsRepeated(t *testing.T) {
 		h := history(one, two, three)
 		w.mustDeploy(h[0])
 		w.mustDeploy(h[1])
-		bad := func() {
-			w.config.Account = hiccup{w.account, []string{"/m/", "/d/", "/current", "/b/"}, map[string]bool{}, new(sync.Mutex)}
-		}
-		bad()
+		busy := func() { w.busy("/m/", "/d/", "/current", "/b/") }
+		busy()
 		if _, err := w.engine().Prune(t.Context(), layout.PruneOptions{}); err != nil {
 			t.Errorf("%s: prune: %v", name, err)
 		}
-		bad()
+		busy()
 		if _, err := w.deploy(h[2], plan.Options{}); err != nil {
 			t.Errorf("%s: deploy: %v", name, err)
 		}
-		bad()
+		busy()
 		if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
 			t.Errorf("%s: rollback: %v", name, err)
 		}
+		busy()
+		if v, err := w.engine().Verify(t.Context(), true); err != nil || !v.Whole() {
+			t.Errorf("%s: verify: %+v, %v", name, v, err)
+		}
 	}
+}
+
+// So it is with a receipt, with the records of the layout kv-assets, and with the
+// manifest of the layout pathname.
+func TestOneBadReadInOtherLayouts(t *testing.T) {
+	t.Parallel()
+	ahead := startOnSeconds(t)
+	h := history(before, after)
+	ahead.mustDeploy(h[0])
+	ahead.uploadAhead(h[1], all)
+	ahead.busy("/r/")
+	if res := ahead.mustDeploy(h[1]); res.Uploaded != 0 {
+		t.Errorf("%d files were uploaded in spite of a receipt", res.Uploaded)
+	}
+
+	assets := startAssets(t)
+	changed := maps.Clone(before)
+	changed["/page-00.html"] = "changed"
+	few := history(before, changed)
+	assets.must(few[0])
+	assets.busy("kv-sync", "page")
+	if res := assets.must(few[1]); res.Uploaded != 1 {
+		t.Errorf("%d files were uploaded, want 1: the record of the last deploy is lost", res.Uploaded)
+	}
+	assets.busy("kv-sync", "page")
+	if v, err := assets.engine().Verify(t.Context(), true); err != nil || !v.Whole() {
+		t.Errorf("verify: %+v, %v", v, err)
+	}
+
+	s := newShelf()
+	s.befall, s.last = func() accident { return none }, map[string]time.Time{}
+	project := func(account cloud.Account, src *memory) {
+		t.Helper()
+		e, err := kvsync.New(site.Config{Project: "shop", Layout: "pathname", Account: account, Namespace: "ns"})
+		if err == nil {
+			_, err = e.Deploy(t.Context(), src, cloud.Worker{}, plan.Options{})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	project(shelves{s}, h[0])
+	project(hiccup{shelves{s}, []string{"/manifest"}, map[string]bool{}, new(sync.Mutex)}, h[1])
+	s.wantProject(t, after)
 }

@@ -188,7 +188,8 @@ func (r *runner) run(workspace, commit string, with, env map[string]string) outc
 	write(r.t, event, []byte(`{"repository":{"full_name":"someone/site"}}`))
 	r.runs++
 	vars := map[string]string{
-		"GITHUB_RUN_ID": strconv.Itoa(r.runs), "GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": workspace, "GITHUB_OUTPUT": outputs, "GITHUB_STEP_SUMMARY": summary,
+		"GITHUB_RUN_ID":  strconv.Itoa(r.runs),
+		"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": workspace, "GITHUB_OUTPUT": outputs, "GITHUB_STEP_SUMMARY": summary,
 		"GITHUB_EVENT_PATH": event, "GITHUB_EVENT_NAME": "push", "GITHUB_REPOSITORY": "someone/site", "GITHUB_SHA": commit,
 		"GITHUB_REF": "refs/heads/main", "GITHUB_REF_NAME": "main", "GITHUB_ACTOR": "mona",
 		"GITHUB_API_URL": "http://127.0.0.1:9",

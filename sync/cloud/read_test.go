@@ -22,20 +22,31 @@ func (a *answers) Get(context.Context, string) ([]byte, error) {
 }
 
 // One bad answer is no damage, and two are. A key that is not there is read once.
-func TestReadValid(t *testing.T) {
+func TestReadAs(t *testing.T) {
 	t.Parallel()
+	decode := func(b []byte) (string, error) {
+		if string(b) != "whole" {
+			return "", errors.New("damaged")
+		}
+		return "decoded", nil
+	}
 	for _, c := range []struct {
-		values []string
-		want   string
-		left   int
+		values           []string
+		want             string
+		left             int
+		missing, damaged bool
 	}{
-		{[]string{"whole", "-"}, "whole", 1}, {[]string{"<html>", "whole"}, "whole", 0},
-		{[]string{"who", "<html>"}, "<html>", 0}, {[]string{"", "whole"}, "", 1}, {[]string{"who", ""}, "", 0},
+		{values: []string{"whole", "-"}, want: "decoded", left: 1},
+		{values: []string{"<html>", "whole"}, want: "decoded"},
+		{values: []string{"who", "<html>"}, damaged: true},
+		{values: []string{"", "whole"}, left: 1, missing: true},
+		{values: []string{"who", ""}, missing: true},
 	} {
 		a := &answers{values: c.values}
-		b, err := ReadValid(t.Context(), a, "k", func(b []byte) bool { return string(b) == "whole" })
-		if string(b) != c.want || errors.Is(err, ErrNotFound) != (c.want == "") || len(a.values) != c.left {
-			t.Errorf("%q: got %q, %v, %d answers left", c.values, b, err, len(a.values))
+		v, err := ReadAs(t.Context(), a, "k", decode)
+		if v != c.want || errors.Is(err, ErrNotFound) != c.missing || Undecodable(err) != c.damaged ||
+			len(a.values) != c.left {
+			t.Errorf("%q: got %q, %v, %d answers left", c.values, v, err, len(a.values))
 		}
 	}
 }

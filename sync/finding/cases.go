@@ -64,7 +64,7 @@ const (
 		"last look {what} was live, and the switch may still be carried out ({cause})"
 	CaseRollbackUnknown Case = "it is not known whether {site} was rolled back to deployment {deployment}: at the last " +
 		"look {what} was live ({cause})"
-	CaseRollbackDone     Case = "the rollback before, whose outcome was not known, has happened; nothing more was rolled back"
+	CaseRollbackDone     Case = "the rollback whose outcome was not known has happened; nothing more was rolled back"
 	CaseRollbackRepeated Case = "this run has rolled back already; nothing more was rolled back"
 	CaseNotRestored      Case = "{what} of {site} is live and replaced {than}, which another run deployed at the " +
 		"same moment and which could not be made live again ({cause})"

@@ -43,3 +43,11 @@ func decodeHex(into []byte, s string) error {
 	_, err := hex.Decode(into, []byte(s))
 	return err
 }
+
+// Whole returns the bytes if they have this hash, otherwise [ErrDamaged].
+func (h Hash) Whole(b []byte) ([]byte, error) {
+	if HashOf(b) != h {
+		return nil, ErrDamaged
+	}
+	return b, nil
+}

@@ -30,6 +30,3 @@ func ParseRef(s string) (Ref, error) {
 	}
 	return r, nil
 }
-
-// Names reports whether the bytes have the hash of the reference.
-func (r Ref) Names(b []byte) bool { return HashOf(b) == r.Hash }

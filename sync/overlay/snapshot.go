@@ -25,21 +25,19 @@ var ErrRecord = errors.New("its record cannot be used")
 // nothing was written.
 func Read(ctx context.Context, s cloud.Store, site string) (*Snapshot, error) {
 	o := &Snapshot{Record: &Record{}, store: s, keys: manifest.Keys(site).Overlay()}
-	b, err := cloud.ReadValid(ctx, s, manifest.Keys(site).OverlayRecord(), func(b []byte) bool {
-		_, err := Decode(site, b)
-		return err == nil
+	r, err := cloud.ReadAs(ctx, s, manifest.Keys(site).OverlayRecord(), func(b []byte) (*Record, error) {
+		return Decode(site, b)
 	})
-	if errors.Is(err, cloud.ErrNotFound) {
+	switch {
+	case errors.Is(err, cloud.ErrNotFound):
 		return o, nil
-	}
-	if err == nil {
-		if o.Record, err = Decode(site, b); err != nil {
-			err = fmt.Errorf("%w: %w", ErrRecord, err)
-		}
+	case cloud.Undecodable(err):
+		err = fmt.Errorf("%w: %w", ErrRecord, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read what was written to %s at run time: %w", site, err)
 	}
+	o.Record = r
 	return o, nil
 }
 
@@ -49,23 +47,18 @@ func (o *Snapshot) Copy(ctx context.Context, entry *Entry, w io.Writer) error {
 	a := entry.Asset()
 	refs := []manifest.Ref{a.Blob}
 	if a.Chunked() {
-		b, err := o.store.Get(ctx, o.keys.Blob(a.Blob))
-		if err != nil {
-			return fmt.Errorf("read the chunk index of %s: %w", a.Path, err)
-		}
-		x, err := manifest.DecodeChunkIndex(b, a)
+		x, err := cloud.ReadAs(ctx, o.store, o.keys.Blob(a.Blob), func(b []byte) (*manifest.ChunkIndex, error) {
+			return manifest.DecodeChunkIndex(b, a)
+		})
 		if err != nil {
 			return fmt.Errorf("read the chunk index of %s: %w", a.Path, err)
 		}
 		refs = x.Chunks
 	}
 	for _, ref := range refs {
-		b, err := cloud.ReadValid(ctx, o.store, o.keys.Blob(ref), ref.Names)
+		b, err := cloud.ReadAs(ctx, o.store, o.keys.Blob(ref), ref.Hash.Whole)
 		if err != nil {
 			return fmt.Errorf("read the content of %s: %w", a.Path, err)
-		}
-		if manifest.HashOf(b) != ref.Hash {
-			return fmt.Errorf("read the content of %s: %w", a.Path, manifest.ErrDamaged)
 		}
 		if _, err := w.Write(b); err != nil {
 			return fmt.Errorf("write the content of %s: %w", a.Path, err)

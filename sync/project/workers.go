@@ -1,6 +1,7 @@
 package project
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -93,14 +94,15 @@ func (p *Workers) current(ctx context.Context) (at Pointer, err error) {
 	if err != nil {
 		return at, err
 	}
-	b, err := cloud.ReadValid(ctx, store, p.pointerKey(), func(b []byte) bool {
-		_, err := p.decode(b)
-		return err == nil || errors.Is(err, cloud.ErrNotFound) || errors.Is(err, manifest.ErrNewer)
-	})
-	if err != nil {
+	var absent error // of a value that is whole
+	at, err = cloud.ReadAs(ctx, store, p.pointerKey(), func(b []byte) (Pointer, error) {
+		at, err := p.decode(b)
+		if errors.Is(err, cloud.ErrNotFound) || errors.Is(err, manifest.ErrNewer) {
+			absent, err = err, nil
+		}
 		return at, err
-	}
-	return p.decode(b)
+	})
+	return at, cmp.Or(err, absent)
 }
 
 // decode reads a pointer. That of a deleted project is ErrNotFound.
@@ -188,8 +190,8 @@ func (p *Workers) read(ctx context.Context, id string) (json.RawMessage, error) 
 	if err != nil {
 		return nil, err
 	}
-	if b, err = cloud.ReadValid(ctx, store, p.Keys().Blob(ref), ref.Names); err == nil && manifest.HashOf(b) != ref.Hash {
-		err = p.invalidVersion(id, manifest.ErrDamaged)
+	if b, err = cloud.ReadAs(ctx, store, p.Keys().Blob(ref), ref.Hash.Whole); errors.Is(err, manifest.ErrDamaged) {
+		err = p.invalidVersion(id, err)
 	}
 	return b, err
 }

@@ -47,23 +47,18 @@ func (b *Blobs) ReadIndexes(ctx context.Context, s cloud.Store, assets []manifes
 	read := make([]indexed, len(todo))
 	err := b.EachValue(ctx, len(todo), func(ctx context.Context, i int) error {
 		a := todo[i]
-		value, err := cloud.ReadValid(ctx, s, b.keys.Blob(a.Blob), func(value []byte) bool {
-			_, err := manifest.DecodeChunkIndex(value, a)
-			return err == nil
+		x, err := cloud.ReadAs(ctx, s, b.keys.Blob(a.Blob), func(value []byte) (*manifest.ChunkIndex, error) {
+			return manifest.DecodeChunkIndex(value, a)
 		})
-		if err != nil && !errors.Is(err, cloud.ErrNotFound) {
-			return fmt.Errorf("read the chunk index of %s: %w", a.Path, err)
-		}
-		var x *manifest.ChunkIndex
-		if err == nil {
-			if x, err = manifest.DecodeChunkIndex(value, a); err != nil {
-				err = fmt.Errorf("%w: %w", manifest.ErrDamaged, err)
-			}
-		}
-		if err != nil {
-			read[i].err = fmt.Errorf("the chunk index of %s: %w", a.Path, err)
-		} else {
+		switch {
+		case err == nil:
 			read[i].chunks = x.Chunks
+		case cloud.Undecodable(err):
+			read[i].err = fmt.Errorf("the chunk index of %s: %w: %w", a.Path, manifest.ErrDamaged, err)
+		case errors.Is(err, cloud.ErrNotFound):
+			read[i].err = fmt.Errorf("the chunk index of %s: %w", a.Path, err)
+		default:
+			return fmt.Errorf("read the chunk index of %s: %w", a.Path, err)
 		}
 		return nil
 	})
@@ -142,15 +137,13 @@ func (b *Blobs) Read(ctx context.Context, s cloud.Store, m *manifest.Manifest) e
 	}
 	good := make([]bool, len(todo))
 	err := b.EachValue(ctx, len(todo), func(ctx context.Context, i int) error {
-		value, err := s.Get(ctx, b.keys.Blob(todo[i]))
-		if errors.Is(err, cloud.ErrNotFound) {
-			good[i] = true // it is reported as missing
+		_, err := cloud.ReadAs(ctx, s, b.keys.Blob(todo[i]), todo[i].Hash.Whole)
+		// What is not there is reported as missing.
+		good[i] = err == nil || errors.Is(err, cloud.ErrNotFound)
+		if good[i] || errors.Is(err, manifest.ErrDamaged) {
 			return nil
-		} else if err != nil {
-			return fmt.Errorf("read blob %s: %w", todo[i], err)
 		}
-		good[i] = manifest.HashOf(value) == todo[i].Hash
-		return nil
+		return fmt.Errorf("read blob %s: %w", todo[i], err)
 	})
 	for i, ref := range todo {
 		b.checked[ref] = good[i]

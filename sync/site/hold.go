@@ -33,16 +33,10 @@ func (c *Client) ReadHold(ctx context.Context, s cloud.Store, below, deployment 
 	if err != nil || newest == "" {
 		return nil, err
 	}
-	var h *version.HoldRecord
-	decode := func(b []byte) bool {
-		h, err = version.DecodeHold(b, c.ID(), deployment)
-		return err == nil
-	}
-	b, failed := cloud.ReadValid(ctx, s, newest, decode)
-	if failed != nil {
-		return nil, fmt.Errorf("read %s: %w", newest, failed)
-	}
-	if decode(b); err != nil {
+	h, err := cloud.ReadAs(ctx, s, newest, func(b []byte) (*version.HoldRecord, error) {
+		return version.DecodeHold(b, c.ID(), deployment)
+	})
+	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", newest, err)
 	}
 	return h, nil

@@ -13,7 +13,8 @@ import (
 // for which it was activated, and what is held back:
 //
 //	1f3c5d7e9a0b Fix the menu kv-sync-over:ID kv-sync-commit:ID (kv-sync DEPLOYMENT)
-//	Rollback to DEPLOYMENT (1f3c5d7e9a0b) kv-sync-actor:NAME kv-sync-run:ID kv-sync-over:ID kv-sync-commit:ID kv-sync-hold:ID
+//	Rollback to DEPLOYMENT (1f3c5d7e9a0b) kv-sync-actor:NAME kv-sync-run:ID kv-sync-over:ID kv-sync-commit:ID
+//	  kv-sync-hold:ID
 //	kv-sync-over:ID kv-sync-hold:ID (kv-sync DEPLOYMENT)
 //	kv-sync-again:ID the message of another tool
 //

@@ -1,6 +1,8 @@
 package version
 
 import (
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/kv-sync/kv-sync/sync/manifest"
@@ -40,3 +42,12 @@ type Record struct {
 
 // RecordFormat is that of a [Record].
 const RecordFormat = 1
+
+// DecodeRecord reads a record. The caller checks whose it is.
+func DecodeRecord(b []byte) (*Record, error) {
+	r := new(Record)
+	if err := json.Unmarshal(b, r); err != nil {
+		return nil, fmt.Errorf("decode record: %w", err)
+	}
+	return r, nil
+}

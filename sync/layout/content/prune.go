@@ -2,7 +2,6 @@ package content
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -219,16 +218,14 @@ func (c *Content) readRecords(ctx context.Context, namespace string, ids []strin
 	g.SetLimit(c.Parallel)
 	for i, id := range ids {
 		g.Go(func() error {
-			b, err := cloud.ReadValid(ctx, c.Account.Store(namespace), c.Keys().Record(id), json.Valid)
-			if err == nil {
-				err = json.Unmarshal(b, &out[i])
-			}
-			if r := out[i]; err == nil && (r.Format != version.RecordFormat || r.Site != c.ID() || r.Deployment != id) {
+			r, err := cloud.ReadAs(ctx, c.Account.Store(namespace), c.Keys().Record(id), version.DecodeRecord)
+			if err == nil && (r.Format != version.RecordFormat || r.Site != c.ID() || r.Deployment != id) {
 				err = fmt.Errorf("%w, or it is of another deployment", manifest.ErrNewer)
 			}
 			if err != nil {
 				return fmt.Errorf("nothing was deleted: read the record of deployment %s: %w", id, err)
 			}
+			out[i] = *r
 			return nil
 		})
 	}

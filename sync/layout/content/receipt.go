@@ -182,11 +182,12 @@ func (c *Content) readReceipt(ctx context.Context, l *version.Live, p *contentDr
 }
 
 func (c *Content) fetchReceipt(ctx context.Context, p *contentDraft) (live string, m *manifest.Manifest, err error) {
-	b, err := c.Account.Store(p.Namespace).Get(ctx, c.Keys().Receipt(p.Origin.Commit))
-	if err != nil {
-		return "", nil, err
-	}
-	return decodeReceipt(b, c.ID(), p.Origin.Commit)
+	key := c.Keys().Receipt(p.Origin.Commit)
+	m, err = cloud.ReadAs(ctx, c.Account.Store(p.Namespace), key, func(b []byte) (m *manifest.Manifest, err error) {
+		live, m, err = decodeReceipt(b, c.ID(), p.Origin.Commit)
+		return m, err
+	})
+	return live, m, err
 }
 
 // find returns the blob of an asset. It looks for an asset without a hash by its git

@@ -225,11 +225,7 @@ func (k *kvAssets) newestIndex(ctx context.Context, namespace string) (*Record, 
 
 func (k *kvAssets) readKVAssetsRecord(ctx context.Context, store cloud.Store, key string,
 	ref manifest.Ref) (*Record, error) {
-	b, err := store.Get(ctx, key)
-	if err != nil {
-		return nil, fmt.Errorf("read the record %s: %w", key, err)
-	}
-	r, err := DecodeRecord(ref, b)
+	r, err := cloud.ReadAs(ctx, store, key, func(b []byte) (*Record, error) { return DecodeRecord(ref, b) })
 	if err != nil {
 		return nil, fmt.Errorf("read the record %s: %w", key, err)
 	}

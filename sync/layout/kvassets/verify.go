@@ -101,14 +101,12 @@ func (k *kvAssets) Verify(ctx context.Context, v *layout.Verifier, d *version.De
 func (k *kvAssets) corruptOf(ctx context.Context, s cloud.Store, r *Record) ([]string, error) {
 	bad := make([]bool, len(r.Index))
 	err := k.EachValue(ctx, len(r.Index), func(ctx context.Context, i int) error {
-		b, err := s.Get(ctx, r.Index[i].Key)
-		if errors.Is(err, cloud.ErrNotFound) {
-			return nil // it is reported as missing
-		} else if err != nil {
-			return fmt.Errorf("read %s: %w", r.Index[i].Key, err)
+		_, err := cloud.ReadAs(ctx, s, r.Index[i].Key, r.Hashes[i].Whole)
+		// What is not there is reported as missing.
+		if bad[i] = errors.Is(err, manifest.ErrDamaged); bad[i] || err == nil || errors.Is(err, cloud.ErrNotFound) {
+			return nil
 		}
-		bad[i] = manifest.HashOf(b) != r.Hashes[i]
-		return nil
+		return fmt.Errorf("read %s: %w", r.Index[i].Key, err)
 	})
 	return r.PathsWhere(bad), err
 }

@@ -85,19 +85,16 @@ func (p *pathnamePlan) read(ctx context.Context, e *site.Client, opt plan.Option
 		return found, nil
 	}
 	store := e.Account.Store(p.Namespace)
-	b, err := store.Get(ctx, p.keys.Manifest())
-	if err != nil && !errors.Is(err, cloud.ErrNotFound) {
+	m, err := cloud.ReadAs(ctx, store, p.keys.Manifest(), Decode)
+	p.First = errors.Is(err, cloud.ErrNotFound)
+	switch {
+	case err == nil:
+		p.live, found.readable = m, true
+	case cloud.Undecodable(err) && !opt.TakeOver:
+		facts := finding.Facts{Site: e.Site, Key: p.keys.Manifest(), Cause: err}
+		return found, guard.Stop(guard.Foreign, finding.CaseForeignManifest, facts)
+	case !p.First && !cloud.Undecodable(err):
 		return found, fmt.Errorf("read the manifest of project %s: %w", e.Project, err)
-	}
-	p.First = err != nil
-	if !p.First {
-		m, err := Decode(b)
-		if found.readable = err == nil; found.readable {
-			p.live = m
-		} else if !opt.TakeOver {
-			facts := finding.Facts{Site: e.Site, Key: p.keys.Manifest(), Cause: err}
-			return found, guard.Stop(guard.Foreign, finding.CaseForeignManifest, facts)
-		}
 	}
 	if opt.Repair || !p.First && !found.readable {
 		found.strays, err = p.strays(ctx, e, store)
