@@ -47,10 +47,10 @@ func (l *loader) detectDirectory() {
 		return
 	case l.leftToBuild():
 		l.refuse(l.s.origins["assets"], "assets has no directory, so a build tool decides which folder is published",
-			buildFirst)
+			l.howToPublish())
 	case l.buildTool() != "":
 		l.refuse(origin{place: l.buildTool()}, "the project has a build, and there is no index.html in "+
-			strings.Join(Directories, ", "), buildFirst)
+			strings.Join(Directories, ", "), l.howToPublish())
 	case l.files.isDir(filepath.Join(l.root, "public")):
 		l.s.Directory = "public"
 	case l.files.isFile(filepath.Join(l.root, "index.html")):
@@ -60,7 +60,7 @@ func (l *loader) detectDirectory() {
 		return // a Worker without files is valid
 	default:
 		l.refuse(l.here(), "no site was found: there is no index.html in "+strings.Join(Directories, ", "),
-			"run the site's build first, or name its folder with --dir")
+			l.howToPublish())
 	}
 	l.s.origins["directory"] = origin{place: Found}
 }

@@ -95,7 +95,22 @@ func TestDirectoryWithoutConfiguration(t *testing.T) {
 		},
 		"none": {
 			err: "this folder: no site was found: there is no index.html in public, dist, build, out, _site, www; " +
-				"run the site's build first, or name its folder with --dir",
+				"run the build of the project first, or name the folder of the site with --dir",
+		},
+		"an output with another name": {
+			files: map[string]string{
+				"site/index.html": "", "site/guide/index.html": "", "src/index.html": "", "node_modules/x/index.html": "",
+			},
+			err: "this folder: no site was found: there is no index.html in public, dist, build, out, _site, www; " +
+				"site has an index.html: publish it with --dir site, or run the build of the project first",
+		},
+		"outputs that are deeper": {
+			files: map[string]string{
+				"docs/.vitepress/dist/index.html": "", "dist/app/browser/index.html": "", "a/b/c/d/e/index.html": "",
+			},
+			err: "this folder: no site was found: there is no index.html in public, dist, build, out, _site, www; " +
+				"dist/app/browser, docs/.vitepress/dist have an index.html: publish one of them with --dir, or run the " +
+				"build of the project first",
 		},
 		"the top": {
 			files: map[string]string{"index.html": ""},
@@ -105,7 +120,7 @@ func TestDirectoryWithoutConfiguration(t *testing.T) {
 		"a folder called index.html": {
 			files: map[string]string{"www/index.html/x": ""},
 			err: "this folder: no site was found: there is no index.html in public, dist, build, out, _site, www; " +
-				"run the site's build first, or name its folder with --dir",
+				"run the build of the project first, or name the folder of the site with --dir",
 		},
 	} {
 		s, refused, _ := reported(t, Inputs{Root: project(t, tt.files), Flags: map[string]string{"name": "x"}})

@@ -13,9 +13,6 @@ import (
 // Source: https://developers.cloudflare.com/workers/wrangler/configuration/#generated-wrangler-configuration
 const deployConfig = ".wrangler/deploy/config.json"
 
-// buildFirst is the fix for what the build tool has not written.
-const buildFirst = "run the build of the project first, or name the folder of the site with --dir"
-
 // redirect returns the wrangler file that a build tool generated, and names the file used. It
 // returns "" if there is none. Such a file belongs to the files on the disk, not to a commit.
 func (l *loader) redirect() string {

@@ -1,0 +1,56 @@
+package config
+
+import (
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// buildFirst is the fix for what the build tool has not written.
+const buildFirst = "run the build of the project first, or name the folder of the site with --dir"
+
+// howToPublish is the fix for a project whose site is in none of Directories. If other folders could
+// be the output of its build, it names them.
+func (l *loader) howToPublish() string {
+	found := l.elsewhere()
+	switch len(found) {
+	case 0:
+		return buildFirst
+	case 1:
+		return fmt.Sprintf("%s has an index.html: publish it with --dir %[1]s, or run the build of the project first",
+			found[0])
+	default:
+		return strings.Join(found, ", ") +
+			" have an index.html: publish one of them with --dir, or run the build of the project first"
+	}
+}
+
+// elsewhere returns folders of the project that have an index.html, sorted and at most three: some
+// tools write the site to a folder such as dist/app/browser, site or docs/.vitepress/dist. It looks
+// at the disk, where builds are, and not into sources or packages.
+func (l *loader) elsewhere() []string {
+	const deepest, mostEntries, mostFound = 4, 10_000, 3
+	var found []string
+	entries := 0
+	_ = filepath.WalkDir(l.root, func(file string, d fs.DirEntry, err error) error { // errors skip a folder
+		if entries++; entries > mostEntries || len(found) == mostFound {
+			return fs.SkipAll
+		}
+		rel, relErr := filepath.Rel(l.root, file)
+		if err != nil || relErr != nil || !d.IsDir() || rel == "." {
+			return relErr
+		}
+		if slices.Contains([]string{"node_modules", "src", ".git"}, d.Name()) ||
+			strings.Count(filepath.ToSlash(rel), "/") >= deepest {
+			return fs.SkipDir
+		}
+		if l.files.isFile(filepath.Join(file, "index.html")) {
+			found = append(found, filepath.ToSlash(rel))
+			return fs.SkipDir
+		}
+		return nil
+	})
+	return found
+}
