@@ -7,7 +7,7 @@ ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo demo-projects demo-publisher demo-rust check hook lint lint-worker test test-go \
-	test-worker test-rust fuzz mutation large soak bench bench-serving bench-git image image-daemon clean
+	test-worker test-rust test-frameworks fuzz mutation large soak bench bench-serving bench-git image image-daemon clean
 
 # make help prints the text after ##. ##@ begins a section of the help.
 help: ## show this list
@@ -65,6 +65,9 @@ test-worker: worker/node_modules/.package-lock.json ## run the tests in TypeScri
 
 test-rust: ## run the tests in Rust
 	bash rust/test.sh
+
+test-frameworks: ## build testdata/frameworks from npm and PyPI, and deploy them (half an hour; RECORD=-record)
+	$(GO) test -timeout 2h ./cmd/kv-sync -run '^TestFrameworks$$' -count 1 -v -frameworks $(RECORD)
 
 fuzz: ## fuzz each target for a minute
 	@for p in $$(grep -rl 'func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u); do \

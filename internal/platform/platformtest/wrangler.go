@@ -46,6 +46,12 @@ func InstallWrangler(ctx context.Context) (*Wrangler, error) {
 	return w, nil
 }
 
+// Path returns the variable PATH of this process, with the node that runs wrangler in front: wrangler
+// runs the tools of frameworks.
+func (w *Wrangler) Path() string {
+	return "PATH=" + filepath.Dir(w.node) + string(os.PathListSeparator) + os.Getenv("PATH")
+}
+
 // Command returns a command that runs wrangler in a folder as a client of a platform.
 func (w *Wrangler) Command(ctx context.Context, api API, dir string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, w.node, append([]string{w.script}, args...)...)
@@ -55,7 +61,7 @@ func (w *Wrangler) Command(ctx context.Context, api API, dir string, args ...str
 			cmd.Env = append(cmd.Env, pair)
 		}
 	}
-	cmd.Env = append(cmd.Env,
+	cmd.Env = append(cmd.Env, w.Path(),
 		"CLOUDFLARE_API_BASE_URL="+api.BaseURL, "CLOUDFLARE_API_TOKEN="+api.Token,
 		"CLOUDFLARE_ACCOUNT_ID="+api.AccountID,
 		"WRANGLER_SEND_METRICS=false", "WRANGLER_LOG_PATH="+filepath.Join(dir, ".wrangler", "logs"), "CI=1", "NO_COLOR=1")

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/kv-sync/kv-sync/internal/app/local"
+	"github.com/kv-sync/kv-sync/internal/platform"
+	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
+)
+
+var (
+	buildFrameworks = flag.Bool("frameworks", false,
+		"build the projects of testdata/frameworks from their packages, and do not use the recordings")
+	recordFrameworks = flag.Bool("record", false, "with -frameworks: write the recordings")
+)
+
+// What a framework builds is deployed by kv-sync deploy as it is. Each request gets the same answer
+// as from the site that wrangler deploys from the same folder, but for the differences that
+// docs/serving.md lists. A build without a change uploads nothing but what the generator changed.
+func TestFrameworks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts wrangler for each framework")
+	}
+	for _, f := range frameworks(t) {
+		t.Run(f.name, func(t *testing.T) {
+			p := &project{t: t, f: f, cache: t.TempDir()}
+			if *buildFrameworks {
+				p.root = filepath.Join(os.TempDir(), "kv-sync-frameworks", f.name)
+				p.build()
+			} else {
+				t.Parallel()
+				p.root = filepath.Join(t.TempDir(), f.name)
+				f.clone(t, p.root)
+				if !f.unpack(t, p.root) {
+					t.Skip("there is no recording; make test-frameworks builds it")
+				}
+			}
+			p.compare()
+			p.again()
+		})
+	}
+}
+
+// The recordings are in every clone of the repository.
+func TestRecordingsAreSmall(t *testing.T) {
+	const most = 300 << 10
+	names, err := filepath.Glob(filepath.Join(frameworksDir, "*.tgz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all int64
+	for _, name := range names {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all += info.Size()
+	}
+	if all > most {
+		t.Errorf("the recordings have %d bytes, at most %d", all, most)
+	}
+}
+
+// project is a built project that is deployed.
+type project struct {
+	t           *testing.T
+	f           *framework
+	root, cache string
+}
+
+// compare deploys the project with kv-sync and with wrangler, each to a platform of its own, and
+// compares the answers.
+func (p *project) compare() {
+	t := p.t
+	t.Helper()
+	platform, err := local.Start(t.Context(), local.Options{CacheDir: p.cache, Project: p.root, Log: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := platform.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	start := time.Now()
+	report := p.deploy()
+	ours := time.Since(start)
+
+	theirs, took := p.deployWithWrangler()
+	c := &crawl{t: t, ours: report.Get("url").String(), theirs: theirs, statuses: map[int]int{}}
+	files := filesBelow(t, filepath.Join(p.root, filepath.FromSlash(p.f.about["assets"])), ".")
+	for _, path := range paths(files, p.f.words("paths")) {
+		c.visit(path)
+	}
+	t.Logf("%d files, %d requests (%v), %d differ; kv-sync %.1f s, wrangler %.1f s", len(files), c.asked,
+		c.statuses, len(c.differences), ours.Seconds(), took.Seconds())
+	if n := len(c.differences); n > 0 {
+		t.Errorf("%d of %d requests differ\n%s", n, c.asked, strings.Join(c.differences[:min(n, 20)], "\n"))
+	}
+}
+
+// deploy runs kv-sync deploy --local and returns its report.
+func (p *project) deploy() gjson.Result {
+	t := p.t
+	t.Helper()
+	args := append([]string{"deploy", "--local", "--json"}, p.f.words("deploy")...)
+	cmd := exec.CommandContext(t.Context(), "kv-sync", args...)
+	cmd.Dir = p.root
+	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+p.cache)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	t.Logf("%s", stderr.Bytes())
+	if err != nil {
+		t.Fatalf("kv-sync deploy: %v\n%s%s", err, stderr.Bytes(), out)
+	}
+	return gjson.ParseBytes(out)
+}
+
+// deployWithWrangler returns the address of the site, and how long the deploy took.
+func (p *project) deployWithWrangler() (address string, took time.Duration) {
+	t := p.t
+	t.Helper()
+	wrangler, err := platformtest.InstallWrangler(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := platformtest.Start(t, func(o *platform.Options) { o.CheckScripts = true })
+	args := []string{"deploy"}
+	if config := p.f.about["wrangler"]; config != "" {
+		file := filepath.Join(p.root, ".wrangler", "oracle", "wrangler.json")
+		write(t, file, config)
+		args = append(args, "--config", file)
+	}
+	start := time.Now()
+	out, err := f.Run(t.Context(), wrangler, p.root, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	took = time.Since(start)
+	for script := range f.Server.SiteURLs() {
+		address = f.SiteURL(script)
+	}
+	if address == "" {
+		t.Fatalf("wrangler deployed nothing: %s", out)
+	}
+	return address, took
+}
+
+// build installs the packages and builds the site, in an empty folder.
+func (p *project) build() {
+	t := p.t
+	t.Helper()
+	if err := os.RemoveAll(p.root); err != nil {
+		t.Fatal(err)
+	}
+	p.f.clone(t, p.root)
+	p.run("install")
+	p.run("build")
+	if *recordFrameworks && p.f.about["recorded"] != "no" {
+		p.f.record(t, p.root)
+	}
+}
+
+// run runs a command of the project, with the node that wrangler needs.
+func (p *project) run(key string) {
+	t := p.t
+	t.Helper()
+	wrangler, err := platformtest.InstallWrangler(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", p.f.about[key])
+	cmd.Dir = p.root
+	cmd.Env = append(os.Environ(), wrangler.Path(), "CI=1",
+		"ASTRO_TELEMETRY_DISABLED=1", "NEXT_TELEMETRY_DISABLED=1", "NUXT_TELEMETRY_DISABLED=1",
+		"WRANGLER_SEND_METRICS=false", "DO_NOT_TRACK=1")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", p.f.about[key], err, out)
+	}
+}
+
+// again builds the site without a change, and deploys it again.
+func (p *project) again() {
+	t := p.t
+	t.Helper()
+	assets := filepath.Join(p.root, filepath.FromSlash(p.f.about["assets"]))
+	before := contents(t, assets)
+	if *buildFrameworks {
+		for _, top := range p.f.words("output") {
+			if err := os.RemoveAll(filepath.Join(p.root, filepath.FromSlash(top))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p.run("build")
+	} else {
+		p.f.unpack(t, p.root)
+	}
+	var changed []string
+	for name, content := range contents(t, assets) {
+		if before[name] != content {
+			changed = append(changed, "/"+name)
+		}
+	}
+	slices.Sort(changed)
+	report := p.deploy()
+	var uploaded []string
+	for _, kind := range []string{"added", "changed"} {
+		for _, asset := range report.Get("plan." + kind).Array() {
+			uploaded = append(uploaded, cmp.Or(asset.Get("path").String(), asset.String()))
+		}
+	}
+	slices.Sort(uploaded)
+	t.Logf("a build without a change: the generator changed %q; uploaded %q, worker changed %v", changed, uploaded,
+		report.Get("plan.worker_changed"))
+	if !slices.Equal(changed, uploaded) {
+		t.Errorf("uploaded %q, but the generator changed %q", uploaded, changed)
+	}
+	if !*buildFrameworks && !report.Get("no_change").Bool() {
+		t.Errorf("the same output was deployed again: %s", report)
+	}
+}
+
+// contents returns the files of a folder and their contents.
+func contents(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	for _, name := range filesBelow(t, dir, ".") {
+		b, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = string(b)
+	}
+	return files
+}
