@@ -11,6 +11,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/internal/term"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/site"
 )
 
@@ -109,8 +110,16 @@ func (t task) open(ctx context.Context, s streams, se *session) (err error) {
 	if se.site, err = app.Open(ctx, in); err != nil {
 		return err
 	}
+	if se.platform != nil {
+		se.site.Notices = append(se.site.Notices, notModelled(ctx, se.platform, se.site)...)
+	}
 	se.notices()
 	return nil
+}
+
+// notModelled says what the site's bindings lack on the local platform.
+func notModelled(ctx context.Context, p *local.Platform, site *app.Site) []manifest.Problem {
+	return p.Notices(ctx, site.Name, site.Settings().Worker.Bindings)
 }
 
 // notices prints the new notices of the site. Opening the site gives notices about its

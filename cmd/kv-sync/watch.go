@@ -167,7 +167,8 @@ func (w *watching) deploy(ctx context.Context, saved watch.Batch, settled bool) 
 		w.watch(app.BasisOf(w.in), began, w.basis, false)
 		return err
 	}
-	defer site.Close()                              //nolint:errcheck // only read
+	defer site.Close() //nolint:errcheck // only read
+	w.notices(notModelled(ctx, w.platform, site))
 	w.watch(site.Basis(ctx), began, w.basis, false) // before any of its files is read
 	res, err := w.publish(ctx, site, settled)
 	var still []string

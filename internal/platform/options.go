@@ -33,6 +33,10 @@ type Options struct {
 	// fails to start is refused with error 10021, as at Cloudflare. A check takes about
 	// 50 ms.
 	CheckScripts bool
+	// StandIns lets bindings name resources that do not exist here. A KV namespace is created
+	// under the id that is given. A service or a Durable Object of a Worker that is not deployed
+	// is accepted. Without it such a binding is refused, as at Cloudflare.
+	StandIns bool
 	// Log receives the output of Workers and the messages of the platform. It may be nil.
 	Log io.Writer
 	// Behaviour is the initial behaviour.

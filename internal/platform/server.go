@@ -88,9 +88,16 @@ func (s *Server) open() (err error) {
 	if err != nil {
 		return err
 	}
+	if s.options.StandIns {
+		s.kv.Foreign()
+	}
 	s.scripts, err = scripts.Open(scripts.Options{
 		Dir: s.dir, Subdomain: s.options.Subdomain, CheckScripts: s.options.CheckScripts, Log: s.logf,
-		HasNamespace: func(account, id string) bool { return s.kv.Namespace(account, id) != nil },
+		StandIns: s.options.StandIns,
+		HasNamespace: func(account, id string) bool {
+			ns, apiErr := s.kv.Find(account, id)
+			return ns != nil && apiErr == nil
+		},
 	})
 	if err != nil {
 		return err

@@ -170,6 +170,10 @@ func writeProgram(path string, from io.Reader) error {
 	return os.Rename(tmp.Name(), path)
 }
 
+// BuiltIns reports whether workerd has D1 and queues on this platform, as its modules
+// /workerd/d1.js and /workerd/queues.js. Releases of October 2026 lack them.
+func BuiltIns() bool { return CompatibilityDate() >= "2026-11-17" }
+
 // CompatibilityDate returns the newest compatibility date that workerd supports on this
 // platform.
 func CompatibilityDate() string {

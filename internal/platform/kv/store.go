@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"sort"
 	"sync"
@@ -18,6 +19,8 @@ import (
 type Store struct {
 	dir       string
 	behaviour func() Behaviour
+	// foreign allows namespaces that were created elsewhere: see [Store.Foreign].
+	foreign bool
 
 	mu       sync.Mutex // guards accounts, and the titles of namespaces
 	accounts map[string]map[string]*Namespace
@@ -94,6 +97,30 @@ func (s *Store) Namespace(account, id string) *Namespace {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.accounts[account][id]
+}
+
+// Foreign makes the store create an empty namespace when an id is used that it does not have. A
+// configuration names the namespaces of an account elsewhere, by their ids there.
+func (s *Store) Foreign() { s.foreign = true }
+
+// foreignID matches the ids for which a namespace is created. One is the name of a file.
+var foreignID = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
+
+// Find returns a namespace, or nil, for a client that names it. After Foreign it creates one
+// that does not exist.
+func (s *Store) Find(account, id string) (*Namespace, *api.Error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ns := s.accounts[account][id]
+	if ns != nil || !s.foreign || !foreignID.MatchString(id) {
+		return ns, nil
+	}
+	ns = &Namespace{ID: id, Title: "stand-in for " + id}
+	if err := openNamespace(s.logFile(id), ns); err != nil {
+		return nil, api.Internal(err)
+	}
+	s.account(account)[id] = ns
+	return ns, api.Internal(s.save(account))
 }
 
 // account returns the namespaces of an account by id. s.mu is held.

@@ -26,8 +26,8 @@ const (
 )
 
 func (s *Store) named(c *api.Call) (*Namespace, *api.Error) {
-	ns := s.Namespace(c.Account, c.R.PathValue("namespace"))
-	if ns == nil {
+	ns, apiErr := s.Find(c.Account, c.R.PathValue("namespace"))
+	if ns == nil && apiErr == nil {
 		return nil, api.Failure(http.StatusNotFound, 10013, "namespace not found")
 	}
 	return ns, nil

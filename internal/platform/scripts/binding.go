@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/kv-sync/kv-sync/internal/platform/api"
+	"github.com/kv-sync/kv-sync/internal/platform/standin"
 )
 
 // Binding is an uploaded binding: "name", "type" and other members.
@@ -104,8 +105,8 @@ func (sc *Script) inherited(b Binding) Binding {
 	return nil
 }
 
-// checkBindings refuses bindings to resources that do not exist. It adds the namespace id
-// to bindings of Durable Objects. s.mu is held.
+// checkBindings refuses bindings to resources that do not exist, except for those that have a
+// stand-in. It adds the namespace id to bindings of Durable Objects. s.mu is held.
 func (s *Store) checkBindings(a *Account, sc *Script, bindings []Binding) *api.Error {
 	for i, b := range bindings {
 		name := b.Text("name")
@@ -115,6 +116,9 @@ func (s *Store) checkBindings(a *Account, sc *Script, bindings []Binding) *api.E
 				return api.Failure(http.StatusBadRequest, 10041, "KV namespace '%s' not found.", b.Text("namespace_id"))
 			}
 		case "durable_object_namespace":
+			if s.options.StandIns && a.elsewhere(sc, b) {
+				continue
+			}
 			id, apiErr := a.objectNamespace(sc, b)
 			if apiErr != nil {
 				return apiErr
@@ -122,13 +126,36 @@ func (s *Store) checkBindings(a *Account, sc *Script, bindings []Binding) *api.E
 			bindings[i] = maps.Clone(b)
 			bindings[i]["namespace_id"] = quoted(id)
 		case "service":
-			if to := b.Text("service"); to != sc.Name && a.Scripts[to] == nil {
+			if to := b.Text("service"); to == "" || !s.options.StandIns && a.elsewhere(sc, b) {
 				return api.Failure(http.StatusBadRequest, 10143, "Could not resolve service binding %q: Worker %q not found",
 					name, to)
 			}
 		}
 	}
 	return nil
+}
+
+// StandIn returns the binding as the package standin takes it.
+func (b Binding) StandIn() standin.Binding {
+	return standin.Binding{Name: b.Text("name"), Type: b.Text("type"), Fields: b}
+}
+
+// elsewhere reports whether a binding of sc names another script that is not deployed here.
+func (a *Account) elsewhere(sc *Script, b Binding) bool {
+	to := b.StandIn().Target()
+	return to != "" && to != sc.Name && a.Scripts[to] == nil
+}
+
+// explain logs what bindings lack here, for a client that cannot know it.
+func (s *Store) explain(c *api.Call, sc *Script, bindings []Binding) {
+	if source(c.R) != "wrangler" {
+		return
+	}
+	for _, b := range bindings {
+		if note := standin.Note(b.StandIn()); note != "" {
+			s.options.Log("%s: %s", sc.Name, note)
+		}
+	}
 }
 
 // secrets returns the secrets of a version by name, for comparisons.

@@ -34,6 +34,8 @@ type Options struct {
 	CheckScripts bool
 	// HasNamespace reports whether an account has a KV namespace.
 	HasNamespace func(account, id string) bool
+	// StandIns accepts bindings to Workers that are not deployed, and their Durable Objects.
+	StandIns bool
 	// Log writes a line into the platform's log.
 	Log func(format string, args ...any)
 }

@@ -170,6 +170,7 @@ func (s *Store) newVersion(c *api.Call, sc *Script, up *upload) (*Version, *api.
 	if apiErr := s.checkBindings(a, sc, bindings); apiErr != nil {
 		return nil, apiErr
 	}
+	s.explain(c, sc, bindings)
 	assets, apiErr := s.versionAssets(c, sc, up)
 	if apiErr != nil {
 		return nil, apiErr

@@ -2,7 +2,6 @@ package workers
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -12,8 +11,8 @@ import (
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/platform/edge"
-	"github.com/kv-sync/kv-sync/internal/platform/kv"
 	"github.com/kv-sync/kv-sync/internal/platform/scripts"
+	"github.com/kv-sync/kv-sync/internal/platform/standin"
 	"github.com/kv-sync/kv-sync/internal/workerd"
 )
 
@@ -53,10 +52,23 @@ func (p *plan) key() string {
 	return b.String()
 }
 
-// stateful reports whether the group has Durable Objects. Then two of its processes must not
-// run at the same time.
+// stateful reports whether the group has Durable Objects, databases or queues. Then two of its
+// processes must not run at the same time.
 func (p *plan) stateful() bool {
-	return slices.ContainsFunc(p.members, func(m member) bool { return len(m.classes) > 0 })
+	return slices.ContainsFunc(p.members, func(m member) bool { return len(m.classes) > 0 || len(m.shared()) > 0 })
+}
+
+// shared returns the names of the databases and queues that the versions have bindings to.
+func (m member) shared() []string {
+	var names []string
+	for _, v := range m.versions {
+		for _, b := range v.Bindings {
+			if name := b.StandIn().Shared(); name != "" {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
 }
 
 // boundScripts returns the names of the scripts that a version has bindings to. The store is locked.
@@ -79,6 +91,7 @@ func boundScripts(a *scripts.Account, v *scripts.Version) []string {
 func plans(a *scripts.Account) []*plan {
 	members := map[string]member{}
 	links := map[string][]string{}
+	link := func(a, b string) { links[a], links[b] = append(links[a], b), append(links[b], a) }
 	for name, sc := range a.Scripts {
 		d := sc.Active()
 		if d == nil {
@@ -91,9 +104,11 @@ func plans(a *scripts.Account) []*plan {
 		members[name] = m
 		for _, v := range m.versions {
 			for _, other := range boundScripts(a, v) {
-				links[name] = append(links[name], other)
-				links[other] = append(links[other], name)
+				link(name, other)
 			}
+		}
+		for _, resource := range m.shared() {
+			link(name, "/"+resource) // no script has such a name
 		}
 	}
 	var list []*plan
@@ -101,13 +116,15 @@ func plans(a *scripts.Account) []*plan {
 	for name := range members {
 		p := &plan{account: a.ID}
 		for todo := []string{name}; len(todo) > 0; todo = todo[1:] {
-			m, ok := members[todo[0]]
-			if !ok || grouped[m.name] {
+			at := todo[0]
+			if grouped[at] {
 				continue
 			}
-			grouped[m.name] = true
-			p.members = append(p.members, m)
-			todo = append(todo, links[m.name]...)
+			grouped[at] = true
+			if m, ok := members[at]; ok {
+				p.members = append(p.members, m)
+			}
+			todo = append(todo, links[at]...)
 		}
 		if len(p.members) > 0 {
 			sort.Slice(p.members, func(i, j int) bool { return p.members[i].name < p.members[j].name })
@@ -137,12 +154,13 @@ func (w *Workers) startGroup(ctx context.Context, p *plan, objects string, log i
 		return nil, err
 	}
 	b := &configBuilder{workers: w, plan: p, objects: objects, files: map[string][]byte{}, namespaces: map[string]bool{},
-		caches: map[string]bool{}}
+		caches: map[string]bool{}, standIns: standin.Part{Disk: objectsService}}
 	if err := b.build(); err != nil {
 		return nil, err
 	}
 	return workerd.Start(ctx, path, workerd.Config{
-		Capnp: b.text(), Files: b.files, Sockets: b.socketNames, Experimental: b.experimental, Log: log,
+		Capnp: b.text(), Files: b.files, Sockets: b.socketNames, Experimental: b.experimental || b.standIns.Experimental,
+		Log: log,
 	})
 }
 
@@ -157,14 +175,24 @@ type configBuilder struct {
 	services    []string
 	sockets     []string
 	socketNames []string
+	standIns    standin.Part
 	// experimental is set if the configuration needs workerd's --experimental.
 	experimental bool
 }
 
+// objectsService is the name of the disk with the Durable Objects.
+const objectsService = "objects"
+
 func (b *configBuilder) text() string {
-	return "using Workerd = import \"/workerd/workerd.capnp\";\nconst config :Workerd.Config = (\n  services = [\n    " +
-		strings.Join(b.services, ",\n    ") + "\n  ],\n  sockets = [\n    " + strings.Join(b.sockets, ",\n    ") +
-		"\n  ]\n);\n"
+	members := []string{
+		"services = [\n    " + strings.Join(append(b.services, b.standIns.Services()...), ",\n    ") + "\n  ]",
+		"sockets = [\n    " + strings.Join(b.sockets, ",\n    ") + "\n  ]",
+	}
+	if extensions := b.standIns.Extensions(b.files); extensions != "" {
+		members = append(members, extensions)
+	}
+	return "using Workerd = import \"/workerd/workerd.capnp\";\nconst config :Workerd.Config = (\n  " +
+		strings.Join(members, ",\n  ") + "\n);\n"
 }
 
 func (b *configBuilder) build() error {
@@ -172,8 +200,8 @@ func (b *configBuilder) build() error {
 		if err := os.MkdirAll(b.objects, 0o700); err != nil {
 			return err
 		}
-		b.services = append(b.services, fmt.Sprintf("(name = \"objects\", disk = (path = %s, writable = true))",
-			workerd.Quote(b.objects)))
+		b.services = append(b.services, fmt.Sprintf("(name = %q, disk = (path = %s, writable = true))",
+			objectsService, workerd.Quote(b.objects)))
 	}
 	for i, m := range b.plan.members {
 		for j, v := range m.versions {
@@ -233,7 +261,7 @@ func (b *configBuilder) version(m member, i, j int, v *scripts.Version) error {
 		}
 		sort.Strings(classes)
 		worker = append(worker, "durableObjectNamespaces = ["+strings.Join(classes, ", ")+"]",
-			`durableObjectStorage = (localDisk = "objects")`)
+			fmt.Sprintf("durableObjectStorage = (localDisk = %q)", objectsService))
 	}
 	b.services = append(b.services, fmt.Sprintf("(name = %q, worker = (%s))", name, strings.Join(worker, ", ")))
 	return nil
@@ -267,114 +295,6 @@ func (b *configBuilder) modules(service string, v *scripts.Version, cached bool)
 		list = append([]string{fmt.Sprintf("(name = %q, esModule = embed %q)", edge.PurgeCache, file)}, list...)
 	}
 	return list, nil
-}
-
-func (b *configBuilder) bindings(m member, i, j int, v *scripts.Version) []string {
-	var list []string
-	for _, bound := range v.Bindings {
-		value, ok := b.binding(m, i, j, v, bound)
-		if !ok {
-			fmt.Fprintf(b.workers.options.Log, "%s: the Worker does not get the binding %s: the local platform does not "+
-				"support the type %s, or the target no longer exists\n", m.name, bound.Text("name"), bound.Text("type"))
-			continue
-		}
-		list = append(list, fmt.Sprintf("(name = %s, %s)", workerd.Quote(bound.Text("name")), value))
-	}
-	return list
-}
-
-func (b *configBuilder) binding(m member, i, j int, v *scripts.Version, bound scripts.Binding) (string, bool) {
-	switch bound.Text("type") {
-	case "plain_text", "secret_text":
-		return "text = " + workerd.Quote(bound.Text("text")), true
-	case "json":
-		return "json = " + workerd.Quote(string(bound["json"])), true
-	case "version_metadata":
-		// cannot fail
-		raw, _ := json.Marshal(map[string]any{"id": v.ID, "tag": v.Annotations["workers/tag"], "timestamp": v.Created})
-		return "json = " + workerd.Quote(string(raw)), true
-	case "kv_namespace":
-		return fmt.Sprintf("kvNamespace = %q", b.namespace(bound.Text("namespace_id"))), true
-	case "worker_loader":
-		// Each version has its own id. So in a split deployment get() of one version does
-		// not return a Worker that the other version loaded.
-		b.experimental = true
-		return "workerLoader = (id = " + workerd.Quote(m.name+"/"+v.ID+"/"+bound.Text("name")) + ")", true
-	case "assets":
-		if v.Assets == nil {
-			return "", false
-		}
-		return fmt.Sprintf("service = (name = \"assets-%s\", entrypoint = \"AssetWorker\")", serviceName(i, j)), true
-	case "durable_object_namespace":
-		service, name, ok := b.objectClass(bound.Text("namespace_id"))
-		return fmt.Sprintf("durableObjectNamespace = (className = %s, serviceName = %q)", workerd.Quote(name), service), ok
-	case "service":
-		service, ok := b.service(bound.Text("service"), bound.Text("entrypoint") == "")
-		designator := fmt.Sprintf("name = %q", service)
-		if entrypoint := bound.Text("entrypoint"); entrypoint != "" && entrypoint != "default" {
-			designator += ", entrypoint = " + workerd.Quote(entrypoint)
-		}
-		if props := bound["props"]; props != nil {
-			designator += ", props = (json = " + workerd.Quote(string(props)) + ")"
-		}
-		return "service = (" + designator + ")", ok
-	}
-	return "", false
-}
-
-// objectClass returns the service and the class that implement a namespace of Durable Objects.
-func (b *configBuilder) objectClass(namespace string) (service, name string, ok bool) {
-	for i, m := range b.plan.members {
-		for name, c := range m.classes {
-			if c.Namespace == namespace {
-				return serviceName(i, 0), name, true
-			}
-		}
-	}
-	return "", "", false
-}
-
-// service returns the service of the first version of a script, or with front the service
-// that gets its requests.
-func (b *configBuilder) service(script string, front bool) (string, bool) {
-	for i, m := range b.plan.members {
-		if m.name == script {
-			if front {
-				return frontName(m, i, 0), true
-			}
-			return serviceName(i, 0), true
-		}
-	}
-	return "", false
-}
-
-// namespace returns the service of a KV namespace, and adds it if necessary.
-func (b *configBuilder) namespace(id string) string {
-	name := "kv-" + id
-	if !b.namespaces[name] {
-		b.namespaces[name] = true
-		b.services = append(b.services, fmt.Sprintf(
-			"(name = %q, external = (address = %s, http = (injectRequestHeaders = [(name = %q, value = %q), (name = %q, "+
-				"value = %q)])))",
-			name, workerd.Quote("unix:"+b.workers.options.Edge.KVSocket()), kv.HeaderNamespace, id,
-			kv.HeaderAccount, b.plan.account))
-	}
-	return name
-}
-
-// cache returns the service of a member's Cache API, and adds it if necessary. All versions of
-// a script share the cache. (At Cloudflare all Workers of a zone share it.)
-func (b *configBuilder) cache(m member) string {
-	name := "cache-" + m.name
-	if !b.caches[name] {
-		b.caches[name] = true
-		b.services = append(b.services, fmt.Sprintf(
-			"(name = %q, external = (address = %s, http = (forwardedProtoHeader = %q, injectRequestHeaders = [(name = %q, "+
-				"value = %q)])))",
-			name, workerd.Quote("unix:"+b.workers.options.Edge.CacheSocket()), edge.HeaderScheme,
-			edge.HeaderZone, b.plan.account+"/"+m.name))
-	}
-	return name
 }
 
 // runnableDate returns date, or the newest compatibility date that workerd knows.
