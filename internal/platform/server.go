@@ -93,7 +93,7 @@ func (s *Server) open() (err error) {
 	}
 	s.scripts, err = scripts.Open(scripts.Options{
 		Dir: s.dir, Subdomain: s.options.Subdomain, CheckScripts: s.options.CheckScripts, Log: s.logf,
-		StandIns: s.options.StandIns,
+		StandIns: s.options.StandIns, Note: workers.Note,
 		HasNamespace: func(account, id string) bool {
 			ns, apiErr := s.kv.Find(account, id)
 			return ns != nil && apiErr == nil

@@ -28,7 +28,11 @@ export default { async fetch(request, env) {
 			return [results.map(({ who }) => who), meta.changes];
 		}),
 		wrong: await attempt(() => DB.prepare("SELECT * FROM absent").all()),
-		queue: await attempt(async () => { await QUEUE.send({ order: 1 }); await QUEUE.sendBatch([{ body: 2 }]); return "sent" }),
+		queue: await attempt(async () => {
+			await QUEUE.send({ order: 1 });
+			await QUEUE.sendBatch([{ body: 2 }]);
+			return "sent";
+		}),
 		data: await attempt(() => DATA.writeDataPoint({ blobs: ["x"] })),
 		limit: [await LIMIT.limit({ key: "a" }), await LIMIT.limit({ key: "a" }), await LIMIT.limit({ key: "b" })]
 			.map(({ success }) => success),

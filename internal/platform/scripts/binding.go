@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/kv-sync/kv-sync/internal/platform/api"
-	"github.com/kv-sync/kv-sync/internal/platform/standin"
 )
 
 // Binding is an uploaded binding: "name", "type" and other members.
@@ -135,24 +134,19 @@ func (s *Store) checkBindings(a *Account, sc *Script, bindings []Binding) *api.E
 	return nil
 }
 
-// StandIn returns the binding as the package standin takes it.
-func (b Binding) StandIn() standin.Binding {
-	return standin.Binding{Name: b.Text("name"), Type: b.Text("type"), Fields: b}
-}
-
 // elsewhere reports whether a binding of sc names another script that is not deployed here.
 func (a *Account) elsewhere(sc *Script, b Binding) bool {
-	to := b.StandIn().Target()
+	to := b.Text(map[string]string{"service": "service", "durable_object_namespace": "script_name"}[b.Text("type")])
 	return to != "" && to != sc.Name && a.Scripts[to] == nil
 }
 
 // explain logs what bindings lack here, for a client that cannot know it.
 func (s *Store) explain(c *api.Call, sc *Script, bindings []Binding) {
-	if source(c.R) != "wrangler" {
+	if source(c.R) != "wrangler" || s.options.Note == nil {
 		return
 	}
 	for _, b := range bindings {
-		if note := standin.Note(b.StandIn()); note != "" {
+		if note := s.options.Note(b); note != "" {
 			s.options.Log("%s: %s", sc.Name, note)
 		}
 	}

@@ -36,6 +36,8 @@ type Options struct {
 	HasNamespace func(account, id string) bool
 	// StandIns accepts bindings to Workers that are not deployed, and their Durable Objects.
 	StandIns bool
+	// Note says how a binding differs here from Cloudflare, or "". It may be nil.
+	Note func(Binding) string
 	// Log writes a line into the platform's log.
 	Log func(format string, args ...any)
 }

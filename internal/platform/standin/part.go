@@ -54,8 +54,13 @@ func (p *Part) Absent(why string) string { return p.wrap("absent.mjs", text("why
 func (p *Part) Unreachable(worker string) string {
 	answer := fmt.Sprintf("The Worker %s is not deployed on the local platform. Deploy it there, too.\n", worker)
 	code := "export default { fetch: () => new Response(" + string(quoted(answer)) + ", { status: 503 }) };"
-	return p.service("no-"+worker, fmt.Sprintf(`worker = (modules = [(name = "main", esModule = %s)], compatibilityDate = %q)`,
-		workerd.Quote(code), date))
+	return p.service("no-"+worker, simple(code))
+}
+
+// simple returns a Worker of one module without bindings.
+func simple(code string) string {
+	return fmt.Sprintf(`worker = (modules = [(name = "main", esModule = %s)], compatibilityDate = %q)`, workerd.Quote(code),
+		date)
 }
 
 // Services returns the services that the bindings need, sorted by name.

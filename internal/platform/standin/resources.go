@@ -34,17 +34,15 @@ func (p *Part) builtIn(name, module, class, binding, flag string) {
 		flags = fmt.Sprintf("compatibilityFlags = [%q], ", flag)
 	}
 	p.service(name, fmt.Sprintf(`worker = (modules = [(name = "main", bundled = %q)], compatibilityDate = %q, %s`+
-		`durableObjectNamespaces = [(className = %q, uniqueKey = %q, enableSql = true)], durableObjectStorage = (localDisk = %q), `+
-		`bindings = [(name = %q, durableObjectNamespace = %q)])`,
+		`durableObjectNamespaces = [(className = %q, uniqueKey = %q, enableSql = true)], `+
+		`durableObjectStorage = (localDisk = %q), bindings = [(name = %q, durableObjectNamespace = %q)])`,
 		module, date, flags, class, name, p.Disk, binding, class))
 }
 
 // dataset returns the binding of a data set of Analytics Engine.
 func (p *Part) dataset(Binding) string {
 	p.Experimental = true
-	return fmt.Sprintf("analyticsEngine = %q", p.service("discard",
-		fmt.Sprintf(`worker = (modules = [(name = "main", esModule = "export default { fetch: () => new Response() };")], `+
-			`compatibilityDate = %q)`, date)))
+	return fmt.Sprintf("analyticsEngine = %q", p.service("discard", simple("export default { fetch: () => new Response() };")))
 }
 
 func (p *Part) rateLimit(bound Binding) string {

@@ -45,7 +45,7 @@ func TestShared(t *testing.T) {
 	if one, two := bound("A", "d1", "id", "x"), bound("B", "d1", "id", "x"); one.Shared() != two.Shared() {
 		t.Error("two bindings to one database have two databases")
 	}
-	if one, two := bound("A", "queue", "queue_name", "x"), bound("B", "queue", "queue_name", "y"); one.Shared() != two.Shared() {
+	if bound("A", "queue", "queue_name", "x").Shared() != bound("B", "queue", "queue_name", "y").Shared() {
 		t.Error("two queues run in two processes, though one may send its dead letters to the other")
 	}
 	if name := bound("K", "kv_namespace").Shared(); name != "" {

@@ -7,8 +7,17 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/edge"
 	"github.com/kv-sync/kv-sync/internal/platform/kv"
 	"github.com/kv-sync/kv-sync/internal/platform/scripts"
+	"github.com/kv-sync/kv-sync/internal/platform/standin"
 	"github.com/kv-sync/kv-sync/internal/workerd"
 )
+
+// Note says in one line how a binding differs on the platform from Cloudflare, or "".
+func Note(b scripts.Binding) string { return standin.Note(standIn(b)) }
+
+// standIn returns a binding as the package standin takes it.
+func standIn(b scripts.Binding) standin.Binding {
+	return standin.Binding{Name: b.Text("name"), Type: b.Text("type"), Fields: b}
+}
 
 func (b *configBuilder) bindings(m member, i, j int, v *scripts.Version) []string {
 	var list []string
@@ -62,7 +71,7 @@ func (b *configBuilder) binding(m member, i, j int, v *scripts.Version, bound sc
 		}
 		return "service = (" + designator + ")"
 	}
-	return b.standIns.Bind(bound.StandIn())
+	return b.standIns.Bind(standIn(bound))
 }
 
 // absent returns the value of a binding whose target does not exist.

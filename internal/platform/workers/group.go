@@ -63,7 +63,7 @@ func (m member) shared() []string {
 	var names []string
 	for _, v := range m.versions {
 		for _, b := range v.Bindings {
-			if name := b.StandIn().Shared(); name != "" {
+			if name := standIn(b).Shared(); name != "" {
 				names = append(names, name)
 			}
 		}
@@ -117,11 +117,12 @@ func plans(a *scripts.Account) []*plan {
 		p := &plan{account: a.ID}
 		for todo := []string{name}; len(todo) > 0; todo = todo[1:] {
 			at := todo[0]
-			if grouped[at] {
+			m, ok := members[at]
+			if grouped[at] || !ok && !strings.HasPrefix(at, "/") {
 				continue
 			}
 			grouped[at] = true
-			if m, ok := members[at]; ok {
+			if ok {
 				p.members = append(p.members, m)
 			}
 			todo = append(todo, links[at]...)
