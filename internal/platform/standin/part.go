@@ -59,8 +59,8 @@ func (p *Part) Unreachable(worker string) string {
 
 // simple returns a Worker of one module without bindings.
 func simple(code string) string {
-	return fmt.Sprintf(`worker = (modules = [(name = "main", esModule = %s)], compatibilityDate = %q)`, workerd.Quote(code),
-		date)
+	return fmt.Sprintf(`worker = (modules = [(name = "main", esModule = %s)], compatibilityDate = %q)`,
+		workerd.Quote(code), date)
 }
 
 // Services returns the services that the bindings need, sorted by name.

@@ -42,7 +42,8 @@ func (p *Part) builtIn(name, module, class, binding, flag string) {
 // dataset returns the binding of a data set of Analytics Engine.
 func (p *Part) dataset(Binding) string {
 	p.Experimental = true
-	return fmt.Sprintf("analyticsEngine = %q", p.service("discard", simple("export default { fetch: () => new Response() };")))
+	const accept = "export default { fetch: () => new Response() };"
+	return fmt.Sprintf("analyticsEngine = %q", p.service("discard", simple(accept)))
 }
 
 func (p *Part) rateLimit(bound Binding) string {
