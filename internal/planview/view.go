@@ -200,7 +200,7 @@ func others(p *plan.Plan, files bool) []Line {
 
 func notes(p *plan.Plan, forget string) []string {
 	var out []string
-	for _, text := range []string{retiredText(p, forget), guardedText(p)} {
+	for _, text := range []string{retiredText(p, forget), guardedText(p), keptText(p)} {
 		if text != "" {
 			out = append(out, text)
 		}

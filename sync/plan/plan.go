@@ -36,6 +36,9 @@ type Plan struct {
 	// Retired are files that this deployment does not have and that stay reachable
 	// for open tabs, sorted by path. [Options].Forget removes them.
 	Retired []RetiredFile `json:"retired,omitempty"`
+	// Kept are changed files, sorted, that browsers with the live content keep without a
+	// request, because of a hash in the name or of _headers.
+	Kept []string `json:"kept_by_browsers,omitempty"`
 	// Forgets: what this deployment does not have is removed for good, by
 	// [Options].Forget. A rollback past it brings back none of that unless somebody
 	// allows it.

@@ -13,6 +13,7 @@ import { contentType } from "../src/rules/content_type";
 import { parseHeaders } from "../src/rules/headers_file";
 import { checkPath } from "../src/rules/publishable";
 import { parseRedirects } from "../src/rules/redirects_file";
+import { isContentHashed } from "../src/serve/caching";
 
 function read<T>(name: string): T {
   return JSON.parse(readFileSync(join("../testdata/policy", name), "utf8")) as T;
@@ -35,6 +36,12 @@ test("pathnames that are published", () => {
   for (const { path, published } of cases) {
     assert.equal(checkPath(path, path) === undefined, published, path.slice(0, 80));
   }
+});
+
+test("file names with a hash of the content", () => {
+  const cases = read<{ path: string; hashed: boolean }[]>("hashed-names.json");
+  assert.ok(cases.length >= 40);
+  for (const { path, hashed } of cases) assert.equal(isContentHashed(path), hashed, path);
 });
 
 test("names of sites and projects", () => {

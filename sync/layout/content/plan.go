@@ -73,6 +73,7 @@ func (c *Content) Plan(ctx context.Context, l *version.Live, d *layout.Draft, r 
 	}
 	r.MoveTo(p.Namespace, c.Keys())
 	p.compare(c, listing, base, carry, r)
+	p.Kept = keptByBrowsers(p.Changed, base)
 	p.count(c, carry)
 	if carry != nil && !opt.Forget && !opt.KeepNone {
 		c.retire(ctx, l, p, carry)
@@ -185,6 +186,20 @@ func (p *contentDraft) compare(e *Content, l *manifest.Listing, base, carry *man
 		p.Removed = append(p.Removed, plan.Change{Path: a.Path, Size: a.Size})
 	}
 	p.Manifest = m
+}
+
+// keptByBrowsers returns the changed files that browsers keep as they are live.
+func keptByBrowsers(changed []plan.Change, live *manifest.Manifest) (paths []string) {
+	if len(changed) == 0 {
+		return nil
+	}
+	kept := live.Kept()
+	for _, c := range changed {
+		if kept(c.Path) {
+			paths = append(paths, c.Path)
+		}
+	}
+	return paths
 }
 
 // count fills in what the uploads cost.

@@ -6,17 +6,25 @@ const revalidate = "public, max-age=0, must-revalidate";
 /** The longest time that caches honour. */
 const immutable = "public, max-age=31536000, immutable";
 
+/** A year, or a month whose name has only hexadecimal digits. */
+const dated = /(?:19|20)\d\d|dec|feb/;
+
+/** How often letters and numerals alternate in a hash. A version (20f5059a) has fewer runs. */
+const minRuns = 5;
+
 /**
  * Whether the name of a file contains a hash of its content: at least 8 hexadecimal digits between dots, as in
- * /app.3f2a9c1b.js and /main.3f2a9c1b.chunk.css.
+ * /app.3f2a9c1b.js and /main.3f2a9c1b.chunk.css. The Go side recognizes the same names (sync/manifest/kept.go).
  *
- * A file that is wrongly treated as immutable stays in browsers for a year, so a date (report.20240131.pdf) and a word
- * are not hashes. The names of Vite and esbuild (app-BxYz1234.js) are not recognised, because photo-iPhone15.jpg has
- * the same form; docs/serving.md has the remedy.
+ * A file that is wrongly treated as immutable stays in browsers for a year, so a date (report.20240131.pdf,
+ * minutes.2024dec01.pdf), a version and a word are not hashes, and a hash that looks like one is not recognized. The
+ * names of Vite and esbuild (app-BxYz1234.js) are not recognized, because photo-iPhone15.jpg has the same form;
+ * docs/serving.md has the remedy.
  */
 export function isContentHashed(pathname: string): boolean {
   const hash = /\.([a-f0-9]{8,})(?:\.\w+){1,2}$/.exec(pathname)?.[1];
-  return hash !== undefined && /[a-f]/.test(hash) && /\d/.test(hash);
+  if (hash === undefined || dated.test(hash)) return false;
+  return hash.match(/[a-f]+|\d+/g)!.length >= minRuns;
 }
 
 /** The Cache-Control of an asset at its pathname. */
