@@ -32,7 +32,7 @@ func FuzzWrangler(f *testing.F) {
 		if err != nil {
 			return
 		}
-		out, problems, notices := wrangler.Read(name, top, env)
+		out, problems, notices := wrangler.Read(name, top, nil, env)
 		for _, p := range append(problems, notices...) {
 			if p.Reason == "" || p.Line > strings.Count(string(data), "\n")+1 {
 				t.Errorf("problem %+v", p)

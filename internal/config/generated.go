@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -48,6 +49,37 @@ func (l *loader) redirect() string {
 	}
 	l.notice(from, fmt.Sprintf("the build generated %s, which is used, as with wrangler", l.display(file)), "")
 	return file
+}
+
+// sourceOf returns the file from which a build tool generated a wrangler file, nil if it is not in
+// the project. The tool records an absolute path, so a build of another machine, such as an
+// artifact, names a place that does not exist: then it is the file of that name in the project.
+func (l *loader) sourceOf(generated string, top *tree.Table) *tree.Source {
+	text := func(member string) string {
+		if n := top.Get(member); n != nil {
+			s, _ := n.Value.(string)
+			return s
+		}
+		return ""
+	}
+	recorded := cmp.Or(text("userConfigPath"), text("configPath"))
+	if recorded == "" {
+		return nil
+	}
+	abs := filepath.FromSlash(recorded)
+	if !filepath.IsAbs(abs) {
+		abs = filepath.Join(filepath.Dir(generated), abs)
+	}
+	for _, file := range []string{abs, filepath.Join(l.root, filepath.Base(abs))} {
+		if file == generated {
+			continue
+		}
+		name := l.display(file)
+		if source, err := tree.Parse(name, l.files.readSmall(file)); err == nil && len(source.Names) > 0 {
+			return tree.NewSource(name, source, text("targetEnvironment"))
+		}
+	}
+	return nil
 }
 
 // checkEnvironment refuses an environment other than that of a generated file. Such a file has the

@@ -51,6 +51,70 @@ func TestGeneratedFile(t *testing.T) {
 	}
 }
 
+// With CLOUDFLARE_ENV, which the build needed, a generated file can be named. It has the sections of
+// that environment.
+func TestGeneratedFileIsNamed(t *testing.T) {
+	t.Parallel()
+	staging := strings.Replace(generated, `"topLevelName"`, `"targetEnvironment": "staging", "topLevelName"`, 1)
+	for _, text := range []string{generated, staging} {
+		s, _ := mustLoad(t, Inputs{
+			Root:   project(t, built(map[string]string{deployConfig: "", "dist/app/wrangler.json": text})),
+			Flags:  map[string]string{"config": "dist/app/wrangler.json"},
+			Getenv: environ(map[string]string{"CLOUDFLARE_ENV": "staging"}),
+		})
+		if s.Name != "app" || s.Directory != "dist/client" {
+			t.Errorf("it deploys %s as %s", s.Directory, s.Name)
+		}
+	}
+}
+
+// Messages about a generated file name the line of its source, which people edit: that of the
+// environment, or else of the top level, and the list that lacks the entry. A build of another
+// machine records a path of that machine.
+func TestMessagesNameTheSource(t *testing.T) {
+	t.Parallel()
+	const source = `{
+	"name": "app",
+	// the Worker
+	"main": "src/index.js", "assets": {},
+	"vectorize": [{"binding": "V",
+		"index_name": ""}],
+	"env": {"staging": {
+		"hyperdrive": [{"binding": "H"}]
+	}}
+}`
+	from := func(path, env string) string {
+		return `{"userConfigPath": "` + path + `", "targetEnvironment": "` + env + `", "name": "app", "main": "index.js",` +
+			`"compatibility_date": "2026-10-01", "no_bundle": true, "assets": {"directory": "../client"},` +
+			`"vectorize": [{"binding": "V", "index_name": ""}, {"binding": "W"}], "hyperdrive": [{"binding": "H"}],` +
+			`"containers": [1]}`
+	}
+	for name, c := range map[string]struct{ path, env, want string }{
+		"an environment": {"../../wrangler.json", "staging", `the configuration is invalid; nothing was sent:
+  wrangler.json: containers is not supported by kv-sync; deploy this Worker with wrangler
+  wrangler.json:5: vectorize[1] has no "index_name"; add it
+  wrangler.json:6: vectorize[0].index_name is empty; write its value
+  wrangler.json:8: hyperdrive[0] has no "id"; add it`},
+		"another machine": {"/home/runner/work/app/app/wrangler.json", "", `the configuration is invalid; nothing was sent:
+  wrangler.json: containers is not supported by kv-sync; deploy this Worker with wrangler
+  wrangler.json: hyperdrive[0] has no "id"; add it
+  wrangler.json:5: vectorize[1] has no "index_name"; add it
+  wrangler.json:6: vectorize[0].index_name is empty; write its value`},
+		"no source": {"/home/runner/work/app/app/wrangler.jsonc", "", `the configuration is invalid; nothing was sent:
+  dist/app/wrangler.json:1: containers is not supported by kv-sync; deploy this Worker with wrangler
+  dist/app/wrangler.json:1: hyperdrive[0] has no "id"; add it
+  dist/app/wrangler.json:1: vectorize[0].index_name is empty; write its value
+  dist/app/wrangler.json:1: vectorize[1] has no "index_name"; add it`},
+	} {
+		_, _, err := Load(Inputs{Root: project(t, built(map[string]string{
+			"wrangler.json": source, "dist/app/wrangler.json": from(c.path, c.env),
+		}))})
+		if err == nil || err.Error() != c.want {
+			t.Errorf("%s: %v\nwant %s", name, err, c.want)
+		}
+	}
+}
+
 func TestGeneratedFileIsRefused(t *testing.T) {
 	t.Parallel()
 	staging := strings.Replace(generated, `"topLevelName"`, `"targetEnvironment": "staging", "topLevelName"`, 1)

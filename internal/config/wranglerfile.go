@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/kv-sync/kv-sync/internal/config/tree"
 	"github.com/kv-sync/kv-sync/internal/config/wrangler"
 )
 
@@ -44,11 +45,12 @@ func (l *loader) wrangler(own map[string]value) *wranglerFile {
 	if l.in.Bare {
 		return l.bareWrangler(top, name)
 	}
+	var source *tree.Source
 	if wrangler.IsGenerated(top) {
 		l.checkEnvironment(top, env)
-		env.text = ""
+		env.text, source = "", l.sourceOf(file, top)
 	}
-	read, problems, notices := wrangler.Read(name, top, env.text)
+	read, problems, notices := wrangler.Read(name, top, source, env.text)
 	w := &wranglerFile{File: read}
 	l.errors, l.notices = append(l.errors, problems...), append(l.notices, notices...)
 	l.placeWrangler(w, file, name)
@@ -86,16 +88,25 @@ func (l *loader) placeWrangler(w *wranglerFile, file, name string) {
 		if !filepath.IsAbs(abs) {
 			abs = filepath.Join(dir, abs)
 		}
-		l.confine(abs, origin{name, w.Lines[p.key], true}, p.key)
+		l.confine(abs, w.origin(p.key, name), p.key)
 		*p.path = l.display(abs)
 	}
-	for key, line := range w.Lines {
-		l.s.origins[key] = origin{name, line, true}
+	for key := range w.Places {
+		l.s.origins[key] = w.origin(key, name)
 	}
 	w.values = map[string]value{
-		"name":       {w.Name, origin{name, w.Lines["name"], true}},
-		"account-id": {w.Account, origin{name, w.Lines["account-id"], true}},
+		"name":       {w.Name, w.origin("name", name)},
+		"account-id": {w.Account, w.origin("account-id", name)},
 	}
+}
+
+// origin returns where the file sets a setting; file is the file's own name.
+func (w *wranglerFile) origin(key, file string) origin {
+	at, ok := w.Places[key]
+	if !ok {
+		at.File = file
+	}
+	return origin{at.File, at.Line, true}
 }
 
 // applyWrangler copies the settings of the wrangler file. Other sources may override them.

@@ -185,6 +185,14 @@ func others(p *plan.Plan, files bool) []Line {
 	if p.WorkerChanged {
 		out = append(out, Line{mark, code})
 	}
+	for _, r := range p.Resources {
+		switch {
+		case r.Title != "" && r.ID == "":
+			out = append(out, Line{Add, "the KV namespace " + r.Title + ", new and empty, as the binding " + r.Binding})
+		case r.Title != "":
+			out = append(out, Line{Add, "the binding " + r.Binding + ", with the KV namespace " + r.Title})
+		}
+	}
 	if p.Companion != "" {
 		out = append(out, Line{mark, "the script " + p.Companion + ", which keeps what is written at run time"})
 	}

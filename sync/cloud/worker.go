@@ -96,6 +96,21 @@ type Binding struct {
 	Type string
 	// Fields are its other members, by name.
 	Fields map[string]json.RawMessage
+	// Unnamed is set if the configuration does not name the resource of the binding. The
+	// engine finds the resource before an upload.
+	Unnamed *Unnamed
+}
+
+// Unnamed describes what a binding without a resource lacks, for messages.
+type Unnamed struct {
+	// Setting is the member of the configuration that would name the resource, and Where
+	// the place to write it.
+	Setting, Where string
+	// Create says how to create such a resource.
+	Create string
+	// Hint is a further name that the configuration gives and that cannot be compared
+	// with the active version, such as that of a database; or "".
+	Hint string
 }
 
 // JSONString is a string as the value of a binding's field.

@@ -53,7 +53,11 @@ const (
 	CaseMigrations   Case = "the Worker's migrations do not name {what}, which {site} has applied"
 	CaseModuleTaken  Case = "the module name {name} is reserved by kv-sync"
 	CaseBindingTaken Case = "the binding name {name} is defined twice, or reserved by kv-sync"
-	CaseAheadAnyway  Case = "a deploy that repairs or forgets does not use what was uploaded ahead"
+	CaseNoResource   Case = "{path}: the binding {name} has no {key}, and the active version has no such binding " +
+		"to inherit"
+	CaseNameUnchecked Case = "the binding {name} has no {key}, so the one of the active version is inherited, " +
+		"whether or not it is called {from}"
+	CaseAheadAnyway Case = "a deploy that repairs or forgets does not use what was uploaded ahead"
 )
 
 // Cases of a switch whose result is not known, or is the wrong one.

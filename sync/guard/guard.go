@@ -36,6 +36,7 @@ const (
 	Confirm    ID = "unconfirmed"      // a person has not confirmed a deletion
 	Size       ID = "too-large"        // Cloudflare would refuse its size
 	Index      ID = "index"            // the code does not contain the index of its files
+	Resource   ID = "no-resource"      // a binding has no resource, and the active version does not have it
 )
 
 // Error is a run that a guard stopped. The live site is as it was.

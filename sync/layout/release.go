@@ -120,8 +120,7 @@ func (r *Run) Version(l *version.Live, w cloud.Worker, o manifest.Origin, meta v
 		return cloud.Upload{}, fmt.Errorf("encode binding %s: %w", cloud.BindingMeta, err)
 	}
 	u.Bindings = append(slices.Clone(u.Bindings),
-		cloud.Binding{Name: cloud.BindingBlobs, Type: "kv_namespace",
-			Fields: map[string]json.RawMessage{"namespace_id": cloud.JSONString(meta.Namespace)}},
+		namespaceBinding(cloud.BindingBlobs, meta.Namespace),
 		cloud.Binding{Name: cloud.BindingMeta, Type: "json", Fields: map[string]json.RawMessage{"json": described}})
 	if companion {
 		u.Bindings = append(u.Bindings, cloud.Binding{Name: cloud.BindingOverlay, Type: "durable_object_namespace",
@@ -131,10 +130,21 @@ func (r *Run) Version(l *version.Live, w cloud.Worker, o manifest.Origin, meta v
 			}})
 	}
 	for _, b := range l.CarriedOver(mine) {
-		u.Bindings = append(u.Bindings, cloud.Binding{Name: b.Name, Type: "inherit",
-			Fields: map[string]json.RawMessage{"version_id": cloud.JSONString(l.Version.ID)}})
+		u.Bindings = append(u.Bindings, inherited(l, b.Name))
 	}
 	return u, nil
+}
+
+// inherited is a binding that the new version has from the active one.
+func inherited(l *version.Live, name string) cloud.Binding {
+	return cloud.Binding{Name: name, Type: "inherit",
+		Fields: map[string]json.RawMessage{"version_id": cloud.JSONString(l.Version.ID)}}
+}
+
+// namespaceBinding binds a KV namespace.
+func namespaceBinding(name, id string) cloud.Binding {
+	return cloud.Binding{Name: name, Type: typeKV,
+		Fields: map[string]json.RawMessage{"namespace_id": cloud.JSONString(id)}}
 }
 
 // Prepared is a release whose every key is confirmed, and the version to switch to. The

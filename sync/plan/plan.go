@@ -74,6 +74,18 @@ type Plan struct {
 	Shadowed []Shadow `json:"shadowed,omitempty"`
 	// Companion is the name of the script of the overlay, if the deploy uploads it.
 	Companion string `json:"companion,omitempty"`
+	// Resources are those of the bindings for which the configuration names none.
+	Resources []Resource `json:"resources,omitempty"`
+}
+
+// Resource is what a binding refers to for which the configuration names nothing.
+type Resource struct {
+	Binding string `json:"binding"`
+	// Title is the title of the KV namespace; "" if the binding is inherited from the
+	// active version.
+	Title string `json:"title,omitempty"`
+	// ID is the id of the namespace; "" if the deploy creates it.
+	ID string `json:"id,omitempty"`
 }
 
 // Change is one path of a plan.

@@ -34,6 +34,10 @@ func TestWorkerHashTellsFieldsApart(t *testing.T) {
 		cloud.Worker{Main: "ab", CompatibilityDate: "c"})
 	same("name and content", cloud.Worker{Modules: []cloud.Module{{Name: "a", Type: "t", Content: []byte("c")}}},
 		cloud.Worker{Modules: []cloud.Module{{Name: "at", Content: []byte("c")}}})
+	database := func(name string) cloud.Worker {
+		return cloud.Worker{Bindings: []cloud.Binding{{Name: "D", Unnamed: &cloud.Unnamed{Hint: name}}}}
+	}
+	same("two names of a database", database("a"), database("b"))
 	same("two modules and one", cloud.Worker{Modules: []cloud.Module{{Name: "a"}, {Name: "b"}}},
 		cloud.Worker{Modules: []cloud.Module{{Name: "a", Content: []byte("module" + "b")}}})
 }

@@ -42,6 +42,9 @@ func WorkerHash(w cloud.Worker, serving manifest.Serving, rights overlay.Rights)
 	for _, b := range bindings {
 		h.put("binding", b.Name, b.Type)
 		hashFields(h, b.Fields)
+		if b.Unnamed != nil {
+			h.put("unnamed", b.Unnamed.Hint)
+		}
 	}
 	for _, m := range w.Migrations {
 		h.put("migration", m.Tag, string(m.Step))

@@ -156,7 +156,8 @@ var guardRemedies = map[guard.ID]remedy{
 	guard.Overlay:  {pullHand + pullFirst, pullJob + pullFirst, pullHand + pullFirst},
 	guard.Cache: everywhere("remove edge-cache (cache in a wrangler file), or remove that binding " +
 		"from the Worker"),
-	guard.Size: fewer,
+	guard.Size:     fewer,
+	guard.Resource: everywhere("create {what}, and write its {key} there"),
 	guard.Index: everywhere(`make sure that "index" names the file that the code includes by include_bytes!, ` +
 		`and that the build compiles the code again when that file changes`),
 }

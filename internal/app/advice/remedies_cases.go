@@ -284,5 +284,6 @@ var caseRemedies = map[finding.Case]remedy{
 	},
 	finding.CaseHoldUnkept:       {},
 	finding.CaseSettingsDropped:  everywhere("deploy a change of the Worker to try again"),
+	finding.CaseNameUnchecked:    everywhere("write its {key} to choose another one"),
 	finding.CasePruneAfterDeploy: {},
 }

@@ -11,7 +11,9 @@ import (
 // Reader reads the values of one file. It collects the problems, so that one run reports all.
 type Reader struct {
 	// File is the file's name in messages.
-	File            string
+	File string
+	// Source, if set, is the file that messages name in place of File.
+	Source          *Source
 	Errors, Notices []manifest.Problem
 }
 
@@ -27,11 +29,21 @@ func (r *Reader) Notice(n *Node, reason, fix string) {
 
 // Problem returns a problem of a value.
 func (r *Reader) Problem(n *Node, reason, fix string) manifest.Problem {
-	p := manifest.Problem{Path: r.File, Reason: reason, Fix: fix}
-	if n != nil {
-		p.Line = n.Line
+	at := r.Place(n)
+	return manifest.Problem{Path: at.File, Line: at.Line, Reason: reason, Fix: fix}
+}
+
+// Place returns where a person can change a value; nil is the file itself.
+func (r *Reader) Place(n *Node) Place {
+	switch {
+	case n == nil && r.Source == nil:
+		return Place{File: r.File}
+	case n == nil:
+		return Place{File: r.Source.file}
+	case r.Source == nil:
+		return Place{r.File, n.Line}
 	}
-	return p
+	return r.Source.place(n.Path)
 }
 
 // WrongType refuses a value of another type than want.

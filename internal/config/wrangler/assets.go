@@ -24,24 +24,24 @@ func (w *reader) assets(n *tree.Node) {
 	w.RefuseUnknown(t, "directory", "binding", "html_handling", "not_found_handling", "run_worker_first", "base_path")
 	routing := &bundle.Routing{}
 	w.out.Code.Routing = routing
-	w.recordLine("assets", n)
+	w.record("assets", n)
 	for _, name := range t.Names {
 		switch m := t.Get(name); name {
 		case "directory":
 			w.directory(m)
 		case "html_handling":
 			w.out.Serving.HTMLHandling = w.OneOf(m, HTMLHandlings...)
-			w.recordLine("html-handling", m)
+			w.record("html-handling", m)
 		case "not_found_handling":
 			w.out.Serving.NotFound = w.OneOf(m, NotFoundHandlings...)
-			w.recordLine("not-found", m)
+			w.record("not-found", m)
 		case "binding":
 			if name := w.Text(m); w.reserve(m, name) {
 				routing.Binding = name
-				w.recordLine("assets.binding", m)
+				w.record("assets.binding", m)
 			}
 		case "run_worker_first":
-			w.recordLine("assets.run_worker_first", m)
+			w.record("assets.run_worker_first", m)
 			w.runWorkerFirst(m, routing)
 		case "base_path":
 			w.Refuse(m, m.Path+" (a prefix of every pathname) is not supported by kv-sync",

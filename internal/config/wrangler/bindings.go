@@ -22,15 +22,13 @@ type bindingKind struct {
 	required, optional map[string]string
 	// local lists members that wrangler uses only on a developer's machine.
 	local []string
-	// missing says what to do if a required member is missing.
-	missing string
+	// resource is the required member that may be missing, because wrangler would find or
+	// create what it names. create says how to create it, and hint is a member with a
+	// further name of it.
+	resource, create, hint string
 	// check may refuse an entry, or change the fields that were read.
 	check func(w *reader, entry *tree.Node, fields map[string]json.RawMessage)
 }
-
-// provision is a fix for a missing resource. Wrangler would create the resource.
-const provision = "kv-sync does not create a Worker's resources: create it, for instance with wrangler or in the " +
-	"dashboard, and write its %s here"
 
 // fields returns a map of members that the API calls by the same names.
 func fields(names ...string) map[string]string {
@@ -44,21 +42,24 @@ func fields(names ...string) map[string]string {
 // listKinds are the sections with a list of bindings.
 var listKinds = map[string]bindingKind{
 	"kv_namespaces": {wire: "kv_namespace", required: map[string]string{"id": "namespace_id"},
-		local: []string{"preview_id", "remote"}, missing: fmt.Sprintf(provision, "id")},
+		local: []string{"preview_id", "remote"}, resource: "id",
+		create: "the KV namespace with npx wrangler kv namespace create NAME"},
 	"r2_buckets": {wire: "r2_bucket", required: fields("bucket_name"), optional: fields("jurisdiction"),
-		local: []string{"preview_bucket_name", "remote", "local_dev"}, missing: fmt.Sprintf(provision, "bucket_name")},
+		local: []string{"preview_bucket_name", "remote", "local_dev"}, resource: "bucket_name",
+		create: "the bucket with npx wrangler r2 bucket create NAME"},
 	"d1_databases": {wire: "d1", required: map[string]string{"database_id": "id"},
 		optional: map[string]string{"database_internal_env": "internalEnv"},
 		local: []string{"database_name", "preview_database_id", "migrations_dir", "migrations_table",
 			"migrations_pattern", "remote", "jurisdiction"},
-		missing: fmt.Sprintf(provision, "database_id")},
+		resource: "database_id", create: "the database with npx wrangler d1 create NAME", hint: "database_name"},
 	"vectorize":  {wire: "vectorize", required: fields("index_name"), local: []string{"remote"}},
 	"hyperdrive": {wire: "hyperdrive", required: fields("id"), local: []string{"localConnectionString"}},
 	"services": {wire: "service", required: fields("service"),
 		optional: fields("environment", "entrypoint", "props", "cross_account_grant"), local: []string{"remote"}},
 	"analytics_engine_datasets": {wire: "analytics_engine", optional: fields("dataset"), local: []string{"remote"}},
 	"dispatch_namespaces": {wire: "dispatch_namespace", required: fields("namespace"), optional: fields("outbound"),
-		local: []string{"remote"}, missing: fmt.Sprintf(provision, "namespace"), check: dispatchOutbound},
+		local: []string{"remote"}, resource: "namespace",
+		create: "the namespace with npx wrangler dispatch-namespace create NAME", check: dispatchOutbound},
 	"mtls_certificates": {wire: "mtls_certificate", required: fields("certificate_id"), local: []string{"remote"}},
 	"pipelines": {wire: "pipelines", optional: fields("stream", "pipeline"), local: []string{"remote"},
 		check: pipelineTarget},
@@ -75,12 +76,13 @@ var listKinds = map[string]bindingKind{
 	"vpc_services": {wire: "vpc_service", required: fields("service_id"), local: []string{"remote"}},
 	"vpc_networks": {wire: "vpc_network", optional: fields("tunnel_id", "network_id"), local: []string{"remote"}},
 	"ai_search_namespaces": {wire: "ai_search_namespace", required: fields("namespace"), local: []string{"remote"},
-		missing: fmt.Sprintf(provision, "namespace")},
+		resource: "namespace", create: "the namespace with npx wrangler ai-search namespace create NAME"},
 	"ai_search": {wire: "ai_search", required: fields("instance_name"), local: []string{"remote"}},
 	"durable_objects.bindings": {wire: "durable_object_namespace", name: "name", required: fields("class_name"),
 		optional: fields("script_name", "environment")},
 	"queues.producers": {wire: "queue", required: map[string]string{"queue": "queue_name"},
-		optional: fields("delivery_delay"), local: []string{"remote"}, missing: fmt.Sprintf(provision, "queue")},
+		optional: fields("delivery_delay"), local: []string{"remote"}, resource: "queue",
+		create: "the queue with npx wrangler queues create NAME"},
 	"logfwdr.bindings": {wire: "logfwdr", name: "name", required: fields("destination")},
 }
 
@@ -104,14 +106,19 @@ func (w *reader) bindingList(section string, n *tree.Node) {
 // binding reads one entry.
 func (w *reader) binding(kind bindingKind, entry *tree.Node) {
 	t := w.Object(entry)
+	if _, is := entry.Value.(*tree.Table); !is {
+		return
+	}
 	nameMember := cmp.Or(kind.name, "binding")
 	known := append([]string{nameMember}, kind.local...)
-	out := map[string]json.RawMessage{}
+	out, unnamed := map[string]json.RawMessage{}, (*cloud.Unnamed)(nil)
 	for _, member := range slices.Sorted(maps.Keys(kind.required)) {
 		known = append(known, member)
 		switch v := t.Get(member); {
+		case member == kind.resource && (v == nil || v.Empty()):
+			unnamed = w.unnamed(kind, entry)
 		case v == nil:
-			w.Refuse(entry, fmt.Sprintf("%s has no %q", entry.Path, member), cmp.Or(kind.missing, addIt))
+			w.Refuse(entry, fmt.Sprintf("%s has no %q", entry.Path, member), "add it")
 		case v.Value == "":
 			w.Refuse(v, fmt.Sprintf("%s is empty", v.Path), "write its value")
 		case v.Value != nil:
@@ -134,16 +141,22 @@ func (w *reader) binding(kind bindingKind, entry *tree.Node) {
 	if kind.check != nil {
 		kind.check(w, entry, out)
 	}
-	w.bind(name, w.Text(name), kind.wire, out)
+	w.bind(name, cloud.Binding{Name: w.Text(name), Type: kind.wire, Fields: out, Unnamed: unnamed})
 }
 
-// addIt is the fix for a missing member.
-const addIt = "add it"
+// unnamed describes what an entry without its resource lacks.
+func (w *reader) unnamed(kind bindingKind, entry *tree.Node) *cloud.Unnamed {
+	out := &cloud.Unnamed{Setting: kind.resource, Create: kind.create, Where: w.Place(entry).String()}
+	if n := w.Object(entry).Get(kind.hint); n != nil {
+		out.Hint = w.Text(n)
+	}
+	return out
+}
 
 // bind adds a binding if its name is free.
-func (w *reader) bind(n *tree.Node, name, wire string, out map[string]json.RawMessage) {
-	if w.reserve(n, name) {
-		w.out.Worker.Bindings = append(w.out.Worker.Bindings, cloud.Binding{Name: name, Type: wire, Fields: out})
+func (w *reader) bind(n *tree.Node, b cloud.Binding) {
+	if w.reserve(n, b.Name) {
+		w.out.Worker.Bindings = append(w.out.Worker.Bindings, b)
 	}
 }
 
@@ -172,10 +185,11 @@ func (w *reader) vars(n *tree.Node) {
 	for _, name := range t.Names {
 		v := t.Get(name)
 		if s, ok := v.Value.(string); ok {
-			w.bind(v, name, "plain_text", map[string]json.RawMessage{"text": tree.Encode(s)})
+			w.bind(v, cloud.Binding{Name: name, Type: "plain_text",
+				Fields: map[string]json.RawMessage{"text": tree.Encode(s)}})
 			continue
 		}
-		w.bind(v, name, "json", map[string]json.RawMessage{"json": v.JSON()})
+		w.bind(v, cloud.Binding{Name: name, Type: "json", Fields: map[string]json.RawMessage{"json": v.JSON()}})
 	}
 }
 
@@ -213,7 +227,7 @@ func (w *reader) unsafeBinding(entry *tree.Node) {
 			out[member] = t.Get(member).JSON()
 		}
 	}
-	w.bind(name, w.Text(name), w.Text(wire), out)
+	w.bind(name, cloud.Binding{Name: w.Text(name), Type: w.Text(wire), Fields: out})
 }
 
 // dispatchOutbound converts "outbound" to the API's form.

@@ -20,7 +20,7 @@ func (w *reader) cache(n *tree.Node) {
 		return
 	}
 	if w.Flag(m) {
-		w.recordLine("cache", n)
+		w.record("cache", n)
 		w.out.Serving.EdgeCache = EdgeCache
 	}
 	w.addMetadata("cache_options", n.JSON())

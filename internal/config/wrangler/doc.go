@@ -2,5 +2,5 @@
 // what would make the Worker behave differently from a deploy by wrangler, and reports what has
 // no effect. It knows no other source of settings.
 //
-//	file, errors, notices := wrangler.Read("wrangler.jsonc", top, "staging")
+//	file, errors, notices := wrangler.Read("wrangler.jsonc", top, nil, "staging")
 package wrangler

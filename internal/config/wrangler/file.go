@@ -4,6 +4,7 @@ import (
 	"regexp"
 
 	"github.com/kv-sync/kv-sync/internal/bundle"
+	"github.com/kv-sync/kv-sync/internal/config/tree"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
@@ -23,9 +24,9 @@ type File struct {
 	// WorkersDev is nil if the file does not set it.
 	WorkersDev *bool
 	Secrets    []string // the names of required secrets
-	// Lines has the lines of settings, by their names in kv-sync.toml. What only a wrangler
+	// Places has the places of settings, by their names in kv-sync.toml. What only a wrangler
 	// file has is there, too: "assets", "pages", "base_dir".
-	Lines map[string]int
+	Places map[string]tree.Place
 }
 
 // Build is a command of the project.

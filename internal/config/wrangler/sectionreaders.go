@@ -20,7 +20,7 @@ func (w *reader) compatibilityDate(n *tree.Node) {
 
 // pages reads the output folder of a project of Cloudflare Pages.
 func (w *reader) pages(n *tree.Node) {
-	w.recordLine("pages", n)
+	w.record("pages", n)
 	w.directory(n)
 }
 
@@ -167,11 +167,11 @@ func (w *reader) build(n *tree.Node) {
 	t := w.Object(n)
 	if c := t.Get("command"); c != nil {
 		w.out.Build.Line = w.Text(c)
-		w.recordLine("build.command", c)
+		w.record("build.command", c)
 	}
 	if c := t.Get("cwd"); c != nil {
 		w.out.Build.Dir = w.Text(c)
-		w.recordLine("build.cwd", c)
+		w.record("build.cwd", c)
 	}
 }
 
@@ -189,8 +189,10 @@ func (w *reader) directory(n *tree.Node) {
 		return
 	}
 	w.out.Directory = dir
-	w.recordLine("directory", n)
-	w.Notice(n, fmt.Sprintf("%s is the folder of the site; kv-sync uploads it to KV", n.Path), "")
+	w.record("directory", n)
+	if !w.generated { // else the notice about the generated file is enough
+		w.Notice(n, fmt.Sprintf("%s is the folder of the site; kv-sync uploads it to KV", n.Path), "")
+	}
 }
 
 func (w *reader) site(n *tree.Node) {

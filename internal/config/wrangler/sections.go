@@ -142,11 +142,11 @@ var refusedSections = map[string]section{
 	"unsafe_hello_world": {perEnv, unsupported(tree.RemoveIt)},
 }
 
-// setting returns a function that reads a text into a field, and records the line of key.
+// setting returns a function that reads a text into a field, and records the place of key.
 func setting(key string, field func(*File) *string) func(*reader, *tree.Node) {
 	return func(w *reader, n *tree.Node) {
 		*field(w.out) = w.Text(n)
-		w.recordLine(key, n)
+		w.record(key, n)
 	}
 }
 

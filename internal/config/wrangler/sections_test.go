@@ -1,6 +1,7 @@
 package wrangler
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"testing"
@@ -23,6 +24,9 @@ func TestSectionValues(t *testing.T) {
 		var out []string
 		for _, b := range f.Worker.Bindings {
 			text := b.Name + " " + b.Type
+			if b.Unnamed != nil {
+				text += fmt.Sprintf(" unnamed %s %s %s", b.Unnamed.Setting, b.Unnamed.Where, b.Unnamed.Hint)
+			}
 			for _, name := range slices.Sorted(maps.Keys(b.Fields)) {
 				text += " " + name + "=" + string(b.Fields[name])
 			}
@@ -88,6 +92,21 @@ func TestSectionValues(t *testing.T) {
 		`"pipelines": [{"binding": "P", "stream": "s", "pipeline": "p"}]`: {
 			bindings, []string{`P pipelines stream="s"`},
 		},
+		`"kv_namespaces": [{"binding": "A"}, {"binding": "B", "id": ""}]`: {
+			bindings, []string{"A kv_namespace unnamed id wrangler.json:1 ", "B kv_namespace unnamed id wrangler.json:1 "},
+		},
+		`"r2_buckets": [{"binding": "R", "jurisdiction": "eu"}]`: {
+			bindings, []string{`R r2_bucket unnamed bucket_name wrangler.json:1  jurisdiction="eu"`},
+		},
+		`"d1_databases": [{"binding": "D", "database_name": "orders"}]`: {
+			bindings, []string{"D d1 unnamed database_id wrangler.json:1 orders"},
+		},
+		`"queues": {"producers": [{"binding": "Q"}]}`: {
+			bindings, []string{"Q queue unnamed queue wrangler.json:1 "},
+		},
+		`"ai_search_namespaces": [{"binding": "A"}]`: {
+			bindings, []string{"A ai_search_namespace unnamed namespace wrangler.json:1 "},
+		},
 		`"dispatch_namespaces": [{"binding": "D", "namespace": "n", "outbound": {"service": "s", "environment": "e"}}]`: {
 			bindings, []string{`D dispatch_namespace namespace="n" outbound={"worker":{"service":"s","environment":"e"}}`},
 		},
@@ -96,7 +115,7 @@ func TestSectionValues(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f, problems, _ := Read("wrangler.json", top, "")
+		f, problems, _ := Read("wrangler.json", top, nil, "")
 		if d := cmp.Diff(tt.want, tt.get(f)); d != "" || len(problems) > 0 {
 			t.Errorf("%s: %v (-want +got):\n%s", file, problems, d)
 		}

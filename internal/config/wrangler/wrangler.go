@@ -23,12 +23,14 @@ type reader struct {
 }
 
 // Read reads a parsed wrangler file for one environment. "" is the top level. It
-// returns errors and notices.
-func Read(file string, top *tree.Table, env string) (*File, []manifest.Problem, []manifest.Problem) {
+// returns errors and notices. Those about a generated file name its source, if it is not nil.
+func Read(
+	file string, top *tree.Table, source *tree.Source, env string,
+) (*File, []manifest.Problem, []manifest.Problem) {
 	w := &reader{
-		Reader:    tree.Reader{File: file},
+		Reader:    tree.Reader{File: file, Source: source},
 		generated: IsGenerated(top),
-		out:       &File{Lines: map[string]int{}, Code: bundle.Options{KeepNames: true}},
+		out:       &File{Places: map[string]tree.Place{}, Code: bundle.Options{KeepNames: true}},
 		bound:     map[string]*tree.Node{},
 	}
 	chosen := w.environment(top, env)
@@ -135,8 +137,8 @@ func (w *reader) isSection(name string, n *tree.Node) bool {
 	return false
 }
 
-// recordLine records the line of a setting.
-func (w *reader) recordLine(key string, n *tree.Node) { w.out.Lines[key] = n.Line }
+// record records the place of a setting.
+func (w *reader) record(key string, n *tree.Node) { w.out.Places[key] = w.Place(n) }
 
 // addMetadata adds a member of the version's metadata.
 func (w *reader) addMetadata(name string, value json.RawMessage) {

@@ -78,10 +78,7 @@ func (c *Content) Plan(ctx context.Context, l *version.Live, d *layout.Draft, r 
 	if carry != nil && !opt.Forget && !opt.KeepNone {
 		c.retire(ctx, l, p, carry)
 	}
-	if err := p.CheckShrink(base, opt); err != nil {
-		return nil, err
-	}
-	if err := p.CheckIgnored(base, opt); err != nil {
+	if err := p.check(ctx, base); err != nil {
 		return nil, err
 	}
 	if p.Origin.IsCommit() && p.Namespace != "" && p.worthReceipt() && !opt.Always() && !r.IgnoreReceipt {
@@ -101,6 +98,17 @@ func (c *Content) Plan(ctx context.Context, l *version.Live, d *layout.Draft, r 
 		p.Companion = overlay.CompanionName(c.Site)
 	}
 	return p, err
+}
+
+// check refuses what a person has to allow, and bindings that would have no resource.
+func (p *contentDraft) check(ctx context.Context, base *manifest.Manifest) error {
+	if err := p.CheckShrink(base, p.r.Options); err != nil {
+		return err
+	}
+	if err := p.CheckIgnored(base, p.r.Options); err != nil {
+		return err
+	}
+	return p.FindResources(ctx, p.l, p.r.Worker.Bindings, p.r.Client)
 }
 
 // list reads the source against the live manifest. A folder has to be hashed before a

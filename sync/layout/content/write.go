@@ -81,6 +81,9 @@ func (p *contentDraft) compose(ctx context.Context, store *lateStore, hashed <-c
 			return err
 		}
 		store.open(e.Account.Store(r.Namespace))
+		if err = r.Provide(gctx, l, &p.Worker, p.Resources); err != nil {
+			return err
+		}
 		return e.deployCompanion(gctx, p, r.Namespace)
 	})
 	if err := g.Wait(); err != nil {

@@ -80,6 +80,9 @@ func (p *kvAssetsPlan) release(ctx context.Context) (*layout.Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := p.r.Provide(ctx, l, &p.Worker, p.Resources); err != nil {
+		return nil, err
+	}
 	if err := p.Forget(ctx, p.next.Served()); err != nil {
 		return nil, err
 	}
@@ -145,7 +148,7 @@ func (k *kvAssets) Plan(ctx context.Context, l *version.Live, d *layout.Draft, r
 		return nil, err
 	}
 	p.Notices = slices.Concat(p.Notices, order)
-	return p, nil
+	return p, p.FindResources(ctx, l, r.Worker.Bindings, r.Client)
 }
 
 // recordsFor reads the record of the newest index and of the index of the live Worker:

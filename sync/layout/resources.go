@@ -1,0 +1,95 @@
+package layout
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/site"
+	"github.com/kv-sync/kv-sync/sync/version"
+)
+
+// typeKV is the type of the only bindings whose resource a deploy creates.
+const typeKV = "kv_namespace"
+
+// FindResources adds to the plan the resources of the bindings for which the configuration names none,
+// as wrangler does: the new version inherits the binding of that name from the active one.
+// Without one, a KV namespace is found by the title that wrangler would give to it, or will
+// be created. Any other binding is refused. It writes nothing.
+func (p *Draft) FindResources(ctx context.Context, l *version.Live, bindings []cloud.Binding, c *site.Client) error {
+	for _, b := range bindings {
+		if b.Unnamed == nil {
+			continue
+		}
+		facts := finding.Facts{Name: b.Name, Key: b.Unnamed.Setting, Path: b.Unnamed.Where,
+			What: b.Unnamed.Create, From: b.Unnamed.Hint}
+		resource := plan.Resource{Binding: b.Name}
+		switch {
+		case slices.ContainsFunc(l.Version.Bindings, func(live cloud.Binding) bool { return inheritable(b, live) }):
+			if b.Unnamed.Hint != "" {
+				p.Notices = append(p.Notices, manifest.ProblemOf(b.Unnamed.Where, finding.CaseNameUnchecked, facts))
+			}
+		case b.Type != typeKV:
+			return guard.Stop(guard.Resource, finding.CaseNoResource, facts)
+		default:
+			var err error
+			resource.Title = provisionedTitle(c.Site, b.Name)
+			resource.ID, err = c.Account.FindNamespace(ctx, resource.Title)
+			if err != nil && !errors.Is(err, cloud.ErrNotFound) {
+				return fmt.Errorf("find the namespace %q: %w", resource.Title, err)
+			}
+		}
+		p.Resources = append(p.Resources, resource)
+	}
+	return nil
+}
+
+// inheritable reports whether a binding of the active version is the one that the
+// configuration describes without its resource.
+func inheritable(b, live cloud.Binding) bool {
+	if live.Name != b.Name || live.Type != b.Type {
+		return false
+	}
+	for name, value := range b.Fields {
+		if !bytes.Equal(live.Fields[name], value) {
+			return false
+		}
+	}
+	return len(live.Fields["jurisdiction"]) == 0 || len(b.Fields["jurisdiction"]) > 0
+}
+
+// provisionedTitle is the title of the namespace that wrangler creates for a binding.
+// Source: workers-sdk, packages/deploy-helpers/src/deploy/helpers/provision-bindings.ts.
+func provisionedTitle(script, binding string) string {
+	return script + "-" + strings.ReplaceAll(strings.ToLower(binding), "_", "-")
+}
+
+// Provide creates the namespaces that FindResources did not find, and completes the bindings
+// of a Worker.
+func (r *Run) Provide(ctx context.Context, l *version.Live, w *cloud.Worker, found []plan.Resource) error {
+	w.Bindings = slices.Clone(w.Bindings)
+	for _, resource := range found {
+		i := slices.IndexFunc(w.Bindings, func(b cloud.Binding) bool { return b.Name == resource.Binding })
+		if resource.Title == "" {
+			w.Bindings[i] = inherited(l, resource.Binding)
+			continue
+		}
+		id := resource.ID
+		if id == "" {
+			var err error
+			if id, err = r.Client.Account.CreateNamespace(ctx, resource.Title); err != nil {
+				return fmt.Errorf("create the namespace %q: %w", resource.Title, err)
+			}
+		}
+		w.Bindings[i] = namespaceBinding(resource.Binding, id)
+	}
+	return nil
+}
