@@ -16,7 +16,6 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/kv-sync/kv-sync/internal/app/local"
-	"github.com/kv-sync/kv-sync/internal/platform"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
@@ -111,22 +110,35 @@ func (p *project) compare() {
 	}
 }
 
-// deploy runs kv-sync deploy --local and returns its report.
+// deploy runs kv-sync deploy --local and returns its report. Where the project needs further
+// arguments, a deploy without them fails and says which.
 func (p *project) deploy() gjson.Result {
 	t := p.t
 	t.Helper()
-	args := append([]string{"deploy", "--local", "--json"}, p.f.words("deploy")...)
-	cmd := exec.CommandContext(t.Context(), "kv-sync", args...)
+	more := p.f.words("deploy")
+	if len(more) > 0 {
+		if _, stderr, err := p.kvSync("deploy", "--local"); err == nil || !strings.Contains(stderr, p.f.about["deploy"]) {
+			t.Errorf("without %q: %v\n%s", more, err, stderr)
+		}
+	}
+	out, stderr, err := p.kvSync(append([]string{"deploy", "--local", "--json"}, more...)...)
+	t.Logf("%s", stderr)
+	if err != nil {
+		t.Fatalf("kv-sync deploy: %v\n%s%s", err, stderr, out)
+	}
+	return gjson.Parse(out)
+}
+
+// kvSync runs the command in the project.
+func (p *project) kvSync(args ...string) (stdout, stderr string, err error) {
+	p.t.Helper()
+	cmd := exec.CommandContext(p.t.Context(), "kv-sync", args...)
 	cmd.Dir = p.root
 	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+p.cache)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	t.Logf("%s", stderr.Bytes())
-	if err != nil {
-		t.Fatalf("kv-sync deploy: %v\n%s%s", err, stderr.Bytes(), out)
-	}
-	return gjson.ParseBytes(out)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err = cmd.Run()
+	return out.String(), errs.String(), err
 }
 
 // deployWithWrangler returns the address of the site, and how long the deploy took.
@@ -137,7 +149,7 @@ func (p *project) deployWithWrangler() (address string, took time.Duration) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := platformtest.Start(t, func(o *platform.Options) { o.CheckScripts = true })
+	f := platformtest.Start(t)
 	args := []string{"deploy"}
 	if config := p.f.about["wrangler"]; config != "" {
 		file := filepath.Join(p.root, ".wrangler", "oracle", "wrangler.json")
