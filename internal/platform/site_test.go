@@ -1,8 +1,10 @@
 package platform_test
 
 import (
+	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -29,6 +31,47 @@ func TestWorkerReadsKV(t *testing.T) {
 	c.put("site", metadata(bindings), main, part{"greeting.txt", "text/plain", "hi"},
 		part{"raw.bin", "application/octet-stream", "\x00\x01\xff"})
 	c.wantBody("site", "/p", `["hi",3,"hello",1,[1,"\"é"],"s3cret","/p"]`)
+}
+
+// A Worker sees the target of a request as the visitor sent it, on each request of a connection,
+// and also where net/http would refuse it.
+func TestTargetAsSent(t *testing.T) {
+	c := start(t)
+	c.put("site", metadata(""), part{"main.mjs", esm, `export default { async fetch(request) {
+		const { pathname, search } = new URL(request.url);
+		const added = [...request.headers.keys()].filter((name) => name.startsWith("kv-sync"));
+		return new Response(pathname + search + added + await request.text());
+	} }`})
+	address := strings.TrimPrefix(c.SiteURL("site"), "http://")
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	for _, target := range []string{
+		"/", "/100%.txt", "/x%", "/%E0%A4%A", "/%zz?%zz", "/a|b", "/a[1]'b", "/%7cb", "/%7Cb", "/a;b?c;d=%20&e", "/a?",
+		"/..%2fb", "/%41", "//a%2fb", "/a:b", "/*",
+	} {
+		const body = "GET /body% HTTP/1.1\r\n"
+		text := fmt.Sprintf("PUT %s HTTP/1.1\r\nHost: %s\r\nKv-Sync-Request-Target: /forged\r\nContent-Length: %d\r\n\r\n%s",
+			target, address, len(body), body)
+		if _, err := io.WriteString(conn, text); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", target, err)
+		}
+		got, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := strings.TrimSuffix(target, "?") + body
+		if resp.StatusCode != 200 || string(got) != want {
+			t.Errorf("%s: got %d %q, want %q", target, resp.StatusCode, got, want)
+		}
+	}
 }
 
 // A Worker responds without reading the request's body. The client receives the response,

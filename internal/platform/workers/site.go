@@ -193,6 +193,7 @@ func (st *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.Out.URL.Scheme, p.Out.URL.Host, p.Out.Host = "http", p.In.Host, p.In.Host
+			asSent(p.Out)
 			p.Out.Header.Set("CF-Connecting-IP", "127.0.0.1")
 			p.Out.Header.Set("CF-Ray", api.NewID()[:16]+"-LOC")
 			p.Out.Header.Set("X-Forwarded-Proto", "http")

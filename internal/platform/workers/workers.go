@@ -92,7 +92,7 @@ func (w *Workers) Open(accountID, script string, port int) (int, error) {
 	}
 	st := &site{workers: w, account: accountID, script: script}
 	st.http = &http.Server{Handler: st, ReadHeaderTimeout: 30 * time.Second}
-	go st.http.Serve(listener) //nolint:errcheck // it returns when Remove or Close closes it
+	go serve(listener, st.http) // it returns when Remove or Close closes the server
 	if w.sites == nil {
 		w.sites = map[string]*site{}
 	}
