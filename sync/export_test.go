@@ -1,6 +1,7 @@
 package kvsync
 
 import (
+	"context"
 	"time"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
@@ -17,6 +18,11 @@ type TimedAccount struct {
 func (a TimedAccount) Time() (time.Time, bool) { return a.Clock(), true }
 
 func init() { looks = []time.Duration{0, time.Millisecond, time.Millisecond} }
+
+// Send makes the call of a switch.
+func (e *Engine) Send(ctx context.Context, call func(context.Context) error) error {
+	return e.send(ctx, call)
+}
 
 // SetPatience shortens how long a switch may take after a cancellation, and
 // returns what undoes it.

@@ -156,15 +156,7 @@ func strikeRestore(t *testing.T, which int) {
 	c := newCentral()
 	m := mishapsOf(c)[which]
 	h := history(one, two, three)
-	deploy := func(ctx context.Context, src *memory) error {
-		e, err := kvsync.New(site.Config{Site: "blog", Account: c.as("")})
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = e.Deploy(ctx, src, script, plan.Options{})
-		return err
-	}
-	if err := deploy(t.Context(), h[0]); err != nil {
+	if err := c.deploy(t.Context(), h[0]); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -182,7 +174,7 @@ func strikeRestore(t *testing.T, which int) {
 		switch {
 		case activations == 1: // the newest commit, in the moment before
 			c.mu.Unlock()
-			if err := deploy(t.Context(), h[2]); err != nil {
+			if err := c.deploy(t.Context(), h[2]); err != nil {
 				t.Error(err)
 			}
 			c.mu.Lock()
@@ -193,7 +185,7 @@ func strikeRestore(t *testing.T, which int) {
 		left--
 		return m.strike(all, do)
 	}
-	err := deploy(ctx, h[1])
+	err := c.deploy(ctx, h[1])
 	c.mu.Lock()
 	c.meddle = nil
 	c.mu.Unlock()
@@ -261,6 +253,118 @@ func (r lostRun) strike(t *testing.T, which int) {
 	if c.commit(t) != h[r.want].commit {
 		t.Errorf("once more: %s is live", c.commit(t))
 	}
+}
+
+// Promise 8 says how often a switch is sent whose answer is lost, and how long a run waits for it.
+func TestTimesOfALostSwitch(t *testing.T) {
+	defer kvsync.SetLooks(settle.Pauses...)()
+	for _, run := range []struct {
+		name   string
+		cancel bool
+		sent   int
+		most   time.Duration // for each that was sent
+	}{{"never arrives", false, 3, 8 * time.Second}, {"cancelled", true, 1, 2 * time.Second}} {
+		t.Run(run.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, h, sent := newCentral(), history(one, two), 0
+				if err := c.deploy(t.Context(), h[0]); err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				c.meddle = func(_, kind string, do func() error) error {
+					if kind != "activate" {
+						return do()
+					}
+					if sent++; run.cancel {
+						cancel()
+					}
+					return errBroken
+				}
+				begun := time.Now()
+				if err := c.deploy(ctx, h[1]); !errors.Is(err, cloud.ErrUnknown) {
+					t.Errorf("got %v, want an unknown outcome", err)
+				}
+				each := time.Since(begun) / time.Duration(max(sent, 1))
+				if sent != run.sent || each > run.most || each < run.most/2 {
+					t.Errorf("sent %d times, and looked for %v each time", sent, each)
+				}
+			})
+		})
+	}
+}
+
+// Promise 8: a cancellation waits up to 6 seconds for the answer to a switch.
+func TestPatienceAfterACancellation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, err := kvsync.New(site.Config{Site: "blog", Account: newCentral().as("")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		begun := time.Now()
+		err = e.Send(ctx, func(ctx context.Context) error {
+			cancel()
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		if waited := time.Since(begun); err == nil || waited != 6*time.Second {
+			t.Errorf("got %v after %v", err, waited)
+		}
+	})
+}
+
+// Promise 8: a rollback whose outcome was unknown is not made twice by the same command, within
+// an hour.
+func TestRepeatedRollback(t *testing.T) {
+	defer kvsync.SetLooks(settle.Pauses...)()
+	for later, want := range map[time.Duration]int{59 * time.Minute: 1, 61 * time.Minute: 0} {
+		t.Run(later.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, h := newCentral(), history(one, two, three)
+				for _, src := range h {
+					if err := c.deploy(t.Context(), src); err != nil {
+						t.Fatal(err)
+					}
+				}
+				e, err := kvsync.New(site.Config{Site: "blog", Account: c.as(""), Cache: &cache{}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				c.meddle = func(_, kind string, do func() error) error {
+					if kind != "activate" {
+						return do()
+					}
+					cancel()
+					(&mishaps{}).after(c, 5*time.Second, do)
+					return errBroken
+				}
+				if _, err := e.Rollback(ctx, kvsync.RollbackOptions{}); !errors.Is(err, cloud.ErrUnknown) {
+					t.Fatalf("got %v, want an unknown outcome", err)
+				}
+				time.Sleep(later)
+				c.mu.Lock()
+				c.meddle = nil
+				c.mu.Unlock()
+				if _, err := e.Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil || c.commit(t) != h[want].commit {
+					t.Errorf("got %v, and %s is live", err, c.commit(t))
+				}
+			})
+		})
+	}
+}
+
+// deploy makes a run without notes of earlier ones.
+func (c *central) deploy(ctx context.Context, src *memory) error {
+	e, err := kvsync.New(site.Config{Site: "blog", Account: c.as("")})
+	if err != nil {
+		return err
+	}
+	_, err = e.Deploy(ctx, src, script, plan.Options{})
+	return err
 }
 
 // commit is the commit that the last activation names.

@@ -31,6 +31,11 @@ func TestNothingRedirectedIsRetired(t *testing.T) {
 		true); !slices.Equal(pathsOf(stay), []string{"/a.txt"}) {
 		t.Errorf("after a rollback %v stay", pathsOf(stay))
 	}
+	open := &manifest.Manifest{Routing: &manifest.Routing{}, Assets: hides.Assets}
+	if stay, _ := e.retired(next, hides, []*manifest.Manifest{open}, true); !slices.Equal(pathsOf(stay),
+		[]string{"/a.txt"}) {
+		t.Errorf("after a rollback from a deployment without the redirect %v stay", pathsOf(stay))
+	}
 }
 
 // Removing a file, with or without its guard, does not publish it: what code guarded
