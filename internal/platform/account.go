@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"net/http"
 	"slices"
 
 	"github.com/kv-sync/kv-sync/internal/platform/api"
@@ -9,8 +10,25 @@ import (
 // DefaultAccount is the account that /accounts lists while no account exists.
 const DefaultAccount = "00000000000000000000000000000000"
 
-// accountIDs returns the accounts that have or had data, in order.
+// checkAccount refuses the id of an account that is malformed or not one of Options.Accounts.
+func (s *Server) checkAccount(c *api.Call) *api.Error {
+	switch {
+	case c.Account == "":
+		return nil
+	case !api.AccountID.MatchString(c.Account):
+		return api.Failure(http.StatusNotFound, 7003, "Could not route to %s, perhaps your object identifier is invalid?",
+			c.R.URL.Path)
+	case s.options.Accounts != nil && !slices.Contains(s.options.Accounts, c.Account):
+		return api.Failure(http.StatusForbidden, 10000, "Authentication error")
+	}
+	return nil
+}
+
+// accountIDs returns Options.Accounts, or else the accounts that have or had data, in order.
 func (s *Server) accountIDs() []string {
+	if s.options.Accounts != nil {
+		return slices.Sorted(slices.Values(s.options.Accounts))
+	}
 	ids := append(s.kv.Accounts(), s.scripts.Accounts()...)
 	if len(ids) == 0 {
 		ids = append(ids, DefaultAccount)

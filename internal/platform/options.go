@@ -21,6 +21,9 @@ type Options struct {
 	Tokens map[string][]Permission
 	// Keys are users' Global API Keys, by e-mail address. Each has every permission.
 	Keys map[string]string
+	// Accounts are the ids of the accounts that the tokens and keys belong to. Requests for
+	// another account are refused. If it is nil, every account exists.
+	Accounts []string
 	// ControlToken protects the control routes. The default is a random token.
 	ControlToken string
 	// Subdomain is the account's name under workers.dev. The default is "local". With "-"

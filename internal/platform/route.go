@@ -52,9 +52,8 @@ func (s *Server) dispatch(rt api.Route, c *api.Call) *api.Error {
 	if err := s.behaviour.admit(c.W.Header(), api.Bearer(c.R)); err != nil {
 		return err
 	}
-	if c.Account != "" && !api.AccountID.MatchString(c.Account) {
-		return api.Failure(http.StatusNotFound, 7003, "Could not route to %s, perhaps your object identifier is invalid?",
-			c.R.URL.Path)
+	if err := s.checkAccount(c); err != nil {
+		return err
 	}
 	return rt.Handler(c)
 }

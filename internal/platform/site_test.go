@@ -178,7 +178,7 @@ func TestSplitDeployment(t *testing.T) {
 		c.refused("POST", "/workers/scripts/site/deployments", bad, 400, 10021)
 	}
 	c.refused("POST", "/workers/scripts/site/deployments",
-		`{"strategy":"percentage","versions":[{"version_id":"x","percentage":100}]}`, 404, 10146)
+		`{"strategy":"percentage","versions":[{"version_id":"x","percentage":100}]}`, 404, 100146)
 }
 
 const counter = `

@@ -115,7 +115,7 @@ func TestNoStandIns(t *testing.T) {
 	c := start(t)
 	for code, bound := range map[int]string{
 		10041: `{"name":"KV","type":"kv_namespace","namespace_id":"0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f"}`,
-		10143: `{"name":"OTHER","type":"service","service":"elsewhere"}`,
+		10144: `{"name":"OTHER","type":"service","service":"elsewhere"}`,
 		10061: `{"name":"OBJECT","type":"durable_object_namespace","class_name":"Room","script_name":"elsewhere"}`,
 	} {
 		if a := c.upload("PUT", "/workers/scripts/app", metadata(`,"bindings":[`+bound+`]`), binder); a.code() != code {

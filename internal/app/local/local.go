@@ -139,7 +139,7 @@ func Start(ctx context.Context, o Options) (_ *Platform, err error) {
 	}}
 	p.server, err = platform.Open(platform.Options{ //nolint:contextcheck // it lives until Close, longer than ctx may
 		Dir: filepath.Join(home, "state"), Addr: o.Addr, ControlToken: p.Control, Log: o.Log,
-		Behaviour: o.Behaviour, CheckScripts: true, StandIns: true,
+		Behaviour: o.Behaviour, CheckScripts: true, StandIns: true, Accounts: []string{account},
 		Tokens: map[string][]platform.Permission{
 			p.Token: {platform.KVRead, platform.KVWrite, platform.WorkersRead, platform.WorkersWrite},
 		},

@@ -26,7 +26,7 @@ func quoted(s string) json.RawMessage {
 
 // withoutSecrets returns the binding without its secrets, as the API shows it.
 func (b Binding) withoutSecrets() Binding {
-	if t := b.Text("type"); t != "secret_text" && t != "secret_key" {
+	if !b.isSecret() {
 		return b
 	}
 	shown := maps.Clone(b)
@@ -63,7 +63,8 @@ func (sc *Script) resolveBindings(bindings []Binding, keep []string, strict bool
 		if b.Text("type") == "inherit" {
 			if b = sc.inherited(b); b == nil {
 				if strict {
-					return nil, api.Failure(http.StatusBadRequest, 10057, "could not resolve inherited binding %q", name)
+					return nil, api.Failure(http.StatusBadRequest, 10057, "inherit binding '%s' is invalid: "+
+						"the version that it refers to has no such binding", name)
 				}
 				continue
 			}
@@ -126,7 +127,7 @@ func (s *Store) checkBindings(a *Account, sc *Script, bindings []Binding) *api.E
 			bindings[i]["namespace_id"] = quoted(id)
 		case "service":
 			if to := b.Text("service"); to == "" || !s.options.StandIns && a.elsewhere(sc, b) {
-				return api.Failure(http.StatusBadRequest, 10143, "Could not resolve service binding %q: Worker %q not found",
+				return api.Failure(http.StatusBadRequest, 10144, "Could not resolve service binding %q: Worker %q not found",
 					name, to)
 			}
 		}
@@ -150,15 +151,4 @@ func (s *Store) explain(c *api.Call, sc *Script, bindings []Binding) {
 			s.options.Log("%s: %s", sc.Name, note)
 		}
 	}
-}
-
-// secrets returns the secrets of a version by name, for comparisons.
-func (v *Version) secrets() map[string]string {
-	secrets := map[string]string{}
-	for _, b := range v.Bindings {
-		if t := b.Text("type"); t == "secret_text" || t == "secret_key" {
-			secrets[b.Text("name")] = string(b["text"]) + string(b["key_base64"]) + string(b["key_jwk"])
-		}
-	}
-	return secrets
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/platform/api"
 )
@@ -34,6 +35,9 @@ func (s *Store) deploymentCreate(c *api.Call) *api.Error {
 	if body.Strategy != "percentage" {
 		return api.Failure(http.StatusBadRequest, 10021, "strategy must be \"percentage\"")
 	}
+	if apiErr := checkAnnotations(body.Annotations); apiErr != nil {
+		return apiErr
+	}
 	var d *Deployment
 	apiErr := s.withScript(c, func(sc *Script) *api.Error {
 		if apiErr := sc.deployable(body.Versions, c.R.URL.Query().Get("force") == "true"); apiErr != nil {
@@ -47,7 +51,7 @@ func (s *Store) deploymentCreate(c *api.Call) *api.Error {
 	if apiErr != nil {
 		return apiErr
 	}
-	s.runtime.Activate(c.Account)
+	s.activate(c)
 	return c.Reply(d)
 }
 
@@ -62,7 +66,7 @@ func (sc *Script) deployable(versions []Share, force bool) *api.Error {
 		v := sc.Version(s.Version)
 		switch {
 		case v == nil:
-			return api.Failure(http.StatusNotFound, 10146, "Version %q was not found.", s.Version)
+			return errNoVersion()
 		case slices.Index(sc.Versions, v) < oldest:
 			return api.Failure(http.StatusBadRequest, 10212, "Version %q is not among the newest %d and cannot be deployed",
 				s.Version, maxListed)
@@ -73,9 +77,11 @@ func (sc *Script) deployable(versions []Share, force bool) *api.Error {
 			return api.Failure(http.StatusBadRequest, 10021, "a percentage must be between 0 and 100")
 		case i > 0 && s.Version == versions[0].Version:
 			return api.Failure(http.StatusBadRequest, 10021, "version %q is given twice", s.Version)
-		case !force && sc.secretsChangedSince(v):
-			return api.Failure(http.StatusBadRequest, 10220,
-				"A secret has changed since version %q was active; repeat with force=true to deploy it anyway", s.Version)
+		}
+		if names := sc.secretsChangedSince(v); len(names) > 0 && !force {
+			return api.Failure(http.StatusBadRequest, 10220, "A secret has changed since this version was active. If you "+
+				"are sure this is ok, add a ?force=true query parameter to allow the rollback. The following secrets have "+
+				"changed: %s", strings.Join(names, ", "))
 		}
 		sum += s.Percentage
 	}
@@ -85,11 +91,14 @@ func (sc *Script) deployable(versions []Share, force bool) *api.Error {
 	return nil
 }
 
-// secretsChangedSince reports whether v is older than the active version and has different
-// secrets.
-func (sc *Script) secretsChangedSince(v *Version) bool {
+// secretsChangedSince returns the names of the secrets in which v differs from the active
+// version, if v is older than that.
+func (sc *Script) secretsChangedSince(v *Version) []string {
 	current := sc.activeVersion()
-	return current != nil && v.Number < current.Number && !maps.Equal(v.secrets(), current.secrets())
+	if current == nil || v.Number >= current.Number {
+		return nil
+	}
+	return changedSecrets(v, current)
 }
 
 // maxDeployments is the number of deployments that are kept and listed.

@@ -2,10 +2,7 @@ package scripts
 
 import (
 	"encoding/json"
-	"errors"
-	"io/fs"
 	"net/http"
-	"os"
 	"regexp"
 	"slices"
 	"time"
@@ -201,34 +198,4 @@ func (s *Store) serviceGet(c *api.Call) *api.Error {
 			"default_environment": environment, "environments": []any{environment},
 		})
 	})
-}
-
-func (s *Store) workerGet(c *api.Call) *api.Error {
-	return s.withScript(c, func(sc *Script) *api.Error {
-		return c.Reply(map[string]any{
-			"id": sc.Tag, "name": sc.Name, "created_on": sc.Created, "updated_on": sc.Modified,
-			"subdomain": map[string]any{"enabled": sc.Enabled, "previews_enabled": sc.Previews},
-		})
-	})
-}
-
-func (s *Store) scriptDelete(c *api.Call) *api.Error {
-	s.mu.Lock()
-	sc, apiErr := s.script(c)
-	if apiErr == nil {
-		delete(s.accounts[c.Account].Scripts, sc.Name)
-		if err := os.Remove(s.accountFile(c.Account, "scripts", sc.Name+".json")); err != nil &&
-			!errors.Is(err, fs.ErrNotExist) {
-			apiErr = api.Internal(err)
-		}
-	}
-	s.mu.Unlock()
-	if apiErr != nil {
-		return apiErr
-	}
-	s.runtime.Remove(c.Account, sc.Name)
-	if apiErr := s.dropObjects(c.Account, removedNamespaces(sc.Classes, nil)); apiErr != nil {
-		return apiErr
-	}
-	return c.Reply(nil)
 }

@@ -1,10 +1,9 @@
 package scripts
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
-	"net/http"
-	"slices"
 
 	"github.com/kv-sync/kv-sync/internal/platform/api"
 )
@@ -28,6 +27,20 @@ func (sc *Script) settingsJSON() map[string]any {
 		out[name] = raw
 	}
 	return out
+}
+
+// tailConsumers returns the names of the scripts that consume the script's logs.
+func (sc *Script) tailConsumers() []string {
+	var list []struct {
+		Service string `json:"service"`
+		Name    string `json:"name"` // in the newer API
+	}
+	_ = json.Unmarshal(sc.Settings["tail_consumers"], &list) // anything else has no consumers
+	var names []string
+	for _, consumer := range list {
+		names = append(names, cmp.Or(consumer.Service, consumer.Name))
+	}
+	return names
 }
 
 func (s *Store) scriptSettingsGet(c *api.Call) *api.Error {
@@ -72,7 +85,7 @@ func (s *Store) settingsPatch(c *api.Call) *api.Error {
 	if apiErr != nil {
 		return apiErr
 	}
-	return s.deployChange(c, func(sc *Script, v *Version) *api.Error {
+	return s.deployChange(c, undeployedSettings, func(sc *Script, v *Version) *api.Error {
 		if _, ok := up.metadata.all["bindings"]; ok {
 			bindings, apiErr := sc.resolveBindings(up.metadata.Bindings, up.metadata.Keep, true)
 			if apiErr == nil {
@@ -100,115 +113,6 @@ func (s *Store) settingsPatch(c *api.Call) *api.Error {
 	}, func(sc *Script, v *Version) any { return map[string]any{"bindings": allWithoutSecrets(v.Bindings)} })
 }
 
-// deployChange deploys a copy of the latest version that change has modified. result returns
-// the result of the response.
-func (s *Store) deployChange(c *api.Call, change func(*Script, *Version) *api.Error,
-	result func(*Script, *Version) any) *api.Error {
-	var answer any
-	apiErr := s.withScript(c, func(sc *Script) *api.Error {
-		v := *sc.latest()
-		v.ID, v.Created, v.Source, v.Bindings = api.NewUUID(), api.Now(), source(c.R), slices.Clone(v.Bindings)
-		v.Annotations = map[string]string{"workers/triggered_by": "secret"}
-		if apiErr := change(sc, &v); apiErr != nil {
-			return apiErr
-		}
-		sc.addVersion(&v)
-		sc.deploy([]Share{{v.ID, 100}}, v.Source, map[string]string{"workers/triggered_by": "secret"})
-		answer = result(sc, &v)
-		return s.save(c.Account, sc)
-	})
-	if apiErr != nil {
-		return apiErr
-	}
-	s.runtime.Activate(c.Account)
-	return c.Reply(answer)
-}
-
-func (s *Store) secretsList(c *api.Call) *api.Error {
-	return s.withScript(c, func(sc *Script) *api.Error {
-		list := []any{}
-		for _, b := range sc.latest().Bindings {
-			if b.Text("type") == "secret_text" || b.Text("type") == "secret_key" {
-				list = append(list, b.withoutSecrets())
-			}
-		}
-		return c.ReplyList(list)
-	})
-}
-
-func (s *Store) secretPut(c *api.Call) *api.Error {
-	var b Binding
-	if apiErr := c.Decode(&b); apiErr != nil {
-		return apiErr
-	}
-	if b.Text("name") == "" || b["text"] == nil {
-		return api.Failure(http.StatusBadRequest, 10021, "a secret needs a name and a text")
-	}
-	b["type"] = json.RawMessage(`"secret_text"`)
-	return s.deployChange(c, func(_ *Script, v *Version) *api.Error {
-		v.Bindings = append(without(v.Bindings, b.Text("name")), b)
-		return nil
-	}, func(*Script, *Version) any { return b.withoutSecrets() })
-}
-
-func (s *Store) secretDelete(c *api.Call) *api.Error {
-	name := c.R.PathValue("secret")
-	return s.deployChange(c, func(_ *Script, v *Version) *api.Error {
-		if _, ok := v.secrets()[name]; !ok {
-			return api.Failure(http.StatusNotFound, 10056, "Binding %q was not found.", name)
-		}
-		v.Bindings = without(v.Bindings, name)
-		return nil
-	}, func(*Script, *Version) any { return nil })
-}
-
-func without(bindings []Binding, name string) []Binding {
-	return slices.DeleteFunc(bindings, func(b Binding) bool { return b.Text("name") == name })
-}
-
 func (s *Store) schedulesGet(c *api.Call) *api.Error {
 	return s.withScript(c, func(*Script) *api.Error { return c.Reply(map[string]any{"schedules": []any{}}) })
-}
-
-func (s *Store) subdomainGet(c *api.Call) *api.Error {
-	if s.options.Subdomain == "-" {
-		return api.Failure(http.StatusNotFound, 10007, "workers.dev subdomain not found: register one first")
-	}
-	return c.Reply(map[string]any{"subdomain": s.options.Subdomain})
-}
-
-func (s *Store) scriptSubdomainGet(c *api.Call) *api.Error {
-	return s.withScript(c, func(sc *Script) *api.Error {
-		return c.Reply(map[string]any{"enabled": sc.Enabled, "previews_enabled": sc.Previews})
-	})
-}
-
-func (s *Store) scriptSubdomainSet(c *api.Call) *api.Error {
-	var body struct {
-		Enabled  bool  `json:"enabled"`
-		Previews *bool `json:"previews_enabled"`
-	}
-	if apiErr := c.Decode(&body); apiErr != nil {
-		return apiErr
-	}
-	return s.withScript(c, func(sc *Script) *api.Error {
-		sc.Enabled = body.Enabled
-		if body.Previews != nil {
-			sc.Previews = *body.Previews
-		}
-		if apiErr := s.save(c.Account, sc); apiErr != nil {
-			return apiErr
-		}
-		return c.Reply(map[string]any{"enabled": sc.Enabled, "previews_enabled": sc.Previews})
-	})
-}
-
-func (s *Store) scriptSubdomainDelete(c *api.Call) *api.Error {
-	return s.withScript(c, func(sc *Script) *api.Error {
-		sc.Enabled, sc.Previews = false, false
-		if apiErr := s.save(c.Account, sc); apiErr != nil {
-			return apiErr
-		}
-		return c.Reply(map[string]any{"enabled": false, "previews_enabled": false})
-	})
 }

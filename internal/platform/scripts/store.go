@@ -154,6 +154,16 @@ func (s *Store) View(account string, look func(*Account)) {
 	look(&Account{ID: account})
 }
 
+// activate makes the runtime serve what is deployed. wrangler prints an address under
+// workers.dev, so the log has the local one.
+func (s *Store) activate(c *api.Call) {
+	s.runtime.Activate(c.Account)
+	if source(c.R) == "wrangler" {
+		name := c.R.PathValue("script")
+		s.options.Log("%s is at %s", name, s.Addresses()[name])
+	}
+}
+
 // account returns the account with an id, and creates it if necessary. s.mu is held.
 func (s *Store) account(id string) *Account {
 	a := s.accounts[id]

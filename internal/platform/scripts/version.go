@@ -34,7 +34,7 @@ func (s *Store) scriptPut(c *api.Call) *api.Error {
 	if apiErr != nil {
 		return apiErr
 	}
-	s.runtime.Activate(c.Account)
+	s.activate(c)
 	if apiErr := s.dropObjects(c.Account, dropped); apiErr != nil {
 		return apiErr
 	}
@@ -129,7 +129,7 @@ func (s *Store) versionCreate(c *api.Call) *api.Error {
 		if apiErr := s.save(c.Account, sc); apiErr != nil {
 			return apiErr
 		}
-		result := d.Added.show()
+		result := sc.show(d.Added)
 		result["startup_time_ms"] = 1
 		return c.Reply(result)
 	})
@@ -149,7 +149,7 @@ func (s *Store) versionsList(c *api.Call) *api.Error {
 	return s.withScript(c, func(sc *Script) *api.Error {
 		items := []any{}
 		for i := (page - 1) * perPage; i < len(sc.Versions) && len(items) < perPage; i++ {
-			items = append(items, sc.Versions[len(sc.Versions)-1-i].summary())
+			items = append(items, sc.summary(sc.Versions[len(sc.Versions)-1-i]))
 		}
 		return c.ReplyWith(map[string]any{"items": items}, map[string]any{
 			"page": page, "per_page": perPage, "count": len(items), "total_count": len(sc.Versions),
@@ -162,26 +162,27 @@ func (s *Store) versionGet(c *api.Call) *api.Error {
 	return s.withScript(c, func(sc *Script) *api.Error {
 		v := sc.Version(c.R.PathValue("version"))
 		if v == nil {
-			return api.Failure(http.StatusNotFound, 10146, "Version %q was not found.", c.R.PathValue("version"))
+			return errNoVersion()
 		}
-		return c.Reply(v.show())
+		return c.Reply(sc.show(v))
 	})
 }
 
 // summary returns a version as lists show it: without its resources.
-func (v *Version) summary() map[string]any {
+func (sc *Script) summary(v *Version) map[string]any {
 	annotations := map[string]string{}
 	maps.Copy(annotations, v.Annotations)
 	return map[string]any{
 		"id": v.ID, "number": v.Number, "annotations": annotations,
 		"metadata": map[string]any{
 			"created_on": v.Created, "modified_on": v.Created, "source": v.Source,
-			"author_id": api.UserID, "author_email": api.UserEmail, "hasPreview": false, "has_preview": false,
+			"author_id": api.UserID, "author_email": api.UserEmail,
+			"hasPreview": sc.hasPreview(), "has_preview": sc.hasPreview(),
 		},
 	}
 }
 
-func (v *Version) show() map[string]any {
+func (sc *Script) show(v *Version) map[string]any {
 	runtime := map[string]any{"compatibility_date": v.Date, "compatibility_flags": api.OrEmpty(v.Flags),
 		"usage_model": "standard"}
 	for name, raw := range v.Runtime {
@@ -190,7 +191,7 @@ func (v *Version) show() map[string]any {
 	if v.Migration != "" {
 		runtime["migration_tag"] = v.Migration
 	}
-	out := v.summary()
+	out := sc.summary(v)
 	out["resources"] = map[string]any{
 		"bindings":       allWithoutSecrets(v.Bindings),
 		"script":         map[string]any{"etag": v.Etag, "handlers": []string{"fetch"}, "last_deployed_from": v.Source},
@@ -224,4 +225,9 @@ func (s *Store) scriptContent(c *api.Call) *api.Error {
 	}
 	_ = form.Close()
 	return nil
+}
+
+func errNoVersion() *api.Error {
+	return api.Failure(http.StatusNotFound, 100146,
+		"The requested Worker version could not be found, please check the ID being passed and try again.")
 }

@@ -279,10 +279,10 @@ func (b *configBuilder) modules(service string, v *scripts.Version, cached bool)
 		}
 		file := fmt.Sprintf("%s-%d", service, n)
 		b.files[file] = content
-		kind := map[string]string{
-			"application/javascript+module": "esModule", "application/javascript": "commonJsModule",
-			"application/wasm": "wasm", "application/octet-stream": "data", "text/plain": "text",
-		}[m.Type]
+		kind := map[scripts.ModuleKind]string{
+			scripts.ESModule: "esModule", scripts.CommonJS: "commonJsModule", scripts.Wasm: "wasm", scripts.Data: "data",
+			scripts.Text: "text", scripts.Python: "pythonModule", scripts.Requirements: "pythonRequirement",
+		}[m.Kind()]
 		entry := fmt.Sprintf("(name = %s, %s = embed %q)", workerd.Quote(m.Name), kind, file)
 		if m.Name == v.Main {
 			list = append([]string{entry}, list...)
