@@ -19,6 +19,7 @@ type crawl struct {
 	t            *testing.T
 	ours, theirs string // addresses without a slash at the end
 	asked        int
+	lostPage     string      // the site's 404.html, if the configuration does not name it
 	statuses     map[int]int // of the answers of theirs
 	differences  []string
 }
@@ -77,34 +78,58 @@ func (c *crawl) visit(path string) {
 	c.t.Helper()
 	var tags [2]string
 	for _, form := range forms {
-		var answers [2]string
+		conditional := form.header["If-None-Match"] != ""
+		if conditional && (tags[0] == "" || tags[1] == "") {
+			continue
+		}
+		var answers [2]reply
 		for i, site := range []string{c.ours, c.theirs} {
 			header := maps.Clone(form.header)
-			if header["If-None-Match"] != "" {
-				if tags[i] == "" {
-					continue
-				}
+			if conditional {
 				header["If-None-Match"] = tags[i]
 			}
-			var tag string
-			answers[i], tag = c.ask(site, form.method, path, header)
+			answers[i] = c.ask(site, form.method, path, header)
 			if form.method == http.MethodGet && form.header == nil {
-				tags[i] = tag
+				tags[i] = answers[i].tag
 			}
 		}
 		c.asked++
-		if answers[0] != answers[1] {
+		c.statuses[answers[1].status]++
+		ours, theirs := answers[0], answers[1]
+		if ours.text() != theirs.text() && !c.lost(ours, theirs) {
 			c.differences = append(c.differences, fmt.Sprintf("%s %s %v\n  kv-sync  %s\n  wrangler %s",
-				form.method, path, form.header, answers[0], answers[1]))
+				form.method, path, form.header, ours.text(), theirs.text()))
 		}
 	}
+}
+
+// lost reports whether the answers differ because kv-sync uses the site's 404.html, which wrangler
+// does only where the configuration says so (docs/serving.md).
+func (c *crawl) lost(ours, theirs reply) bool {
+	return ours.status == http.StatusNotFound && theirs.status == http.StatusNotFound && theirs.body == "" &&
+		len(theirs.header) == 0 && c.lostPage != "" && (ours.body == c.lostPage || ours.body == "")
+}
+
+// reply is what is comparable of an answer.
+type reply struct {
+	status int
+	header map[string][]string
+	body   string
+	tag    string // the ETag, which is not comparable
+}
+
+func (r reply) text() string {
+	text, err := json.Marshal([]any{r.status, r.header, r.body})
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
 }
 
 // raw leaves the encoding of an answer as it is.
 var raw = &http.Transport{DisableCompression: true}
 
-// ask returns what is comparable of an answer, and its ETag.
-func (c *crawl) ask(site, method, path string, header map[string]string) (answer, tag string) {
+func (c *crawl) ask(site, method, path string, header map[string]string) reply {
 	c.t.Helper()
 	req, err := http.NewRequestWithContext(c.t.Context(), method, site, http.NoBody)
 	if err != nil {
@@ -119,19 +144,20 @@ func (c *crawl) ask(site, method, path string, header map[string]string) (answer
 		c.t.Fatal(err)
 	}
 	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
+	b, err := io.ReadAll(res.Body)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	if site == c.theirs {
-		c.statuses[res.StatusCode]++
+	same := func(text string) string {
+		return moment.ReplaceAllString(strings.ReplaceAll(text, req.URL.Host, "HOST"), "NOW")
 	}
-	tag = res.Header.Get("ETag")
-	text, err := json.Marshal([]any{res.StatusCode, comparable(path, res), string(body)})
-	if err != nil {
-		c.t.Fatal(err)
+	headers := comparable(path, res)
+	for _, values := range headers {
+		for i := range values {
+			values[i] = same(values[i])
+		}
 	}
-	return moment.ReplaceAllString(strings.ReplaceAll(string(text), req.URL.Host, "HOST"), "NOW"), tag
+	return reply{res.StatusCode, headers, same(string(b)), res.Header.Get("ETag")}
 }
 
 // moment matches a time in milliseconds, which pages that are rendered on request may have.

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"flag"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -98,9 +99,10 @@ func (p *project) compare() {
 	ours := time.Since(start)
 
 	theirs, took := p.deployWithWrangler()
-	c := &crawl{t: t, ours: report.Get("url").String(), theirs: theirs, statuses: map[int]int{}}
-	files := filesBelow(t, filepath.Join(p.root, filepath.FromSlash(p.f.about["assets"])), ".")
-	for _, path := range paths(files, p.f.words("paths")) {
+	files := contents(t, filepath.Join(p.root, filepath.FromSlash(p.f.about["assets"])))
+	c := &crawl{t: t, ours: report.Get("url").String(), theirs: theirs, lostPage: files["404.html"],
+		statuses: map[int]int{}}
+	for _, path := range paths(slices.Collect(maps.Keys(files)), p.f.words("paths")) {
 		c.visit(path)
 	}
 	t.Logf("%d files, %d requests (%v), %d differ; kv-sync %.1f s, wrangler %.1f s", len(files), c.asked,
