@@ -22,6 +22,7 @@ var frameworksDir = filepath.Join("..", "..", "testdata", "frameworks")
 // framework is the project of one framework.
 type framework struct {
 	name  string
+	title string       // the name and version for docs/frameworks.md
 	files []txtar.File // its sources, as a repository has them
 	// about has the lines "key: value" before the sources:
 	//
@@ -48,7 +49,8 @@ func frameworks(t *testing.T) []*framework {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f := &framework{name: strings.TrimSuffix(filepath.Base(name), ".txtar"), files: archive.Files,
+		title, _, _ := strings.Cut(string(archive.Comment), "\n")
+		f := &framework{name: strings.TrimSuffix(filepath.Base(name), ".txtar"), title: title, files: archive.Files,
 			about: map[string]string{}}
 		for line := range strings.Lines(string(archive.Comment)) {
 			if key, value, ok := strings.Cut(line, ": "); ok && !strings.Contains(key, " ") {

@@ -53,6 +53,19 @@ func TestFrameworks(t *testing.T) {
 	}
 }
 
+// docs/frameworks.md has a row for each project, with the folder that is published.
+func TestFrameworksAreDocumented(t *testing.T) {
+	doc, err := os.ReadFile(filepath.Join("..", "..", "docs", "frameworks.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range frameworks(t) {
+		if row := "\n| " + f.title + " | `" + f.about["assets"] + "`"; !strings.Contains(string(doc), row) {
+			t.Errorf("docs/frameworks.md has no row %q", row)
+		}
+	}
+}
+
 // The recordings are in every clone of the repository.
 func TestRecordingsAreSmall(t *testing.T) {
 	const most = 300 << 10
