@@ -54,8 +54,7 @@ func (l *loader) detectDirectory() {
 	case l.files.isDir(filepath.Join(l.root, "public")):
 		l.s.Directory = "public"
 	case l.files.isFile(filepath.Join(l.root, "index.html")):
-		l.refuse(l.here(), "the site is at the top of the project, among files that are not part of it",
-			"move it into public/, or publish the whole folder with --dir .")
+		l.detectTop()
 	case l.s.Code.Main != "":
 		return // a Worker without files is valid
 	default:

@@ -113,9 +113,9 @@ func TestDirectoryWithoutConfiguration(t *testing.T) {
 				"build of the project first",
 		},
 		"the top": {
-			files: map[string]string{"index.html": ""},
-			err: "this folder: the site is at the top of the project, among files that are not part of it; " +
-				"move it into public/, or publish the whole folder with --dir .",
+			files: map[string]string{"index.html": "", "server.py": ""},
+			err: "this folder: the site is at the top of the project, beside files that may be no part of it, " +
+				"such as server.py; move the site into public/, or publish the whole folder with --dir .",
 		},
 		"a folder called index.html": {
 			files: map[string]string{"www/index.html/x": ""},
