@@ -93,16 +93,23 @@ func rigOf(ts *testscript.TestScript) *rig {
 const (
 	testToken   = "script-token-with-every-permission"
 	readToken   = "script-token-that-only-reads"
+	noToken     = "script-token-of-another-account"
 	testAccount = "0123456789abcdef0123456789abcdef"
 )
 
-// startPlatform starts a platform and points the script's environment at it.
+// startPlatform starts a platform and points the script's environment at it. With "!" the account has
+// no subdomain of workers.dev, as a new one.
 func startPlatform(ts *testscript.TestScript, neg bool, _ []string) {
+	subdomain := ""
+	if neg {
+		subdomain = "-"
+	}
 	server, err := platform.Open(platform.Options{
-		Dir: ts.MkAbs("platform"),
+		Dir: ts.MkAbs("platform"), Subdomain: subdomain,
 		Tokens: map[string][]platform.Permission{
 			testToken: {platform.KVRead, platform.KVWrite, platform.WorkersRead, platform.WorkersWrite},
 			readToken: {platform.KVRead, platform.WorkersRead},
+			noToken:   {},
 		},
 		Keys: map[string]string{"ada@example.org": "global-key-of-ada"},
 	})
@@ -121,6 +128,7 @@ func startPlatform(ts *testscript.TestScript, neg bool, _ []string) {
 	ts.Setenv("CLOUDFLARE_API_TOKEN", testToken)
 	ts.Setenv("CLOUDFLARE_ACCOUNT_ID", testAccount)
 	ts.Setenv("READ_TOKEN", readToken)
+	ts.Setenv("OTHER_TOKEN", noToken)
 }
 
 // watch counts the requests as they arrive, and injects the faults that decide returns.

@@ -90,6 +90,7 @@ type Account struct {
 	tries      int
 	stall      time.Duration
 	timeout    time.Duration
+	admitted   atomic.Bool  // the API answered about this account, so the token is valid and for it
 	answered   atomic.Int64 // when a call succeeded last, in nanoseconds since 1970
 	count      struct{ requests, bytesUp, retries atomic.Int64 }
 }

@@ -155,14 +155,18 @@ func TestSuccessFalseWithStatus200(t *testing.T) {
 }
 
 func TestHints(t *testing.T) {
+	const shortID = "0123…"
 	const lacksKV, lacksScripts = `lacks the permission "Workers KV Storage: Edit"`,
 		`lacks the permission "Workers Scripts: Edit"`
 	for name, tc := range map[string]struct {
 		reply       reply
 		kv, scripts string
 	}{
-		"permission":      {refuse(403, 10000, "Authentication error"), lacksKV, lacksScripts},
-		"another account": {refuse(403, 9109, "Unauthorized to access requested resource"), lacksKV, lacksScripts},
+		"any of three causes": {refuse(403, 10000, "Authentication error"),
+			"not valid, or it is not for account " + shortID + ", or it " + lacksKV,
+			"not valid, or it is not for account " + shortID + ", or it " + lacksScripts},
+		"another account": {refuse(403, 9109, "Unauthorized to access requested resource"),
+			"is not for account " + shortID + ", or it " + lacksKV, "is not for account " + shortID + ", or it " + lacksScripts},
 		"invalid":         {refuse(403, 9109, "Invalid access token"), "is not valid", "is not valid"},
 		"401":             {refuse(401, 1000, "Invalid API Token"), "is not valid", "is not valid"},
 		"no token":        {refuse(400, 9106, "Missing X-Auth-Key"), "is not valid", "is not valid"},
@@ -184,6 +188,23 @@ func TestHints(t *testing.T) {
 				wantErr(t, err, tc.kv)
 				wantErr(t, activate(s), tc.scripts)
 			}, tc.reply)
+		})
+	}
+}
+
+// After an answer about the account, a refused authorization means that the token lacks a permission.
+// The answer may be that something does not exist.
+func TestDeniedAfterAnAnswer(t *testing.T) {
+	for name, first := range map[string]reply{
+		"a success": answer(200, `{"success":true,"errors":[],"result":{"deployments":[]}}`),
+		"not found": refuse(404, 10007, "This Worker does not exist"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, s *server) {
+				_, _ = s.script().Activations(t.Context())
+				_, err := s.store().PutBulk(t.Context(), pairs, pairCount)
+				wantErr(t, err, `the API token lacks the permission "Workers KV Storage: Edit" for this account`)
+			}, first, refuse(403, 10000, "Authentication error"))
 		})
 	}
 }

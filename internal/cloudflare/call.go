@@ -94,6 +94,9 @@ func (a *Account) do(ctx context.Context, c *call, request func(...option.Reques
 // send is the only middleware of the SDK. It returns after the last attempt.
 func (c *call) send(req *http.Request, next option.MiddlewareNext) (*http.Response, error) {
 	c.err = c.sendWithRetries(req, next)
+	if c.needs != "" && (c.err == nil || errors.Is(c.err, cloud.ErrNotFound)) {
+		c.account.admitted.Store(true)
+	}
 	if c.err != nil {
 		return nil, c.err
 	}

@@ -172,8 +172,26 @@ const (
 
 const tokensPage = "https://dash.cloudflare.com/profile/api-tokens"
 
+// denied returns the cause of a refused authorization. Cloudflare answers code 10000 for an invalid
+// token, for a token of another account and for a missing permission. After an answer about this
+// account only the last one is left.
+func (c *call) denied(e *APIError) string {
+	id := c.account.id[:min(len(c.account.id), 4)] + "…"
+	switch {
+	case c.needs == "":
+		return "the API token does not have the permission for this: see " + tokensPage
+	case c.account.admitted.Load():
+		return fmt.Sprintf("the API token lacks the permission %q for this account: add it at %s", c.needs, tokensPage)
+	case e.has(9109):
+		return fmt.Sprintf("the API token is not for account %s, or it lacks the permission %q: check "+
+			"CLOUDFLARE_ACCOUNT_ID, and the token at %s", id, c.needs, tokensPage)
+	}
+	return fmt.Sprintf("the API token is not valid, or it is not for account %s, or it lacks the permission %q: check "+
+		"CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID, and the token at %s", id, c.needs, tokensPage)
+}
+
 // hint returns what the user can do, or "".
-func (e *APIError) hint(needs permission) string {
+func (c *call) hint(e *APIError) string {
 	badToken := strings.Contains(strings.ToLower(strings.Join(e.Messages, " ")), "invalid access token")
 	switch {
 	case e.quota():
@@ -181,10 +199,7 @@ func (e *APIError) hint(needs permission) string {
 	case e.has(1000, 9106, 6003, 6111, 10001), e.has(9109) && badToken:
 		return "the API token is not valid: check CLOUDFLARE_API_TOKEN, or create a token at " + tokensPage
 	case e.has(10000, 9109, 10405), e.Status == http.StatusForbidden:
-		if needs == "" {
-			return "the API token does not have the permission for this: see " + tokensPage
-		}
-		return fmt.Sprintf("the API token lacks the permission %q for this account: add it at %s", needs, tokensPage)
+		return c.denied(e)
 	case e.Status == http.StatusUnauthorized:
 		return "the API token is not valid: check CLOUDFLARE_API_TOKEN, or create a token at " + tokensPage
 	case e.has(codeNamespaceMissing):
@@ -217,7 +232,7 @@ func (c *call) refusal(status int, header http.Header, body []byte, env envelope
 		e.note(0, strconv.Quote(c.account.shown(summary(body), 100)))
 	}
 	e.requestedWait = requestedWait(header)
-	e.Hint = e.hint(c.needs)
+	e.Hint = c.hint(e)
 	e.outcome = e.decideOutcome()
 	return e
 }

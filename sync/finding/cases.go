@@ -195,7 +195,7 @@ const (
 
 // Cases of a site that is live although not all went well.
 const (
-	CaseNoSubdomain Case = "the account has no workers.dev subdomain, so the site's address is not known here"
+	CaseNoSubdomain Case = "the site has no address yet: the account has no workers.dev subdomain"
 	CaseAddressOn   Case = "the first deployment was interrupted before its workers.dev address was on; it " +
 		"is now"
 	CaseAddressOff      Case = "the site is live, but its workers.dev address could not be switched on: {cause}"

@@ -46,6 +46,7 @@ const (
 	pullFirst  = " and deploy that first, and delete at run time the edits that a pull leaves there"
 	pullJob    = "bring them into git with mode: pull"
 	pullHand   = "bring them into git with kv-sync pull"
+	subdomain  = "open Workers & Pages in Cloudflare's dashboard once to choose one, or add a domain to the Worker there"
 	listed     = "roll back to a deployment on the site's page"
 )
 

@@ -264,9 +264,12 @@ var caseRemedies = map[finding.Case]remedy{
 		pullJob + ", or delete them at run time",
 		pullHand + ", or delete them at run time",
 	},
-	finding.CaseReturning:   everywhere("remove the deleted files from git"),
-	finding.CaseNoSubdomain: {},
-	finding.CaseAddressOn:   {},
+	finding.CaseReturning: everywhere("remove the deleted files from git"),
+	finding.CaseNoSubdomain: {
+		subdomain + "; kv-sync open then prints the address",
+		subdomain, subdomain,
+	},
+	finding.CaseAddressOn: {},
 	finding.CaseRollbackDone: {
 		"to go back further, run the same command again",
 		"to go back further, run the job again",
