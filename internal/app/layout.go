@@ -17,6 +17,14 @@ func (s *Site) Layout() layout.Layout {
 
 // prepare makes what a deploy needs in its layout: the engine, the source and the Worker.
 func (s *Site) prepare(ctx context.Context) (*kvsync.Engine, manifest.Source, cloud.Worker, error) {
+	e, src, w, err := s.prepareFor(ctx)
+	if err != nil {
+		err = s.prepareMistakes(ctx, err)
+	}
+	return e, src, w, err
+}
+
+func (s *Site) prepareFor(ctx context.Context) (*kvsync.Engine, manifest.Source, cloud.Worker, error) {
 	switch l := s.Layout(); {
 	case l.InPlace:
 		return s.prepareFiles(ctx)

@@ -78,6 +78,9 @@ type Inputs struct {
 	// DeployedOnly is for commands that read no source, such as rollback and history. They also
 	// work in a project without files to publish.
 	DeployedOnly bool
+	// Reaches says that the caller reaches the account, so that Open reports the mistakes of the
+	// credentials and of the folder together with those of the configuration.
+	Reaches bool
 	// Bare reads the configuration as the Rust kv-sync does, and uses its layout.
 	Bare bool
 	// BuildOutput receives the output of a build. If it is nil, no build is run, and a site that
@@ -165,7 +168,8 @@ func Open(ctx context.Context, in Inputs) (*Site, error) {
 	}
 	set, notices, err := loadSettings(ctx, in, shared, inside)
 	if err != nil {
-		return nil, usage(err)
+		s := &Site{in: in, top: cmp.Or(shared, in.Root), boundary: inside}
+		return nil, errors.Join(usage(s.openMistakes(ctx, err)), s.Close())
 	}
 	name := set.Name
 	if set.Project != "" {
@@ -194,11 +198,9 @@ func (s *Site) reach() (*kvsync.Engine, error) {
 	if err != nil {
 		return nil, usage(err)
 	}
-	account, err := cloudflare.New(cloudflare.Options{
-		Token: s.settings.Token.Reveal(), Email: s.settings.Email, APIKey: s.settings.APIKey.Reveal(),
-		AccountID: s.settings.Account, BaseURL: s.settings.BaseURL, Log: s.in.Log, Transport: transport,
-		Timeout: timeout,
-	})
+	of := credentials(s.settings)
+	of.Log, of.Transport, of.Timeout = s.in.Log, transport, timeout
+	account, err := cloudflare.New(of)
 	if err != nil {
 		return nil, usage(err)
 	}

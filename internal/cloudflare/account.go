@@ -106,30 +106,50 @@ type Stats struct {
 
 var accountID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
+// CredentialsError says what is wrong with the credentials and with the account's id.
+type CredentialsError struct{ Problems []string }
+
+// Error lists the problems.
+func (e *CredentialsError) Error() string { return strings.Join(e.Problems, "\n") }
+
+// Check returns a *CredentialsError if New would refuse the credentials or the account's id.
+func Check(o Options) error {
+	_, _, err := checkCredentials(o)
+	return err
+}
+
 // checkCredentials returns the API token or API key, and whether it is a token.
 func checkCredentials(o Options) (secret string, token bool, err error) {
+	var wrong CredentialsError
 	secret, token = strings.TrimSpace(o.Token), true
 	if secret == "" && o.Email != "" {
 		secret, token = strings.TrimSpace(o.APIKey), false
 	}
 	switch {
 	case secret == "" && !token:
-		err = errors.New("there is an e-mail address and no API key: set CLOUDFLARE_API_KEY too, or better " +
+		wrong.add("there is an e-mail address and no API key: set CLOUDFLARE_API_KEY too, or better " +
 			"CLOUDFLARE_API_TOKEN to a token from " + tokensPage)
 	case secret == "":
-		err = errors.New("there is no API token: set CLOUDFLARE_API_TOKEN to one from " + tokensPage)
+		wrong.add("there is no API token: set CLOUDFLARE_API_TOKEN to one from " + tokensPage)
 	case strings.ContainsFunc(secret+o.Email, func(r rune) bool { return r <= ' ' || r > '~' }):
-		err = errors.New("the API token contains a space, a line break or another invalid character: copy it again")
+		wrong.add("the API token contains a space, a line break or another invalid character: copy it again")
+	}
+	switch {
 	case o.AccountID == "":
-		err = errors.New("there is no account id: set CLOUDFLARE_ACCOUNT_ID to the 32 digits in the address of your " +
+		wrong.add("there is no account id: set CLOUDFLARE_ACCOUNT_ID to the 32 digits in the address of your " +
 			"Cloudflare dashboard")
 	case !accountID.MatchString(o.AccountID):
 		// The value is not shown, because it may be the token.
-		err = fmt.Errorf("the account id has %d characters, not 32 digits 0-9a-f: set CLOUDFLARE_ACCOUNT_ID to the id "+
-			"in the address of your Cloudflare dashboard", utf8.RuneCountInString(o.AccountID))
+		wrong.add(fmt.Sprintf("the account id has %d characters, not 32 digits 0-9a-f: set CLOUDFLARE_ACCOUNT_ID to the "+
+			"id in the address of your Cloudflare dashboard", utf8.RuneCountInString(o.AccountID)))
 	}
-	return secret, token, err
+	if len(wrong.Problems) > 0 {
+		return "", false, &wrong
+	}
+	return secret, token, nil
 }
+
+func (e *CredentialsError) add(text string) { e.Problems = append(e.Problems, text) }
 
 // New returns the account. It sends nothing. Verify checks the credentials.
 func New(o Options) (*Account, error) {

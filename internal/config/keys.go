@@ -30,7 +30,7 @@ var setters = map[*options.Option]setter{
 	options.Name:      setName,
 	options.Project:   matching(func(s *Settings) *string { return &s.Project }, namePattern, nameRule),
 	options.Directory: text(func(s *Settings) *string { return &s.Directory }),
-	options.Account:   matching(func(s *Settings) *string { return &s.Account }, accountPattern, accountRule),
+	options.Account:   setAccount,
 	options.Retain:    number(func(s *Settings) *int { return &s.Retain }, 100, retainRule),
 	options.Token:     secret(func(s *Settings) *Secret { return &s.Token }),
 }

@@ -24,7 +24,7 @@ func Load(in Inputs) (*Settings, []manifest.Problem, error) {
 	l.load()
 	if len(l.errors) > 0 {
 		order(l.errors)
-		return nil, l.notices, &Error{Problems: l.errors}
+		return nil, l.notices, &Error{Problems: l.errors, Partial: l.s, refused: l.refused}
 	}
 	order(l.notices)
 	return l.s, l.notices, nil
@@ -46,6 +46,7 @@ type loader struct {
 	s               *Settings
 	below           bool // a shared file is in a folder above
 	errors, notices []manifest.Problem
+	refused         []string // the settings whose values were refused
 }
 
 func newLoader(in Inputs) (*loader, error) {

@@ -100,6 +100,7 @@ func (l *loader) set(k key, v value) {
 		case "api-key":
 			reason = "the API key is invalid"
 		}
+		l.refused = append(l.refused, k.name)
 		l.refuse(v.from, reason, err.Error())
 		return
 	}

@@ -77,6 +77,9 @@ func number(field func(*Settings) *int, most int, fix string) func(*Settings, st
 // secret returns a function that sets a field to a secret of visible ASCII characters.
 func secret(field func(*Settings) *Secret) func(*Settings, string) error {
 	return func(s *Settings, v string) error {
+		if placeholder.MatchString(v) {
+			return errors.New("it is the placeholder of an example; set it to one from " + tokensPage)
+		}
 		if strings.IndexFunc(v, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0 {
 			return errors.New("it contains spaces, line breaks or other invalid characters; copy it again")
 		}
@@ -93,6 +96,13 @@ var (
 	bindingPattern = regexp.MustCompile(`^[A-Za-z_$][A-Za-z0-9_$]{0,63}$`)
 	sizePattern    = regexp.MustCompile(`^([0-9]{1,9}) ?(B|KiB|MiB|GiB)?$`)
 )
+
+// placeholder matches what examples have in place of a token or an id, and a variable that was not
+// replaced.
+var placeholder = regexp.MustCompile(`^(…|\.{3,}|[xX]{3,}|\*+|<.*>|\[.*\]|\$.*|(?i:your[-_ ].*|changeme|todo))$`)
+
+// tokensPage is where tokens are made.
+const tokensPage = "https://dash.cloudflare.com/profile/api-tokens"
 
 const (
 	nameRule    = "write lower-case letters, digits, - and _, at most 63"
@@ -119,6 +129,17 @@ func setName(s *Settings, v string) error {
 		return errors.New(nameRule)
 	}
 	s.Name = v
+	return nil
+}
+
+func setAccount(s *Settings, v string) error {
+	switch {
+	case placeholder.MatchString(v):
+		return errors.New("it is the placeholder of an example; " + accountRule)
+	case !accountPattern.MatchString(v):
+		return errors.New(accountRule)
+	}
+	s.Account = v
 	return nil
 }
 

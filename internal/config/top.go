@@ -103,9 +103,10 @@ func (l *loader) lookAtTop() (about []string, other string, err error) {
 
 // browserLoads reports whether a file is of a kind that a browser loads from a site.
 func (l *loader) browserLoads(name string) bool {
-	base := path.Base(name)
-	if l.s.Code.Main != "" && filepath.Clean(l.resolve(l.s.Code.Main)) == filepath.Join(l.root, filepath.FromSlash(name)) ||
-		l.s.Project != "" && codeNames.MatchString(name) || toolNames.MatchString(base) {
+	base, main := path.Base(name), l.s.Code.Main
+	switch {
+	case main != "" && l.resolve(main) == filepath.Join(l.root, filepath.FromSlash(name)),
+		l.s.Project != "" && codeNames.MatchString(name), toolNames.MatchString(base):
 		return false
 	}
 	return slices.Contains(webTypes, strings.ToLower(path.Ext(base))) || webNames.MatchString(base)

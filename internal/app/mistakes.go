@@ -1,0 +1,87 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/kv-sync/kv-sync/internal/boundary"
+	"github.com/kv-sync/kv-sync/internal/cloudflare"
+	"github.com/kv-sync/kv-sync/internal/config"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+)
+
+// A run looks for mistakes in steps, and a step needs what the one before it found: the settings,
+// the account, the files. So that a person corrects all of them at once, the first step that fails
+// is followed by the checks of the later ones that need no request.
+
+// credentials returns the account as the settings describe it.
+func credentials(set *config.Settings) cloudflare.Options {
+	return cloudflare.Options{
+		Token: set.Token.Reveal(), Email: set.Email, APIKey: set.APIKey.Reveal(), AccountID: set.Account,
+		BaseURL: set.BaseURL,
+	}
+}
+
+// openMistakes adds the mistakes of the credentials and the folder to those of the configuration.
+func (s *Site) openMistakes(ctx context.Context, first error) error {
+	var refused *config.Error
+	if !s.in.Reaches || !errors.As(first, &refused) || refused.Partial == nil {
+		return first
+	}
+	s.settings = refused.Partial
+	more := slices.Clone(refused.Problems)
+	if !refused.Has("api-token", "api-key", "account-id") {
+		more = append(more, problemsOf(cloudflare.Check(credentials(s.settings)))...)
+	}
+	if !refused.Has("directory") {
+		more = append(more, s.folderMistakes(ctx)...)
+	}
+	return &config.Error{Problems: more}
+}
+
+// prepareMistakes adds the mistakes of the folder to those of the credentials.
+func (s *Site) prepareMistakes(ctx context.Context, first error) error {
+	var refused *cloudflare.CredentialsError
+	if !errors.As(first, &refused) {
+		return first
+	}
+	problems := problemsOf(refused)
+	if more := s.folderMistakes(ctx); len(more) > 0 {
+		return usage(&config.Error{Problems: append(problems, more...)})
+	}
+	if len(problems) > 1 {
+		return usage(&config.Error{Problems: problems})
+	}
+	return first
+}
+
+// folderMistakes returns why the folder that is to be published cannot be opened. What leads out
+// of the boundary is left to the check of the settings.
+func (s *Site) folderMistakes(ctx context.Context) []manifest.Problem {
+	if s.in.DeployedOnly || s.settings.Directory == "" {
+		return nil
+	}
+	_, err := s.Source(ctx)
+	if outside := (*boundary.Error)(nil); errors.As(err, &outside) || ctx.Err() != nil {
+		return nil
+	}
+	return problemsOf(err)
+}
+
+// problemsOf returns an error as problems of a report.
+func problemsOf(err error) []manifest.Problem {
+	var several *cloudflare.CredentialsError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &several):
+		problems := make([]manifest.Problem, 0, len(several.Problems))
+		for _, text := range several.Problems {
+			problems = append(problems, manifest.Problem{Reason: text})
+		}
+		return problems
+	}
+	f := classify(err)
+	return []manifest.Problem{{Reason: f.Message, Fix: f.Fix}}
+}
