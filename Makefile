@@ -66,8 +66,8 @@ test-worker: worker/node_modules/.package-lock.json ## run the tests in TypeScri
 test-rust: ## run the tests in Rust
 	bash rust/test.sh
 
-test-frameworks: ## build testdata/frameworks from npm and PyPI, and deploy them (half an hour; RECORD=-record)
-	$(GO) test -timeout 2h ./cmd/kv-sync -run '^TestFrameworks$$' -count 1 -v -frameworks $(RECORD)
+test-frameworks: ## build testdata/frameworks from npm and PyPI, and deploy them (half an hour; FRAMEWORK=name)
+	$(GO) test -timeout 2h ./cmd/kv-sync -run '^TestFrameworks$$/$(FRAMEWORK)' -count 1 -v -frameworks $(RECORD)
 
 fuzz: ## fuzz each target for a minute
 	@for p in $$(grep -rl 'func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u); do \
