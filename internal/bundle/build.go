@@ -2,10 +2,8 @@ package bundle
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"path/filepath"
-	"slices"
 
 	"github.com/evanw/esbuild/pkg/api"
 
@@ -88,17 +86,6 @@ func define(o *project) map[string]string {
 	return d
 }
 
-// metafile is the part of esbuild's report that this package uses.
-type metafile struct {
-	Outputs map[string]struct {
-		Imports []struct {
-			Path     string `json:"path"`
-			External bool   `json:"external"`
-		} `json:"imports"`
-		Exports []string `json:"exports"`
-	} `json:"outputs"`
-}
-
 // result converts esbuild's output to modules.
 func (c *collector) result(out api.BuildResult) (*Result, error) {
 	r := &Result{Main: mainModule, Notices: c.options.problems(out.Warnings)}
@@ -110,22 +97,15 @@ func (c *collector) result(out api.BuildResult) (*Result, error) {
 		}
 		r.Modules = append(r.Modules, cloud.Module{Name: mainModule, Type: typeESModule, Content: f.Contents})
 	}
-	var meta metafile
-	if err := json.Unmarshal([]byte(out.Metafile), &meta); err != nil {
-		return nil, fmt.Errorf("bundle: read esbuild's report: %w", err)
+	meta, err := readMetafile(out.Metafile)
+	if err != nil {
+		return nil, err
 	}
-	main := meta.Outputs[mainModule]
-	const exportHandlers = "export its handlers: export default { fetch(request, env, ctx) { … } }"
-	if len(main.Exports) == 0 {
-		return nil, refuse(c.options.displayMain(),
-			"the Worker exports nothing; Workers that call addEventListener are not supported", exportHandlers)
-	}
-	if c.options.Dynamic && !slices.Contains(main.Exports, "default") {
-		return nil, refuse(c.options.displayMain(),
-			"a project's code has no default export, so its loader has nothing to call", exportHandlers)
+	if err := c.checkBundle(meta); err != nil {
+		return nil, err
 	}
 	used := map[string]bool{}
-	for _, i := range main.Imports {
+	for _, i := range meta.Outputs[mainModule].Imports {
 		used[i.Path] = i.External
 	}
 	r.ServesSite = used[manifestImport]

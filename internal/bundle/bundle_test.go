@@ -130,12 +130,39 @@ func TestSameBytesInEveryFolder(t *testing.T) {
 	}
 }
 
+// refusals are projects that are not bundled, and parts of the message, by name.
+type refusals map[string]struct {
+	files   map[string]string
+	options bundle.Options
+	want    []string
+}
+
+func (tests refusals) run(t *testing.T) {
+	t.Helper()
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			tt.options.Root, tt.options.Library = project(t, tt.files), library
+			if tt.options.Main == "" {
+				tt.options.Main = "index.ts"
+			}
+			_, err := bundle.Bundle(t.Context(), tt.options)
+			var refused *bundle.Error
+			if !errors.As(err, &refused) {
+				t.Fatalf("error %v is not a *bundle.Error", err)
+			}
+			wantParts(t, err.Error(), tt.want...)
+			if strings.Contains(err.Error(), "mark the path") {
+				t.Errorf("the message has esbuild's advice about an option that kv-sync does not have: %v", err)
+			}
+			if strings.Contains(err.Error(), tt.options.Root) {
+				t.Errorf("the message contains the absolute path: %v", err)
+			}
+		})
+	}
+}
+
 func TestRefusals(t *testing.T) {
-	tests := map[string]struct {
-		files   map[string]string
-		options bundle.Options
-		want    []string
-	}{
+	tests := refusals{
 		"syntax": {
 			files: map[string]string{"index.ts": "\nexport default {"},
 			want:  []string{`index.ts:2: Expected identifier but found end of file`},
@@ -181,10 +208,6 @@ func TestRefusals(t *testing.T) {
 		"python": {
 			files: map[string]string{"main.py": ""}, options: bundle.Options{Main: "main.py"}, want: []string{"Python"},
 		},
-		"service worker": {
-			files: map[string]string{"index.ts": `addEventListener("fetch", () => {})`},
-			want:  []string{"index.ts: the Worker exports nothing"},
-		},
 		"style sheet": {
 			files: map[string]string{"index.ts": `import "./a.css"; export default {}`, "a.css": "p{}"},
 			want:  []string{"index.css", "as text"},
@@ -211,26 +234,7 @@ func TestRefusals(t *testing.T) {
 			want:  []string{`index.ts:1: Could not resolve "./w.wasm"`},
 		},
 	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			tt.options.Root, tt.options.Library = project(t, tt.files), library
-			if tt.options.Main == "" {
-				tt.options.Main = "index.ts"
-			}
-			_, err := bundle.Bundle(t.Context(), tt.options)
-			var refused *bundle.Error
-			if !errors.As(err, &refused) {
-				t.Fatalf("error %v is not a *bundle.Error", err)
-			}
-			wantParts(t, err.Error(), tt.want...)
-			if strings.Contains(err.Error(), "mark the path") {
-				t.Errorf("the message has esbuild's advice about an option that kv-sync does not have: %v", err)
-			}
-			if strings.Contains(err.Error(), tt.options.Root) {
-				t.Errorf("the message contains the absolute path: %v", err)
-			}
-		})
-	}
+	tests.run(t)
 }
 
 func TestRulesAndSettings(t *testing.T) {

@@ -1,7 +1,6 @@
 package bundle
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -44,9 +43,10 @@ func collect(ctx context.Context, o *project, rules []rule) (*Result, error) {
 				`make the globs in "rules" narrower`)
 		}
 		if contentType == typeESModule {
-			if err := r.inspect(o, file, content); err != nil {
+			if err := o.checkModule(file, content); err != nil {
 				return err
 			}
+			r.ServesSite = r.ServesSite || servesSite(content)
 		}
 		r.Modules = append(r.Modules, cloud.Module{Name: name, Type: contentType, Content: content})
 		return nil
@@ -132,16 +132,4 @@ func (o *project) collectedType(rules []rule, file, name string) (string, error)
 			`remove "no_bundle", or the rule of type CommonJS`)
 	}
 	return contentTypes[r.Type], nil
-}
-
-// inspect refuses imports that only bundling can resolve.
-func (r *Result) inspect(o *project, file string, content []byte) error {
-	if bytes.Contains(content, []byte("@kv-sync/worker")) {
-		return refuse(o.display(file), "no_bundle sends files unchanged, so @kv-sync/worker cannot be resolved",
-			`remove "no_bundle"`)
-	}
-	if bytes.Contains(content, []byte(cloud.ModuleManifest)) {
-		r.ServesSite = true
-	}
-	return nil
 }

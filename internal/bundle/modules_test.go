@@ -83,7 +83,8 @@ func TestNodeModules(t *testing.T) {
 	}
 	for _, o := range []bundle.Options{
 		{CompatibilityDate: "2026-11-01"},
-		{CompatibilityDate: "2025-01-01", CompatibilityFlags: []string{"nodejs_compat"}},
+		{CompatibilityDate: "2025-09-15", CompatibilityFlags: []string{"nodejs_compat"}},
+		{CompatibilityDate: "2024-01-01", CompatibilityFlags: []string{"nodejs_compat", "enable_nodejs_fs_module"}},
 	} {
 		o.Root, o.Main = project(t, files), "index.ts"
 		text := mainText(t, mustBundle(t, o))
@@ -92,6 +93,13 @@ func TestNodeModules(t *testing.T) {
 			t.Errorf("the bundle contains a require, which fails at run time:\n%s", text)
 		}
 	}
+	t.Run("a dynamic import", func(t *testing.T) {
+		root := project(t, map[string]string{
+			"index.ts": serving + `export default { a: () => import("node:os"), site }`,
+		})
+		mustBundle(t, bundle.Options{Root: root, Main: "index.ts", CompatibilityDate: "2024-01-01",
+			CompatibilityFlags: []string{"nodejs_compat"}})
+	})
 	t.Run("an installed package with the name of a module of node", func(t *testing.T) {
 		root := project(t, map[string]string{
 			"index.ts":                         serving + `import b from "buffer"; export default { b, site }`,

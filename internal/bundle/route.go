@@ -90,7 +90,7 @@ func (r *Result) router(o *project) (name, exports string, err error) {
 		return libraryRouter, "", nil
 	}
 	i := slices.IndexFunc(r.Modules, func(m cloud.Module) bool { return m.Name == r.Main })
-	theirs, err := exportsOf(r.Modules[i].Content)
+	_, theirs, err := inspect(r.Modules[i].Content)
 	if err != nil || slices.Contains(theirs, assetBinding) {
 		return libraryOverlayRouter, "", err
 	}
@@ -99,20 +99,3 @@ func (r *Result) router(o *project) (name, exports string, err error) {
 
 // assetBinding is the name of the entrypoint for a site's assets.
 const assetBinding = "AssetBinding"
-
-// exportsOf lists the names that a module exports. Names of "export *" are missing; a bundled
-// module has no "export *".
-func exportsOf(module []byte) ([]string, error) {
-	out := api.Build(api.BuildOptions{
-		Stdin: &api.StdinOptions{Contents: string(module), Loader: api.LoaderJS}, Metafile: true, Outfile: mainModule,
-		Format: api.FormatESModule, LogLevel: api.LogLevelSilent, TsconfigRaw: "{}",
-	})
-	if len(out.Errors) > 0 {
-		return nil, &Error{Problems: problems(out.Errors)}
-	}
-	var meta metafile
-	if err := json.Unmarshal([]byte(out.Metafile), &meta); err != nil {
-		return nil, fmt.Errorf("bundle: read esbuild's report: %w", err)
-	}
-	return meta.Outputs[mainModule].Exports, nil
-}
