@@ -9,6 +9,7 @@ import (
 type Message struct {
 	Code    int    `json:"code"`
 	Message string `json:"message"`
+	Meta    any    `json:"meta,omitempty"`
 }
 
 // envelope is the form of every JSON response.
@@ -32,5 +33,5 @@ func WriteError(w http.ResponseWriter, e *Error) { WriteErrorWith(w, e.Status, e
 
 // WriteErrorWith sends an error response with another status.
 func WriteErrorWith(w http.ResponseWriter, status int, e *Error) {
-	WriteJSON(w, status, envelope{Errors: []Message{{e.Code, e.Message}}, Messages: []Message{}})
+	WriteJSON(w, status, envelope{Errors: []Message{{e.Code, e.Message, e.Meta}}, Messages: []Message{}})
 }

@@ -11,6 +11,7 @@ type Error struct {
 	Status  int
 	Code    int
 	Message string
+	Meta    any // details for clients, or nil
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("%s [code: %d]", e.Message, e.Code) }

@@ -39,9 +39,16 @@ func (s *Store) deploymentCreate(c *api.Call) *api.Error {
 		return apiErr
 	}
 	var d *Deployment
+	var dropped []string
 	apiErr := s.withScript(c, func(sc *Script) *api.Error {
 		if apiErr := sc.deployable(body.Versions, c.R.URL.Query().Get("force") == "true"); apiErr != nil {
 			return apiErr
+		}
+		if v := sc.Version(body.Versions[0].Version); v.Exports != nil {
+			var apiErr *api.Error
+			if dropped, apiErr = s.reconcileDeployment(s.account(c.Account), sc, v); apiErr != nil {
+				return apiErr
+			}
 		}
 		annotations := map[string]string{"workers/triggered_by": "deployment"}
 		maps.Copy(annotations, body.Annotations)
@@ -52,6 +59,9 @@ func (s *Store) deploymentCreate(c *api.Call) *api.Error {
 		return apiErr
 	}
 	s.activate(c)
+	if apiErr := s.dropObjects(c.Account, dropped); apiErr != nil {
+		return apiErr
+	}
 	return c.Reply(d)
 }
 
@@ -70,9 +80,11 @@ func (sc *Script) deployable(versions []Share, force bool) *api.Error {
 		case slices.Index(sc.Versions, v) < oldest:
 			return api.Failure(http.StatusBadRequest, 10212, "Version %q is not among the newest %d and cannot be deployed",
 				s.Version, maxListed)
-		case v.Migration != sc.Migration:
+		case v.Migration != sc.Migration || v.Lifecycle != sc.Lifecycle:
 			return api.Failure(http.StatusBadRequest, 10211,
-				"Version %q was made before the Durable Object migration %q and cannot be deployed", s.Version, sc.Migration)
+				"Version %q was made before the newest change of Durable Object classes and cannot be deployed", s.Version)
+		case i > 0 && !maps.Equal(v.Exports, sc.Version(versions[0].Version).Exports):
+			return api.Failure(http.StatusBadRequest, 100405, "The versions of a deployment must have the same exports")
 		case s.Percentage < 0 || s.Percentage > 100 || math.IsNaN(s.Percentage):
 			return api.Failure(http.StatusBadRequest, 10021, "a percentage must be between 0 and 100")
 		case i > 0 && s.Version == versions[0].Version:

@@ -50,8 +50,66 @@ type Draft struct {
 	*Script
 	Added  *Version
 	Before map[string]Class // the classes of the script before the upload
-	// transferred are the classes that are transferred from other scripts.
-	transferred []movedClass
+	// others are the classes of other scripts, by script, before and after the upload. Classes
+	// move between scripts.
+	others map[string]otherClasses
+	report *reconciliation // of exports, or nil
+}
+
+// apply gives a script the classes of the draft. It returns the namespaces that no script has
+// any more.
+func (d *Draft) apply(sc *Script) (dropped []string) {
+	after := maps.Clone(d.Classes)
+	for name, classes := range d.others {
+		for class, c := range classes.after {
+			after[name+"/"+class] = c
+		}
+	}
+	dropped = removedNamespaces(sc.Classes, after)
+	sc.Migration, sc.Classes, sc.Declared = d.Migration, d.Classes, d.Declared
+	sc.Pending, sc.Lifecycle = d.Pending, d.Lifecycle
+	return dropped
+}
+
+type otherClasses struct{ before, after map[string]Class }
+
+// classesOf returns the classes of another script, to be changed.
+func (d *Draft) classesOf(other *Script) map[string]Class {
+	if d.others == nil {
+		d.others = map[string]otherClasses{}
+	}
+	if _, ok := d.others[other.Name]; !ok {
+		d.others[other.Name] = otherClasses{other.Classes, cloned(other.Classes)}
+	}
+	return d.others[other.Name].after
+}
+
+// After returns a copy of another script with the classes that it has after the upload.
+func (d *Draft) After(other *Script) *Script {
+	changed := *other
+	if classes, ok := d.others[other.Name]; ok {
+		changed.Classes = classes.after
+		changed.Pending = maps.Clone(other.Pending)
+		maps.DeleteFunc(changed.Pending, func(class, _ string) bool { _, ok := classes.after[class]; return ok })
+	}
+	return &changed
+}
+
+// changeOthers stores the classes that other scripts have after the upload. It refuses if they
+// changed meanwhile. s.mu is held.
+func (s *Store) changeOthers(a *Account, d *Draft) *api.Error {
+	for name, classes := range d.others {
+		if other := a.Scripts[name]; other == nil || !maps.Equal(other.Classes, classes.before) {
+			return api.Failure(http.StatusConflict, 10077, "the classes of script %q changed during the upload", name)
+		}
+	}
+	for name := range d.others {
+		*a.Scripts[name] = *d.After(a.Scripts[name])
+		if apiErr := s.save(a.ID, a.Scripts[name]); apiErr != nil {
+			return apiErr
+		}
+	}
+	return nil
 }
 
 // migrate applies migrations to the classes of a draft. The old tag must be the script's
@@ -106,10 +164,10 @@ func (a *Account) step(d *Draft, step migrationStep) *api.Error {
 	}
 	for _, t := range step.TransferredClasses {
 		from := a.Scripts[t.Script]
-		if from == nil || from.Name == d.Name || slices.Contains(d.transferred, t) {
+		if from == nil || from.Name == d.Name {
 			return api.Failure(http.StatusBadRequest, 10077, "Cannot apply transfer-class migration from script %q", t.Script)
 		}
-		transferred, ok := from.Classes[t.From]
+		transferred, ok := d.classesOf(from)[t.From]
 		if !ok {
 			return api.Failure(http.StatusBadRequest, 10077,
 				"Cannot apply transfer-class migration to unknown class %q of script %q", t.From, t.Script)
@@ -117,7 +175,7 @@ func (a *Account) step(d *Draft, step migrationStep) *api.Error {
 		if apiErr := d.implement(t.To, transferred); apiErr != nil {
 			return apiErr
 		}
-		d.transferred = append(d.transferred, t)
+		delete(d.classesOf(from), t.From)
 	}
 	return nil
 }
@@ -133,19 +191,6 @@ func (d *Draft) implement(name string, c Class) *api.Error {
 	}
 	d.Classes[name] = c
 	return nil
-}
-
-// WithoutTransferred returns a copy of a script without the classes that the draft transfers
-// from it.
-func (d *Draft) WithoutTransferred(from *Script) *Script {
-	left := *from
-	left.Classes = maps.Clone(from.Classes)
-	for _, t := range d.transferred {
-		if t.Script == from.Name {
-			delete(left.Classes, t.From)
-		}
-	}
-	return &left
 }
 
 // Owner returns the script and the class that implement a namespace of Durable
@@ -180,7 +225,7 @@ func (a *Account) objectNamespace(sc *Script, b Binding) (string, *api.Error) {
 	c, ok := owner.Classes[name]
 	if !ok {
 		return "", api.Failure(http.StatusBadRequest, 10061,
-			"Cannot create binding for class %q that is not declared by a migration", name)
+			"Cannot create binding for class %q that is neither created by a migration nor declared in exports", name)
 	}
 	return c.Namespace, nil
 }

@@ -22,13 +22,17 @@ type Script struct {
 	Deployments []*Deployment              `json:"deployments"` // oldest first
 	Migration   string                     `json:"migration,omitempty"`
 	Classes     map[string]Class           `json:"durable_objects,omitempty"`
+	Declared    bool                       `json:"declared,omitempty"`  // exports declare the classes
+	Pending     map[string]string          `json:"pending,omitempty"`   // class → script that transfers it
+	Lifecycle   int                        `json:"lifecycle,omitempty"` // changes of classes by exports
 	Settings    map[string]json.RawMessage `json:"settings,omitempty"`
 	Enabled     bool                       `json:"enabled"`  // under workers.dev
 	Previews    bool                       `json:"previews"` // versions have addresses under workers.dev
 	Port        int                        `json:"port,omitempty"`
 }
 
-// Version is one upload: code, bindings and runtime settings. It is immutable.
+// Version is one upload: code, bindings and runtime settings. Only its Lifecycle changes, when a
+// deployment reconciles its exports.
 type Version struct {
 	ID          string                     `json:"id"`
 	Number      int                        `json:"number"`
@@ -41,6 +45,8 @@ type Version struct {
 	Date        string                     `json:"date,omitempty"`
 	Flags       []string                   `json:"flags,omitempty"`
 	Migration   string                     `json:"migration,omitempty"`
+	Exports     map[string]export          `json:"exports,omitempty"`
+	Lifecycle   int                        `json:"lifecycle,omitempty"`
 	Assets      *AssetSet                  `json:"assets,omitempty"`
 	Runtime     map[string]json.RawMessage `json:"runtime,omitempty"` // limits, placement, …
 	Etag        string                     `json:"etag"`

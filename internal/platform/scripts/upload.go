@@ -44,11 +44,8 @@ func (s *Store) newVersion(c *api.Call, sc *Script, up *upload) (*Version, *api.
 	v := &Version{
 		ID: api.NewUUID(), Created: api.Now(), Source: source(c.R), Annotations: up.metadata.Annotations,
 		Main: up.metadata.MainModule, Modules: up.modules, Bindings: bindings,
-		Date: up.metadata.Date, Flags: up.metadata.Flags, Migration: sc.Migration, Assets: assets,
+		Date: up.metadata.Date, Flags: up.metadata.Flags, Migration: sc.Migration, Lifecycle: sc.Lifecycle, Assets: assets,
 		Runtime: map[string]json.RawMessage{}, Etag: up.etag(),
-	}
-	if up.metadata.all["exports"] != nil {
-		s.options.Log("%s: the local platform ignores \"exports\": its Durable Objects need migrations", sc.Name)
 	}
 	if v.Date == "" {
 		v.Date = "2021-11-02" // Cloudflare's default
@@ -104,6 +101,10 @@ func (s *Store) checkStart(c *api.Call, d *Draft) *api.Error {
 		missing, defined := d.Classes[m[1]]
 		if !defined {
 			continue
+		}
+		if d.Declared {
+			return errReconciliation(exportDetail{Class: m[1], Scenario: "config_export_not_in_code",
+				Message: "the class is declared in exports, but the code does not export it"})
 		}
 		if d.Before[m[1]] == missing {
 			return api.Failure(http.StatusBadRequest, 10064, "New version of script does not export class %q which is depended "+

@@ -41,7 +41,8 @@ func (s *Store) scriptPut(c *api.Call) *api.Error {
 	return c.Reply(result)
 }
 
-// Draft returns a draft of the script, with the migrations and the version of an upload.
+// draft returns a draft of the script, with the exports, the migrations and the version
+// of an upload.
 func (s *Store) draft(c *api.Call, name string, up *upload) (*Draft, *api.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -50,9 +51,18 @@ func (s *Store) draft(c *api.Call, name string, up *upload) (*Draft, *api.Error)
 	if existing := a.Scripts[name]; existing != nil {
 		*d.Script, d.Before = *existing, existing.Classes
 	}
-	apiErr := a.migrate(d, up.metadata.Migrations)
+	exports, apiErr := up.metadata.objectExports()
+	if apiErr == nil {
+		d.report, apiErr = a.reconcile(d, exports)
+	}
+	if apiErr == nil {
+		apiErr = a.migrate(d, up.metadata.Migrations)
+	}
 	if apiErr == nil {
 		d.Added, apiErr = s.newVersion(c, d.Script, up)
+	}
+	if apiErr == nil {
+		d.Added.Exports = exports
 	}
 	return d, apiErr
 }
@@ -70,14 +80,10 @@ func (s *Store) putVersion(c *api.Call, d *Draft, up *upload) (result map[string
 	} else if sc.Migration != d.Migration && up.metadata.Migrations == nil {
 		return nil, nil, api.Failure(http.StatusConflict, 10079, "the migration tag changed during the upload")
 	}
-	for _, t := range d.transferred {
-		if from := a.Scripts[t.Script]; from == nil || from.Classes[t.From] != d.Classes[t.To] {
-			return nil, nil, api.Failure(http.StatusConflict, 10077, "class %q of script %q changed during the upload", t.From,
-				t.Script)
-		}
+	if apiErr := s.changeOthers(a, d); apiErr != nil {
+		return nil, nil, apiErr
 	}
-	dropped = removedNamespaces(sc.Classes, d.Classes)
-	sc.Migration, sc.Classes = d.Migration, d.Classes
+	dropped = d.apply(sc)
 	sc.addVersion(v)
 	sc.deploy([]Share{{v.ID, 100}}, source(c.R), map[string]string{"workers/triggered_by": "upload",
 		"workers/message": up.metadata.Annotations["workers/message"]})
@@ -85,17 +91,14 @@ func (s *Store) putVersion(c *api.Call, d *Draft, up *upload) (result map[string
 	if apiErr := s.save(c.Account, sc); apiErr != nil {
 		return nil, nil, apiErr
 	}
-	for _, t := range d.transferred {
-		*a.Scripts[t.Script] = *d.WithoutTransferred(a.Scripts[t.Script])
-		if apiErr := s.save(c.Account, a.Scripts[t.Script]); apiErr != nil {
-			return nil, nil, apiErr
-		}
-	}
 	if err := s.open(c.Account, sc); err != nil {
 		return nil, nil, api.Internal(err)
 	}
 	a.Scripts[sc.Name] = sc
 	result = scriptJSON(sc)
+	if d.report != nil {
+		result["exports_reconciliation"] = d.report
+	}
 	result["deployment_id"], result["startup_time_ms"], result["entry_point"] = v.ID, 1, v.Main
 	return result, dropped, nil
 }
@@ -113,9 +116,7 @@ func (s *Store) versionCreate(c *api.Call) *api.Error {
 	}
 	var d *Draft
 	apiErr = s.withScript(c, func(sc *Script) (apiErr *api.Error) {
-		changed := *sc
-		d = &Draft{Script: &changed, Before: changed.Classes}
-		d.Added, apiErr = s.newVersion(c, sc, up)
+		d, apiErr = s.versionDraft(c, sc, up)
 		return apiErr
 	})
 	if apiErr == nil {
@@ -130,9 +131,34 @@ func (s *Store) versionCreate(c *api.Call) *api.Error {
 			return apiErr
 		}
 		result := sc.show(d.Added)
+		if d.report != nil {
+			result["exports_reconciliation"] = d.report
+		}
 		result["startup_time_ms"] = 1
 		return c.Reply(result)
 	})
+}
+
+// versionDraft returns a draft of a version without traffic. Its exports are checked against
+// the classes of the script, but change them only with a deployment of the version.
+func (s *Store) versionDraft(c *api.Call, sc *Script, up *upload) (*Draft, *api.Error) {
+	exports, apiErr := up.metadata.objectExports()
+	if apiErr != nil {
+		return nil, apiErr
+	}
+	changed := *sc
+	d := &Draft{Script: &changed, Before: sc.Classes}
+	if d.report, apiErr = s.account(c.Account).reconcile(d, exports); apiErr != nil {
+		return nil, apiErr
+	}
+	if apiErr := unprovisioned(sc, exports, up.metadata.Bindings); apiErr != nil {
+		return nil, apiErr
+	}
+	if d.Added, apiErr = s.newVersion(c, sc, up); apiErr != nil {
+		return nil, apiErr
+	}
+	d.Added.Exports = exports
+	return d, nil
 }
 
 // maxListed is the number of versions, the newest ones, that can be deployed and that are

@@ -315,7 +315,7 @@ func (w *Workers) trial(accountID string, d *scripts.Draft) (list []*plan) {
 		whole := &scripts.Account{ID: accountID, Scripts: map[string]*scripts.Script{sc.Name: &sc}}
 		for name, other := range a.Scripts {
 			if name != sc.Name {
-				whole.Scripts[name] = d.WithoutTransferred(other)
+				whole.Scripts[name] = d.After(other)
 			}
 		}
 		list = plans(whole)
