@@ -104,6 +104,7 @@ func (t task) open(ctx context.Context, s streams, se *session) (err error) {
 			return err
 		}
 		in.Token, in.AccountID, in.BaseURL = se.platform.Token, se.platform.Account, se.platform.API
+		in.Local = true
 	} else {
 		limitMemory(s.getenv)
 	}

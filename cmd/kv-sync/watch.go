@@ -61,11 +61,14 @@ func (c *watchCommand) Run(ctx context.Context, s streams) (err error) {
 	return w.run(ctx)
 }
 
+// developing are variables with Cloudflare's prefix that say nothing about an account.
+var developing = []string{"CLOUDFLARE_ENV", "CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV", "CLOUDFLARE_INCLUDE_PROCESS_ENV"}
+
 // withoutAccount removes Cloudflare's credentials from the environment, because watch deploys
 // only to the local platform.
 func withoutAccount(getenv func(string) string) func(string) string {
 	return func(name string) string {
-		if name != "CLOUDFLARE_ENV" && (strings.HasPrefix(name, "CLOUDFLARE_") || strings.HasPrefix(name, "CF_")) {
+		if !slices.Contains(developing, name) && (strings.HasPrefix(name, "CLOUDFLARE_") || strings.HasPrefix(name, "CF_")) {
 			return ""
 		}
 		return getenv(name)
@@ -203,6 +206,7 @@ func (w *watching) attach(ctx context.Context) error {
 	}
 	w.platform = p
 	w.in.Token, w.in.AccountID, w.in.BaseURL = p.Token, p.Account, p.API
+	w.in.Local = true
 	return nil
 }
 

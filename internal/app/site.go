@@ -75,6 +75,9 @@ type Inputs struct {
 	Actor string
 	// Run is the CI system's run; "" means GITHUB_RUN_ID or GitLab's CI_PIPELINE_ID.
 	Run string
+	// Local reports that BaseURL is a local platform, where the Worker gets its variables for
+	// development.
+	Local bool
 	// DeployedOnly is for commands that read no source, such as rollback and history. They also
 	// work in a project without files to publish.
 	DeployedOnly bool
@@ -175,10 +178,17 @@ func Open(ctx context.Context, in Inputs) (*Site, error) {
 	if set.Project != "" {
 		name = "project/" + set.Project
 	}
-	return &Site{
-		Name: name, Notices: append(notices, unsettled(set)...), in: in, top: cmp.Or(shared, in.Root),
+	s := &Site{
+		Name: name, Notices: notices, in: in, top: cmp.Or(shared, in.Root),
 		settings: set, boundary: inside, started: time.Now(),
-	}, nil
+	}
+	if in.Local && !in.DeployedOnly {
+		if err := s.addDevVars(); err != nil {
+			return nil, err
+		}
+	}
+	s.Notices = append(s.Notices, unsettled(set)...)
+	return s, nil
 }
 
 // Settings returns the configuration of the site.

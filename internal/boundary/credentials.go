@@ -8,7 +8,7 @@ import (
 
 // ErrCredentials is returned (wrapped) for a file whose name says that it has credentials. It
 // is also returned for a symlink, with any name, to such a file.
-var ErrCredentials = errors.New("files of this name have credentials and are never read or published")
+var ErrCredentials = errors.New("files of this name have credentials and are never published")
 
 // Secret reports whether a file must not be read: its name says that it has credentials, and
 // it is not code. A code file, such as .env.js, may have such a name without credentials.

@@ -18,12 +18,15 @@ var ErrReplaced = errors.New("it was replaced while it was being opened")
 // part of the path at the same time: it opens each folder of the path from the parent folder,
 // and fails if the folder has become a symlink. Open never waits for the writer of a FIFO, and
 // opens no device. For a path that does not exist the error is [fs.ErrNotExist].
-func (b *Boundary) Open(path string) (*os.File, error) {
+func (b *Boundary) Open(path string) (*os.File, error) { return b.open(path, false) }
+
+// open opens a regular file. Only credentials allows one whose name says that it has credentials.
+func (b *Boundary) open(path string, credentials bool) (*os.File, error) {
 	base, rel, err := b.locate(path)
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: notExistOr(path, err)}
 	}
-	if Secret(filepath.Base(filepath.Join(base, rel))) {
+	if !credentials && Secret(filepath.Base(filepath.Join(base, rel))) {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: ErrCredentials}
 	}
 	f, err := openBelow(base, rel)
@@ -153,7 +156,17 @@ func checkSame(at *os.Root, name string, opened fs.FileInfo) error {
 
 // ReadFile reads a regular file of at most limit bytes.
 func (b *Boundary) ReadFile(path string, limit int64) ([]byte, error) {
-	f, err := b.Open(path)
+	return b.read(path, limit, false)
+}
+
+// ReadCredentials reads a regular file of at most limit bytes, also one whose name says that it
+// has credentials, such as .dev.vars. Its content must not be published.
+func (b *Boundary) ReadCredentials(path string, limit int64) ([]byte, error) {
+	return b.read(path, limit, true)
+}
+
+func (b *Boundary) read(path string, limit int64, credentials bool) ([]byte, error) {
+	f, err := b.open(path, credentials)
 	if err != nil {
 		return nil, err
 	}

@@ -87,7 +87,7 @@ func TestNoConfiguration(t *testing.T) {
 	want := &Settings{
 		Options: options.Values{options.Source: "auto"},
 		Root:    root, Name: "my-site", Directory: "public", Layout: "content", BaseURL: DefaultBaseURL,
-		Retain: site.DefaultRetain, Grace: site.DefaultGrace,
+		Retain: site.DefaultRetain, Grace: site.DefaultGrace, Variables: Variables{Dir: root},
 	}
 	want.Worker.CompatibilityDate = DefaultCompatibilityDate
 	want.Code.Root, want.Code.CompatibilityDate = root, DefaultCompatibilityDate

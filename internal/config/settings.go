@@ -88,7 +88,9 @@ type Settings struct {
 	// Rights are what a site's Worker may write at run time. For a project its loader decides.
 	Rights          overlay.Rights
 	RequiredSecrets []string // the secrets that the wrangler file requires
-	Files           []string // the configuration files that were read, relative to Root
+	// Variables is where variables for development are.
+	Variables Variables
+	Files     []string // the configuration files that were read, relative to Root
 
 	origins map[string]origin
 }
@@ -105,6 +107,13 @@ func (s *Settings) origin(key string) origin {
 type Build struct {
 	// Line is run by a shell, in the folder Dir, which is relative to Root.
 	Line, Dir string
+}
+
+// Variables says which files have a Worker's variables for development, such as .dev.vars.
+type Variables struct {
+	// Dir is the folder of the files, absolute. Environment is the environment of the wrangler
+	// file, which may have files of its own, or "".
+	Dir, Environment string
 }
 
 // Secret is a string that prints as "***".

@@ -174,7 +174,7 @@ func TestWranglerFileLanguages(t *testing.T) {
 	var reasons []string
 	for _, name := range wranglerFiles {
 		s, notices := mustLoad(t, Inputs{Root: project(t, siteFiles(map[string]string{name: languages[name]}))})
-		s.Root, s.Code.Root, s.Files, s.origins = "", "", nil, nil
+		s.Root, s.Code.Root, s.Files, s.origins, s.Variables = "", "", nil, nil, Variables{}
 		var r []string
 		for _, n := range notices {
 			r = append(r, n.Reason)

@@ -25,8 +25,10 @@ func (l *loader) wrangler(own map[string]value) *wranglerFile {
 	config, _ := l.lookup(keyNamed("config"), own, nil)
 	env, _ := l.lookup(keyNamed("env"), own, nil)
 	file := ""
+	l.s.Variables = Variables{Dir: l.root, Environment: env.text}
 	if config.text != "" {
 		file = l.resolve(config.text)
+		l.s.Variables.Dir = filepath.Dir(file)
 		if !l.confine(file, config.from, "config") {
 			return nil
 		}

@@ -77,3 +77,13 @@ func (f *Fixture) Run(ctx context.Context, w *Wrangler, dir string, args ...stri
 	}
 	return string(out), err
 }
+
+// Package returns the folder of wrangler's package, which a script of node can import.
+func (w *Wrangler) Package() string { return filepath.Dir(filepath.Dir(w.script)) }
+
+// Node returns a command that runs node in a folder, without the variables of an account.
+func (w *Wrangler) Node(ctx context.Context, dir string, args ...string) *exec.Cmd {
+	cmd := w.Command(ctx, API{}, dir)
+	cmd.Args = append([]string{w.node}, args...)
+	return cmd
+}
