@@ -17,6 +17,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
+// texts are files by name, or variables by name.
+type texts = map[string]string
+
 // sample is a folder with files, and how a Worker is developed in it.
 type sample struct {
 	Files       map[string]string `json:"files"`
@@ -27,35 +30,39 @@ type sample struct {
 }
 
 const odd = "# a comment\n\nPLAIN=one\n export SPACED = two words \nHASH=a#b\nQUOTED='a # b' # comment\n" +
-	"DOUBLE=\"a\\nb\\r\\t\" rest\nTICK=`it's \"here\"`\nEMPTY=\nCOLON: yaml\nLINES=\"first\nsecond\"\nOPEN='not closed\n" +
+	"DOUBLE=\"a\\nb\\r\\t\" rest\nTICK=`it's \"here\"`\nEMPTY=\nCOLON: yaml\nLINES=\"first\nsecond\"\n" +
+	"OPEN='not closed\n" +
 	"DASH-ED.NAME=x\nno line\nEQUALS=a=b=c\r\nTWICE=1\nTWICE=2\nESCAPED='it\\'s'\n\u00a0NBSP=\u00a0v\u00a0\nBACK=a\\nb"
 
-const references = "BASE=/srv\nNESTED=${BASE}/app\nSHORT=$BASE-x\nDEFAULT=${NONE:-other}\nSET=${BASE:+yes}\nUNSET=${NONE+no}\n" +
-	"ESCAPED=\\$BASE\nSELF=${SELF}\nLATER=${AFTER}\nAFTER=late\nCHAIN=${NESTED}/${SHORT}\nBRACES=${NONE:-${BASE}}\nONE=$TWO\nTWO=$ONE\n" +
+const references = "BASE=/srv\nNESTED=${BASE}/app\nSHORT=$BASE-x\nDEFAULT=${NONE:-other}\n" +
+	"SET=${BASE:+yes}\nUNSET=${NONE+no}\n" +
+	"ESCAPED=\\$BASE\nSELF=${SELF}\nLATER=${AFTER}\nAFTER=late\nCHAIN=${NESTED}/${SHORT}\nBRACES=${NONE:-${BASE}}\n" +
+	"ONE=$TWO\nTWO=$ONE\n" +
 	"SINGLE='${BASE}'\nBACK=$PROCESS"
 
 var samples = map[string]sample{
-	"none":                      {},
-	"dev.vars":                  {Files: map[string]string{".dev.vars": odd}},
-	"dev.vars before .env":      {Files: map[string]string{".dev.vars": "A=1", ".env": "A=2\nB=2"}},
-	"empty dev.vars":            {Files: map[string]string{".dev.vars": "", ".env": "A=2"}},
-	"references in dev.vars":    {Files: map[string]string{".dev.vars": references}},
-	"environment":               {Files: map[string]string{".dev.vars": "A=1", ".dev.vars.staging": "B=2"}, Environment: "staging"},
-	"environment without file":  {Files: map[string]string{".dev.vars": "A=1", ".dev.vars.staging": "B=2"}, Environment: "live"},
-	"file without environment":  {Files: map[string]string{".dev.vars.staging": "B=2"}},
-	".env":                      {Files: map[string]string{".env": odd}},
-	"references":                {Files: map[string]string{".env": references}},
-	"references to the process": {Files: map[string]string{".env": references}, Process: map[string]string{"PROCESS": "p"}},
-	".env files": {Files: map[string]string{".env": "A=1\nB=1\nC=1\nD=1", ".env.local": "B=2\nC=2\nD=2", ".env.live": "C=3\nD=3",
-		".env.live.local": "D=4", ".env.staging": "A=9"}, Environment: "live"},
-	"a later file is expanded": {Files: map[string]string{".env": "A=$B\nB=1", ".env.local": "B=2\nC=$A"}},
-	"no .env":                  {Files: map[string]string{".env": "A=1"}, Process: map[string]string{"CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV": "false"}},
-	"the process": {Files: map[string]string{".env": "A=1\nB=1\nC=$P"},
-		Process: map[string]string{"CLOUDFLARE_INCLUDE_PROCESS_ENV": "true", "B": "process", "P": "q"}},
-	"required": {Files: map[string]string{".dev.vars": "A=1\nB=2\nC=3"}, Required: []string{"A", "MISSING"},
-		Vars: map[string]string{"B": "b", "D": "d"}},
-	"required from the process": {Files: map[string]string{".env": "A=1"}, Required: []string{"A", "S"},
-		Process: map[string]string{"S": "process"}},
+	"none":                   {},
+	"dev.vars":               {Files: texts{".dev.vars": odd}},
+	"dev.vars before .env":   {Files: texts{".dev.vars": "A=1", ".env": "A=2\nB=2"}},
+	"empty dev.vars":         {Files: texts{".dev.vars": "", ".env": "A=2"}},
+	"references in dev.vars": {Files: texts{".dev.vars": references}},
+	"environment":            {Files: texts{".dev.vars": "A=1", ".dev.vars.live": "B=2"}, Environment: "live"},
+	"another environment":    {Files: texts{".dev.vars": "A=1", ".dev.vars.live": "B=2"}, Environment: "test"},
+	"no environment":         {Files: texts{".dev.vars.live": "B=2"}},
+	".env":                   {Files: texts{".env": odd}},
+	"references":             {Files: texts{".env": references}},
+	"the process unasked":    {Files: texts{".env": references}, Process: texts{"PROCESS": "p"}},
+	".env files": {Environment: "live", Files: texts{".env": "A=1\nB=1\nC=1\nD=1", ".env.local": "B=2\nC=2\nD=2",
+		".env.live": "C=3\nD=3", ".env.live.local": "D=4", ".env.test": "A=9"}},
+	"references between files": {Files: texts{".env": "A=$B\nB=1", ".env.local": "B=2\nC=$A"}},
+	"no .env": {Files: texts{".env": "A=1"},
+		Process: texts{"CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV": "false"}},
+	"the process": {Files: texts{".env": "A=1\nB=1\nC=$P"},
+		Process: texts{"CLOUDFLARE_INCLUDE_PROCESS_ENV": "true", "B": "process", "P": "q"}},
+	"required": {Files: texts{".dev.vars": "A=1\nB=2\nC=3"}, Required: []string{"A", "MISSING"},
+		Vars: texts{"B": "b", "D": "d"}},
+	"required from the process": {Files: texts{".env": "A=1"}, Required: []string{"A", "S"},
+		Process: texts{"S": "process"}},
 }
 
 // Real wrangler reads the same variables from the same files.
@@ -77,7 +84,7 @@ func TestAsWrangler(t *testing.T) {
 		}
 		folders = append(folders, f)
 	}
-	for i, want := range asWrangler(t, ctx, wrangler, folders) {
+	for i, want := range asWrangler(ctx, t, wrangler, folders) {
 		got := folders[i].load(t)
 		// Wrangler adds the whole environment, of which this test knows only a part.
 		if folders[i].Process["CLOUDFLARE_INCLUDE_PROCESS_ENV"] != "" {
@@ -100,7 +107,7 @@ func (s folder) load(t *testing.T) map[string]string {
 	t.Helper()
 	o := devvars.Options{Dir: s.Dir, Environment: s.Environment, Required: s.Required,
 		Getenv: func(name string) string { return s.Process[name] }}
-	values := map[string]string{}
+	values := texts{}
 	for name, value := range s.Vars {
 		o.Vars, values[name] = append(o.Vars, name), value
 	}
@@ -126,7 +133,7 @@ const all = JSON.parse(process.argv[2]).map(({ dir, env, vars = {}, required, pr
 console.log(JSON.stringify(all));`
 
 // asWrangler returns what real wrangler gives a Worker in each folder.
-func asWrangler(t *testing.T, ctx context.Context, w *platformtest.Wrangler, folders []folder) []map[string]string {
+func asWrangler(ctx context.Context, t *testing.T, w *platformtest.Wrangler, folders []folder) []map[string]string {
 	t.Helper()
 	raw, err := json.Marshal(folders)
 	if err != nil {
