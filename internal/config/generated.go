@@ -105,20 +105,6 @@ func (l *loader) checkBuilt() {
 	}
 }
 
-// checkFunctions refuses a project of Cloudflare Pages whose functions would not run. wrangler bundles
-// them to a Worker, which serves the site by the binding ASSETS.
-func (l *loader) checkFunctions() {
-	s := l.s
-	from, pages := s.origins["pages"]
-	if !pages || s.Code.Main != "" || !l.files.isDir(filepath.Join(l.root, "functions")) {
-		return
-	}
-	l.refuse(from, "functions has Pages Functions, which a site without a Worker does not run", fmt.Sprintf(
-		"build them with npx wrangler pages functions build --outdir functions-worker, and replace this line by "+
-			`main = "functions-worker/index.js" and a table [assets] with directory = %q, binding = "ASSETS" and `+
-			"run_worker_first = true", s.Directory))
-}
-
 // buildTools are files of tools that build a site, so the folder public is their input.
 var buildTools = []string{
 	"vite.config", "astro.config", "next.config", "nuxt.config", "svelte.config", "react-router.config", "angular.json",

@@ -122,10 +122,10 @@ func (l *loader) finish() {
 	l.place(&s.Directory, "directory")
 	l.place(&s.Code.Main, "worker")
 	l.checkBuilt()
-	l.checkFunctions()
 	if s.Directory == "" && len(l.errors) == 0 {
 		l.detectDirectory()
 	}
+	l.checkPages()
 	l.identify()
 	s.Worker.CompatibilityDate = cmp.Or(s.Worker.CompatibilityDate, DefaultCompatibilityDate)
 	s.Code.Root, s.Code.Boundary = s.Root, l.boundary
