@@ -48,6 +48,7 @@ func (s step) onProjects(ctx context.Context, c *console, err error) (*app.Repor
 func (s step) each(ctx context.Context, c *console, ids []string, report func(id string, t *turn)) error {
 	shared := app.NewShared()
 	defer shared.Close()
+	shared.Expect(ids)
 	s.shared = shared
 	type finished struct {
 		*turn

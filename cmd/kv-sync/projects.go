@@ -58,6 +58,7 @@ func (t task) onProjects(ctx context.Context, s streams, work func(*session) err
 	}
 	shared := app.NewShared()
 	defer shared.Close()
+	shared.Expect(ids)
 	t.shared = shared
 	report.Projects, err = t.each(ctx, s, text, ids, work)
 	for _, r := range report.Projects {

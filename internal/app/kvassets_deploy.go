@@ -18,7 +18,8 @@ import (
 // prepareBuild prepares a deploy whose code is built with the index of its files. It checks
 // everything that it can before the first upload.
 func (s *Site) prepareBuild(ctx context.Context) (*kvsync.Engine, manifest.Source, cloud.Worker, error) {
-	w := cloud.Worker{Bindings: s.settings.Worker.Bindings, Build: &cloud.Build{Make: s.makeIndexed, Binding: s.settings.Binding}}
+	build := &cloud.Build{Make: s.makeIndexed, Binding: s.settings.Binding}
+	w := cloud.Worker{Bindings: s.settings.Worker.Bindings, Build: build}
 	e, err := s.reach()
 	if err != nil {
 		return nil, nil, w, err

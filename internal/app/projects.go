@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
@@ -179,6 +180,9 @@ type Shared struct {
 
 	mu         sync.Mutex
 	namespaces map[string]string // ids by account and title
+	clock      cloud.Account     // one that has an answer of the API
+
+	pointers *pointers // nil without Expect
 }
 
 // sharedAccount is an account that looks up a namespace once for all sites.
@@ -198,9 +202,37 @@ func (a sharedAccount) FindNamespace(ctx context.Context, title string) (string,
 	}
 	id, err := a.Account.FindNamespace(ctx, title)
 	if err == nil {
-		a.shared.namespaces[key] = id
+		a.shared.namespaces[key], a.shared.clock = id, a.Account
 	}
 	return id, err
+}
+
+// hasAnswer says that this account knows the API's time.
+func (a sharedAccount) hasAnswer() {
+	a.shared.mu.Lock()
+	defer a.shared.mu.Unlock()
+	a.shared.clock = a.Account
+}
+
+// Time implements [cloud.Account]. A site whose every read another one did has had no answer.
+func (a sharedAccount) Time() (time.Time, bool) {
+	t, ok := a.Account.Time()
+	a.shared.mu.Lock()
+	defer a.shared.mu.Unlock()
+	if !ok && a.shared.clock != nil {
+		return a.shared.clock.Time()
+	}
+	return t, ok
+}
+
+// Store implements [cloud.Account].
+func (a sharedAccount) Store(namespace string) cloud.Store {
+	s := a.Account.Store(namespace)
+	bulk, ok := s.(cloud.BulkReader)
+	if !ok || a.shared.pointers == nil {
+		return s
+	}
+	return pointerStore{s, bulk, a, a.name + " " + namespace}
 }
 
 // NewShared returns new shared resources. The caller closes them after the sites.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/app/advice"
+	"github.com/kv-sync/kv-sync/internal/platform"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
@@ -144,6 +145,59 @@ func TestProjectsShareMemory(t *testing.T) {
 	if most := flight.most.Load(); err != nil || most < 20<<20 || most > memory {
 		t.Errorf("%d bytes were sent at the same time, want at most %d: %v", most, memory, err)
 	}
+}
+
+// Projects that did not change cost two requests together: the id of the namespace, and what is
+// live.
+func TestUnchangedProjects(t *testing.T) {
+	t.Parallel()
+	f := platformtest.Start(t)
+	root := t.TempDir()
+	files := map[string]string{}
+	for _, id := range []string{"a", "b", "c", "d", "e", "f"} {
+		files["projects/"+id+"/public/index.html"] = id
+	}
+	writeAll(t, root, files)
+	deploy := func(switched int) []platform.Request {
+		t.Helper()
+		f.Server.ResetRequests()
+		shared := app.NewShared()
+		defer shared.Close()
+		in := inputs(root, f)
+		in.Name, in.Shared = "", shared
+		ids, err := app.Projects(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shared.Expect(ids)
+		err = app.EachProject(ids, func(id string) (*kvsync.Result, error) {
+			in := in
+			in.Project = id
+			site, err := app.Open(t.Context(), in)
+			if err != nil {
+				return nil, err
+			}
+			defer site.Close()
+			return site.Deploy(t.Context(), plan.Options{})
+		}, func(id string, res *kvsync.Result, err error) {
+			if err != nil {
+				t.Errorf("%s: %v", id, err)
+			}
+			if err == nil && res.Switched {
+				switched--
+			}
+		})
+		if err != nil || switched != 0 {
+			t.Fatalf("%v; the number of changed projects is wrong by %d", err, switched)
+		}
+		return f.Server.Requests()
+	}
+	deploy(6)
+	if sent := deploy(0); len(sent) != 2 {
+		t.Errorf("6 unchanged projects cost %d requests, want 2: %v", len(sent), sent)
+	}
+	writeAll(t, root, map[string]string{"projects/d/public/index.html": "changed"})
+	deploy(1)
 }
 
 func TestFolder(t *testing.T) {

@@ -21,7 +21,10 @@ type Store struct {
 	id      string
 }
 
-var _ cloud.Store = (*Store)(nil)
+var (
+	_ cloud.Store      = (*Store)(nil)
+	_ cloud.BulkReader = (*Store)(nil)
+)
 
 // PutBulk sends one bulk write. It returns the keys that the API reports as not written. If the
 // response does not report on every key, PutBulk returns an error. body is not copied; the
@@ -119,6 +122,49 @@ func (s *Store) Get(ctx context.Context, key string) (value []byte, err error) {
 		return nil, err
 	}
 	return value, nil
+}
+
+// GetBulk implements [cloud.BulkReader].
+func (s *Store) GetBulk(ctx context.Context, keys []string) (values map[string][]byte, err error) {
+	body, err := json.Marshal(map[string]any{"keys": keys, "type": "text"})
+	if err != nil {
+		return nil, err
+	}
+	c := &call{
+		what:  fmt.Sprintf("read %d KV keys", len(keys)),
+		needs: kvEdit,
+		body:  payload{jsonType, [][]byte{body}},
+		read:  func(e envelope) (err error) { values, err = readValues(e, keys); return err },
+	}
+	err = s.do(ctx, c, func(id string, o ...option.RequestOption) error {
+		var p kv.NamespaceBulkGetParams
+		p.AccountID.Value = s.account.id
+		_, err := s.account.namespaces.BulkGet(ctx, id, p, o...)
+		return err
+	})
+	return values, err
+}
+
+// readValues decodes the result of a bulk read. It must name every key: a key that does not
+// exist is null.
+func readValues(e envelope, keys []string) (map[string][]byte, error) {
+	var r struct {
+		Values map[string]*string `json:"values"`
+	}
+	if err := json.Unmarshal(e.Result, &r); err != nil {
+		return nil, fmt.Errorf("its result does not have the documented form: %w", err)
+	}
+	out := make(map[string][]byte, len(keys))
+	for _, key := range keys {
+		value, named := r.Values[key]
+		if !named {
+			return nil, fmt.Errorf("it does not name the key %q", key)
+		}
+		if value != nil {
+			out[key] = []byte(*value)
+		}
+	}
+	return out, nil
 }
 
 // List returns one page of keys, and the cursor of the next page, or "" after the last page. A

@@ -45,9 +45,9 @@ var (
 	Projects = declare(Option{
 		Flag: "projects", Input: "projects", Commands: deployCommands, Switch: true, Default: "false",
 		Help: "Every project of the folder projects/, each by what its own folder holds. " +
-			"Unchanged ones cost one request each.",
+			"A hundred unchanged ones cost one request.",
 		Doc: "every project of the folder `projects/`, each by what its own folder holds. " +
-			"One that did not change costs one request, and is only counted in the output; " +
+			"A hundred that did not change cost one request, and are only counted in the output; " +
 			"if one fails, the others continue. The exit code is that of the first that failed, but 7 if it is any one's",
 	})
 	Config = declare(Option{

@@ -9,6 +9,10 @@ var ErrNotFound = errors.New("not found")
 // the switch may have happened.
 var ErrUnknown = errors.New("the outcome is not known")
 
+// ErrUnsent is returned (wrapped) by a call that switches when what it needed before
+// could not be read: nothing was sent that could switch.
+var ErrUnsent = errors.New("the switch was not sent")
+
 // ErrRefused is returned (wrapped) by a call of a [Store] that the API refused: it
 // was not carried out, and would be refused again.
 var ErrRefused = errors.New("the API refuses it")

@@ -11,6 +11,7 @@ import (
 // reference of the bulk calls.
 const (
 	MaxBulkPairs = 10_000 // pairs or keys in one bulk call
+	MaxBulkReads = 100    // keys in one bulk read; its values may have 25 MB together
 	ListPageKeys = 1_000  // keys in one page of a listing
 )
 
@@ -33,6 +34,13 @@ type Store interface {
 	List(ctx context.Context, prefix, cursor string) (page []KeyInfo, next string, err error)
 	// DeleteBulk deletes up to MaxBulkPairs keys. unconfirmed as in PutBulk.
 	DeleteBulk(ctx context.Context, keys []string) (unconfirmed []string, err error)
+}
+
+// BulkReader is a [Store] that also reads several values with one request.
+type BulkReader interface {
+	// GetBulk returns the values of up to MaxBulkReads keys, which are text. A key that
+	// does not exist is not in the result. It returns ErrRefused for too many bytes.
+	GetBulk(ctx context.Context, keys []string) (map[string][]byte, error)
 }
 
 // KeyInfo is one key of a listing.

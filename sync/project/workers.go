@@ -293,15 +293,15 @@ func (p *Workers) served(b []byte, nonce manifest.Nonce) (manifest.Ref, []*uploa
 }
 
 // Activate implements [cloud.Workers]. KV has no conditional write, so it first checks
-// that what was active at the caller's last call of Activations still is. After any
-// error but a refusal the write may have happened.
+// that what was active at the caller's last call of Activations still is. An error of that
+// wraps [cloud.ErrUnsent]. After any other error but a refusal the write may have happened.
 func (p *Workers) Activate(ctx context.Context, versions []cloud.Share, message string, _ bool) error {
 	if len(versions) != 1 {
 		return errors.New("the traffic of a project cannot be split")
 	}
 	b, err := p.read(ctx, versions[0].Version)
 	if err != nil {
-		return fmt.Errorf("read version %s: %w", versions[0].Version, err)
+		return fmt.Errorf("%w: read version %s: %w", cloud.ErrUnsent, versions[0].Version, err)
 	}
 	store, err := p.store(ctx)
 	if err != nil {
@@ -309,7 +309,7 @@ func (p *Workers) Activate(ctx context.Context, versions []cloud.Share, message 
 	}
 	now, err := p.current(ctx)
 	if err != nil && !errors.Is(err, cloud.ErrNotFound) {
-		return err
+		return fmt.Errorf("%w: read what is live: %w", cloud.ErrUnsent, err)
 	}
 	p.mu.Lock()
 	before := p.last

@@ -105,8 +105,9 @@ func (s *Switch) Settle(ctx context.Context) error {
 	}
 	for try := 1; ; try++ {
 		sent := s.Send(ctx)
-		if errors.Is(sent, context.Canceled) && !errors.Is(sent, cloud.ErrUnknown) {
-			return sent // it was not sent
+		if errors.Is(sent, context.Canceled) && !errors.Is(sent, cloud.ErrUnknown) ||
+			try == 1 && errors.Is(sent, cloud.ErrUnsent) {
+			return sent
 		}
 		since, err := s.await(ctx, sent)
 		if err != nil || slices.ContainsFunc(since, isOwn) {

@@ -212,7 +212,7 @@ func TestUnconfirmedKeys(t *testing.T) {
 		calls int
 		want  string
 	}{
-		"for ever":       {func(k []string) []string { return k[:1] }, cloud.ResendRounds + 1, "did not carry it out, 6 times"},
+		"for ever":       {func(k []string) []string { return k[:1] }, cloud.ResendRounds + 1, "did not carry it out, 6"},
 		"never sent":     {func([]string) []string { return []string{"blog/b/other"} }, 1, "a key that was not sent"},
 		"none, at first": {func([]string) []string { return nil }, 1, ""},
 	} {

@@ -1,0 +1,122 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+)
+
+// pointerAge is how long a pointer that was read along counts as what is live. A deploy reads
+// it again before it switches.
+const pointerAge = 5 * time.Second
+
+// pointers reads what is live of the projects that a run opens, a few at a time. The first read
+// of a project's pointer reads those of its neighbours in the order along, with one request.
+type pointers struct {
+	mu   sync.Mutex
+	keys []string       // of the projects, in the order of the run
+	at   map[string]int // where each key is
+	off  bool           // the API refuses the bulk read, as for too many bytes
+	// read has what was read along and not asked for yet, and asked has every key that was asked
+	// for, both by place.
+	read  map[place]pointer
+	asked map[place]bool
+}
+
+// place is a key of a namespace of an account.
+type place struct{ namespace, key string }
+
+// pointer is a value, nil for a key that does not exist, and when it was read.
+type pointer struct {
+	value []byte
+	when  time.Time
+}
+
+// Expect tells which projects the run opens, in this order.
+func (s *Shared) Expect(ids []string) {
+	p := &pointers{at: map[string]int{}, read: map[place]pointer{}, asked: map[place]bool{}}
+	for i, id := range ids {
+		key := manifest.Keys("project/" + id).Current()
+		p.keys, p.at[key] = append(p.keys, key), i
+	}
+	s.pointers = p
+}
+
+// pointerStore is a namespace whose pointers are read along.
+type pointerStore struct {
+	cloud.Store
+	bulk      cloud.BulkReader
+	account   sharedAccount
+	namespace string // with the account
+}
+
+// Get implements [cloud.Store].
+func (s pointerStore) Get(ctx context.Context, key string) ([]byte, error) {
+	value, known, err := s.account.shared.pointers.first(ctx, s, key)
+	switch {
+	case err != nil:
+		return nil, err
+	case !known:
+		return s.Store.Get(ctx, key)
+	case value == nil:
+		return nil, fmt.Errorf("KV key %q: %w", key, cloud.ErrNotFound)
+	}
+	return value, nil
+}
+
+// first answers the first read of a pointer. known is false for any other read.
+func (p *pointers) first(ctx context.Context, s pointerStore, key string) (value []byte, known bool, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at, is := p.at[key]
+	this := place{s.namespace, key}
+	if !is || p.asked[this] {
+		return nil, false, nil
+	}
+	p.asked[this] = true
+	got, read := p.read[this]
+	if !read || time.Since(got.when) > pointerAge {
+		if err := p.readAlong(ctx, s, at); err != nil {
+			return nil, false, err
+		}
+		got, read = p.read[this]
+	}
+	delete(p.read, this)
+	return got.value, read, nil
+}
+
+// readAlong reads the pointer at a place of the order, and its neighbours that nobody has asked
+// for yet: projects do not ask in their order exactly.
+func (p *pointers) readAlong(ctx context.Context, s pointerStore, at int) error {
+	maps.DeleteFunc(p.read, func(_ place, got pointer) bool { return time.Since(got.when) > pointerAge })
+	begin := at - at%cloud.MaxBulkReads
+	some := []string{p.keys[at]}
+	for _, key := range p.keys[begin:min(begin+cloud.MaxBulkReads, len(p.keys))] {
+		if !p.asked[place{s.namespace, key}] {
+			some = append(some, key)
+		}
+	}
+	if p.off || len(some) == 1 {
+		return nil
+	}
+	when := time.Now()
+	values, err := s.bulk.GetBulk(ctx, some)
+	if errors.Is(err, cloud.ErrRefused) {
+		p.off = true
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s.account.hasAnswer()
+	for _, key := range some {
+		p.read[place{s.namespace, key}] = pointer{values[key], when}
+	}
+	return nil
+}
