@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"os"
 	"time"
@@ -12,7 +11,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
-// wrangler ARGS runs the real wrangler as a client of kv-sync dev, as exec does.
+// wrangler ARGS runs the real wrangler as a client of kv-sync dev, as exec does. stdout has all
+// of its output.
 func runWrangler(ts *testscript.TestScript, neg bool, args []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
 	defer cancel()
@@ -25,10 +25,9 @@ func runWrangler(ts *testscript.TestScript, neg bool, args []string) {
 		BaseURL: at.Get("api").String(), Token: at.Get("token").String(), AccountID: at.Get("account").String(),
 	}
 	cmd := w.Command(ctx, api, ts.MkAbs("."), args...)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	err = cmd.Run()
-	ts.Logf("%s", out.Bytes())
+	out, err := cmd.CombinedOutput()
+	_, werr := ts.Stdout().Write(out)
+	ts.Check(werr)
 	if (err == nil) == neg {
 		ts.Fatalf("wrangler %v: %v", args, err)
 	}
