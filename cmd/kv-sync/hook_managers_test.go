@@ -2,19 +2,13 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/kv-sync/kv-sync/internal/filelock"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
@@ -48,51 +42,20 @@ func nodeManagers(t *testing.T) (modules string) {
 	return filepath.Join(dir, "node_modules")
 }
 
-// preCommit installs pre-commit into the user's cache folder, unless it is already installed.
+// preCommit installs pre-commit and returns its path.
 func preCommit(t *testing.T) (path string) {
 	t.Helper()
 	pinned, err := os.ReadFile("testdata/managers/requirements.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
-	cache, err := os.UserCacheDir()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	bin, err := platformtest.InstallPython(ctx, pinned)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum := sha256.Sum256(pinned)
-	dir := filepath.Join(cache, "kv-sync", "pip-"+hex.EncodeToString(sum[:6]))
-	path = filepath.Join(dir, "bin", "pre-commit")
-	done := filepath.Join(dir, "installed")
-	// Waits for another process that is installing it.
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	var lock io.Closer
-	for end := time.Now().Add(5 * hangLimit); ; time.Sleep(100 * time.Millisecond) {
-		if lock, err = filelock.Acquire(dir + ".lock"); err == nil {
-			break
-		}
-		if !errors.Is(err, filelock.ErrHeld) || time.Now().After(end) {
-			t.Fatal(err)
-		}
-	}
-	defer lock.Close()
-	if _, err := os.Stat(done); err == nil {
-		return path
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
-	defer cancel()
-	for _, line := range [][]string{
-		{"python3", "-m", "venv", "--clear", dir},
-		{filepath.Join(dir, "bin", "pip"), "install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r",
-			"testdata/managers/requirements.txt"},
-	} {
-		if out, err := exec.CommandContext(ctx, line[0], line[1:]...).CombinedOutput(); err != nil {
-			t.Fatalf("install pre-commit: %v: %v; this needs python3 with venv and, once, the network\n%s", line, err, out)
-		}
-	}
-	write(t, done, "")
-	return path
+	return filepath.Join(bin, "pre-commit")
 }
 
 // Each recipe of docs/hooks.md works with the real tool.
