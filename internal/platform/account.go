@@ -46,7 +46,7 @@ func (s *Server) accountsList(c *api.Call) *api.Error {
 	for _, id := range s.accountIDs() {
 		list = append(list, accountJSON(id))
 	}
-	return c.ReplyList(list)
+	return api.ReplyPage(c, list, api.Usual)
 }
 
 func (s *Server) accountGet(c *api.Call) *api.Error { return c.Reply(accountJSON(c.Account)) }
@@ -57,7 +57,7 @@ func (s *Server) memberships(c *api.Call) *api.Error {
 		list = append(list, map[string]any{"id": id, "status": "accepted", "account": accountJSON(id),
 			"roles": []string{"Administrator"}})
 	}
-	return c.ReplyList(list)
+	return api.ReplyPage(c, list, api.Usual)
 }
 
 func accountJSON(id string) map[string]any {

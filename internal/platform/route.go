@@ -7,6 +7,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/platform/api"
 	"github.com/kv-sync/kv-sync/internal/platform/loopback"
+	"github.com/kv-sync/kv-sync/internal/platform/tails"
 )
 
 // routes returns the routes of the API: those of the account here, and those of each package.
@@ -18,7 +19,7 @@ func (s *Server) routes() []api.Route {
 		api.On("GET /accounts", "accounts.list", "", s.accountsList),
 		api.On("GET /accounts/{account}", "accounts.get", "", s.accountGet),
 		api.On("GET /memberships", "memberships.list", "", s.memberships),
-	}, s.kv.Routes(), s.scripts.Routes())
+	}, s.kv.Routes(), s.scripts.Routes(), s.triggers.Routes(), s.resources.Routes(), s.tails.Routes())
 }
 
 func (s *Server) newMux() *http.ServeMux {
@@ -31,6 +32,7 @@ func (s *Server) newMux() *http.ServeMux {
 		return api.Failure(http.StatusNotFound, 7000, "No route for that URI")
 	}}
 	mux.HandleFunc("/client/v4/", func(w http.ResponseWriter, r *http.Request) { s.serve(unknown, w, r) })
+	mux.HandleFunc(tails.Pattern, s.tails.Connect)
 	s.controlRoutes(mux)
 	return mux
 }

@@ -15,7 +15,10 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/edge"
 	"github.com/kv-sync/kv-sync/internal/platform/kv"
 	"github.com/kv-sync/kv-sync/internal/platform/loopback"
+	"github.com/kv-sync/kv-sync/internal/platform/resources"
 	"github.com/kv-sync/kv-sync/internal/platform/scripts"
+	"github.com/kv-sync/kv-sync/internal/platform/tails"
+	"github.com/kv-sync/kv-sync/internal/platform/triggers"
 	"github.com/kv-sync/kv-sync/internal/platform/workers"
 	"github.com/kv-sync/kv-sync/internal/workerd"
 )
@@ -30,15 +33,18 @@ type Server struct {
 	behaviour behaviour
 	journal   journal
 
-	kv       *kv.Store
-	scripts  *scripts.Store
-	edge     *edge.Edge
-	workers  *workers.Workers
-	listener net.Listener
-	http     *http.Server
-	unused   unused
-	stop     context.CancelFunc // cancels life
-	life     context.Context    // ends with Close, as do requests that hang and processes that start
+	kv        *kv.Store
+	scripts   *scripts.Store
+	triggers  *triggers.Store
+	resources *resources.Store
+	tails     *tails.Tails
+	edge      *edge.Edge
+	workers   *workers.Workers
+	listener  net.Listener
+	http      *http.Server
+	unused    unused
+	stop      context.CancelFunc // cancels life
+	life      context.Context    // ends with Close, as do requests that hang and processes that start
 }
 
 // Open reads the stored state, if there is any, and returns a platform that can handle
@@ -93,7 +99,7 @@ func (s *Server) open() (err error) {
 	}
 	s.scripts, err = scripts.Open(scripts.Options{
 		Dir: s.dir, Subdomain: s.options.Subdomain, CheckScripts: s.options.CheckScripts, Log: s.logf,
-		StandIns: s.options.StandIns, Note: workers.Note,
+		StandIns: s.options.StandIns, Note: workers.Note, Deleted: s.forget,
 		HasNamespace: func(account, id string) bool {
 			ns, apiErr := s.kv.Find(account, id)
 			return ns != nil && apiErr == nil
@@ -102,14 +108,29 @@ func (s *Server) open() (err error) {
 	if err != nil {
 		return err
 	}
+	if s.triggers, err = triggers.Open(s.dir, s.scripts); err != nil {
+		return err
+	}
+	if s.resources, err = resources.Open(s.dir, s.scripts); err != nil {
+		return err
+	}
+	s.tails = tails.New(s.scripts.Has, func(on bool) { s.workers.Listen(on) })
 	location := edge.NewLocation(edge.Options{
 		Now: s.options.Now, Minute: func() time.Duration { return s.behaviour.get().EdgeTTL },
 	})
-	if s.edge, err = edge.Open(location, s.kv); err != nil {
+	if s.edge, err = edge.Open(location, s.kv, http.HandlerFunc(s.tails.Sink)); err != nil {
 		return err
 	}
 	s.workers = workers.New(s.life, s.scripts, workers.Options{Find: s.findWorkerd(), Edge: s.edge, Log: s.options.Log})
 	return s.scripts.Run(s.workers)
+}
+
+// forget removes what belongs to a deleted script.
+func (s *Server) forget(account, script string) *api.Error {
+	if apiErr := s.triggers.Forget(account, script); apiErr != nil {
+		return apiErr
+	}
+	return s.resources.Forget(account, script)
 }
 
 // findWorkerd returns a function that finds workerd when it is first called.
@@ -162,6 +183,9 @@ func (s *Server) Close(ctx context.Context) error {
 		if err := s.http.Shutdown(ctx); err != nil {
 			errs = append(errs, s.http.Close())
 		}
+	}
+	if s.tails != nil {
+		s.tails.Close()
 	}
 	if s.workers != nil {
 		s.workers.Close()

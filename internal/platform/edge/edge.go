@@ -23,8 +23,9 @@ type Edge struct {
 	servers []*http.Server
 }
 
-// Open starts to serve the bindings. The caller must call Close.
-func Open(location *Location, store *kv.Store) (*Edge, error) {
+// Open starts to serve the bindings. events handles what happened in the Workers. The caller
+// must call Close.
+func Open(location *Location, store *kv.Store, events http.Handler) (*Edge, error) {
 	dir, err := os.MkdirTemp("", "kv-sync-")
 	if err != nil {
 		return nil, err
@@ -33,6 +34,7 @@ func Open(location *Location, store *kv.Store) (*Edge, error) {
 	for path, handler := range map[string]http.Handler{
 		e.KVSocket():    &kv.Binding{Store: store, Reads: location},
 		e.CacheSocket(): &cacheAPI{location},
+		e.TailSocket():  events,
 	} {
 		listener, err := net.Listen("unix", path)
 		if err != nil {
@@ -51,6 +53,9 @@ func (e *Edge) KVSocket() string { return filepath.Join(e.dir, "kv.sock") }
 
 // CacheSocket returns the path of the socket for the Cache API.
 func (e *Edge) CacheSocket() string { return filepath.Join(e.dir, "cache.sock") }
+
+// TailSocket returns the path of the socket for the events of Workers.
+func (e *Edge) TailSocket() string { return filepath.Join(e.dir, "tail.sock") }
 
 // Close ends the servers and removes the sockets.
 func (e *Edge) Close() {

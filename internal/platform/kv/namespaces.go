@@ -75,7 +75,6 @@ func (s *Store) namespaceCreate(c *api.Call) *api.Error {
 
 func (s *Store) namespaceList(c *api.Call) *api.Error {
 	q := c.R.URL.Query()
-	page, perPage := api.PositiveOr(q.Get("page"), 1), min(api.PositiveOr(q.Get("per_page"), 20), 1000)
 	s.mu.Lock()
 	all := s.sorted(c.Account)
 	s.mu.Unlock()
@@ -85,15 +84,11 @@ func (s *Store) namespaceList(c *api.Call) *api.Error {
 	if q.Get("direction") == "desc" {
 		slices.Reverse(all)
 	}
-	from := min((page-1)*perPage, len(all))
 	list := []any{}
-	for _, ns := range all[from:min(from+perPage, len(all))] {
+	for _, ns := range all {
 		list = append(list, namespaceJSON(ns))
 	}
-	return c.ReplyWith(list, map[string]any{
-		"page": page, "per_page": perPage, "count": len(list),
-		"total_count": len(all), "total_pages": (len(all) + perPage - 1) / perPage,
-	})
+	return api.ReplyPage(c, list, api.Usual)
 }
 
 func (s *Store) namespaceGet(c *api.Call) *api.Error {

@@ -26,6 +26,9 @@ type Fixture struct {
 	Server *platform.Server
 }
 
+// AccountID is the account of every fixture.
+const AccountID = "0123456789abcdef0123456789abcdef"
+
 // Option changes the options of the platform.
 type Option func(*platform.Options)
 
@@ -53,7 +56,7 @@ func Start(t testing.TB, options ...Option) *Fixture {
 	return &Fixture{Server: server, API: API{
 		BaseURL:   server.URL(),
 		Token:     "test-token-with-every-permission",
-		AccountID: "0123456789abcdef0123456789abcdef",
+		AccountID: AccountID,
 	}}
 }
 

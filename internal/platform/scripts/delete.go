@@ -129,6 +129,9 @@ func (s *Store) scriptDelete(c *api.Call) *api.Error {
 		return apiErr
 	}
 	s.runtime.Remove(c.Account, sc.Name)
+	if apiErr := s.options.Deleted(c.Account, sc.Name); apiErr != nil {
+		return apiErr
+	}
 	if apiErr := s.dropObjects(c.Account, removedNamespaces(sc.Classes, nil)); apiErr != nil {
 		return apiErr
 	}

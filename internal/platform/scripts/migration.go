@@ -272,5 +272,5 @@ func (s *Store) objectNamespaces(c *api.Call) *api.Error {
 			})
 		}
 	}
-	return c.ReplyList(list)
+	return api.ReplyPage(c, list, api.Usual)
 }

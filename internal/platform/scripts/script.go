@@ -168,7 +168,7 @@ func (s *Store) scriptsList(c *api.Call) *api.Error {
 			list = append(list, scriptJSON(sc))
 		}
 	}
-	return c.ReplyList(list)
+	return api.ReplyPage(c, list, api.Whole)
 }
 
 // scriptJSON returns a script as lists and uploads show it.

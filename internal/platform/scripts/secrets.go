@@ -95,7 +95,7 @@ func (s *Store) secretsList(c *api.Call) *api.Error {
 				list = append(list, b.withoutSecrets())
 			}
 		}
-		return c.ReplyList(list)
+		return api.ReplyPage(c, list, api.Whole)
 	})
 }
 

@@ -112,7 +112,3 @@ func (s *Store) settingsPatch(c *api.Call) *api.Error {
 		return nil
 	}, func(sc *Script, v *Version) any { return map[string]any{"bindings": allWithoutSecrets(v.Bindings)} })
 }
-
-func (s *Store) schedulesGet(c *api.Call) *api.Error {
-	return s.withScript(c, func(*Script) *api.Error { return c.Reply(map[string]any{"schedules": []any{}}) })
-}

@@ -32,6 +32,8 @@ type Options struct {
 	Subdomain string
 	// CheckScripts starts each uploaded Worker before the upload is accepted.
 	CheckScripts bool
+	// Deleted is called for a script that was deleted.
+	Deleted func(account, script string) *api.Error
 	// HasNamespace reports whether an account has a KV namespace.
 	HasNamespace func(account, id string) bool
 	// StandIns accepts bindings to Workers that are not deployed, and their Durable Objects.
@@ -140,6 +142,28 @@ func (s *Store) Addresses() map[string]string {
 		}
 	}
 	return urls
+}
+
+// Has reports whether an account has a script.
+func (s *Store) Has(account, script string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.accounts[account]
+	return a != nil && a.Scripts[script] != nil
+}
+
+// Producers returns the scripts of an account whose active version binds a queue, in order.
+func (s *Store) Producers(account, queue string) []string {
+	var names []string
+	s.View(account, func(a *Account) {
+		for _, sc := range a.Sorted() {
+			binds := func(b Binding) bool { return b.Text("type") == "queue" && b.Text("queue_name") == queue }
+			if v := sc.activeVersion(); v != nil && slices.ContainsFunc(v.Bindings, binds) {
+				names = append(names, sc.Name)
+			}
+		}
+	})
+	return names
 }
 
 // View calls look with an account, which look must not change or keep. The store is locked

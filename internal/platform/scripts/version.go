@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"os"
+	"slices"
 
 	"github.com/kv-sync/kv-sync/internal/platform/api"
 )
@@ -165,22 +166,21 @@ func (s *Store) versionDraft(c *api.Call, sc *Script, up *upload) (*Draft, *api.
 // listed as deployable.
 const maxListed = 100
 
+// versionPages are the sizes of the pages of a list of versions.
+var versionPages = api.Sizes{Default: 10, Most: maxListed}
+
 func (s *Store) versionsList(c *api.Call) *api.Error {
-	q := c.R.URL.Query()
-	page, perPage := api.PositiveOr(q.Get("page"), 1), min(api.PositiveOr(q.Get("per_page"), 10), maxListed)
-	deployable := q.Get("deployable") == "true"
-	if deployable {
-		page, perPage = 1, maxListed
-	}
+	sizes, first := versionPages, 0
 	return s.withScript(c, func(sc *Script) *api.Error {
-		items := []any{}
-		for i := (page - 1) * perPage; i < len(sc.Versions) && len(items) < perPage; i++ {
-			items = append(items, sc.summary(sc.Versions[len(sc.Versions)-1-i]))
+		if c.R.URL.Query().Get("deployable") == "true" {
+			sizes.Default, first = maxListed, max(0, len(sc.Versions)-maxListed)
 		}
-		return c.ReplyWith(map[string]any{"items": items}, map[string]any{
-			"page": page, "per_page": perPage, "count": len(items), "total_count": len(sc.Versions),
-			"total_pages": (len(sc.Versions) + perPage - 1) / perPage,
-		})
+		items := []any{}
+		for _, v := range slices.Backward(sc.Versions[first:]) {
+			items = append(items, sc.summary(v))
+		}
+		part, info := api.Page(c, items, sizes)
+		return c.ReplyWith(map[string]any{"items": part}, info)
 	})
 }
 

@@ -38,7 +38,7 @@ func start(t *testing.T, log io.Writer) *fixture {
 		t.Fatal(err)
 	}
 	location := edge.NewLocation(edge.Options{Now: time.Now, Minute: func() time.Duration { return 0 }})
-	bindings, err := edge.Open(location, namespaces)
+	bindings, err := edge.Open(location, namespaces, http.NotFoundHandler())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -209,13 +209,18 @@ func (b *configBuilder) build() error {
 			if err := b.version(m, i, j, v); err != nil {
 				return fmt.Errorf("%s: %w", m.name, err)
 			}
-			name := serviceName(i, j)
-			b.socketNames = append(b.socketNames, name)
-			b.sockets = append(b.sockets, fmt.Sprintf("(name = %q, address = \"unix:%s\", http = (), service = %q)", name, name,
-				frontName(m, i, j)))
+			b.socket(serviceName(i, j), frontName(m, i, j))
 		}
 	}
+	b.tail()
 	return nil
+}
+
+// socket adds a socket of a service.
+func (b *configBuilder) socket(name, service string) {
+	b.socketNames = append(b.socketNames, name)
+	b.sockets = append(b.sockets, fmt.Sprintf("(name = %q, address = \"unix:%s\", http = (), service = %q)", name, name,
+		service))
 }
 
 // version adds the services of one version of a member.
@@ -246,6 +251,7 @@ func (b *configBuilder) version(m member, i, j int, v *scripts.Version) error {
 		fmt.Sprintf("compatibilityDate = %q", runnableDate(v.Date)),
 		"bindings = [" + strings.Join(b.bindings(m, i, j, v), ", ") + "]",
 		fmt.Sprintf("cacheApiOutbound = %q", b.cache(m)),
+		b.tailed(m, v),
 	}
 	if len(v.Flags) > 0 {
 		var flags []string

@@ -36,6 +36,7 @@ type Workers struct {
 	ready ready
 
 	refreshing sync.Mutex // serialises changes of processes
+	listening  bool       // whether processes send the events of their Workers
 
 	mu      sync.Mutex
 	sites   map[string]*site // by account/script
@@ -148,6 +149,7 @@ func (w *Workers) outdated(p *plan, sites map[string]*site, wanted string) bool 
 	return needed && !current
 }
 
+// start starts the process of a group. w.refreshing is held.
 func (w *Workers) start(p *plan) *running {
 	ctx, cancel := context.WithTimeout(w.life, startLimit)
 	defer cancel()
@@ -158,6 +160,9 @@ func (w *Workers) start(p *plan) *running {
 			w.options.logf("%v", err)
 			return &running{key: p.key(), err: err}
 		}
+	}
+	if w.listening {
+		w.listenTo(process, true)
 	}
 	r := newRunning(p, process)
 	if r.stateful {
