@@ -47,6 +47,25 @@ func TestSettingsAboveForSomeFiles(t *testing.T) {
 	}
 }
 
+// The default Worker imports nothing of the project, so links that lead out of the boundary do not stop
+// it. esbuild reads none of them: it would show what is wrong in them.
+func TestDefaultWorkerReadsNothing(t *testing.T) {
+	const secret = "hunter2"
+	outside := project(t, map[string]string{"file": secret, "x/package.json": secret})
+	root := project(t, map[string]string{"public/index.html": ""})
+	for at, target := range map[string]string{
+		"node_modules": "", "package.json": "file", "tsconfig.json": "file", ".pnp.data.json": "file", ".pnp.cjs": "file",
+	} {
+		if err := os.Symlink(filepath.Join(outside, target), filepath.Join(root, at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := mustBundle(t, bundle.Options{Root: root, Alone: true})
+	if len(r.Notices) > 0 || strings.Contains(mainText(t, r), secret) {
+		t.Errorf("notices %v", r.Notices)
+	}
+}
+
 // Package managers link packages with symlinks. Symlinks that stay inside of the repository
 // are followed.
 func TestSymlinksInside(t *testing.T) {

@@ -45,8 +45,11 @@ var settingsFiles = []string{"package.json", "tsconfig.json", "jsconfig.json", "
 const maxSettings = 4 << 20
 
 // checkSettings is a plugin that refuses an import if esbuild would have to read a forbidden
-// file to resolve it.
+// file to resolve it. The default Worker imports only the library, for which esbuild reads no file.
 func (c *collector) checkSettings(b api.PluginBuild) {
+	if c.options.Main == "" {
+		return
+	}
 	b.OnResolve(api.OnResolveOptions{Filter: `.*`}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
 		if _, ok := args.PluginData.(nested); ok || args.Namespace == libraryNamespace {
 			return api.OnResolveResult{}, nil
