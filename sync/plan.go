@@ -2,6 +2,7 @@ package kvsync
 
 import (
 	"context"
+	"errors"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
@@ -12,17 +13,21 @@ import (
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// Plan returns what Deploy would do, and refuses what Deploy would refuse.
+// Plan returns what Deploy would do, and refuses what Deploy would refuse. With the error of a
+// guard the plan is what a deploy would do without its guards; it may be nil.
 func (e *Engine) Plan(ctx context.Context, src manifest.Source, w cloud.Worker, opt plan.Options) (*plan.Plan, error) {
 	l, err := e.ReadLive(ctx)
 	if err != nil {
 		return nil, err
 	}
 	p, err := e.plan(ctx, l, e.newRun(src, w, opt))
-	if err != nil {
+	if stopped := (*guard.Error)(nil); errors.As(err, &stopped) {
+		p, _ = e.plan(ctx, l, e.newRun(src, w, opt.Unguarded())) // the guard is what the run ends with
+	}
+	if p == nil {
 		return nil, err
 	}
-	return p.Base().Shown(), nil
+	return p.Base().Shown(), err
 }
 
 func (e *Engine) newRun(src manifest.Source, w cloud.Worker, opt plan.Options) *layout.Run {

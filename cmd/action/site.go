@@ -146,7 +146,7 @@ func (s step) act(ctx context.Context, c *console, site *app.Site, rep *app.Repo
 	case s.mode == modePull:
 		return s.pull(ctx, c, site, rep)
 	case rep.DryRun:
-		if plan, err = site.Plan(ctx, s.options); err == nil {
+		if plan, err = site.Plan(ctx, s.options); plan != nil { // also if a guard stops it
 			c.plan(plan)
 		}
 	default:

@@ -79,12 +79,14 @@ func (c *planCommand) Run(ctx context.Context, s streams) error {
 
 func (se *session) plan(ctx context.Context) error {
 	p, err := se.site.Plan(ctx, se.values.Engine())
+	if p != nil {
+		se.report.AddPlan(p)
+		se.notices()
+		se.console.Plan(p)
+	}
 	if err != nil {
 		return err
 	}
-	se.report.AddPlan(p)
-	se.notices()
-	se.console.Plan(p)
 	if !p.NoChange {
 		deploy := se.commandLine("deploy", options.GroupSource, options.GroupGuards, options.GroupOnce)
 		se.console.Say("Nothing was sent. To do it: %s", deploy)

@@ -41,6 +41,12 @@ type Options struct {
 	HideEdits bool
 }
 
+// Unguarded returns the options with every guard waived, to show what a deploy would do.
+func (o Options) Unguarded() Options {
+	o.TakeOver, o.AllowShrink, o.PublishIgnored, o.AnyOrder, o.Release, o.HideEdits = true, true, true, true, true, true
+	return o
+}
+
 // TakesOver reports whether the run may replace a live version of another repository.
 func (o Options) TakesOver(l *version.Live) bool {
 	if o.TakeOver || o.TakeOverFrom == "" {
