@@ -83,7 +83,11 @@ func run(ctx context.Context, args []string, s streams) int {
 	if f == nil {
 		return 0
 	}
-	term.New(s.out, s.err, s.getenv).Failure(f)
+	console := term.New(s.out, s.err, s.getenv)
+	if slices.Contains(args, "-v") || slices.Contains(args, "--verbose") {
+		console.ListAll()
+	}
+	console.Failure(f)
 	if pushes(args) && f.Kind != app.KindInterrupted {
 		return 0
 	}

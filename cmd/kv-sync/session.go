@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 
 	"github.com/kv-sync/kv-sync/internal/app"
@@ -42,7 +43,9 @@ type session struct {
 	report   *app.Report     // what --json prints
 	flags    siteFlags
 	values   options.Values
-	noticed  int // how many of the site's notices were printed
+	// sourceless reports whether the command reads no files of the site.
+	sourceless bool
+	noticed    int // how many of the site's notices were printed
 }
 
 // on opens the site and calls work. With --json it prints the report, also after a failure.
@@ -66,7 +69,10 @@ func (t task) on(ctx context.Context, s streams, work func(*session) error) erro
 // run opens the site, calls work and returns the report.
 func (t task) run(ctx context.Context, s streams, work func(*session) error) (*app.Report, error) {
 	se := &session{console: term.New(s.out, s.err, s.getenv), report: app.NewReport(advice.Terminal, t.command, t.dry),
-		flags: t.site, values: t.values}
+		flags: t.site, values: t.values, sourceless: t.sourceless}
+	if t.site.Verbose {
+		se.console.ListAll()
+	}
 	err := t.open(ctx, s, se)
 	if err == nil {
 		err = work(se)
@@ -129,10 +135,40 @@ func (se *session) notices() {
 	if se.site == nil {
 		return
 	}
-	for _, n := range advice.Terminal.Problems(se.site.Notices[se.noticed:]) {
+	list := advice.Terminal.Problems(se.site.Notices[se.noticed:])
+	se.noticed = len(se.site.Notices)
+	if !se.flags.Verbose {
+		list = se.brief(list)
+	}
+	for _, n := range list {
 		se.console.Say("Note: %s", n)
 	}
-	se.noticed = len(se.site.Notices)
+}
+
+// brief leaves out what would be repeated with every command. Of more than two notices about lines of
+// one file it keeps the first, and says how many follow. It keeps none for a command that publishes
+// nothing.
+func (se *session) brief(list []manifest.Problem) (short []manifest.Problem) {
+	left := map[string]int{} // notices about lines, by file
+	for _, n := range list {
+		if n.Line > 0 {
+			left[n.Path]++
+		}
+	}
+	for _, n := range list {
+		switch count := left[n.Path]; {
+		case n.Line == 0:
+			short = append(short, n)
+		case se.sourceless || count == 0:
+		case count <= 2:
+			short = append(short, n)
+		default:
+			more := fmt.Sprintf("%d more notes; -v prints them", count-1)
+			short = append(short, n, manifest.Problem{Path: n.Path, Reason: more})
+			left[n.Path] = 0
+		}
+	}
+	return short
 }
 
 // locate replaces the site's address under workers.dev with the local one.

@@ -22,6 +22,7 @@ type Console struct {
 	color    bool // of out
 	errColor bool
 	bars     bool // err is a terminal that can redraw
+	all      bool // lists are printed whole
 
 	mu       sync.Mutex
 	progress *mpb.Progress // nil while no bar is drawn
@@ -38,6 +39,9 @@ func New(out, err io.Writer, getenv func(string) string) *Console {
 	c.bars = c.errColor
 	return c
 }
+
+// ListAll makes the console print lists whole, and not only their first names.
+func (c *Console) ListAll() { c.all = true }
 
 // IsTerminal reports whether a stream is a terminal.
 func IsTerminal(stream any) bool {
@@ -117,16 +121,27 @@ func (p paint) mark(m planview.Mark) string { return p.with(styles[m], string(m)
 type page struct {
 	strings.Builder
 	paint
+	all bool // lists are printed whole
 }
+
+func (c *Console) page(color bool) *page { return &page{paint: paint(color), all: c.all} }
 
 func (p *page) line(format string, args ...any) { fmt.Fprintf(p, format+"\n", args...) }
 
 // shown is the number of names that are printed of a list.
 const shown = 20
 
+// first returns how many names of a list are printed.
+func (p *page) first(all int) int {
+	if p.all {
+		return all
+	}
+	return min(all, shown)
+}
+
 // names lists the first names, each after a mark.
 func (p *page) names(mark string, s style, names []string) {
-	for _, name := range names[:min(len(names), shown)] {
+	for _, name := range names[:p.first(len(names))] {
 		p.line("  %s %s", p.with(s, mark), Visible(name))
 	}
 	p.more(mark, s, len(names))
@@ -134,7 +149,7 @@ func (p *page) names(mark string, s style, names []string) {
 
 // more says how many names of a list are not shown.
 func (p *page) more(mark string, s style, all int) {
-	if all > shown {
-		p.line("  %s and %s more", p.with(s, mark), humanize.Number(all-shown))
+	if left := all - p.first(all); left > 0 {
+		p.line("  %s and %s more (-v lists them)", p.with(s, mark), humanize.Number(left))
 	}
 }

@@ -8,7 +8,7 @@ import (
 
 // Deletion prints what is to be deleted, and what stays.
 func (c *Console) Deletion(d *kvsync.Deletion) {
-	t := &page{paint: paint(c.color)}
+	t := c.page(c.color)
 	t.line("To delete of %s:", t.with(bold, Visible(d.Site)))
 	minus := t.with(red, "-")
 	if d.Worker != "" {
@@ -36,7 +36,7 @@ func (c *Console) Deletion(d *kvsync.Deletion) {
 
 // Deleted prints that everything is deleted.
 func (c *Console) Deleted(d *kvsync.Deletion, st app.Stats) {
-	t := &page{paint: paint(c.color)}
+	t := c.page(c.color)
 	t.line("%s %s, in %s (%s)", t.with(green, "Deleted:"), Visible(d.Site), humanize.Seconds(st.Duration), statsText(st))
 	c.print(t.String())
 }

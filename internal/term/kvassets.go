@@ -10,7 +10,7 @@ import (
 // KVAssets prints what an upload in the layout kv-assets did, or would do. The words
 // are those of the Rust kv-sync, whose output scripts may read.
 func (c *Console) KVAssets(res *kvassets.Result, written app.Written, output string, dry bool) {
-	t := &page{paint: paint(c.color)}
+	t := c.page(c.color)
 	t.problems(res.Notices)
 	namespace := Visible(res.Title)
 	if namespace == "" {
@@ -47,7 +47,7 @@ func (c *Console) KVAssets(res *kvassets.Result, written app.Written, output str
 
 // KVAssetsPruned prints what a prune in the layout kv-assets did, or would do.
 func (c *Console) KVAssetsPruned(p *layout.Pruned, dry bool) {
-	t := &page{paint: paint(c.color)}
+	t := c.page(c.color)
 	verb := "Pruned"
 	if dry {
 		verb = "Would prune"

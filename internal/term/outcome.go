@@ -18,7 +18,7 @@ import (
 // Result prints what is live after a deploy. rollback is the command that undoes the deploy,
 // or "".
 func (c *Console) Result(res *kvsync.Result, st app.Stats, rollback string) {
-	t := &page{paint: paint(c.color)}
+	t := c.page(c.color)
 	if res.Switched {
 		t.line("")
 		t.line("%s %s, in %s (%s)", t.with(green, "Live:"), deploymentText(res.Deployment, res.Commit),
@@ -43,7 +43,7 @@ func (c *Console) Result(res *kvsync.Result, st app.Stats, rollback string) {
 
 // Ahead prints what an upload ahead did. deploy is the command that switches.
 func (c *Console) Ahead(a *kvsync.Ahead, st app.Stats, deploy string) {
-	t := &page{paint: paint(c.color)}
+	t := c.page(c.color)
 	switch {
 	case a.Plan.NoChange: // the plan was printed
 	case !a.Receipt && a.Uploaded == 0:
@@ -64,7 +64,7 @@ func (c *Console) Ahead(a *kvsync.Ahead, st app.Stats, deploy string) {
 
 // Rollback prints where a rollback went, or would go.
 func (c *Console) Rollback(res *kvsync.Result, st app.Stats, dry bool) {
-	t := &page{paint: paint(c.color)}
+	t := c.page(c.color)
 	switch target := deploymentText(res.Deployment, res.Commit); {
 	case res.Version == res.PreviousVersion:
 		t.line("No change: %s is live already.", target)
@@ -106,7 +106,7 @@ func statsText(st app.Stats) string {
 
 // Pruned prints what a prune did, or would do.
 func (c *Console) Pruned(p *layout.Pruned, dry bool) {
-	t := &page{paint: paint(c.color)}
+	t := c.page(c.color)
 	verb := "Deleted"
 	if dry {
 		verb = "Would delete"
@@ -130,7 +130,7 @@ func (c *Console) Pruned(p *layout.Pruned, dry bool) {
 // History prints deployments, newest first. rollback is the command for a rollback, without
 // --to.
 func (c *Console) History(list []version.Deployment, rollback string) {
-	t := &page{paint: paint(c.color)}
+	t := c.page(c.color)
 	live := make(map[string]bool) // by id, because a deployment can be in the list twice
 	for _, d := range list {
 		live[d.ID] = live[d.ID] || d.Live
@@ -197,7 +197,7 @@ func remarks(d version.Deployment) string {
 
 // Verified prints what a verification found.
 func (c *Console) Verified(v *kvsync.Verification, took time.Duration) {
-	t := &page{paint: paint(c.color)}
+	t := c.page(c.color)
 	for _, d := range v.Deployments {
 		kind := ""
 		switch {
@@ -239,13 +239,13 @@ func (c *Console) Failure(f *app.Failure) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stopBar()
-	t := &page{paint: paint(c.errColor)}
+	t := c.page(c.errColor)
 	t.line("%s %s", t.with(red, "kv-sync:"), Lines(f.Message))
 	for _, p := range f.Problems {
 		t.line("  %s %s", t.with(red, "!"), Visible(p.String()))
 	}
 	removed := planview.Removed(f.Removed)
-	t.files(removed, column([]planview.Group{removed}))
+	t.files(removed, t.column([]planview.Group{removed}))
 	if f.Fix != "" {
 		t.line("  %s %s", t.with(bold, "→"), Lines(f.Fix))
 	}

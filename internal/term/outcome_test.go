@@ -205,7 +205,7 @@ func TestFailure(t *testing.T) {
 		"removed": {app.Failure{Message: "23 of 24 files would be removed", Fix: "give --allow-shrink",
 			Removed: changes(23, "a\x1b")},
 			"kv-sync: 23 of 24 files would be removed\n" + rows(20, `  - /a\x1b%02d.html  2.0 kB`+"\n") +
-				"  - and 3 more\n  → give --allow-shrink\n"},
+				"  - and 3 more (-v lists them)\n  → give --allow-shrink\n"},
 		"removed in the pathname layout": {app.Failure{Message: "no", Removed: []plan.Change{{Path: "/a"}}},
 			"kv-sync: no\n  - /a\n"},
 	} {

@@ -14,18 +14,17 @@ const forget = "deploy with --forget"
 
 // Plan prints what a deploy would do, or is about to do.
 func (c *Console) Plan(p *plan.Plan) {
-	c.print(planText(planview.Of(advice.Terminal, p, forget), paint(c.color)))
+	c.print(c.page(c.color).planText(planview.Of(advice.Terminal, p, forget)))
 }
 
-func planText(v *planview.View, color paint) string {
-	t := &page{paint: color}
+func (t *page) planText(v *planview.View) string {
 	t.line("%s %s", t.with(bold, Visible(v.Site)), Visible(v.Origin))
 	t.line("")
 	if v.NoChange != "" {
 		t.line("%s", Visible(v.NoChange))
 		return t.String()
 	}
-	width := column(v.Files)
+	width := t.column(v.Files)
 	for _, g := range v.Files {
 		t.files(g, width)
 	}
@@ -51,10 +50,10 @@ var styles = map[planview.Mark]style{planview.Add: green, planview.Modify: yello
 const widest = 60
 
 // column returns the width of the column of paths for these groups.
-func column(groups []planview.Group) int {
+func (t *page) column(groups []planview.Group) int {
 	width := 0
 	for _, g := range groups {
-		for _, f := range g.Files[:min(len(g.Files), shown)] {
+		for _, f := range g.Files[:t.first(len(g.Files))] {
 			if n := utf8.RuneCountInString(Visible(f.Path)); n <= widest {
 				width = max(width, n)
 			}
@@ -65,7 +64,7 @@ func column(groups []planview.Group) int {
 
 // files lists the first files of a group, with their sizes in a column.
 func (t *page) files(g planview.Group, width int) {
-	for _, f := range g.Files[:min(len(g.Files), shown)] {
+	for _, f := range g.Files[:t.first(len(g.Files))] {
 		if f.Size == "" {
 			t.item(g.Mark, Visible(f.Path))
 			continue

@@ -47,7 +47,7 @@ func TestPlan(t *testing.T) {
 			}),
 			"tides from public at commit aaaaaaaaaaaa (main): Fix\\x1b[31m\n\n" +
 				rows(20, "  + /a%02d.html              2.0 kB\n") +
-				`  + and 2 more
+				`  + and 2 more (-v lists them)
   ~ /c00.html              999 B → 2.0 kB
   - /evil\x1b]0;x\a\u202e  12 B
   ~ the Worker's code, bindings or settings

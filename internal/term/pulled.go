@@ -7,11 +7,10 @@ import (
 
 // Pulled prints what a pull did, or would do.
 func (c *Console) Pulled(p *app.Pulled, dry bool) {
-	c.print(pulledText(pullview.Of(p, dry), paint(c.color)))
+	c.print(c.page(c.color).pulledText(pullview.Of(p, dry)))
 }
 
-func pulledText(v *pullview.View, color paint) string {
-	t := &page{paint: color}
+func (t *page) pulledText(v *pullview.View) string {
 	for _, g := range v.Pulled {
 		t.edits(g, styles[g.Mark])
 	}
@@ -33,7 +32,7 @@ func pulledText(v *pullview.View, color paint) string {
 // edits lists the first edits of a group.
 func (t *page) edits(g pullview.Group, s style) {
 	mark := string(g.Mark)
-	for _, e := range g.Edits[:min(len(g.Edits), shown)] {
+	for _, e := range g.Edits[:t.first(len(g.Edits))] {
 		e.Time = e.Time.Local()
 		t.line("  %s %s%s", t.with(s, mark), Visible(e.Path), t.with(faint, "  "+Visible(pullview.About(e, minute))))
 	}
