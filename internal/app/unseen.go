@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"golang.org/x/text/unicode/norm"
-
 	"github.com/kv-sync/kv-sync/internal/git/command"
 	"github.com/kv-sync/kv-sync/internal/pull"
 	"github.com/kv-sync/kv-sync/sync/overlay"
@@ -82,7 +80,7 @@ func (v *gitView) skipped(ctx context.Context) (files, submodules map[string]boo
 		if !ok {
 			continue
 		}
-		name = norm.NFC.String(v.inFolder(name))
+		name = v.inFolder(name)
 		switch {
 		case strings.HasPrefix(about[2:], "160000 "):
 			submodules[name] = true
@@ -130,7 +128,7 @@ func (v *gitView) unseen(
 	}
 	none, err := v.ignores(ctx, ask)
 	for _, name := range none {
-		reasons["/"+norm.NFC.String(name)] = "git ignores this file"
+		reasons["/"+name] = "git ignores this file"
 	}
 	return reasons, err
 }

@@ -153,7 +153,7 @@ func groups(p *plan.Plan) []Group {
 func group(mark Mark, changes []plan.Change, known bool) Group {
 	g := Group{Mark: mark, Files: make([]File, 0, len(changes))}
 	for _, c := range changes {
-		f := File{Path: c.Path, Size: humanize.Bytes(c.Size)}
+		f := File{Path: humanize.Path(c.Path), Size: humanize.Bytes(c.Size)}
 		switch {
 		case mark == Modify && known:
 			f.Before = humanize.Bytes(c.Before)

@@ -17,7 +17,6 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/storage/filesystem"
-	"golang.org/x/text/unicode/norm"
 
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
@@ -47,7 +46,7 @@ func OpenBranch(top, dir, branch string) (*Branch, error) {
 		return nil, fmt.Errorf("branch %q: %w", branch, err)
 	}
 	if dir = path.Clean(dir); dir != "." {
-		b.dir = norm.NFC.String(dir)
+		b.dir = dir
 	}
 	if err := b.openRepository(top); err != nil {
 		return nil, fmt.Errorf("open repository %s: %w; "+

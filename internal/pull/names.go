@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
 const (
@@ -26,8 +28,6 @@ func invalidPathReason(path string) string {
 		return notAFile
 	case len(path) > maxPathname:
 		return "the pathname is too long to be deployed"
-	case !norm.NFC.IsNormalString(path):
-		return "the pathname is not in Unicode NFC, and files are served at the NFC form of their names"
 	}
 	for name := range strings.SplitSeq(path[1:], "/") {
 		switch {
@@ -139,27 +139,20 @@ func (n names) remove(name string) {
 	}
 }
 
-// find looks up a part of a pathname in NFC. name is the folder's name whose NFC form is part,
-// or "". If variant is not "", the pull may not use or create the name: variant is an existing
-// name that differs from part only in case or composition.
+// find looks up a part of a pathname. name is the folder's name that is spelled so, or "". If
+// variant is not "", the pull may not create the name: variant is an existing name that differs
+// from part only in case or composition.
 func (n names) find(part string) (name, variant string) {
 	for _, other := range n[folded(part)] {
-		switch {
-		case norm.NFC.String(other) != part:
-			variant = other
-		case name != "":
-			return "", other // the site serves both names at the same pathname
-		default:
-			name = other
+		if other == part {
+			return part, ""
 		}
+		variant = other
 	}
-	if name != "" {
-		variant = "" // both names exist already
-	}
-	return name, variant
+	return "", variant
 }
 
 // variantReason is the conflict's reason for a name of [names.find].
 func variantReason(variant string) string {
-	return "git has " + variant + " there, and the names differ only in case or Unicode composition"
+	return "git has " + humanize.Path(variant) + " there, and the names differ only in case or Unicode composition"
 }

@@ -63,7 +63,7 @@ func (w *commitWalk) read(ctx context.Context) error {
 		}
 		w.base.KeepTime(&a)
 		w.Refuse(f.rel, rules.CheckFile(f.rel, a.Path, a.Size, w.hasAssetsIgnore))
-		w.Add(f.rel, manifest.File{Asset: a, Open: w.opening.of(f.id, a.Size)})
+		w.Add(manifest.File{Asset: a, Open: w.opening.of(f.id, a.Size)})
 	}
 	return nil
 }

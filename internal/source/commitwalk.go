@@ -119,7 +119,7 @@ func (w *commitWalk) reuse(rel, tree string) bool {
 	}
 	for _, a := range w.base.below(path) {
 		a.Blob.Nonce = manifest.Nonce{}
-		w.Add(strings.TrimPrefix(a.Path, "/"), manifest.File{Asset: a, Open: w.opening.of(a.OID, a.Size)})
+		w.Add(manifest.File{Asset: a, Open: w.opening.of(a.OID, a.Size)})
 	}
 	w.Dirs = append(w.Dirs, w.base.dirsFrom(path)...)
 	return true

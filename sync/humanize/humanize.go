@@ -1,13 +1,16 @@
-// Package humanize writes numbers for people: counts, sizes and durations. All
+// Package humanize writes numbers and paths for people: counts, sizes, durations. All
 // messages, plans and tables of kv-sync use it, so a size looks the same in the
 // terminal, in the Action's log and on the daemon's page.
 package humanize
 
 import (
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Number writes n with commas: 12,345.
@@ -85,3 +88,12 @@ func Milliseconds(d time.Duration) string {
 
 // Mebibytes is a number of bytes in MiB with one decimal.
 func Mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
+
+// Path returns a path as people can tell it from others. If it has decomposed letters (Unicode
+// NFD), which look like composed ones, its spelling in a URL follows.
+func Path(path string) string {
+	if norm.NFC.IsNormalString(path) {
+		return path
+	}
+	return path + " (" + (&url.URL{Path: path}).EscapedPath() + ")"
+}

@@ -35,6 +35,15 @@ func TestCount(t *testing.T) {
 	}
 }
 
+func TestPath(t *testing.T) {
+	for path, want := range map[string]string{
+		"/a b.html": "/a b.html", "/\u00fcber.html": "/\u00fcber.html",
+		"/u\u0308ber.html": "/u\u0308ber.html (/u%CC%88ber.html)",
+	} {
+		check(t, "Path", humanize.Path, path, want)
+	}
+}
+
 func TestBytes(t *testing.T) {
 	for n, want := range map[int64]string{
 		0: "0 B", 999: "999 B", 1000: "1.0 kB", 9949: "9.9 kB", 9951: "10 kB", 999_499: "999 kB", 999_999: "1.0 MB",

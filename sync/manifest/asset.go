@@ -3,7 +3,7 @@ package manifest
 // Asset is one file as served.
 type Asset struct {
 	// Path is the pathname: it begins with "/", has "/" as its separator, is
-	// UTF-8 in NFC and is not percent-encoded, e.g. "/docs/a b.html".
+	// UTF-8 as the file is spelled, and is not percent-encoded, e.g. "/docs/a b.html".
 	Path string
 	// Blob names the asset's bytes. A source fills Blob.Hash (or leaves it zero
 	// for the upload to find); the plan gives the nonce.

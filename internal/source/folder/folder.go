@@ -257,7 +257,7 @@ func (w *folderWalk) read(ctx context.Context, live *rules.Live) error {
 	for i, f := range w.found {
 		w.Refuse(f.rel, problems[i])
 		live.KeepTime(&files[i].Asset)
-		w.Add(f.rel, files[i])
+		w.Add(files[i])
 		if f.ignored {
 			w.Ignored = append(w.Ignored, files[i].Path)
 		}

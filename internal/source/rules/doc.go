@@ -12,6 +12,6 @@
 //
 //	l := rules.NewListing()
 //	l.Refuse(name, rules.CheckFile(name, rules.Pathname(name), size, false))
-//	l.Add(name, file)
+//	l.Add(file)
 //	listing, err := l.Finish()
 package rules

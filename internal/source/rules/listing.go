@@ -2,6 +2,7 @@ package rules
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -15,16 +16,13 @@ import (
 // Listing collects the files and problems of a walk, so that all problems are reported together.
 type Listing struct {
 	manifest.Listing
-	refused []manifest.Problem
-	// composed has the original names of files whose pathname differs from the name, by pathname.
-	// Unicode normalization can give two files the same pathname.
-	composed map[string][]string
+	refused  []manifest.Problem
 	excluded map[Selection]manifest.Excluded
 }
 
 // NewListing returns an empty listing.
 func NewListing() *Listing {
-	return &Listing{composed: map[string][]string{}, excluded: map[Selection]manifest.Excluded{}}
+	return &Listing{excluded: map[Selection]manifest.Excluded{}}
 }
 
 // Refuse records a problem of a file. The zero problem has no effect.
@@ -55,16 +53,11 @@ func (l *Listing) Exclude(s Selection, rel string, isDir bool) {
 	l.excluded[s] = manifest.Excluded{Kind: s, Count: e.Count + 1, First: e.First}
 }
 
-// Pathname returns the pathname at which a file is served.
-func Pathname(rel string) string { return "/" + norm.NFC.String(rel) }
+// Pathname returns the pathname at which a file is served: its name as it is spelled.
+func Pathname(rel string) string { return "/" + rel }
 
-// Add lists a file under its name in the source.
-func (l *Listing) Add(rel string, f manifest.File) {
-	if f.Path[1:] != rel {
-		l.composed[f.Path] = append(l.composed[f.Path], rel)
-	}
-	l.Files = append(l.Files, f)
-}
+// Add lists a file.
+func (l *Listing) Add(f manifest.File) { l.Files = append(l.Files, f) }
 
 // Configure compiles _redirects and _headers. A nil text means that the file does not exist.
 func (l *Listing) Configure(redirects, headers []byte, htmlHandling string) {
@@ -96,7 +89,7 @@ func (l *Listing) Finish() (*manifest.Listing, error) {
 	sortFiles(l.Files)
 	slices.SortFunc(l.Dirs, func(a, b manifest.Dir) int { return cmp.Compare(a.Path, b.Path) })
 	l.refuseSame()
-	l.noticeCase()
+	l.noticeAlike()
 	slices.SortStableFunc(l.Notices, byPath)
 	slices.Sort(l.Ignored)
 	l.Excluded = slices.SortedFunc(maps.Values(l.excluded), func(a, b manifest.Excluded) int {
@@ -130,67 +123,53 @@ func sortFiles(files []manifest.File) {
 	}
 }
 
-// refuseSame refuses files with the same pathname. They are neighbours in the sorted list.
+// refuseSame refuses files with the same pathname, which are neighbours in the sorted list. Only a
+// damaged tree has such files.
 func (l *Listing) refuseSame() {
-	for i := 0; i < len(l.Files); {
-		path, from := l.Files[i].Path, i
-		for i < len(l.Files) && l.Files[i].Path == path {
-			i++
-		}
-		if i-from == 1 {
-			continue
-		}
-		names := slices.Clone(l.composed[path])
-		for len(names) < i-from {
-			names = append(names, path[1:])
-		}
-		slices.Sort(names)
-		l.refuseNames(names)
-	}
-}
-
-// refuseNames refuses the sorted names of files with one pathname. A name is there twice if
-// the commit's tree has two entries with it.
-func (l *Listing) refuseNames(names []string) {
-	for at, name := range names {
-		switch {
-		case at > 0 && names[at-1] == name:
-		case at+1 < len(names) && names[at+1] == name:
-			l.Refuse(name, Problem{"the commit has two entries with this name, which git fsck reports as duplicate entries",
+	for i := 1; i < len(l.Files); i++ {
+		if path := l.Files[i].Path; path == l.Files[i-1].Path {
+			l.Refuse(path[1:], Problem{
+				"the commit has two entries with this name, which git fsck reports as duplicate entries",
 				"remove the file, commit, and add it again"})
-		default:
-			l.Refuse(name, Problem{"another file is served at the same path, " +
-				"because the names differ only in how letters are composed (Unicode NFC)",
-				"rename one of them"})
 		}
 	}
 }
 
-// noticeCase adds a notice for paths that differ only in case. It only indexes paths with capital
-// letters, which are few on most sites: at least one of two such paths has one.
-func (l *Listing) noticeCase() {
-	cased := map[string][]string{}
+// noticeAlike adds a notice for paths that differ only in case, or only in how letters are
+// composed (Unicode NFC and NFD). It only indexes paths that have a capital or a decomposed
+// letter, which are few on most sites: at least one of two such paths has one.
+func (l *Listing) noticeAlike() {
+	alike := map[string][]string{}
 	for i := range l.Files {
 		path := l.Files[i].Path
-		if lower := strings.ToLower(path); lower != path {
-			cased[lower] = append(cased[lower], path)
+		if folded := strings.ToLower(norm.NFC.String(path)); folded != path {
+			alike[folded] = append(alike[folded], path)
 		}
 	}
-	for lower, paths := range cased {
-		_, ok := slices.BinarySearchFunc(l.Files, lower, func(f manifest.File, path string) int {
+	for folded, paths := range alike {
+		_, ok := slices.BinarySearchFunc(l.Files, folded, func(f manifest.File, path string) int {
 			return cmp.Compare(f.Path, path)
 		})
 		if ok {
-			paths = append(paths, lower)
+			paths = append(paths, folded)
 		}
 		slices.Sort(paths)
-		for i, path := range slices.Compact(paths) {
-			if i > 0 {
-				l.Notice(path[1:], "the path differs from "+paths[i-1]+" in case only",
-					"rename one if that is not meant: some file systems cannot hold both")
-			}
+		paths = slices.Compact(paths)
+		for i, path := range paths[1:] {
+			l.noticePair(paths[i], path)
 		}
 	}
+}
+
+// noticePair adds the notice of a path that is hard to tell from another one.
+func (l *Listing) noticePair(other, path string) {
+	const fix = "rename one if that is not meant: some file systems cannot hold both"
+	if norm.NFC.String(other) == norm.NFC.String(path) {
+		l.Notice(path[1:], fmt.Sprintf("the paths %s and %s differ only in how letters are composed (Unicode)",
+			manifest.EncodePathname(other), manifest.EncodePathname(path)), fix)
+		return
+	}
+	l.Notice(path[1:], "the path differs from "+other+" in case only", fix)
 }
 
 func byPath(a, b manifest.Problem) int {

@@ -30,7 +30,7 @@ func TestListingInOrder(t *testing.T) {
 		}
 		slices.Sort(reused)
 		for _, name := range slices.Concat(reused, found) {
-			l.Add(name, manifest.File{Asset: manifest.Asset{Path: "/" + name}})
+			l.Add(manifest.File{Asset: manifest.Asset{Path: "/" + name}})
 		}
 		got, err := l.Finish()
 		if err != nil {

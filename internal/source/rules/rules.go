@@ -18,7 +18,7 @@ import (
 // rulesVersion must change whenever this package would list the same files differently. It is
 // part of Origin.Rules, so a deploy reuses nothing from a manifest that was made under other
 // rules.
-const rulesVersion = 4
+const rulesVersion = 5
 
 // Limits of what can be published.
 const (

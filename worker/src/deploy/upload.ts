@@ -62,17 +62,15 @@ export async function readUpload(
   const refuse = (path: string, reason: string, fix: string) =>
     problems.push({ path: path.replace(/^\//, "").toWellFormed(), reason, fix });
   const upload: Upload = { files: [], streams: [], redirects: [], headers: [] };
-  const names = new Map<string, string>();
 
-  for (const [name, file] of entriesOf(given, problems)) {
+  for (const [path, file] of entriesOf(given, problems)) {
     const { body, contentType: type } = isBody(file) ? { body: file } : (file ?? {});
-    const path = name.normalize("NFC");
     if (!isBody(body)) {
-      refuse(name, `the file is not a ${kinds}`, "pass its bytes");
+      refuse(path, `the file is not a ${kinds}`, "pass its bytes");
     } else if (body instanceof ReadableStream && body.locked) {
-      refuse(name, "the stream is locked", "give each file its own stream");
-    } else if (name === "/_redirects" || name === "/_headers") {
-      await readRules(upload, name, { body, htmlHandling, tenant }, problems);
+      refuse(path, "the stream is locked", "give each file its own stream");
+    } else if (path === "/_redirects" || path === "/_headers") {
+      await readRules(upload, path, { body, htmlHandling, tenant }, problems);
     } else {
       const taken: UploadedFile = {
         path,
@@ -81,20 +79,8 @@ export async function readUpload(
         hash: "",
         size: 0,
       };
-      const problem = checkPath(name, path) ?? checkType(type) ?? (await checkKept(taken.body));
-      if (problem) refuse(name, ...problem);
-      const other = names.get(path);
-      if (other !== undefined) {
-        for (const same of [other, name]) {
-          refuse(
-            same,
-            "another file is served at the same path, because the names differ only in how letters are composed" +
-              " (Unicode NFC)",
-            "rename one of them",
-          );
-        }
-      }
-      names.set(path, name);
+      const problem = checkPath(path) ?? checkType(type) ?? (await checkKept(taken.body));
+      if (problem) refuse(path, ...problem);
       upload.files.push(taken);
       if (body instanceof ReadableStream) upload.streams.push(taken);
     }

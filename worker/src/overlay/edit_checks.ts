@@ -69,21 +69,20 @@ const refusedHeaders = new Set([
   "cdn-cache-control",
 ]);
 
-/** Checks a path to write, and returns it in Unicode NFC. */
+/** Checks a path to write, and returns it. */
 export function writablePath(path: unknown): string {
   if (typeof path !== "string") throw new EditError(400, 'the path is not a string; use one like "/docs/index.html"');
-  const normal = path.normalize("NFC");
   const refusal =
-    checkPath(path, normal) ??
-    (normal.startsWith(reserved) ? ["paths below /_kv-sync/ are reserved", "use another path"] : undefined);
-  if (refusal) throw new EditError(422, `${shown(normal)}: ${refusal[0]}; ${refusal[1]}`);
-  return normal;
+    checkPath(path) ??
+    (path.startsWith(reserved) ? ["paths below /_kv-sync/ are reserved", "use another path"] : undefined);
+  if (refusal) throw new EditError(422, `${shown(path)}: ${refusal[0]}; ${refusal[1]}`);
+  return path;
 }
 
-/** A path to read, in Unicode NFC, or undefined if no asset can have it. */
+/** A path to read, or undefined if no asset can have it. */
 export function readablePath(path: unknown): string | undefined {
   if (typeof path !== "string") throw new EditError(400, 'the path is not a string; use one like "/docs/index.html"');
-  return path.startsWith("/") && path.length <= limits.path && path.isWellFormed() ? path.normalize("NFC") : undefined;
+  return path.startsWith("/") && path.length <= limits.path && path.isWellFormed() ? path : undefined;
 }
 
 /** Whether this is the path of a rule file, which is applied and not served. */

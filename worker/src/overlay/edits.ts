@@ -155,9 +155,8 @@ export class Edits implements ReadWriteAssets {
     if (!Number.isInteger(limit) || limit < 1 || limit > limits.changes)
       throw new EditError(400, `list: the limit must be a number from 1 to ${limits.changes}`);
     const { site } = this.#target;
-    const begin = prefix.normalize("NFC");
-    const deployed = within(await this.#listing(), begin, cursor);
-    return mergeLists(site.meta.site, deployed, (after) => this.#page(begin, after, limit), { after: cursor, limit });
+    const deployed = within(await this.#listing(), prefix, cursor);
+    return mergeLists(site.meta.site, deployed, (after) => this.#page(prefix, after, limit), { after: cursor, limit });
   }
 
   /** Like publish. The result also has the previous content hashes. */

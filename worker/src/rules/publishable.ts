@@ -11,8 +11,8 @@ const longestPath = 1024;
 /** Why a file is refused, and how to fix it. */
 export type Refusal = [reason: string, fix: string];
 
-/** Why a file must not have this name; undefined if it may. `path` is the normalized name. */
-export function checkPath(name: string, path: string): Refusal | undefined {
+/** Why a file must not have this name, which is its pathname; undefined if it may. */
+export function checkPath(name: string): Refusal | undefined {
   if (!name.startsWith("/")) return ["the path does not begin with a slash", `give it as "/${name.slice(0, 80)}"`];
   const segments = name.slice(1).split("/");
   if (name.endsWith("/")) return ["the path is a folder", `name a file in it, such as "${name.slice(-80)}index.html"`];
@@ -30,7 +30,7 @@ export function checkPath(name: string, path: string): Refusal | undefined {
       "_worker.js is server code of Cloudflare Pages, which would become public",
       "deploy it as code, or leave it out",
     ];
-  if (encoder.encode(path).length > longestPath) return [`the path is longer than ${longestPath} bytes`, "shorten it"];
+  if (encoder.encode(name).length > longestPath) return [`the path is longer than ${longestPath} bytes`, "shorten it"];
   return undefined;
 }
 

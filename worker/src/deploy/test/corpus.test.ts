@@ -85,8 +85,7 @@ describe("the corpus", () => {
       JSON.parse(platform.kv.values.get(`project/${project}/current`)!.toString()) as { version: { served: string } }
     ).version;
     const headers = { "x-way": "binding", "x-props": JSON.stringify({ projectId: project, served }) };
-    const normal = Object.fromEntries(Object.entries(files).map(([path, body]) => [path.normalize("NFC"), body]));
-    for (const [path, body] of Object.entries(normal)) {
+    for (const [path, body] of Object.entries(files)) {
       const pathname = path
         .split("/")
         .map(encodeURIComponent)

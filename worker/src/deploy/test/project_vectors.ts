@@ -195,11 +195,12 @@ const cases: {
   },
   {
     name: "paths",
-    about: "Paths beyond ASCII, composed (NFC), sorted by their bytes in UTF-8: U+FF5E comes before U+1F642.",
+    about: "Paths beyond ASCII, as they are spelled, sorted by their bytes in UTF-8: U+FF5E comes before U+1F642.",
     deploy: {
       at: 0,
       files: files({
-        "/u\u0308ber.html": "composed\n",
+        "/u\u0308ber.html": "decomposed\n",
+        "/\u00fcber.html": "composed\n",
         "/～.txt": "fullwidth tilde\n",
         "/🙂.txt": "smile\n",
         "/a b&c%20+d.txt": "odd\n",

@@ -27,8 +27,6 @@ describe("refusals", () => {
         "/_worker.js/a": "x",
         "/keys/ID_RSA": "x",
         [`/${"ü".repeat(600)}`]: "x",
-        "/u\u0308": "1",
-        "/ü": "2",
         "/type": { body: "x", contentType: "text/html\r\nSet-Cookie: a=b" },
         "/": "x",
         "": "x",
@@ -67,8 +65,6 @@ describe("refusals", () => {
         "no-slash.txt",
         "nul\0",
         "type",
-        "u\u0308",
-        "ü",
         "ü".repeat(600),
       ],
     );

@@ -121,10 +121,15 @@ describe("an asset binding", () => {
     );
   });
 
-  it("normalizes paths to Unicode NFC", async () => {
-    await put("/cafe\u0301.txt", "x");
-    assert.equal((await head("/caf\u00e9.txt"))!.path, "/caf\u00e9.txt");
-    assert.equal((await head("/cafe\u0301.txt"))!.path, "/caf\u00e9.txt");
+  it("takes paths as they are spelled", async () => {
+    await put("/cafe\u0301.txt", "decomposed");
+    assert.equal((await head("/cafe\u0301.txt"))!.path, "/cafe\u0301.txt");
+    assert.equal(await head("/caf\u00e9.txt"), null);
+    assert.deepEqual(
+      (await list({ prefix: "/cafe\u0301" })).assets.map(({ path }) => path),
+      ["/cafe\u0301.txt"],
+    );
+    assert.deepEqual((await list({ prefix: "/caf\u00e9" })).assets, []);
   });
 });
 
