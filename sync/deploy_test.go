@@ -366,35 +366,56 @@ func TestRetired(t *testing.T) {
 	w.config.Retain, w.config.Grace = 3, time.Hour
 	src := &memory{files: files{"/app.1.js": "1", "/index.html": "i", "/x": "x"}}
 	w.mustDeploy(src)
-	retired := func() (out []string) {
-		for _, r := range w.manifest().Retired {
-			out = append(out, r.Path)
-		}
-		return out
-	}
 	step := func(n int) {
 		w.pass(2 * time.Hour)
 		src.files = files{fmt.Sprintf("/app.%d.js", n): fmt.Sprint(n), "/index.html": "i", "/x": "x"}
 		w.mustDeploy(src)
 	}
 	step(2)
-	if got := retired(); !slices.Equal(got, []string{"/app.1.js"}) {
+	if got := w.retired(); !slices.Equal(got, []string{"/app.1.js"}) {
 		t.Errorf("after one deploy %v", got)
 	}
 	step(3)
-	if got := retired(); !slices.Equal(got, []string{"/app.1.js", "/app.2.js"}) {
+	if got := w.retired(); !slices.Equal(got, []string{"/app.1.js", "/app.2.js"}) {
 		t.Errorf("after two %v", got)
 	}
 	step(4) // three are retained: 4, 3 and 2
-	if got := retired(); !slices.Equal(got, []string{"/app.2.js", "/app.3.js"}) {
+	if got := w.retired(); !slices.Equal(got, []string{"/app.2.js", "/app.3.js"}) {
 		t.Errorf("after three %v", got)
 	}
 	src.files = files{"/app.2.js": "2 again", "/index.html": "i", "/x": "x"}
 	w.pass(time.Minute)
 	w.mustDeploy(src)
-	if got := retired(); slices.Contains(got, "/app.2.js") {
+	if got := w.retired(); slices.Contains(got, "/app.2.js") {
 		t.Errorf("a path that is served again is still retired: %v", got)
 	}
+}
+
+// Promise 12: it stays listed for the grace period, too, however many deployments there are.
+func TestRetiredForTheGracePeriod(t *testing.T) {
+	w := start(t)
+	w.config.Retain, w.config.Grace = 2, time.Hour
+	step := func(n int, later time.Duration, want ...string) {
+		w.pass(later)
+		w.mustDeploy(&memory{files: files{fmt.Sprintf("/app.%d.js", n): fmt.Sprint(n), "/index.html": "i"}})
+		if got := w.retired(); !slices.Equal(got, want) {
+			t.Errorf("after deployment %d: %v, want %v", n, got, want)
+		}
+	}
+	step(1, 0)
+	step(2, 10*time.Minute, "/app.1.js")
+	step(3, 10*time.Minute, "/app.1.js", "/app.2.js")
+	step(4, 10*time.Minute, "/app.1.js", "/app.2.js", "/app.3.js")
+	step(5, time.Hour, "/app.4.js")
+}
+
+// retired lists the pathnames of removed files that stay reachable.
+func (w *world) retired() (paths []string) {
+	w.t.Helper()
+	for _, r := range w.manifest().Retired {
+		paths = append(paths, r.Path)
+	}
+	return paths
 }
 
 // A live deployment by an older kv-sync does not say which requests its code got. One

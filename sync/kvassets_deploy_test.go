@@ -105,8 +105,8 @@ func (w *assetsWorld) wantServed(want files) {
 	}
 }
 
-// It strikes at each request, in each way: what is live is wholly old or wholly
-// new, and running again finishes.
+// Promises 3, 6 and 8 hold in this layout: it strikes at each request, in each way. What is live is
+// wholly old or wholly new, and running again finishes.
 func TestKVAssetsDeployCanFailAnywhere(t *testing.T) {
 	h := history(one, two)
 	for name, before := range map[string]*memory{"first": nil, "second": h[0]} {

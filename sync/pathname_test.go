@@ -82,8 +82,8 @@ func randomTree(rnd *rand.Rand) files {
 	return tree
 }
 
-// It strikes at each write of a deploy, in each way, and deploys once more,
-// the same tree or the one before.
+// Promises 3 and 6 hold in this layout: it strikes at each write of a deploy, in each way, and
+// deploys once more, the same tree or the one before.
 func TestPathnameDeployCanFailAnywhere(t *testing.T) {
 	before := files{"/same": "same", "/changed": "old", "/removed": "removed"}
 	after := files{"/same": "same", "/changed": "new", "/added": "added", "/added too": "added"}

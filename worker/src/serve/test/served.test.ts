@@ -151,6 +151,7 @@ describe("the default Worker", () => {
     assert.deepEqual(platform.kv.reads.map(({ ttl }) => ttl).slice(1), [30]);
   });
 
+  // Promise 2.
   it("answers 503 for a missing blob, never an empty 200 or another page", async () => {
     platform.kv.fault = () => "missing";
     for (const [site, path] of [
