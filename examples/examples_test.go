@@ -4,8 +4,12 @@ package examples
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -39,11 +43,37 @@ var kvSync = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if out, err := exec.Command("go", "build", "-o", bin, "../cmd/kv-sync").CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", bin, "../cmd/kv-sync") // as make build
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
 		return bin, fmt.Errorf("build: %w: %s", err, out)
 	}
 	return bin, nil
 })
+
+// docs/benchmarks.md has the size of the command. It may differ by 2 MB: another release of Go.
+func TestBinarySize(t *testing.T) {
+	bin, err := kvSync()
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(filepath.Join(bin, "kv-sync"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("../docs/benchmarks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := regexp.MustCompile(`Installed before a deploy: .*; kv-sync (\d+) MB\.`).FindSubmatch(text)
+	if said == nil {
+		t.Fatal("docs/benchmarks.md has no size of the command")
+	}
+	documented, err := strconv.ParseFloat(string(said[1]), 64)
+	if size := float64(info.Size()) / 1e6; err != nil || math.Abs(size-documented) > 2 {
+		t.Errorf("the command has %.1f MB, and docs/benchmarks.md says %s MB", size, said[1])
+	}
+}
 
 func TestMain(m *testing.M) {
 	code := m.Run()

@@ -160,3 +160,24 @@ func TestExamples(t *testing.T) {
 		}
 	}
 }
+
+// A rollback is of the site that the deploy makes, and never runs beside it: the workflows to copy
+// have the same group and the same name.
+func TestRollbackFitsTheDeploy(t *testing.T) {
+	group, name := regexp.MustCompile(`group: ([\w-]+)`), regexp.MustCompile(`(?m)^ +name: (my-[\w-]+)`)
+	readme := read(t, "../../README.md")
+	for _, file := range []string{
+		"../../examples/workflows/deploy.yml", "../../examples/workflows/rollback.yml", "../../docs/action.md",
+	} {
+		text := read(t, file)
+		if file == "../../docs/action.md" {
+			_, text, _ = strings.Cut(text, "\n## Rollback\n")
+		}
+		for _, what := range []*regexp.Regexp{group, name} {
+			want, got := what.FindStringSubmatch(readme), what.FindStringSubmatch(text)
+			if want == nil || got == nil || want[1] != got[1] {
+				t.Errorf("%s has %q, README.md %q", file, got, want)
+			}
+		}
+	}
+}

@@ -15,6 +15,7 @@ func TestRollbackIsRunAgain(t *testing.T) {
 	env := map[string]string{"GITHUB_EVENT_NAME": "workflow_dispatch", "GITHUB_RUN_ID": "8123456789"}
 	first := r.job(last, with, env)
 	first.want(t, 0, "is back at deployment")
+	first.want(t, 0, "Commit "+last[:12]+" is held back")
 	again := r.job(last, with, env)
 	again.want(t, 0, "start a new run of the workflow")
 	if page := r.get("/"); page != "two" || again.outputs["deployment-id"] != first.outputs["deployment-id"] {

@@ -6,10 +6,12 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/options"
+	"github.com/kv-sync/kv-sync/internal/planview"
 	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/layout"
@@ -141,6 +143,9 @@ func (s step) act(ctx context.Context, c *console, site *app.Site, rep *app.Repo
 	case s.mode == modeRollback:
 		res, err = site.Rollback(ctx, kvsync.RollbackOptions{To: s.text(options.To), DryRun: rep.DryRun,
 			AllowForgotten: s.options.AllowForgotten})
+		if err == nil && res.Hold != "" && !rep.DryRun {
+			c.say("%s", heldText(res.Hold))
+		}
 	case s.mode == modePrune:
 		pruned, err = site.Prune(ctx, app.Prune{DryRun: rep.DryRun})
 	case s.mode == modePull:
@@ -158,6 +163,24 @@ func (s step) act(ctx context.Context, c *console, site *app.Site, rep *app.Repo
 	return err
 }
 
+// ofCommit names the commit of a deployment, if it has one.
+func ofCommit(commit string) string {
+	if commit == "" {
+		return ""
+	}
+	return " of commit " + planview.Commit(commit)
+}
+
+// heldText says what a rollback holds back: a commit, or a deployment that has the commit of the one
+// that is live now.
+func heldText(hold string) string {
+	if strings.Contains(hold, "-") {
+		return "Deployment " + hold + " is held back: the same build is refused until the input release names its commit."
+	}
+	return "Commit " + planview.Commit(hold) + " is held back: it is refused until a newer one changes the site, or the " +
+		"input release names it."
+}
+
 // headline returns the outcome of the run in one sentence.
 func headline(r *app.Report) string {
 	switch {
@@ -172,7 +195,7 @@ func headline(r *app.Report) string {
 	case r.NoChange:
 		return fmt.Sprintf("%s: nothing to do, %s.", r.Site, live(r))
 	case r.Command == modeRollback:
-		return fmt.Sprintf("%s is back at deployment %s.", r.Site, r.Deployment)
+		return fmt.Sprintf("%s is back at deployment %s%s. %s", r.Site, r.Deployment, ofCommit(r.Commit), r.URL)
 	case r.DryRun:
 		return fmt.Sprintf("%s: a plan; nothing was written.", r.Site)
 	case r.Deployment == "":

@@ -171,11 +171,12 @@ var (
 var Retain = declare(Option{
 	Flag: "retain", Input: "retain", Setting: "retain", Variables: []string{"KV_SYNC_RETAIN"},
 	Commands: []string{"prune"}, Placeholder: "N",
-	Help: "How many deployments, with the live one, can be rolled back to. A deploy records it. " +
+	Help: "How many deployments are kept, the live one included; a rollback can go to any of the others. " +
+		"A deploy records it. " +
 		"A prune keeps the largest number that a retained deployment recorded, and this one if it is larger.",
-	Doc: "how many deployments, with the live one, can be rolled back to, 1 to 100. A deploy records it, and a prune " +
-		"in any folder keeps the largest number that a retained deployment recorded. For a prune the flag or the input " +
-		"can only raise it, and is required if no deployment recorded one",
+	Doc: "how many deployments are kept, the live one included, 1 to 100; a rollback can go to any of the others. " +
+		"A deploy records it, and a prune in any folder keeps the largest number that a retained deployment " +
+		"recorded. For a prune the flag or the input can only raise it, and is required if no deployment recorded one",
 	Otherwise: "the configuration's, else `5`",
 })
 
