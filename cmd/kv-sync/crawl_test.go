@@ -36,7 +36,7 @@ func pathnames(file string) []string {
 	if page, ok := strings.CutSuffix(own, ".html"); ok {
 		all = append(all, page, page+"/", page+"/missing")
 	}
-	if folder, ok := strings.CutSuffix(own, "/index.html"); ok {
+	if folder, ok := strings.CutSuffix(own, "/index.html"); ok && folder != "" {
 		all = append(all, folder, folder+"/", folder+"/missing.js")
 	}
 	return all
@@ -136,6 +136,7 @@ func (c *crawl) ask(site, method, path string, header map[string]string) reply {
 		c.t.Fatal(err)
 	}
 	req.URL.Opaque = "//" + req.URL.Host + path // as it is spelled
+	req.Header["Idempotency-Key"] = nil         // not sent; allows another attempt if an idle connection was closed
 	for name, value := range header {
 		req.Header.Set(name, value)
 	}
