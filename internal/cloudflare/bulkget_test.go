@@ -18,11 +18,12 @@ func TestBulkGet(t *testing.T) {
 		text  string
 	}{
 		"values": {
-			reply: result(`{"values":{"a":"\u00e4\u0000","none":null}}`),
+			reply: result(`{"values":{"a":{"value":"\u00e4\u0000","metadata":null},"none":null}}`),
 			want:  map[string][]byte{"a": []byte("ä\x00")},
 		},
-		"a key left out": {reply: result(`{"values":{"a":"1"}}`), text: `does not name the key "none"`},
-		"no text":        {reply: result(`{"values":{"a":{"x":1},"none":null}}`), text: "documented form"},
+		"a key left out": {reply: result(`{"values":{"a":{"value":"1"}}}`), text: `does not name the key "none"`},
+		"no text":        {reply: result(`{"values":{"a":{"value":{"x":1}},"none":null}}`), text: "documented form"},
+		"no value":       {reply: result(`{"values":{"a":{},"none":null}}`), text: `no value for the key "a"`},
 		"too many bytes": {reply: refuse(413, 10054, "too large"), fault: cloud.ErrRefused, text: "too large"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -37,7 +38,7 @@ func TestBulkGet(t *testing.T) {
 				if tt.fault != nil && !errors.Is(err, tt.fault) {
 					t.Errorf("%v is not %v", err, tt.fault)
 				}
-				const want = `{"keys":["a","none"],"type":"text"}`
+				const want = `{"keys":["a","none"],"type":"text","withMetadata":true}`
 				sent := s.requests()[0]
 				if sent.Method != "POST" || !strings.HasSuffix(sent.Path, "/bulk/get") ||
 					string(sent.Body) != want {

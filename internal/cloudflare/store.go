@@ -124,9 +124,10 @@ func (s *Store) Get(ctx context.Context, key string) (value []byte, err error) {
 	return value, nil
 }
 
-// GetBulk implements [cloud.BulkReader].
+// GetBulk implements [cloud.BulkReader]. It asks for the metadata, too: only then the documented
+// result names a key that does not exist.
 func (s *Store) GetBulk(ctx context.Context, keys []string) (values map[string][]byte, err error) {
-	body, err := json.Marshal(map[string]any{"keys": keys, "type": "text"})
+	body, err := json.Marshal(map[string]any{"keys": keys, "type": "text", "withMetadata": true})
 	if err != nil {
 		return nil, err
 	}
@@ -149,19 +150,24 @@ func (s *Store) GetBulk(ctx context.Context, keys []string) (values map[string][
 // exist is null.
 func readValues(e envelope, keys []string) (map[string][]byte, error) {
 	var r struct {
-		Values map[string]*string `json:"values"`
+		Values map[string]*struct {
+			Value *string `json:"value"`
+		} `json:"values"`
 	}
 	if err := json.Unmarshal(e.Result, &r); err != nil {
 		return nil, fmt.Errorf("its result does not have the documented form: %w", err)
 	}
 	out := make(map[string][]byte, len(keys))
 	for _, key := range keys {
-		value, named := r.Values[key]
-		if !named {
+		found, named := r.Values[key]
+		switch {
+		case !named:
 			return nil, fmt.Errorf("it does not name the key %q", key)
-		}
-		if value != nil {
-			out[key] = []byte(*value)
+		case found == nil:
+		case found.Value == nil:
+			return nil, fmt.Errorf("it has no value for the key %q", key)
+		default:
+			out[key] = []byte(*found.Value)
 		}
 	}
 	return out, nil

@@ -19,6 +19,10 @@ func (s *Server) routes() []api.Route {
 		api.On("GET /accounts", "accounts.list", "", s.accountsList),
 		api.On("GET /accounts/{account}", "accounts.get", "", s.accountGet),
 		api.On("GET /memberships", "memberships.list", "", s.memberships),
+		api.On("POST /graphql", "graphql", "", noAnalytics),
+		api.On("GET /accounts/{account}/workers/subdomain/edge-preview", "workers.preview", "", noPreview),
+		api.On("GET /accounts/{account}/workers/scripts/{script}/subdomain/edge-preview", "workers.preview", "", noPreview),
+		api.On("GET /zones/{zone}/workers/edge-preview", "workers.preview", "", noPreview),
 	}, s.kv.Routes(), s.scripts.Routes(), s.triggers.Routes(), s.resources.Routes(), s.tails.Routes())
 }
 
@@ -28,9 +32,7 @@ func (s *Server) newMux() *http.ServeMux {
 		method, path, _ := strings.Cut(rt.Pattern, " ")
 		mux.HandleFunc(method+" /client/v4"+path, func(w http.ResponseWriter, r *http.Request) { s.serve(rt, w, r) })
 	}
-	unknown := api.Route{Kind: "unknown", Handler: func(*api.Call) *api.Error {
-		return api.Failure(http.StatusNotFound, 7000, "No route for that URI")
-	}}
+	unknown := api.Route{Kind: "unknown", Handler: notModelled}
 	mux.HandleFunc("/client/v4/", func(w http.ResponseWriter, r *http.Request) { s.serve(unknown, w, r) })
 	mux.HandleFunc(tails.Pattern, s.tails.Connect)
 	s.controlRoutes(mux)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"unicode/utf8"
 
@@ -134,6 +135,9 @@ func (s *Store) bulkGet(c *api.Call) *api.Error {
 	if apiErr != nil {
 		return apiErr
 	}
+	if !q.WithMetadata { // the documented form has no null there
+		maps.DeleteFunc(values, func(_ string, value any) bool { return value == nil })
+	}
 	return c.Reply(map[string]any{"values": values})
 }
 
@@ -142,6 +146,9 @@ func (s *Store) bulkGet(c *api.Call) *api.Error {
 func (q *bulkQuery) answer(ns *Namespace, get func(string) *Entry) (map[string]any, *api.Error) {
 	if len(q.Keys) == 0 || len(q.Keys) > maxBulkGet {
 		return nil, api.Failure(http.StatusBadRequest, 10026, "ask for 1 to %d keys", maxBulkGet)
+	}
+	if q.Type != "" && q.Type != "text" && q.Type != "json" {
+		return nil, api.Failure(http.StatusBadRequest, 10026, "type %q is not text or json", q.Type)
 	}
 	values := map[string]any{}
 	left := maxValue // the limit applies to all values together

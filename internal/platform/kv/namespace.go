@@ -144,7 +144,7 @@ func (ns *Namespace) list(prefix, cursor string, limit int, lag time.Duration) (
 	after, started := "", false
 	if cursor != "" {
 		raw, err := base64.RawURLEncoding.DecodeString(cursor)
-		if err != nil || len(raw) == 0 {
+		if err != nil || len(raw) == 0 || raw[0] != cursorMark {
 			return nil, "", errors.New("invalid cursor")
 		}
 		after, started = string(raw[1:]), true
@@ -168,9 +168,12 @@ func (ns *Namespace) list(prefix, cursor string, limit int, lag time.Duration) (
 	return page, "", nil
 }
 
+// cursorMark is the first byte of a cursor. Other texts are no cursors.
+const cursorMark = 1
+
 // cursorAfter returns the cursor after a key. It is opaque to clients and never empty.
 func cursorAfter(key string) string {
-	return base64.RawURLEncoding.EncodeToString(append([]byte{1}, key...))
+	return base64.RawURLEncoding.EncodeToString(append([]byte{cursorMark}, key...))
 }
 
 // view returns the names that lists show, in order, and a function that returns the entry of

@@ -138,5 +138,5 @@ func (s *Store) namespaceDelete(c *api.Call) *api.Error {
 	if err := os.Remove(s.logFile(ns.ID)); err != nil {
 		return api.Internal(err)
 	}
-	return c.Reply(nil)
+	return c.Reply(map[string]any{})
 }

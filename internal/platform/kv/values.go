@@ -195,7 +195,7 @@ func (s *Store) valuePut(c *api.Call) *api.Error {
 	if apiErr := ns.put(key, e, value.Bytes(), ttl, s.behaviour().ListLag); apiErr != nil {
 		return apiErr
 	}
-	return c.Reply(nil)
+	return c.Reply(map[string]any{})
 }
 
 // readValue reads the body of a write: raw bytes, or a form with value and metadata.
@@ -265,5 +265,5 @@ func (s *Store) valueDelete(c *api.Call) *api.Error {
 	if err := ns.write(&b, s.behaviour().ListLag); err != nil {
 		return api.Internal(err)
 	}
-	return c.Reply(nil)
+	return c.Reply(map[string]any{})
 }

@@ -12,10 +12,22 @@ import (
 
 func (s *Store) workerGet(c *api.Call) *api.Error {
 	return s.withScript(c, func(sc *Script) *api.Error {
-		return c.Reply(map[string]any{
+		consumers, none := []any{}, []any{}
+		for _, name := range sc.tailConsumers() {
+			consumers = append(consumers, map[string]any{"name": name})
+		}
+		out := sc.settingsJSON()
+		if out["observability"] == nil {
+			out["observability"] = map[string]any{"enabled": false}
+		}
+		maps.Copy(out, map[string]any{
 			"id": sc.Tag, "name": sc.Name, "created_on": sc.Created, "updated_on": sc.Modified,
-			"subdomain": s.subdomainJSON(sc),
+			"subdomain": s.subdomainJSON(sc), "tail_consumers": consumers,
+			"references": map[string]any{ // those that count are in the older API
+				"dispatch_namespace_outbounds": none, "domains": none, "durable_objects": none, "queues": none, "workers": none,
+			},
 		})
+		return c.Reply(out)
 	})
 }
 
