@@ -32,7 +32,12 @@ func Candidates() []string {
 // detectDirectory finds the site if no configuration names it.
 func (l *loader) detectDirectory() {
 	var found []string
+	tool := l.buildTool()
+	input := l.inputOfBuild(tool)
 	for _, d := range Directories {
+		if d == public && (input != "" || l.leftToBuild()) {
+			continue
+		}
 		if l.files.isFile(filepath.Join(l.root, d, "index.html")) {
 			found = append(found, d)
 		}
@@ -45,14 +50,10 @@ func (l *loader) detectDirectory() {
 			"name the right one with --dir, or as \"directory\" in "+ProjectFile)
 	case l.refuseOutside():
 		return
-	case l.leftToBuild():
-		l.refuse(l.s.origins["assets"], "assets has no directory, so a build tool decides which folder is published",
-			l.howToPublish())
-	case l.buildTool() != "":
-		l.refuse(origin{place: l.buildTool()}, "the project has a build, and there is no index.html in "+
-			strings.Join(Directories, ", "), l.howToPublish())
-	case l.files.isDir(filepath.Join(l.root, "public")):
-		l.s.Directory = "public"
+	case l.refuseUnbuilt(tool, input):
+		return
+	case l.files.isDir(filepath.Join(l.root, public)):
+		l.s.Directory = public
 	case l.files.isFile(filepath.Join(l.root, "index.html")):
 		l.detectTop()
 	case l.s.Code.Main != "":

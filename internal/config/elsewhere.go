@@ -8,22 +8,19 @@ import (
 	"strings"
 )
 
-// buildFirst is the fix for what the build tool has not written.
-const buildFirst = "run the build of the project first, or name the folder of the site with --dir"
-
 // howToPublish is the fix for a project whose site is in none of Directories. If other folders could
 // be the output of its build, it names them.
 func (l *loader) howToPublish() string {
 	found := l.elsewhere()
 	switch len(found) {
 	case 0:
-		return buildFirst
+		return l.buildFirst()
 	case 1:
-		return fmt.Sprintf("%s has an index.html: publish it with --dir %[1]s, or run the build of the project first",
-			found[0])
+		return fmt.Sprintf("%s has an index.html: publish it with --dir %[1]s, or run %s first",
+			found[0], l.buildCommand())
 	default:
 		return strings.Join(found, ", ") +
-			" have an index.html: publish one of them with --dir, or run the build of the project first"
+			" have an index.html: publish one of them with --dir, or run " + l.buildCommand() + " first"
 	}
 }
 
@@ -33,7 +30,7 @@ func (l *loader) howToPublish() string {
 func (l *loader) elsewhere() []string {
 	const deepest, mostEntries, mostFound = 4, 10_000, 3
 	var found []string
-	entries := 0
+	entries, input := 0, l.inputOfBuild(l.buildTool())
 	_ = filepath.WalkDir(l.root, func(file string, d fs.DirEntry, err error) error { // errors skip a folder
 		if entries++; entries > mostEntries || len(found) == mostFound {
 			return fs.SkipAll
@@ -42,7 +39,7 @@ func (l *loader) elsewhere() []string {
 		if err != nil || relErr != nil || !d.IsDir() || rel == "." {
 			return relErr
 		}
-		if slices.Contains([]string{"node_modules", "src", ".git"}, d.Name()) ||
+		if rel == public && input != "" || slices.Contains([]string{"node_modules", "src", ".git"}, d.Name()) ||
 			strings.Count(filepath.ToSlash(rel), "/") >= deepest {
 			return fs.SkipDir
 		}

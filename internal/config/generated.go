@@ -101,33 +101,6 @@ func (l *loader) checkBuilt() {
 	s := l.s
 	main, at := s.Code.Main, s.origins["worker"]
 	if at.file && (strings.Contains(main, ":") || strings.HasPrefix(main, "@")) && !l.files.isFile(l.resolve(main)) {
-		l.refuse(at, fmt.Sprintf("main is %.80q, a module that only the build tool knows", main), buildFirst)
+		l.refuse(at, fmt.Sprintf("main is %.80q, a module that only the build tool knows", main), l.buildFirst())
 	}
-}
-
-// buildTools are files of tools that build a site, so the folder public is their input.
-var buildTools = []string{
-	"vite.config", "astro.config", "next.config", "nuxt.config", "svelte.config", "react-router.config", "angular.json",
-	"gatsby-config", "vue.config", "eleventy.config", "remix.config",
-}
-
-// buildTool names a file that shows that the project has a build, or "".
-func (l *loader) buildTool() string {
-	for _, name := range buildTools {
-		for _, ext := range []string{"", ".js", ".mjs", ".cjs", ".ts", ".mts"} {
-			if strings.Contains(name, ".json") && ext != "" {
-				break
-			}
-			if l.files.isFile(filepath.Join(l.root, name+ext)) {
-				return name + ext
-			}
-		}
-	}
-	return ""
-}
-
-// leftToBuild reports whether a wrangler file has assets, and leaves their folder to the build.
-func (l *loader) leftToBuild() bool {
-	_, has := l.s.origins["assets"]
-	return has && l.s.Project == "" && l.s.Code.Main != ""
 }

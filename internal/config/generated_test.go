@@ -158,8 +158,8 @@ func TestUnbuiltProject(t *testing.T) {
 		want  string
 	}{
 		"assets without a directory": {
-			with(nil), "wrangler.json:1: assets has no directory, so a build tool decides which folder is published; " +
-				"run the build",
+			with(nil), "wrangler.json:1: assets has no directory, so a build tool decides which folder is published, and " +
+				"there is no index.html in dist, build, out, _site, www; run the build",
 		},
 		"a module of the build tool": {
 			with(map[string]string{"wrangler.json": `{"name": "app", "main": "virtual:react-router/server-build"}`}),
@@ -178,7 +178,8 @@ func TestUnbuiltProject(t *testing.T) {
 		},
 		"no output of a build tool": {
 			map[string]string{"vite.config.ts": "", "public/icon.svg": "<svg/>", "index.html": "<div id=root>"},
-			"vite.config.ts: the project has a build, and there is no index.html in public, dist, build",
+			"vite.config.ts: the project has a build, and there is no index.html in dist, build, out, _site, www; " +
+				"public is its input",
 		},
 	} {
 		_, _, err := Load(Inputs{Root: project(t, c.files), Flags: map[string]string{"name": "x"}})

@@ -149,14 +149,14 @@ var keyTests = map[string]keyTest{
 		refused: map[string]string{
 			"auto": `write "auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash" or "none"`,
 		},
-		wrangler: member(`"assets": {"html_handling": %q}`),
+		wrangler: member(`"assets": {"directory": "public", "html_handling": %q}`),
 	},
 	"not-found": {
 		get:    func(s *Settings) any { return s.Serving.NotFound },
 		values: [2]string{"none", "404-page"}, want: [2]any{"none", "404-page"},
 		unset: "", more: []string{"single-page-application"},
 		refused:  map[string]string{"404": `write "404-page", "single-page-application" or "none"`},
-		wrangler: member(`"assets": {"not_found_handling": %q}`),
+		wrangler: member(`"assets": {"directory": "public", "not_found_handling": %q}`),
 	},
 	"edge-cache": {
 		get: func(s *Settings) any { return s.Serving.EdgeCache }, values: [2]string{"60", "3600"}, want: [2]any{60, 3600},

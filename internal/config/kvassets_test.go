@@ -46,7 +46,7 @@ func TestKVAssets(t *testing.T) {
 				`remove the table, or use the layout "content"`},
 		},
 		"static assets": {
-			own: layout, wrangler: "main = \"m.js\"\n[assets]\nbinding = \"A\"\n",
+			own: layout, wrangler: "main = \"m.js\"\n[assets]\nbinding = \"A\"\ndirectory = \"public\"\n",
 			refused: []string{`wrangler.toml:2: in the layout "kv-assets" the Worker serves the files, and there is no ` +
 				`binding of Static Assets; remove binding and run_worker_first, or use the layout "content"`},
 		},

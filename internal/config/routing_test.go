@@ -59,7 +59,7 @@ func TestRouting(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			flags := map[string]string{"name": "x"}
+			flags := map[string]string{"name": "x", "directory": "public"}
 			for k, v := range tt.flags {
 				if flags[k] = v; v == "" {
 					delete(flags, k)
@@ -99,7 +99,8 @@ func TestLimitsOfRoutePatterns(t *testing.T) {
 	load := func(patterns ...string) string {
 		file := fmt.Sprintf(`{"main": "m.js", "assets": {"run_worker_first": [%s]}}`, `"`+strings.Join(patterns, `","`)+`"`)
 		_, refused, _ := reported(t,
-			Inputs{Root: project(t, siteFiles(wranglerJSON(file))), Flags: map[string]string{"name": "x"}})
+			Inputs{Root: project(t, siteFiles(wranglerJSON(file))),
+				Flags: map[string]string{"name": "x", "directory": "public"}})
 		return strings.Join(refused, "\n")
 	}
 	long := "/" + strings.Repeat("a", wrangler.MaxRoutePatternBytes)
@@ -136,7 +137,7 @@ func TestRoutePatternSpelling(t *testing.T) {
 		load := func(patterns string) string {
 			file := `{"main": "m.js", "assets": {"run_worker_first": [` + patterns + `]}}`
 			_, refused, noticed := reported(t, Inputs{
-				Root: project(t, siteFiles(wranglerJSON(file))), Flags: map[string]string{"name": "x"},
+				Root: project(t, siteFiles(wranglerJSON(file))), Flags: map[string]string{"name": "x", "directory": "public"},
 			})
 			if len(refused) > 0 {
 				t.Fatal(refused)

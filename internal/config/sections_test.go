@@ -25,7 +25,7 @@ func TestSectionMessages(t *testing.T) {
 	for block := range strings.SplitSeq(strings.TrimSpace(string(text)), "\n\n") {
 		file, want, _ := strings.Cut(block, "\n")
 		root := project(t, siteFiles(wranglerJSON(file)))
-		_, refused, noticed := reported(t, Inputs{Root: root, Flags: map[string]string{"name": "x"}})
+		_, refused, noticed := reported(t, Inputs{Root: root, Flags: map[string]string{"name": "x", "directory": "public"}})
 		got := []string{}
 		for _, message := range append(refused, noticed...) {
 			if message = strings.TrimPrefix(message, "wrangler.json:1: "); !strings.HasPrefix(message, undated) {
