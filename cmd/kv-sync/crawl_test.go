@@ -136,7 +136,7 @@ func (c *crawl) ask(site, method, path string, header map[string]string) reply {
 		c.t.Fatal(err)
 	}
 	req.URL.Opaque = "//" + req.URL.Host + path // as it is spelled
-	req.Header["Idempotency-Key"] = nil         // not sent; allows another attempt if an idle connection was closed
+	req.Header["Idempotency-Key"] = nil         // not sent; allows another attempt on a closed connection
 	for name, value := range header {
 		req.Header.Set(name, value)
 	}

@@ -82,13 +82,10 @@ func (f *framework) clone(t *testing.T, root string) {
 	git(t, root, "commit", "--quiet", "-m", "the sources")
 }
 
-// unpack writes the recorded output. It returns false if there is no recording.
-func (f *framework) unpack(t *testing.T, root string) bool {
+// unpack writes the recorded output.
+func (f *framework) unpack(t *testing.T, root string) {
 	t.Helper()
 	b, err := os.Open(f.beside(".tgz"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +97,7 @@ func (f *framework) unpack(t *testing.T, root string) bool {
 	for r := tar.NewReader(z); ; {
 		h, err := r.Next()
 		if errors.Is(err, io.EOF) {
-			return true
+			return
 		}
 		if err != nil {
 			t.Fatal(err)
