@@ -82,7 +82,11 @@ func (c *client) try(method, path, contentType string, body io.Reader) (*answer,
 	if err != nil {
 		return nil, err
 	}
-	defer resp.Body.Close()
+	return readAnswer(resp)
+}
+
+func readAnswer(resp *http.Response) (*answer, error) {
+	defer resp.Body.Close() //nolint:errcheck // read only
 	raw, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return nil, err

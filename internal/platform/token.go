@@ -4,11 +4,15 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/platform/api"
 )
+
+// tokenForm matches API tokens, and the tokens of uploads.
+var tokenForm = regexp.MustCompile(`^[A-Za-z0-9._~+/=-]+$`)
 
 // authorize checks the request's token or key. With need "", any valid token is accepted.
 func (s *Server) authorize(r *http.Request, need api.Permission) *api.Error {
@@ -18,6 +22,9 @@ func (s *Server) authorize(r *http.Request, need api.Permission) *api.Error {
 			return api.Failure(http.StatusBadRequest, 9103, "Unknown X-Auth-Key or X-Auth-Email")
 		}
 		return nil
+	}
+	if header := r.Header.Get("Authorization"); header != "" && !tokenForm.MatchString(token) {
+		return api.Failure(http.StatusBadRequest, 6003, "Invalid request headers")
 	}
 	if token == "" {
 		return api.Failure(http.StatusBadRequest, 9106, "Missing X-Auth-Key, X-Auth-Email or Authorization headers")

@@ -105,12 +105,19 @@ func (sc *Script) inherited(b Binding) Binding {
 	return nil
 }
 
-// checkBindings refuses bindings to resources that do not exist, except for those that have a
-// stand-in. It adds the namespace id to bindings of Durable Objects. s.mu is held.
+// valueMembers are the members that the types of bindings with a value need.
+var valueMembers = map[string]string{"plain_text": "text", "secret_text": "text", "json": "json"}
+
+// checkBindings refuses bindings without their value, and bindings to resources that do not
+// exist, except for those that have a stand-in. It adds the namespace id to bindings of Durable Objects. s.mu is held.
 func (s *Store) checkBindings(a *Account, sc *Script, bindings []Binding) *api.Error {
 	for i, b := range bindings {
-		name := b.Text("name")
-		switch b.Text("type") {
+		name, kind := b.Text("name"), b.Text("type")
+		if member := valueMembers[kind]; member != "" && b[member] == nil {
+			return api.Failure(http.StatusBadRequest, 10021, "binding %s of type %s must have a valid `%s` specified",
+				name, kind, member)
+		}
+		switch kind {
 		case "kv_namespace":
 			if !s.options.HasNamespace(a.ID, b.Text("namespace_id")) {
 				return api.Failure(http.StatusBadRequest, 10041, "KV namespace '%s' not found.", b.Text("namespace_id"))

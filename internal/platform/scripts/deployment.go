@@ -131,6 +131,6 @@ func (s *Store) deploymentGet(c *api.Call) *api.Error {
 				return c.Reply(d)
 			}
 		}
-		return api.Failure(http.StatusNotFound, 10007, "Deployment %q was not found.", c.R.PathValue("deployment"))
+		return api.Failure(http.StatusNotFound, 10336, "Deployment %q was not found.", c.R.PathValue("deployment"))
 	})
 }

@@ -51,6 +51,9 @@ type uploadMetadata struct {
 func (s *Store) readUpload(c *api.Call) (*upload, *api.Error) {
 	c.R.Body = http.MaxBytesReader(c.W, c.R.Body, maxUpload)
 	form, err := c.R.MultipartReader()
+	if errors.Is(err, http.ErrNotMultipart) {
+		return nil, api.Failure(http.StatusBadRequest, 10001, "Content-Type must be multipart/form-data")
+	}
 	if err != nil {
 		return nil, api.Failure(http.StatusBadRequest, 10026, "the upload must be multipart/form-data: %v", err)
 	}

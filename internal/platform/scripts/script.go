@@ -136,7 +136,7 @@ func (s *Store) save(accountID string, sc *Script) *api.Error {
 	return nil
 }
 
-var scriptName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,62}$`)
+var scriptName = regexp.MustCompile(`^[a-z0-9_][a-z0-9_-]{0,62}$`)
 
 // Script returns the script that the path names. s.mu is held.
 func (s *Store) script(c *api.Call) (*Script, *api.Error) {

@@ -13,6 +13,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -338,6 +339,7 @@ func (p *plan) withScriptNames(output, script string) string {
 		}
 		for j := range m.versions {
 			output = strings.ReplaceAll(output, "service "+serviceName(i, j)+": ", name)
+			output = strings.ReplaceAll(output, strconv.Quote(serviceName(i, j)), strconv.Quote(m.name))
 		}
 	}
 	return strings.TrimSpace(warning.ReplaceAllString(output, ""))
