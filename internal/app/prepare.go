@@ -175,7 +175,7 @@ func (s *Site) worker(ctx context.Context) (cloud.Worker, *bundle.Result, error)
 	if s.commit != nil && !s.Layout().Compiled {
 		options.Commit, options.CommitRoot = s.commit.Tree(ctx), cmp.Or(s.commit.Top(), s.top)
 	}
-	options.Read = s.read
+	options.Read, options.SourceMap = s.read, s.in.Local && !options.Dynamic
 	code, err := bundle.Bundle(ctx, options)
 	if err != nil {
 		if options.Main != "" { // a watcher also needs to see the creation of a missing module

@@ -42,7 +42,7 @@ func build(ctx context.Context, o *project, rules []rule) (*Result, error) {
 		Loader:        map[string]api.Loader{".js": api.LoaderJSX, ".mjs": api.LoaderJSX, ".cjs": api.LoaderJSX},
 		Charset:       api.CharsetUTF8,
 		LogLevel:      api.LogLevelSilent,
-		Sourcemap:     api.SourceMapNone,
+		Sourcemap:     sourcemap(o),
 		KeepNames:     o.KeepNames,
 		Define:        define(o),
 		Alias:         o.Alias,
@@ -53,6 +53,9 @@ func build(ctx context.Context, o *project, rules []rule) (*Result, error) {
 		MinifyWhitespace:  o.Minify,
 		MinifyIdentifiers: o.Minify,
 		MinifySyntax:      o.Minify,
+	}
+	if o.SourceMap {
+		options.SourcesContent = api.SourcesContentExclude
 	}
 	switch {
 	case o.Tsconfig != "":
@@ -90,7 +93,12 @@ func define(o *project) map[string]string {
 func (c *collector) result(out api.BuildResult) (*Result, error) {
 	r := &Result{Main: mainModule, Notices: c.options.problems(out.Warnings)}
 	for _, f := range out.OutputFiles {
-		if name := filepath.Base(f.Path); name != mainModule {
+		name := filepath.Base(f.Path)
+		if c.options.SourceMap && name == mapName(mainModule) {
+			c.modules[name] = cloud.Module{Name: name, Type: typeSourceMap, Content: f.Contents}
+			continue
+		}
+		if name != mainModule {
 			return nil, refuse(c.options.displayMain(),
 				fmt.Sprintf("an import produces a separate file, %s, which a Worker cannot load", name),
 				`put style sheets into the site; to import one as text, add {"type": "Text", "globs": ["**/*.css"]} to "rules"`)
@@ -112,7 +120,7 @@ func (c *collector) result(out api.BuildResult) (*Result, error) {
 	// Modules whose import tree shaking removed are not sent. They would slow down every
 	// start of the Worker.
 	for name, m := range c.modules {
-		if used["./"+name] {
+		if used["./"+name] || m.Type == typeSourceMap {
 			r.Modules = append(r.Modules, m)
 		}
 	}

@@ -47,6 +47,7 @@ func collect(ctx context.Context, o *project, rules []rule) (*Result, error) {
 				return err
 			}
 			r.ServesSite = r.ServesSite || servesSite(content)
+			r.addMap(o, file, name)
 		}
 		r.Modules = append(r.Modules, cloud.Module{Name: name, Type: contentType, Content: content})
 		return nil

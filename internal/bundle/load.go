@@ -54,7 +54,7 @@ func (c *collector) load(b api.PluginBuild) {
 				Notes: []api.Note{{Text: fixOf(err)}},
 			}}}, nil
 		}
-		contents := string(src)
+		contents := string(o.inlineMap(args.Path, src))
 		return api.OnLoadResult{Contents: &contents, Loader: loader, ResolveDir: nearestOnDisk(filepath.Dir(args.Path))}, nil
 	})
 }

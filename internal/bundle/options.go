@@ -38,6 +38,9 @@ type Options struct {
 	JSXFactory, JSXFragment string
 	// Tsconfig replaces the tsconfig.json that is found beside the code.
 	Tsconfig string
+	// SourceMap adds the source map of each module that has one, as a module of the type
+	// application/source-map. Maps that the files themselves name are followed.
+	SourceMap bool
 	// Dynamic reports that this is the code of a Dynamic Worker. It gets its assets from the
 	// loader, and has no manifest.
 	Dynamic bool

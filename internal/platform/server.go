@@ -121,7 +121,12 @@ func (s *Server) open() (err error) {
 	if s.edge, err = edge.Open(location, s.kv, http.HandlerFunc(s.tails.Sink)); err != nil {
 		return err
 	}
-	s.workers = workers.New(s.life, s.scripts, workers.Options{Find: s.findWorkerd(), Edge: s.edge, Log: s.options.Log})
+	s.workers, err = workers.New(s.life, s.scripts, workers.Options{
+		Find: s.findWorkerd(), Edge: s.edge, Log: s.options.Log,
+	})
+	if err != nil {
+		return err
+	}
 	return s.scripts.Run(s.workers)
 }
 

@@ -170,9 +170,12 @@ func writeProgram(path string, from io.Reader) error {
 	return os.Rename(tmp.Name(), path)
 }
 
-// BuiltIns reports whether workerd has D1 and queues on this platform, as its modules
-// /workerd/d1.js and /workerd/queues.js. Releases of October 2026 lack them.
-func BuiltIns() bool { return CompatibilityDate() >= "2026-11-17" }
+// Current reports whether this platform's release of workerd is Version, with which kv-sync is
+// tested. An older one lacks D1 and queues, as its modules /workerd/d1.js and /workerd/queues.js.
+func Current() bool {
+	rel, ok := releases[runtime.GOOS+"/"+runtime.GOARCH]
+	return !ok || rel.version == Version
+}
 
 // CompatibilityDate returns the newest compatibility date that workerd supports on this
 // platform.

@@ -28,6 +28,7 @@ const (
 type upload struct {
 	metadata uploadMetadata
 	modules  []Module
+	maps     []Module // source maps
 }
 
 type uploadMetadata struct {
@@ -119,7 +120,11 @@ func (s *Store) readPart(up *upload, part *multipart.Part, content []byte) *api.
 		return api.Failure(http.StatusBadRequest, 10021, "the module %q is given twice", name)
 	}
 	m, apiErr := s.storeModule(name, part.Header.Get("Content-Type"), content)
-	if apiErr == nil && m.Type != "application/source-map" {
+	switch {
+	case apiErr != nil:
+	case m.Type == "application/source-map":
+		up.maps = append(up.maps, m)
+	default:
 		up.modules = append(up.modules, m)
 	}
 	return apiErr

@@ -51,14 +51,14 @@ func (s *Store) removeUnusedModules(dropped []*Version) {
 	for _, a := range s.accounts {
 		for _, sc := range a.Scripts {
 			for _, v := range sc.Versions {
-				for _, m := range v.Modules {
+				for _, m := range v.files() {
 					used[m.Hash] = true
 				}
 			}
 		}
 	}
 	for _, v := range dropped {
-		for _, m := range slices.DeleteFunc(slices.Clone(v.Modules), func(m Module) bool { return used[m.Hash] }) {
+		for _, m := range slices.DeleteFunc(v.files(), func(m Module) bool { return used[m.Hash] }) {
 			if info, err := os.Stat(s.ModuleFile(m)); err == nil && time.Since(info.ModTime()) > uploadGrace {
 				_ = os.Remove(s.ModuleFile(m))
 			}

@@ -3,6 +3,7 @@ package scripts
 import (
 	"encoding/json"
 	"net/http"
+	"os"
 	"regexp"
 	"slices"
 	"time"
@@ -41,6 +42,7 @@ type Version struct {
 	Annotations map[string]string          `json:"annotations,omitempty"`
 	Main        string                     `json:"main,omitempty"`
 	Modules     []Module                   `json:"modules,omitempty"`
+	SourceMaps  []Module                   `json:"source_maps,omitempty"`
 	Bindings    []Binding                  `json:"bindings,omitempty"`
 	Date        string                     `json:"date,omitempty"`
 	Flags       []string                   `json:"flags,omitempty"`
@@ -50,6 +52,22 @@ type Version struct {
 	Assets      *AssetSet                  `json:"assets,omitempty"`
 	Runtime     map[string]json.RawMessage `json:"runtime,omitempty"` // limits, placement, …
 	Etag        string                     `json:"etag"`
+}
+
+// files returns the modules and the source maps.
+func (v *Version) files() []Module { return slices.Concat(v.Modules, v.SourceMaps) }
+
+// SourceMap returns the source map of a module, or nil.
+func (s *Store) SourceMap(v *Version, module string) []byte {
+	for _, m := range v.SourceMaps {
+		if m.Name == module+".map" {
+			content, err := os.ReadFile(s.ModuleFile(m))
+			if err == nil {
+				return content
+			}
+		}
+	}
+	return nil
 }
 
 // Module is one module of a version. Its bytes are in a file with their hash as name.

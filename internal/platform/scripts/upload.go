@@ -43,8 +43,10 @@ func (s *Store) newVersion(c *api.Call, sc *Script, up *upload) (*Version, *api.
 	}
 	v := &Version{
 		ID: api.NewUUID(), Created: api.Now(), Source: source(c.R), Annotations: up.metadata.Annotations,
-		Main: up.metadata.MainModule, Modules: up.modules, Bindings: bindings,
-		Date: up.metadata.Date, Flags: up.metadata.Flags, Migration: sc.Migration, Lifecycle: sc.Lifecycle, Assets: assets,
+		Main: up.metadata.MainModule, Modules: up.modules, SourceMaps: up.maps,
+		Bindings: bindings,
+		Date:     up.metadata.Date, Flags: up.metadata.Flags, Migration: sc.Migration, Lifecycle: sc.Lifecycle,
+		Assets:  assets,
 		Runtime: map[string]json.RawMessage{}, Etag: up.etag(),
 	}
 	if v.Date == "" {

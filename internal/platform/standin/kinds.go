@@ -31,7 +31,7 @@ var kinds = map[string]kind{
 // kindOf returns the kind of a binding. It is zero if this machine has no stand-in for it.
 func kindOf(bound Binding) kind {
 	k := kinds[bound.Type]
-	if k.builtIn && !workerd.BuiltIns() {
+	if k.builtIn && !workerd.Current() {
 		return kind{}
 	}
 	return k

@@ -48,8 +48,11 @@ func start(t *testing.T, log io.Writer) *fixture {
 	}
 	life, end := context.WithCancel(context.Background())
 	find := sync.OnceValues(func() (string, error) { return workerd.Find(life, t.Logf) })
-	f := &fixture{Workers: New(life, store, Options{Find: find, Edge: bindings, Log: log}), store: store,
-		routes: http.NewServeMux()}
+	runtime, err := New(life, store, Options{Find: find, Edge: bindings, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fixture{Workers: runtime, store: store, routes: http.NewServeMux()}
 	f.close = func() { end(); f.Close(); bindings.Close() }
 	t.Cleanup(f.close)
 	if err := store.Run(f.Workers); err != nil {

@@ -2,6 +2,7 @@ package workers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -14,6 +15,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/scripts"
 	"github.com/kv-sync/kv-sync/internal/platform/standin"
 	"github.com/kv-sync/kv-sync/internal/workerd"
+	"github.com/kv-sync/kv-sync/internal/workerlog"
 )
 
 // A group is the set of scripts that one workerd process serves. Scripts that bindings
@@ -159,10 +161,37 @@ func (w *Workers) startGroup(ctx context.Context, p *plan, objects string, log i
 	if err := b.build(); err != nil {
 		return nil, err
 	}
-	return workerd.Start(ctx, path, workerd.Config{
+	output := workerlog.NewProcess(w.named(p), log)
+	id := w.receiver.Add(output)
+	b.services = append(b.services, w.receiver.Services(id, b.files)...)
+	process, err := workerd.Start(ctx, path, workerd.Config{
 		Capnp: b.text(), Files: b.files, Sockets: b.socketNames, Experimental: b.experimental || b.standIns.Experimental,
-		Log: log,
+		Log: output,
 	})
+	if err != nil {
+		w.receiver.Remove(id)
+		if refused := (*workerd.ConfigError)(nil); errors.As(err, &refused) {
+			return nil, &workerd.ConfigError{Output: workerlog.Plain(refused.Output)}
+		}
+		return nil, err
+	}
+	go func() {
+		<-process.Done()
+		w.receiver.Remove(id)
+	}()
+	return process, nil
+}
+
+// named returns the Workers of a group, as its log needs them.
+func (w *Workers) named(p *plan) map[string]workerlog.Worker {
+	all := map[string]workerlog.Worker{}
+	for i, m := range p.members {
+		for j, v := range m.versions {
+			all[serviceName(i, j)] = workerlog.Worker{Name: m.name,
+				Map: func(module string) []byte { return w.store.SourceMap(v, module) }}
+		}
+	}
+	return all
 }
 
 // configBuilder writes the configuration of a group.
@@ -188,6 +217,7 @@ func (b *configBuilder) text() string {
 	members := []string{
 		"services = [\n    " + strings.Join(append(b.services, b.standIns.Services()...), ",\n    ") + "\n  ]",
 		"sockets = [\n    " + strings.Join(b.sockets, ",\n    ") + "\n  ]",
+		"logging = (structuredLogging = true)",
 	}
 	if extensions := b.standIns.Extensions(b.files); extensions != "" {
 		members = append(members, extensions)
@@ -252,6 +282,9 @@ func (b *configBuilder) version(m member, i, j int, v *scripts.Version) error {
 		"bindings = [" + strings.Join(b.bindings(m, i, j, v), ", ") + "]",
 		fmt.Sprintf("cacheApiOutbound = %q", b.cache(m)),
 		b.tailed(m, v),
+	}
+	if workerd.Current() {
+		worker = append(worker, workerlog.Tails(name, len(b.plan.members) > 1))
 	}
 	if len(v.Flags) > 0 {
 		var flags []string

@@ -22,6 +22,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/loopback"
 	"github.com/kv-sync/kv-sync/internal/platform/scripts"
 	"github.com/kv-sync/kv-sync/internal/workerd"
+	"github.com/kv-sync/kv-sync/internal/workerlog"
 )
 
 // Workers runs the deployed scripts. The first request for a script starts a process. Each
@@ -30,6 +31,8 @@ type Workers struct {
 	options Options
 	store   *scripts.Store
 	life    context.Context // ends with the platform
+	// receiver takes what tail Workers report.
+	receiver *workerlog.Receiver
 	// checkLimit is how long a start check may take.
 	checkLimit time.Duration
 
@@ -56,8 +59,12 @@ type Options struct {
 }
 
 // New returns the runtime of a store. Processes end when life ends, or with Close.
-func New(life context.Context, store *scripts.Store, options Options) *Workers {
-	return &Workers{options: options, store: store, life: life, checkLimit: checkLimit}
+func New(life context.Context, store *scripts.Store, options Options) (*Workers, error) {
+	receiver, err := workerlog.Listen()
+	if err != nil {
+		return nil, err
+	}
+	return &Workers{options: options, store: store, life: life, receiver: receiver, checkLimit: checkLimit}, nil
 }
 
 // logf writes a line into the platform's log.
@@ -277,6 +284,7 @@ func (w *Workers) Close() {
 	}
 	w.ready.close()
 	w.retired.Wait()
+	w.receiver.Close()
 }
 
 // Check starts the group of a draft's version. It returns an error if that fails, and

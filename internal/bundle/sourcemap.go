@@ -1,0 +1,80 @@
+package bundle
+
+import (
+	"encoding/base64"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/evanw/esbuild/pkg/api"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+)
+
+// typeSourceMap is the type of a module that is a source map. The API keeps it beside the code.
+const typeSourceMap = "application/source-map"
+
+// mapName is the name of a module's source map.
+func mapName(module string) string { return module + ".map" }
+
+// sourcemap returns what esbuild makes. The bundle's bytes are the same with a map and without.
+func sourcemap(o *project) api.SourceMap {
+	if o.SourceMap {
+		return api.SourceMapExternal
+	}
+	return api.SourceMapNone
+}
+
+// mapComment is the comment with which a file names its source map.
+var mapComment = regexp.MustCompile(`(?m)^[ \t]*//[#@][ \t]*sourceMappingURL=([^\s'"]+)[ \t]*$`)
+
+// inlineMap puts the source map that a file names into the file. esbuild would read it from the
+// disk by itself, also outside of the boundary. If it cannot be read, the file gets no map.
+func (o *project) inlineMap(file string, content []byte) []byte {
+	if !o.SourceMap {
+		return content
+	}
+	all := mapComment.FindAllSubmatchIndex(content, -1)
+	if all == nil {
+		return content
+	}
+	var out []byte
+	from := 0
+	for i, at := range all {
+		name := string(content[at[2]:at[3]])
+		out = append(out, content[from:at[0]]...)
+		from = at[1]
+		if i == len(all)-1 {
+			out = append(out, o.mapOf(file, name)...)
+		}
+	}
+	return append(out, content[from:]...)
+}
+
+// mapOf returns the comment with the source map that a file calls by a name, or "".
+func (o *project) mapOf(file, name string) string {
+	const comment = "//# sourceMappingURL="
+	if strings.HasPrefix(name, "data:") {
+		return comment + name
+	}
+	path, err := url.PathUnescape(name)
+	if err != nil || strings.Contains(path, "://") {
+		return ""
+	}
+	raw, err := o.read(filepath.Join(filepath.Dir(file), filepath.FromSlash(path)))
+	if err != nil {
+		return ""
+	}
+	return comment + "data:application/json;base64," + base64.StdEncoding.EncodeToString(raw)
+}
+
+// addMap adds the source map beside a module that is sent unchanged, if there is one.
+func (r *Result) addMap(o *project, file, name string) {
+	if !o.SourceMap {
+		return
+	}
+	if raw, err := o.read(mapName(file)); err == nil {
+		r.Modules = append(r.Modules, cloud.Module{Name: mapName(name), Type: typeSourceMap, Content: raw})
+	}
+}
