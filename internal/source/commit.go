@@ -28,6 +28,8 @@ type Commit struct {
 	// root are the entries of dir, read once for Origin and Files.
 	root     []objects.Entry
 	boundary map[string]bool
+	// attributeFiles are those in force in dir, from the repository's root down to dir.
+	attributeFiles []attributeFile
 	// contents keeps small blobs that Files read until the upload opens them.
 	contents contentCache
 }
@@ -91,7 +93,7 @@ func openIn(ctx context.Context, repo *worktree.Repository, options Options) (_ 
 	if c.boundary, err = c.objects.Shallow(ctx); err != nil {
 		return nil, err
 	}
-	if c.tree, c.root, err = c.objects.Subtree(ctx, c.commit.Tree, c.dir); err != nil {
+	if c.tree, c.root, err = c.objects.Subtree(ctx, c.commit.Tree, c.dir, c.noteAttributes); err != nil {
 		return nil, err
 	}
 	if c.tree == "" {
@@ -168,7 +170,7 @@ func (c *Commit) Origin(context.Context) (manifest.Origin, error) {
 	if e, ok := c.rootFile(rules.AssetsIgnoreFile); ok {
 		assetsIgnore = e.ID
 	}
-	rules := rules.Hash(c.options.Patterns, c.options.HTMLHandling, assetsIgnore)
+	rules := rules.Hash(c.options.Patterns, c.options.HTMLHandling, assetsIgnore+c.attributeIDs())
 	o := manifest.Origin{
 		Kind:    KindCommit,
 		ID:      KindCommit + ":" + c.tree + ":" + rules,
@@ -224,7 +226,11 @@ func (c *Commit) Files(ctx context.Context, base *manifest.Manifest) (*manifest.
 	}
 	_, w.hasAssetsIgnore = c.rootFile(rules.AssetsIgnoreFile)
 	patterns := (*ignore.Scope)(nil).Within("", rules.PatternText(c.options.Patterns))
-	if err := w.list(ctx, directory{tree: c.tree, entries: c.root, patterns: patterns}); err != nil {
+	if w.attributes, err = c.attributes(ctx); err != nil {
+		return nil, err
+	}
+	top := directory{tree: c.tree, entries: c.root, patterns: patterns, attributes: w.attributes}
+	if err := w.list(ctx, top); err != nil {
 		return nil, err
 	}
 	if err := w.links(ctx); err != nil {

@@ -21,6 +21,9 @@ func (w *commitWalk) read(ctx context.Context) error {
 		hash manifest.Hash
 		p    rules.Problem
 	}
+	if err := w.readConverted(ctx); err != nil {
+		return err
+	}
 	ids := make(map[string]bool, len(w.found))
 	for _, f := range w.found {
 		ids[f.id] = true
@@ -42,7 +45,7 @@ func (w *commitWalk) read(ctx context.Context) error {
 	for _, id := range unknown {
 		r := results[id]
 		group.Go(func() (err error) {
-			r.size, r.hash, r.p, err = w.inspect(groupCtx, foundBlob{names[id], id})
+			r.size, r.hash, r.p, err = w.inspect(groupCtx, foundBlob{rel: names[id], id: id})
 			return err
 		})
 	}
@@ -65,6 +68,23 @@ func (w *commitWalk) read(ctx context.Context) error {
 		w.Refuse(f.rel, rules.CheckFile(f.rel, a.Path, a.Size, w.hasAssetsIgnore))
 		w.Add(manifest.File{Asset: a, Open: w.opening.of(f.id, a.Size)})
 	}
+	return nil
+}
+
+// readConverted lists the files that a checkout transforms, refuses those that it transforms as
+// kv-sync cannot, and leaves the others in w.found.
+func (w *commitWalk) readConverted(ctx context.Context) error {
+	kept := w.found[:0]
+	for _, f := range w.found {
+		if p := conversionProblem(f.conversion); p != (rules.Problem{}) {
+			w.Refuse(f.rel, p)
+		} else if f.conversion.None() {
+			kept = append(kept, f)
+		} else if err := w.convert(ctx, f); err != nil {
+			return err
+		}
+	}
+	w.found = kept
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/kv-sync/kv-sync/internal/git/attributes"
 	"github.com/kv-sync/kv-sync/internal/git/ignore"
 	"github.com/kv-sync/kv-sync/internal/git/objects"
 	"github.com/kv-sync/kv-sync/internal/source/rules"
@@ -19,6 +20,7 @@ type commitWalk struct {
 	*rules.Listing
 	base            *base
 	opening         *opening
+	attributes      *attributes.Scope // of the published directory
 	hasAssetsIgnore bool
 	found           []foundBlob
 	symlinks        []foundBlob
@@ -30,7 +32,8 @@ type commitWalk struct {
 
 // foundBlob is a file to publish.
 type foundBlob struct {
-	rel, id string
+	rel, id    string
+	conversion attributes.Conversion
 }
 
 // directory is a tree that is walked.
@@ -38,9 +41,11 @@ type directory struct {
 	// rel is "" for the root, else ends in a slash.
 	rel, tree string
 	entries   []objects.Entry
-	patterns  *ignore.Scope // of the parent directory
-	// nested reports whether a directory above it, other than the root, has an .assetsignore.
-	// Then it is not reused, because its listing depends on more than its tree.
+	// patterns and attributes are those of the parent directory, and at the root its own attributes.
+	patterns   *ignore.Scope
+	attributes *attributes.Scope
+	// nested reports whether a directory above it, other than the root, has an .assetsignore or
+	// a .gitattributes. Then it is not reused, because its listing depends on more than its tree.
 	nested bool
 }
 
@@ -49,20 +54,14 @@ func (w *commitWalk) list(ctx context.Context, d directory) error {
 	if err := cmp.Or(ctx.Err(), w.size.Enter(d.entries, d.rel)); err != nil {
 		return err
 	}
-	patterns := d.patterns
-	for _, e := range d.entries {
-		if e.Name == rules.AssetsIgnoreFile && e.Kind() == objects.ModeFile {
-			text, err := blobText(ctx, w.objects, e.ID)
-			if err != nil {
-				return err
-			}
-			patterns = d.patterns.Within(d.rel, string(text))
-		}
+	patterns, attributes, err := w.scopes(ctx, d)
+	if err != nil {
+		return err
 	}
 	if !d.nested {
 		w.Dirs = append(w.Dirs, manifest.Dir{Path: dirPath(d.rel), Tree: d.tree})
 	}
-	nested := d.nested || d.rel != "" && patterns != d.patterns
+	nested := d.nested || d.rel != "" && (patterns != d.patterns || attributes != d.attributes)
 	for _, e := range d.entries {
 		if p := rules.CheckName(e.Name); p != (rules.Problem{}) {
 			w.Refuse(d.rel+e.Name, p)
@@ -83,14 +82,14 @@ func (w *commitWalk) list(ctx context.Context, d directory) error {
 			if err != nil {
 				return err
 			}
-			below := directory{rel: at + "/", tree: e.ID, entries: entries, patterns: patterns, nested: nested}
+			below := directory{at + "/", e.ID, entries, patterns, attributes, nested}
 			if err := w.list(ctx, below); err != nil {
 				return err
 			}
 		case objects.ModeFile:
-			w.found = append(w.found, foundBlob{at, e.ID})
+			w.found = append(w.found, foundBlob{at, e.ID, attributes.Of(w.repoPath(at))})
 		case objects.ModeLink:
-			w.symlinks = append(w.symlinks, foundBlob{at, e.ID})
+			w.symlinks = append(w.symlinks, foundBlob{rel: at, id: e.ID})
 		case objects.ModeGitlink:
 			w.Notice(at, "a submodule is not published",
 				"deploy a folder in which it is checked out, or name it in "+rules.AssetsIgnoreFile)
@@ -100,6 +99,27 @@ func (w *commitWalk) list(ctx context.Context, d directory) error {
 		}
 	}
 	return nil
+}
+
+// scopes returns the patterns and the attributes that are in force in a directory.
+func (w *commitWalk) scopes(ctx context.Context, d directory) (*ignore.Scope, *attributes.Scope, error) {
+	patterns, inForce := d.patterns, d.attributes
+	for _, e := range d.entries {
+		isAttributes := e.Name == attributes.File && d.rel != ""
+		if e.Kind() != objects.ModeFile || e.Name != rules.AssetsIgnoreFile && !isAttributes {
+			continue
+		}
+		text, err := blobText(ctx, w.objects, e.ID)
+		if err != nil {
+			return nil, nil, err
+		}
+		if isAttributes {
+			inForce = inForce.Within(w.repoPath(d.rel)+"/", string(text))
+		} else {
+			patterns = patterns.Within(d.rel, string(text))
+		}
+	}
+	return patterns, inForce, nil
 }
 
 // dirPath returns a directory's pathname as in [manifest.Dir].
@@ -136,23 +156,26 @@ func (w *commitWalk) links(ctx context.Context) error {
 			w.Refuse(link.rel, p)
 			continue
 		}
-		w.found = append(w.found, foundBlob{link.rel, target})
-		for dir := path.Dir(link.rel); dir != "."; dir = path.Dir(dir) {
-			w.markNotReusable(dir)
-		}
+		target.rel = link.rel
+		w.found = append(w.found, target)
+		w.markFoldersNotReusable(link.rel)
 	}
 	return nil
 }
 
-func (w *commitWalk) markNotReusable(rel string) {
+// markFoldersNotReusable records that the listing of the folders of a file depends on more than
+// their trees.
+func (w *commitWalk) markFoldersNotReusable(rel string) {
 	if w.notReusable == nil {
 		w.notReusable = map[string]bool{}
 	}
-	w.notReusable[rules.Pathname(rel)] = true
+	for dir := path.Dir(rel); dir != "."; dir = path.Dir(dir) {
+		w.notReusable[rules.Pathname(dir)] = true
+	}
 }
 
 // dirs removes the directories that later deploys must not reuse: those in notReusable, and those
-// that share a pathname because Unicode normalization made their names equal.
+// that a damaged tree has twice.
 func (w *commitWalk) dirs() {
 	count := map[string]int{}
 	for _, d := range w.Dirs {

@@ -76,6 +76,16 @@ func trimSpaces(line string) string {
 	return trimmed
 }
 
+// Glob returns the matcher of a pattern without negation and without a slash at its ends, as git
+// has them in several files; nil if it can match nothing. An anchored pattern matches a path,
+// others a name.
+func Glob(glob string, anchored bool) func(string) bool {
+	if glob == "" {
+		return nil
+	}
+	return compile(glob, anchored)
+}
+
 // compile returns the matcher of a glob, nil if the glob can match nothing.
 func compile(glob string, anchored bool) func(string) bool {
 	if !strings.ContainsAny(glob, `*?[\`) {

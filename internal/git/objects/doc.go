@@ -6,7 +6,7 @@
 //	r, err := objects.Open(layout, nil) // the layout comes from package worktree
 //	id, err := r.Resolve(ctx, "main~2")
 //	commit, err := r.Commit(ctx, id)
-//	tree, entries, err := r.Subtree(ctx, commit.Tree, "public")
+//	tree, entries, err := r.Subtree(ctx, commit.Tree, "public", nil)
 //	content, err := r.Blob(ctx, entries[0].ID)
 //	err = r.Close()
 //

@@ -51,11 +51,22 @@ func parseTree(data []byte, idBytes int) ([]Entry, error) {
 }
 
 // Subtree finds the tree of a directory below a tree, and reads it. The path has slashes; "."
-// is the tree itself. The id is "" if there is no such directory.
-func (o *Reader) Subtree(ctx context.Context, tree, path string) (id string, entries []Entry, err error) {
-	if entries, err = o.Tree(ctx, tree); err != nil || path == "." {
+// is the tree itself. The id is "" if there is no such directory. seen, which may be nil, gets the
+// entries of each tree on the way and of the directory itself; the root's path is "".
+func (o *Reader) Subtree(
+	ctx context.Context, tree, path string, seen func(dir string, entries []Entry),
+) (id string, entries []Entry, err error) {
+	if seen == nil {
+		seen = func(string, []Entry) {}
+	}
+	if entries, err = o.Tree(ctx, tree); err != nil {
 		return tree, entries, err
 	}
+	seen("", entries)
+	if path == "." {
+		return tree, entries, nil
+	}
+	dir := ""
 	for name := range strings.SplitSeq(path, "/") {
 		id = ""
 		for _, e := range entries {
@@ -69,6 +80,8 @@ func (o *Reader) Subtree(ctx context.Context, tree, path string) (id string, ent
 		if entries, err = o.Tree(ctx, id); err != nil {
 			return "", nil, err
 		}
+		dir = strings.TrimPrefix(dir+"/"+name, "/")
+		seen(dir, entries)
 	}
 	return id, entries, nil
 }

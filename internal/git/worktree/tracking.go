@@ -53,7 +53,7 @@ func (r *Repository) tracks(ctx context.Context, dir string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	tree, _, err := reader.Subtree(ctx, commit.Tree, path)
+	tree, _, err := reader.Subtree(ctx, commit.Tree, path, nil)
 	return tree != "", err
 }
 

@@ -138,6 +138,7 @@ func CheckFile(rel, pathname string, size int64, hasAssetsIgnore bool) Problem {
 
 var (
 	lfsPointer = []byte("version https://git-lfs.github.com/spec/v1")
+	gitCrypt   = []byte("\x00GITCRYPT\x00")
 	puttyKey   = []byte("PuTTY-User-Key-File-")
 	pemWords   = []byte("PRIVATE KEY") // part of every match of pemFile and pemKey
 	// pemBegin matches the beginning of PEM of any kind.
@@ -166,6 +167,9 @@ func checkContent(content []byte) Problem {
 	case bytes.HasPrefix(head, lfsPointer):
 		return Problem{"the file is a Git LFS pointer, not the file itself",
 			"check out with LFS (actions/checkout: lfs: true) and deploy the folder (source: folder)"}
+	case bytes.HasPrefix(head, gitCrypt):
+		return Problem{"the file is encrypted by git-crypt, and this is its cipher text",
+			"unlock it (git-crypt unlock) and deploy the folder (source: folder), or name it in " + AssetsIgnoreFile}
 	// The expressions are slow, and few files contain the words.
 	case bytes.HasPrefix(head, puttyKey), bytes.Contains(head, pemWords) && (pemFile.Match(head) || pemKey.Match(head)):
 		return holdsKey

@@ -38,6 +38,8 @@ export function checkContent(bytes: Uint8Array): [reason: string, fix: string] |
   if (pemBegin.test(head)) head = new TextDecoder().decode(bytes);
   if (head.startsWith("version https://git-lfs.github.com/spec/v1"))
     return ["the file is a Git LFS pointer, not the file itself", "give the file that it stands for"];
+  if (head.startsWith("\0GITCRYPT\0"))
+    return ["the file is encrypted by git-crypt, and this is its cipher text", "unlock it first"];
   if (!head.startsWith("PuTTY-User-Key-File-") && !keyFile.test(head) && !keyInside.test(head)) return undefined;
   return holdsKey;
 }

@@ -1,0 +1,96 @@
+package attributes
+
+import (
+	"bytes"
+	"strings"
+)
+
+// Conversion is what a checkout does to the bytes of a file. The zero value changes nothing.
+type Conversion struct {
+	// CRLF: lines end in CR and LF.
+	CRLF bool
+	// Auto: git reads the whole file to see whether it is a text. With CRLF, only the lines of a
+	// text without any CR change.
+	Auto bool
+	// Ident: $Id$ contains the id of the blob.
+	Ident bool
+	// Filter is the name of the filter that the file passes through, and Encoding its encoding
+	// in a work tree; "" if none. Apply ignores both.
+	Filter, Encoding string
+}
+
+// conversionOf decides as convert_attrs in git's convert.c, without configuration.
+func conversionOf(values map[string]value) Conversion {
+	c := Conversion{Ident: values["ident"].state == '+'}
+	text, ok := values["text"]
+	if !ok || text.state == '!' {
+		text = values["crlf"] // the name that git had before 1.7.2
+	}
+	binary := text.state == '-'
+	auto := text.state == '=' && text.text == "auto"
+	if eol := values["eol"]; !binary {
+		c.CRLF = eol == value{'=', "crlf"}
+		c.Auto = auto && eol != value{'=', "lf"}
+	}
+	if f := values["filter"]; f.state == '=' {
+		c.Filter = f.text
+	}
+	if e := values["working-tree-encoding"]; e.state == '=' && !isUTF8(e.text) {
+		c.Encoding = e.text
+	}
+	return c
+}
+
+// isUTF8 reports whether git takes an encoding for that of blobs, so that it converts nothing.
+func isUTF8(name string) bool {
+	return name == "" || strings.EqualFold(name, "UTF-8") || strings.EqualFold(name, "UTF8")
+}
+
+// None reports whether Apply changes nothing.
+func (c Conversion) None() bool { return !c.CRLF && !c.Ident }
+
+// Apply returns the bytes that a checkout has for a blob. id is the blob's id in hexadecimal.
+func (c Conversion) Apply(content []byte, id string) []byte {
+	switch {
+	case c.Ident && c.Auto:
+		content = expandIdent(content, id)
+	case c.Ident:
+		content = streamIdent(content, id)
+	}
+	if c.CRLF && (!c.Auto || isPlainText(content)) {
+		content = withCRLF(content)
+	}
+	return content
+}
+
+func withCRLF(content []byte) []byte {
+	out := make([]byte, 0, len(content)+bytes.Count(content, []byte("\n")))
+	for i, c := range content {
+		if c == '\n' && (i == 0 || content[i-1] != '\r') {
+			out = append(out, '\r')
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// isPlainText reports whether git takes a content without CR for text (gather_stats and
+// convert_is_binary in convert.c).
+func isPlainText(content []byte) bool {
+	printable, other := 0, 0
+	for _, c := range content {
+		switch {
+		case c == '\r' || c == 0:
+			return false
+		case c == '\n':
+		case c == '\b' || c == '\t' || c == 0x1b || c == '\f' || c >= ' ' && c != 0x7f:
+			printable++
+		default:
+			other++
+		}
+	}
+	if n := len(content); n > 0 && content[n-1] == 0x1a { // the end of a file in DOS
+		other--
+	}
+	return printable>>7 >= other
+}
