@@ -1,6 +1,9 @@
 package config
 
-import "cmp"
+import (
+	"cmp"
+	"path"
+)
 
 // layoutKVAssets is the layout of the Rust crate kv-assets, which has additional settings.
 const layoutKVAssets = "kv-assets"
@@ -33,8 +36,11 @@ func (l *loader) finishKVAssets() {
 	}
 	s.Index = cmp.Or(s.Index, DefaultIndex)
 	l.place(&s.Index, "index")
-	if _, own := s.origins["build"]; own {
+	if from, own := s.origins["build"]; own {
 		s.Build.Dir = "."
+		if from.place == l.own {
+			s.Build.Dir = path.Dir(l.own)
+		}
 	}
 	s.Build.Dir = cmp.Or(s.Build.Dir, ".")
 	for _, b := range s.Worker.Bindings {

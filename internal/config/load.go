@@ -44,7 +44,8 @@ type loader struct {
 	boundary        *boundary.Boundary
 	files           files
 	s               *Settings
-	below           bool // a shared file is in a folder above
+	below           bool   // a shared file is in a folder above
+	own             string // the name of the project's own kv-sync.toml
 	errors, notices []manifest.Problem
 	refused         []string // the settings whose values were refused
 }
@@ -90,7 +91,7 @@ func (l *loader) notice(from origin, reason, fix string) {
 
 // load fills the settings, from the source with the lowest precedence to the highest.
 func (l *loader) load() {
-	own := l.projectFile(filepath.Join(l.root, ProjectFile))
+	own := l.ownFile()
 	l.addShared(own)
 	w := l.wrangler(own)
 	if w != nil {

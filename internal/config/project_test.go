@@ -76,3 +76,46 @@ branch = "main"
 		}
 	}
 }
+
+// The kv-sync.toml beside the wrangler file that a flag or a variable names is the project's, as in a
+// monorepo. Its paths begin at its folder. That of the root is for another site.
+func TestProjectFileBesideTheWranglerFile(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{
+		"apps/web/wrangler.jsonc": `{"name": "web", "compatibility_date": "2026-10-01"}`,
+		"apps/web/kv-sync.toml":   "retain = 9\nignore = [\"*.map\"]\ndirectory = \"dist\"\nworker = \"src/w.js\"\n",
+		"apps/web/dist/a":         "", "apps/web/src/w.js": "export default {}",
+	}
+	const at = "apps/web/wrangler.jsonc"
+	for name, in := range map[string]Inputs{
+		"a flag":     {Flags: map[string]string{"config": at}},
+		"a variable": {Getenv: environ(map[string]string{"KV_SYNC_CONFIG": at})},
+	} {
+		in.Root = project(t, files)
+		s, notices := mustLoad(t, in)
+		if s.Retain != 9 || len(s.Ignore) != 1 || s.Directory != "apps/web/dist" || s.Code.Main != "apps/web/src/w.js" {
+			t.Errorf("%s: settings %+v", name, s)
+		}
+		if len(notices) > 0 {
+			t.Errorf("%s: notices %v", name, notices)
+		}
+	}
+	files[ProjectFile] = "name = \"another\"\nretain = 3\n"
+	s, notices := mustLoad(t, Inputs{Root: project(t, files), Flags: map[string]string{"config": at}})
+	if s.Retain != 9 || s.Name != "web" || len(notices) != 1 || !strings.Contains(notices[0].String(),
+		"apps/web/kv-sync.toml: this file is used, which is beside apps/web/wrangler.jsonc, and not kv-sync.toml") {
+		t.Errorf("with a file at the top: %s, %d, notices %v", s.Name, s.Retain, notices)
+	}
+	files[ProjectFile] = "config = \"apps/web/wrangler.jsonc\"\nretain = 3\n"
+	s, notices = mustLoad(t, Inputs{Root: project(t, files), Flags: map[string]string{"directory": "apps/web/dist"}})
+	if s.Retain != 3 || len(notices) != 1 || !strings.Contains(notices[0].String(),
+		"kv-sync.toml:1: apps/web/kv-sync.toml, which is beside it, is not used") {
+		t.Errorf("named by the file at the top: %d, notices %v", s.Retain, notices)
+	}
+	delete(files, "apps/web/kv-sync.toml")
+	s, _ = mustLoad(t, Inputs{Root: project(t, files),
+		Flags: map[string]string{"config": at, "directory": "apps/web/dist"}})
+	if s.Retain != 3 {
+		t.Errorf("without a file beside it: retain %d", s.Retain)
+	}
+}

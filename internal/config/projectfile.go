@@ -43,6 +43,50 @@ func (l *loader) projectFile(file string) map[string]value {
 	return out
 }
 
+// relativePaths are the settings that are paths, which a file names from its own folder.
+var relativePaths = []string{"directory", "worker", "index"}
+
+// ownFile reads the kv-sync.toml of the project: in its folder, or beside the wrangler file that a
+// flag or a variable names, such as that of an application in a monorepo.
+func (l *loader) ownFile() map[string]value {
+	l.own = ProjectFile
+	file := filepath.Join(l.root, ProjectFile)
+	config, _ := l.lookup(keyNamed("config"), nil, nil)
+	beside := l.projectFileBeside(config.text)
+	if beside == "" {
+		own := l.projectFile(file)
+		if v := own["config"]; l.projectFileBeside(v.text) != "" {
+			l.notice(v.from, fmt.Sprintf("%s, which is beside it, is not used", l.display(l.projectFileBeside(v.text))),
+				"move its settings into this file")
+		}
+		return own
+	}
+	l.own = l.display(beside)
+	if _, _, err := l.files.stat(file); err == nil {
+		l.notice(origin{place: l.own}, fmt.Sprintf("this file is used, which is beside %s, and not %s", config.text,
+			ProjectFile), "")
+	}
+	own := l.projectFile(beside)
+	for _, name := range relativePaths {
+		if v, ok := own[name]; ok && v.text != "" && !filepath.IsAbs(filepath.FromSlash(v.text)) {
+			v.text = l.display(filepath.Join(filepath.Dir(beside), filepath.FromSlash(v.text)))
+			own[name] = v
+		}
+	}
+	return own
+}
+
+// projectFileBeside returns the kv-sync.toml beside a wrangler file in another folder than the
+// project's, or "".
+func (l *loader) projectFileBeside(config string) string {
+	dir := filepath.Dir(l.resolve(config))
+	beside := filepath.Join(dir, ProjectFile)
+	if _, _, err := l.files.stat(beside); config == "" || dir == l.root || err != nil {
+		return ""
+	}
+	return beside
+}
+
 // addShared adds the settings of the shared file that a project's own file does not set. It
 // refuses a project's own file that names another project.
 func (l *loader) addShared(own map[string]value) {
@@ -71,7 +115,7 @@ func (l *loader) addShared(own map[string]value) {
 // for other projects, too. The file in the folder of the platform is its own site's, unless it names
 // the project.
 func (l *loader) isOwn(from origin) bool {
-	return from.place == ProjectFile && (l.s.Project == "" || l.below || l.s.origins["project"].file)
+	return from.place == l.own && (l.s.Project == "" || l.below || l.s.origins["project"].file)
 }
 
 // parse reads one file in the language of its extension. It returns nil if the file is not
