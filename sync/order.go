@@ -95,6 +95,9 @@ func (e order) Check(ctx context.Context, l *version.Live, p *layout.Draft, r *l
 	case manifest.RelationUnknown:
 		return nil, guard.Stop(guard.Order, finding.CaseOrder, finding.Facts{Commit: o.Commit,
 			Than: version.ShortCommit(active)})
+	case manifest.RelationAbsent:
+		return nil, guard.Stop(guard.Order, finding.CaseOrderAbsent, finding.Facts{Site: e.Site,
+			Than: version.ShortCommit(active)})
 	case manifest.RelationDiverged:
 		return []manifest.Problem{manifest.ProblemOf("order", finding.CaseDiverged,
 			finding.Facts{Commit: o.Commit, Than: version.ShortCommit(active)})}, nil
@@ -129,7 +132,7 @@ func checkHold(ctx context.Context, src manifest.Source, o manifest.Origin, hold
 		return guard.Stop(guard.Held, finding.CaseHeld, finding.Facts{Commit: o.Commit})
 	case rel == manifest.RelationOlder:
 		return guard.Stop(guard.Held, finding.CaseHeldOlder, finding.Facts{Commit: o.Commit, Than: version.ShortCommit(hold)})
-	case rel == manifest.RelationUnknown && !opt.AnyOrder:
+	case (rel == manifest.RelationUnknown || rel == manifest.RelationAbsent) && !opt.AnyOrder:
 		return guard.Stop(guard.Order, finding.CaseOrderHeld, finding.Facts{Commit: o.Commit,
 			Than: version.ShortCommit(hold)})
 	}

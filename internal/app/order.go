@@ -128,8 +128,11 @@ func (c clone) deepen(ctx context.Context, log *slog.Logger, active, next string
 		return manifest.RelationUnknown, whole.Err()
 	}
 	remote := c.remote(ctx)
-	if remote == "" {
-		return manifest.RelationUnknown, whole.Err() // for example the repository of a git server
+	switch {
+	case remote == "" && c.has(ctx, next): // the live commit is of another repository, or of another clone
+		return manifest.RelationAbsent, whole.Err()
+	case remote == "":
+		return manifest.RelationUnknown, whole.Err()
 	}
 	log.Info("fetching the live commit, to see which one is newer", "commit", active)
 	if !c.fetch(ctx, log, "--", remote, active) {

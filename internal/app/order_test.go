@@ -73,8 +73,8 @@ func TestOrderDeepensAShallowClone(t *testing.T) {
 	}
 }
 
-// In a repository without a remote, as on a git server, the relation is unknown, and no failed
-// fetch is logged.
+// In a repository without a remote, as on a git server, the live commit is absent, and no failed
+// fetch is logged. Without the new commit it is no repository of the site.
 func TestOrderWithoutARemote(t *testing.T) {
 	dir, ids := shallow(t, 3)
 	c := newClone(dir, "")
@@ -87,8 +87,12 @@ func TestOrderWithoutARemote(t *testing.T) {
 	o := orderedIn(t, dir, nil)
 	o.log = slog.New(slog.NewTextHandler(&said, nil))
 	if rel, err := o.Compare(t.Context(), strings.Repeat("a", 40), ids[2]); err != nil ||
-		rel != manifest.RelationUnknown || said.Len() > 0 {
+		rel != manifest.RelationAbsent || said.Len() > 0 {
 		t.Errorf("got %v, %v, logged %q", rel, err, &said)
+	}
+	if rel, err := o.Compare(t.Context(), strings.Repeat("a", 40), strings.Repeat("b", 40)); err != nil ||
+		rel != manifest.RelationUnknown || said.Len() > 0 {
+		t.Errorf("without the new commit: %v, %v, logged %q", rel, err, &said)
 	}
 }
 

@@ -20,8 +20,10 @@ const (
 	CaseRepository Case = "{site} was deployed from the repository {from}, and this is {repository}"
 	CaseName       Case = "the site has no name of its own: an earlier kv-sync called it {name}, which is " +
 		"live, and this one calls it {site}"
-	CaseOlder     Case = "commit {commit} is older than the live one, {than}"
-	CaseOrder     Case = "it is not known whether commit {commit} is newer than the live one, {than}"
+	CaseOlder       Case = "commit {commit} is older than the live one, {than}"
+	CaseOrder       Case = "it is not known whether commit {commit} is newer than the live one, {than}"
+	CaseOrderAbsent Case = "the live commit of {site}, {than}, is not in this repository, and no remote is known " +
+		"that could have it, so it is not known which commit is newer"
 	CaseOrderHeld Case = "it is not known whether commit {commit} is newer than the one held back by a " +
 		"rollback, {than}"
 	CaseHeld      Case = "commit {commit} is held back: the site was rolled back from it"

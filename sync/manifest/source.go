@@ -37,16 +37,18 @@ var ErrChanged = errors.New("it changed while it was being deployed")
 type Relation int
 
 // The relations. Diverged means that neither commit is an ancestor of the
-// other, as after a force-push.
+// other, as after a force-push. Absent means that the repository does not have the first
+// commit, and that nothing more can be fetched: it may be a commit of another repository.
 const (
 	RelationUnknown Relation = iota
 	RelationSame
 	RelationNewer
 	RelationOlder
 	RelationDiverged
+	RelationAbsent
 )
 
 // String returns the relation in lower case.
 func (r Relation) String() string {
-	return [...]string{"unknown", "same", "newer", "older", "diverged"}[r]
+	return [...]string{"unknown", "same", "newer", "older", "diverged", "absent"}[r]
 }

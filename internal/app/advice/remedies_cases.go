@@ -44,6 +44,12 @@ var caseRemedies = map[finding.Case]remedy{
 		"delete that script if nothing needs it, or give the site another name in the daemon's configuration",
 	},
 	finding.CaseForeignManifest: waive(options.TakeOver, " if it and the files beside it may be replaced"),
+	finding.CaseOrderAbsent: {
+		"choose another --name if that is the site of another repository, or give --any-order to replace it",
+		"choose another name if that is the site of another repository, or give " + input(options.AnyOrder),
+		"choose another name for this site in the daemon's configuration if that is the site of another repository, or " +
+			hand(options.AnyOrder),
+	},
 	finding.CaseHeldSame: {
 		"push a commit that changes it, or give --release",
 		"push a commit that changes it, or give " + input(options.Release),
