@@ -14,7 +14,8 @@ import (
 
 // wranglerLine matches a command of wrangler: after a prompt, as code, or in the text of a message
 // that names what to type.
-var wranglerLine = regexp.MustCompile("(?m)(?:^\\$ |`|npx |with |: )(?:npx )?wrangler ((?:[a-z][a-z0-9-]*)(?: [a-z][a-z0-9-]*)?)")
+var wranglerLine = regexp.MustCompile("(?m)(?:^\\$ |`|npx |with |: )(?:npx )?wrangler " +
+	"((?:[a-z][a-z0-9-]*)(?: [a-z][a-z0-9-]*)?)")
 
 // prose are words after "wrangler" in sentences, not commands.
 var prose = regexp.MustCompile(`^(file|files|does|is|has|itself|in|and|or|on|as|instead|wrote|generates|would|can)\b`)

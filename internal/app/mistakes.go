@@ -29,8 +29,8 @@ func (s *Site) openMistakes(ctx context.Context, first error) error {
 	if !s.in.Reaches || !errors.As(first, &refused) || refused.Partial == nil {
 		return first
 	}
-	s.settings = refused.Partial
 	more := slices.Clone(refused.Problems)
+	s.settings = refused.Partial
 	if !refused.Has("api-token", "api-key", "account-id") {
 		more = append(more, problemsOf(cloudflare.Check(credentials(s.settings)))...)
 	}
@@ -46,12 +46,8 @@ func (s *Site) prepareMistakes(ctx context.Context, first error) error {
 	if !errors.As(first, &refused) {
 		return first
 	}
-	problems := problemsOf(refused)
-	if more := s.folderMistakes(ctx); len(more) > 0 {
-		return usage(&config.Error{Problems: append(problems, more...)})
-	}
-	if len(problems) > 1 {
-		return usage(&config.Error{Problems: problems})
+	if all := append(problemsOf(refused), s.folderMistakes(ctx)...); len(all) > 1 {
+		return usage(&config.Error{Problems: all})
 	}
 	return first
 }

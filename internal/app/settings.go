@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"time"
 
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/boundary"
@@ -136,4 +137,16 @@ func unsettled(set *config.Settings) []manifest.Problem {
 			Fix:    "set it with wrangler secret put " + name})
 	}
 	return out
+}
+
+// timeoutOf reads how long to go on without a successful answer; 0 is the default.
+func timeoutOf(text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < time.Second || d > 24*time.Hour {
+		return 0, fmt.Errorf(`timeout is %q; write a time from a second to a day, such as "10m"`, text)
+	}
+	return d, nil
 }

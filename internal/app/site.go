@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/app/advice"
+	"github.com/kv-sync/kv-sync/internal/app/lastname"
 	"github.com/kv-sync/kv-sync/internal/boundary"
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
 	"github.com/kv-sync/kv-sync/internal/config"
@@ -231,17 +231,8 @@ func (s *Site) reach() (*kvsync.Engine, error) {
 	return engine, nil
 }
 
-// timeoutOf reads how long to go on without a successful answer; 0 is the default.
-func timeoutOf(text string) (time.Duration, error) {
-	if text == "" {
-		return 0, nil
-	}
-	d, err := time.ParseDuration(text)
-	if err != nil || d < time.Second || d > 24*time.Hour {
-		return 0, fmt.Errorf(`timeout is %q; write a time from a second to a day, such as "10m"`, text)
-	}
-	return d, nil
-}
+// lastName is the note about the name of the folder's last deploy.
+func (s *Site) lastName() lastname.Note { return lastname.Of(s.in.CacheDir, s.settings) }
 
 type closer func() error
 
@@ -290,7 +281,11 @@ func (s *Site) Deploy(ctx context.Context, opt plan.Options) (res *kvsync.Result
 	if opt, err = s.waive(ctx, src, opt); err != nil {
 		return nil, err
 	}
-	return e.Deploy(ctx, src, w, opt)
+	res, err = e.Deploy(ctx, src, w, opt)
+	if err == nil {
+		s.lastName().Put()
+	}
+	return res, err
 }
 
 // whereNothingLives marks the failure of a deploy that found nothing live.
@@ -321,7 +316,8 @@ func (s *Site) Rollback(ctx context.Context, opt kvsync.RollbackOptions) (*kvsyn
 		return nil, err
 	}
 	opt.AllowForgottenOf = s.in.Waivers[options.AllowForgotten.Input]
-	return e.Rollback(ctx, opt)
+	res, err := e.Rollback(ctx, opt)
+	return res, s.lastName().Explain(err)
 }
 
 // History lists the deployments, newest first: see [kvsync.Engine.History].
@@ -332,9 +328,9 @@ func (s *Site) History(ctx context.Context) ([]version.Deployment, error) {
 	}
 	list, err := e.History(ctx)
 	if errors.Is(err, cloud.ErrNotFound) {
-		return nil, stop(guard.Target, advice.CaseNoWorker, finding.Facts{Name: s.Name})
+		err = stop(guard.Target, advice.CaseNoWorker, finding.Facts{Name: s.Name})
 	}
-	return list, err
+	return list, s.lastName().Explain(err)
 }
 
 // Address returns the address of the live site: see [kvsync.Engine.Address].
@@ -347,7 +343,7 @@ func (s *Site) Address(ctx context.Context) (string, error) {
 	if err == nil && address == "" {
 		err = stop(guard.Target, advice.CaseNoAddress, finding.Facts{Name: s.Name})
 	}
-	return address, err
+	return address, s.lastName().Explain(err)
 }
 
 // Verify checks the retained deployments: see [kvsync.Engine.Verify].
@@ -356,7 +352,8 @@ func (s *Site) Verify(ctx context.Context, readData bool) (*kvsync.Verification,
 	if err != nil {
 		return nil, err
 	}
-	return e.Verify(ctx, readData)
+	v, err := e.Verify(ctx, readData)
+	return v, s.lastName().Explain(err)
 }
 
 // PlanDelete says what Delete would delete: see [kvsync.Engine.PlanDelete].
@@ -365,7 +362,8 @@ func (s *Site) PlanDelete(ctx context.Context, takeOver bool) (*kvsync.Deletion,
 	if err != nil {
 		return nil, err
 	}
-	return e.PlanDelete(ctx, takeOver)
+	d, err := e.PlanDelete(ctx, takeOver)
+	return d, s.lastName().Explain(err)
 }
 
 // Delete deletes the site or the project: see [kvsync.Engine.Delete].

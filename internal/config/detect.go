@@ -106,7 +106,7 @@ func (l *loader) detectName() {
 			continue
 		}
 		from := origin{place: c.place}
-		l.s.Name, l.s.origins["name"] = name, from
+		l.s.Name, l.s.Derived, l.s.origins["name"] = name, true, from
 		// Earlier versions ignored GITHUB_REPOSITORY, and a package.json with a byte order mark.
 		former := cmp.Or(sanitise(packageName(pkg)), sanitise(remote), sanitise(folder))
 		if former != name {

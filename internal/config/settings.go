@@ -36,6 +36,8 @@ type Settings struct {
 	Root    string // the project's folder, absolute
 	// Name is the site and its Worker: [a-z0-9][a-z0-9_-]{0,62}; "" if Project is set.
 	Name string
+	// Derived reports whether no configuration sets Name.
+	Derived bool
 	// Formerly is the name that an earlier kv-sync would have derived, if Name is derived and
 	// differs from it.
 	Formerly string

@@ -6,7 +6,8 @@ import (
 
 // Subcommands that share flags.
 var (
-	siteCommands     = []string{"deploy", "plan", "upload", "rollback", "history", "verify", "prune", "pull", "open", "delete"}
+	siteCommands = []string{"deploy", "plan", "upload", "rollback", "history", "verify", "prune", "pull", "open",
+		"delete"}
 	anyCommands      = append([]string{"watch"}, siteCommands...)
 	deployCommands   = []string{"deploy", "plan"}
 	uploadCommands   = []string{"deploy", "plan", "upload"}

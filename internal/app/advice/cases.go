@@ -25,6 +25,7 @@ const (
 // Cases of guards.
 const (
 	CaseNoWorker     finding.Case = "there is no Worker {name}"
+	CaseOtherName    finding.Case = "nothing is deployed as {site}; this folder was last deployed as {name}"
 	CaseNoAddress    finding.Case = "no address of {name} is known: it has none under workers.dev"
 	CaseNotWhole     finding.Case = "{site} is not whole: visitors, or a rollback, would miss what is listed"
 	CaseEditsMissing finding.Case = "{site} is not whole: visitors would miss what is listed, also edits " +

@@ -129,7 +129,12 @@ var caseRemedies = map[finding.Case]remedy{
 	},
 	finding.CaseCompanionNewer: newer,
 
-	CaseNoWorker:     deployIt,
+	CaseNoWorker: deployIt,
+	CaseOtherName: {
+		"give --name {name}, or write name = \"{name}\" into kv-sync.toml",
+		"give the input name: {name}",
+		"give the name {name} in the daemon's configuration",
+	},
 	CaseNoAddress:    everywhere("see its domains and routes in Cloudflare's dashboard"),
 	CaseNotWhole:     repairing(notThere),
 	CaseEditsMissing: repairing(notThere + onlyCopy),

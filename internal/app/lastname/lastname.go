@@ -1,0 +1,60 @@
+// Package lastname remembers with which name a folder was last deployed.
+//
+// A deploy with --name leaves nothing in the project, so a later command without it means the site that
+// the folder is called after. The name is told when nothing is deployed under the other one. It is never
+// used: a command must mean the same site on every machine.
+package lastname
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/kv-sync/kv-sync/internal/app/advice"
+	"github.com/kv-sync/kv-sync/internal/atomicfile"
+	"github.com/kv-sync/kv-sync/internal/config"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+)
+
+// Note is a file with the name of the last deploy of one folder into one account. The zero value
+// remembers nothing.
+type Note struct {
+	file string
+	set  *config.Settings
+}
+
+// Of returns the note for a site in the user's cache folder.
+func Of(cacheDir string, set *config.Settings) Note {
+	if cacheDir == "" || set.Project != "" {
+		return Note{}
+	}
+	of := manifest.HashOf([]byte(set.BaseURL + "\x00" + set.Account + "\x00" + set.Root))
+	return Note{filepath.Join(cacheDir, "kv-sync", "names", of.String()), set}
+}
+
+// Put stores the name after a deploy. A failure costs a hint.
+func (n Note) Put() {
+	if n.file != "" {
+		_ = atomicfile.Write(n.file, []byte(n.set.Name), 0o600)
+	}
+}
+
+// Explain adds the stored name to the error of a site that is not deployed, if nobody gave its name.
+func (n Note) Explain(err error) error {
+	var stopped *guard.Error
+	if n.file == "" || !n.set.Derived || !errors.As(err, &stopped) {
+		return err
+	}
+	switch stopped.Finding.Case {
+	case finding.CaseNotDeployed, finding.CaseNothingToDelete, finding.CasePruneUndeployed, advice.CaseNoWorker:
+	default:
+		return err
+	}
+	text, readErr := os.ReadFile(n.file)
+	if name := string(text); readErr == nil && name != n.set.Name && config.ValidName(name) {
+		return guard.Stop(guard.Target, advice.CaseOtherName, finding.Facts{Site: n.set.Name, Name: name})
+	}
+	return err
+}
