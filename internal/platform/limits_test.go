@@ -2,6 +2,7 @@ package platform_test
 
 import (
 	"encoding/json"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -120,12 +121,22 @@ func TestWrongAccount(t *testing.T) {
 	if a := c.upload("PUT", "/workers/scripts/s", metadata(""), respondWith("x")); a.code() != 10000 {
 		t.Errorf("an upload: %s", a.Raw)
 	}
-	c.AccountID = own
-	var accounts []struct{ ID string }
-	a, err := c.try("GET", "/../../accounts", "", nil)
+	// The list has the account before anything is deployed to it.
+	fresh := start(t, func(o *platform.Options) { o.Accounts = []string{own} })
+	req, err := http.NewRequestWithContext(t.Context(), "GET", fresh.BaseURL+"/accounts", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	req.Header.Set("Authorization", "Bearer "+fresh.Token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := readAnswer(resp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var accounts []struct{ ID string }
 	if err := json.Unmarshal(a.Result, &accounts); err != nil || len(accounts) != 1 || accounts[0].ID != own {
 		t.Errorf("accounts: %s, %v", a.Raw, err)
 	}
