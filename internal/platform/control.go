@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"context"
 	"crypto/subtle"
 	"encoding/json"
 	"fmt"
@@ -28,6 +29,35 @@ type FaultRule struct {
 	Times int `json:"times,omitempty"`
 }
 
+// hold answers at once, and ends when its client does, or the platform.
+func (s *Server) hold(w http.ResponseWriter, r *http.Request) error {
+	s.holders.RLock()
+	defer s.holders.RUnlock()
+	w.WriteHeader(http.StatusOK)
+	if err := http.NewResponseController(w).Flush(); err != nil {
+		return err
+	}
+	select {
+	case <-r.Context().Done():
+	case <-s.life.Done():
+	}
+	return nil
+}
+
+// AwaitHolders waits until no client holds the platform any more, or until ctx ends. From then on
+// none can.
+func (s *Server) AwaitHolders(ctx context.Context) {
+	free := make(chan struct{})
+	go func() {
+		s.holders.Lock()
+		close(free)
+	}()
+	select {
+	case <-free:
+	case <-ctx.Done():
+	}
+}
+
 func (s *Server) controlRoutes(mux *http.ServeMux) {
 	handle := func(pattern string, handler func(w http.ResponseWriter, r *http.Request) error) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
@@ -40,6 +70,7 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 			}
 		})
 	}
+	handle("GET /__platform/hold", s.hold)
 	handle("GET /__platform/requests", func(w http.ResponseWriter, _ *http.Request) error {
 		api.WriteJSON(w, http.StatusOK, s.Requests())
 		return nil

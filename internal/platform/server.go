@@ -32,6 +32,7 @@ type Server struct {
 	mux       *http.ServeMux
 	behaviour behaviour
 	journal   journal
+	holders   sync.RWMutex // each client that holds the platform is a reader
 
 	kv        *kv.Store
 	scripts   *scripts.Store
@@ -99,7 +100,7 @@ func (s *Server) open() (err error) {
 	}
 	s.scripts, err = scripts.Open(scripts.Options{
 		Dir: s.dir, Subdomain: s.options.Subdomain, CheckScripts: s.options.CheckScripts, Log: s.logf,
-		StandIns: s.options.StandIns, Note: workers.Note, Deleted: s.forget,
+		StandIns: s.options.StandIns, Note: workers.Note, Deployed: s.deployed, Deleted: s.forget,
 		HasNamespace: func(account, id string) bool {
 			ns, apiErr := s.kv.Find(account, id)
 			return ns != nil && apiErr == nil
@@ -146,6 +147,13 @@ func (s *Server) findWorkerd() func() (string, error) {
 		}
 		return workerd.Find(s.life, s.logf)
 	})
+}
+
+// deployed passes on that a script has an address.
+func (s *Server) deployed(script string, port int) {
+	if s.options.Deployed != nil {
+		s.options.Deployed(script, fmt.Sprintf("http://127.0.0.1:%d", port))
+	}
 }
 
 // logf writes a line into the platform's log.

@@ -85,10 +85,10 @@ func (r release) find(ctx context.Context, cache, registry string, log func(stri
 	}
 	url := fmt.Sprintf("%s/@cloudflare/workerd-%s/-/workerd-%s-%s.tgz", strings.TrimRight(registry, "/"), r.name, r.name,
 		r.version)
-	if log != nil {
-		log("fetching workerd %s from %s", r.version, url)
+	if log == nil {
+		log = func(string, ...any) {}
 	}
-	if err := r.fetch(ctx, url, path); err != nil {
+	if err := r.fetch(ctx, url, path, log); err != nil {
 		return "", fmt.Errorf("fetch workerd from %s: %w; go online once, or set %s to the path of a workerd binary", url,
 			err, EnvPath)
 	}
@@ -96,7 +96,7 @@ func (r release) find(ctx context.Context, cache, registry string, log func(stri
 }
 
 // fetch downloads a tarball, verifies its checksum, and creates path from it atomically.
-func (r release) fetch(ctx context.Context, url, path string) error {
+func (r release) fetch(ctx context.Context, url, path string, log func(string, ...any)) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -122,7 +122,9 @@ func (r release) fetch(ctx context.Context, url, path string) error {
 		return fmt.Errorf("the registry's status is %s", resp.Status)
 	}
 	hash := sha512.New()
-	if _, err := io.Copy(io.MultiWriter(tarball, hash), io.LimitReader(resp.Body, maxTarball)); err != nil {
+	progress := &progress{total: resp.ContentLength, log: log}
+	log("fetching workerd %s (%s) from %s, once", r.version, progress.size(), url)
+	if _, err := io.Copy(io.MultiWriter(tarball, hash, progress), io.LimitReader(resp.Body, maxTarball)); err != nil {
 		return err
 	}
 	if got := "sha512-" + base64.StdEncoding.EncodeToString(hash.Sum(nil)); got != r.integrity {
@@ -131,6 +133,7 @@ func (r release) fetch(ctx context.Context, url, path string) error {
 	if _, err := tarball.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
+	log("unpacking workerd")
 	return unpack(tarball, path)
 }
 

@@ -40,6 +40,7 @@ type Platform struct {
 	server *platform.Server // nil if it runs in another process
 	home   string
 	lock   io.Closer
+	held   io.Closer // the request with which this process holds another's platform, or nil
 }
 
 // address has what a client of a platform needs. It is the content of the file.
@@ -59,6 +60,12 @@ type Options struct {
 	Addr string
 	// Behaviour has the delays and failures to simulate.
 	Behaviour platform.Behaviour
+	// Hold makes the platform of another process stay until Close, also if that process has nothing
+	// else to do. It has no effect if a person ends that process.
+	Hold bool
+	// Deployed is called with the name and the address of a Worker when it is first deployed; may
+	// be nil.
+	Deployed func(worker, address string)
 	// Log receives the output of Workers and messages of the platform.
 	Log io.Writer
 }
@@ -89,7 +96,7 @@ func Attach(ctx context.Context, o Options) (*Platform, error) {
 		return nil, err
 	}
 	for deadline := time.Now().Add(startTimeout); ; {
-		if p := find(ctx, home); p != nil {
+		if p := find(ctx, home); p != nil && (!o.Hold || p.hold(ctx)) {
 			return p, nil
 		}
 		p, err := Start(ctx, o)
@@ -118,6 +125,16 @@ func find(ctx context.Context, home string) *Platform {
 	return p
 }
 
+// hold makes the platform stay until Close. It reports whether it does.
+func (p *Platform) hold(ctx context.Context) bool {
+	res, err := p.control(ctx, "/__platform/hold")
+	if err != nil {
+		return false
+	}
+	p.held = res.Body
+	return true
+}
+
 // Start starts the project's platform in this process. Close it when done.
 func Start(ctx context.Context, o Options) (_ *Platform, err error) {
 	home, err := o.home()
@@ -139,7 +156,7 @@ func Start(ctx context.Context, o Options) (_ *Platform, err error) {
 	}}
 	p.server, err = platform.Open(platform.Options{ //nolint:contextcheck // it lives until Close, longer than ctx may
 		Dir: filepath.Join(home, "state"), Addr: o.Addr, ControlToken: p.Control, Log: o.Log,
-		Behaviour: o.Behaviour, CheckScripts: true, StandIns: true, Accounts: []string{account},
+		Behaviour: o.Behaviour, CheckScripts: true, StandIns: true, Deployed: o.Deployed, Accounts: []string{account},
 		Tokens: map[string][]platform.Permission{
 			p.Token: {platform.KVRead, platform.KVWrite, platform.WorkersRead, platform.WorkersWrite},
 		},
@@ -194,11 +211,23 @@ func (p *Platform) Sites(ctx context.Context) map[string]string {
 func (p *Platform) sites(ctx context.Context) (map[string]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
+	res, err := p.control(ctx, "/__platform/sites")
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	var sites map[string]string
+	err = json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&sites)
+	return sites, err
+}
+
+// control sends a request to a control route.
+func (p *Platform) control(ctx context.Context, route string) (*http.Response, error) {
 	base, ok := platformRoot(p.API)
 	if !ok {
 		return nil, errors.New("the address of the local platform is not one of this machine")
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/__platform/sites", http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+route, http.NoBody)
 	if err != nil {
 		return nil, err
 	}
@@ -207,25 +236,31 @@ func (p *Platform) sites(ctx context.Context) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
+		_ = res.Body.Close() // nothing more is read
 		return nil, fmt.Errorf("the local platform answered %s", res.Status)
 	}
-	var sites map[string]string
-	err = json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&sites)
-	return sites, err
+	return res, nil
 }
 
-// Close stops the platform if it runs in this process. Its data stay.
+// Close stops the platform if it runs in this process. It waits for processes that hold the
+// platform, until ctx ends. Its data stay.
 func (p *Platform) Close(ctx context.Context) error {
-	if p == nil || p.server == nil {
+	if p == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
+	if p.server == nil {
+		if p.held != nil {
+			return p.held.Close()
+		}
+		return nil
+	}
 	gone := os.Remove(filepath.Join(p.home, "platform.json"))
 	if errors.Is(gone, fs.ErrNotExist) {
 		gone = nil
 	}
+	p.server.AwaitHolders(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
 	return errors.Join(gone, p.server.Close(ctx), p.lock.Close())
 }

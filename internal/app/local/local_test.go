@@ -156,3 +156,48 @@ func TestAttachHonoursTheContext(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A command that runs the platform ends after the one that uses it, which would have no platform any
+// more. A person who ends it need not wait.
+func TestHold(t *testing.T) {
+	o := local.Options{CacheDir: t.TempDir(), Project: t.TempDir(), Hold: true}
+	for name, interrupted := range map[string]bool{"finished": false, "interrupted": true} {
+		t.Run(name, func(t *testing.T) {
+			first, err := local.Start(t.Context(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := platformFile(t, o.CacheDir)
+			second, err := local.Attach(t.Context(), o)
+			if err != nil || second.Mine() {
+				t.Fatal(second.Mine(), err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			if interrupted {
+				cancel()
+			}
+			closed := make(chan error, 1)
+			go func() { closed <- first.Close(ctx) }()
+			if !interrupted {
+				for err = nil; err == nil; _, err = os.Stat(file) { // no other command finds it from now on
+				}
+				if second.Sites(t.Context()) == nil {
+					t.Error("the platform that is held has ended")
+				}
+			}
+			if !interrupted {
+				err = second.Close(t.Context())
+			}
+			if cerr := <-closed; cerr != nil {
+				t.Error(cerr)
+			}
+			if interrupted {
+				err = second.Close(t.Context())
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
