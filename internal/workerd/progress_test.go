@@ -9,7 +9,8 @@ import (
 // A download tells its size, and each tenth once.
 func TestProgress(t *testing.T) {
 	var got []string
-	p := &progress{total: 50_000_000, log: func(format string, args ...any) { got = append(got, fmt.Sprintf(format, args...)) }}
+	p := &progress{total: 50_000_000}
+	p.log = func(format string, args ...any) { got = append(got, fmt.Sprintf(format, args...)) }
 	for range 500 {
 		if n, err := p.Write(make([]byte, 100_000)); n != 100_000 || err != nil {
 			t.Fatal(n, err)
