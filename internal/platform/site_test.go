@@ -2,6 +2,7 @@ package platform_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -64,7 +65,7 @@ func TestTargetAsSent(t *testing.T) {
 			t.Fatalf("%s: %v", target, err)
 		}
 		got, err := io.ReadAll(resp.Body)
-		if err != nil {
+		if err = errors.Join(err, resp.Body.Close()); err != nil {
 			t.Fatal(err)
 		}
 		want := strings.TrimSuffix(target, "?") + body
