@@ -1,121 +1,25 @@
+use std::borrow::Cow;
+
+/// A type and its extensions on each line. It is a copy of worker/src/rules/content_types.txt, as a
+/// crate has to contain its files; tests/vectors.rs compares the two.
+const TABLE: &str = include_str!("content_types.txt");
+
 /// Returns the content type of a file by its extension, as kv-sync's own Worker does. It is
-/// `application/octet-stream` for an unknown extension.
-pub fn content_type(path: &str) -> &'static str {
+/// `application/octet-stream` for an unknown extension. Types below `text/` get a charset.
+pub fn content_type(path: &str) -> Cow<'static, str> {
     // For the path "a.b/c" this is "b/c", which is an unknown extension.
     let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
-    match extension.to_ascii_lowercase().as_str() {
-        "atom" => "application/atom+xml",
-        "mpd" => "application/dash+xml",
-        "epub" => "application/epub+zip",
-        "geojson" => "application/geo+json",
-        "gpx" => "application/gpx+xml",
-        "gz" | "tgz" => "application/gzip",
-        "jar" => "application/java-archive",
-        "json" | "map" | "topojson" => "application/json",
-        "json5" => "application/json5",
-        "jsonld" => "application/ld+json",
-        "webmanifest" => "application/manifest+json",
-        "mathml" => "application/mathml+xml",
-        "doc" => "application/msword",
-        "cjs" => "application/node",
-        "pdf" => "application/pdf",
-        "asc" => "application/pgp-keys",
-        "sig" => "application/pgp-signature",
-        "cer" => "application/pkix-cert",
-        "rdf" => "application/rdf+xml",
-        "rss" => "application/rss+xml",
-        "rtf" => "application/rtf",
-        "toml" => "application/toml",
-        "apk" => "application/vnd.android.package-archive",
-        "m3u8" => "application/vnd.apple.mpegurl",
-        "kml" => "application/vnd.google-earth.kml+xml",
-        "kmz" => "application/vnd.google-earth.kmz",
-        "xls" => "application/vnd.ms-excel",
-        "eot" => "application/vnd.ms-fontobject",
-        "ppt" => "application/vnd.ms-powerpoint",
-        "odp" => "application/vnd.oasis.opendocument.presentation",
-        "ods" => "application/vnd.oasis.opendocument.spreadsheet",
-        "odt" => "application/vnd.oasis.opendocument.text",
-        "pptx" => "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-        "xlsx" => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        "docx" => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-        "rar" => "application/vnd.rar",
-        "wasm" => "application/wasm",
-        "7z" => "application/x-7z-compressed",
-        "br" => "application/x-brotli",
-        "bz2" => "application/x-bzip2",
-        "srt" => "application/x-subrip",
-        "tar" => "application/x-tar",
-        "crt" | "pem" => "application/x-x509-ca-cert",
-        "xz" => "application/x-xz",
-        "xht" | "xhtml" => "application/xhtml+xml",
-        "xml" | "xsd" | "xsl" => "application/xml",
-        "xslt" => "application/xslt+xml",
-        "zip" => "application/zip",
-        "zst" => "application/zstd",
-        "aac" => "audio/aac",
-        "mid" | "midi" => "audio/midi",
-        "m4a" => "audio/mp4",
-        "mp3" => "audio/mpeg",
-        "oga" | "ogg" | "opus" => "audio/ogg",
-        "wav" => "audio/wav",
-        "weba" => "audio/webm",
-        "flac" => "audio/x-flac",
-        "ttc" => "font/collection",
-        "otf" => "font/otf",
-        "ttf" => "font/ttf",
-        "woff" => "font/woff",
-        "woff2" => "font/woff2",
-        "apng" => "image/apng",
-        "avif" => "image/avif",
-        "bmp" => "image/bmp",
-        "gif" => "image/gif",
-        "heic" => "image/heic",
-        "heif" => "image/heif",
-        "jpe" | "jpeg" | "jpg" => "image/jpeg",
-        "jxl" => "image/jxl",
-        "ktx2" => "image/ktx2",
-        "png" => "image/png",
-        "svg" | "svgz" => "image/svg+xml",
-        "tif" | "tiff" => "image/tiff",
-        "psd" => "image/vnd.adobe.photoshop",
-        "ico" => "image/vnd.microsoft.icon",
-        "webp" => "image/webp",
-        "cur" => "image/x-icon",
-        "gltf" => "model/gltf+json",
-        "glb" => "model/gltf-binary",
-        "mtl" => "model/mtl",
-        "obj" => "model/obj",
-        "stl" => "model/stl",
-        "usdz" => "model/vnd.usdz+zip",
-        "appcache" => "text/cache-manifest; charset=utf-8",
-        "ics" | "ifb" => "text/calendar; charset=utf-8",
-        "css" => "text/css; charset=utf-8",
-        "csv" => "text/csv; charset=utf-8",
-        "htm" | "html" | "shtml" => "text/html; charset=utf-8",
-        "js" | "mjs" => "text/javascript; charset=utf-8",
-        "jsx" => "text/jsx; charset=utf-8",
-        "less" => "text/less; charset=utf-8",
-        "markdown" | "md" => "text/markdown; charset=utf-8",
-        "mdx" => "text/mdx; charset=utf-8",
-        "n3" => "text/n3; charset=utf-8",
-        "conf" | "ini" | "log" | "text" | "txt" => "text/plain; charset=utf-8",
-        "tsv" => "text/tab-separated-values; charset=utf-8",
-        "ttl" => "text/turtle; charset=utf-8",
-        "vcard" => "text/vcard; charset=utf-8",
-        "vtt" => "text/vtt; charset=utf-8",
-        "vcf" => "text/x-vcard; charset=utf-8",
-        "yaml" | "yml" => "text/yaml; charset=utf-8",
-        "m4s" => "video/iso.segment",
-        "ts" => "video/mp2t",
-        "mp4" => "video/mp4",
-        "mpeg" | "mpg" => "video/mpeg",
-        "ogv" => "video/ogg",
-        "mov" => "video/quicktime",
-        "webm" => "video/webm",
-        "m4v" => "video/x-m4v",
-        "mkv" => "video/x-matroska",
-        "avi" => "video/x-msvideo",
-        _ => "application/octet-stream",
+    let extension = extension.to_ascii_lowercase();
+    for line in TABLE.lines() {
+        let mut words = line.split(' ');
+        let found = words.next().unwrap_or_default();
+        if words.any(|word| word == extension) {
+            return if found.starts_with("text/") {
+                Cow::Owned(format!("{found}; charset=utf-8"))
+            } else {
+                Cow::Borrowed(found)
+            };
+        }
     }
+    Cow::Borrowed("application/octet-stream")
 }
