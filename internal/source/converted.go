@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"hash"
 	"io"
 	"path"
 	"strings"
@@ -162,7 +161,7 @@ func (o *opening) converted(f foundBlob) func() (*bytes.Buffer, error) {
 
 // blobID returns the object id that git gives a content, with the length of the other ids.
 func blobID(digits int, content []byte) string {
-	var h hash.Hash = sha1.New() //nolint:gosec // git's object ids
+	h := sha1.New() //nolint:gosec // git's object ids
 	if digits > 2*sha1.Size {
 		h = sha256.New()
 	}

@@ -62,13 +62,17 @@ func (m *Manifest) Redirected() func(path string) bool {
 
 // pathnameOf is the pathname at which a file is served, not encoded, regardless of
 // other files. worker/src/rules/html.ts does the same and considers them.
-func (s Serving) pathnameOf(path string) string {
+func (s Serving) pathnameOf(path string) string { return PathnameOf(path, s.HTMLHandling) }
+
+// PathnameOf is the pathname at which html_handling serves a file, not encoded, regardless of
+// other files.
+func PathnameOf(path, htmlHandling string) string {
 	stem, isHTML := strings.CutSuffix(path, ".html")
-	if !isHTML || s.HTMLHandling == "none" {
+	if !isHTML || htmlHandling == "none" {
 		return path
 	}
 	if folder, isIndex := strings.CutSuffix(stem, "/index"); isIndex {
-		if s.HTMLHandling == "drop-trailing-slash" && folder != "" {
+		if htmlHandling == "drop-trailing-slash" && folder != "" {
 			return folder
 		}
 		return folder + "/"
@@ -76,7 +80,7 @@ func (s Serving) pathnameOf(path string) string {
 	switch {
 	case strings.HasSuffix(stem, "/"):
 		return path
-	case s.HTMLHandling == "force-trailing-slash":
+	case htmlHandling == "force-trailing-slash":
 		return stem + "/"
 	}
 	return stem

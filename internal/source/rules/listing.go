@@ -16,8 +16,11 @@ import (
 // Listing collects the files and problems of a walk, so that all problems are reported together.
 type Listing struct {
 	manifest.Listing
-	refused  []manifest.Problem
-	excluded map[Selection]manifest.Excluded
+	refused []manifest.Problem
+	// redirects is the text of the rules, and htmlHandling how pages are served.
+	redirects    []byte
+	htmlHandling string
+	excluded     map[Selection]manifest.Excluded
 }
 
 // NewListing returns an empty listing.
@@ -65,6 +68,9 @@ func (l *Listing) Configure(redirects, headers []byte, htmlHandling string) {
 	if redirects != nil {
 		l.Redirects, bad = routing.ParseRedirects(RedirectsFile, redirects, htmlHandling)
 		l.refused = append(l.refused, bad...)
+		if len(bad) == 0 {
+			l.redirects, l.htmlHandling = redirects, htmlHandling
+		}
 	}
 	if headers != nil {
 		l.Headers, bad = routing.ParseHeaders(HeadersFile, headers)
@@ -89,6 +95,7 @@ func (l *Listing) Finish() (*manifest.Listing, error) {
 	sortFiles(l.Files)
 	slices.SortFunc(l.Dirs, func(a, b manifest.Dir) int { return cmp.Compare(a.Path, b.Path) })
 	l.refuseSame()
+	l.refuseLoops()
 	l.noticeAlike()
 	slices.SortStableFunc(l.Notices, byPath)
 	slices.Sort(l.Ignored)
@@ -121,6 +128,18 @@ func sortFiles(files []manifest.File) {
 			files[at], rest = rest[last], rest[:last]
 		}
 	}
+}
+
+// refuseLoops refuses redirect loops that depend on the files of the site.
+func (l *Listing) refuseLoops() {
+	if len(l.redirects) == 0 {
+		return
+	}
+	paths := make([]string, 0, len(l.Files))
+	for i := range l.Files {
+		paths = append(paths, l.Files[i].Path)
+	}
+	l.refused = append(l.refused, routing.ServedLoops(RedirectsFile, l.redirects, l.htmlHandling, paths)...)
 }
 
 // refuseSame refuses files with the same pathname, which are neighbours in the sorted list. Only a

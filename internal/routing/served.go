@@ -1,0 +1,232 @@
+package routing
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/kv-sync/kv-sync/sync/manifest"
+)
+
+// maxWitnesses bounds the pages from which [ServedLoops] starts, and longestWay the pathname that
+// a redirect may lead to before it counts as one that grows for ever.
+const (
+	maxWitnesses = 1_000
+	longestWay   = MaxRedirectLine + 500
+)
+
+// ServedLoops finds the redirect loops that serving takes part in, and those that lengthen the
+// pathname without end. [ParseRedirects] finds the others. It follows requests for each rule's
+// source and for each page, as the Worker answers them: the first rule that matches, then the
+// file, then html_handling's redirect. files are the sorted pathnames of the site, not encoded.
+//
+// It cannot decide loops that need other text in a placeholder than a page's, or another host.
+func ServedLoops(path string, text []byte, htmlHandling string, files []string) []manifest.Problem {
+	p := redirects{report: report{path: path}, html: htmlHandling, lineOf: map[string]int{}}
+	for i, line := range p.lines(text) {
+		if !isComment(line) && !p.parse(i+1, line) {
+			break
+		}
+	}
+	if len(p.rules) == 0 || len(p.problems) > 0 {
+		return nil // ParseRedirects has reported the problems
+	}
+	s := server{rules: p.rules, html: htmlHandling, files: files, static: map[string]int{}}
+	for i, r := range p.rules {
+		if dynamic(r.From) {
+			s.dynamic = append(s.dynamic, compiledRule{i, capturing(r.From)})
+		} else {
+			s.static[r.From] = i
+		}
+	}
+	reported := map[int]bool{}
+	for _, start := range s.witnesses() {
+		used, where := s.follow(start)
+		if len(used) == 0 || reported[slices.Max(used)] {
+			continue
+		}
+		last := slices.Max(used)
+		reported[last] = true
+		p.add(p.lineOf[p.rules[last].From], "remove the rule, or have it lead to a pathname at which a file is served",
+			"a request of %s is redirected for ever", where)
+	}
+	return p.problems
+}
+
+type compiledRule struct {
+	index   int
+	pattern *regexp.Regexp
+}
+
+// server answers requests as the Worker does.
+type server struct {
+	rules   []manifest.Redirect
+	static  map[string]int
+	dynamic []compiledRule
+	html    string
+	files   []string
+}
+
+// capturing is [manifest.MatchPattern] with a group for each placeholder.
+func capturing(from string) *regexp.Regexp {
+	var b strings.Builder
+	for rest := from; rest != ""; {
+		if rest[0] == '*' {
+			b.WriteString(`(?P<splat>.*)`)
+			rest = rest[1:]
+		} else if name := placeholder.FindString(rest); name != "" && strings.HasPrefix(rest, name) {
+			b.WriteString(`(?P<` + name[1:] + `>[^/]+)`)
+			rest = rest[len(name):]
+		} else {
+			b.WriteString(regexp.QuoteMeta(rest[:1]))
+			rest = rest[1:]
+		}
+	}
+	return regexp.MustCompile(`\A` + b.String() + `\z`)
+}
+
+// witnesses are the pathnames from which loops are looked for: the source of each rule, with an
+// example in the place of placeholders, and the pages, which dynamic rules may match.
+func (s *server) witnesses() []string {
+	var out []string
+	for _, r := range s.rules {
+		out = append(out, placeholder.ReplaceAllString(strings.Replace(r.From, "*", "kv-sync-example", 1), "kv-sync-example"))
+	}
+	if len(s.dynamic) == 0 {
+		return out
+	}
+	for _, f := range s.files[:min(len(s.files), maxWitnesses)] {
+		out = append(out, manifest.EncodePathname(f), manifest.EncodePathname(manifest.PathnameOf(f, s.html)))
+	}
+	return out
+}
+
+// follow requests a pathname and follows the redirects. It returns the rules of the loop, none if
+// there is none, and a pathname from which it begins.
+func (s *server) follow(start string) (used []int, where string) {
+	seen, at := map[string]int{}, start
+	var rules []int
+	for {
+		if from, ok := seen[at]; ok {
+			return rules[from:], at
+		}
+		if len(at) > longestWay {
+			return rules[len(rules)-1:], start
+		}
+		seen[at] = len(rules)
+		if i, target, ok := s.redirect(at); ok {
+			if target == "" {
+				return nil, ""
+			}
+			rules, at = append(rules, i), target
+			continue
+		}
+		decoded, err := url.PathUnescape(at)
+		if err != nil {
+			return nil, ""
+		}
+		next := s.canonical(decoded)
+		if next == "" || next == decoded {
+			return nil, ""
+		}
+		at = manifest.EncodePathname(next)
+	}
+}
+
+// redirect returns the first rule that matches, and the pathname to which it leads; "" if the
+// rule serves a file or leads to another host.
+func (s *server) redirect(at string) (rule int, target string, ok bool) {
+	rule, ok = s.static[at]
+	var groups []string
+	for _, d := range s.dynamic {
+		if ok && d.index > rule {
+			break
+		}
+		if m := d.pattern.FindStringSubmatch(at); m != nil {
+			rule, ok = d.index, true
+			for i, name := range d.pattern.SubexpNames()[1:] {
+				groups = append(groups, name, m[i+1])
+			}
+			break
+		}
+	}
+	if !ok || s.rules[rule].Status == 200 || !strings.HasPrefix(s.rules[rule].To, "/") {
+		return rule, "", ok
+	}
+	path, _, _ := strings.Cut(s.rules[rule].To, "#")
+	path, _, _ = strings.Cut(path, "?")
+	if strings.HasPrefix(path, "//") {
+		return rule, "", true
+	}
+	path = placeholder.ReplaceAllStringFunc(path, func(name string) string {
+		if i := slices.Index(groups, name[1:]); i >= 0 && i%2 == 0 {
+			return groups[i+1]
+		}
+		return name
+	})
+	for strings.Contains(path, "//") {
+		path = strings.ReplaceAll(path, "//", "/")
+	}
+	path, _, _ = normalize(path)
+	return rule, path, true
+}
+
+// canonical returns the pathname to which html_handling redirects, the same pathname if a file is
+// served there, or "" if there is none.
+func (s *server) canonical(pathname string) string {
+	if s.has(pathname) {
+		if to := manifest.PathnameOf(pathname, s.html); s.servedAt(to) == pathname {
+			return to
+		}
+		return pathname
+	}
+	if s.html == "none" {
+		return ""
+	}
+	for _, file := range spellings(pathname) {
+		if to := manifest.PathnameOf(file, s.html); s.has(file) && s.servedAt(to) == file {
+			return to
+		}
+	}
+	return ""
+}
+
+// spellings are the files that a pathname may mean, as in worker/src/rules/html.ts.
+func spellings(pathname string) (files []string) {
+	stem := strings.TrimSuffix(strings.TrimSuffix(pathname, ".html"), "/index")
+	if dir, ok := strings.CutSuffix(pathname, "/"); ok {
+		files = append(files, dir+"/index.html", dir+".html")
+	} else if stem != pathname && strings.TrimSuffix(pathname, ".html") != stem {
+		files = append(files, stem+"/index.html", stem+".html")
+	} else if strings.HasSuffix(pathname, ".html") {
+		files = append(files, stem+"/index.html")
+	}
+	return append(files, pathname+".html", pathname+"/index.html")
+}
+
+// servedAt returns the file that is served at a pathname without a redirect, or "".
+func (s *server) servedAt(pathname string) string {
+	candidates := []string{pathname}
+	switch dir, isDir := strings.CutSuffix(pathname, "/"); {
+	case isDir && s.html == "force-trailing-slash":
+		candidates = []string{pathname + "index.html", dir + ".html"}
+	case isDir:
+		candidates = []string{pathname + "index.html"}
+	case s.html == "drop-trailing-slash":
+		candidates = append(candidates, pathname+".html", pathname+"/index.html")
+	case s.html != "force-trailing-slash" && s.html != "none":
+		candidates = append(candidates, pathname+".html")
+	}
+	for _, file := range candidates {
+		if s.has(file) {
+			return file
+		}
+	}
+	return ""
+}
+
+func (s *server) has(file string) bool {
+	_, ok := slices.BinarySearch(s.files, file)
+	return ok
+}
