@@ -28,7 +28,6 @@ func (c *devCommand) Run(ctx context.Context, s streams) (err error) {
 	cache, _ := os.UserCacheDir() // Start reports a missing folder
 	p, err := local.Start(ctx, local.Options{
 		CacheDir: cache, Project: ".", Addr: fmt.Sprintf("127.0.0.1:%d", c.Port), Log: s.err,
-		Deployed:  func(worker, address string) { deployed(s, worker, address) },
 		Behaviour: platform.Behaviour{Latency: c.Latency, RateLimit: c.RateLimit, ListLag: c.ListLag, EdgeTTL: c.EdgeTTL},
 	})
 	if err != nil {
@@ -60,11 +59,4 @@ func (c *devCommand) Run(ctx context.Context, s streams) (err error) {
 	fmt.Fprint(s.out, b.String())
 	<-ctx.Done()
 	return nil
-}
-
-// deployed prints the address of a Worker that is new. A companion has none.
-func deployed(s streams, worker, address string) {
-	if !strings.HasSuffix(worker, overlay.CompanionName("")) {
-		fmt.Fprintf(s.out, "Deployed:\n  %s  %s\n", address, term.Visible(worker))
-	}
 }

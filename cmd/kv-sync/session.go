@@ -106,7 +106,8 @@ func (t task) open(ctx context.Context, s streams, se *session) (err error) {
 	}
 	in.Give(t.values)
 	if t.site.Local {
-		if se.platform, err = local.Attach(ctx, local.Options{CacheDir: cache, Project: ".", Log: s.err, Hold: true}); err != nil {
+		se.platform, err = local.Attach(ctx, local.Options{CacheDir: cache, Project: ".", Log: s.err, Hold: true})
+		if err != nil {
 			return err
 		}
 		in.Token, in.AccountID, in.BaseURL = se.platform.Token, se.platform.Account, se.platform.API

@@ -40,9 +40,6 @@ type Options struct {
 	// under the id that is given. A service or a Durable Object of a Worker that is not deployed
 	// is accepted. Without it such a binding is refused, as at Cloudflare.
 	StandIns bool
-	// Deployed is called with the name and the address of a script when it is first deployed. It
-	// may be nil, and must not use the Server.
-	Deployed func(script, address string)
 	// Log receives the output of Workers and the messages of the platform. It may be nil.
 	Log io.Writer
 	// Behaviour is the initial behaviour.

@@ -100,7 +100,7 @@ func (s *Server) open() (err error) {
 	}
 	s.scripts, err = scripts.Open(scripts.Options{
 		Dir: s.dir, Subdomain: s.options.Subdomain, CheckScripts: s.options.CheckScripts, Log: s.logf,
-		StandIns: s.options.StandIns, Note: workers.Note, Deployed: s.deployed, Deleted: s.forget,
+		StandIns: s.options.StandIns, Note: workers.Note, Deleted: s.forget,
 		HasNamespace: func(account, id string) bool {
 			ns, apiErr := s.kv.Find(account, id)
 			return ns != nil && apiErr == nil
@@ -147,13 +147,6 @@ func (s *Server) findWorkerd() func() (string, error) {
 		}
 		return workerd.Find(s.life, s.logf)
 	})
-}
-
-// deployed passes on that a script has an address.
-func (s *Server) deployed(script string, port int) {
-	if s.options.Deployed != nil {
-		s.options.Deployed(script, fmt.Sprintf("http://127.0.0.1:%d", port))
-	}
 }
 
 // logf writes a line into the platform's log.

@@ -63,9 +63,6 @@ type Options struct {
 	// Hold makes the platform of another process stay until Close, also if that process has nothing
 	// else to do. It has no effect if a person ends that process.
 	Hold bool
-	// Deployed is called with the name and the address of a Worker when it is first deployed; may
-	// be nil.
-	Deployed func(worker, address string)
 	// Log receives the output of Workers and messages of the platform.
 	Log io.Writer
 }
@@ -156,7 +153,7 @@ func Start(ctx context.Context, o Options) (_ *Platform, err error) {
 	}}
 	p.server, err = platform.Open(platform.Options{ //nolint:contextcheck // it lives until Close, longer than ctx may
 		Dir: filepath.Join(home, "state"), Addr: o.Addr, ControlToken: p.Control, Log: o.Log,
-		Behaviour: o.Behaviour, CheckScripts: true, StandIns: true, Deployed: o.Deployed, Accounts: []string{account},
+		Behaviour: o.Behaviour, CheckScripts: true, StandIns: true, Accounts: []string{account},
 		Tokens: map[string][]platform.Permission{
 			p.Token: {platform.KVRead, platform.KVWrite, platform.WorkersRead, platform.WorkersWrite},
 		},

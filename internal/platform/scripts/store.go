@@ -40,9 +40,6 @@ type Options struct {
 	StandIns bool
 	// Note says how a binding differs here from Cloudflare, or "". It may be nil.
 	Note func(Binding) string
-	// Deployed is called with the name and the port of a script when it is first deployed. It may
-	// be nil, and must not use the store.
-	Deployed func(script string, port int)
 	// Log writes a line into the platform's log.
 	Log func(format string, args ...any)
 }

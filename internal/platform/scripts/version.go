@@ -95,9 +95,6 @@ func (s *Store) putVersion(c *api.Call, d *Draft, up *upload) (result map[string
 	if err := s.open(c.Account, sc); err != nil {
 		return nil, nil, api.Internal(err)
 	}
-	if a.Scripts[sc.Name] == nil && s.options.Deployed != nil {
-		s.options.Deployed(sc.Name, sc.Port)
-	}
 	a.Scripts[sc.Name] = sc
 	result = scriptJSON(sc)
 	if d.report != nil {
