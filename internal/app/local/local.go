@@ -124,7 +124,7 @@ func find(ctx context.Context, home string) *Platform {
 
 // hold makes the platform stay until Close. It reports whether it does.
 func (p *Platform) hold(ctx context.Context) bool {
-	res, err := p.control(ctx, "/__platform/hold")
+	res, err := p.control(ctx, "/__platform/hold") //nolint:bodyclose // Close closes it
 	if err != nil {
 		return false
 	}
