@@ -112,6 +112,10 @@ func (c clone) deepen(ctx context.Context, log *slog.Logger, active, next string
 	whole := ctx
 	ctx, cancel := context.WithTimeout(ctx, deepenTimeout)
 	defer cancel()
+	// The source does not see what an earlier comparison has fetched.
+	if rel := c.relation(ctx, active, next); rel != manifest.RelationUnknown || ctx.Err() != nil {
+		return rel, whole.Err()
+	}
 	for _, depth := range deepenSteps {
 		if !c.shallow(ctx) {
 			break

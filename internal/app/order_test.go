@@ -73,6 +73,18 @@ func TestOrderDeepensAShallowClone(t *testing.T) {
 	}
 }
 
+// A deploy after a rollback compares twice: with the live commit, and with the one that is held
+// back. What the first comparison fetched counts for the second.
+func TestOrderAfterAFetch(t *testing.T) {
+	dir, ids := shallow(t, 3)
+	o := orderedIn(t, dir, nil)
+	for _, active := range ids[:2] {
+		if rel, err := o.Compare(t.Context(), active, ids[2]); err != nil || rel != manifest.RelationNewer {
+			t.Errorf("Compare(%.7s, %.7s) is %v, %v", active, ids[2], rel, err)
+		}
+	}
+}
+
 // In a repository without a remote, as on a git server, the live commit is absent, and no failed
 // fetch is logged. Without the new commit it is no repository of the site.
 func TestOrderWithoutARemote(t *testing.T) {
