@@ -5,7 +5,7 @@
 //! into the buffer. An empty line means that the request does not have the header.
 //!
 //! ```text
-//! method ⏎ pathname ⏎ If-None-Match ⏎ If-Modified-Since
+//! method ⏎ pathname ⏎ If-None-Match
 //! ```
 //!
 //! Then JavaScript calls `answer`, which replaces the request by the response:
@@ -78,7 +78,6 @@ fn answer_to(request: &str) -> String {
         method: next().unwrap_or_default(),
         path: next().unwrap_or_default(),
         if_none_match: next(),
-        if_modified_since: next(),
     };
     INDEX.with(|index| match index {
         Ok(index) => text_of(&plan(index, &request)),

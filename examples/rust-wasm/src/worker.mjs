@@ -19,7 +19,7 @@ function read(length) {
 /** Calls lib.rs. This function must not await, because concurrent requests share the buffer. */
 function plan(request) {
   const header = (name) => request.headers.get(name) ?? "";
-  const lines = [request.method, new URL(request.url).pathname, header("if-none-match"), header("if-modified-since")];
+  const lines = [request.method, new URL(request.url).pathname, header("if-none-match")];
   const text = new TextEncoder().encode(lines.join("\n"));
   const at = reserve(text.length); // may replace memory.buffer, so read it only after this call
   new Uint8Array(memory.buffer, at, text.length).set(text);

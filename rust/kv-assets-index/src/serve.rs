@@ -15,8 +15,6 @@ pub struct Request<'r> {
     pub path: &'r str,
     /// The header If-None-Match.
     pub if_none_match: Option<&'r str>,
-    /// The header If-Modified-Since.
-    pub if_modified_since: Option<&'r str>,
 }
 
 /// The names of headers in lower case, with their values.
@@ -101,7 +99,7 @@ pub fn plan<'i>(index: &AssetIndex<'i>, request: &Request<'_>) -> Plan<'i> {
     }
     let etag = etag(&name, asset);
     let last_modified = http_date(asset.modified);
-    let fresh = not_modified(request, etag.as_deref(), last_modified.as_deref());
+    let fresh = not_modified(request, etag.as_deref());
 
     // The browser stores the file and revalidates it before each use.
     let mut headers: Headers = vec![("cache-control", "public, max-age=0, must-revalidate".into())];

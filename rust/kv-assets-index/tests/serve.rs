@@ -182,31 +182,23 @@ fn other_methods() {
 #[test]
 fn conditions() {
     let date = "Sun, 13 Sep 2020 12:26:40 GMT";
-    let later = "Mon, 14 Sep 2020 12:26:40 GMT";
-    for (if_none_match, if_modified_since, want) in [
-        (Some("\"f3c9f85f2a\""), None, 304),
-        (Some("W/\"f3c9f85f2a\""), None, 304),
-        (Some("\"x\", \"f3c9f85f2a\""), None, 304),
-        (Some("*"), None, 304),
-        (Some("\"x\""), None, 200),
-        (Some("f3c9f85f2a"), None, 200),
-        (Some("\"x\""), Some(date), 200), // If-None-Match has precedence
-        (None, Some(date), 304),
-        (None, Some(later), 200), // only the same date matches
-        (None, Some(""), 200),
-        (None, None, 200),
+    for (if_none_match, want) in [
+        (Some("\"f3c9f85f2a\""), 304),
+        (Some("W/\"f3c9f85f2a\""), 304),
+        (Some("\"x\", \"f3c9f85f2a\""), 304),
+        (Some("*"), 304),
+        (Some("\"x\""), 200),
+        (Some("f3c9f85f2a"), 200),
+        (Some(""), 200),
+        (None, 200),
     ] {
         for method in ["GET", "HEAD"] {
             let answer = ask(Request {
                 method,
                 path: "/",
                 if_none_match,
-                if_modified_since,
             });
-            assert_eq!(
-                answer.status, want,
-                "{method} {if_none_match:?} {if_modified_since:?}"
-            );
+            assert_eq!(answer.status, want, "{method} {if_none_match:?}");
             assert_eq!(header(&answer, "etag"), Some("\"f3c9f85f2a\""));
             if want == 304 {
                 assert_eq!(answer.body, None);
