@@ -16,7 +16,8 @@ func TestDevVars(t *testing.T) {
 		"public/index.html": "x", "worker.js": "export default { fetch() {} }",
 		".dev.vars": "KEY=local\nMODE=debug\nKV=none",
 		"wrangler.jsonc": `{"name":"tides","main":"worker.js","compatibility_date":"2026-01-01",
-			"assets":{"directory":"public"},"vars":{"MODE":"live"},"kv_namespaces":[{"binding":"KV","id":"0123456789abcdef0123456789abcdef"}]}`,
+			"assets":{"directory":"public"},"vars":{"MODE":"live"},
+			"kv_namespaces":[{"binding":"KV","id":"0123456789abcdef0123456789abcdef"}]}`,
 	} {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

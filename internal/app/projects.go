@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/app/advice"
+	"github.com/kv-sync/kv-sync/internal/app/pointers"
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
 	"github.com/kv-sync/kv-sync/internal/source"
 	"github.com/kv-sync/kv-sync/sync/cloud"
@@ -182,7 +183,7 @@ type Shared struct {
 	namespaces map[string]string // ids by account and title
 	clock      cloud.Account     // one that has an answer of the API
 
-	pointers *pointers // nil without Expect
+	pointers *pointers.Pointers // nil without Expect
 }
 
 // sharedAccount is an account that looks up a namespace once for all sites.
@@ -227,12 +228,7 @@ func (a sharedAccount) Time() (time.Time, bool) {
 
 // Store implements [cloud.Account].
 func (a sharedAccount) Store(namespace string) cloud.Store {
-	s := a.Account.Store(namespace)
-	bulk, ok := s.(cloud.BulkReader)
-	if !ok || a.shared.pointers == nil {
-		return s
-	}
-	return pointerStore{s, bulk, a, a.name + " " + namespace}
+	return a.shared.pointers.In(a.Account.Store(namespace), a.name+" "+namespace, a.hasAnswer)
 }
 
 // NewShared returns new shared resources. The caller closes them after the sites.
@@ -240,6 +236,9 @@ func NewShared() *Shared {
 	pool := cloudflare.NewTransport()
 	return &Shared{Transport: pool, Budget: upload.NewBudget(), pool: pool, namespaces: map[string]string{}}
 }
+
+// Expect tells which projects the run opens, in this order.
+func (s *Shared) Expect(ids []string) { s.pointers = pointers.New(ids) }
 
 // Close closes the idle connections.
 func (s *Shared) Close() { s.pool.CloseIdleConnections() }

@@ -83,7 +83,8 @@ func TestSourceMap(t *testing.T) {
 func TestSourceMapUnchanged(t *testing.T) {
 	root := t.TempDir()
 	for name, content := range map[string]string{
-		"main.mjs": "export default { fetch: () => new Response('x') };\n", "main.mjs.map": `{"version":3,"sources":["main.rs"]}`,
+		"main.mjs":     "export default { fetch: () => new Response('x') };\n",
+		"main.mjs.map": `{"version":3,"sources":["main.rs"]}`,
 	} {
 		if err := os.WriteFile(filepath.Join(root, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)

@@ -14,7 +14,8 @@ func TestKeptText(t *testing.T) {
 		"2 changed files have been served": {"/a.3f2a9c1b.js", "/b.css"},
 	} {
 		got := keptText(&plan.Plan{Kept: kept})
-		if !strings.HasPrefix(got, want) || (got == "") != (kept == nil) || !strings.HasSuffix(got, strings.Join(kept, ", ")) {
+		names := strings.Join(kept, ", ")
+		if !strings.HasPrefix(got, want) || (got == "") != (kept == nil) || !strings.HasSuffix(got, names) {
 			t.Errorf("%v: %q", kept, got)
 		}
 	}

@@ -1,4 +1,4 @@
-package app
+package pointers
 
 import (
 	"context"
@@ -52,7 +52,7 @@ func (r *readings) GetBulk(_ context.Context, keys []string) (map[string][]byte,
 }
 
 // What is live of many projects costs a hundredth of the requests. It is never older than
-// pointerAge, and a second read of it is one of its own.
+// fresh, and a second read of it is one of its own.
 func TestPointersAreReadAlong(t *testing.T) {
 	for name, tt := range map[string]struct {
 		projects     int
@@ -64,20 +64,18 @@ func TestPointersAreReadAlong(t *testing.T) {
 		"many":               {projects: 250, bulk: 3},
 		"one":                {projects: 1, single: 1},
 		"each twice":         {projects: 250, again: true, bulk: 3, single: 250},
-		"slow ones":          {projects: 4, pause: pointerAge + 1, bulk: 3, single: 1},
+		"slow ones":          {projects: 4, pause: fresh + 1, bulk: 3, single: 1},
 		"too large together": {projects: 250, refuses: true, bulk: 1, single: 250},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				shared := NewShared()
-				defer shared.Close()
 				var ids []string
 				for i := range tt.projects {
 					ids = append(ids, fmt.Sprintf("p%d", i))
 				}
-				shared.Expect(ids)
 				r := &readings{refuses: tt.refuses}
-				s := pointerStore{r, r, sharedAccount{shared: shared}, "space"}
+				answered := 0
+				s := New(ids).In(r, "space", func() { answered++ })
 				reads := 1
 				if tt.again {
 					reads = 2
@@ -93,6 +91,9 @@ func TestPointersAreReadAlong(t *testing.T) {
 					}
 					time.Sleep(tt.pause)
 				}
+				if refused := tt.refuses || tt.bulk == 0; refused != (answered == 0) {
+					t.Errorf("%d answers were reported", answered)
+				}
 				if r.single != tt.single || r.bulk != tt.bulk {
 					t.Errorf("%d single and %d bulk reads, want %d and %d", r.single, r.bulk, tt.single, tt.bulk)
 				}
@@ -103,13 +104,11 @@ func TestPointersAreReadAlong(t *testing.T) {
 
 // Another namespace of the same run has projects of its own.
 func TestPointersOfTwoNamespaces(t *testing.T) {
-	shared := NewShared()
-	defer shared.Close()
-	shared.Expect([]string{"p1", "p3", "p5"})
+	p := New([]string{"p1", "p3", "p5"})
 	one, two := &readings{}, &readings{}
 	for _, id := range []string{"p1", "p3"} {
 		for _, r := range []*readings{one, two} {
-			s := pointerStore{r, r, sharedAccount{shared: shared}, fmt.Sprintf("%p", r)}
+			s := p.In(r, fmt.Sprintf("%p", r), func() {})
 			if _, err := s.Get(t.Context(), "project/"+id+"/current"); err != nil {
 				t.Error(err)
 			}

@@ -1,4 +1,5 @@
-package app
+// Package pointers reads what is live of many projects with few requests.
+package pointers
 
 import (
 	"context"
@@ -12,13 +13,14 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// pointerAge is how long a pointer that was read along counts as what is live. A deploy reads
-// it again before it switches.
-const pointerAge = 5 * time.Second
+// fresh is how long a pointer that was read along counts as what is live. A deploy reads it again
+// before it switches.
+const fresh = 5 * time.Second
 
-// pointers reads what is live of the projects that a run opens, a few at a time. The first read
-// of a project's pointer reads those of its neighbours in the order along, with one request.
-type pointers struct {
+// Pointers are those of the projects that a run opens, a few at a time. The first read of one
+// reads its neighbours in the order along, with one request. Its methods are safe for concurrent
+// use.
+type Pointers struct {
 	mu   sync.Mutex
 	keys []string       // of the projects, in the order of the run
 	at   map[string]int // where each key is
@@ -38,27 +40,37 @@ type pointer struct {
 	when  time.Time
 }
 
-// Expect tells which projects the run opens, in this order.
-func (s *Shared) Expect(ids []string) {
-	p := &pointers{at: map[string]int{}, read: map[place]pointer{}, asked: map[place]bool{}}
+// New returns the pointers of the projects that a run opens, in this order.
+func New(ids []string) *Pointers {
+	p := &Pointers{at: map[string]int{}, read: map[place]pointer{}, asked: map[place]bool{}}
 	for i, id := range ids {
 		key := manifest.Keys("project/" + id).Current()
 		p.keys, p.at[key] = append(p.keys, key), i
 	}
-	s.pointers = p
+	return p
 }
 
-// pointerStore is a namespace whose pointers are read along.
-type pointerStore struct {
+// In returns a namespace whose pointers are read along. name identifies it among all accounts.
+// answered is called after each bulk read.
+func (p *Pointers) In(s cloud.Store, name string, answered func()) cloud.Store {
+	bulk, ok := s.(cloud.BulkReader)
+	if p == nil || !ok {
+		return s
+	}
+	return store{s, bulk, p, name, answered}
+}
+
+type store struct {
 	cloud.Store
-	bulk      cloud.BulkReader
-	account   sharedAccount
-	namespace string // with the account
+	bulk     cloud.BulkReader
+	pointers *Pointers
+	name     string
+	answered func()
 }
 
 // Get implements [cloud.Store].
-func (s pointerStore) Get(ctx context.Context, key string) ([]byte, error) {
-	value, known, err := s.account.shared.pointers.first(ctx, s, key)
+func (s store) Get(ctx context.Context, key string) ([]byte, error) {
+	value, known, err := s.pointers.first(ctx, s, key)
 	switch {
 	case err != nil:
 		return nil, err
@@ -71,17 +83,17 @@ func (s pointerStore) Get(ctx context.Context, key string) ([]byte, error) {
 }
 
 // first answers the first read of a pointer. known is false for any other read.
-func (p *pointers) first(ctx context.Context, s pointerStore, key string) (value []byte, known bool, err error) {
+func (p *Pointers) first(ctx context.Context, s store, key string) (value []byte, known bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	at, is := p.at[key]
-	this := place{s.namespace, key}
+	this := place{s.name, key}
 	if !is || p.asked[this] {
 		return nil, false, nil
 	}
 	p.asked[this] = true
 	got, read := p.read[this]
-	if !read || time.Since(got.when) > pointerAge {
+	if !read || time.Since(got.when) > fresh {
 		if err := p.readAlong(ctx, s, at); err != nil {
 			return nil, false, err
 		}
@@ -93,12 +105,12 @@ func (p *pointers) first(ctx context.Context, s pointerStore, key string) (value
 
 // readAlong reads the pointer at a place of the order, and its neighbours that nobody has asked
 // for yet: projects do not ask in their order exactly.
-func (p *pointers) readAlong(ctx context.Context, s pointerStore, at int) error {
-	maps.DeleteFunc(p.read, func(_ place, got pointer) bool { return time.Since(got.when) > pointerAge })
+func (p *Pointers) readAlong(ctx context.Context, s store, at int) error {
+	maps.DeleteFunc(p.read, func(_ place, got pointer) bool { return time.Since(got.when) > fresh })
 	begin := at - at%cloud.MaxBulkReads
 	some := []string{p.keys[at]}
 	for _, key := range p.keys[begin:min(begin+cloud.MaxBulkReads, len(p.keys))] {
-		if !p.asked[place{s.namespace, key}] {
+		if !p.asked[place{s.name, key}] {
 			some = append(some, key)
 		}
 	}
@@ -114,9 +126,9 @@ func (p *pointers) readAlong(ctx context.Context, s pointerStore, at int) error 
 	if err != nil {
 		return err
 	}
-	s.account.hasAnswer()
+	s.answered()
 	for _, key := range some {
-		p.read[place{s.namespace, key}] = pointer{values[key], when}
+		p.read[place{s.name, key}] = pointer{values[key], when}
 	}
 	return nil
 }
