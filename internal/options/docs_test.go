@@ -17,7 +17,7 @@ var update = flag.Bool("update", false, "write action.yml and the tables in docs
 // place is a section of a document with one or more lines about each of some options.
 type place struct {
 	file string
-	// after is the line that begins the section.
+	// after is the line that begins the section. In Markdown the options are in its first table.
 	after string
 	of    []*options.Option
 	// key returns the beginning of an option's lines, text all of them.
@@ -162,6 +162,9 @@ func TestDocuments(t *testing.T) {
 		if begin == 0 {
 			t.Fatalf("%s has no line %q", p.file, p.after)
 		}
+		if p.file != "action.yml" {
+			begin += slices.IndexFunc(lines[begin:], isDelimiter) + 1
+		}
 		lines = p.write(t, lines, begin)
 		if text := strings.Join(lines, "\n"); *update && text != string(b) {
 			if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
@@ -198,12 +201,33 @@ func (p place) write(t *testing.T, lines []string, begin int) []string {
 	return lines
 }
 
-// ends reports whether a line is the first one after the section.
+// ends reports whether a line is the first one after the options.
 func (p place) ends(line string) bool {
 	if p.file == "action.yml" {
 		return line == "outputs:"
 	}
-	return strings.HasPrefix(line, "#")
+	return !strings.HasPrefix(line, "|")
+}
+
+// isDelimiter reports whether a line is the one between the head and the rows of a table.
+func isDelimiter(line string) bool { return strings.HasPrefix(line, "|---") }
+
+// The documents have no row outside of a table: the first line of each table is followed by a delimiter.
+func TestRowsAreInTables(t *testing.T) {
+	for _, file := range []string{"action.md", "commands.md", "configuration.md"} {
+		b, err := os.ReadFile("../../docs/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := ""
+		lines := strings.Split(string(b), "\n")
+		for i, line := range lines[:len(lines)-1] {
+			if strings.HasPrefix(line, "|") && !strings.HasPrefix(before, "|") && !isDelimiter(lines[i+1]) {
+				t.Errorf("%s:%d: a row outside of a table: %s", file, i+1, line)
+			}
+			before = line
+		}
+	}
 }
 
 // action.yml has no input that is not declared.
