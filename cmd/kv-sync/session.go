@@ -118,7 +118,7 @@ func (t task) open(ctx context.Context, s streams, se *session) (err error) {
 	if se.site, err = app.Open(ctx, in); err != nil {
 		return err
 	}
-	if se.platform != nil {
+	if se.platform != nil && !t.sourceless {
 		se.site.Notices = append(se.site.Notices, notModelled(ctx, se.platform, se.site)...)
 	}
 	se.notices()

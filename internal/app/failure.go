@@ -128,6 +128,19 @@ type nothingLiveError struct{ error }
 
 func (e *nothingLiveError) Unwrap() error { return e.error }
 
+// whereNothingLives marks the failure of a deploy that found nothing live. Then a folder without
+// files is one that the build has not written.
+func (s *Site) whereNothingLives(err error) error {
+	if err == nil || s.Live().Version != "" {
+		return err
+	}
+	if e := (*guard.Error)(nil); errors.As(err, &e) && e.Finding.Case == finding.CaseEmpty {
+		e.Finding.Facts.What = s.settings.BuildCommand()
+		err = stop(e.Guard, advice.CaseUnbuilt, e.Finding.Facts)
+	}
+	return &nothingLiveError{err}
+}
+
 // offlineError is a deletion that failed after the site was taken offline.
 type offlineError struct{ error }
 

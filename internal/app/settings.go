@@ -4,11 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
-	"time"
 
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/boundary"
@@ -18,6 +16,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/site"
 )
 
@@ -121,32 +120,23 @@ func engineConfig(set *config.Settings) site.Config {
 
 // configProblems returns the problems of a [config.Error], nil for another error.
 func configProblems(err error) []manifest.Problem {
-	var refused *config.Error
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*config.Error](err); ok {
 		return refused.Problems
 	}
 	return nil
 }
 
-// unsettled returns notices about settings that a deploy does not apply.
-func unsettled(set *config.Settings) []manifest.Problem {
-	var out []manifest.Problem
-	for _, name := range set.RequiredSecrets {
-		out = append(out, manifest.Problem{Path: set.Where("secrets"),
-			Reason: fmt.Sprintf("the Worker needs the secret %s, which is carried over if it exists and is not checked", name),
-			Fix:    "set it with wrangler secret put " + name})
+// progress passes on the progress of a run, when the site's notices are complete.
+func (s *Site) progress(p site.Progress) {
+	if s.noteName(p.Plan); s.in.Progress != nil {
+		s.in.Progress(p)
 	}
-	return out
 }
 
-// timeoutOf reads how long to go on without a successful answer; 0 is the default.
-func timeoutOf(text string) (time.Duration, error) {
-	if text == "" {
-		return 0, nil
+// noteName adds a notice about the name that nobody chose, if the plan is for the first deploy.
+func (s *Site) noteName(p *plan.Plan) {
+	if p != nil && p.First && s.settings.Derived && !s.named {
+		s.named = true
+		s.Notices = append(s.Notices, s.settings.NameNotice())
 	}
-	d, err := time.ParseDuration(text)
-	if err != nil || d < time.Second || d > 24*time.Hour {
-		return 0, fmt.Errorf(`timeout is %q; write a time from a second to a day, such as "10m"`, text)
-	}
-	return d, nil
 }

@@ -152,6 +152,7 @@ type Site struct {
 	// codeFiles has the files of the Worker's code as its keys.
 	codeFiles sync.Map
 	closers   []io.Closer
+	named     bool // there is a notice about the name
 }
 
 // Open reads the configuration. It sends nothing and needs no token. The caller closes the
@@ -187,7 +188,9 @@ func Open(ctx context.Context, in Inputs) (*Site, error) {
 			return nil, err
 		}
 	}
-	s.Notices = append(s.Notices, unsettled(set)...)
+	if !in.DeployedOnly {
+		s.Notices = append(s.Notices, set.Unset(in.Local)...)
+	}
 	return s, nil
 }
 
@@ -204,7 +207,7 @@ func (s *Site) reach() (*kvsync.Engine, error) {
 	if s.in.Shared != nil {
 		transport, c.Budget = s.in.Shared.Transport, s.in.Shared.Budget
 	}
-	timeout, err := timeoutOf(s.settings.Options.Text(options.Timeout))
+	timeout, err := s.settings.Timeout()
 	if err != nil {
 		return nil, usage(err)
 	}
@@ -215,7 +218,7 @@ func (s *Site) reach() (*kvsync.Engine, error) {
 		return nil, usage(err)
 	}
 	c.AccountID = s.settings.Account
-	c.Account, c.Actor, c.Run, c.Progress = account, s.in.Actor, s.in.Run, s.in.Progress
+	c.Account, c.Actor, c.Run, c.Progress = account, s.in.Actor, s.in.Run, s.progress
 	if s.in.Shared != nil {
 		c.Account = sharedAccount{account, s.in.Shared, s.settings.BaseURL + " " + s.settings.Account}
 	}
@@ -288,14 +291,6 @@ func (s *Site) Deploy(ctx context.Context, opt plan.Options) (res *kvsync.Result
 	return res, err
 }
 
-// whereNothingLives marks the failure of a deploy that found nothing live.
-func (s *Site) whereNothingLives(err error) error {
-	if err == nil || s.Live().Version != "" {
-		return err
-	}
-	return &nothingLiveError{err}
-}
-
 // Plan returns what Deploy would do: see [kvsync.Engine.Plan]. It only reads.
 func (s *Site) Plan(ctx context.Context, opt plan.Options) (p *plan.Plan, err error) {
 	defer func() { err = s.whereNothingLives(err) }()
@@ -306,7 +301,9 @@ func (s *Site) Plan(ctx context.Context, opt plan.Options) (p *plan.Plan, err er
 	if opt, err = s.waive(ctx, src, opt); err != nil {
 		return nil, err
 	}
-	return e.Plan(ctx, src, w, opt)
+	p, err = e.Plan(ctx, src, w, opt)
+	s.noteName(p)
+	return p, err
 }
 
 // Rollback makes an earlier deployment live again: see [kvsync.Engine.Rollback].

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"fmt"
 	"path"
 	"path/filepath"
 	"strings"
@@ -99,7 +98,7 @@ func (l *loader) detectName() {
 		{packageName(bytes.TrimPrefix(pkg, byteOrderMark)), "package.json"},
 		{remote, "the git remote"},
 		{l.jobRepository(), "GITHUB_REPOSITORY"},
-		{folder, "the folder's name"},
+		{folder, "this folder"},
 	} {
 		name := sanitise(c.text)
 		if name == "" {
@@ -112,8 +111,6 @@ func (l *loader) detectName() {
 		if former != name {
 			l.s.Formerly = former
 		}
-		l.notice(from, fmt.Sprintf("the site is called %s after it", name),
-			howToName+", so that it never changes by accident")
 		return
 	}
 	l.refuse(origin{place: "--name"}, "the site has no name", howToName)

@@ -41,7 +41,7 @@ func TestNameWithoutConfiguration(t *testing.T) {
 		if err := os.MkdirAll(filepath.Join(root, "public"), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if s, _ := mustLoad(t, Inputs{Root: root}); s.Name != want || s.Where("name") != "the folder's name" {
+		if s, _ := mustLoad(t, Inputs{Root: root}); s.Name != want || s.Where("name") != "this folder" {
 			t.Errorf("name %q by %s, want %q", s.Name, s.Where("name"), want)
 		}
 	}
@@ -169,11 +169,11 @@ func TestNameFromAJob(t *testing.T) {
 		name, formerly, where string
 	}{
 		{workspace, job, "alpha", "workspace", "GITHUB_REPOSITORY"},
-		{filepath.Join(workspace, "sites/a"), job, "a", "", "the folder's name"},
-		{workspace, nil, "workspace", "", "the folder's name"},
+		{filepath.Join(workspace, "sites/a"), job, "a", "", "this folder"},
+		{workspace, nil, "workspace", "", "this folder"},
 		{
 			workspace, map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "Acme/Alpha"}, "workspace", "",
-			"the folder's name",
+			"this folder",
 		},
 	} {
 		s, _ := mustLoad(t, Inputs{Root: tt.root, Getenv: environ(tt.env)})

@@ -11,6 +11,9 @@ import (
 // howToPublish is the fix for a project whose site is in none of Directories. If other folders could
 // be the output of its build, it names them.
 func (l *loader) howToPublish() string {
+	if dir := l.onDisk(); dir != "" {
+		return fmt.Sprintf("the commit has no folder %s, which is on the disk: commit it, or publish it without --commit", dir)
+	}
 	found := l.elsewhere()
 	switch len(found) {
 	case 0:
@@ -22,6 +25,22 @@ func (l *loader) howToPublish() string {
 		return strings.Join(found, ", ") +
 			" have an index.html: publish one of them with --dir, or run " + l.buildCommand() + " first"
 	}
+}
+
+// onDisk returns the folder of the site that only the disk has and not the commit that is read, or "".
+func (l *loader) onDisk() string {
+	if l.files.commit == nil {
+		return ""
+	}
+	disk := l.files
+	disk.commit = nil
+	i := slices.IndexFunc(Directories, func(dir string) bool {
+		return dir != public && disk.isFile(filepath.Join(l.root, dir, "index.html"))
+	})
+	if i < 0 {
+		return ""
+	}
+	return Directories[i]
 }
 
 // elsewhere returns folders of the project that have an index.html, sorted and at most three: some

@@ -73,6 +73,7 @@ func newLoader(in Inputs) (*loader, error) {
 			Retain: site.DefaultRetain, Grace: site.DefaultGrace, origins: map[string]origin{},
 		},
 	}
+	l.s.buildCommand = l.buildCommand
 	if in.CommitRoot != "" {
 		if l.files.root, err = filepath.Abs(in.CommitRoot); err != nil {
 			return nil, fmt.Errorf("find the repository %s: %w", in.CommitRoot, err)

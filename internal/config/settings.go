@@ -94,7 +94,8 @@ type Settings struct {
 	Variables Variables
 	Files     []string // the configuration files that were read, relative to Root
 
-	origins map[string]origin
+	origins      map[string]origin
+	buildCommand func() string // reads the project when it is called
 }
 
 // Where returns the origin of a setting, for messages: "--name", "KV_SYNC_NAME",
@@ -162,4 +163,17 @@ type Inputs struct {
 	Builds bool
 	// Getenv reads the environment; nil is an empty environment.
 	Getenv func(string) string
+}
+
+// Timeout returns how long to go on without a successful answer; 0 is the default.
+func (s *Settings) Timeout() (time.Duration, error) {
+	text := s.Options.Text(options.Timeout)
+	if text == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < time.Second || d > 24*time.Hour {
+		return 0, fmt.Errorf(`timeout is %q; write a time from a second to a day, such as "10m"`, text)
+	}
+	return d, nil
 }

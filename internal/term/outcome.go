@@ -31,10 +31,6 @@ func (c *Console) Result(res *kvsync.Result, st app.Stats, rollback string) {
 		t.line("Pruned %s that nothing needed any more.", humanize.Count(res.Pruned, "key"))
 	}
 	t.problems(res.Notices)
-	if p := res.Plan; p != nil && res.Switched && len(p.Removed) > 0 && len(p.Retired) > 0 {
-		t.line("%s can still be read at the old address (above). To end that: "+forget,
-			humanize.Count(len(p.Retired), "removed file"))
-	}
 	if rollback != "" && res.Undoable() {
 		t.line("%s", t.with(faint, "To go back: "+rollback))
 	}

@@ -27,7 +27,6 @@ func TestResult(t *testing.T) {
 		return func(c *Console) { c.Result(&r, st, rollback) }
 	}
 	removed := plan.Plan{Removed: changes(1, "a"), Retired: make([]plan.RetiredFile, 1)}
-	retired := plan.Plan{Retired: make([]plan.RetiredFile, 1)}
 	retried := cost
 	retried.Retries = 2
 	check(t, []output{
@@ -43,12 +42,7 @@ func TestResult(t *testing.T) {
 			"\nLive: commit aaaaaaaaaaaa, in 0.00 s (0 requests, 0 B sent)\n"},
 		{"nothing to do", result(kvsync.Result{Deployment: "d1", URL: "https://x.dev", PreviousDeployment: "d0"}, cost, "x"),
 			"      https://x.dev\n"},
-		// A person who removed a file must know that it is still readable.
-		{"a removed file that stays readable", result(kvsync.Result{Switched: true, Deployment: "d", Plan: &removed},
-			app.Stats{}, ""),
-			"\nLive: deployment d, in 0.00 s (0 requests, 0 B sent)\n" +
-				"1 removed file can still be read at the old address (above). To end that: deploy with --forget\n"},
-		{"a file that was removed before", result(kvsync.Result{Switched: true, Deployment: "d", Plan: &retired},
+		{"a removed file, which the plan named", result(kvsync.Result{Switched: true, Deployment: "d", Plan: &removed},
 			app.Stats{}, ""),
 			"\nLive: deployment d, in 0.00 s (0 requests, 0 B sent)\n"},
 	})
