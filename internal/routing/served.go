@@ -9,10 +9,12 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// maxWitnesses bounds the pages from which [ServedLoops] starts, and longestWay the pathname that
-// a redirect may lead to before it counts as one that grows for ever.
+// maxWitnesses bounds the pages from which [ServedLoops] starts. A redirect counts as one that
+// grows for ever if one way uses it with a longer pathname maxGrowths times, which is when browsers
+// give up, or if the pathname is longer than longestWay.
 const (
 	maxWitnesses = 1_000
+	maxGrowths   = 20
 	longestWay   = MaxRedirectLine + 500
 )
 
@@ -42,8 +44,8 @@ func ServedLoops(path string, text []byte, htmlHandling string, files []string) 
 	}
 	reported := map[int]bool{}
 	for _, start := range s.witnesses() {
-		used, where := s.follow(start)
-		if len(used) == 0 || reported[slices.Max(used)] {
+		used, where := s.follow(start, reported)
+		if len(used) == 0 {
 			continue
 		}
 		last := slices.Max(used)
@@ -103,21 +105,27 @@ func (s *server) witnesses() []string {
 }
 
 // follow requests a pathname and follows the redirects. It returns the rules of the loop, none if
-// there is none, and a pathname from which it begins.
-func (s *server) follow(start string) (used []int, where string) {
+// there is none, and a pathname from which it begins. It stops at a reported rule: every page of a
+// site may lead to the same loop, and each way to it may be long.
+func (s *server) follow(start string, reported map[int]bool) (used []int, where string) {
 	seen, at := map[string]int{}, start
+	length, growths := map[int]int{}, map[int]int{} // of each rule
 	var rules []int
 	for {
 		if from, ok := seen[at]; ok {
 			return rules[from:], at
 		}
-		if len(at) > longestWay {
-			return rules[len(rules)-1:], start
-		}
 		seen[at] = len(rules)
 		if i, target, ok := s.redirect(at); ok {
-			if target == "" {
+			if target == "" || reported[i] {
 				return nil, ""
+			}
+			if len(at) > length[i] {
+				length[i] = len(at)
+				growths[i]++
+			}
+			if growths[i] > maxGrowths || len(target) > longestWay {
+				return []int{i}, start
 			}
 			rules, at = append(rules, i), target
 			continue

@@ -1,9 +1,12 @@
 package routing
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 func TestServedLoops(t *testing.T) {
@@ -54,5 +57,31 @@ func TestServedLoops(t *testing.T) {
 		case tt.line > 0 && (problems[0].Line != tt.line || !strings.Contains(problems[0].Reason, "for ever")):
 			t.Errorf("%q %s: %v", tt.rules, tt.html, problems)
 		}
+	}
+}
+
+// A loop that every page leads to costs little: it is followed once, and only until it is known
+// to grow. Allocations stand for the work, because they do not depend on the machine.
+func TestServedLoopsFollowsALoopOnce(t *testing.T) {
+	var files []string
+	for i := range 2 * maxWitnesses {
+		files = append(files, fmt.Sprintf("/section/page-%04d/index.html", i))
+	}
+	allocations := testing.AllocsPerRun(1, func() {
+		if problems := ServedLoops("_redirects", []byte("/* /en/:splat"), "", files); len(problems) != 1 {
+			t.Error(problems)
+		}
+	})
+	// Each page costs about 25; following each for 20 redirects costs 20 times that.
+	if perPage := allocations / maxWitnesses; perPage > 100 {
+		t.Errorf("%.0f allocations for each page", perPage)
+	}
+
+	s := server{
+		rules:   []manifest.Redirect{{From: "/*", To: "/en/:splat", Status: 302}},
+		dynamic: []compiledRule{{0, capturing("/*")}},
+	}
+	if followed := testing.AllocsPerRun(1, func() { s.follow("/a", nil) }); followed > 1_000 {
+		t.Errorf("%.0f allocations for a pathname that grows", followed)
 	}
 }
