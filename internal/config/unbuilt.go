@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -33,7 +34,7 @@ func (l *loader) buildCommand() string {
 	if tool := l.buildTool(); tool != nil && tool.Command != "" {
 		return tool.Command
 	}
-	return "the build of the project"
+	return cmp.Or(buildtool.Command(projectFiles{l}), "the build of the project")
 }
 
 // buildFirst is the fix for what the build tool has not written.
@@ -59,7 +60,9 @@ func (l *loader) inputOfBuild(tool *buildtool.Tool) string {
 }
 
 // outputs are folders of build tools that need not have an index.html.
-var outputs = []string{"dist", "build", "out", "_site", ".output", ".svelte-kit", ".next", ".vercel", ".open-next"}
+var outputs = []string{
+	"dist", "build", "out", "_site", "storybook-static", ".output", ".svelte-kit", ".next", ".vercel", ".open-next",
+}
 
 // output returns a folder that a build may have written, or "".
 func (l *loader) output() string {
@@ -87,7 +90,13 @@ func (l *loader) refuseUnbuilt(tool *buildtool.Tool, input string) bool {
 		l.refuse(origin{place: tool.Evidence}, "the project has a build, and "+none, l.howToPublish())
 	case input != "":
 		l.refuse(origin{place: "public/index.html"}, none, l.howToPublish())
-	case l.output() != "" && l.files.isDir(filepath.Join(l.root, public)):
+	case !l.files.isDir(filepath.Join(l.root, public)):
+		return false
+	case l.has("public/index.php"):
+		l.refuse(origin{place: "public/index.php"}, none+"; public has the code of a server", l.howToPublish())
+	case l.s.Code.Main == "" && l.s.Project == "" && buildtool.Command(projectFiles{l}) != "":
+		l.refuse(origin{place: "package.json"}, `it has a script "build", and `+none, l.howToPublish())
+	case l.output() != "":
 		l.refuse(origin{place: public}, fmt.Sprintf("it has no index.html, and %s may be the output of a build", l.output()),
 			l.howToPublish())
 	default:

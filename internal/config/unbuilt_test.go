@@ -56,6 +56,26 @@ func TestInputOfABuild(t *testing.T) {
 			map[string]string{"public/icon.svg": "i", "dist/_worker.js": "x"},
 			"public: it has no index.html, and dist may be the output of a build",
 		},
+		"a build that no rule knows": {
+			map[string]string{"package.json": `{"scripts": {"build": "rsbuild build"}}`, "public/icon.svg": "i"},
+			`package.json: it has a script "build", and there is no index.html in public, dist, build, out, _site, www; ` +
+				"run npm run build first, or name the folder of the site with --dir",
+		},
+		"a build of scripts for a page": {
+			map[string]string{"package.json": `{"scripts": {"build": "esbuild a.js"}}`, "public/index.html": page}, "public",
+		},
+		"a build of a Worker that writes the pages": {
+			map[string]string{"package.json": `{"scripts": {"build": "tailwindcss"}}`, "public/style.css": "p {}",
+				"wrangler.toml": `main = "worker.js"`, "worker.js": "export default {}"}, "public",
+		},
+		"Storybook": {
+			map[string]string{"public/mock.js": "m", "storybook-static/index.html": page},
+			"storybook-static has an index.html: publish it with --dir storybook-static",
+		},
+		"a site in PHP": {
+			map[string]string{"public/index.php": "<?php", "public/robots.txt": "r"},
+			"public/index.php: there is no index.html in public, dist, build, out, _site, www; public has the code of a server",
+		},
 		"files without a page": {map[string]string{"public/icon.svg": "i"}, "public"},
 		"a package without a build": {
 			map[string]string{"package.json": `{"devDependencies": {"vite": "8"}}`, "public/index.html": page}, "public",

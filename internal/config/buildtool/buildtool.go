@@ -81,6 +81,10 @@ func Of(files Files) *Tool {
 	return nil
 }
 
+// Command returns the command that runs the script "build" of package.json, or "". The script may be
+// of a tool that [Of] does not recognise.
+func Command(files Files) string { return readPackage(files).command(files) }
+
 // manifest is the part of package.json that describes a build.
 type manifest struct {
 	Scripts         map[string]string `json:"scripts"`
