@@ -2,16 +2,19 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/kv-sync/kv-sync/internal/app"
 )
 
 type completionCommand struct {
-	Shell string `arg:"" enum:"bash,zsh,fish,powershell" help:"bash, zsh, fish or powershell."`
+	Shell string `arg:"" optional:"" default:"" enum:"bash,zsh,fish,powershell," help:"bash, zsh, fish or powershell."`
 }
 
 // completions are the scripts for shells. Each asks "kv-sync __complete" for the words that can
@@ -50,6 +53,10 @@ Register-ArgumentCompleter -Native -CommandName kv-sync -ScriptBlock {
 
 // Run prints the script.
 func (c *completionCommand) Run(s streams) error {
+	if c.Shell == "" {
+		return &app.UsageError{Err: errors.New("no shell is named"),
+			Fix: "name one: kv-sync completion bash, zsh, fish or powershell"}
+	}
 	_, err := io.WriteString(s.out, completions[c.Shell])
 	return err
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -163,6 +162,9 @@ func interpret(args []string, s streams) ([]string, any, error) {
 	return args, newCommandLine(), nil
 }
 
+// named are the flags for what people give as an argument to commands that take none.
+var named = map[string]string{"rollback": "--to ID", "delete": "--name NAME", "history": "--name NAME", "open": "--name NAME"}
+
 // misspelled explains why the arguments could not be parsed.
 func misspelled(args []string, err error) error {
 	first := args[0]
@@ -170,6 +172,8 @@ func misspelled(args []string, err error) error {
 	switch at := slices.IndexFunc(args, isCommand); {
 	case !strings.HasPrefix(first, "-") && !isCommand(first):
 		return refuseUnknown(first, err)
+	case named[first] != "" && strings.Contains(err.Error(), "unexpected argument"):
+		fix = "name it by a flag: kv-sync " + first + " " + named[first]
 	case isCommand(first):
 		fix = "kv-sync help " + first + " lists its flags"
 	case at > 0:
@@ -219,8 +223,32 @@ func versionText() string {
 	if version != "dev" {
 		return version
 	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "(devel)" {
-		return cmp.Or(info.Main.Version, version)
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return version
 	}
-	return version
+	if info.Main.Version != "(devel)" && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return developmentVersion(info.Settings)
+}
+
+// developmentVersion returns the version of a build without one: the commit that was built, if go build
+// recorded it.
+func developmentVersion(settings []debug.BuildSetting) string {
+	text, dirty := version, ""
+	for _, s := range settings {
+		switch s.Key {
+		case "vcs.revision":
+			text += fmt.Sprintf(" (commit %.12s", s.Value)
+		case "vcs.modified":
+			if s.Value == "true" {
+				dirty = ", with changes"
+			}
+		}
+	}
+	if text != version {
+		text += dirty + ")"
+	}
+	return text
 }

@@ -267,7 +267,14 @@ func listed(c finding.Case, facts finding.Facts, problems []manifest.Problem) *F
 // mistaken returns the failure for a usage error.
 func mistaken(e *UsageError) *Failure {
 	f := &Failure{Kind: KindUsage, Message: e.Err.Error(), Fix: e.Fix}
-	if problems := configProblems(e.Err); len(problems) > 0 {
+	problems := configProblems(e.Err)
+	if account := (*cloudflare.CredentialsError)(nil); errors.As(e.Err, &account) {
+		f.found = &finding.Finding{Case: advice.CaseNoAccount}
+		if len(account.Problems) > 1 {
+			problems = problemsOf(account)
+		}
+	}
+	if len(problems) > 0 {
 		f.Message, f.Problems = "the configuration cannot be used, nothing was sent", problems
 	}
 	if own := (*finding.Finding)(nil); errors.As(e.Err, &own) {

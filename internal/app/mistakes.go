@@ -46,8 +46,8 @@ func (s *Site) prepareMistakes(ctx context.Context, first error) error {
 	if !errors.As(first, &refused) {
 		return first
 	}
-	if all := append(problemsOf(refused), s.folderMistakes(ctx)...); len(all) > 1 {
-		return usage(&config.Error{Problems: all})
+	if more := s.folderMistakes(ctx); len(more) > 0 {
+		return usage(&config.Error{Problems: append(problemsOf(refused), more...)})
 	}
 	return first
 }

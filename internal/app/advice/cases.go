@@ -39,6 +39,7 @@ const (
 const (
 	CasePruneOptions finding.Case = "only a layout that compiles its index can force a prune, or delete unrecorded keys"
 	CaseOtherCommit  finding.Case = "it is for commit {than} and has no effect: this deploys {commit}"
+	CaseNoAccount    finding.Case = "the credentials of the account cannot be used"
 	CaseUnbuilt      finding.Case = "{path} contains no file to serve, and nothing is live"
 	CaseNoSiteFolder finding.Case = "the Worker serves the site, and no site was found: there is no index.html " +
 		"in {what}"

@@ -207,6 +207,7 @@ var caseRemedies = map[finding.Case]remedy{
 	// Mistakes in the command line, the environment or the configuration.
 	CasePruneOptions: {"leave --force and --unrecorded out", "leave them out", "leave them out"},
 	CaseOtherCommit:  everywhere("remove it when that commit is deployed"),
+	CaseNoAccount:    {"without an account, give --local: it uses this machine", "", ""},
 	CaseUnbuilt: {
 		"run {what} first, or name the folder of the site with --dir",
 		"add a step that runs {what} before this one, or name the folder of the site with the input directory",

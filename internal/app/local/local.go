@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/atomicfile"
@@ -144,6 +145,9 @@ func Start(ctx context.Context, o Options) (_ *Platform, err error) {
 	lock, err := filelock.Acquire(filepath.Join(home, "lock"))
 	if errors.Is(err, filelock.ErrHeld) {
 		err = ErrRunning
+		if p := find(ctx, home); p != nil {
+			err = fmt.Errorf("%w at %s", ErrRunning, strings.TrimSuffix(p.API, "/client/v4"))
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("start the local platform: %w", err)

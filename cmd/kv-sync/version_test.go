@@ -1,0 +1,22 @@
+package main
+
+import (
+	"runtime/debug"
+	"testing"
+)
+
+// A development build says from which commit it was made.
+func TestDevelopmentVersion(t *testing.T) {
+	t.Parallel()
+	revision := debug.BuildSetting{Key: "vcs.revision", Value: "0123456789abcdef0123"}
+	modified := debug.BuildSetting{Key: "vcs.modified", Value: "true"}
+	for want, settings := range map[string][]debug.BuildSetting{
+		"dev":                       nil,
+		"dev (commit 0123456789ab)": {revision, {Key: "vcs.modified", Value: "false"}},
+		"dev (commit 0123456789ab, with changes)": {revision, modified},
+	} {
+		if got := developmentVersion(settings); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
