@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
@@ -26,6 +28,25 @@ func Candidates() []string {
 		names = append(names, path.Join(d, "index.html"))
 	}
 	return names
+}
+
+// ProjectAbove returns the nearest folder above one without a configuration that has one, or "". It is
+// for a hint: no setting is read from there.
+func ProjectAbove(root string) string {
+	configured := func(dir string) bool {
+		return slices.ContainsFunc(append([]string{ProjectFile, "package.json"}, wranglerFiles...), func(name string) bool {
+			info, err := os.Stat(filepath.Join(dir, name))
+			return err == nil && info.Mode().IsRegular()
+		})
+	}
+	for dir := root; ; dir = filepath.Dir(dir) {
+		switch {
+		case configured(dir) && dir != root:
+			return dir
+		case configured(dir), filepath.Dir(dir) == dir:
+			return ""
+		}
+	}
 }
 
 // detectDirectory finds the site if no configuration names it.

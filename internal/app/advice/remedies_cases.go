@@ -135,6 +135,11 @@ var caseRemedies = map[finding.Case]remedy{
 		"give the input name: {name}",
 		"give the name {name} in the daemon's configuration",
 	},
+	CaseAbove: {
+		"run the command there, or give --name",
+		"give the input working-directory, or name",
+		"give the name in the daemon's configuration",
+	},
 	CaseNoAddress:    everywhere("see its domains and routes in Cloudflare's dashboard"),
 	CaseNotWhole:     repairing(notThere),
 	CaseEditsMissing: repairing(notThere + onlyCopy),

@@ -56,5 +56,8 @@ func (n Note) Explain(err error) error {
 	if name := string(text); readErr == nil && name != n.set.Name && config.ValidName(name) {
 		return guard.Stop(guard.Target, advice.CaseOtherName, finding.Facts{Site: n.set.Name, Name: name})
 	}
+	if dir := config.ProjectAbove(n.set.Root); dir != "" {
+		return guard.Stop(guard.Target, advice.CaseAbove, finding.Facts{Site: n.set.Name, Path: dir})
+	}
 	return err
 }
