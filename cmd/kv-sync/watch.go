@@ -211,13 +211,14 @@ func (w *watching) attach(ctx context.Context) error {
 }
 
 // open opens the site. If the folder was found by its index.html, it stays the site's folder
-// while a build clears it.
+// while a build clears it. A project that is the site as a whole is checked on each change, as a deploy
+// does: no file that may be no part of a site is published by a guess.
 func (w *watching) open(ctx context.Context) (*app.Site, error) {
 	site, err := app.Open(ctx, w.in)
 	if err == nil && folderOf(site) != "" && site.Settings().Where("directory") != config.Found {
 		return site, nil
 	}
-	if w.found != "" && (err != nil || folderOf(site) != w.found) {
+	if w.found != "" && !w.whole() && (err != nil || folderOf(site) != w.found) {
 		in := w.in
 		in.Directory = w.found
 		if again, err := app.Open(ctx, in); err == nil {
@@ -228,6 +229,16 @@ func (w *watching) open(ctx context.Context) (*app.Site, error) {
 		w.found = folderOf(site)
 	}
 	return site, err
+}
+
+// whole reports whether the found folder is the project as a whole, with its page.
+func (w *watching) whole() bool {
+	project, err := filepath.Abs(".")
+	if err != nil || w.found != project {
+		return false
+	}
+	_, err = os.Stat(filepath.Join(project, "index.html"))
+	return err == nil
 }
 
 // folderOf returns the folder of a site's files, or "".
