@@ -26,7 +26,7 @@ func TestNoBuildUnlessAllowed(t *testing.T) {
 			"\"\n[assets]\ndirectory = \"public\"\nbinding = \"ASSETS\"\n",
 		"worker.js":    "export default { fetch(q, e) { return e.ASSETS.fetch(q) } }",
 		"package.json": `{"name":"x","scripts":{"build":"` + touch + `","install":"` + touch + `"}}`,
-		".githooks/x":  touch, ".gitattributes": "* filter=x\n",
+		".githooks/x":  touch, ".gitattributes": "* filter=x\npublic/* -filter\n",
 		".gitmodules": "[submodule \"x\"]\n\tpath = x\n\turl = ext::" + touch + "\n",
 	})
 	for name, files := range map[string]map[string]string{

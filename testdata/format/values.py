@@ -6,7 +6,6 @@ import json
 import re
 import struct
 import sys
-import unicodedata
 
 MAX_VALUE = 25 << 20
 MASK = 2**64 - 1
@@ -73,7 +72,7 @@ def read_json(what, data, newest=1):
 
 def pathname(path):
     """The path, which has the form of the page."""
-    require(re.fullmatch("/|(/[^/]+)+", path) and unicodedata.is_normalized("NFC", path), f"the path {path!r}")
+    require(re.fullmatch("/|(/[^/]+)+", path), f"the path {path!r}")
     return path
 
 
