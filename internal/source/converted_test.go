@@ -80,7 +80,8 @@ func writeRandomAttributes(w *gittest.Work, rnd *rand.Rand) {
 			text += patterns[rnd.IntN(len(patterns))] + " " + settings[rnd.IntN(len(settings))] + "\n"
 		}
 		if file == "site/.gitattributes" {
-			text += "*1.* ident\n*2.* eol=crlf\n*3.* text=auto eol=crlf\n"
+			text += "*1.* ident\n*2.* eol=crlf\n*3.* text=auto eol=crlf\n" +
+				"*4.txt text=other -crlf eol=crlf\n"
 		}
 		w.Write(file, text)
 	}

@@ -22,8 +22,8 @@ type Conversion struct {
 // conversionOf decides as convert_attrs in git's convert.c, without configuration.
 func conversionOf(values map[string]value) Conversion {
 	c := Conversion{Ident: values["ident"].state == '+'}
-	text, ok := values["text"]
-	if !ok || text.state == '!' {
+	text := values["text"]
+	if !text.decides() {
 		text = values["crlf"] // the name that git had before 1.7.2
 	}
 	binary := text.state == '-'
@@ -39,6 +39,12 @@ func conversionOf(values map[string]value) Conversion {
 		c.Encoding = e.text
 	}
 	return c
+}
+
+// decides reports whether a value of text says something to git, which ignores others such as
+// text=yes.
+func (v value) decides() bool {
+	return v.state == '+' || v.state == '-' || v.state == '=' && (v.text == "auto" || v.text == "input")
 }
 
 // isUTF8 reports whether git takes an encoding for that of blobs, so that it converts nothing.
