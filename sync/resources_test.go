@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
@@ -121,6 +122,29 @@ func TestNamespaceIsFoundByTitle(t *testing.T) {
 	}
 	if got := fieldOf(w.bound("SESSION_Data"), "namespace_id"); got != id {
 		t.Errorf("the namespace is %s, want %s", got, id)
+	}
+}
+
+// A namespace that another binding of the Worker gets, or that has the files of sites, is nobody's
+// by its title.
+func TestNamespaceOfAnotherIsNotTaken(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	two := unnamed(sessions, "")
+	two.Bindings = append(two.Bindings, unnamed(cloud.Binding{Name: "session_data", Type: "kv_namespace"}, "").Bindings...)
+	_, err := w.engine().Deploy(t.Context(), history(one)[0], two, plan.Options{})
+	wantCase(t, err, guard.Resource, finding.CaseTitleTaken)
+
+	c := w.timed()
+	c.NamespaceTitle = "blog-session-data"
+	e, err := kvsync.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = e.Deploy(t.Context(), history(one)[0], unnamed(sessions, ""), plan.Options{})
+	wantCase(t, err, guard.Resource, finding.CaseTitleTaken)
+	if _, err := w.account.FindNamespace(t.Context(), "blog-session-data"); !errors.Is(err, cloud.ErrNotFound) {
+		t.Errorf("the namespace: %v", err)
 	}
 }
 

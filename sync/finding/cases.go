@@ -57,6 +57,8 @@ const (
 	CaseBindingTaken Case = "the binding name {name} is defined twice, or reserved by kv-sync"
 	CaseNoResource   Case = "{path}: the binding {name} has no {key}, and the active version has no such binding " +
 		"to inherit"
+	CaseTitleTaken Case = "{path}: the binding {name} has no {key}, and the KV namespace {from}, which it would get, " +
+		"is that of another binding, or kv-sync's own"
 	CaseNameUnchecked Case = "the binding {name} has no {key}, so the one of the active version is inherited, " +
 		"whether or not it is called {from}"
 	CaseAheadAnyway Case = "a deploy that repairs or forgets does not use what was uploaded ahead"

@@ -46,10 +46,26 @@ func (p *Draft) FindResources(ctx context.Context, l *version.Live, bindings []c
 			if err != nil && !errors.Is(err, cloud.ErrNotFound) {
 				return fmt.Errorf("find the namespace %q: %w", resource.Title, err)
 			}
+			if p.takes(resource) || isOwn(resource, l, c) {
+				facts.From = resource.Title
+				return guard.Stop(guard.Resource, finding.CaseTitleTaken, facts)
+			}
 		}
 		p.Resources = append(p.Resources, resource)
 	}
 	return nil
+}
+
+// takes reports whether another binding gets the same namespace: the titles of A_B and a_b are equal.
+func (p *Draft) takes(resource plan.Resource) bool {
+	return slices.ContainsFunc(p.Resources, func(other plan.Resource) bool { return other.Title == resource.Title })
+}
+
+// isOwn reports whether a namespace is the one with the files of sites, to which code must not write
+// by a mere name: the title of SYNC of a site kv is kv-sync.
+func isOwn(resource plan.Resource, l *version.Live, c *site.Client) bool {
+	return resource.Title == c.NamespaceTitle || resource.ID != "" &&
+		(resource.ID == c.Namespace || l.Meta != nil && resource.ID == l.Meta.Namespace)
 }
 
 // inheritable reports whether a binding of the active version is the one that the
