@@ -163,7 +163,9 @@ func interpret(args []string, s streams) ([]string, any, error) {
 }
 
 // named are the flags for what people give as an argument to commands that take none.
-var named = map[string]string{"rollback": "--to ID", "delete": "--name NAME", "history": "--name NAME", "open": "--name NAME"}
+var named = map[string]string{
+	"rollback": "--to ID", "delete": "--name NAME", "history": "--name NAME", "open": "--name NAME",
+}
 
 // misspelled explains why the arguments could not be parsed.
 func misspelled(args []string, err error) error {

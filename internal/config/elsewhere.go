@@ -12,7 +12,8 @@ import (
 // be the output of its build, it names them.
 func (l *loader) howToPublish() string {
 	if dir := l.onDisk(); dir != "" {
-		return fmt.Sprintf("the commit has no folder %s, which is on the disk: commit it, or publish it without --commit", dir)
+		return fmt.Sprintf("the commit has no folder %s, which is on the disk: commit it, or publish it without --commit",
+			dir)
 	}
 	found := l.elsewhere()
 	switch len(found) {
