@@ -107,6 +107,21 @@ func (f *inFlight) RoundTrip(r *http.Request) (*http.Response, error) {
 	return f.RoundTripper.RoundTrip(r)
 }
 
+// deployEach deploys projects, a few at a time.
+func deployEach(t *testing.T, in app.Inputs, ids []string, tell func(id string, res *kvsync.Result, err error)) error {
+	t.Helper()
+	return app.EachProject(ids, func(id string) (*kvsync.Result, error) {
+		in := in
+		in.Project = id
+		site, err := app.Open(t.Context(), in)
+		if err != nil {
+			return nil, err
+		}
+		defer site.Close()
+		return site.Deploy(t.Context(), plan.Options{})
+	}, tell)
+}
+
 // The setting memory bounds the memory of all uploads together, for any number of projects.
 func TestProjectsShareMemory(t *testing.T) {
 	t.Parallel()
@@ -128,16 +143,7 @@ func TestProjectsShareMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = app.EachProject(ids, func(id string) (*kvsync.Result, error) {
-		in := in
-		in.Project = id
-		site, err := app.Open(t.Context(), in)
-		if err != nil {
-			return nil, err
-		}
-		defer site.Close()
-		return site.Deploy(t.Context(), plan.Options{})
-	}, func(id string, res *kvsync.Result, err error) {
+	err = deployEach(t, in, ids, func(id string, res *kvsync.Result, err error) {
 		if err != nil || !res.Switched {
 			t.Errorf("%s: %+v, %v", id, res, err)
 		}
@@ -170,16 +176,7 @@ func TestUnchangedProjects(t *testing.T) {
 			t.Fatal(err)
 		}
 		shared.Expect(ids)
-		err = app.EachProject(ids, func(id string) (*kvsync.Result, error) {
-			in := in
-			in.Project = id
-			site, err := app.Open(t.Context(), in)
-			if err != nil {
-				return nil, err
-			}
-			defer site.Close()
-			return site.Deploy(t.Context(), plan.Options{})
-		}, func(id string, res *kvsync.Result, err error) {
+		err = deployEach(t, in, ids, func(id string, res *kvsync.Result, err error) {
 			if err != nil {
 				t.Errorf("%s: %v", id, err)
 			}
