@@ -1,5 +1,6 @@
-// The Content-Type of a file by its extension. content_types.txt has a type and its extensions on each line. The Go side
-// reads the same file (internal/source/rules/contenttype.go); testdata/project/content-types.json is the test of both.
+// The Content-Type of a file by its extension. content_types.txt has a type and its extensions on each line. The Go
+// side reads the same file (internal/source/rules/contenttype.go), and testdata/project/content-types.json is the test
+// of both.
 //
 // The types are those of the npm package mime, with which wrangler uploads Static Assets (test/content_types.test.ts
 // compares them), and a few more.
