@@ -107,6 +107,7 @@ func TestDirectoryWithoutConfiguration(t *testing.T) {
 		"outputs that are deeper": {
 			files: map[string]string{
 				"docs/.vitepress/dist/index.html": "", "dist/app/browser/index.html": "", "a/b/c/d/e/index.html": "",
+				"layouts/index.html": "{{ .Content }}",
 			},
 			err: "this folder: no site was found: there is no index.html in public, dist, build, out, _site, www; " +
 				"dist/app/browser, docs/.vitepress/dist have an index.html: publish one of them with --dir, or run the " +

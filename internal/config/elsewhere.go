@@ -44,9 +44,13 @@ func (l *loader) onDisk() string {
 	return Directories[i]
 }
 
+// neverOutput are the names of folders that no build writes. The last four are of templates, as those
+// of Hugo, Jekyll and Eleventy.
+var neverOutput = []string{"node_modules", "src", ".git", "layouts", "_layouts", "_includes", "themes"}
+
 // elsewhere returns folders of the project that have an index.html, sorted and at most three: some
 // tools write the site to a folder such as dist/app/browser, site or docs/.vitepress/dist. It looks
-// at the disk, where builds are, and not into sources or packages.
+// at the disk, where builds are, and not into sources, templates or packages.
 func (l *loader) elsewhere() []string {
 	const deepest, mostEntries, mostFound = 4, 10_000, 3
 	var found []string
@@ -59,7 +63,7 @@ func (l *loader) elsewhere() []string {
 		if err != nil || relErr != nil || !d.IsDir() || rel == "." {
 			return relErr
 		}
-		if rel == public && input != "" || slices.Contains([]string{"node_modules", "src", ".git"}, d.Name()) ||
+		if rel == public && input != "" || slices.Contains(neverOutput, d.Name()) ||
 			strings.Count(filepath.ToSlash(rel), "/") >= deepest {
 			return fs.SkipDir
 		}
