@@ -35,10 +35,11 @@ type Tool struct {
 }
 
 // tools are the tools that are recognised: by a configuration file with one of these names and any
-// of the extensions, or by a package on which a project with a script "build" depends.
+// of the extensions, or by a package on which a project with a script "build" depends. Vite and
+// Parcel take the index.html at the top for their input, so beside one they need no script.
 var tools = []struct {
 	configs, pkg string
-	command      string // without package.json
+	command      string // without a script "build"
 	intoPublic   bool
 }{
 	{configs: "angular", pkg: "@angular/cli"},
@@ -54,8 +55,8 @@ var tools = []struct {
 	{configs: "svelte.config", pkg: "@sveltejs/kit"},
 	{configs: "vue.config", pkg: "@vue/cli-service"},
 	{configs: "webpack.config", pkg: "webpack"},
-	{configs: "vite.config", pkg: "vite"},
-	{pkg: "parcel"},
+	{configs: "vite.config", pkg: "vite", command: "npx vite build"},
+	{pkg: "parcel", command: "npx parcel build index.html"},
 	{pkg: "react-scripts"},
 }
 
@@ -74,7 +75,11 @@ func Of(files Files) *Tool {
 		}
 	}
 	for _, t := range tools {
-		if command := pkg.command(files); command != "" && t.pkg != "" && pkg.dependsOn(t.pkg) {
+		command := pkg.command(files)
+		if files.IsFile("index.html") {
+			command = cmp.Or(command, t.command)
+		}
+		if command != "" && t.pkg != "" && pkg.dependsOn(t.pkg) {
 			return &Tool{Evidence: "package.json", Command: command, IntoPublic: t.intoPublic}
 		}
 	}

@@ -29,7 +29,11 @@ func TestOf(t *testing.T) {
 		"bun": {
 			files{"package.json": vite, "bun.lock": ""}, Tool{"package.json", "bun run build", false},
 		},
-		"Hugo":            {files{"hugo.toml": ""}, Tool{"hugo.toml", "hugo", true}},
+		"Hugo": {files{"hugo.toml": ""}, Tool{"hugo.toml", "hugo", true}},
+		"a package beside its input": {
+			files{"package.json": `{"devDependencies": {"vite": "8"}}`, "index.html": ""},
+			Tool{"package.json", "npx vite build", false},
+		},
 		"a package alone": {files{"package.json": `{"devDependencies": {"vite": "8"}}`}, Tool{}},
 		"a script alone":  {files{"package.json": `{"scripts": {"build": "tsc"}}`}, Tool{}},
 		"damaged":         {files{"package.json": `{"scripts"`}, Tool{}},
