@@ -146,15 +146,16 @@ func (s *server) follow(start string, reported map[int]bool) (used []int, where 
 // rule serves a file or leads to another host.
 func (s *server) redirect(at string) (rule int, target string, ok bool) {
 	rule, ok = s.static[at]
-	var groups []string
+	var captured map[string]string
 	for _, d := range s.dynamic {
 		if ok && d.index > rule {
 			break
 		}
 		if m := d.pattern.FindStringSubmatch(at); m != nil {
 			rule, ok = d.index, true
+			captured = make(map[string]string, len(m)-1)
 			for i, name := range d.pattern.SubexpNames()[1:] {
-				groups = append(groups, name, m[i+1])
+				captured[name] = m[i+1]
 			}
 			break
 		}
@@ -168,8 +169,8 @@ func (s *server) redirect(at string) (rule int, target string, ok bool) {
 		return rule, "", true
 	}
 	path = placeholder.ReplaceAllStringFunc(path, func(name string) string {
-		if i := slices.Index(groups, name[1:]); i >= 0 && i%2 == 0 {
-			return groups[i+1]
+		if text, ok := captured[name[1:]]; ok {
+			return text
 		}
 		return name
 	})

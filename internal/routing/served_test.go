@@ -33,6 +33,7 @@ func TestServedLoops(t *testing.T) {
 		{"/*.txt /:splat.md 301\n/notes.md /notes.txt", "", 2},
 		{"/a/:x /b/:x\n/b/:y /c/:y\n/c/:z /a/:z", "", 3},
 		{"/a/:x/:y /a/:y/:x", "", 1},
+		{"/a/:x/:y /:y\n/c /a/y/c", "", 2},
 		// The pathname grows.
 		{"/* /en/:splat 301", "", 1},
 		{"/docs/* /docs/v1/:splat 301", "", 1},
