@@ -62,7 +62,7 @@ func (s *Site) addDevVars() error {
 // give adds a variable, which replaces one of the same name. It is no secret of the platform: the
 // next version would inherit a secret that the file no longer has.
 func give(set *config.Settings, name, value string) error {
-	if name == cloud.BindingMeta || name == cloud.BindingBlobs || name == cloud.BindingOverlay {
+	if cloud.IsOwnBinding(name) {
 		return fmt.Errorf("a variable for development is called %s, which is a binding of kv-sync; choose another name", name)
 	}
 	w := &set.Worker

@@ -162,6 +162,6 @@ func TestUnreadable(t *testing.T) {
 	}
 	_, err := devvars.Load(devvars.Options{Dir: t.TempDir(), Getenv: func(string) string { return "perhaps" }})
 	if err == nil || !strings.Contains(err.Error(), "write true or false") {
-		t.Errorf("a flag that is none: %v", err)
+		t.Errorf("a flag that is not a boolean: %v", err)
 	}
 }

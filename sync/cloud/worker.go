@@ -22,6 +22,11 @@ const (
 	BindingLoader = "worker_loader"
 )
 
+// IsOwnBinding reports whether a binding of this name is one that kv-sync adds.
+func IsOwnBinding(name string) bool {
+	return name == BindingMeta || name == BindingBlobs || name == BindingOverlay
+}
+
 // MaxScriptBytes is the size of a Worker with all its modules, uncompressed, on every plan.
 // Source: https://developers.cloudflare.com/workers/platform/limits/
 const MaxScriptBytes = 64 << 20

@@ -166,7 +166,7 @@ func (w *reader) reserve(n *tree.Node, name string) bool {
 	switch {
 	case name == "":
 		w.Refuse(n, n.Path+" is empty", "write the binding's name")
-	case name == cloud.BindingMeta || name == cloud.BindingBlobs || name == cloud.BindingOverlay:
+	case cloud.IsOwnBinding(name):
 		w.Refuse(n, fmt.Sprintf("the binding %s belongs to kv-sync", name), "choose another name")
 	case w.bound[name] != nil:
 		w.Refuse(n, fmt.Sprintf("the binding %s is defined twice, the other is %s", name, w.bound[name].Path),

@@ -126,12 +126,18 @@ func keysJSON(page []listed) []keyJSON {
 	return keys
 }
 
-func (s *Store) lookUp(c *api.Call) (*Namespace, *Entry, *api.Error) {
+// place returns the namespace and the key that the request names.
+func (s *Store) place(c *api.Call) (*Namespace, string, *api.Error) {
 	ns, apiErr := s.named(c)
 	if apiErr != nil {
-		return nil, nil, apiErr
+		return nil, "", apiErr
 	}
 	key, apiErr := key(c)
+	return ns, key, apiErr
+}
+
+func (s *Store) lookUp(c *api.Call) (*Namespace, *Entry, *api.Error) {
+	ns, key, apiErr := s.place(c)
 	if apiErr != nil {
 		return nil, nil, apiErr
 	}
@@ -168,11 +174,7 @@ func (s *Store) metadataGet(c *api.Call) *api.Error {
 }
 
 func (s *Store) valuePut(c *api.Call) *api.Error {
-	ns, apiErr := s.named(c)
-	if apiErr != nil {
-		return apiErr
-	}
-	key, apiErr := key(c)
+	ns, key, apiErr := s.place(c)
 	if apiErr != nil {
 		return apiErr
 	}
@@ -252,11 +254,7 @@ func (ns *Namespace) put(key string, e Entry, value []byte, ttl int64, lag time.
 }
 
 func (s *Store) valueDelete(c *api.Call) *api.Error {
-	ns, apiErr := s.named(c)
-	if apiErr != nil {
-		return apiErr
-	}
-	key, apiErr := key(c)
+	ns, key, apiErr := s.place(c)
 	if apiErr != nil {
 		return apiErr
 	}
