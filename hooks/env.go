@@ -9,25 +9,25 @@ import (
 	"strings"
 )
 
-// maxEnv limits the size of a file of variables.
+// maxEnv is the largest size of an environment file.
 const maxEnv = 64 << 10
 
-// EnvFile returns the absolute path of a valid file of variables. It refuses one inside
-// the repository, which a commit or a web server could publish.
+// EnvFile checks an environment file and returns its absolute path. A file inside the
+// repository is an error, because a commit or a web server could publish it.
 func (r *Repository) EnvFile(name string) (string, error) {
 	abs, err := filepath.Abs(name)
 	if err != nil {
 		return "", fmt.Errorf("find %s: %w", name, err)
 	}
 	if r.within(abs) {
-		return "", fmt.Errorf("%s is in the repository, whose files others may read; "+
+		return "", fmt.Errorf("%s is in the repository, where others may read it; "+
 			"move it elsewhere, for example to /etc/kv-sync", name)
 	}
 	_, err = ReadEnv(abs)
 	return abs, err
 }
 
-// ReadEnv reads variables from a file with lines "NAME=value" that only its owner can
+// ReadEnv reads an environment file: lines "NAME=value" in a file that only its owner can
 // access. Names must begin with CLOUDFLARE_ or KV_SYNC_. Errors do not show values.
 func ReadEnv(name string) (map[string]string, error) {
 	f, err := os.Open(name)
@@ -61,7 +61,7 @@ func ReadEnv(name string) (map[string]string, error) {
 }
 
 // parseEnv returns the variables, or the number of the first invalid line.
-func parseEnv(text []byte) (vars map[string]string, fault int) {
+func parseEnv(text []byte) (vars map[string]string, invalid int) {
 	vars = map[string]string{}
 	n := 0
 	for line := range bytes.Lines(text) {

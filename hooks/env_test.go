@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestFileOfVariables(t *testing.T) {
+func TestReadEnvAndEnvFile(t *testing.T) {
 	dir := t.TempDir()
 	name := filepath.Join(dir, "blog.env")
 	put := func(text string, mode os.FileMode) {

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// ownedBy is the information about a private file of a user.
+// ownedBy describes a private file that belongs to the user uid.
 type ownedBy struct {
 	fs.FileInfo
 	uid uint32
@@ -20,12 +20,13 @@ type ownedBy struct {
 func (ownedBy) Mode() fs.FileMode { return 0o600 }
 func (o ownedBy) Sys() any        { return &syscall.Stat_t{Uid: o.uid} }
 
-// A file of another user would choose the account and what is deployed.
+// The owner of the file can choose the account and what is deployed, so it must be the
+// user that git runs as, or root.
 func TestVariablesOfAnotherUserAreRefused(t *testing.T) {
 	me := uint32(os.Geteuid())
 	for uid, want := range map[uint32]bool{0: true, me: true, me + 1: false, me + 1000: false} {
 		if err := private(ownedBy{uid: uid}); (err == nil) != want {
-			t.Errorf("to the user %d a file of %d: %v", me, uid, err)
+			t.Errorf("user %d reads a file of user %d: %v", me, uid, err)
 		}
 	}
 }

@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// formerSuffix is added to the name of the folder of hooks. A former hook is in the
-// folder with this name, under its own name, because many hooks look at both. The
-// folder is beside that of the hooks, so that ".." means the same in it. The other files
-// of the folder of hooks are in it as links.
+// formerSuffix is added to the path of the hooks folder and gives the folder of former
+// hooks: those that were there before kv-sync. A former hook must still find its own name,
+// the files beside it and the folder above. So it keeps its file name, the two folders are
+// side by side, and the new folder has links to the other files of the hooks folder.
 const formerSuffix = ".before-kv-sync"
 
-// formerDir returns the folder of the former hooks.
+// formerDir returns the folder of former hooks.
 func formerDir(hooksDir string) string { return resolved(hooksDir) + formerSuffix }
 
-// keepFormer moves a hook into the folder of the former hooks.
+// keepFormer moves a hook into the folder of former hooks.
 func keepFormer(path string, k Kind) (kept string, err error) {
 	dir := formerDir(filepath.Dir(path))
 	if err := os.MkdirAll(dir, 0o777); err != nil {
@@ -32,8 +32,8 @@ func keepFormer(path string, k Kind) (kept string, err error) {
 	return kept, nil
 }
 
-// linkOthers links the other files of the folder of hooks. The script does the same before
-// each run for new files, but a user who pushes may not be able to write there.
+// linkOthers links the other files of the hooks folder. The script links new files before
+// each run, but it may run as a user who cannot write there.
 func linkOthers(hooksDir, dir string) {
 	entries, err := os.ReadDir(hooksDir)
 	if err != nil {
@@ -46,8 +46,8 @@ func linkOthers(hooksDir, dir string) {
 	}
 }
 
-// removeFormerDir removes the folder, unless it still has a former hook or another file
-// that is not a link.
+// removeFormerDir removes the folder of former hooks, unless it still has a former hook or
+// another file that is not a link.
 func removeFormerDir(dir string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -9,9 +9,9 @@ import (
 	"github.com/kv-sync/kv-sync/hooks"
 )
 
-// A former hook finds its own name, the files beside it and the folder above, in whatever
-// way it looks for them, also files that were written after kv-sync was installed.
-func TestFormerHookFindsItsPlace(t *testing.T) {
+// A former hook still finds its own name, the files beside it and the folder above, in every
+// language. It also finds files that were written after kv-sync was installed.
+func TestFormerHookFindsFilesBesideIt(t *testing.T) {
 	for name, text := range map[string]string{
 		"sh": "#!/bin/sh\n. \"$(dirname \"$0\")/lib.sh\"\n" +
 			"say \"$(basename \"$0\")\" \"$(cat \"$(dirname \"$0\")/../top\")\"\n",
@@ -60,7 +60,7 @@ func TestFolderOfFormerHooks(t *testing.T) {
 	if _, err := hooks.Install(t.Context(), w.find(), hooks.PostReceiveHook, hooks.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	// The one who pushes may not be able to write there.
+	// Install already made the link, because the user who pushes may not be able to.
 	if to, err := os.Readlink(filepath.Join(dir+".before-kv-sync", "lib.sh")); to != "../hooks/lib.sh" {
 		t.Errorf("after installing, the link leads to %q, %v", to, err)
 	}
@@ -90,7 +90,7 @@ func TestFolderOfFormerHooks(t *testing.T) {
 	}
 }
 
-// A former hook that an earlier script kept beside itself is moved by installing again.
+// Earlier releases kept the former hook beside the script. Installing again moves it.
 func TestFormerHookOfAnEarlierScript(t *testing.T) {
 	w := newWorld(t)
 	hook := filepath.Join(w.work, ".git", "hooks", "pre-push")

@@ -31,7 +31,7 @@ func TestHooksPath(t *testing.T) {
 			w.commit(map[string]string{"public/key.pem": secret})
 			w.pushes(false)
 			if got := w.traced(); !strings.Contains(got, "it's here pre-push origin") {
-				t.Errorf("the hook was asked %q", got)
+				t.Errorf("the hook traced %q", got)
 			}
 			if name == "relative" {
 				return
@@ -105,8 +105,8 @@ func TestHooksPathOfSomeWorktrees(t *testing.T) {
 }
 
 // A new repository gets the hooks of init.templateDir. Those of another tool are
-// chained. kv-sync's has no effect where it was not installed, unless the user enables
-// it for all repositories.
+// chained. kv-sync's hook has no effect where it was not installed, unless the user
+// enables it for all repositories.
 func TestTemplateOfHooks(t *testing.T) {
 	w := newWorld(t)
 	template := filepath.Join(t.TempDir(), "template")
@@ -121,7 +121,7 @@ func TestTemplateOfHooks(t *testing.T) {
 		t.Errorf("the push says\n%s", out)
 	}
 	if got := w.traced(); !strings.Contains(got, "check") {
-		t.Errorf("the hook was asked %q", got)
+		t.Errorf("the hook traced %q", got)
 	}
 
 	ours, err := os.ReadFile(filepath.Join(cloned.work, ".git", "hooks", "pre-push"))
@@ -133,7 +133,7 @@ func TestTemplateOfHooks(t *testing.T) {
 	second.commit(map[string]string{"public/key.pem": secret})
 	second.pushes(true, "origin", "main")
 	if got := w.traced(); got != "" {
-		t.Errorf("a copy of the hook was asked %q", got)
+		t.Errorf("a copy of the hook traced %q", got)
 	}
 	if s, err := hooks.StatusOf(t.Context(), second.find(), hooks.PrePushHook); err != nil || s.Installed || s.Other {
 		t.Errorf("the status of a copy is %+v, %v", s, err)
@@ -183,7 +183,7 @@ func TestLinkedWorktree(t *testing.T) {
 	}
 	w.commit(map[string]string{"public/key.pem": secret})
 	w.pushes(false, "origin", "HEAD:main")
-	// GIT_DIR selects the current repository, but not that of another folder.
+	// GIT_DIR selects the repository only if no folder is given.
 	t.Setenv("GIT_DIR", filepath.Join(main, ".git"))
 	r, err := hooks.Find(t.Context(), "")
 	if err != nil || r.GitDir != filepath.Join(main, ".git") {
@@ -191,7 +191,7 @@ func TestLinkedWorktree(t *testing.T) {
 	}
 	other := newWorldBeside(w)
 	if r, err = hooks.Find(t.Context(), other.work); err != nil || r.GitDir != filepath.Join(other.work, ".git") {
-		t.Errorf("GIT_DIR leads to another repository: %+v, %v", r, err)
+		t.Errorf("GIT_DIR overrides the given folder: %+v, %v", r, err)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 type Options struct {
 	// Binary is the kv-sync that the hook runs. The default is this program.
 	Binary string
-	// Settings are the hook's settings. The mode "" is its default.
+	// Settings are the hook's settings. The mode "" means the default.
 	Settings
 }
 

@@ -63,7 +63,7 @@ func TestUninstallRestoresTheFormerHook(t *testing.T) {
 		"a hook": func(t *testing.T, dir string) {
 			write(t, filepath.Join(dir, "pre-push"), "#!/bin/sh\ncat >/dev/null; echo mine", 0o750)
 		},
-		"not to run": func(t *testing.T, dir string) {
+		"not executable": func(t *testing.T, dir string) {
 			write(t, filepath.Join(dir, "pre-push"), "#!/bin/sh\nexit 1\n",
 				0o644)
 		},
@@ -106,7 +106,7 @@ func TestUninstallRestoresTheFormerHook(t *testing.T) {
 	}
 }
 
-// kept is where the former hook is.
+// kept returns where the former hook is kept.
 func kept(hook string) string {
 	return filepath.Join(filepath.Dir(hook)+".before-kv-sync", filepath.Base(hook))
 }
@@ -159,9 +159,9 @@ func TestEditedScript(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
-		"at the end": string(ours) + "git lfs pre-push \"$@\"\n",
-		"before":     strings.Replace(string(ours), "\nlines=", "\necho mine\nlines=", 1),
-		"a line off": strings.Replace(string(ours), "trap", "# trap", 1),
+		"at the end":      string(ours) + "git lfs pre-push \"$@\"\n",
+		"before":          strings.Replace(string(ours), "\nlines=", "\necho mine\nlines=", 1),
+		"a disabled line": strings.Replace(string(ours), "trap", "# trap", 1),
 	} {
 		write(t, hook, text, 0o755)
 		before := snapshot(t, filepath.Dir(hook))

@@ -7,21 +7,22 @@ import (
 	"regexp"
 )
 
-// manager is another tool that installs hooks, as far as kv-sync has to know it. Its
-// hooks run as the former hook, unless next or add says otherwise.
+// manager describes another tool that installs hooks. Its hook runs as the former hook,
+// unless next or add is set.
 type manager struct {
 	name string
 	// mark is a text that all its hooks contain.
 	mark string
-	// next is what the manager adds to its hook's path to find a hook that it runs
-	// as well. kv-sync's script is there, because the manager runs itself a second time
-	// or is lost when it is moved.
+	// next is a suffix: the manager's hook also runs the hook at its own path with this
+	// suffix. kv-sync's script is written there, because the manager's hook must not be
+	// moved: it would run twice, or not at all.
 	next string
-	// add is the file for a line that runs kv-sync. The manager deletes other tools'
-	// hooks when it installs its own again, or its hooks cannot be moved.
+	// add is the file in which the user has to add a line that runs kv-sync. It is set if
+	// the manager deletes other hooks when it installs its own again, or if its hooks
+	// cannot be moved.
 	add string
-	// files may tell the manager to run kv-sync. Like add they are absolute, or relative
-	// to the top of the work tree.
+	// files are the manager's files that may have such a line. Like add, they are absolute
+	// or relative to the top of the work tree.
 	files []string
 	// folder is the name of the manager's own folder of hooks, or "".
 	folder string
@@ -48,8 +49,7 @@ var managers = []manager{
 	{name: "overcommit", mark: "OVERCOMMIT_DISABLE", files: []string{".overcommit.yml", ".local-overcommit.yml"}},
 }
 
-// husky is the manager of this name since its version 5. Its folder is known also while
-// it has no hooks.
+// husky is husky 5 and later. Its folder identifies it even while there are no hooks.
 var husky = manager{name: "husky", mark: `. "$(dirname "$0")/h"`, folder: ".husky"}
 
 // managerOf returns the manager of a hook, or one without a name.
@@ -66,7 +66,8 @@ func managerOf(path string, text []byte) manager {
 	return manager{}
 }
 
-// at returns husky with the script that a person edits, which is above the folder "_".
+// at returns husky with add set to the script that people edit. It is in the folder above
+// "_", which has the generated hooks. Other managers are returned unchanged.
 func (m manager) at(path string) manager {
 	if m.folder == "" {
 		return m

@@ -23,39 +23,39 @@ func TestUploadAndDeployGetThePushedCommit(t *testing.T) {
 			if s := w.install(hooks.Options{Settings: hooks.Settings{Mode: mode}}); s.Settings.Mode != mode {
 				t.Errorf("the status is %+v", s)
 			}
-			asked := func() string {
+			traced := func() string {
 				_, rest, _ := strings.Cut(w.traced(), "\n")
 				return strings.TrimSpace(rest)
 			}
-			// The commit that is pushed, not the one that is checked out.
+			// The pushed commit counts, not the one that is checked out.
 			pushed := w.commit(map[string]string{"public/index.html": "pushed"})
 			w.commit(map[string]string{"public/index.html": "not yet"})
 			w.pushes(true, "origin", "HEAD~1:refs/heads/main")
-			if got, want := asked(), string(mode)+" "+pushed; got != want {
+			if got, want := traced(), string(mode)+" "+pushed; got != want {
 				t.Errorf("traced %q, want %q", got, want)
 			}
-			// Several refs in one push, of which one is the site's; tags and deletions.
+			// One push of several refs, with a tag and a deletion: only main is the site's.
 			w.git(w.work, "push", "-q", "--no-verify", "origin", "HEAD:refs/heads/old")
 			head := w.git(w.work, "rev-parse", "HEAD")
 			w.git(w.work, "tag", "-a", "-m", "v1", "v1")
 			w.pushes(true, "origin", "HEAD:main", "HEAD:draft", ":old", "v1")
-			if got, want := asked(), string(mode)+" "+head; got != want {
+			if got, want := traced(), string(mode)+" "+head; got != want {
 				t.Errorf("traced %q, want %q", got, want)
 			}
 			w.pushes(true, "origin", "HEAD:refs/heads/other", "HEAD:refs/tags/v2", ":draft")
-			if got := asked(); got != "" {
+			if got := traced(); got != "" {
 				t.Errorf("other refs: traced %q", got)
 			}
 			// A new branch has no commit on the remote to compare with.
 			fresh := w.with("KV_SYNC_TEST_BRANCH=live")
 			fresh.pushes(true, "origin", "HEAD:refs/heads/live")
-			if got, want := asked(), string(mode)+" "+head; got != want {
+			if got, want := traced(), string(mode)+" "+head; got != want {
 				t.Errorf("a new branch: traced %q, want %q", got, want)
 			}
 			// A force-push, as git sends it.
 			back := w.git(w.work, "rev-parse", "HEAD~2")
 			w.pushes(true, "-f", "origin", "HEAD~2:refs/heads/main")
-			if got, want := asked(), string(mode)+" "+back; got != want {
+			if got, want := traced(), string(mode)+" "+back; got != want {
 				t.Errorf("a force push: traced %q, want %q", got, want)
 			}
 			// The branch itself is deleted.
@@ -63,12 +63,12 @@ func TestUploadAndDeployGetThePushedCommit(t *testing.T) {
 			if out := w.pushes(true, "origin", ":main"); !strings.Contains(out, "what is live stays as it is") {
 				t.Errorf("a deletion says\n%s", out)
 			}
-			if got := asked(); got != "" {
+			if got := traced(); got != "" {
 				t.Errorf("a deletion: traced %q", got)
 			}
 			// The same commit under both names that a site's branch may have.
 			w.pushes(true, "origin", "HEAD:main", "HEAD:master")
-			if got, want := asked(), string(mode)+" "+head; got != want {
+			if got, want := traced(), string(mode)+" "+head; got != want {
 				t.Errorf("two branches: traced %q, want %q", got, want)
 			}
 		})

@@ -14,19 +14,19 @@ import (
 	"github.com/kv-sync/kv-sync/hooks"
 )
 
-// model installs and uninstalls hooks as another tool does. Its hook records its name,
-// and fails where FAIL names it.
+// model installs and uninstalls hooks as another tool does. Its hook records the model's
+// name, and fails if $FAIL is that name.
 type model struct {
 	name               string
 	install, uninstall string // run by sh in the folder of hooks, with the hook's text in $HOOK
 	hook               string
 }
 
-// report is what a model's hook does in the end.
+// report is the end of each model's hook.
 const report = "echo NAME >>\"$TRACE\"\n[ \"$FAIL\" != NAME ]\n"
 
-// models are models of the tools that TestHookToolsInAnyOrder runs. They cover what
-// matters: what becomes of a hook that is there, and what the tool's hook needs to run.
+// models are models of the tools that TestHookToolsInAnyOrder runs. They differ as the tools
+// do: in what they do with an existing hook, and in what their own hook needs to run.
 var models = []model{
 	{
 		name: "pre-commit",
@@ -117,7 +117,7 @@ func (w *modelWorld) push(fail string) (ran map[string]int, err error) {
 	return ran, err
 }
 
-// kept are the models' hooks that are anywhere on disk.
+// kept returns the names of the models whose hooks are still on disk.
 func (w *modelWorld) kept() (names []string) {
 	_ = filepath.WalkDir(filepath.Dir(w.dir), func(path string, e fs.DirEntry, err error) error {
 		if err == nil && e.Type().IsRegular() && strings.Contains(path, "hooks") {
@@ -160,12 +160,12 @@ func (w *modelWorld) change(install bool) {
 		equal(w.t, "refusing after "+strings.Join(w.log, ", "), snapshot(w.t, w.dir), files)
 	}
 	if now := w.kept(); !slices.Equal(now, kept) {
-		w.fail("of the hooks %v there are %v", kept, now)
+		w.fail("the hooks were %v and are now %v", kept, now)
 	}
 	after, _ := w.push("")
 	for _, m := range models {
 		if broken == nil && before[m.name] == 1 && after[m.name] != 1 && (install || !w.renamed(m)) {
-			w.fail("%s ran %d times, before once", m.name, after[m.name])
+			w.fail("%s ran once before and %d times now", m.name, after[m.name])
 		}
 	}
 	if err != nil {
@@ -179,8 +179,8 @@ func (w *modelWorld) change(install bool) {
 	}
 }
 
-// renamed reports whether a hook that depends on its name has another one. pre-commit
-// renamed it, and only kv-sync ran it under its own.
+// renamed reports whether pre-commit has renamed a hook that only runs under its own name.
+// While kv-sync is installed it runs such a hook under that name.
 func (w *modelWorld) renamed(m model) bool {
 	text, err := os.ReadFile(filepath.Join(w.dir, "pre-push.legacy"))
 	return err == nil && string(text) == m.text() && strings.Contains(m.text(), "= pre-push ]")
@@ -236,7 +236,7 @@ func (w *modelWorld) orphaned() bool {
 	return err != nil && slices.Contains(w.kept(), "husky4")
 }
 
-// seeds is how many random sequences are tried.
+// seeds is the number of random sequences.
 const seeds = uint64(12)
 
 // Random sequences of installing and uninstalling kv-sync and models of other tools: each

@@ -31,18 +31,18 @@ func TestSameRepository(t *testing.T) {
 		}
 	}
 	if sameRepository("", "") || sameRepository("", ".") {
-		t.Error("no place is a place")
+		t.Error("two empty remotes count as one repository")
 	}
 }
 
-func FuzzPlace(f *testing.F) {
+func FuzzCanonical(f *testing.F) {
 	for _, s := range []string{"git@github.com:me/blog.git", "ssh://git@h:22/x", "://", "a:b:c", "%zz://x/y", `C:\x`,
 		"https://u:p@h/%2e%2e"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		if s != "" && !sameRepository(s, s) {
-			t.Errorf("%q is not itself", s)
+			t.Errorf("%q does not match itself", s)
 		}
 		_ = Shown(s)
 	})

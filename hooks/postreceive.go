@@ -23,8 +23,8 @@ type Received struct {
 }
 
 // PostReceive deploys the current head of the deployed branch, if the push changed it.
-// After another push the head is newer than git's line says. The branch is Site.Branch,
-// else that of the repository's HEAD. Site.Deploy gets its full name.
+// If another push followed, that head is newer than the commit in git's line. The branch
+// is Site.Branch, or that of the repository's HEAD. Site.Deploy gets its full ref name.
 //
 // An error does not undo the push. open is called only if the push changed a branch.
 func PostReceive(ctx context.Context, r *Repository, in Received, open func(context.Context, *Repository) (*Site,
@@ -84,7 +84,7 @@ func (r *Repository) Deployed(ctx context.Context, branch string) (string, error
 	}
 	name, err := r.git(ctx, "symbolic-ref", "--quiet", "--short", "HEAD")
 	if saysNo(err) {
-		return "", errors.New("the branch to deploy is unknown: HEAD names none; " +
+		return "", errors.New("the branch to deploy is unknown, because HEAD is not on a branch; " +
 			"set it: kv-sync hook install --branch NAME")
 	}
 	if err != nil {

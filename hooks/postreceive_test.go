@@ -28,27 +28,27 @@ func (w *world) server(o hooks.Options) *hooks.Repository {
 func TestServerDeploysWhatItReceives(t *testing.T) {
 	w := newWorld(t)
 	r := w.server(hooks.Options{})
-	asked := func() string {
+	traced := func() string {
 		_, rest, _ := strings.Cut(w.traced(), "\n")
 		return strings.TrimSpace(rest)
 	}
 	w.commit(map[string]string{"public/index.html": "two"})
 	w.pushes(true)
-	if got := asked(); got != "deploy refs/heads/main" {
+	if got := traced(); got != "deploy refs/heads/main" {
 		t.Errorf("traced %q", got)
 	}
 	w.git(w.work, "tag", "v1")
 	w.pushes(true, "origin", "HEAD:refs/heads/draft", "v1")
-	if got := asked(); got != "" {
+	if got := traced(); got != "" {
 		t.Errorf("other refs: traced %q", got)
 	}
 	w.commit(map[string]string{"public/index.html": "three"})
 	w.pushes(true, "origin", ":draft", "main", "HEAD:refs/heads/x")
-	if got := asked(); got != "deploy refs/heads/main" {
+	if got := traced(); got != "deploy refs/heads/main" {
 		t.Errorf("several refs: traced %q", got)
 	}
 	w.pushes(true, "-f", "origin", "HEAD~1:main")
-	if got := asked(); got != "deploy refs/heads/main" {
+	if got := traced(); got != "deploy refs/heads/main" {
 		t.Errorf("a force push: traced %q", got)
 	}
 	w.git(r.GitDir, "config", "receive.denyDeleteCurrent", "ignore")
@@ -56,7 +56,7 @@ func TestServerDeploysWhatItReceives(t *testing.T) {
 		"remote: kv-sync: main is deleted; what is live stays as it is") {
 		t.Errorf("a deletion says\n%s", out)
 	}
-	if got := asked(); got != "" {
+	if got := traced(); got != "" {
 		t.Errorf("a deletion: traced %q", got)
 	}
 	// An error is reported to the person who pushes. The push succeeds.
@@ -65,14 +65,14 @@ func TestServerDeploysWhatItReceives(t *testing.T) {
 		t.Errorf("a failure says\n%s", out)
 	}
 	w.commit(map[string]string{"public/index.html": "four"})
-	asked()
+	traced()
 	w.with("KV_SYNC_HOOK=off").pushes(true)
-	if got := asked(); got != "" {
+	if got := traced(); got != "" {
 		t.Errorf("a disabled hook: traced %q", got)
 	}
 	w.server(hooks.Options{Settings: hooks.Settings{Branch: "live"}})
 	w.pushes(true, "origin", "HEAD:refs/heads/main", "HEAD:refs/heads/live")
-	if got := asked(); got != "deploy refs/heads/live" {
+	if got := traced(); got != "deploy refs/heads/live" {
 		t.Errorf("the configured branch: traced %q", got)
 	}
 }
@@ -141,7 +141,7 @@ func TestMalformedReceivedLines(t *testing.T) {
 	}
 }
 
-// A branch that git cannot read is not one that was deleted: git's reason is shown.
+// A branch that git cannot read does not count as deleted. The error has git's reason.
 func TestUnreadableBranchIsReported(t *testing.T) {
 	w := newWorld(t)
 	bare := filepath.Join(filepath.Dir(w.work), "remote.git")

@@ -41,8 +41,8 @@ type Push struct {
 
 // Site is the site of a push, and the operations on it.
 type Site struct {
-	// Branch and Remote select the pushes that concern the site. "" is decided by
-	// [Repository.Target].
+	// Branch and Remote select the pushes that concern the site. For "",
+	// [Repository.Target] finds the default.
 	Branch, Remote string
 	// Directory is the published folder, relative to the top of the repository and with
 	// "/"; "" is the whole repository. Settings are other files that decide what is
@@ -50,14 +50,14 @@ type Site struct {
 	// no upload.
 	Directory string
 	Settings  []string
-	// Check checks the commit's files without network. A *kvsync.RefusedError, also of
-	// the other functions, blocks the push.
+	// Check checks the commit's files without network. A *manifest.RefusedError blocks the
+	// push, whichever of these functions returns it.
 	Check func(ctx context.Context, commit string) error
-	// Plan compares the commit with the live site and writes nothing. It, Upload and
+	// Plan compares the commit with the live site and writes nothing. Plan, Upload and
 	// Deploy are nil without credentials.
 	Plan func(ctx context.Context, commit string) (*plan.Plan, error)
-	// Upload uploads the commit's files ahead of a deploy, Deploy makes the commit live.
-	// Both report what they did, and call alive whenever they make progress.
+	// Upload uploads the commit's files before a deploy. Deploy makes the commit live.
+	// Both print what they did, and call alive whenever they make progress.
 	Upload, Deploy func(ctx context.Context, commit string, alive func()) error
 	// Again is the command that deploys a commit, without the option for the commit.
 	Again string
@@ -154,8 +154,8 @@ func (p Push) checkUpdate(ctx context.Context, r *Repository, site *Site, u upda
 	return nil
 }
 
-// plan compares the commit with the live site. If that fails, only the local check
-// counts.
+// plan compares the commit with the live site. After a failure, only the local check can
+// block the push.
 func (p Push) plan(ctx context.Context, site *Site, u update) error {
 	planCtx, cancel := context.WithTimeout(ctx, cmp.Or(p.PlanTimeout, 5*time.Second))
 	defer cancel()
@@ -189,14 +189,14 @@ func (p Push) plan(ctx context.Context, site *Site, u update) error {
 	return nil
 }
 
-// action is an upload or a deploy. failed is the notice of its failure, again the
-// command that repeats it, or "".
+// action is an upload or a deploy. failed is the notice if it fails, again the command
+// that repeats it, or "".
 type action struct {
 	do            func(ctx context.Context, commit string, alive func()) error
 	failed, again string
 }
 
-// act uploads or deploys. If that fails, only the local check decides about the push.
+// act uploads or deploys. After a failure, only the local check can block the push.
 func (p Push) act(ctx context.Context, site *Site, u update, a action) error {
 	do := func(ctx context.Context, alive func()) error { return a.do(ctx, u.local, alive) }
 	err := withStallLimit(ctx, cmp.Or(p.Stall, 2*time.Minute), do)
@@ -217,9 +217,9 @@ func (p Push) act(ctx context.Context, site *Site, u update, a action) error {
 	var guard *guard.Error
 	switch {
 	case errors.As(err, &guard) && a.again != "":
-		p.say("the push goes on; to deploy it, with the flag above: %s", a.again)
+		p.say("the push continues; to deploy it, with the flag above: %s", a.again)
 	case a.again != "":
-		p.say("the push goes on; to deploy it: %s", a.again)
+		p.say("the push continues; to deploy it: %s", a.again)
 	}
 	return nil
 }

@@ -68,7 +68,7 @@ func TestPushWithoutAssetsIsNotChecked(t *testing.T) {
 		func(context.Context, *hooks.Repository) (*hooks.Site, error) {
 			never := func(context.Context, string) error { t.Error("the site was read"); return nil }
 			return &hooks.Site{Directory: "public", Check: never, Plan: func(context.Context, string) (*plan.Plan, error) {
-				t.Error("the network was asked")
+				t.Error("a request was sent")
 				return nil, nil
 			}}, nil
 		})

@@ -22,16 +22,16 @@ func (k Kind) edited(script []byte) bool {
 }
 
 // scriptBody is portable sh, also for git on Windows. The former hook runs first, with
-// the same input and arguments, and its failures count as before. Of kv-sync's exit
-// codes only the deliberate ones count. If kv-sync is missing, was killed or failed in
-// another way (2 for an unknown flag), the script reports that and the push continues,
-// also if standard error is closed.
+// the same input and arguments, and its failure still stops the push. Then the script ends
+// with kv-sync's exit code, if that is one of the deliberate ones (@meant). If kv-sync is
+// missing, was killed or failed in another way (2 for an unknown flag), the script reports
+// that and the push continues, also if standard error is closed.
 //
 // The script may be in a folder of several repositories, or be copied with one, so it
 // checks whether it is enabled in the current repository.
 const scriptBody = ` 4, written by "kv-sync hook install".
 # "kv-sync hook uninstall" removes it and puts back the hook that was here.
-# @around
+# @bypass
 
 lines=$(cat; echo .)
 hooks=$(CDPATH='' cd -P -- "${0%/*}" && pwd -P) || exit
@@ -63,7 +63,8 @@ printf 'kv-sync: %s could not run (status %s), so nothing was done for this push
 exit 0
 `
 
-// failed ends a push that the former hook stops, and names that hook, because git does not.
+// failed stops the push after the former hook failed. It names that hook, because git does
+// not.
 const failed = `{
 		status=$?
 		printf 'kv-sync: the push was stopped by the hook from before kv-sync (status %s): %s\n' \
@@ -71,21 +72,21 @@ const failed = `{
 		exit "$status"
 	}`
 
-// Blocked is the exit code of "kv-sync hook run pre-push" that blocks a push, as 130
-// does (Ctrl-C).
+// Blocked is the exit code of "kv-sync hook run pre-push" that blocks a push. 130 (Ctrl-C)
+// blocks it, too.
 const Blocked = 3
 
 // script returns the hook that runs binary.
 func (k Kind) script(binary string) []byte {
-	fail, around := failed, "To push without it: KV_SYNC_HOOK=off git push, or git push --no-verify."
+	fail, bypass := failed, "To push without it: KV_SYNC_HOOK=off git push, or git push --no-verify."
 	meant := fmt.Sprintf("0 | %d | 130", Blocked)
 	if k == PostReceiveHook {
 		meant = "[0-9] | 130" // the codes of a deploy
 		// Git ignores the exit code, and a failure of the former hook, such as a mail
 		// that could not be sent, must not prevent a deploy.
-		fail, around = ":", "To receive without it: KV_SYNC_HOOK=off in the server's environment."
+		fail, bypass = ":", "To receive without it: KV_SYNC_HOOK=off in the server's environment."
 	}
-	body := strings.NewReplacer("@around", around, "@hook", string(k), "@meant", meant, "@binary", quote(binary)).
+	body := strings.NewReplacer("@bypass", bypass, "@hook", string(k), "@meant", meant, "@binary", quote(binary)).
 		Replace(strings.Replace(scriptBody, "@fail", fail, 1))
 	return append(k.mark(), body...)
 }

@@ -124,13 +124,13 @@ func TestScriptInEveryShell(t *testing.T) {
 				if _, stderr, code := run("PATH=/usr/bin:/bin"); code != 0 || !strings.Contains(stderr, "gone from "+path+",") {
 					t.Errorf("a missing binary: %d, %q", code, stderr)
 				}
-				// Another one on PATH does.
+				// Then a kv-sync on PATH runs.
 				write(t, filepath.Join(root, "bin", "kv-sync"), binary, 0o755)
 				if got, stderr, code := run("PATH=" + filepath.Join(root, "bin") + ":/usr/bin:/bin"); got != called || code != 0 {
 					t.Errorf("a binary on PATH: %q, %q, %d", got, stderr, code)
 				}
 			}
-			// The hook from before reads the same, and its failure is the hook's.
+			// The former hook gets the same input. If it fails, the script fails.
 			write(t, filepath.Join(root, "plain", "kv-sync.exe"), binary, 0o755)
 			w.install(hooks.Options{Binary: filepath.Join(root, "plain", "kv-sync.exe")})
 			write(t, kept(filepath.Join(w.work, ".git", "hooks", "pre-push")),

@@ -10,8 +10,8 @@ import (
 // errStalled is the cause of a cancellation for lack of progress.
 var errStalled = errors.New("no progress")
 
-// withStallLimit runs do and cancels it when do did not call alive for the limit. A push
-// may take long, as long as there is progress.
+// withStallLimit runs do, and cancels it when do has not called alive for the limit. A push
+// may take any time while there is progress.
 func withStallLimit(ctx context.Context, limit time.Duration, do func(ctx context.Context, alive func()) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

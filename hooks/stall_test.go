@@ -14,7 +14,7 @@ func TestRunWithoutProgressIsCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		err := withStallLimit(t.Context(), time.Minute, func(ctx context.Context, alive func()) error {
-			for range 10 { // slow is not still
+			for range 10 { // slow progress is progress
 				time.Sleep(50 * time.Second)
 				alive()
 			}

@@ -47,7 +47,7 @@ type Status struct {
 	Removed bool
 }
 
-// place is a folder of hooks with what Install and Uninstall need to know.
+// place is the state of one hook in one hooks folder, for Install and Uninstall.
 type place struct {
 	Status
 	// target is where Install writes the script.
@@ -58,7 +58,7 @@ type place struct {
 	moved string
 	// executable: the operating system would run the script.
 	executable bool
-	// occupied: another hook is at target. blocked: something that is no file is there.
+	// occupied: another hook is at target. blocked: something at target is not a file.
 	// returned: the other hook is the former one, which somebody wrote again.
 	occupied, blocked, returned bool
 }
@@ -80,8 +80,8 @@ func StatusOf(ctx context.Context, r *Repository, k Kind) (*Status, error) {
 	return &p.Status, nil
 }
 
-// inspect returns the place where git looks for hooks and, if core.hooksPath names it,
-// the repository's own.
+// inspect returns the hook's state in the folder where git looks for hooks. If
+// core.hooksPath names that folder, the state in the repository's own folder follows.
 func inspect(ctx context.Context, r *Repository, k Kind) ([]*place, error) {
 	dir, err := r.hooksDir(ctx)
 	if err != nil {
@@ -196,7 +196,7 @@ func (p *place) findRunFrom(r *Repository, m manager) {
 	}
 }
 
-// refusal returns why Install would change nothing.
+// refusal returns the reason why Install would change nothing, or nil.
 func (p *place) refusal(ctx context.Context, r *Repository, m manager) error {
 	line := fmt.Sprintf("kv-sync hook run %s \"$@\"", p.Kind)
 	switch {

@@ -18,7 +18,7 @@ func (w *world) status() *hooks.Status {
 	return s
 }
 
-// The status says what installing refuses, and installing then changes nothing.
+// If Install refuses, the status has the same reason, and Install changes nothing.
 func TestStatusSaysWhatInstallRefuses(t *testing.T) {
 	for name, tt := range map[string]struct {
 		prepare   func(t *testing.T, w *world, dir string)
@@ -111,7 +111,8 @@ func TestKVSyncIsRunByAnotherTool(t *testing.T) {
 	}
 }
 
-// Gitea's dispatcher runs what is in a folder, and Gitea may write the dispatcher again.
+// Gitea's hook runs all scripts of a folder. Gitea may rewrite its hook, so kv-sync's script
+// is written to that folder.
 func TestInstallBesideADispatcher(t *testing.T) {
 	w := newWorld(t)
 	bare := filepath.Join(filepath.Dir(w.work), "remote.git")
@@ -131,7 +132,7 @@ func TestInstallBesideADispatcher(t *testing.T) {
 	head := w.commit(map[string]string{"public/index.html": "two"})
 	w.pushes(true)
 	if got := w.traced(); strings.Count(got, "deploy refs/heads/main") != 1 {
-		t.Errorf("of the push of %s it traced %q", head, got)
+		t.Errorf("the push of %s traced %q", head, got)
 	}
 	if _, err := hooks.Uninstall(t.Context(), r, hooks.PostReceiveHook); err != nil {
 		t.Fatal(err)
@@ -142,7 +143,7 @@ func TestInstallBesideADispatcher(t *testing.T) {
 	}
 }
 
-// A script that lost its mode does not run. Installing again repairs it.
+// A script that is no longer executable does not run. Installing again repairs it.
 func TestScriptThatIsNotExecutable(t *testing.T) {
 	w := newWorld(t)
 	s := w.install(hooks.Options{})

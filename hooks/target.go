@@ -10,16 +10,17 @@ import (
 
 // Target selects the pushes that concern a site: those of a branch to a remote.
 type Target struct {
-	// Branches may be deployed. There is one, or if it is unknown, main and master.
+	// Branches are the branches that may be deployed: one, or main and master if the
+	// deployed branch is unknown.
 	Branches []string
-	// Remote is the remote's name in this repository, or its URL. "" is unknown and
+	// Remote is the remote's name in this repository, or its URL. "" means unknown and
 	// matches no push.
 	Remote string
 }
 
 // Target returns the target for a given branch and remote. The default remote is the
-// one that the branch tracks, else origin, else the only one. The default branch is the
-// remote's, as far as this clone knows it.
+// one that the branch tracks, or origin, or the only one. The default branch is the
+// remote's default branch, if this clone knows it.
 func (r *Repository) Target(ctx context.Context, branch, remote string) (*Target, error) {
 	t := &Target{Remote: remote}
 	if branch != "" {

@@ -49,7 +49,7 @@ func TestOnlyTheRemoteOfTheSite(t *testing.T) {
 		{"a backup", []string{"backup", "main"}, false},
 		{"its URL", []string{origin, "main"}, true},
 		{"the backup's URL", []string{backup, "main"}, false},
-		{"another name of it", []string{"also", "main"}, true},
+		{"the remote's other name", []string{"also", "main"}, true},
 		{"a URL that git rewrites", []string{"short:remote.git", "main"}, true},
 		{"another branch", []string{"origin", "main:draft"}, false},
 	} {
@@ -75,7 +75,7 @@ func TestOnlyTheRemoteOfTheSite(t *testing.T) {
 	// The tracked remote has precedence over origin, and the configured one over both.
 	w.git(w.work, "config", "branch.main.remote", "backup")
 	if w.deployed("origin", "main") || !w.deployed("backup", "main") {
-		t.Error("the remote that the branch tracks is not the one")
+		t.Error("the remote that the branch tracks is not used")
 	}
 	for _, name := range []string{"origin", "file://" + origin} {
 		with := w.with("KV_SYNC_TEST_REMOTE=" + name)
@@ -91,7 +91,7 @@ func TestUnknownRemote(t *testing.T) {
 	w.git(w.work, "remote", "rename", "origin", "one")
 	w.git(w.work, "config", "--unset", "branch.main.remote")
 	if !w.deployed("one", "main") {
-		t.Error("the only remote is not the one")
+		t.Error("the only remote is not used")
 	}
 	w.fork("two")
 	w.commit(map[string]string{"public/index.html": "x"})

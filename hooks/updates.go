@@ -27,8 +27,8 @@ const maxLine = 256 << 10
 // malformedError reports lines that git does not send.
 type malformedError struct {
 	hook Kind
-	// line is the number of the first malformed line, text its beginning. count is the
-	// number of malformed lines.
+	// line is the number of the first malformed line, and text is its beginning. count is
+	// the number of malformed lines.
 	line, count int
 	text        string
 }
@@ -40,9 +40,9 @@ func (e *malformedError) Error() string {
 	}[e.hook]
 	more := ""
 	if e.count > 1 {
-		more = fmt.Sprintf(", nor are %d more", e.count-1)
+		more = fmt.Sprintf(", and %d more lines are malformed", e.count-1)
 	}
-	return fmt.Sprintf("%s: line %d of standard input is %.200q, not %q%s; only git runs this hook, not a person",
+	return fmt.Sprintf("%s: line %d of standard input is %.200q, not %q%s; git runs this hook, do not run it yourself",
 		e.hook, e.line, e.text, form, more)
 }
 

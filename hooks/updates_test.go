@@ -61,7 +61,7 @@ func TestMalformedLinesAreReported(t *testing.T) {
 		}
 	}
 	_, err := readUpdates(PrePushHook, strings.NewReader("a\nb\nc\n"))
-	if err == nil || !strings.Contains(err.Error(), "nor are 2 more") {
+	if err == nil || !strings.Contains(err.Error(), "and 2 more lines are malformed") {
 		t.Errorf("three malformed lines: %v", err)
 	}
 	failing := errors.New("the pipe broke")

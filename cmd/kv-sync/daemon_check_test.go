@@ -44,12 +44,12 @@ func TestDaemonCheck(t *testing.T) {
 		"another's address":  {config: "[listen]\nmetrics = \"192.0.2.1:0\"\n" + site, want: "192.0.2.1"},
 		"a port in use": {config: fmt.Sprintf("[listen]\nmetrics = %q\n", taken.Addr()) + site,
 			want: "address already in use"},
-		"a file in place of the state":      {files: map[string]string{"": ""}, want: "is no folder"},
-		"a file in place of the sites":      {files: map[string]string{"sites": ""}, want: "is no folder"},
-		"a file in place of a site":         {files: map[string]string{"sites/a": ""}, want: "is no folder"},
-		"a file in place of a folder":       {files: map[string]string{"sites/a/empty": ""}, want: "is no folder"},
-		"a folder in place of the lock":     {files: map[string]string{"lock/": ""}, want: "is no file"},
-		"a folder in place of the delivery": {files: map[string]string{"deliveries/": ""}, want: "is no file"},
+		"a file in place of the state":      {files: map[string]string{"": ""}, want: "is not a folder"},
+		"a file in place of the sites":      {files: map[string]string{"sites": ""}, want: "is not a folder"},
+		"a file in place of a site":         {files: map[string]string{"sites/a": ""}, want: "is not a folder"},
+		"a file in place of a folder":       {files: map[string]string{"sites/a/empty": ""}, want: "is not a folder"},
+		"a folder in place of the lock":     {files: map[string]string{"lock/": ""}, want: "is not a file"},
+		"a folder in place of the delivery": {files: map[string]string{"deliveries/": ""}, want: "is not a file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

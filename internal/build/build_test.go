@@ -25,8 +25,8 @@ import (
 // hangLimit ends a test that hangs. No result depends on it.
 const hangLimit = 2 * time.Minute
 
-// roles are functions that this executable runs instead of the tests, if the environment
-// variable of that name is set. The variable's value is a process number.
+// roles are functions that this executable runs instead of the tests: each one if the environment
+// variable of its name is set. The variable's value is a process number.
 var roles = map[string]func(pid int){}
 
 // TestMain runs the tests. If certain variables are set, it runs a build or a role instead.

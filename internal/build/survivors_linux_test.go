@@ -198,7 +198,7 @@ func TestKilledSupervisor(t *testing.T) {
 }
 
 // After a supervisor was killed, its orphans are killed. Another build and another child
-// of this process go on.
+// of this process continue.
 func TestKilledSupervisorLeavesOtherProcesses(t *testing.T) {
 	other := exec.Command("sleep", "60")
 	if err := other.Start(); err != nil {

@@ -47,8 +47,9 @@ func TestSettingsAboveForSomeFiles(t *testing.T) {
 	}
 }
 
-// The default Worker imports nothing of the project, so links that lead out of the boundary do not stop
-// it. esbuild reads none of them: it would show what is wrong in them.
+// The default Worker imports nothing of the project, so settings files that are links out of the
+// boundary do not prevent the deploy. esbuild reads none of them. If it did, its messages would quote
+// their content.
 func TestDefaultWorkerReadsNothing(t *testing.T) {
 	const secret = "hunter2"
 	outside := project(t, map[string]string{"file": secret, "x/package.json": secret})

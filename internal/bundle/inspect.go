@@ -74,8 +74,8 @@ func inspect(module []byte) (imports []imported, exports []string, err error) {
 	return main.Imports, main.Exports, nil
 }
 
-// formatCommonJS is how esbuild calls a module that sets module.exports, or has neither imports nor
-// exports and is in a package of the type commonjs.
+// formatCommonJS is esbuild's format of a module that sets module.exports. It is also the format of a
+// module without imports and exports in a package of the type commonjs.
 const formatCommonJS = "cjs"
 
 var (
@@ -84,8 +84,8 @@ var (
 	setsExports = regexp.MustCompile(`\b(module\s*\.\s*)?exports\b`)
 )
 
-// refuseWithoutExports refuses a main module that exports no handler. Cloudflare takes such a module
-// for a service worker, whose syntax cannot serve a site, and every request would fail.
+// refuseWithoutExports refuses a main module that exports no handler. Cloudflare treats such a module
+// as a service worker. A service worker cannot serve a site, so every request would fail.
 func (o *project) refuseWithoutExports(content []byte) error {
 	reason := "the Worker exports nothing"
 	fix := "export its handlers: export default { fetch(request, env, ctx) { … } }"
@@ -109,7 +109,7 @@ func (o *project) checkModule(file string, content []byte) error {
 	}
 	imports, exports, err := inspect(content)
 	if err != nil {
-		return nil //nolint:nilerr // the platform says what it does not understand
+		return nil //nolint:nilerr // the platform reports a syntax error
 	}
 	var missing []missingModule
 	for _, i := range imports {

@@ -6,7 +6,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/bundle"
 )
 
-// What Cloudflare would refuse after the upload, or answer with an error for each request.
+// Code is refused if Cloudflare would refuse it after the upload, or if every request would fail.
 func TestPlatformRefusals(t *testing.T) {
 	refusals{
 		"service worker": {

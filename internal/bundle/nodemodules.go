@@ -51,8 +51,8 @@ type missingModule struct {
 	fix        string // if no date helps
 }
 
-// missing returns what an import of a module of node lacks, nil for a module that exists. Without
-// nodejs_compat the import itself is refused earlier.
+// missing returns why an imported module of node does not exist in this Worker, or nil if it exists.
+// Without nodejs_compat the import is refused earlier.
 func (o *project) missing(file, path string) *missingModule {
 	name, ok := strings.CutPrefix(path, "node:")
 	if !ok || level(o.CompatibilityDate, o.CompatibilityFlags) < nodeNamed {
@@ -77,8 +77,8 @@ func (o *project) missing(file, path string) *missingModule {
 	return &missingModule{file: file, name: path, fix: "remove the import: Cloudflare does not have this module of node"}
 }
 
-// refuseMissing returns an error that lists modules, nil if there are none. All name the same date,
-// from which the Worker has every module for which a date helps.
+// refuseMissing returns an error that lists the missing modules, or nil if there are none. Every fix
+// names the same compatibility date: the first one with all of the modules.
 func (o *project) refuseMissing(list []missingModule) error {
 	if len(list) == 0 {
 		return nil

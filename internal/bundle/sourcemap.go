@@ -18,7 +18,7 @@ const typeSourceMap = "application/source-map"
 // mapName is the name of a module's source map.
 func mapName(module string) string { return module + ".map" }
 
-// sourcemap returns what esbuild makes. The bundle's bytes are the same with a map and without.
+// sourcemap returns esbuild's setting for source maps. The code is the same with and without a map.
 func sourcemap(o *project) api.SourceMap {
 	if o.SourceMap {
 		return api.SourceMapExternal
@@ -29,8 +29,8 @@ func sourcemap(o *project) api.SourceMap {
 // mapComment is the comment with which a file names its source map.
 var mapComment = regexp.MustCompile(`(?m)^[ \t]*//[#@][ \t]*sourceMappingURL=([^\s'"]+)[ \t]*$`)
 
-// inlineMap puts the source map that a file names into the file. esbuild would read it from the
-// disk by itself, also outside of the boundary. If it cannot be read, the file gets no map.
+// inlineMap replaces the name of a file's source map by the map itself. Otherwise esbuild would read
+// the map, even from outside of the boundary. If the map cannot be read, the file has no map.
 func (o *project) inlineMap(file string, content []byte) []byte {
 	if !o.SourceMap {
 		return content
@@ -52,7 +52,7 @@ func (o *project) inlineMap(file string, content []byte) []byte {
 	return append(out, content[from:]...)
 }
 
-// mapOf returns the comment with the source map that a file calls by a name, or "".
+// mapOf returns a comment with the source map that has this name in a file, or "".
 func (o *project) mapOf(file, name string) string {
 	const comment = "//# sourceMappingURL="
 	if strings.HasPrefix(name, "data:") {
@@ -69,7 +69,7 @@ func (o *project) mapOf(file, name string) string {
 	return comment + "data:application/json;base64," + base64.StdEncoding.EncodeToString(raw)
 }
 
-// addMap adds the source map beside a module that is sent unchanged, if there is one.
+// addMap adds the source map beside the file of a module that is sent unchanged, if there is one.
 func (r *Result) addMap(o *project, file, name string) {
 	if !o.SourceMap {
 		return

@@ -33,8 +33,8 @@ func mapIn(t *testing.T, r *Result) (sources []string, others []cloud.Module) {
 	return sources, others
 }
 
-// The map leads to the files of the author, through the map of a file that a build wrote. The code is
-// the same as without it.
+// The map names the author's files, also if the bundled file was written by a build that has a map
+// of its own. The code is the same as without a map.
 func TestSourceMap(t *testing.T) {
 	top := t.TempDir()
 	secret := filepath.Join(top, "outside.map")

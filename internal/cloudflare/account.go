@@ -34,7 +34,7 @@ const (
 	// DefaultStall is the time without any transferred byte, in either direction, after which a
 	// request is cancelled.
 	DefaultStall = 60 * time.Second
-	// DefaultTimeout is how long a run goes on without a successful answer.
+	// DefaultTimeout ends a run that has had no successful answer for this time.
 	DefaultTimeout = 10 * time.Minute
 )
 
@@ -61,7 +61,7 @@ type Options struct {
 	// Stall is the time without any transferred byte after which a request is cancelled and sent
 	// again. 0 is DefaultStall.
 	Stall time.Duration
-	// Timeout is how long a call goes on without a successful answer to any call; 0 is
+	// Timeout ends a call if no call has had a successful answer for this time; 0 is
 	// DefaultTimeout.
 	Timeout time.Duration
 }

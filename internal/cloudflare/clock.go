@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// clock knows the API's time by the Date of its answers.
+// clock estimates the API's time from the Date of its responses.
 type clock struct {
 	mu sync.Mutex
-	// date is the Date of the answer that was received last, at that time of this machine.
+	// date is the Date of the last response, and at is when this machine received it.
 	date, at time.Time
 }
 
-// observe takes the Date of an answer. Answers of parallel calls may come in any order.
+// observe records the Date of a response. Responses of parallel calls may arrive in any order.
 func (c *clock) observe(h http.Header, received time.Time) {
 	date, err := http.ParseTime(h.Get("Date"))
 	if err != nil {
@@ -26,8 +26,8 @@ func (c *clock) observe(h http.Header, received time.Time) {
 	}
 }
 
-// now is the API's time, to the second. It measures what passed since the last answer by the
-// wall clock: the monotonic clock stops while the machine is suspended.
+// now returns the API's time, to the second. It adds the time since the last response by the wall
+// clock, because the monotonic clock stops while the machine is suspended.
 func (c *clock) now() (time.Time, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// dated is an account at a server whose answers have these Dates, one after the other.
-// "" is no Date, and a Date that begins with "proxy" comes with a page of HTML.
+// dated returns an account on a server that sends these Dates, one a response. "" sends no Date. A
+// Date that begins with "proxy" is sent with a page of HTML.
 func dated(t *testing.T, dates ...string) *Account {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		date := dates[0]
 		dates = dates[1:]
 		if date == "" {
-			w.Header()["Date"] = nil // else net/http sets it
+			w.Header()["Date"] = nil // otherwise net/http sets it
 		}
 		if rest, proxy := cutProxy(date); proxy {
 			w.Header().Set("Date", rest)
@@ -43,8 +43,8 @@ func cutProxy(s string) (string, bool) {
 	return s, false
 }
 
-// The API's time is that of its newest answer. Neither an answer without a Date nor one
-// of a proxy changes it.
+// The API's time comes from its last response. A response without a Date, or from a proxy, does not
+// change it.
 func TestTimeOfTheAPI(t *testing.T) {
 	t.Parallel()
 	const first, second, other = "Tue, 01 Dec 2026 10:00:00 GMT", "Wed, 02 Dec 2026 10:00:00 GMT",
@@ -62,8 +62,8 @@ func TestTimeOfTheAPI(t *testing.T) {
 	}
 }
 
-// Answers of parallel calls arrive in any order: the one received last counts.
-func TestTimeGoesOn(t *testing.T) {
+// Responses of parallel calls may be observed in any order. The one that was received last counts.
+func TestTimeOfTheLastResponseCounts(t *testing.T) {
 	t.Parallel()
 	var c clock
 	received := time.Now()

@@ -97,8 +97,8 @@ func (c *call) sendWithRetries(req *http.Request, next option.MiddlewareNext) er
 	}
 }
 
-// patience is how much longer a call that began then may go on without a successful
-// answer to any call.
+// patience returns how long a call may still wait before Options.Timeout has passed without a
+// successful answer to any call. begun is when the call began.
 func (a *Account) patience(begun time.Time) time.Duration {
 	since := begun.UnixNano()
 	return a.timeout - time.Duration(time.Now().UnixNano()-max(since, a.answered.Load()))

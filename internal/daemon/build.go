@@ -70,8 +70,8 @@ func (w *siteWorker) build(ctx context.Context, commit string, opt plan.Options)
 	return nil, err
 }
 
-// measure refuses a commit whose checkout would fill the disk: a few kilobytes of trees
-// that name each other can stand for billions of files.
+// measure refuses a commit whose checkout would fill the disk. A few kilobytes of trees that
+// name each other can expand to billions of files.
 func (w *siteWorker) measure(ctx context.Context, commit string) error {
 	c, err := w.openCommit(ctx, commit)
 	if err != nil {
@@ -165,9 +165,9 @@ func (w *siteWorker) cancelIfSuperseded(ctx context.Context, commit string, canc
 	}
 }
 
-// alreadyLive returns the result of a run that was interrupted, or whose outcome was
-// unknown, if it made the commit live. Builds are not reproducible, so the commit
-// must not be built and deployed again.
+// alreadyLive returns the result of an earlier run that made the commit live, if that run was
+// interrupted or its outcome was unknown. Builds are not reproducible, so the commit must not
+// be built and deployed again.
 func (w *siteWorker) alreadyLive(ctx context.Context, commit string, before state) (*kvsync.Result, error) {
 	if before.Config != w.fingerprint || len(before.Runs) == 0 {
 		return nil, nil
@@ -183,8 +183,8 @@ func (w *siteWorker) alreadyLive(ctx context.Context, commit string, before stat
 	return &kvsync.Result{Deployment: list[0].ID, Version: list[0].Version, Commit: commit}, nil
 }
 
-// notForBuilds are variables of the daemon's service, and those that lead to its
-// user's home, keys and services.
+// notForBuilds are variables that a build does not get: those of the daemon's service, and
+// those that lead to its user's home, keys and services.
 var notForBuilds = []string{
 	"HOME", "SSH_AUTH_SOCK", "SSH_AGENT_PID", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME",
 	"XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "NOTIFY_SOCKET", "STATE_DIRECTORY", "CACHE_DIRECTORY",

@@ -99,8 +99,8 @@ func TestBuild(t *testing.T) {
 	}
 }
 
-// A failed build changes nothing, and is not repeated until the branch moves or a
-// person asks.
+// A failed build changes nothing. It is not repeated until the branch moves or a person
+// requests it.
 func TestFailedBuild(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t)
@@ -212,7 +212,7 @@ func TestBuildIsNotRepeatedAfterItsSwitch(t *testing.T) {
 		t.Fatal(err)
 	}
 	runs := state["runs"].([]any)
-	state["running"] = runs[0] // as it was a moment before
+	state["running"] = runs[0] // the state before the run was recorded
 	delete(state, "runs")
 	delete(state, "settled")
 	delete(state, "live")

@@ -20,8 +20,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 )
 
-// manyCommits pushes one commit, and makes n more at once, to save time. They are in the
-// branch all. It returns all ids.
+// manyCommits pushes one commit, and then n more at once, to save time. These are on the
+// branch "all". It returns the ids of all commits.
 func manyCommits(t *testing.T, o *origin, n int, page string) []string {
 	t.Helper()
 	first := o.push(nil)

@@ -40,7 +40,7 @@ type Config struct {
 	Webhook      map[string]Webhook `toml:"webhook"`
 	Sites        []Site             `toml:"site"`
 
-	// Warnings are what is allowed and should be changed.
+	// Warnings are settings that are valid but should be changed.
 	Warnings []manifest.Problem `toml:"-"`
 }
 
@@ -203,8 +203,8 @@ func (c *Config) LongestBuild() (d time.Duration) {
 	return d
 }
 
-// fingerprint identifies the settings that decide, beside the commit, what is
-// deployed and where. A site with a new fingerprint is deployed again.
+// fingerprint identifies the settings that decide what is deployed and where. A site with a
+// new fingerprint is deployed again, even if its commit is the same.
 func (s *Site) fingerprint(account string) string {
 	b, err := json.Marshal([]any{
 		s.Name, s.Project, s.Remote.String(), s.Branch, s.Root, s.Dir, s.Namespace, cmp.Or(s.AccountID, account), s.Build,

@@ -26,11 +26,10 @@ var ErrRunning = errors.New("another kv-sync daemon uses it")
 // ErrStopped is returned (wrapped) for a request that a stopping daemon drops.
 var ErrStopped = errors.New("the daemon is stopping")
 
-// Options configure a daemon beside its configuration file.
+// Options configure a daemon in addition to its configuration file.
 type Options struct {
-	// Environ is the environment: it gives access to the account, and is passed to
-	// git and builds without the secrets that they must not have. The default is
-	// this process's.
+	// Environ is the environment. It gives access to the account. Git and builds get it
+	// without the secrets that they must not have. The default is this process's.
 	Environ []string
 	// Log gets one line for each event. nil discards them.
 	Log *slog.Logger
@@ -60,7 +59,7 @@ type Daemon struct {
 
 var _ Sites = (*Daemon)(nil)
 
-// New returns a daemon, which touches no file before [Daemon.Open].
+// New returns a daemon. It reads and writes no file before [Daemon.Open].
 func New(cfg *Config, opt Options) *Daemon {
 	if opt.Environ == nil {
 		opt.Environ = os.Environ()
@@ -176,11 +175,12 @@ func (d *Daemon) Close() error {
 // Deliveries returns the webhook deliveries that were accepted.
 func (d *Daemon) Deliveries() *Deliveries { return d.deliveries }
 
-// probe is what Healthy writes. A full disk takes an empty file, and a few bytes.
+// probe is what Healthy writes. It is large, because an empty or tiny file can often be
+// written to a full disk.
 var probe = make([]byte, 64<<10)
 
-// Healthy returns an error if the state folder cannot be written to. It writes some
-// bytes there, down to the disk.
+// Healthy returns an error if the state folder cannot be written to. It writes a file there
+// and syncs it to the disk.
 func (d *Daemon) Healthy() error {
 	if err := atomicfile.WriteDurable(filepath.Join(d.cfg.State, "healthy"), probe, 0o600); err != nil {
 		return fmt.Errorf("the state folder cannot be written to: %w", err)
@@ -232,8 +232,8 @@ func (d *Daemon) Status(name string) (Status, error) {
 	return w.status(), nil
 }
 
-// Poll implements [Sites]. An actor other than "push" and "poll" is a person, for
-// whom the branch's head is tried again also if it was refused before.
+// Poll implements [Sites]. An actor other than "push" and "poll" is a person. For a person
+// the branch's head is tried again even if it was refused before.
 func (d *Daemon) Poll(name, actor string) error {
 	w, err := d.worker(name)
 	if err != nil {
@@ -272,7 +272,7 @@ func (d *Daemon) Rollback(ctx context.Context, name, deployment, actor string) e
 	case <-d.ended:
 	}
 	select {
-	case err := <-r.done: // it had begun
+	case err := <-r.done: // the rollback had begun
 		return err
 	default:
 	}

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A full disk is noticed: a file without bytes still fits there.
+// Healthy notices a full disk, on which an empty file can still be made.
 func TestFullDiskIsNotHealthy(t *testing.T) {
 	r := newTestDaemon(t, noPoll+siteOf(newOrigin(t)))
 	disk := t.TempDir()

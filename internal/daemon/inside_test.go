@@ -37,8 +37,8 @@ func TestTransientGuards(t *testing.T) {
 	}
 }
 
-// A fetch that fails is tried again later each time, up to 5 minutes, also where poll is
-// shorter or longer, or "0".
+// After each failed fetch the daemon waits longer, up to 5 minutes, whatever the poll interval
+// is.
 func TestRetryOfAFetch(t *testing.T) {
 	now := time.Now()
 	for _, poll := range []Interval{0, Interval(10 * time.Second), Interval(time.Hour)} {

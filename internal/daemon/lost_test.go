@@ -9,8 +9,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/daemon"
 )
 
-// lose stops the daemon, removes all that it stores for the site, and forces the branch
-// to a history without the live commit.
+// lose stops the daemon, removes all its files of the site, and force-pushes a history
+// without the live commit.
 func lose(t *testing.T, r *testDaemon, o *origin) (forced string) {
 	t.Helper()
 	r.stop()
@@ -21,8 +21,8 @@ func lose(t *testing.T, r *testDaemon, o *origin) (forced string) {
 	return o.push(nil)
 }
 
-// With the state lost and the branch forced, the daemon asks the remote for the live
-// commit by its id, and goes on.
+// If the state is lost and the branch was force-pushed, the daemon fetches the live commit
+// by its id and deploys.
 func TestLostStateAndForcePush(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t)

@@ -10,7 +10,7 @@ import (
 )
 
 // A force push to a new commit is deployed, also if the live commit is no longer in
-// the branch. One back to an older commit is refused: that is what rollback is for.
+// the branch. A force push back to an older commit is refused: a rollback does that.
 func TestForcePush(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t)
@@ -140,7 +140,7 @@ func TestDamagedMirror(t *testing.T) {
 				t.Fatal(err)
 			}
 		},
-		"a file in its place": func(t *testing.T, mirror string) {
+		"a file in place of the mirror": func(t *testing.T, mirror string) {
 			if err := os.RemoveAll(mirror); err != nil {
 				t.Fatal(err)
 			}
@@ -184,7 +184,7 @@ func TestChangedRemote(t *testing.T) {
 	r.awaitLive(two)
 }
 
-// What a killed git left is removed without another clone.
+// Files that a killed git left are removed without another clone.
 func TestMirrorIsSwept(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t)

@@ -70,7 +70,7 @@ func (w *siteWorker) runFailed(ctx context.Context, r Run, err error) {
 	}
 }
 
-// settle records a run whose commit is not tried again by itself.
+// settle records a run after which the commit is not tried again without a request.
 func (w *siteWorker) settle(r Run, o Outcome, p Phase) {
 	r.Outcome = o
 	w.finishRun(r, func(s *state) {
@@ -80,7 +80,7 @@ func (w *siteWorker) settle(r Run, o Outcome, p Phase) {
 	w.setPhase(p, r.Problem)
 }
 
-// transient reports whether a guard may let the same commit pass later.
+// transient reports whether a guard may accept the same commit later.
 func transient(g *guard.Error) bool {
 	if g == nil {
 		return false
@@ -92,9 +92,9 @@ func transient(g *guard.Error) bool {
 	return false
 }
 
-// discardDamagedMirror reports whether the mirror was damaged, and removes it then:
-// the error may have come from the mirror and not from the commit. It does so once for
-// a commit. A mirror that is damaged again after another clone is not the cause.
+// discardDamagedMirror removes the mirror if it is damaged, and reports whether it did. The
+// error may have come from the mirror and not from the commit. It does this once for each
+// commit: a mirror that is damaged again after another clone is not the cause.
 func (w *siteWorker) discardDamagedMirror(ctx context.Context, commit string) bool {
 	if w.recloned == commit {
 		return false

@@ -86,7 +86,7 @@ func (w *siteWorker) fetch(ctx context.Context) (head string, err error) {
 	return head, nil
 }
 
-// pollFailed keeps the request for the next poll.
+// pollFailed records a failed poll, and keeps its request for the next one.
 func (w *siteWorker) pollFailed(ctx context.Context, r request, err error) {
 	if ctx.Err() != nil {
 		return
@@ -96,7 +96,7 @@ func (w *siteWorker) pollFailed(ctx context.Context, r request, err error) {
 	w.fetchFailures++
 	same := w.problem == w.d.redact(err.Error())
 	w.mu.Unlock()
-	if !same { // a remote that is down for a night is logged once
+	if !same { // one line in the log, however long the remote is down
 		w.log.Warn("the branch could not be fetched", "error", err)
 	}
 	w.setPhase(PhaseRetry, err.Error())

@@ -14,8 +14,8 @@ import (
 // broken is a configuration that is refused.
 var broken = map[string]string{"kv-sync.toml": "dir = \"pub\n"}
 
-// A broken configuration is refused once. That git fsck calls an old commit of the
-// history an error does not make the mirror damaged.
+// A broken configuration is refused once. The mirror does not count as damaged because git
+// fsck calls an old commit of the history an error.
 func TestBrokenConfigurationOnAnOddHistory(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t)
@@ -32,7 +32,7 @@ func TestBrokenConfigurationOnAnOddHistory(t *testing.T) {
 		t.Errorf("%d runs, the last %+v", n, s.Runs[0])
 	}
 	if strings.Contains(r.log.String(), "cloned again") {
-		t.Error("the mirror was thrown away")
+		t.Error("the mirror was removed")
 	}
 	remove(t, filepath.Join(o.dir, "kv-sync.toml"))
 	r.deploy(o, nil)
@@ -61,8 +61,8 @@ func TestOneCloneForACommit(t *testing.T) {
 	}
 }
 
-// A few trees that stand for billions of files are refused, with and without a build,
-// and not tried again before the branch moves.
+// A commit with a few trees that expand to billions of files is refused, with and without a
+// build. It is not tried again before the branch moves.
 func TestTreeBombIsRefused(t *testing.T) {
 	for name, settings := range map[string][]string{"published": nil, "built": {`build = "true"`}} {
 		t.Run(name, func(t *testing.T) {

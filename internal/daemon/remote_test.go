@@ -48,8 +48,8 @@ func forge(t *testing.T, o *origin, mode *atomic.Value) *httptest.Server {
 	}))
 }
 
-// A remote over http is followed. When it is down, asks for a password, hangs or
-// redirects, the site waits and goes on later.
+// A site can follow a remote over http. If the remote is down, asks for a password, hangs or
+// redirects, the site waits and is deployed later.
 func TestHTTPRemote(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t)
@@ -127,8 +127,8 @@ func argumentsWith(text string) (out []string) {
 	return out
 }
 
-// git's own reason is in the log and on the page, whole and without secrets: what ssh
-// says comes first, and a server's advice may follow.
+// Git's own reason is in the log and on the page, complete and without secrets. ssh's message
+// comes first, and a server's advice may follow.
 func TestReasonOfSSH(t *testing.T) {
 	t.Parallel()
 	for _, reason := range []string{

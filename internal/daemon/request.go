@@ -5,11 +5,12 @@ import (
 	"sync"
 )
 
-// request is what is asked of a site. Requests are merged and not queued: any
-// number of pushes become one poll, which sees the branch as it is then.
+// request is the pending work of a site. Requests are merged and not queued: any number of
+// pushes become one poll, which fetches the branch as it is at that time.
 type request struct {
 	poll bool
-	// actor is who asked. A person replaces a push, and a push replaces a poll.
+	// actor is who sent the request. In a merged request a person replaces a push, and a push
+	// replaces a poll.
 	actor string
 	// force deploys the head also if it was refused, is held or has failed.
 	force     bool

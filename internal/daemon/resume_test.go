@@ -25,8 +25,8 @@ func (r *testDaemon) changeState(change func(state map[string]any)) {
 	fill(r.t, filepath.Dir(file), map[string]string{"state.json": string(text)})
 }
 
-// The result of a killed run is unknown, so it is repeated, also for a commit that was
-// deployed before: the run may have been a rollback.
+// The result of a killed run is unknown, so the run is repeated. This is also true if its
+// commit was deployed before, because the run may have been a rollback.
 func TestInterruptedRunIsRepeated(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t)
@@ -43,7 +43,8 @@ func TestInterruptedRunIsRepeated(t *testing.T) {
 	}
 }
 
-// A quota is daily. A retry in the far future comes from a wrong clock and is ignored.
+// A quota is renewed every day. A retry time in the far future comes from a wrong clock and is
+// ignored.
 func TestRetryInTheFarFutureIsIgnored(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t)

@@ -13,7 +13,7 @@ import (
 // rollback makes an earlier deployment live again.
 func (w *siteWorker) rollback(ctx context.Context, want *rollback) error {
 	if err := want.ctx.Err(); err != nil {
-		return err // the caller has gone
+		return err // the caller no longer waits
 	}
 	if !acquire(ctx, w.d.deploySlots) {
 		return ErrStopped
@@ -34,7 +34,7 @@ func (w *siteWorker) rollback(ctx context.Context, want *rollback) error {
 	}
 	r.Outcome, r.Deployment, r.Commit = OutcomeRolledBack, res.Deployment, res.Commit
 	if !res.Switched {
-		r.Outcome = OutcomeNoChange // it was live already
+		r.Outcome = OutcomeNoChange // the deployment was live already
 	}
 	if r.Commit != "" {
 		r.Subject, r.Author = w.describe(ctx, r.Commit)
@@ -66,9 +66,9 @@ func (w *siteWorker) rollbackFailed(r Run, err error) error {
 	return w.explained(err)
 }
 
-// resolveRelease finds the rollback that a pending release refers to. It comes
-// before anything else, so that a late release does not undo a later rollback. A
-// release without a rollback has no effect.
+// resolveRelease finds the rollback that a pending release refers to. It is called before
+// any other work, so that a late release does not undo a later rollback. A release without
+// a rollback has no effect.
 func (w *siteWorker) resolveRelease(ctx context.Context) {
 	if !w.state().Release {
 		return

@@ -35,7 +35,7 @@ func TestRollbackHolds(t *testing.T) {
 		t.Errorf("a poll of an unchanged branch made a run: %+v", r.runs("blog"))
 	}
 
-	// After a restart it is tried again: it may have been released elsewhere.
+	// After a restart the commit is tried again, because it may have been released elsewhere.
 	r.stop()
 	r.start()
 	s = r.awaitPhase(daemon.PhaseHeld)

@@ -67,9 +67,8 @@ func (w *siteWorker) openCommit(ctx context.Context, commit string) (*source.Com
 	return source.OpenCommit(ctx, source.Options{WorkDir: w.empty, Revision: commit, Getenv: w.getenv})
 }
 
-// inputs returns what every call about the site has in common. Only the account's
-// variables of the daemon's environment are visible, and the mirror as the
-// repository.
+// inputs returns the inputs that all calls for the site share. Of the daemon's environment
+// the site sees only the account's variables. The repository is the mirror.
 func (w *siteWorker) inputs(actor string) app.Inputs {
 	in := app.Inputs{
 		Root: filepath.Join(w.empty, filepath.FromSlash(w.site.Root)), Directory: w.site.Dir, Project: w.site.Project,

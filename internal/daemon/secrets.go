@@ -68,7 +68,7 @@ func (k *checker) secrets(at config.Place, key, file, env string) []config.Secre
 	return out
 }
 
-// everybodyReads reports whether every user of the machine can read a file: it and all
+// everybodyReads reports whether every user of the machine can read a file: the file and all
 // folders above it allow that.
 func everybodyReads(file string) bool {
 	file, err := filepath.EvalSymlinks(file)
@@ -89,7 +89,7 @@ func everybodyReads(file string) bool {
 	}
 }
 
-// secretFile returns a file's text, or why it has no secret.
+// secretFile returns a file's text, or the problem why it has no secret.
 func (k *checker) secretFile(file string) (text, problem string) {
 	f, err := os.Open(k.path(file))
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/daemon/webhook"
 )
 
-// There is a warning of a file of secrets that every user can read: it and each folder
+// LoadConfig warns of a file of secrets that every user can read: the file and each folder
 // above it allow that.
 func TestFilesOfSecretsThatEverybodyReads(t *testing.T) {
 	for name, tt := range map[string]struct {

@@ -13,8 +13,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// siteWorker does everything for one site, one thing at a time, in the goroutine
-// that calls run.
+// siteWorker does all work for one site, one job at a time, in the goroutine that calls run.
 type siteWorker struct {
 	*inbox
 	d      *Daemon
@@ -81,7 +80,7 @@ func (d *Daemon) newSiteWorker(site *Site) (*siteWorker, error) {
 
 func (w *siteWorker) stateFile() string { return filepath.Join(w.dir, "state.json") }
 
-// resume turns the state that the last daemon left into the state to start with.
+// resume reads the state that the last daemon left, and changes it into the first state.
 func (w *siteWorker) resume() error {
 	s := &w.saved
 	if s.Remote != w.site.Remote.String() {
@@ -104,8 +103,8 @@ func (w *siteWorker) resume() error {
 		// The result of the run is unknown, so the run is repeated. The engine skips what is deployed already.
 		s.Settled = settled{}
 	}
-	// After a start, what was refused or has failed is tried again at once. Only a
-	// used-up quota still has to be waited for.
+	// After a start, a commit that was refused or has failed is tried again at once. Only a
+	// used-up quota delays it.
 	if s.Settled.Phase != PhaseIdle || s.Settled.Config != w.fingerprint {
 		s.Settled = settled{}
 	}
@@ -123,7 +122,8 @@ func (w *siteWorker) change(f func(*state)) error {
 	return w.saved.save(w.stateFile())
 }
 
-// tryChange is change for what can be found out again. It only logs an error.
+// tryChange does the same as change, and only logs an error. It is for values that the next
+// poll finds again.
 func (w *siteWorker) tryChange(f func(*state)) {
 	if err := w.change(f); err != nil {
 		w.log.Error("the state could not be written", "error", err)
@@ -222,7 +222,7 @@ func (w *siteWorker) due(now time.Time) time.Time {
 	if w.saved.Failed != "" && !w.saved.Retry.IsZero() {
 		next = earlier(next, w.saved.Retry)
 	}
-	if w.saved.Release { // it is not known yet which rollback to release
+	if w.saved.Release { // the rollback to release is not known yet
 		next = earlier(next, now.Add(w.backoff(releaseRetry)))
 	}
 	w.next = next

@@ -43,11 +43,11 @@ type state struct {
 	Failed   string    `json:"failed,omitempty"`
 	Failures int       `json:"failures,omitempty"`
 	Retry    time.Time `json:"retry,omitzero"`
-	// Quota: Retry is when the account's quota is renewed. Trying sooner is useless,
-	// also after a restart.
+	// Quota: Retry is the time when the account's quota is renewed. An earlier attempt would
+	// fail, also after a restart.
 	Quota   bool   `json:"quota,omitempty"`
 	Problem string `json:"problem,omitempty"`
-	// Running is the current run. One that is found at the start was interrupted.
+	// Running is the current run. A run that is found at the start was interrupted.
 	Running *Run `json:"running,omitempty"`
 	// Config is the site's fingerprint when the run began.
 	Config string `json:"config,omitempty"`

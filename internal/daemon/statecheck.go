@@ -10,8 +10,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/filelock"
 )
 
-// Check returns why [Daemon.Open] would refuse the state folder, as far as the folder
-// itself is the reason. It changes nothing there.
+// Check returns an error if [Daemon.Open] would fail because of the state folder. It does
+// not check whether another daemon uses the folder, and changes nothing in it.
 func (d *Daemon) Check() error {
 	state := d.cfg.State
 	folders, files := []string{state, filepath.Join(state, "sites")}, []string{"lock", "deliveries"}
@@ -33,7 +33,7 @@ func (d *Daemon) Check() error {
 	return nil
 }
 
-// Running reports whether another daemon uses the state folder. It creates nothing.
+// Running reports whether another daemon uses the state folder. It creates no file.
 func (d *Daemon) Running() bool {
 	file := filepath.Join(d.cfg.State, "lock")
 	if _, err := os.Stat(file); err != nil {
@@ -46,7 +46,7 @@ func (d *Daemon) Running() bool {
 	return errors.Is(err, filelock.ErrHeld)
 }
 
-// usableFolder returns why a folder cannot be written to, or cannot be made.
+// usableFolder returns an error if a folder cannot be written to, or cannot be made.
 func usableFolder(dir string) error {
 	for {
 		info, err := os.Stat(dir)
@@ -57,13 +57,13 @@ func usableFolder(dir string) error {
 		case err != nil:
 			return err
 		case !info.IsDir():
-			return fmt.Errorf("%s is no folder", dir)
+			return fmt.Errorf("%s is not a folder", dir)
 		}
 		return writable(dir, true)
 	}
 }
 
-// usableFile returns why a file that exists cannot be read and written.
+// usableFile returns an error if a file exists and cannot be read and written.
 func usableFile(file string) error {
 	info, err := os.Stat(file)
 	switch {
@@ -72,7 +72,7 @@ func usableFile(file string) error {
 	case err != nil:
 		return err
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s is no file", file)
+		return fmt.Errorf("%s is not a file", file)
 	}
 	return writable(file, false)
 }

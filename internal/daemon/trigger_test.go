@@ -129,7 +129,7 @@ func TestReleaseWhileWaitingForASlot(t *testing.T) {
 	}
 }
 
-// A rollback is dropped when its caller has gone before it starts.
+// A rollback is dropped if its caller stops waiting before it starts.
 func TestAbandonedRollback(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t)

@@ -2,5 +2,6 @@
 
 package daemon
 
-// writable does not know the permissions of this system. The first use reports them.
+// writable returns nil: it does not know the permissions of this system. The first use of the
+// file reports an error.
 func writable(string, bool) error { return nil }

@@ -112,7 +112,7 @@ func (o Options) dotEnv(r *Result) (map[string]string, error) {
 	return list.expand(process), nil
 }
 
-// process returns the environment of the process as far as the Worker gets it.
+// process returns the variables of the process's environment that the Worker gets.
 func (o Options) process() (map[string]string, error) {
 	values := map[string]string{}
 	for _, name := range o.Required {

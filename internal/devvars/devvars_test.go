@@ -51,7 +51,7 @@ var samples = map[string]sample{
 	"no environment":         {Files: texts{".dev.vars.live": "B=2"}},
 	".env":                   {Files: texts{".env": odd}},
 	"references":             {Files: texts{".env": references}},
-	"the process unasked":    {Files: texts{".env": references}, Process: texts{"PROCESS": "p"}},
+	"process not included":   {Files: texts{".env": references}, Process: texts{"PROCESS": "p"}},
 	".env files": {Environment: "live", Files: texts{".env": "A=1\nB=1\nC=1\nD=1", ".env.local": "B=2\nC=2\nD=2",
 		".env.live": "C=3\nD=3", ".env.live.local": "D=4", ".env.test": "A=9"}},
 	"references between files": {Files: texts{".env": "A=$B\nB=1", ".env.local": "B=2\nC=$A"}},
@@ -151,7 +151,7 @@ func asWrangler(ctx context.Context, t *testing.T, w *platformtest.Wrangler, fol
 	return all
 }
 
-// What cannot be read is an error, and not a Worker without its secrets.
+// A file that cannot be read is an error. Otherwise the Worker would run without its secrets.
 func TestUnreadable(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, ".dev.vars"), 0o700); err != nil {

@@ -124,11 +124,11 @@ func (p *headers) header(n int, line string) {
 	switch {
 	case !found:
 		// The line may contain a secret, so it is not quoted.
-		p.add(n, `write "Name: value", or "! Name" to take a header off`, "the line is no header")
+		p.add(n, `write "Name: value", or "! Name" to remove a header`, "the line is no header")
 	case !token.MatchString(name):
 		p.add(n, "use letters, digits and dashes", "%.100q is no header name", name)
 	case value == "":
-		p.add(n, `give it one, or write "! Name" to take the header off`, "the header %s has no value", name)
+		p.add(n, `give it one, or write "! Name" to remove the header`, "the header %s has no value", name)
 	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
 		p.add(n, "remove them", "the value of %s has control characters", name)
 	default:

@@ -48,7 +48,7 @@ func (p *redirects) addLoop(loop []int) {
 		}
 		text += " to " + p.rules[i].To
 	}
-	p.add(p.lineOf[p.rules[last].From], "remove one of the rules, or have it lead where none applies",
+	p.add(p.lineOf[p.rules[last].From], "remove one of the rules, or point it at a path that no rule matches",
 		"%s redirects for ever", text)
 }
 

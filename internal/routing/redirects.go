@@ -87,7 +87,7 @@ func (p *redirects) parse(n int, line string) (more bool) {
 	if relative && p.loops(from, to) {
 		p.add(n, "remove the rule: index.html is served for its directory without one, and "+
 			`not_found_handling = "single-page-application" serves it for every path`,
-			"%s to %s redirects for ever, because serving takes %q off again", from, to, toIndex.FindString(to))
+			"%s to %s redirects for ever, because the site redirects to the path without %q", from, to, toIndex.FindString(to))
 		return true
 	}
 	if first, dup := p.lineOf[from]; dup {
@@ -153,7 +153,7 @@ func (p *redirects) checkHost(n int, host, from string) bool {
 	return true
 }
 
-// captures reports whether a pattern captures a placeholder, which has its colon.
+// captures reports whether a pattern captures a placeholder. name begins with its colon.
 func captures(pattern, name string) bool {
 	return name == ":splat" && strings.Contains(pattern, "*") ||
 		slices.Contains(placeholder.FindAllString(pattern, -1), name)

@@ -9,21 +9,22 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// maxWitnesses bounds the pages from which [ServedLoops] starts. A redirect counts as one that
-// grows for ever if one way uses it with a longer pathname maxGrowths times, which is when browsers
-// give up, or if the pathname is longer than longestWay.
+// maxStartPages bounds the pages from which [ServedLoops] starts. A pathname counts as growing
+// without end if one rule makes it longer maxGrowths times, which is when browsers give up, or if
+// it gets longer than maxTarget.
 const (
-	maxWitnesses = 1_000
-	maxGrowths   = 20
-	longestWay   = MaxRedirectLine + 500
+	maxStartPages = 1_000
+	maxGrowths    = 20
+	maxTarget     = MaxRedirectLine + 500
 )
 
-// ServedLoops finds the redirect loops that serving takes part in, and those that lengthen the
-// pathname without end. [ParseRedirects] finds the others. It follows requests for each rule's
-// source and for each page, as the Worker answers them: the first rule that matches, then the
-// file, then html_handling's redirect. files are the sorted pathnames of the site, not encoded.
+// ServedLoops finds the redirect loops that only show when the site is served: loops through a
+// redirect of html_handling, and redirects that make the pathname longer without end.
+// [ParseRedirects] finds the others. ServedLoops requests the source of each rule and each page,
+// and follows the answers as the Worker gives them: the first rule that matches, then the file,
+// then html_handling's redirect. files are the sorted pathnames of the site, not encoded.
 //
-// It cannot decide loops that need other text in a placeholder than a page's, or another host.
+// ServedLoops misses a loop that needs a placeholder's value that no page has, or another host.
 func ServedLoops(path string, text []byte, htmlHandling string, files []string) []manifest.Problem {
 	p := redirects{report: report{path: path}, html: htmlHandling, lineOf: map[string]int{}}
 	for i, line := range p.lines(text) {
@@ -43,15 +44,15 @@ func ServedLoops(path string, text []byte, htmlHandling string, files []string) 
 		}
 	}
 	reported := map[int]bool{}
-	for _, start := range s.witnesses() {
+	for _, start := range s.startPaths() {
 		used, where := s.follow(start, reported)
 		if len(used) == 0 {
 			continue
 		}
 		last := slices.Max(used)
 		reported[last] = true
-		p.add(p.lineOf[p.rules[last].From], "remove the rule, or have it lead to a pathname at which a file is served",
-			"a request of %s is redirected for ever", where)
+		p.add(p.lineOf[p.rules[last].From], "remove the rule, or point it at a pathname at which a file is served",
+			"a request for %s is redirected for ever", where)
 	}
 	return p.problems
 }
@@ -70,7 +71,7 @@ type server struct {
 	files   []string
 }
 
-// capturing is [manifest.MatchPattern] with a group for each placeholder.
+// capturing compiles a pattern as [manifest.MatchPattern] does, with a group for each placeholder.
 func capturing(from string) *regexp.Regexp {
 	var b strings.Builder
 	for rest := from; rest != ""; {
@@ -88,9 +89,9 @@ func capturing(from string) *regexp.Regexp {
 	return regexp.MustCompile(`\A` + b.String() + `\z`)
 }
 
-// witnesses are the pathnames from which loops are looked for: the source of each rule, with an
-// example in the place of placeholders, and the pages, which dynamic rules may match.
-func (s *server) witnesses() []string {
+// startPaths returns the pathnames to request: the source of each rule, with an example in place
+// of each placeholder, and the pages, if there are dynamic rules that may match them.
+func (s *server) startPaths() []string {
 	var out []string
 	for _, r := range s.rules {
 		out = append(out, placeholder.ReplaceAllString(strings.Replace(r.From, "*", "kv-sync-example", 1), "kv-sync-example"))
@@ -98,15 +99,15 @@ func (s *server) witnesses() []string {
 	if len(s.dynamic) == 0 {
 		return out
 	}
-	for _, f := range s.files[:min(len(s.files), maxWitnesses)] {
+	for _, f := range s.files[:min(len(s.files), maxStartPages)] {
 		out = append(out, manifest.EncodePathname(f), manifest.EncodePathname(manifest.PathnameOf(f, s.html)))
 	}
 	return out
 }
 
-// follow requests a pathname and follows the redirects. It returns the rules of the loop, none if
-// there is none, and a pathname from which it begins. It stops at a reported rule: every page of a
-// site may lead to the same loop, and each way to it may be long.
+// follow requests a pathname and follows the redirects. It returns the rules of a loop and a
+// pathname from which the loop begins, or no rules if there is no loop. It stops at a rule that is
+// reported already, because all pages of a site may lead to the same loop.
 func (s *server) follow(start string, reported map[int]bool) (used []int, where string) {
 	seen, at := map[string]int{}, start
 	length, growths := map[int]int{}, map[int]int{} // of each rule
@@ -124,7 +125,7 @@ func (s *server) follow(start string, reported map[int]bool) (used []int, where 
 				length[i] = len(at)
 				growths[i]++
 			}
-			if growths[i] > maxGrowths || len(target) > longestWay {
+			if growths[i] > maxGrowths || len(target) > maxTarget {
 				return []int{i}, start
 			}
 			rules, at = append(rules, i), target
@@ -142,8 +143,8 @@ func (s *server) follow(start string, reported map[int]bool) (used []int, where 
 	}
 }
 
-// redirect returns the first rule that matches, and the pathname to which it leads; "" if the
-// rule serves a file or leads to another host.
+// redirect returns the first rule that matches, and its target pathname. target is "" if the rule
+// serves a file or redirects to another host.
 func (s *server) redirect(at string) (rule int, target string, ok bool) {
 	rule, ok = s.static[at]
 	var captured map[string]string
@@ -181,8 +182,8 @@ func (s *server) redirect(at string) (rule int, target string, ok bool) {
 	return rule, path, true
 }
 
-// canonical returns the pathname to which html_handling redirects, the same pathname if a file is
-// served there, or "" if there is none.
+// canonical returns the pathname to which html_handling redirects a request. It returns the same
+// pathname if a file is served there, and "" if no file is found.
 func (s *server) canonical(pathname string) string {
 	if s.has(pathname) {
 		if to := manifest.PathnameOf(pathname, s.html); s.servedAt(to) == pathname {
@@ -201,7 +202,7 @@ func (s *server) canonical(pathname string) string {
 	return ""
 }
 
-// spellings are the files that a pathname may mean, as in worker/src/rules/html.ts.
+// spellings returns the files that a pathname may mean, as in worker/src/rules/html.ts.
 func spellings(pathname string) (files []string) {
 	stem := strings.TrimSuffix(strings.TrimSuffix(pathname, ".html"), "/index")
 	if dir, ok := strings.CutSuffix(pathname, "/"); ok {

@@ -19,7 +19,7 @@ func TestServedLoops(t *testing.T) {
 		rules, html string
 		line        int // of the problem, 0 for none
 	}{
-		// The spelling of a page leads to the one that serving takes back.
+		// The target is a spelling of the page that html_handling redirects back to the source.
 		{"/contact /contact.html 301", "", 1},
 		{"/x /y\n/contact /contact/", "", 2},
 		{"/contact/ /contact", "force-trailing-slash", 1},
@@ -61,11 +61,11 @@ func TestServedLoops(t *testing.T) {
 	}
 }
 
-// A loop that every page leads to costs little: it is followed once, and only until it is known
-// to grow. Allocations stand for the work, because they do not depend on the machine.
+// A loop that all pages lead to is followed once, and only until the pathname is known to grow.
+// The test counts allocations, because they do not depend on the speed of the machine.
 func TestServedLoopsFollowsALoopOnce(t *testing.T) {
 	var files []string
-	for i := range 2 * maxWitnesses {
+	for i := range 2 * maxStartPages {
 		files = append(files, fmt.Sprintf("/section/page-%04d/index.html", i))
 	}
 	allocations := testing.AllocsPerRun(1, func() {
@@ -73,8 +73,8 @@ func TestServedLoopsFollowsALoopOnce(t *testing.T) {
 			t.Error(problems)
 		}
 	})
-	// Each page costs about 25; following each for 20 redirects costs 20 times that.
-	if perPage := allocations / maxWitnesses; perPage > 100 {
+	// A page takes about 25 allocations. Following 20 redirects from it would take 20 times that.
+	if perPage := allocations / maxStartPages; perPage > 100 {
 		t.Errorf("%.0f allocations for each page", perPage)
 	}
 

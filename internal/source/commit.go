@@ -59,7 +59,7 @@ func OpenCommit(ctx context.Context, options Options) (*Commit, error) {
 // errNotCommitted is the cause of an error about a folder that the commit does not have.
 var errNotCommitted = errors.New("no commit has the folder")
 
-// LimitError is a commit that is too large to be read, now and later.
+// LimitError reports a commit that is too large to be read. A retry gives the same error.
 type LimitError = objects.LimitError
 
 // causedError wraps a cause whose text is not part of the message.
@@ -119,7 +119,7 @@ func (c *Commit) find(ctx context.Context) (err error) {
 	return fmt.Errorf("find commit: %w; name a branch, a tag or an id that this clone has, or fetch it first", err)
 }
 
-// Measure is a [*LimitError] if a checkout of the whole commit would be too large.
+// Measure returns a [*LimitError] if a checkout of the whole commit would be too large.
 func (c *Commit) Measure(ctx context.Context) error { return c.objects.Measure(ctx, c.commit.Tree) }
 
 // Close releases what the source holds open. Its files cannot be opened any more.

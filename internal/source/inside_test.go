@@ -23,7 +23,7 @@ func TestFolderOutside(t *testing.T) {
 	outside := gittest.Plain(t).Write("index.html", "secret")
 	for name, c := range map[string]struct{ target, dir, want string }{
 		"git's own":          {".git", "public", "one of git's own files"},
-		"a folder of git's":  {".git/refs", "public", "one of git's own files"},
+		"a folder in .git":   {".git/refs", "public", "one of git's own files"},
 		"outside":            {outside.Dir, "public", "outside of"},
 		"a process":          {"/proc/self", "public", "outside of"},
 		"below a link":       {outside.Dir, "public/../public/sub", "outside of"},

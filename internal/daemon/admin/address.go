@@ -47,9 +47,9 @@ type peer struct {
 	secure  bool
 }
 
-// peerOf trusts X-Forwarded-For and -Proto only of a proxy on this machine, and only
-// the values that this proxy added. X-Forwarded-Host is never read: it would bypass
-// the list of hosts.
+// peerOf returns the sender of a request. It trusts X-Forwarded-For and X-Forwarded-Proto
+// only if a proxy on this machine sent the request, and only the values that this proxy
+// added. It never reads X-Forwarded-Host, which would bypass the list of hosts.
 func peerOf(r *http.Request) peer {
 	from, _ := netip.ParseAddrPort(r.RemoteAddr) // the zero address if it is not TCP
 	p := peer{address: from.Addr().Unmap().WithZone(""), secure: r.TLS != nil}

@@ -44,12 +44,12 @@ type page struct {
 	bodyTime time.Duration
 }
 
-// New returns the page's handler, which must be at the root of its listener. It
-// refuses an empty user or password and an invalid host. Sessions are in memory and
-// end with the process.
+// New returns the page's handler, which must be at the root of its listener. An empty user
+// or password, or an invalid host, is an error. Sessions are in memory and end with the
+// process.
 //
-// A rollback is answered when it is done, and may wait for a build, so the server's
-// write timeout must be at least some minutes.
+// The response to a rollback is sent when the rollback is done, and may wait for a build.
+// So the server's write timeout must be at least some minutes.
 func New(opt Options) (http.Handler, error) {
 	if opt.Sites == nil {
 		return nil, errors.New("admin page: no sites")
@@ -97,7 +97,7 @@ type route struct {
 type request struct {
 	*http.Request
 	from peer
-	// session is nil without a login, which only an open route sees.
+	// session is nil without a login. Only an open route gets such a request.
 	session *session
 }
 

@@ -59,8 +59,8 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// Everything but the login and its assets needs a session. Without one nothing is
-// revealed, not even whether a site exists, and nothing is done.
+// Everything except the login and its assets needs a session. Without a session a request
+// has no effect, and does not show whether a site exists.
 func TestWithoutASession(t *testing.T) {
 	s := serve(t, tides())
 	open, closed := admin.Routes(s.page, "tides", twoID)
@@ -158,7 +158,7 @@ func TestHost(t *testing.T) {
 	}
 }
 
-// posts are all requests that change something.
+// posts are the paths of all requests that change something.
 var posts = []string{"/sites/tides/look", "/sites/tides/release", "/sites/tides/rollback/" + twoID, "/logout"}
 
 func TestFormToken(t *testing.T) {
@@ -188,13 +188,13 @@ func TestOrigin(t *testing.T) {
 	s.logIn()
 	form := url.Values{"token": {s.token()}, "live": {threeID}, "user": {user}, "password": {password}}
 	for name, change := range map[string][]func(*http.Request){
-		"another site":           {with("Origin", "http://evil.example")},
-		"another port":           {with("Origin", "http://127.0.0.1:1")},
-		"an opaque origin":       {with("Origin", "null")},
-		"neither header":         {without("Origin")},
-		"cross-site":             {without("Origin"), with("Sec-Fetch-Site", "cross-site")},
-		"same-site":              {without("Origin"), with("Sec-Fetch-Site", "same-site")},
-		"a lie about the origin": {with("Sec-Fetch-Site", "cross-site")},
+		"another site":         {with("Origin", "http://evil.example")},
+		"another port":         {with("Origin", "http://127.0.0.1:1")},
+		"an opaque origin":     {with("Origin", "null")},
+		"neither header":       {without("Origin")},
+		"cross-site":           {without("Origin"), with("Sec-Fetch-Site", "cross-site")},
+		"same-site":            {without("Origin"), with("Sec-Fetch-Site", "same-site")},
+		"a cross-site request": {with("Sec-Fetch-Site", "cross-site")},
 	} {
 		for _, path := range append([]string{"/login"}, posts...) {
 			if a := s.post(path, form, change...); a.StatusCode != http.StatusForbidden {

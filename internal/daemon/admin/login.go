@@ -28,8 +28,9 @@ func (l login) equal(other login) bool {
 const (
 	// attemptsWithin is the period in which attempts are counted.
 	attemptsWithin = 10 * time.Minute
-	// attemptsEach is the limit of one address, attemptsAll of all together. Loopback
-	// is not part of the latter, so that others cannot lock out the machine's owner.
+	// attemptsEach is the limit of one address, attemptsAll that of all addresses together.
+	// Loopback does not count for attemptsAll, so that others cannot lock out the machine's
+	// owner.
 	attemptsEach, attemptsAll = 10, 100
 )
 
@@ -102,8 +103,8 @@ func safeNext(next string) string {
 	return "/"
 }
 
-// loginPath returns the login page that leads back to the request, or for a button to
-// the page that has it.
+// loginPath returns the path of the login page. After the login it leads back to the
+// requested page, or to the page that has the button.
 func loginPath(r *http.Request) string {
 	next := r.URL.EscapedPath()
 	if r.Method == http.MethodPost {

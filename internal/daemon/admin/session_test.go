@@ -49,12 +49,12 @@ func TestSessions(t *testing.T) {
 	if code(second.Value) != http.StatusOK {
 		t.Error("the valid cookie is refused")
 	}
-	// It ends when it is unused …
+	// A session ends after some time without a request.
 	s.clock.turn(admin.IdleFor - 1)
 	s.get("/").is(t, http.StatusOK)
 	s.clock.turn(admin.IdleFor)
 	s.get("/").is(t, http.StatusSeeOther)
-	// … and at the latest after its lifetime.
+	// It also ends at the end of its lifetime.
 	s.logIn()
 	for d := time.Duration(0); d < admin.LastsFor-time.Hour; d += time.Hour {
 		s.clock.turn(time.Hour)

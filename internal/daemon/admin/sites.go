@@ -81,7 +81,7 @@ func (p *page) release(w http.ResponseWriter, r *request) {
 // action is a request to the daemon for the log, and its notice.
 type action struct{ name, notice string }
 
-// schedule requests something of a site without waiting for its result.
+// schedule sends a request to the daemon, and does not wait for its result.
 func (p *page) schedule(w http.ResponseWriter, r *request, send func(name, actor string) error, a action) {
 	name := r.PathValue("name")
 	if err := send(name, p.user); err != nil {
@@ -121,7 +121,7 @@ func (p *page) confirmRollback(w http.ResponseWriter, r *request) {
 	}
 }
 
-// rollBack does the confirmed rollback, also if the browser goes away.
+// rollBack does the confirmed rollback. It finishes even if the browser disconnects.
 func (p *page) rollBack(w http.ResponseWriter, r *request) {
 	q, ok := p.confirmation(w, r)
 	if !ok {

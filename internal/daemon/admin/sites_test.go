@@ -122,9 +122,10 @@ func TestRunsAreJoinedByTime(t *testing.T) {
 		outcome daemon.Outcome
 		joined  bool
 	}{
-		"it": {0, daemon.OutcomeRolledBack, true}, "one long before": {-20 * time.Minute, daemon.OutcomeRolledBack, false},
-		"one long after":           {20 * time.Minute, daemon.OutcomeRolledBack, false},
-		"one that changed nothing": {0, daemon.OutcomeNoChange, false},
+		"its own run":              {0, daemon.OutcomeRolledBack, true},
+		"a run long before":        {-20 * time.Minute, daemon.OutcomeRolledBack, false},
+		"a run long after":         {20 * time.Minute, daemon.OutcomeRolledBack, false},
+		"a run without any change": {0, daemon.OutcomeNoChange, false},
 	} {
 		run.Started, run.Outcome = back.Time.Add(c.after-time.Second), c.outcome
 		sites.statuses[0].Runs = []daemon.Run{run}
@@ -214,7 +215,7 @@ func TestRollback(t *testing.T) {
 	}
 }
 
-// A rollback is done although the browser goes away.
+// A rollback is finished even if the browser disconnects.
 func TestRollbackOutlivesTheRequest(t *testing.T) {
 	sites := &leaving{fake: tides()}
 	s := serve(t, sites.fake, func(o *admin.Options) { o.Sites = sites })
@@ -235,7 +236,7 @@ func TestRollbackOutlivesTheRequest(t *testing.T) {
 	}
 }
 
-// leaving is a fake whose browser goes away during the rollback.
+// leaving is a fake daemon. The browser disconnects during its rollback.
 type leaving struct {
 	*fake
 	leave context.CancelFunc
@@ -281,7 +282,7 @@ func TestRollbackTimeout(t *testing.T) {
 	})
 }
 
-// waiting is a fake with a run that does not end.
+// waiting is a fake daemon with a run that does not end.
 type waiting struct{ *fake }
 
 func (waiting) Rollback(ctx context.Context, _, _, _ string) error {

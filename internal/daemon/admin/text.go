@@ -25,7 +25,7 @@ func visible(s string, most int) string {
 	return cut(term.Visible(s), most)
 }
 
-// visibleLines is visible for a text with several lines.
+// visibleLines does the same as visible for a text with several lines.
 func visibleLines(s string) string {
 	if len(s) > 8*maxProblem {
 		s = s[:8*maxProblem]
@@ -53,8 +53,7 @@ func cut(s string, most int) string {
 // short returns a commit's short id.
 func short(commit string) string { return visible(commit[:min(len(commit), 12)], 12) }
 
-// moment is a time for a page: machine-readable, in full, relative to now, and as a
-// length.
+// moment is a time in the forms that a page needs. Length is the time from then until now.
 type moment struct{ Exact, Full, Ago, Length string }
 
 // at returns t relative to now. The zero time gives the zero moment.

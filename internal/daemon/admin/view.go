@@ -227,7 +227,7 @@ type runView struct {
 	Kind     string
 	By, Took string
 	Problem  string
-	// Times is the number of equal runs in a row, the last at When.
+	// Times is the number of equal runs in a row. When is the time of the last one.
 	Times int
 }
 

@@ -21,7 +21,7 @@ import (
 // scenario changes a daemon without problems, between two scrapes.
 type scenario func(sites fixed, m *Metrics, problem *error) (scraped bool)
 
-// Each alert of docs/daemon.md fires in its scenario, and none fires while all is well.
+// Each alert of docs/daemon.md fires in its scenario, and none fires without a problem.
 func TestAlerts(t *testing.T) {
 	scenarios := map[string]scenario{
 		"DaemonDown": func(fixed, *Metrics, *error) bool { return false },
@@ -30,7 +30,7 @@ func TestAlerts(t *testing.T) {
 			return true
 		},
 		"SiteNotFetched": func(sites fixed, _ *Metrics, _ *error) bool {
-			sites[0].Phase, sites[0].Failures = daemon.PhaseRetry, 1000 // what is known is live
+			sites[0].Phase, sites[0].Failures = daemon.PhaseRetry, 1000 // the last fetched commit is live
 			return true
 		},
 		"SiteBehind": func(sites fixed, _ *Metrics, _ *error) bool {
@@ -69,7 +69,7 @@ func TestAlerts(t *testing.T) {
 			h := m.Handler(&sites, func() error { return problem }, 0)
 			before := scrape(t, get(t, h, http.MethodGet, "/metrics").body)
 			if fires(t, expr, before, before) {
-				t.Errorf("%s fires while all is well", expr)
+				t.Errorf("%s fires without a problem", expr)
 			}
 			var after series
 			if happen(sites, m, &problem) {

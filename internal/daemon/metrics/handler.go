@@ -13,14 +13,14 @@ import (
 	"github.com/kv-sync/kv-sync/internal/daemon"
 )
 
-// grace is how much longer than a build one phase may last before /healthz reports
-// the site as stuck: the first upload of a large site is slow.
+// grace is added to the longest build timeout. If one phase lasts longer than that, /healthz
+// reports the site as stuck. It is long, because the first upload of a large site is slow.
 const grace = time.Hour
 
 // Handler serves /metrics and /healthz to GET and HEAD, and answers 404 at any other
-// path. healthy returns why the daemon cannot work, for example that its state folder
-// is not writable, or nil. Both are called for each request. build is the longest build
-// timeout of any site.
+// path. healthy returns an error if the daemon cannot work, for example because its state
+// folder is not writable. sites and healthy are called for each request. build is the longest
+// build timeout of any site.
 //
 // Call it once: it registers the sites with the metrics.
 func (m *Metrics) Handler(sites Statuses, healthy func() error, build time.Duration) http.Handler {
@@ -54,8 +54,8 @@ func (m *Metrics) Handler(sites Statuses, healthy func() error, build time.Durat
 var _ prometheus.Collector = snapshot{}
 
 // stuck lists the sites whose current phase lasts too long, and those whose poll is
-// overdue. A site may be held, refused or waiting for years: that is for an alert and
-// no reason to restart the daemon.
+// overdue. A site may be held, refused or waiting for any time: alerts report that, and it
+// is not a reason to restart the daemon.
 func stuck(sites []daemon.Status, now time.Time, limit time.Duration) []string {
 	var out []string
 	for _, s := range sites {

@@ -60,7 +60,7 @@ func New(version string, sites ...string) *Metrics {
 		}),
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "kv_sync_webhook_deliveries_total",
-			Help: "Webhook deliveries, by forge and by what became of them.",
+			Help: "Webhook deliveries, by forge and result.",
 		}, []string{"forge", "result"}),
 	}
 	info := prometheus.NewGauge(prometheus.GaugeOpts{

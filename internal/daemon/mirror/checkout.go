@@ -9,10 +9,10 @@ import (
 	"path/filepath"
 )
 
-// Checkout makes a new work tree of a commit and its submodules, with a repository of
-// its own, so that a build can use git and does not change the mirror. Its origin is the
-// remote, so that git resolves relative addresses as in any clone. empty are the
-// submodules that were not checked out, each with the reason.
+// Checkout makes a new work tree of a commit and its submodules. The work tree has its own
+// repository, so a build can use git and does not change the mirror. The origin of that
+// repository is the remote, so git resolves relative addresses as in any clone. empty lists
+// the submodules that were not checked out, each with the reason.
 func (m *Mirror) Checkout(ctx context.Context, commit, tree string) (empty []string, err error) {
 	if err := remove(tree); err != nil {
 		return nil, fmt.Errorf("remove the previous work tree: %w", err)

@@ -56,8 +56,8 @@ func onlyFile(name string) error {
 	return errors.Join(err, remove(name))
 }
 
-// config returns the mirror's configuration. It takes only the storage formats from
-// before.
+// config returns the mirror's configuration. Of the former one, before, it keeps only the
+// storage formats.
 func (m *Mirror) config(before string) string {
 	version, extensions := 0, ""
 	for _, format := range formats.FindAllStringSubmatch(before, -1) {

@@ -13,36 +13,36 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/command"
 )
 
-// opinion matches git fsck's lines about how an object is written: a date, a file
-// mode, the order of a tree. Histories of many years have such objects. They are as the
-// remote has them, and another clone would bring them again. Warnings are no damage either.
-var opinion = regexp.MustCompile(
+// formalFault matches git fsck's lines about the format of an object: a date, a file mode, the
+// order of a tree. Old histories have such objects. They are not damage, because the remote has
+// the same objects and another clone would have them, too. Warnings are not damage either.
+var formalFault = regexp.MustCompile(
 	`^(?:warning|notice|hint): |^(?:error|warning) in (?:commit|tree|blob|tag) [0-9a-f]{40,64}: [A-Za-z0-9]+: `)
 
-// circumstance matches reasons for which git fsck fails in a sound mirror.
-var circumstance = regexp.MustCompile(`(?i)out of memory|cannot allocate|resource temporarily unavailable|` +
+// environmentFault matches reasons for which git fsck fails although the mirror is intact.
+var environmentFault = regexp.MustCompile(`(?i)out of memory|cannot allocate|resource temporarily unavailable|` +
 	`too many open files|permission denied|no space left|input/output error|stale file handle`)
 
-// Bits of the exit code of git fsck that opinions set, too.
+// Bits of the exit code of git fsck that formal faults set, too.
 const (
 	fsckObject = 1
 	fsckPack   = 4
 )
 
-// Damage describes what proves that the mirror is damaged, or returns "": an object
-// that is missing, cannot be read or does not have the content of its name, or a folder
-// that is no repository. A check that could not be made proves nothing.
+// Damage describes why the mirror is certainly damaged, or returns "". A mirror is damaged if
+// an object is missing, cannot be read or does not match its id, or if the folder is not a
+// repository. If the check itself fails, Damage returns "".
 //
 // It reads the whole mirror.
 func (m *Mirror) Damage(ctx context.Context) string {
 	if info, err := os.Stat(m.dir); err == nil && !info.IsDir() {
-		return m.dir + " is no folder"
+		return m.dir + " is not a folder"
 	}
 	_, err := m.ask(ctx, command.Call{
-		Args: []string{"fsck", "--full", "--no-dangling", "--no-progress"}, Limit: m.limit, Ignore: opinion,
+		Args: []string{"fsck", "--full", "--no-dangling", "--no-progress"}, Limit: m.limit, Ignore: formalFault,
 	})
 	failed := (*command.Error)(nil)
-	if !errors.As(err, &failed) || failed.Code < 0 || circumstance.MatchString(failed.Text) {
+	if !errors.As(err, &failed) || failed.Code < 0 || environmentFault.MatchString(failed.Text) {
 		return ""
 	}
 	if failed.Text == "" && failed.Code&^(fsckObject|fsckPack) == 0 {
@@ -51,8 +51,8 @@ func (m *Mirror) Damage(ctx context.Context) string {
 	return err.Error()
 }
 
-// discardDamaged removes the mirror if it is damaged. Otherwise it returns the error,
-// which then comes from the remote.
+// discardDamaged removes the mirror if it is damaged. Otherwise it returns cause, which
+// then comes from the remote.
 func (m *Mirror) discardDamaged(ctx context.Context, cause error) error {
 	why := m.Damage(ctx)
 	if ctx.Err() != nil {

@@ -57,7 +57,7 @@ func (f *fixture) git(dir, in string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// object writes an object as it is, also one that git would not write.
+// object writes an object without any checks, so it can write what git would refuse.
 func (f *fixture) object(kind, content string) string {
 	f.t.Helper()
 	return f.git(f.remote, content, "hash-object", "-t", kind, "-w", "--stdin", "--literally")
@@ -106,7 +106,7 @@ func (f *fixture) fetch() {
 	}
 }
 
-// What git fsck calls an error in a history is no damage: another clone has it, too.
+// An object that git fsck calls an error is not damage, because another clone has it, too.
 func TestOddHistoryIsNoDamage(t *testing.T) {
 	f := newFixture(t)
 	blob := f.object("blob", "x")
@@ -182,7 +182,7 @@ var damages = map[string]func(t *testing.T, mirror string){
 	"an empty object": func(t *testing.T, mirror string) {
 		edit(t, loose(t, mirror), func([]byte) []byte { return nil })
 	},
-	"an object with another's content": func(t *testing.T, mirror string) {
+	"the content of another object": func(t *testing.T, mirror string) {
 		files := looseAll(t, mirror)
 		edit(t, files[0], func([]byte) []byte {
 			b, err := os.ReadFile(files[1])
@@ -203,14 +203,14 @@ var damages = map[string]func(t *testing.T, mirror string){
 		remove(t, filepath.Join(mirror, "packed-refs"))
 		edit(t, filepath.Join(mirror, "refs/heads/main"), func([]byte) []byte { return nil })
 	},
-	"a file in its place": func(t *testing.T, mirror string) {
+	"a file in place of the mirror": func(t *testing.T, mirror string) {
 		remove(t, mirror)
 		edit(t, mirror, func([]byte) []byte { return nil })
 	},
 }
 
-// Real damage is found, also in a mirror whose history has what fsck calls errors, and
-// the next fetch clones the repository again.
+// Damage is found, also in a mirror with objects that git fsck calls errors. The next fetch
+// clones the repository again.
 func TestDamage(t *testing.T) {
 	for name, damage := range damages {
 		t.Run(name, func(t *testing.T) {

@@ -14,9 +14,9 @@ type git struct {
 	redact  func(string) string
 }
 
-// newGit takes an environment and git settings that must not be in arguments. It keeps
-// the forges' credentials in the environment, and removes Cloudflare's and the
-// daemon's other secrets.
+// newGit returns the git command for an environment. It keeps the forges' credentials, and
+// removes Cloudflare's and the daemon's other secrets. settings are git settings that must
+// not be in arguments.
 func newGit(environ, secrets []string, settings [][2]string, redact func(string) string) *git {
 	return &git{redact: redact, command: command.New(command.Options{
 		Dir:     "/", // so that no repository encloses the folder
@@ -27,8 +27,8 @@ func newGit(environ, secrets []string, settings [][2]string, redact func(string)
 	})}
 }
 
-// always are settings that override the machine's: no hooks, no background work, and
-// a limit for servers that hang.
+// always are settings of every run. They override the machine's: no hooks, no background
+// work, and a time limit for servers that hang.
 var always = []string{
 	"-c", "core.hooksPath=/dev/null", "-c", "core.askPass=", "-c", "gc.auto=0", "-c", "maintenance.auto=false",
 	"-c", "gc.autoDetach=false", "-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60",

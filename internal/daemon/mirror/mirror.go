@@ -56,14 +56,15 @@ func (m *Mirror) Dir() string { return m.dir }
 // Tip is a branch of the remote and its head.
 type Tip struct{ Branch, Commit string }
 
-// errNoBranch: the remote has no such branch. What is live stays live.
+// errNoBranch is returned if the remote has no such branch. Then the live deployment stays
+// as it is.
 var errNoBranch = errors.New("the remote has no such branch")
 
 // askLimit is the timeout of a query to a remote or the mirror.
 const askLimit = time.Minute
 
 // Tip asks the remote for the head of a branch; "" is the branch of its HEAD. It does
-// not use the mirror, so it may run beside any other method.
+// not use the mirror, so it may run at the same time as any other method.
 func (m *Mirror) Tip(ctx context.Context, branch string) (Tip, error) {
 	args := []string{"ls-remote", "--symref", "--", m.remote.address, "HEAD"}
 	if branch != "" {
@@ -213,8 +214,8 @@ func (m *Mirror) Has(ctx context.Context, commit string) bool {
 // force push, so that their order stays known.
 const keptRefs = "refs/kv-sync/"
 
-// Keep protects these commits, and no others, from being removed after a force push.
-// Then it runs git's garbage collection with bounded memory.
+// Keep protects exactly these commits from removal after a force push. Then it runs git's
+// garbage collection with bounded memory.
 func (m *Mirror) Keep(ctx context.Context, commits []string) error {
 	out, err := m.in(ctx, askLimit, "for-each-ref", "--format=%(refname)", keptRefs)
 	if err != nil {

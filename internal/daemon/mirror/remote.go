@@ -94,8 +94,8 @@ func (r Remote) origin() string {
 	return scheme + "://" + authority
 }
 
-// host identifies who has the repository: the protocol, the host and the port. It is the
-// same for all repositories on this machine.
+// host identifies the server of the repository: the protocol, the host and the port. It is
+// the same for all repositories on this machine.
 func (r Remote) host() string {
 	switch {
 	case r.protocol == "file":
@@ -119,7 +119,7 @@ func (r Remote) settings() [][2]string {
 	return [][2]string{{"credential." + r.origin() + ".username", r.user}}
 }
 
-// redactor also removes the user, which for https may be a token.
+// redactor extends redact: it also removes the user, which may be a token for https.
 func (r Remote) redactor(redact func(string) string) func(string) string {
 	if r.user == "" {
 		return redact

@@ -18,11 +18,11 @@ const (
 	maxSubmoduleDeep = 4
 )
 
-// checkedOut are the submodules of a checkout. A commit names their addresses, so each
-// is reached only as the remote is reached, or by https without any credentials.
+// checkedOut checks out the submodules of a commit. The commit chooses their addresses. So a
+// submodule must be on the remote's own host, or is reached by https without credentials.
 type checkedOut struct {
 	*Mirror
-	// left are the submodules that stay empty, each with the reason.
+	// left lists the submodules that stay empty, each with the reason.
 	left  []string
 	count int
 }
@@ -30,8 +30,8 @@ type checkedOut struct {
 // submodule is one entry of .gitmodules that is a submodule of the commit.
 type submodule struct{ name, path string }
 
-// update checks out the submodules of a work tree, and theirs. rel is the work tree's
-// path below the checkout.
+// update checks out the submodules of a work tree, and their own submodules. rel is the work
+// tree's path below the checkout.
 func (c *checkedOut) update(ctx context.Context, tree, rel string, depth int) error {
 	list, err := c.list(ctx, tree)
 	if err != nil {
@@ -65,7 +65,7 @@ func (c *checkedOut) update(ctx context.Context, tree, rel string, depth int) er
 		case from.protocol == "https":
 			settings = []string{"-c", "credential.helper=", "-c", "http.extraHeader="}
 		default:
-			c.left = append(c.left, at+": "+from.String()+" is neither where the site's remote is, nor https")
+			c.left = append(c.left, at+": "+from.String()+" is not on the host of the site's remote, and not https")
 			continue
 		}
 		if _, err := c.at(ctx, tree, from.protocol, settings, "submodule", "--quiet", "update", "--checkout", "--force",
@@ -111,7 +111,7 @@ func (c *checkedOut) list(ctx context.Context, tree string) ([]submodule, error)
 	return list, nil
 }
 
-// at runs git in a work tree. protocol is the only one by which it reaches a remote.
+// at runs git in a work tree. It reaches remotes only by the given protocol.
 func (c *checkedOut) at(
 	ctx context.Context, tree, protocol string, settings []string, args ...string,
 ) (string, error) {

@@ -13,7 +13,7 @@ func module(name, url string) string {
 	return "[submodule \"" + name + "\"]\n\tpath = " + name + "\n\turl = " + url + "\n"
 }
 
-// neighbour makes a bare repository beside the remote, with a commit of a tree.
+// neighbour makes a bare repository beside the remote, with one commit. entries are its tree.
 func (f *fixture) neighbour(name string, entries ...string) (commit string) {
 	f.t.Helper()
 	commit = f.git(f.remote, "", "commit-tree", f.tree(entries...), "-m", name)
@@ -23,9 +23,8 @@ func (f *fixture) neighbour(name string, entries ...string) (commit string) {
 	return commit
 }
 
-// Submodules are checked out, also nested ones with relative addresses. What is neither
-// where the remote is nor https stays empty, with a reason. The checkout's origin is the
-// remote.
+// Submodules are checked out, also nested ones with relative addresses. A submodule on another
+// host without https stays empty, with a reason. The checkout's origin is the remote.
 func TestSubmodules(t *testing.T) {
 	f := newFixture(t)
 	font := f.neighbour("font.git", "100644 font "+f.object("blob", "a font"))
@@ -60,7 +59,7 @@ func TestSubmodules(t *testing.T) {
 	if at := f.git(tree, "", "config", "remote.origin.url"); at != f.remote {
 		t.Errorf("origin is %s", at)
 	}
-	// A build may do it itself.
+	// A build may check out the submodules again.
 	f.git(tree, "", "submodule", "deinit", "--quiet", "--force", "theme")
 	f.git(tree, "", "-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init", "--recursive", "theme")
 	if _, err := os.Stat(filepath.Join(tree, "theme/font/font")); err != nil {

@@ -95,9 +95,10 @@ func TestSlowBodies(t *testing.T) {
 	}
 }
 
-// However many unsigned senders are slow, others do not wait for them, large or small.
+// Slow senders without a signature do not delay others, in any number, for large and small
+// bodies.
 func TestSlowSendersDelayNobody(t *testing.T) {
-	r := receive(t, Options{BodyTime: time.Hour}) // no slow body ends by itself before the test has to
+	r := receive(t, Options{BodyTime: time.Hour}) // no slow body times out during the test
 	for range 200 {
 		r.raw(10)
 	}

@@ -6,8 +6,8 @@
 // A delivery is untrusted until its signature is verified. Before that, the body
 // is only bytes, and its cost in time and memory is bounded. After that, the push
 // is still only a hint to look at a repository: a fetch decides what is deployed.
-// A delivery that is repeated, late or out of order does no harm. A lost one is
-// made up for by the next poll.
+// A delivery that is repeated, late or out of order does no harm. After a lost one,
+// the next poll finds the push.
 //
 // All that differs between forges is one entry in forges.go.
 package webhook

@@ -37,8 +37,8 @@ type forge struct {
 	pushes func(body []byte) ([]Push, error)
 }
 
-// formBody tells whether a forge can send a delivery as a form with the JSON in
-// the field "payload", and which bytes it then signs.
+// formBody says whether a forge can send a delivery as a form with the JSON in the
+// field "payload", and which bytes it signs in that case.
 type formBody int
 
 const (

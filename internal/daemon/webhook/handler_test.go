@@ -112,7 +112,7 @@ func TestRefusals(t *testing.T) {
 			"application/json", Malformed},
 		"compressed": {"/github", hub, append(githubPush(hub, "1"), "Content-Encoding: gzip"), 415,
 			"compressed", Malformed},
-		"a form of GitLab's": {"/gitlab", form(lab), []string{formType, "X-Gitlab-Token: " + gitlabToken}, 415,
+		"a form from GitLab": {"/gitlab", form(lab), []string{formType, "X-Gitlab-Token: " + gitlabToken}, 415,
 			"application/json", Malformed},
 		"no token": {"/gitlab", lab, []string{"X-Gitlab-Event: Push Hook"}, 401, "set the webhook's secret",
 			Unsigned},

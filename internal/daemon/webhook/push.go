@@ -37,7 +37,7 @@ func (p Push) Of(remote string) bool {
 
 const branchPrefix = "refs/heads/"
 
-// errNoBranch: the push changes a tag or another ref that no site is made from.
+// errNoBranch is returned for a push that changes a tag, or another ref that no site follows.
 var errNoBranch = errors.New("not a push to a branch")
 
 // payload has the fields of a push that GitHub, GitLab and Gitea use. Each forge

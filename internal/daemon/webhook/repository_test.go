@@ -62,7 +62,7 @@ func FuzzRepository(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		name := Repository(s)
 		if SameRepository(s, s) != (name != "") {
-			t.Errorf("%q is not itself", s)
+			t.Errorf("%q does not match itself", s)
 		}
 		host, dir, _ := strings.Cut(name, "/")
 		if name != "" && (dir == "" || strings.HasSuffix(dir, "/") || strings.Contains(host, "@")) {

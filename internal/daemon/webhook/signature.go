@@ -48,7 +48,7 @@ func hmacKey(secret string) (key, error) { return key{hmac: []byte(secret)}, nil
 // base64: https://docs.gitlab.com/user/project/integrations/webhooks/#signing-tokens
 const signingToken = "whsec_"
 
-// gitlabKey takes a signing token or a secret token.
+// gitlabKey converts a signing token or a secret token.
 func gitlabKey(secret string) (key, error) {
 	encoded, signs := strings.CutPrefix(secret, signingToken)
 	if !signs {

@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// slots are what bodies are read in. When all are taken, a newcomer has the body cut off
-// that is being read for the longest time: a forge sends its body at once, so that one
-// is slow, and however many slow senders there are, no other one waits for them.
+// slots limits how many bodies are read at once. When all slots are taken and another body
+// arrives, the body that has been read for the longest time is cut off. A forge sends its
+// body at once, so the oldest body has a slow sender. So slow senders never delay others.
 type slots struct {
 	taken chan struct{} // has a value for each taken slot
 
@@ -18,15 +18,15 @@ type slots struct {
 
 // slotReader is a body that is being read.
 type slotReader struct {
-	// cutOff makes its reads fail.
+	// cutOff makes reads of the body fail.
 	cutOff func()
 	isCut  bool
 }
 
 func newSlots(n int) *slots { return &slots{taken: make(chan struct{}, n)} }
 
-// take takes a slot for a body that is being read from now on. It fails when ctx ends
-// before one is free. release gives the slot back.
+// take takes a slot for a body, which the caller reads next. It fails if ctx ends before a
+// slot is free. The caller gives the slot back with release.
 func (s *slots) take(ctx context.Context, r *slotReader) error {
 	if s.takeFree(r) {
 		return nil
@@ -42,7 +42,8 @@ func (s *slots) take(ctx context.Context, r *slotReader) error {
 	}
 }
 
-// takeFree takes a free slot. If there is none, it has the oldest body cut off.
+// takeFree takes a free slot. If there is none, it cuts off the oldest body and returns
+// false.
 func (s *slots) takeFree(r *slotReader) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,8 +63,8 @@ func (s *slots) takeFree(r *slotReader) bool {
 
 func (s *slots) release() { <-s.taken }
 
-// end says that a body is not being read any more. After it, the body is not cut off. It
-// may be called twice.
+// end reports that a body has been read. After that it is not cut off any more. end may be
+// called twice.
 func (s *slots) end(r *slotReader) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -9,8 +9,8 @@ import (
 type Conversion struct {
 	// CRLF: lines end in CR and LF.
 	CRLF bool
-	// Auto: git reads the whole file to see whether it is a text. With CRLF, only the lines of a
-	// text without any CR change.
+	// Auto: git reads the whole file to see whether it is text. With CRLF, it changes only text
+	// without any CR.
 	Auto bool
 	// Ident: $Id$ contains the id of the blob.
 	Ident bool
@@ -19,11 +19,11 @@ type Conversion struct {
 	Filter, Encoding string
 }
 
-// conversionOf decides as convert_attrs in git's convert.c, without configuration.
+// conversionOf isKnown as convert_attrs in git's convert.c, without configuration.
 func conversionOf(values map[string]value) Conversion {
 	c := Conversion{Ident: values["ident"].state == '+'}
 	text := values["text"]
-	if !text.decides() {
+	if !text.isKnown() {
 		text = values["crlf"] // the name that git had before 1.7.2
 	}
 	binary := text.state == '-'
@@ -41,13 +41,14 @@ func conversionOf(values map[string]value) Conversion {
 	return c
 }
 
-// decides reports whether a value of text says something to git, which ignores others such as
+// isKnown reports whether git knows this value of the attribute text. It ignores others, such as
 // text=yes.
-func (v value) decides() bool {
+func (v value) isKnown() bool {
 	return v.state == '+' || v.state == '-' || v.state == '=' && (v.text == "auto" || v.text == "input")
 }
 
-// isUTF8 reports whether git takes an encoding for that of blobs, so that it converts nothing.
+// isUTF8 reports whether git reads an encoding's name as UTF-8, the encoding of blobs. Then it
+// converts nothing.
 func isUTF8(name string) bool {
 	return name == "" || strings.EqualFold(name, "UTF-8") || strings.EqualFold(name, "UTF8")
 }
@@ -80,7 +81,7 @@ func withCRLF(content []byte) []byte {
 	return out
 }
 
-// isPlainText reports whether git takes a content without CR for text (gather_stats and
+// isPlainText reports whether git treats content without CR as text (gather_stats and
 // convert_is_binary in convert.c).
 func isPlainText(content []byte) bool {
 	printable, other := 0, 0

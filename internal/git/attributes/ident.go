@@ -45,8 +45,8 @@ func streamIdent(content []byte, id string) []byte {
 	return out
 }
 
-// isForeign reports whether the text of an identifier has white space inside, as those of other
-// version control systems. git keeps them.
+// isForeign reports whether the text of an identifier has white space inside, as identifiers of
+// other version control systems have. git keeps those.
 func isForeign(text []byte) bool {
 	rest, ok := bytes.CutPrefix(text, []byte("$Id: "))
 	if end := bytes.IndexByte(rest, 0); end >= 0 {
@@ -60,7 +60,7 @@ func isForeign(text []byte) bool {
 	return false
 }
 
-// expandIdent is [streamIdent] as ident_to_worktree in convert.c.
+// expandIdent does the same as [streamIdent], but as ident_to_worktree in convert.c.
 func expandIdent(content []byte, id string) []byte {
 	var out []byte
 	rest := content
@@ -94,8 +94,8 @@ func expandIdent(content []byte, id string) []byte {
 	return append(out, rest...)
 }
 
-// isForeignIdent reports whether the text of an identifier has a space inside, as those of other
-// version control systems. git keeps them.
+// isForeignIdent reports whether the text of an identifier has a space inside, as identifiers of
+// other version control systems have. git keeps those.
 func isForeignIdent(text []byte) bool {
 	if len(text) < 2 {
 		return false

@@ -72,8 +72,8 @@ func Compare(ctx context.Context, o *Reader, boundary map[string]bool, active, n
 		case reached[next] == both:
 			return manifest.RelationOlder, nil
 		case reached[item.id] != item.from:
-			// The other commit has reached this one since, and a later entry of the queue says
-			// so. Following this entry too would walk the whole history.
+			// Since then the other commit has reached this one too, and the queue has a later
+			// entry for that. Following this entry as well would walk the whole history.
 			continue
 		}
 		if boundary[item.id] {

@@ -13,8 +13,8 @@ const maxWalked = 1_000_000
 // published.
 const maxDepthBytes = 16 << 10
 
-// LimitError is a commit that has more than is ever read. It stays so: trying the same
-// commit again is useless.
+// LimitError reports that a commit exceeds a limit. Trying the same commit again gives the
+// same error.
 type LimitError struct{ Text string }
 
 func (e *LimitError) Error() string { return e.Text }
@@ -35,8 +35,7 @@ func (n *Extent) Enter(entries []Entry, rel string) error {
 	return nil
 }
 
-// Measure walks a whole tree, and is a [*LimitError] if a checkout of it would be too
-// large.
+// Measure walks a whole tree. It returns a [*LimitError] if a checkout would be too large.
 func (o *Reader) Measure(ctx context.Context, tree string) error {
 	entries, err := o.Tree(ctx, tree)
 	if err != nil {

@@ -25,8 +25,8 @@ type objectDirectory struct {
 	closed bool
 }
 
-// packCount counts the packs of all object directories that share a cache, and the bytes that
-// are read of them. A pack's number is its identity in the cache.
+// packCount counts the packs of all object directories that share a cache, and the bytes read
+// from them. A pack's number is its identity in the cache.
 type packCount struct {
 	n    int
 	read atomic.Int64

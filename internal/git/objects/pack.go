@@ -202,9 +202,9 @@ func (p *pack) stream(e packEntry) (*content, error) {
 	return &content{z: z, left: e.size}, nil
 }
 
-// streamReader reads a zlib stream of unknown length. It first reads only likely bytes, which is
-// usually the whole stream, and not a whole buffer: a commit has some 200 bytes. After that it
-// reads whole buffers.
+// streamReader reads a zlib stream of unknown length. A stream is often much shorter than the
+// buffer: a commit has some 200 bytes. So the first read takes only the likely length, and the
+// reads after it fill the buffer.
 type streamReader struct {
 	from   *io.SectionReader
 	likely int64

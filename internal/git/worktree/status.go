@@ -120,7 +120,7 @@ func (r *Repository) oldIndex() (string, error) {
 	return index, nil
 }
 
-// indexedSubmodule is submodule with the entries of the index. Without an index there is none.
+// indexedSubmodule calls submodule with the entries of the index. Without an index it returns "".
 func (r *Repository) indexedSubmodule(s Snapshot) (string, error) {
 	entries, err := readIndex(r.index, r.IDBytes)
 	if errors.Is(err, fs.ErrNotExist) {

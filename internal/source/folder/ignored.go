@@ -53,7 +53,7 @@ type directoryRules struct {
 	scopes map[string]*scopes // by directory; nil for a directory that is ignored
 }
 
-// publishes reports whether a path is published, which needs every directory above to be walked.
+// publishes reports whether a path is published. All directories above it must be walked, too.
 func (d *directoryRules) publishes(rel string, isDir bool) bool {
 	s := d.in(above(rel))
 	if s == nil {
@@ -64,7 +64,7 @@ func (d *directoryRules) publishes(rel string, isDir bool) bool {
 	return decides || d.options.selects(*s, rel, isDir) == rules.Published
 }
 
-// in returns the patterns in force in a directory, nil if it is not walked.
+// in returns the patterns in force in a directory, or nil if the directory is not walked.
 func (d *directoryRules) in(rel string) *scopes {
 	if s, known := d.scopes[rel]; known {
 		return s

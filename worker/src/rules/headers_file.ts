@@ -123,11 +123,11 @@ class Parser {
     const value = trim(line.slice(colon + 1));
     if (colon < 0) {
       // The line may contain a secret, so it is not quoted.
-      this.file.add(n, 'write "Name: value", or "! Name" to take a header off', "the line is no header");
+      this.file.add(n, 'write "Name: value", or "! Name" to remove a header', "the line is no header");
     } else if (!token.test(name)) {
       this.file.add(n, "use letters, digits and dashes", `${quote(name)} is no header name`);
     } else if (value === "") {
-      this.file.add(n, 'give it one, or write "! Name" to take the header off', `the header ${name} has no value`);
+      this.file.add(n, 'give it one, or write "! Name" to remove the header', `the header ${name} has no value`);
     } else if (controlCharacter.test(value)) {
       this.file.add(n, "remove them", `the value of ${name} has control characters`);
     } else {

@@ -82,7 +82,7 @@ class Parser {
         n,
         "remove the rule: index.html is served for its directory without one, " +
           'and not_found_handling = "single-page-application" serves it for every path',
-        `${from} to ${to} redirects for ever, because serving takes ${quote(toIndex.exec(to)![0])} off again`,
+        `${from} to ${to} redirects for ever, because the site redirects to the path without ${quote(toIndex.exec(to)![0])}`,
       );
       return true;
     }
@@ -110,7 +110,7 @@ class Parser {
     for (const { last, way } of findCircles(this.rules)) {
       this.file.add(
         this.#seen.get(last.from)!,
-        "remove one of the rules, or have it lead where none applies",
+        "remove one of the rules, or point it at a path that no rule matches",
         `${way} redirects for ever`,
       );
     }
