@@ -9,7 +9,7 @@ import (
 
 // notModelled refuses a request that the platform does not know. Clients show the text.
 func notModelled(c *api.Call) *api.Error {
-	return api.Failure(http.StatusNotFound, 7000, "No route for that URI: the local platform does not model %s %s",
+	return api.Failure(http.StatusBadRequest, 7000, "No route for that URI: the local platform does not model %s %s",
 		c.R.Method, strings.TrimPrefix(c.R.URL.Path, "/client/v4"))
 }
 

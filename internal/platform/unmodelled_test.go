@@ -11,7 +11,7 @@ func TestUnknownRoutes(t *testing.T) {
 	c := start(t)
 	a := c.do("POST", "/vectorize/v2/indexes", "{}")
 	want := "the local platform does not model POST /accounts/" + c.AccountID + "/vectorize/v2/indexes"
-	if a.Status != 404 || a.code() != 7000 || !strings.Contains(a.Raw, want) {
+	if a.Status != 400 || a.code() != 7000 || !strings.Contains(a.Raw, want) {
 		t.Errorf("got %d %s, want %s", a.Status, a.Raw, want)
 	}
 	for _, path := range []string{"/workers/subdomain/edge-preview", "/workers/scripts/site/subdomain/edge-preview"} {

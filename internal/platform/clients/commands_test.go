@@ -4,160 +4,96 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
-
-	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
-// command is a row of the table of wrangler's commands in docs/local-platform.md.
-type command struct {
-	name    string // the command, or the group of commands
-	outcome string
-	example []string // arguments of wrangler
-	quoted  []string // the texts that its output has
-}
+// waits are the commands that run until somebody interrupts them.
+var waits = []string{"dev", "pages dev", "tail"}
 
-// The outcomes in the table.
-const (
-	works       = "works"        // exit code 0
-	differs     = "differs"      // as the remarks say
-	notModelled = "not modelled" // an error that names the request
-	elsewhere   = "elsewhere"    // no request reaches the platform
-)
-
-// commandRow matches a row: command, outcome, example, remarks.
-var commandRow = regexp.MustCompile("(?m)^\\| `([^`]+)` \\| ([^|]+) \\| `wrangler ([^`]+)` \\| ([^|]*) \\|$")
-
-// commands reads the table.
-func commands(t *testing.T) (list []command) {
-	t.Helper()
-	page, err := os.ReadFile("../../../docs/local-platform.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, section, ok := strings.Cut(string(page), "\n## Commands of wrangler\n")
-	if !ok {
-		t.Fatal("docs/local-platform.md has no section about wrangler's commands")
-	}
-	section, _, _ = strings.Cut(section, "\n## ")
-	for _, row := range commandRow.FindAllStringSubmatch(section, -1) {
-		c := command{name: row[1], outcome: row[2], example: strings.Fields(row[3])}
-		if !strings.HasPrefix(row[3]+" ", c.name+" ") {
-			t.Errorf("the example of %s is wrangler %s", c.name, row[3])
-		}
-		for _, text := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[4], -1) {
-			c.quoted = append(c.quoted, text[1])
-		}
-		list = append(list, c)
-	}
-	if rows := strings.Count(section, "\n| `"); rows != len(list) {
-		t.Errorf("the table has %d rows, of which %d have the form of a row", rows, len(list))
-	}
-	return list
-}
-
-// Each command that wrangler --help lists has a row, or each of its subcommands that are modelled.
-func TestTableHasAllCommands(t *testing.T) {
-	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), installLimit)
-	defer cancel()
-	w, err := platformtest.InstallWrangler(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := w.Command(ctx, platformtest.API{}, t.TempDir(), "--help").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	rows := map[string]bool{}
-	for _, c := range commands(t) {
-		name, _, _ := strings.Cut(c.name, " ")
-		rows[name] = true
-	}
-	listed := regexp.MustCompile(`(?m)^  wrangler ([a-z0-9-]+)`).FindAllStringSubmatch(plain(out), -1)
-	if len(listed) < 30 {
-		t.Fatalf("wrangler --help lists %d commands:\n%s", len(listed), out)
-	}
-	for _, match := range listed {
-		if !rows[match[1]] {
-			t.Errorf("docs/local-platform.md has no row for wrangler %s", match[1])
-		}
-		delete(rows, match[1])
-	}
-	for name := range rows {
-		t.Errorf("wrangler --help does not list %s", name)
-	}
-}
-
-// Each row of the table is true. The rows before those that are not modelled run in order, in one
-// project: later ones use what earlier ones have created.
+// Each row of the table is true, and wrangler has no command without a row. The rows run in order, in
+// one project: later ones use what earlier ones have created.
 func TestCommands(t *testing.T) {
 	t.Parallel()
 	p := startProject(t)
 	p.write("pairs.json", `[{"key":"a","value":"1"},{"key":"b","value":"2"}]`)
 	p.write("keys.json", `["a","b"]`)
 	p.write("secrets.json", `{"FIRST":"1","SECOND":"2"}`)
-	p.configure(`,"triggers":{"crons":["0 9 * * *"]}`)
-	for _, c := range commands(t) {
-		if c.outcome == notModelled {
-			t.Run(c.name, func(t *testing.T) {
-				t.Parallel()
-				other := &project{t, p.Fixture, p.wrangler, t.TempDir()}
-				other.configure(`,"previews":{}`) // wrangler preview wants the member
-				other.write("worker.js", "export default {}")
-				other.row(c)
-			})
-			continue
+	p.write("rules.json", `{"rules":[]}`)
+	p.write("vectors.ndjson", `{"id":"1","values":[1]}`)
+	p.write("finetune/adapter_config.json", "{}")
+	p.write("finetune/adapter_model.safetensors", "")
+	p.write("functions/index.js", "export const onRequest = () => new Response()")
+	p.configure(`,"triggers":{"crons":["0 9 * * *"]},"previews":{},
+		"env":{"data":{"d1_databases":[{"binding":"DB","database_name":"orders","database_id":"orders"}]}}`)
+	rows, s := table(t), p.startSession()
+	for i, names := range assign(t, rows, s.names) {
+		for _, name := range names {
+			args := append(strings.Fields(name), s.arguments[name]...)
+			if line := strings.Join(rows[i].example, " "); s.commandOf(line) == name {
+				args = rows[i].example
+			}
+			s.check(rows[i], name, s.filledIn(args))
 		}
-		p.row(c)
 	}
 }
 
-// row runs the example of a row and checks what the row says.
-func (p *project) row(c command) {
-	p.Helper()
-	before := len(p.Server.Requests())
-	out, err := p.example(c)
-	text := "wrangler " + strings.Join(c.example, " ")
-	switch {
-	case c.outcome == works && err != nil:
-		p.Errorf("%s: %v\n%s", text, err, out)
-	case c.outcome == notModelled && (err == nil || !strings.Contains(out, "the local platform does not model")):
-		p.Errorf("%s: %v\n%s", text, err, out)
-	case c.outcome == elsewhere && len(p.Server.Requests()) != before:
-		p.Errorf("%s: a request has reached the platform\n%s", text, out)
+// check runs a command and checks what its row says.
+func (s *session) check(row command, name string, args []string) {
+	s.Helper()
+	before := len(s.Server.Requests())
+	var out string
+	var failed bool
+	if slices.Contains(waits, name) {
+		out = s.interrupt(args, row.quoted[0])
+	} else {
+		out, failed = s.run(args)
 	}
-	p.contains(text, out, c.quoted...)
+	requests := s.Server.Requests()[before:]
+	unknown := len(requests) > 0 && requests[len(requests)-1].Kind == "unknown"
+	named := strings.Contains(out, "the local platform does not model")
+	text := "wrangler " + strings.Join(args, " ")
+	switch row.outcome {
+	case works:
+		if failed {
+			s.Errorf("%s has failed:\n%s", text, out)
+		}
+	case notModelled:
+		// Of some errors wrangler shows only that there is one. The row quotes what it shows.
+		if !failed || !named && (len(row.quoted) == 0 || !unknown) {
+			s.Errorf("%s has not named what is not modelled:\n%s", text, out)
+		}
+	case elsewhere:
+		if len(requests) > 0 {
+			s.Errorf("%s: a request has reached the platform\n%s", text, out)
+		}
+	case differs:
+	default:
+		s.Errorf("the row of %s has the outcome %q", row.name, row.outcome)
+	}
+	s.contains(text, out, row.quoted...)
 }
 
-// example runs the example of a row. A command that waits is interrupted after it has printed what
-// the row quotes.
-func (p *project) example(c command) (string, error) {
-	p.Helper()
-	ctx, cancel := context.WithTimeout(p.Context(), hangLimit)
+// interrupt runs a command in a process of its own until it has printed a text.
+func (s *session) interrupt(args []string, text string) string {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.Context(), hangLimit)
 	defer cancel()
-	cmd := p.wrangler.Command(ctx, p.API, p.dir, p.filledIn(c.example)...)
+	cmd := s.wrangler.Command(ctx, s.API, s.dir, args...)
 	out := &output{}
-	cmd.Stdout, cmd.Stderr, cmd.Stdin, cmd.WaitDelay = out, out, strings.NewReader("value\n"), hangLimit
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = out, out, hangLimit
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // wrangler.js runs another process
-	cmd.Env = append(cmd.Env, "npm_config_registry=http://127.0.0.1:1", "npm_config_fetch_retries=0",
-		"BROWSER=true")
-	if c.name != "tail" && c.name != "dev" {
-		err := cmd.Run()
-		return out.text(), err
-	}
 	if err := cmd.Start(); err != nil {
-		return "", err
+		s.Fatal(err)
 	}
-	p.waitFor(c.name, func() bool { return strings.Contains(out.text(), c.quoted[0]) })
+	s.waitFor(strings.Join(args, " "), func() bool { return strings.Contains(out.text(), text) })
 	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGINT)
 	_ = cmd.Wait() // the exit code after an interrupt differs
-	return out.text(), nil
+	return out.text()
 }
 
 // filledIn replaces what only the platform knows: the newest version and the first namespace.
