@@ -14,13 +14,13 @@ import (
 
 var update = flag.Bool("update", false, "write action.yml and the tables in docs/")
 
-// place is a section of a document with one or more lines about each of some options.
+// place is a section of a document that has lines about options.
 type place struct {
 	file string
 	// after is the line that begins the section. In Markdown the options are in its first table.
 	after string
 	of    []*options.Option
-	// key returns the beginning of an option's lines, text all of them.
+	// key returns the beginning of an option's first line, text returns all of its lines.
 	key, text func(*options.Option) string
 }
 
@@ -201,7 +201,7 @@ func (p place) write(t *testing.T, lines []string, begin int) []string {
 	return lines
 }
 
-// ends reports whether a line is the first one after the options.
+// ends reports whether a line is the first line after the options.
 func (p place) ends(line string) bool {
 	if p.file == "action.yml" {
 		return line == "outputs:"

@@ -1,20 +1,20 @@
 // Package options declares every option that more than one front end has: a flag of
 // the command, an input of the Action, a setting in kv-sync.toml or the environment.
-// Each is declared once, in table.go, and the rest follows from that:
+// Each option is declared once, in table.go. Everything else is derived from that table:
 //
-//   - cmd/kv-sync makes the flags and their help of it,
-//   - cmd/action reads and checks the inputs by it,
-//   - internal/config takes the keys and the environment variables of settings from it,
-//   - a test holds action.yml and the tables in docs/ to it, and writes them:
+//   - the flags of cmd/kv-sync and their help,
+//   - the inputs that cmd/action reads and checks,
+//   - the keys and environment variables that internal/config accepts,
+//   - the inputs in action.yml and the tables in docs/, which a test checks and writes:
 //     go test ./internal/options -update
 //
 // To add an option, declare it in table.go and use its value:
 //
 //	if values.Is(options.Forget) { … }
 //
-// The value of a setting is in config.Settings.Options, whether a flag, an input, a
-// variable or a file gives it. A setting whose values need a check of their own has a
-// setter in internal/config/keys.go, and a field in config.Settings.
+// The value of a setting is in config.Settings.Options, whether it comes from a flag, an input,
+// a variable or a file. If the values of a setting need their own check, the setting has a
+// setter in internal/config/keys.go and a field in config.Settings.
 package options
 
 import (
@@ -31,9 +31,9 @@ type Option struct {
 	// Commands are the subcommands that have the flag.
 	Flag     string
 	Commands []string
-	// Input is its name in a workflow; "" means that it is no input.
+	// Input is its name in a workflow; "" means that it is not an input.
 	Input string
-	// Setting is its key in kv-sync.toml; "" means that it is no setting. Variables are
+	// Setting is its key in kv-sync.toml; "" means that it is not a setting. Variables are
 	// the environment variables that set it; the first one that is set counts. Only
 	// variables set a secret.
 	Setting   string
@@ -48,7 +48,7 @@ type Option struct {
 	// Default is the value of an input that is not given. Expression is the default that
 	// GitHub evaluates.
 	Default, Expression string
-	// Waiver says what the value names in a workflow, if the option waives a guard.
+	// Waiver says what the value must name in a workflow, if the option waives a guard.
 	Waiver Waiver
 	// Group selects the flags that a suggested command repeats: see [Values.Typed].
 	Group Group
@@ -61,8 +61,8 @@ type Option struct {
 	Help string
 	// Doc is the text of the tables in docs/, in Markdown; "" means Help.
 	Doc string
-	// Otherwise says in Markdown what applies if the option is not given; "" means
-	// Default.
+	// Otherwise describes in Markdown the value that applies if the option is not given; ""
+	// means Default.
 	Otherwise string
 }
 
@@ -82,9 +82,10 @@ const (
 	GroupOther Group = ""
 )
 
-// Waiver says what the value of an option that waives a guard names in a workflow. The
-// value "true" would waive the guard in every later run. So "true" counts only if somebody
-// started the workflow by hand; on other events the value names the one case.
+// Waiver says what the value of an option that waives a guard must name in a workflow. With
+// "true" the guard would be waived in every later run. So "true" counts only if somebody
+// started the workflow by hand. On other events the value must name the one commit or Worker
+// for which the guard is waived.
 type Waiver string
 
 // The waivers.
@@ -146,7 +147,7 @@ func (o *Option) Choices() []string {
 	return o.Values
 }
 
-// Want says which values are allowed: "use true or false".
+// Want returns advice with the allowed values, such as "use true or false".
 func (o *Option) Want() string {
 	values := o.Choices()
 	last := len(values) - 1
@@ -207,7 +208,7 @@ func (v Values) Typed(quote func(string) string, groups ...Group) string {
 	return b.String()
 }
 
-// Names says what the value of a waiver names.
+// Names describes what the value of a waiver must name.
 func (o *Option) Names() string {
 	if o.Waiver == ForWorker {
 		return "the repository (host/owner/name) or the Worker version that may be replaced"

@@ -7,8 +7,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// keptText says which changed files browsers will go on showing as they were; "" if there are
-// none.
+// keptText says of which changed files browsers keep showing the old content. It returns "" if
+// there are none.
 func keptText(p *plan.Plan) string {
 	if len(p.Kept) == 0 {
 		return ""

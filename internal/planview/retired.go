@@ -8,8 +8,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// retiredText says which files stay reachable that the deployment does not have, and until
-// when; "" if there are none. how says how to end that.
+// retiredText says which removed files stay reachable, and until when. It returns "" if there
+// are none. how says how to make them unreachable at once.
 func retiredText(p *plan.Plan, how string) string {
 	if len(p.Retired) == 0 {
 		return ""
@@ -56,8 +56,8 @@ func retiredUntil(deployments int, until time.Time) string {
 	return text
 }
 
-// guardedText says which removed files do not stay reachable because code decides who may read
-// them; "" if there are none.
+// guardedText says which removed files do not stay reachable, because code decides who may read
+// them. It returns "" if there are none.
 func guardedText(p *plan.Plan) string {
 	if len(p.Guarded) == 0 {
 		return ""

@@ -9,8 +9,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// selection says which files are published although git ignores them, and which are not
-// published.
+// selection says which published files git ignores, and which files are not published.
 func selection(p *plan.Plan) []string {
 	var out []string
 	if n := len(p.Ignored); n > 0 {

@@ -1,4 +1,4 @@
-// Package planview decides what a plan says to people. [Of] turns a plan into a
+// Package planview writes the text of a plan for people. [Of] turns a plan into a
 // [View]: sections of unformatted text, in the order in which every output shows
 // them. The terminal, the Action's log, the job summary, the pre-push hook and the
 // daemon's page only format the View.
@@ -44,10 +44,10 @@ func (m Mark) Word() string {
 	return map[Mark]string{Add: "added", Modify: "changed", Remove: "removed"}[m]
 }
 
-// View is what a plan says.
+// View is the text of a plan.
 type View struct {
 	Site string
-	// Origin says what the site is made from.
+	// Origin names the commit or the folder that the site is made from.
 	Origin string
 	// NoChange is the only sentence of a plan that changes nothing; the fields below are
 	// then empty. It is "" for other plans.
@@ -101,7 +101,7 @@ type Line struct {
 // Source: https://developers.cloudflare.com/kv/platform/limits/
 const freeWrites = 1000
 
-// Of returns the view of a plan. forget says how to end that removed files stay reachable, in
+// Of returns the view of a plan. forget says how to make removed files unreachable at once, in
 // words for the output: it names a flag, an input or a command.
 func Of(place advice.Place, p *plan.Plan, forget string) *View {
 	v := &View{Site: p.Site, Origin: origin(p.Origin), plan: p}
@@ -165,8 +165,8 @@ func group(mark Mark, changes []plan.Change, known bool) Group {
 	return g
 }
 
-// Removed is the group of files that a guard kept from being removed. Sizes are
-// left out if none is known.
+// Removed returns the group of files that would be removed, for a guard that prevents it. Sizes
+// are left out if none is known.
 func Removed(changes []plan.Change) Group {
 	known := false
 	for _, c := range changes {
@@ -248,8 +248,8 @@ func (v *View) summary(words [3]string) string {
 	return b.String() + "."
 }
 
-// Changes says in a word or two what a deploy changes: "files", "code",
-// "files, code", "rules", "new" or "nothing". nil is a plan of no change.
+// Changes names what a deploy changes: "files", "code", "files, code", "rules", "new" or
+// "nothing". A nil plan changes nothing.
 func Changes(p *plan.Plan) string {
 	switch files := p != nil && len(p.Added)+len(p.Changed)+len(p.Removed) > 0; {
 	case p == nil || p.NoChange:
@@ -266,8 +266,8 @@ func Changes(p *plan.Plan) string {
 	return "rules" // _redirects, _headers or how they are applied
 }
 
-// Counts says how many files a deployment changed, by kind: "3 added", "1 removed". It is
-// "no file" if there are none.
+// Counts returns how many files a deployment changed, by kind: "3 added", "1 removed". It
+// returns "no file" if there are none.
 func Counts(added, changed, removed int) []string {
 	var out []string
 	for _, c := range []struct {

@@ -29,7 +29,8 @@ type FaultRule struct {
 	Times int `json:"times,omitempty"`
 }
 
-// hold answers at once, and ends when its client does, or the platform.
+// hold keeps the platform running for a client. It answers at once, and returns when the client
+// disconnects or the platform ends.
 func (s *Server) hold(w http.ResponseWriter, r *http.Request) error {
 	s.holders.RLock()
 	defer s.holders.RUnlock()
@@ -44,8 +45,8 @@ func (s *Server) hold(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// AwaitHolders waits until no client holds the platform any more, or until ctx ends. From then on
-// none can.
+// AwaitHolders waits until no client holds the platform any more, or until ctx ends. After it has
+// returned, no client can hold the platform.
 func (s *Server) AwaitHolders(ctx context.Context) {
 	free := make(chan struct{})
 	go func() {

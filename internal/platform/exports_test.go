@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// reconciled is what an upload with exports did.
+// reconciled is the report of an upload with exports.
 type reconciled struct {
 	Created, Deleted []string
 	Renamed          []struct{ From, To string }
@@ -51,7 +51,7 @@ func (a *answer) scenario() string {
 			}
 		}
 	}
-	_ = json.Unmarshal([]byte(a.Raw), &refusal) // anything else is no refusal
+	_ = json.Unmarshal([]byte(a.Raw), &refusal) // other responses have no scenario
 	var found []string
 	for _, e := range refusal.Errors {
 		for _, d := range e.Meta.Details {
@@ -117,7 +117,7 @@ func TestExportsWithoutABinding(t *testing.T) {
 	c.wantBody("s", "/", "1")
 }
 
-// No class is created, lost or taken over in silence.
+// Exports are refused if a class would be created, lost or taken over without a declaration.
 func TestRefusedExports(t *testing.T) {
 	t.Parallel()
 	c := start(t, withStartCheck)
@@ -137,12 +137,12 @@ func TestRefusedExports(t *testing.T) {
 			"100402 A tombstone_delete_blocked_by_external_bindings"},
 		"renamed to an undeclared class": {`"A":{"type":"durable-object","state":"renamed","renamed_to":"N"}`,
 			"100402 A config_references_nonexistent_class"},
-		"transferred to nobody": {`"A":{"type":"durable-object","state":"transferred","transferred_to":"none"}`,
+		"transferred to a missing Worker": {`"A":{"type":"durable-object","state":"transferred","transferred_to":"none"}`,
 			"100402 A transferred_target_missing"},
 		"transferred to a Worker that does not expect it": {
 			`"A":{"type":"durable-object","state":"transferred","transferred_to":"old"}`,
 			"100402 A transferred_pending_not_found"},
-		"expected from nobody": {`"A":` + live +
+		"expected from a missing Worker": {`"A":` + live +
 			`,"N":{"type":"durable-object","state":"expecting-transfer","storage":"sqlite","transfer_from":"none"}`,
 			"100402 N phase_one_transfer_source_missing"},
 		"expected from a Worker that lacks it": {`"A":` + live +

@@ -142,7 +142,7 @@ func TestWrongAccount(t *testing.T) {
 	}
 }
 
-// Only a script that no other script needs is deleted unasked.
+// A script that other scripts need is deleted only with force.
 func TestDeleteAScriptThatOthersNeed(t *testing.T) {
 	t.Parallel()
 	c := start(t)
@@ -178,7 +178,8 @@ func TestDeleteAScriptThatOthersNeed(t *testing.T) {
 	c.refused("GET", "/workers/scripts/one/references", "", 404, 10007)
 }
 
-// The addresses of versions are enabled as the script's is. A Worker with Durable Objects has none.
+// The addresses of versions are enabled together with that of the script. Versions of a Worker with
+// Durable Objects have no addresses.
 func TestAddressesOfVersions(t *testing.T) {
 	t.Parallel()
 	c := start(t)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A list ends: the page after the last one is empty. Iterators of the SDKs read on until then.
+// The page after the last one is empty. The SDKs' iterators read until they get an empty page.
 func TestListsEnd(t *testing.T) {
 	t.Parallel()
 	c := start(t)

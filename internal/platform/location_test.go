@@ -10,8 +10,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 )
 
-// reader is a Worker that responds to /key?cacheTtl with the value of the key. It uses a bulk
-// get for a POST.
+// reader is a Worker that responds to /key?cacheTtl with the value of the key. For a POST it uses
+// a bulk get.
 var reader = part{"main.mjs", esm, `export default { async fetch(r, env) {
 	const url = new URL(r.url), key = url.pathname.slice(1), ttl = url.search && { cacheTtl: Number(url.search.slice(1)) };
 	try {

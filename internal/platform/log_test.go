@@ -47,8 +47,8 @@ export default { async fetch(request, env, ctx) {
 	return new Response("ok");
 } }`}
 
-// The log has the text and the lines of what a Worker throws, wherever it is thrown, and the name of
-// the Worker before each line.
+// The log has the message and the stack of each error that a Worker throws, in requests, in the
+// background and in Durable Objects. Each line begins with the name of the Worker.
 func TestLog(t *testing.T) {
 	t.Parallel()
 	log := &lines{}
@@ -69,7 +69,7 @@ func TestLog(t *testing.T) {
 		t.Errorf("the log has workerd's own lines:\n%s", text)
 	}
 
-	// Two Workers in one process: each has its own name. The map of the second is used.
+	// Two Workers in one process have their own names in the log. The second one has a source map.
 	c.put("web", metadata(`,"bindings":[{"name":"API","type":"service","service":"api"}]`),
 		part{"main.mjs", esm, "export default { async fetch(request, env) {\n" +
 			"  console.log('web'); await env.API.fetch(request); throw new Error('web');\n} }"},

@@ -102,8 +102,8 @@ func TestQueues(t *testing.T) {
 	c.refused("GET", one, "", 404, 11000)
 }
 
-// Requests for an account that does not exist are refused, as those for another person's account
-// at Cloudflare.
+// Requests for an account that does not exist are refused. Cloudflare refuses requests for another
+// person's account in the same way.
 func TestOtherAccounts(t *testing.T) {
 	t.Parallel()
 	c := start(t, func(o *platform.Options) { o.Accounts = []string{platform.DefaultAccount} })

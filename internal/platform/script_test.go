@@ -106,7 +106,7 @@ func TestScriptSettingsAndAccount(t *testing.T) {
 	c.refused("GET", "/workers/scripts/s/settings", "", 404, 10007)
 }
 
-// A restarted platform has the state of the earlier run, without a record that a crash
+// A restarted platform has the state of the earlier run, except for a record that a crash
 // truncated.
 func TestStateSurvivesACrash(t *testing.T) {
 	dir := t.TempDir()

@@ -45,8 +45,8 @@ func (c *client) secretNames(script string) []string {
 	return names
 }
 
-// A change of secrets or settings has the code of the newest version. If that version is not
-// the deployed one, the change is refused, and no code goes live that nobody deployed.
+// A change of secrets or settings makes a version with the code of the newest version. If the newest
+// version is not deployed, the change is refused. So no code goes live that nobody deployed.
 func TestChangesNeverDeployAnUndeployedVersion(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(c *client){
@@ -112,7 +112,7 @@ func TestBulkOfSecrets(t *testing.T) {
 	}
 	c.wantBody("s", "/", "B2,C3,V0")
 
-	// One bad secret refuses all of them. A variable is never replaced.
+	// If one secret is invalid, none is set. A variable is never replaced.
 	c.refused("PATCH", "/workers/scripts/s/secrets-bulk", `{"secrets":{"B":{"text":"9"},"V":{"text":"9"}}}`, 400, 10053)
 	c.refused("PUT", "/workers/scripts/s/secrets", `{"name":"V","text":"9"}`, 400, 10053)
 	c.refused("PATCH", "/workers/scripts/s/secrets-bulk", `{"secrets":{"B":{"name":"B"}}}`, 400, 10021)
@@ -123,7 +123,7 @@ func TestBulkOfSecrets(t *testing.T) {
 	c.wantBody("s", "/", "B2,C3,V0")
 }
 
-// The secrets of a version that waits for its deployment are changed without a deployment.
+// The secrets of a version that is not deployed yet can be changed without a deployment.
 func TestSecretsOfTheLatestVersion(t *testing.T) {
 	t.Parallel()
 	c := start(t)

@@ -45,7 +45,7 @@ type Server struct {
 	http      *http.Server
 	unused    unused
 	stop      context.CancelFunc // cancels life
-	life      context.Context    // ends with Close, as do requests that hang and processes that start
+	life      context.Context    // ends with Close, and ends requests that hang and processes that start
 }
 
 // Open reads the stored state, if there is any, and returns a platform that can handle

@@ -34,8 +34,8 @@ func TestWorkerReadsKV(t *testing.T) {
 	c.wantBody("site", "/p", `["hi",3,"hello",1,[1,"\"é"],"s3cret","/p"]`)
 }
 
-// A Worker sees the target of a request as the visitor sent it, on each request of a connection,
-// and also where net/http would refuse it.
+// A Worker sees the target of each request exactly as the visitor sent it, even if net/http would
+// refuse the target.
 func TestTargetAsSent(t *testing.T) {
 	c := start(t)
 	c.put("site", metadata(""), part{"main.mjs", esm, `export default { async fetch(request) {

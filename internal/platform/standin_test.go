@@ -10,7 +10,7 @@ import (
 
 func withStandIns(o *platform.Options) { o.CheckScripts, o.StandIns = true, true }
 
-// binder calls what its bindings have, and answers the result or the error of each.
+// binder is a Worker that calls each of its bindings, and answers with the results and errors.
 var binder = part{"main.mjs", esm, `
 async function attempt(use) { try { return await use() ?? null } catch (error) { return error.message } }
 export default { async fetch(request, env) {
@@ -59,8 +59,8 @@ func binderMetadata(script string) string {
 	return metadata(strings.ReplaceAll(binderBindings, "SCRIPT", script))
 }
 
-// A Worker that was written for an account gets something for each of its bindings. What the
-// platform does not have throws an error that names it.
+// A Worker that was written for an account runs with all of its bindings. A binding that the
+// platform cannot replace throws an error that names it.
 func TestStandIns(t *testing.T) {
 	t.Parallel()
 	c := start(t, withStandIns)
@@ -109,7 +109,7 @@ func TestStandIns(t *testing.T) {
 	want("other", `200`)
 }
 
-// Without stand-ins a binding to what does not exist is refused, as at Cloudflare.
+// Without stand-ins a binding to a missing resource is refused, as at Cloudflare.
 func TestNoStandIns(t *testing.T) {
 	t.Parallel()
 	c := start(t)

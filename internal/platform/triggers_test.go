@@ -114,8 +114,8 @@ func TestSchedules(t *testing.T) {
 	}
 }
 
-// A script takes its triggers with it: a later script of the same name has none. Those of other
-// scripts stay, also after a restart.
+// The triggers of a script are deleted with it, so a later script of the same name has none. The
+// triggers of other scripts stay, also after a restart.
 func TestTriggersOfADeletedScript(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

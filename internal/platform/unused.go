@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// unused are connections on which no request was sent yet. Clients open some in advance. The
+// unused has the connections on which no request was sent yet. Clients open some in advance. The
 // shutdown of an http.Server would wait seconds for them.
 type unused struct {
 	mu    sync.Mutex

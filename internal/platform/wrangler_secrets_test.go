@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// with runs wrangler with an input, and returns its output and its errors. A failure must be
-// expected.
+// with runs wrangler with an input, and returns its output and its errors. succeeds says whether
+// wrangler must succeed or fail.
 func (w *wrangler) with(input string, succeeds bool, args ...string) string {
 	w.t.Helper()
 	cmd := w.Command(w.t.Context(), w.API, w.dir, args...)

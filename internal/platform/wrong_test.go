@@ -58,7 +58,7 @@ func TestWrongUploads(t *testing.T) {
 		"a class that the code lacks": {"s", metadata(`,"migrations":{"new_tag":"v1","new_classes":["Z"]}`),
 			respondWith("x"), 10070, `\"Z\"`},
 		"another old tag": {"s", metadata(`,"migrations":{"old_tag":"v9","new_tag":"v1"}`), respondWith("x"), 10079, "v9"},
-		"an inherited binding that nobody has": {"s?bindings_inherit=strict", bound(`{"name":"I","type":"inherit"}`),
+		"an inherited binding without a source": {"s?bindings_inherit=strict", bound(`{"name":"I","type":"inherit"}`),
 			respondWith("x"), 10057, "inherit binding 'I' is invalid"},
 		"an unknown upload of assets": {"s", metadata(`,"assets":{"jwt":"x"}`), respondWith("x"), 100334, "token"},
 	} {
@@ -73,7 +73,7 @@ func TestWrongUploads(t *testing.T) {
 	}
 	c.refused("POST", "/workers/scripts/s/versions", "", 400, 10001)
 	if a := c.upload("POST", "/workers/scripts/s/versions", metadata(""), respondWith("x")); a.code() != 10007 {
-		t.Errorf("a version of nothing: %s", a.Raw)
+		t.Errorf("a version without modules: %s", a.Raw)
 	}
 	c.refused("GET", "/workers/scripts/s", "", 404, 10007)
 	c.refused("DELETE", "/workers/scripts/s", "", 404, 10007)
@@ -126,7 +126,7 @@ func TestWrongDeployments(t *testing.T) {
 	c.wantBody("s", "/", "one")
 }
 
-// What a request says about its sender is read as Cloudflare reads it.
+// Requests with a wrong or malformed token get the errors that Cloudflare sends.
 func TestWrongTokens(t *testing.T) {
 	t.Parallel()
 	c := start(t, func(o *platform.Options) {

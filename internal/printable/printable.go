@@ -1,5 +1,5 @@
-// Package printable makes text of others safe to print: it cannot move the cursor, change colours or
-// look like more than one line.
+// Package printable makes untrusted text safe to print, so that it cannot move the cursor, change
+// colours or look like more than one line.
 package printable
 
 import (

@@ -222,8 +222,7 @@ func TestFailedContentInBranch(t *testing.T) {
 	}
 }
 
-// A commit has the current date if the last edit has a date that git refuses, or one in the
-// future.
+// If the last edit's date is in the future, or git refuses it, the commit has the current date.
 func TestCommitDate(t *testing.T) {
 	top := repository(t)
 	for i, when := range []time.Time{{}, time.Now().Add(time.Hour)} {

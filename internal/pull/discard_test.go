@@ -9,8 +9,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
-// Somebody pulled, then discarded the files and kept the untracked record: git reset
-// --hard, git checkout, git stash. The pull offers the edits again.
+// If somebody discards the pulled files and keeps the untracked record, the next pull offers the
+// edits again. git reset --hard, git checkout and git stash do that.
 func TestDiscardedPullIsOffered(t *testing.T) {
 	page, made := newEntry("/page.html", "mine", "old"), newEntry("/new.html", "new", "")
 	gone := newEntry("/gone.html", "", "gone")
@@ -34,8 +34,8 @@ func TestDiscardedPullIsOffered(t *testing.T) {
 	})
 }
 
-// Edits whose names no file system of every user can hold side by side are conflicts, the
-// same ones in a dry run.
+// Edits with names that some file system does not distinguish are conflicts. A dry run finds the
+// same conflicts.
 func TestDryRunFindsTheSameConflicts(t *testing.T) {
 	var entries []overlay.Entry
 	from := contentMap{}
@@ -74,7 +74,7 @@ func TestDryRunFindsTheSameConflicts(t *testing.T) {
 	})
 }
 
-// A file that git has already may have any name.
+// A file that is in git already may have any name.
 func TestNameOfAnExistingFile(t *testing.T) {
 	e := newEntry("/a:b.txt", "new", "old")
 	eachTree(t, map[string]string{"a:b.txt": "old"}, func(t *testing.T, tree pulledTree, read func(string) string) {

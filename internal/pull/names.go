@@ -64,7 +64,7 @@ func isGitName(name string) bool {
 	return name == ".git" || name == "git~1"
 }
 
-// device are the names that Windows has for devices, with any extension.
+// device matches the names that Windows reserves for devices, with any extension.
 var device = regexp.MustCompile(`(?i)^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³]) *(?:[.:].*)?$`)
 
 // invalidOnWindows returns the first part of a relative file name that Windows does not allow,
@@ -80,7 +80,7 @@ func invalidOnWindows(name string) string {
 }
 
 // takenPaths are the files that a pull has written, and their folders, by their folded form. A
-// dry run so finds the same conflicts among edits as a pull, which finds them in the tree.
+// real pull finds conflicts between edits in the tree. A dry run finds the same ones here.
 type takenPaths map[string]takenPath
 
 type takenPath struct {
@@ -139,7 +139,7 @@ func (n names) remove(name string) {
 	}
 }
 
-// find looks up a part of a pathname. name is the folder's name that is spelled so, or "". If
+// find looks up a part of a pathname. name is the folder's name with the same spelling, or "". If
 // variant is not "", the pull may not create the name: variant is an existing name that differs
 // from part only in case or composition.
 func (n names) find(part string) (name, variant string) {

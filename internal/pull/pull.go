@@ -103,7 +103,7 @@ func (r *Report) Changes() bool { return len(r.Taken)+len(r.Removed) > 0 }
 // Pull brings the overlay's entries into the tree.
 //
 // It takes an edit if the content in git is the one that the edit replaced, or an earlier edit
-// of that pathname. After a conflict it goes on with the other entries.
+// of that pathname. After a conflict it continues with the other entries.
 func Pull(ctx context.Context, entries []overlay.Entry, from Source, tree Tree, o Options) (*Report, error) {
 	p := &puller{from: from, tree: tree, Options: o, Report: &Report{
 		Taken: []Edit{}, Removed: []Edit{}, InGit: []Edit{}, Conflicts: []Edit{}, Kept: []Edit{},
@@ -209,7 +209,7 @@ func (p *puller) entry(ctx context.Context, e *overlay.Entry) error {
 		}
 	}
 	if result == conflict && p.Known[e.Path] == e.Nonce && !e.Nonce.IsZero() {
-		result = same // git changed the file after it was pulled. If it had the old one, the pull was discarded
+		result = same // git changed the file after the pull; if git had the old content, the pull was discarded
 	}
 	switch result {
 	case same:
@@ -235,8 +235,8 @@ const (
 	notInKV      = "KV does not show its content yet, or no longer; pull again in a minute"
 )
 
-// unportable returns why no new file may have the name of a pathname, or "". A file that
-// git has already may.
+// unportable returns why a new file may not have the name of a pathname, or "". An existing
+// file may have any name.
 func unportable(path string, state FileState) string {
 	if name := invalidOnWindows(path[1:]); name != "" && len(state.Hashes) == 0 {
 		return fmt.Sprintf("Windows cannot have a file named %q, so nobody could check it out there", name)

@@ -1,4 +1,4 @@
-// Package pullview decides what a pull says to people. [Of] turns the result of a pull
+// Package pullview writes the text of a pull for people. [Of] turns the result of a pull
 // into a [View] of unformatted text. The terminal, the Action's log and the job summary
 // only format it.
 //
@@ -24,13 +24,13 @@ import (
 	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
-// View is what a pull says.
+// View is the text of a pull.
 type View struct {
 	// Pulled are the edits that the pull brings into git: added, changed and removed files.
 	Pulled []Group
 	// Conflicts are the edits of files that git changed too. The pull leaves both as they are.
 	Conflicts Group
-	// Kept are the edits that no file can express. They stay in the overlay.
+	// Kept are the edits that a file cannot represent. They stay in the overlay.
 	Kept Group
 	// Outcome is one sentence about the result and the next step.
 	Outcome string
@@ -50,7 +50,7 @@ const (
 	Kept     planview.Mark = "·"
 )
 
-// Of returns what a pull says. dry reports whether it was a dry run.
+// Of returns the view of a pull. dry reports whether it was a dry run.
 func Of(p *app.Pulled, dry bool) *View {
 	var added, changed []pull.Edit
 	for _, e := range p.Taken {
@@ -112,8 +112,8 @@ func changedFiles(p *app.Pulled, dry bool) string {
 	return strings.Join(parts, ", ")
 }
 
-// About says when an edit was made and by whom, and then why it was not pulled or, for a
-// pulled edit, the author's message. layout is the format of the time.
+// About says when an edit was made and by whom. For an edit that was not pulled the reason
+// follows, otherwise the author's message. layout is the format of the time.
 func About(e pull.Edit, layout string) string {
 	if e.Reason != "" {
 		return made(e, layout) + ": " + e.Reason

@@ -28,8 +28,8 @@ type stamp struct {
 	modified time.Time
 }
 
-// stampOf returns the stamp of a file or folder. That of a folder has only the mode, because a
-// change of the folder's time says nothing that its files do not.
+// stampOf returns the stamp of a file or folder. The stamp of a folder has only the mode, because
+// changes in a folder are found by its files.
 func stampOf(info fs.FileInfo) stamp {
 	if info.IsDir() {
 		return stamp{mode: info.Mode()}

@@ -125,7 +125,7 @@ func New(o Options) *Watcher {
 
 // Over replaces the watched set. A file that is new in the set counts as changed if it was
 // modified at since or later. A caller that has read the files already passes the time before it
-// read them. A caller that has not passes the zero time, with which no file counts as changed.
+// read them. Other callers pass the zero time: then no file counts as changed.
 func (w *Watcher) Over(set Set, since time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

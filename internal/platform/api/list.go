@@ -13,8 +13,9 @@ var Whole = Sizes{1 << 20, 1 << 20}
 // Usual are the sizes of most lists.
 var Usual = Sizes{20, 1000}
 
-// Page returns the part of a list that the query parameters page and per_page ask for, and its
-// result_info. After the last page it is empty: the SDKs' iterators read on until then.
+// Page returns the part of a list that the query parameters page and per_page select, and its
+// result_info. The page after the last one is empty, because the SDKs' iterators read until they
+// get an empty page.
 func Page[T any](c *Call, list []T, sizes Sizes) (part []T, info map[string]any) {
 	q := c.R.URL.Query()
 	page, perPage := PositiveOr(q.Get("page"), 1), min(PositiveOr(q.Get("per_page"), sizes.Default), sizes.Most)

@@ -82,7 +82,7 @@ func (p *project) waitFor(what string, holds func() bool) {
 	}
 }
 
-// asked reports whether the platform has answered a request of a kind.
+// asked reports whether the platform has received a request of a kind.
 func (p *project) asked(kind string) bool {
 	for _, r := range p.Server.Requests() {
 		if r.Kind == kind {

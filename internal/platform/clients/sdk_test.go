@@ -14,8 +14,8 @@ import (
 //go:embed testdata/requirements.txt
 var requirements []byte
 
-// Responses have the form that Cloudflare documents: the Python SDK, which is generated from the
-// documentation, checks them in strict mode. The iterators of the SDK come to an end.
+// Responses have the form that Cloudflare documents. The Python SDK is generated from Cloudflare's
+// API description and checks responses in strict mode. The iterators of the SDK terminate.
 func TestPythonSDK(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), installLimit)

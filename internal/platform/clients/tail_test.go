@@ -26,8 +26,8 @@ type event struct {
 	Exceptions []struct{ Name, Message, Stack string }
 }
 
-// wrangler tail shows what happens in a Worker, in a process that ran before and in one that
-// starts later.
+// wrangler tail shows the events of a Worker, from a process that ran before it and from one that
+// started later.
 func TestWranglerTail(t *testing.T) {
 	t.Parallel()
 	p := startProject(t)

@@ -63,9 +63,9 @@ func (l *Location) now() time.Time {
 	return l.options.Now().Add(l.ahead)
 }
 
-// scaled multiplies d by minute/1m: a minute becomes the time that minute says.
+// scaled multiplies d by minute/1m. So one minute of d becomes minute.
 func scaled(d, minute time.Duration) time.Duration {
-	return time.Duration(min(d.Minutes()*float64(minute), math.MaxInt64/2)) // writeKeys years must not overflow
+	return time.Duration(min(d.Minutes()*float64(minute), math.MaxInt64/2)) // a lifetime of years must not overflow
 }
 
 // scale returns the lifetime d of a cached response, scaled by Minute if that is set.

@@ -23,10 +23,10 @@ import (
 //go:embed cachecontext.mjs
 var cacheModule string
 
-// PurgeCache is the name of that cache.
+// PurgeCache is the name of the cache from which the module reads.
 const PurgeCache = "ctx.cache.purge"
 
-// ContextModule returns the source of that module for a main module.
+// ContextModule returns the source of the module that wraps a main module.
 func ContextModule(main string) []byte {
 	path, _ := json.Marshal("./" + main) //nolint:errchkjson // a string
 	return []byte(strings.ReplaceAll(cacheModule, `"./main.mjs"`, string(path)))

@@ -23,8 +23,7 @@ type Reads interface {
 	Get(ns *Namespace, key string, ttl int64) (found *Entry, cached bool)
 }
 
-// Binding serves the KV bindings of Workers: it is the service that workerd sends their
-// requests to.
+// Binding serves the KV bindings of Workers. workerd sends their requests to it.
 type Binding struct {
 	Store *Store
 	Reads Reads

@@ -168,7 +168,7 @@ func (ns *Namespace) list(prefix, cursor string, limit int, lag time.Duration) (
 	return page, "", nil
 }
 
-// cursorMark is the first byte of a cursor. Other texts are no cursors.
+// cursorMark is the first byte of a cursor. A text with another first byte is not a cursor.
 const cursorMark = 1
 
 // cursorAfter returns the cursor after a key. It is opaque to clients and never empty.

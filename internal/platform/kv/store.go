@@ -99,15 +99,15 @@ func (s *Store) Namespace(account, id string) *Namespace {
 	return s.accounts[account][id]
 }
 
-// Foreign makes the store create an empty namespace when an id is used that it does not have. A
-// configuration names the namespaces of an account elsewhere, by their ids there.
+// Foreign makes the store create an empty namespace for each unknown id that is used. A
+// configuration that was written for a Cloudflare account has the ids of namespaces there.
 func (s *Store) Foreign() { s.foreign = true }
 
-// foreignID matches the ids for which a namespace is created. One is the name of a file.
+// foreignID matches the ids for which Find creates a namespace. An id is also the name of a file.
 var foreignID = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
 
-// Find returns a namespace, or nil, for a client that names it. After Foreign it creates one
-// that does not exist.
+// Find returns the namespace with an id, or nil. After Foreign it creates a namespace that does
+// not exist.
 func (s *Store) Find(account, id string) (*Namespace, *api.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

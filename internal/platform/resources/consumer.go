@@ -82,7 +82,8 @@ func (s *Store) readConsumer(c *api.Call) (*consumer, *api.Error) {
 		DeadLetter: body.DeadLetter, Settings: body.Settings, Created: api.Now()}, nil
 }
 
-// changeConsumers stores the consumers that change returns for a queue.
+// changeConsumers calls change for the queue that the path names, and stores the consumers that it
+// returns.
 func (s *Store) changeConsumers(c *api.Call, change func(*queue) ([]*consumer, *api.Error)) *api.Error {
 	return s.accounts.Change(c.Account, func(r *resources) *api.Error {
 		old := r.queue(c.R.PathValue("queue"))

@@ -1,4 +1,4 @@
-// Package resources keeps the list of what Workers bind beside KV: R2 buckets, D1 databases
-// and queues. Deploys look them up and create them here. The package has no contents: objects,
-// rows and messages are those of the runtime.
+// Package resources keeps the lists of R2 buckets, D1 databases and queues, which Workers bind.
+// Deploys look them up and create them here. The package does not store contents: objects, rows
+// and messages are in the runtime.
 package resources

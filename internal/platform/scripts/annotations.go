@@ -13,7 +13,7 @@ const (
 	maxTag     = 100
 )
 
-// checkAnnotations shortens a message that is too long, and refuses a tag that is.
+// checkAnnotations shortens a long message, and refuses a long tag.
 func checkAnnotations(annotations map[string]string) *api.Error {
 	if len(annotations["workers/tag"]) > maxTag {
 		return api.Failure(http.StatusBadRequest, 10021, "workers/tag has more than %d bytes", maxTag)

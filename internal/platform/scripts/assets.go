@@ -22,8 +22,8 @@ import (
 // uploads the missing files in buckets. The response to the last bucket has a token for
 // the upload of the version.
 
-// AssetSet is the static assets of a version. Manifest is the hash of a module file
-// with paths and hashes, of which there may be many.
+// AssetSet is the static assets of a version. Their paths and hashes, which may be many, are in
+// a module file. Manifest is the hash of that file.
 type AssetSet struct {
 	Manifest string          `json:"manifest"`
 	Config   json.RawMessage `json:"config,omitempty"`
@@ -40,7 +40,7 @@ type assetFile struct {
 	Size int64  `json:"size"`
 }
 
-// assetSession is an upload of assets. Server.mu guards it.
+// assetSession is an upload of assets. Store.mu guards it.
 type assetSession struct {
 	account string
 	files   map[string]assetFile

@@ -109,7 +109,8 @@ func (sc *Script) inherited(b Binding) Binding {
 var valueMembers = map[string]string{"plain_text": "text", "secret_text": "text", "json": "json"}
 
 // checkBindings refuses bindings without their value, and bindings to resources that do not
-// exist, except for those that have a stand-in. It adds the namespace id to bindings of Durable Objects. s.mu is held.
+// exist, except for those that have a stand-in. It adds the namespace id to bindings of Durable
+// Objects. s.mu is held.
 func (s *Store) checkBindings(a *Account, sc *Script, bindings []Binding) *api.Error {
 	for i, b := range bindings {
 		name, kind := b.Text("name"), b.Text("type")
@@ -142,13 +143,15 @@ func (s *Store) checkBindings(a *Account, sc *Script, bindings []Binding) *api.E
 	return nil
 }
 
-// elsewhere reports whether a binding of sc names another script that is not deployed here.
+// elsewhere reports whether a binding of sc names another script, and that script is not deployed
+// here.
 func (a *Account) elsewhere(sc *Script, b Binding) bool {
 	to := b.Text(map[string]string{"service": "service", "durable_object_namespace": "script_name"}[b.Text("type")])
 	return to != "" && to != sc.Name && a.Scripts[to] == nil
 }
 
-// explain logs what bindings lack here, for a client that cannot know it.
+// explain logs how bindings differ here from Cloudflare. It does so only for wrangler, whose user
+// does not see it otherwise.
 func (s *Store) explain(c *api.Call, sc *Script, bindings []Binding) {
 	if source(c.R) != "wrangler" || s.options.Note == nil {
 		return

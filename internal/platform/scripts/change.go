@@ -10,8 +10,8 @@ import (
 // A change of secrets or settings makes a version: a copy of the newest version, with other
 // bindings or settings. Either it is deployed at once, or it waits for a deployment.
 
-// undeployed is the refusal of a change that would deploy a version that nobody deployed: the
-// newest one, whose code the changed version has.
+// undeployed is the refusal of a change if the newest version is not deployed. The changed version
+// has the code of the newest one, so the change would deploy code that nobody deployed.
 type undeployed struct {
 	code    int
 	message string

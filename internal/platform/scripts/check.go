@@ -31,7 +31,7 @@ func (up *upload) check() *api.Error {
 	return up.checkMain()
 }
 
-// checkDate refuses a compatibility date that is no date, or that has not begun in UTC.
+// checkDate refuses a compatibility date that is not a date, or that is in the future in UTC.
 func checkDate(date string) *api.Error {
 	if date == "" {
 		return nil

@@ -13,10 +13,10 @@ import (
 
 // Exports declare which Durable Object classes a script has, in place of migrations. A
 // deployment reconciles them with the classes that exist: it creates what is missing, and
-// deletes, renames or transfers what an entry says. No class is left out in silence.
+// deletes, renames or transfers classes as their entries say. Every class needs an entry.
 // https://developers.cloudflare.com/durable-objects/reference/durable-objects-migrations/
 
-// export is an entry of exports: a live class, or what happened to a former one.
+// export is an entry of exports. It declares a live class, or says what happened to a former one.
 type export struct {
 	Type          string `json:"type"`
 	State         string `json:"state,omitempty"`
@@ -47,7 +47,7 @@ func (m *uploadMetadata) objectExports() (map[string]export, *api.Error) {
 // live reports whether an entry declares a class that the script has.
 func (e export) live() bool { return e.State == "" || e.State == "created" }
 
-// reconciliation is what an upload with exports did, as the API shows it.
+// reconciliation is the report of an upload with exports, as the API shows it.
 type reconciliation struct {
 	Created         []string         `json:"created"`
 	Updated         []string         `json:"updated"`
@@ -62,7 +62,7 @@ type reconciliation struct {
 	refused []exportDetail
 }
 
-// exportDetail says something about a class: why it is refused, or that its entry did nothing.
+// exportDetail says why a class is refused, or that its entry did nothing.
 type exportDetail struct {
 	Class       string   `json:"class"`
 	Scenario    string   `json:"scenario"`
@@ -70,7 +70,7 @@ type exportDetail struct {
 	Referencing []string `json:"referencing_scripts,omitempty"`
 }
 
-// errReconciliation refuses exports, with what is wrong about each class.
+// errReconciliation is the refusal of exports, with the problem of each class.
 func errReconciliation(details ...exportDetail) *api.Error {
 	var messages []string
 	for _, d := range details {
@@ -92,9 +92,8 @@ func (r *reconciliation) stale(class string) {
 	r.Removable = append(r.Removable, class)
 }
 
-// reconcile applies exports to the classes of a draft. A script whose classes were once
-// declared by exports needs them from then on: with nil, each of its classes is missing. s.mu
-// is held.
+// reconcile applies exports to the classes of a draft. A script that has declared its classes by
+// exports once needs exports from then on: with nil, each of its classes is missing. s.mu is held.
 func (a *Account) reconcile(d *Draft, exports map[string]export) (*reconciliation, *api.Error) {
 	if len(exports) == 0 && !d.Declared {
 		return nil, nil
@@ -110,7 +109,7 @@ func (a *Account) reconcile(d *Draft, exports map[string]export) (*reconciliatio
 				"but is not declared in exports; declare it, or what happened to it")
 		}
 	}
-	// What ends a class comes first, because a new name may be that of a renamed class.
+	// Entries that end a class come first, because a new class may have the name of a renamed one.
 	for _, class := range slices.Sorted(maps.Keys(exports)) {
 		if !exports[class].live() {
 			a.endClass(d, r, class, exports)
@@ -240,7 +239,7 @@ func (a *Account) usersOf(owner, namespace string) []string {
 	return users
 }
 
-// unprovisioned refuses a binding to a class that only a deployment of the version would create.
+// unprovisioned refuses a binding to a class that does not exist before the version is deployed.
 func unprovisioned(sc *Script, exports map[string]export, bindings []Binding) *api.Error {
 	for _, b := range bindings {
 		class := b.Text("class_name")

@@ -42,7 +42,7 @@ func (sc *Script) dropOldVersions() (dropped []*Version) {
 }
 
 // removeUnusedModules removes the modules of dropped versions that no other version uses. A
-// Module that cannot be removed is harmless. s.mu is held.
+// module that cannot be removed is harmless. s.mu is held.
 func (s *Store) removeUnusedModules(dropped []*Version) {
 	if len(dropped) == 0 {
 		return

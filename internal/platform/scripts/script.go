@@ -13,7 +13,7 @@ import (
 )
 
 // Script is a Worker: its versions, its deployments, and the settings that do not belong to a
-// version. Server.mu guards it.
+// version. Store.mu guards it.
 type Script struct {
 	Name        string                     `json:"name"`
 	Tag         string                     `json:"tag"`
@@ -156,7 +156,7 @@ func (s *Store) save(accountID string, sc *Script) *api.Error {
 
 var scriptName = regexp.MustCompile(`^[a-z0-9_][a-z0-9_-]{0,62}$`)
 
-// Script returns the script that the path names. s.mu is held.
+// script returns the script that the path names. s.mu is held.
 func (s *Store) script(c *api.Call) (*Script, *api.Error) {
 	if a := s.accounts[c.Account]; a != nil {
 		if sc := a.Scripts[c.R.PathValue("script")]; sc != nil {

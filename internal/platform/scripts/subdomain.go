@@ -36,8 +36,8 @@ func (s *Store) scriptSubdomainGet(c *api.Call) *api.Error {
 	return s.withScript(c, func(sc *Script) *api.Error { return s.replySubdomain(c, sc) })
 }
 
-// scriptSubdomainSet enables or disables the addresses of a script. The addresses of versions
-// are enabled as the script's is, unless the request says otherwise.
+// scriptSubdomainSet enables or disables the address of a script. It enables the addresses of its
+// versions together with it, unless the request says otherwise.
 func (s *Store) scriptSubdomainSet(c *api.Call) *api.Error {
 	var body struct {
 		Enabled  bool  `json:"enabled"`

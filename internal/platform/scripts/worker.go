@@ -23,7 +23,7 @@ func (s *Store) workerGet(c *api.Call) *api.Error {
 		maps.Copy(out, map[string]any{
 			"id": sc.Tag, "name": sc.Name, "created_on": sc.Created, "updated_on": sc.Modified,
 			"subdomain": s.subdomainJSON(sc), "tail_consumers": consumers,
-			"references": map[string]any{ // those that count are in the older API
+			"references": map[string]any{ // clients read the references from the older API
 				"dispatch_namespace_outbounds": none, "domains": none, "durable_objects": none, "queues": none, "workers": none,
 			},
 		})

@@ -15,7 +15,7 @@ type Binding struct {
 
 func (b Binding) text(member string) string {
 	var s string
-	_ = json.Unmarshal(b.Fields[member], &s) // "" if it is none
+	_ = json.Unmarshal(b.Fields[member], &s) // "" if the member is not a string
 	return s
 }
 
@@ -30,8 +30,8 @@ func (b Binding) Target() string {
 	return ""
 }
 
-// Shared names what several Workers have in common if they have this binding, and "" if it is
-// nothing. They must run in one process, because a process has its database files for itself.
+// Shared names the resource that all Workers with this binding share, or is "" if they share none.
+// These Workers must run in one process, because two processes cannot open the same database file.
 func (b Binding) Shared() string {
 	switch b.Type {
 	case "d1":
@@ -42,8 +42,9 @@ func (b Binding) Shared() string {
 	return ""
 }
 
-// databaseService is the name of the service of a D1 database, and of the folder of its file. A
-// configuration that has not created its database yet has no id, and its binding's name counts.
+// databaseService is the name of the service of a D1 database, and of the folder of its file. It
+// comes from the database's id. Before the database is created there is no id, and the name of the
+// binding is used.
 func (b Binding) databaseService() string {
 	id := b.text("id")
 	if id == "" {

@@ -8,7 +8,7 @@ import (
 
 // kind says what stands in for a type of binding.
 type kind struct {
-	// note says how the stand-in differs from the resource, and "" that a Worker sees no
+	// note says how the stand-in differs from the resource. "" means that a Worker sees no
 	// difference.
 	note string
 	// builtIn reports that workerd has the stand-in's code, which its older releases lack.
@@ -17,8 +17,8 @@ type kind struct {
 	write func(p *Part, bound Binding) string
 }
 
-// kinds are the types for which this package has a stand-in, by their names in the API. The types
-// that the platform itself has, such as kv_namespace, are none of them.
+// kinds are the types for which this package has a stand-in, by their names in the API. They do not
+// include the types that the platform itself serves, such as kv_namespace.
 var kinds = map[string]kind{
 	"d1": {write: (*Part).database, builtIn: true},
 	"queue": {write: (*Part).queue, builtIn: true,
@@ -44,7 +44,7 @@ var native = map[string]bool{
 }
 
 // Note says in one line how a binding differs on the local platform from Cloudflare. It returns ""
-// if it does not, as far as a Worker can see.
+// if a Worker sees no difference.
 func Note(bound Binding) string {
 	if native[bound.Type] {
 		return ""

@@ -47,7 +47,8 @@ func (p *Part) Bind(bound Binding) string {
 	return p.Absent(missing(bound))
 }
 
-// Absent returns the value of a binding that throws an error with a text whenever it is used.
+// Absent returns the value of a binding that throws an error whenever it is used. why is the text
+// of the error.
 func (p *Part) Absent(why string) string { return p.wrap("absent.mjs", text("why", why)) }
 
 // Unreachable returns the name of a service that stands in for a Worker that is not deployed.
@@ -88,7 +89,7 @@ func (p *Part) Extensions(files map[string][]byte) string {
 
 func moduleName(file string) string { return "kv-sync-local:" + strings.TrimSuffix(file, ".mjs") }
 
-// wrap returns a binding that a module makes of inner bindings.
+// wrap returns a binding that a module builds from inner bindings.
 func (p *Part) wrap(file string, inner ...string) string {
 	if p.modules == nil {
 		p.modules = map[string]bool{}

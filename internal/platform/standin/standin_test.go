@@ -29,7 +29,7 @@ func TestNote(t *testing.T) {
 	}
 }
 
-// The id of a database is no part of a path: a configuration could name a folder by it.
+// The id of a database is not used in a path, because a configuration could name a folder with it.
 func TestShared(t *testing.T) {
 	names := map[string]bool{}
 	for _, b := range []Binding{
@@ -53,7 +53,7 @@ func TestShared(t *testing.T) {
 	}
 }
 
-// A text from a configuration is data in workerd's configuration and in the code of a stand-in.
+// Texts from a configuration are quoted in workerd's configuration and in the code of a stand-in.
 func TestTextsAreQuoted(t *testing.T) {
 	p := Part{Disk: "disk"}
 	const worker = "a\"\\`${x}\n"

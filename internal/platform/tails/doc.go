@@ -1,4 +1,4 @@
-// Package tails streams what Workers do to the clients of wrangler tail.
+// Package tails streams the events of Workers to the clients of wrangler tail.
 //
 // A client creates a tail of a script through the API and connects to its WebSocket. While
 // tails exist, the platform's processes send each event of their Workers to Sink: what

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// report is what a process sends to Sink: events of one version of a script.
+// report is the message of a process to Sink. It has the events of one version of a script.
 type report struct {
 	Account string                       `json:"account"`
 	Script  string                       `json:"script"`
@@ -23,8 +23,7 @@ type event struct {
 	logs    []string          // console output as text
 }
 
-// event returns an event with the names that only the platform knows. workerd knows no
-// scripts and no versions.
+// event returns an event and adds the names of script and version, which workerd does not know.
 func (r *report) event(members map[string]json.RawMessage) *event {
 	members["scriptName"] = marshal(r.Script)
 	members["scriptVersion"] = marshal(map[string]string{"id": r.Version})

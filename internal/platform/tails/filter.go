@@ -67,8 +67,8 @@ func (h *headerFilter) matches(headers map[string]string) bool {
 	return ok && strings.Contains(value, h.Query)
 }
 
-// from reports whether an address is one of the filter's. All clients of the platform have the
-// same address, so self is every visitor.
+// from reports whether an address matches the filter. All clients of the platform have the same
+// address, so self matches every visitor.
 func (f *filter) from(address string) bool {
 	return address != "" && (slices.Contains(f.ClientIP, address) || slices.Contains(f.ClientIP, self))
 }

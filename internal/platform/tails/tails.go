@@ -23,8 +23,8 @@ type Tails struct {
 	open map[string]*tail // by id
 }
 
-// New returns no tails. exists reports whether an account has a script. listen makes the
-// processes send their events to Sink, or stop sending them. It returns when they do so.
+// New returns Tails without any tail. exists reports whether an account has a script. listen makes
+// the processes send their events to Sink, or stop sending them, and returns when they do so.
 func New(exists func(account, script string) bool, listen func(on bool)) *Tails {
 	return &Tails{exists: exists, listen: listen, open: map[string]*tail{}}
 }

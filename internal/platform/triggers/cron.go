@@ -59,7 +59,7 @@ func (s *Store) cronsPut(c *api.Call) *api.Error {
 	return c.Reply(map[string]any{"schedules": api.OrEmpty(crons)})
 }
 
-// check refuses what is no schedule of five fields. It does not check their ranges.
+// check refuses a text that is not a schedule of five fields. It does not check their ranges.
 func (cr *cron) check() *api.Error {
 	fields := strings.Fields(cr.Expression)
 	ok := len(fields) == 5

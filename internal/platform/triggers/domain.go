@@ -20,7 +20,7 @@ type domain struct {
 	Previews    bool   `json:"previews_enabled"`
 }
 
-// wanted is a domain as a client asks for it.
+// wanted is a domain as a client requests it.
 type wanted struct {
 	Hostname    string `json:"hostname"`
 	Service     string `json:"service"`
@@ -78,7 +78,7 @@ func (t *triggers) add(d *domain) {
 	t.Domains = append(t.Domains, d)
 }
 
-// changed is a domain that exists, and whether it would be changed.
+// changed is an existing domain. Modified says whether a deploy would change it.
 type changed struct {
 	*domain
 	Modified bool `json:"modified"`

@@ -51,7 +51,7 @@ func (r *route) show() map[string]any {
 	return out
 }
 
-// taken returns why a route cannot be added to the account, or nil.
+// taken returns an error if the account has another route with this pattern.
 func (t *triggers) taken(r *route) *api.Error {
 	for _, other := range t.Routes {
 		if other.Pattern == r.Pattern && other.ID != r.ID {
@@ -127,7 +127,8 @@ func readRoute(c *api.Call) (*route, *api.Error) {
 	return newRoute(body.Pattern, body.Script, c.R.PathValue("zone"), "")
 }
 
-// routeCreate adds a route to a zone. The script tells whose zone it is: the path has no account.
+// routeCreate adds a route to a zone. The path has no account, so the route belongs to the account
+// of its script.
 func (s *Store) routeCreate(c *api.Call) *api.Error {
 	r, apiErr := readRoute(c)
 	if apiErr != nil {

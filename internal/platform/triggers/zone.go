@@ -12,12 +12,12 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/api"
 )
 
-// zone is a domain name of the account. The platform stores none: a zone exists for each name
-// that somebody could register, and its id follows from the name.
+// zone is a domain name of the account. The platform does not store zones. A zone exists for each
+// name that somebody could register, and its id is derived from the name.
 type zone struct{ id, name string }
 
-// zoneNamed returns the zone with a name. It is false if nobody could register the name, such
-// as that of a subdomain.
+// zoneNamed returns the zone with a name. ok is false if nobody could register the name, for
+// example because it is a subdomain.
 func zoneNamed(name string) (zone, bool) {
 	name = strings.ToLower(name)
 	registrable, err := publicsuffix.EffectiveTLDPlusOne(name)
@@ -50,7 +50,7 @@ func zoneFor(id, name, host string) (zone, *api.Error) {
 	return z, apiErr
 }
 
-// since is when all zones began: they have no history.
+// since is the creation time of every zone.
 var since = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func (z zone) show(account string) map[string]any {

@@ -14,7 +14,7 @@ import (
 // Note says in one line how a binding differs on the platform from Cloudflare, or "".
 func Note(b scripts.Binding) string { return standin.Note(standIn(b)) }
 
-// standIn returns a binding as the package standin takes it.
+// standIn converts a binding to the type of package standin.
 func standIn(b scripts.Binding) standin.Binding {
 	return standin.Binding{Name: b.Text("name"), Type: b.Text("type"), Fields: b}
 }
@@ -91,8 +91,8 @@ func (b *configBuilder) objectClass(namespace string) (service, name string, ok 
 	return "", "", false
 }
 
-// service returns the service of the first version of a script, or with front the service
-// that gets its requests.
+// service returns the service of the first version of a script. With front it returns the
+// service that gets the requests of that version.
 func (b *configBuilder) service(script string, front bool) (string, bool) {
 	for i, m := range b.plan.members {
 		if m.name == script {

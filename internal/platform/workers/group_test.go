@@ -19,8 +19,8 @@ func scriptWith(name, binding string) *scripts.Script {
 		Deployments: []*scripts.Deployment{{Versions: []scripts.Share{{Version: v.ID, Percentage: 100}}}}}
 }
 
-// The users of a database or of queues run in one process, because a process has the files for
-// itself. Others do not.
+// Workers that share a database or queues run in one process, because two processes cannot open
+// the same files. Other Workers run in their own processes.
 func TestGroups(t *testing.T) {
 	a := &scripts.Account{ID: "account", Scripts: map[string]*scripts.Script{}}
 	for name, binding := range map[string]string{

@@ -60,7 +60,7 @@ func TestEndedProcessIsNotReused(t *testing.T) {
 	select {
 	case <-last.Done():
 	case <-time.After(2 * time.Minute):
-		t.Error("a waiting process outlives the platform")
+		t.Error("a waiting process still runs after the platform was closed")
 	}
 }
 

@@ -58,8 +58,8 @@ func (w *Workers) Listen(on bool) {
 	}
 }
 
-// listenTo makes a process send events, or stop sending them. A process that has ended needs
-// nothing: the next one is told when it starts.
+// listenTo makes a process send events, or stop sending them. It ignores a process that has ended,
+// because the next process gets the setting when it starts.
 func (w *Workers) listenTo(process *workerd.Process, on bool) {
 	method := http.MethodDelete
 	if on {

@@ -8,7 +8,7 @@ import (
 )
 
 // targetHeader has the request target as the visitor sent it. visitorConn puts it before all
-// headers of the visitor, so the first value is not the visitor's.
+// headers of the visitor, so its first value cannot come from the visitor.
 const targetHeader = "Kv-Sync-Request-Target"
 
 // longestLine bounds a request line. A longer one is passed on as it is; the server refuses it.
@@ -119,7 +119,7 @@ func escapeInvalid(path string) string {
 func asSent(out *http.Request) {
 	target := out.Header.Get(targetHeader)
 	out.Header.Del(targetHeader)
-	if target == "" || strings.HasPrefix(target, "//") { // net/http would take it for a host
+	if target == "" || strings.HasPrefix(target, "//") { // net/http would read it as a host
 		return
 	}
 	var query bool
