@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
@@ -15,23 +13,37 @@ import (
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// History lists the deployments that Cloudflare still lists, newest first.
+// History lists the deployments that Cloudflare still lists, and before them those that
+// are retained, newest first.
 func (e *Engine) History(ctx context.Context) ([]version.Deployment, error) {
 	if err := e.layout.Lacks(layout.CommandHistory); err != nil {
 		return nil, err
 	}
-	p, err := e.Past(ctx, site.Lookup{Otherwise: e.Policy()})
+	p, err := e.past(ctx)
 	if errors.Is(err, cloud.ErrNotFound) {
 		return nil, notDeployed(e.Site)
 	} else if err != nil {
 		return nil, err
 	}
-	past := p.Deployments
+	return p.Deployments, e.describe(ctx, p)
+}
+
+// past is what was live, as far as it is listed or retained.
+func (e *Engine) past(ctx context.Context) (*version.Past, error) {
+	return e.Past(ctx, site.Lookup{Otherwise: e.Policy(), Records: e.records})
+}
+
+// records begins the keys of the records in the layout of what is live.
+func (e *Engine) records(live *version.Meta) string { return e.layoutOf(live).RecordKey("") }
+
+// describe adds the records of the deployments.
+func (e *Engine) describe(ctx context.Context, p *version.Past) error {
+	type place struct{ namespace, key string }
+	keys := make(map[string][]string) // by namespace
+	of := make(map[place][]*version.Deployment)
 	live := p.Live()
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(e.Parallel)
-	for i := range past {
-		d := &past[i]
+	for i := range p.Deployments {
+		d := &p.Deployments[i]
 		in := d.Meta
 		if in == nil && live != nil {
 			in = live.Meta // a project has one namespace
@@ -39,17 +51,26 @@ func (e *Engine) History(ctx context.Context) ([]version.Deployment, error) {
 		if _, ours := manifest.DeploymentTime(d.ID); !ours || in == nil {
 			continue
 		}
-		g.Go(func() error {
-			r, err := cloud.ReadAs(ctx, e.Account.Store(in.Namespace), e.layoutOf(in).RecordKey(d.ID), version.DecodeRecord)
-			switch {
-			case err == nil:
-				noted := version.Meta{Source: r.Source, Commit: r.Commit}
-				d.Record, d.Commit, d.Source = r, cmp.Or(d.Commit, r.Commit), cmp.Or(d.Source, noted.Kind())
-			case !errors.Is(err, cloud.ErrNotFound) && !cloud.Undecodable(err): // without one, the version says enough
-				return fmt.Errorf("read the record of deployment %s: %w", d.ID, err)
-			}
-			return nil
-		})
+		at := place{in.Namespace, e.layoutOf(in).RecordKey(d.ID)}
+		if of[at] == nil {
+			keys[at.namespace] = append(keys[at.namespace], at.key)
+		}
+		of[at] = append(of[at], d)
 	}
-	return past, g.Wait()
+	for namespace, all := range keys {
+		read, err := cloud.ReadMany(ctx, e.Account.Store(namespace), all, version.DecodeRecord)
+		if err != nil {
+			return fmt.Errorf("read the records of deployments: %w", err)
+		}
+		for key, r := range read {
+			if r.Err != nil { // without one, the version says enough
+				continue
+			}
+			noted := version.Meta{Source: r.Value.Source, Commit: r.Value.Commit}
+			for _, d := range of[place{namespace, key}] {
+				d.Record, d.Commit, d.Source = r.Value, cmp.Or(d.Commit, r.Value.Commit), cmp.Or(d.Source, noted.Kind())
+			}
+		}
+	}
+	return nil
 }

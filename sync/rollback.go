@@ -15,7 +15,6 @@ import (
 	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/settle"
-	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
@@ -49,7 +48,7 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	if err := e.layout.Lacks(layout.CommandRollback); err != nil {
 		return nil, err
 	}
-	past, err := e.Past(ctx, site.Lookup{Otherwise: e.Policy()})
+	past, err := e.past(ctx)
 	if errors.Is(err, cloud.ErrNotFound) {
 		return nil, notDeployed(e.Site)
 	} else if err != nil {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/layout"
-	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
@@ -40,7 +39,7 @@ func (e *Engine) Verify(ctx context.Context, readData bool) (*Verification, erro
 	if err := e.layout.Lacks(layout.CommandVerify); err != nil {
 		return nil, err
 	}
-	past, err := e.Past(ctx, site.Lookup{Otherwise: e.Policy()})
+	past, err := e.past(ctx)
 	if errors.Is(err, cloud.ErrNotFound) {
 		return nil, notDeployed(e.Site)
 	} else if err != nil {

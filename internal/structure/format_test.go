@@ -30,6 +30,7 @@ var writers = map[string]string{
 	"overlay":               "sync/overlay.Meta",
 	"a companion's KV_SYNC": "sync/overlay.CompanionMeta",
 	"a record":              "sync/version.Record",
+	"past":                  "sync/version.Activated",
 	"forgot":                "sync/version.Forgot",
 	"a hold record":         "sync/version.HoldRecord",
 	"held":                  "sync/version.Content",

@@ -3,6 +3,10 @@ package cloud
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // ReadAs returns a value as decode reads it. decode must refuse a value that is not whole,
@@ -33,3 +37,64 @@ func (e *DecodeError) Unwrap() error { return e.Err }
 
 // Undecodable reports whether an error is a [DecodeError].
 func Undecodable(err error) bool { return errors.As(err, new(*DecodeError)) }
+
+// Decoded is a value that was read, or the [DecodeError] of one that cannot be decoded.
+type Decoded[T any] struct {
+	Value T
+	Err   error
+}
+
+// manyAtOnce is how many requests [ReadMany] sends at once.
+const manyAtOnce = 8
+
+// ReadMany reads small text values as [ReadAs] does, many with one request where the store
+// can. A key that does not exist is not in the result.
+func ReadMany[T any](ctx context.Context, s Store, keys []string,
+	decode func([]byte) (T, error)) (map[string]Decoded[T], error) {
+	var mu sync.Mutex
+	out := make(map[string]Decoded[T], len(keys))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(manyAtOnce)
+	one := func(key string) error {
+		v, err := ReadAs(ctx, s, key, decode)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		if err != nil && !Undecodable(err) {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		out[key] = Decoded[T]{v, err}
+		return nil
+	}
+	bulk, ok := s.(BulkReader)
+	if !ok || len(keys) == 1 {
+		for _, key := range keys {
+			g.Go(func() error { return one(key) })
+		}
+		return out, g.Wait()
+	}
+	for some := range slices.Chunk(keys, MaxBulkReads) {
+		g.Go(func() error {
+			values, err := bulk.GetBulk(ctx, some)
+			if err != nil {
+				return err
+			}
+			for key, b := range values {
+				v, err := decode(b)
+				if err != nil { // it is read once more, by itself
+					if err := one(key); err != nil {
+						return err
+					}
+					continue
+				}
+				mu.Lock()
+				out[key] = Decoded[T]{Value: v}
+				mu.Unlock()
+			}
+			return nil
+		})
+	}
+	return out, g.Wait()
+}

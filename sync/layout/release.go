@@ -59,7 +59,7 @@ func (r *Run) Describe(l *version.Live, p *Draft, serves Served, url string) (*R
 	if n := len(p.Worker.Migrations); n > 0 {
 		out.Meta.Migration = p.Worker.Migrations[n-1].Tag
 	}
-	record, err := json.Marshal(version.Record{
+	described := version.Record{
 		Format: version.RecordFormat, Deployment: out.ID, Site: c.ID(), Manifest: serves.Manifest, Index: serves.Index,
 		Source: o.ID,
 		Commit: o.Commit,
@@ -68,7 +68,11 @@ func (r *Run) Describe(l *version.Live, p *Draft, serves Served, url string) (*R
 		Previous: p.Live, Files: len(p.Manifest.Assets), Added: len(p.Added), Changed: len(p.Changed),
 		Removed: len(p.Removed), Unchanged: p.Unchanged, Policy: c.Policy(),
 		Forgot: p.Forgot,
-	})
+	}
+	if !c.Target.InKV() {
+		described.Past = version.PastOf(l)
+	}
+	record, err := json.Marshal(described)
 	if err != nil {
 		return nil, fmt.Errorf("encode the record: %w", err)
 	}

@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/version"
 	"golang.org/x/sync/errgroup"
 )
@@ -19,11 +22,15 @@ type Lookup struct {
 	// Given counts beside what deployments recorded, and Otherwise where the live one
 	// recorded nothing.
 	Given, Otherwise version.Policy
+	// Records begins the keys of the records in the layout of what is live. They name the
+	// retained deployments that the API does not list any more. nil looks only at its list.
+	Records func(live *version.Meta) string
 }
 
-// Past reads what was live; of a project, only the versions that can be retained.
-// Retained are every active version, and as many of our last deployments, and those of
-// as long a time, as the retained deployments themselves recorded.
+// Past reads what was live; of a project, and of what the API does not list any more,
+// only the versions that can be retained. Retained are every active version, and as many
+// of our last deployments, and those of as long a time, as the retained deployments
+// themselves recorded.
 func (c *Client) Past(ctx context.Context, look Lookup) (*version.Past, error) {
 	activations, err := c.Target.Activations(ctx)
 	if err == nil && len(activations) == 0 {
@@ -35,52 +42,80 @@ func (c *Client) Past(ctx context.Context, look Lookup) (*version.Past, error) {
 	if c.Target.InKV() {
 		look.Retained = true // each version contains the code; the messages say the rest
 	}
-	versions, err := c.metas(ctx, activations, look)
-	if err != nil {
+	r := &pastReader{Client: c, look: look, need: look.Given.Max(look.Otherwise), all: activations,
+		versions: make(map[string]versionInfo), ours: make(map[string]bool)}
+	if err := r.read(ctx, 0); err != nil {
 		return nil, err
 	}
 	p := &version.Past{Activations: activations}
-	if !versions[activations[0].Main()].policy().Known() {
-		look.Given = look.Given.Max(look.Otherwise)
+	if p.Unread, err = r.extend(ctx); err != nil {
+		return nil, err
 	}
-	keep := version.NewRetention(look.Given)
-	for i, a := range activations {
-		for _, s := range a.Versions {
-			v, read := versions[s.Version]
-			if !read && !c.Target.InKV() {
-				continue
-			}
-			d := version.Deployment{Version: s.Version, Time: a.Created, Live: i == 0, Percent: s.Percent, Missing: v.missing,
-				Meta: v.meta}
-			var message version.Message
-			if m := v.meta; m != nil {
-				// Activations by other tools have no message of ours; an earlier one has.
-				message = (&version.Live{Activations: activations[i:], Meta: m}).Message()
-				d.Commit, d.Source = m.Commit, m.Kind()
-				if message.Commit != "" {
-					d.Commit = message.Commit
-				}
-				message.Deployment = m.Deployment
-			} else if v.missing || !read {
-				message = version.ReadMessage(a.Message)
-			}
-			d.ID, d.Rollback, d.Hold = message.Deployment, message.Rollback, message.Hold
-			d.RolledBackBy, d.Run = message.Actor, message.Run
-			if name := cmp.Or(d.ID, d.Version); v.meta != nil || v.missing {
-				var certain bool
-				d.Retained, certain = keep.Add(name, c.Ended(activations, i), v.policy())
-				d.Uncertain = !certain
-			}
-			p.Deployments = append(p.Deployments, d)
-		}
-	}
-	p.Policy, p.Recorded = keep.Policy, keep.Recorded
+	r.fill(p)
 	if live := p.Live(); live != nil {
 		c.setLast(live.Version, live.Meta, live.Commit)
 	} else {
 		c.setLast(activations[0].Main(), nil, "")
 	}
 	return p, nil
+}
+
+// pastReader reads what activations made live.
+type pastReader struct {
+	*Client
+	look Lookup
+	// need is the most that a deployment which was read retains.
+	need version.Policy
+	// all are the activations, newest first: those that the API lists, then those that
+	// records name.
+	all      []cloud.Activation
+	versions map[string]versionInfo
+	ours     map[string]bool // by deployment
+}
+
+// fill adds the deployments to p, and which of them are retained.
+func (r *pastReader) fill(p *version.Past) {
+	if !r.versions[r.all[0].Main()].policy().Known() {
+		r.look.Given = r.look.Given.Max(r.look.Otherwise)
+	}
+	keep := version.NewRetention(r.look.Given)
+	for i, a := range r.all {
+		for _, s := range a.Versions {
+			v, read := r.versions[s.Version]
+			if !read && !r.Target.InKV() {
+				continue
+			}
+			d := r.deployment(i, s, v)
+			if name := cmp.Or(d.ID, d.Version); v.meta != nil || v.missing {
+				var certain bool
+				d.Retained, certain = keep.Add(name, r.Ended(r.all, i), v.policy())
+				d.Uncertain = !certain
+			}
+			p.Deployments = append(p.Deployments, d)
+		}
+	}
+	p.Policy, p.Recorded = keep.Policy, keep.Recorded
+}
+
+// deployment is what the i-th activation made live with one of its versions.
+func (r *pastReader) deployment(i int, s cloud.Share, v versionInfo) version.Deployment {
+	d := version.Deployment{Version: s.Version, Time: r.all[i].Created, Live: i == 0, Percent: s.Percent,
+		Missing: v.missing, Meta: v.meta}
+	var message version.Message
+	if m := v.meta; m != nil {
+		// Activations by other tools have no message of ours; an earlier one has.
+		message = (&version.Live{Activations: r.all[i:], Meta: m}).Message()
+		d.Commit, d.Source = m.Commit, m.Kind()
+		if message.Commit != "" {
+			d.Commit = message.Commit
+		}
+		message.Deployment = m.Deployment
+	} else if _, read := r.versions[s.Version]; v.missing || !read {
+		message = version.ReadMessage(r.all[i].Message)
+	}
+	d.ID, d.Rollback, d.Hold = message.Deployment, message.Rollback, message.Hold
+	d.RolledBackBy, d.Run = message.Actor, message.Run
+	return d
 }
 
 // Ended is how long ago the i-th activation ended: when the next one began.
@@ -108,63 +143,130 @@ func (v versionInfo) policy() version.Policy {
 	return v.meta.Policy
 }
 
-// metas reads each version once: all versions, or those that can be retained.
-func (c *Client) metas(ctx context.Context, activations []cloud.Activation,
-	look Lookup) (map[string]versionInfo, error) {
-	need := look.Given.Max(look.Otherwise)
-	versions := make(map[string]versionInfo)
-	ours := make(map[string]bool)
-	width := c.Parallel
-	if c.Target.InKV() {
-		width = c.WholeValues()
-	}
-	for i := 0; i < len(activations); {
+// enough reports whether the activations from the i-th on cannot be retained, if more
+// deployments before it are of ours.
+func (r *pastReader) enough(i, more int) bool {
+	return r.Ended(r.all, i) >= max(r.need.GracePeriod(), 1) && len(r.ours)+more >= max(r.need.Retain, 1)
+}
+
+// read reads each version of the activations from one on once: all versions, or those that
+// can be retained.
+func (r *pastReader) read(ctx context.Context, from int) error {
+	for i := from; i < len(r.all); {
 		// One batch of as many versions as may still be needed. A foreign one
 		// among them costs another round.
 		var batch []string
-		for ; i < len(activations) && len(batch) < c.Parallel; i++ {
-			if look.Retained && c.Ended(activations, i) >= max(need.GracePeriod(), 1) &&
-				len(ours)+len(batch) >= max(need.Retain, 1) {
+		for ; i < len(r.all) && len(batch) < r.Parallel; i++ {
+			if r.look.Retained && r.enough(i, len(batch)) {
 				break
 			}
-			for _, s := range activations[i].Versions {
-				if _, ok := versions[s.Version]; !ok {
-					versions[s.Version] = versionInfo{}
+			for _, s := range r.all[i].Versions {
+				if _, ok := r.versions[s.Version]; !ok {
+					r.versions[s.Version] = versionInfo{}
 					batch = append(batch, s.Version)
 				}
 			}
 		}
-		got := make([]versionInfo, len(batch))
-		g, gctx := errgroup.WithContext(ctx)
-		g.SetLimit(width)
-		for j, id := range batch {
-			g.Go(func() error {
-				m, err := c.readMeta(gctx, id)
-				gone := errors.Is(err, cloud.ErrNotFound)
-				got[j] = versionInfo{m, gone && c.Target.InKV()}
-				if gone {
-					return nil
-				}
-				return err
-			})
+		if err := r.readBatch(ctx, batch); err != nil {
+			return err
 		}
-		if err := g.Wait(); err != nil {
-			return nil, err
-		}
-		for j, v := range got {
-			versions[batch[j]] = v
-			need = need.Max(v.policy())
-			if v.meta != nil {
-				ours[v.meta.Deployment] = true
-			} else if v.missing {
-				ours[batch[j]] = true
-			}
-		}
-		if len(batch) == 0 && i < len(activations) {
+		if len(batch) == 0 && i < len(r.all) {
 			break // all that can be retained has been read
 		}
 	}
-	return versions, nil
+	return nil
+}
+
+func (r *pastReader) readBatch(ctx context.Context, batch []string) error {
+	got := make([]versionInfo, len(batch))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(r.Parallel)
+	if r.Target.InKV() {
+		g.SetLimit(r.WholeValues())
+	}
+	for j, id := range batch {
+		g.Go(func() error {
+			m, err := r.readMeta(ctx, id)
+			gone := errors.Is(err, cloud.ErrNotFound)
+			got[j] = versionInfo{m, gone && r.Target.InKV()}
+			if gone {
+				return nil
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for j, v := range got {
+		r.versions[batch[j]] = v
+		r.need = r.need.Max(v.policy())
+		if v.meta != nil {
+			r.ours[v.meta.Deployment] = true
+		} else if v.missing {
+			r.ours[batch[j]] = true
+		}
+	}
+	return nil
+}
+
+// extend adds what was live before the oldest listed activation, as far as it can be
+// retained. unread says that a record which may name it cannot be read.
+func (r *pastReader) extend(ctx context.Context) (unread, err error) {
+	listed := len(r.all)
+	oldest := r.all[listed-1]
+	live := r.versions[r.all[0].Main()].meta
+	if r.look.Records == nil || live == nil || r.Target.InKV() || r.enough(listed, 0) ||
+		version.ReadMessage(oldest.Message).First {
+		return nil, nil
+	}
+	recorded, unread, err := r.recorded(ctx, live)
+	if err != nil {
+		return nil, err
+	}
+	known := make(map[string]bool)
+	for _, a := range recorded {
+		if !known[a.ID] && a.Created.Before(oldest.Created) {
+			known[a.ID] = true
+			r.all = append(r.all, a)
+		}
+	}
+	slices.SortStableFunc(r.all[listed:], func(a, b cloud.Activation) int { return b.Created.Compare(a.Created) })
+	r.look.Retained = true
+	return unread, r.read(ctx, listed)
+}
+
+// recorded are the activations that the records name, some of them several times.
+func (r *pastReader) recorded(ctx context.Context, live *version.Meta) (out []cloud.Activation, unread, err error) {
+	below := r.look.Records(live)
+	store := r.Account.Store(live.Namespace)
+	var keys []string
+	err = cloud.EachKey(ctx, store, below, func(k cloud.KeyInfo) error {
+		if _, ok := manifest.DeploymentTime(strings.TrimPrefix(k.Name, below)); ok {
+			keys = append(keys, k.Name)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	read, err := cloud.ReadMany(ctx, store, keys, version.DecodeRecord)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the records of deployments: %w", err)
+	}
+	for key, record := range read {
+		if record.Err == nil {
+			record.Err = record.Value.Check(r.ID(), strings.TrimPrefix(key, below))
+		}
+		if record.Err != nil {
+			unread = fmt.Errorf("read the record %s: %w", key, record.Err)
+			continue
+		}
+		for _, a := range record.Value.Past {
+			out = append(out, a.Activation())
+		}
+	}
+	return out, unread, nil
 }
 
 // MetaOf is nil, without an error, for a version of another tool and for one

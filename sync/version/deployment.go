@@ -60,8 +60,12 @@ func (d *Deployment) Named(to string) bool {
 // Past is the list of activations and what their versions say about themselves, newest
 // first.
 type Past struct {
+	// Activations are those that the API lists. Deployments has those that only records
+	// name, too.
 	Activations []cloud.Activation
 	Deployments []Deployment
+	// Unread is why a record that may name more deployments cannot be read, or nil.
+	Unread error
 	// Policy is the maximum that the retained deployments recorded. Recorded is false
 	// if none did; then it is that of the caller.
 	Policy   Policy

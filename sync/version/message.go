@@ -48,8 +48,9 @@ type Message struct {
 	// Hold is what is held back: a commit, or deployments.
 	Hold string
 	// Over is the id of the activation on which it was planned, "" for a first
-	// deployment and in the messages of an older kv-sync.
-	Over string
+	// deployment and in the messages of an older kv-sync. First: it is a first deployment.
+	Over  string
+	First bool
 	// Again is the id of the activation of another tool that was made live again, or "".
 	Again string
 	// Actor is who rolled back, in one word; "" if that is not known, and in the messages
@@ -174,7 +175,7 @@ func readMarks(fields []string) (a Message) {
 	a.Hold = last(holdMark, isHold)
 	a.Commit = last(commitMark, IsCommit)
 	if a.Over = last(overMark, isActivation); a.Over == overNothing {
-		a.Over = ""
+		a.Over, a.First = "", true
 	}
 	return a
 }

@@ -18,7 +18,7 @@ func TestMessages(t *testing.T) {
 	const over = "d5ad0ba4-9c11-4b1e-8a41-5e1e6f3e2e10"
 	released := Message{Deployment: testDeployment, Commit: testCommit, Over: over}
 	of := released.Text
-	first := Message{Deployment: testDeployment, Commit: testCommit}
+	first := Message{Deployment: testDeployment, Commit: testCommit, First: true}
 	folder := Message{Deployment: testDeployment, Over: over}
 	folderHeld := Message{Deployment: testDeployment, Hold: otherCommit, Over: over}
 	rolled := Message{Deployment: testDeployment, Rollback: true, Commit: testCommit, Hold: otherCommit, Over: over,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
@@ -38,6 +39,61 @@ type Record struct {
 	Policy
 	// Forgot is what it removed for good; nil if there is nothing.
 	Forgot *Forgot `json:"forgot,omitempty"`
+	// Past are the activations since the one that it replaced was made, newest first, as
+	// the API listed them: it lists only a few, and a rollback may go back further. A
+	// project has none: it keeps its activations itself.
+	Past []Activated `json:"past,omitempty"`
+}
+
+// Check refuses a record that is not one of this deployment of the site.
+func (r *Record) Check(site, deployment string) error {
+	if r.Format != RecordFormat || r.Site != site || r.Deployment != deployment {
+		return fmt.Errorf("%w, or it is of another deployment", manifest.ErrNewer)
+	}
+	return nil
+}
+
+// Activated is an activation, as a [Record] keeps it.
+type Activated struct {
+	ID       string    `json:"id"`
+	Time     time.Time `json:"time"`
+	Versions []Part    `json:"versions"`
+	Message  string    `json:"message,omitempty"`
+}
+
+// Part is a [cloud.Share], as a [Record] keeps it.
+type Part struct {
+	Version string  `json:"version_id"`
+	Percent float64 `json:"percentage"`
+}
+
+// PastOf is the past that the record of a deployment over l keeps. The records of the
+// deployments before have what is older, so together they miss nothing.
+func PastOf(l *Live) (past []Activated) {
+	var made time.Time
+	if l.Meta != nil {
+		made, _ = manifest.DeploymentTime(l.Meta.Deployment)
+	}
+	for i, a := range l.Activations {
+		if i > 0 && a.Created.Before(made) {
+			break
+		}
+		kept := Activated{ID: a.ID, Time: a.Created.UTC(), Message: a.Message}
+		for _, s := range a.Versions {
+			kept.Versions = append(kept.Versions, Part(s))
+		}
+		past = append(past, kept)
+	}
+	return past
+}
+
+// Activation is the activation that was kept.
+func (a Activated) Activation() cloud.Activation {
+	out := cloud.Activation{ID: a.ID, Created: a.Time, Message: a.Message}
+	for _, p := range a.Versions {
+		out.Versions = append(out.Versions, cloud.Share(p))
+	}
+	return out
 }
 
 // RecordFormat is that of a [Record].

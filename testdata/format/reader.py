@@ -89,6 +89,7 @@ class Site:
         record = self.record("a record", "d/" + id)
         page.object("repository", record.get("repository", {}))
         page.object("forgot", record.get("forgot", {}))
+        page.objects("past", record.get("past", []))
         if record["manifest"]:
             require(len(self.manifest(record["manifest"])["assets"]) == record["files"], "files")
         return record

@@ -22,7 +22,8 @@ import (
 
 // Sweep lists the keys of the site and reads its roots.
 func (c *Content) Sweep(ctx context.Context, opt layout.PruneOptions) (*layout.Sweep, error) {
-	look := site.Lookup{Retained: true, Given: opt.GivenPolicy(c.Client)}
+	look := site.Lookup{Retained: true, Given: opt.GivenPolicy(c.Client),
+		Records: func(*version.Meta) string { return c.RecordKey("") }}
 	if opt.Retain == 0 {
 		look.Otherwise = c.Policy() // a rollback may have made a deployment live that recorded none
 	}
@@ -39,6 +40,9 @@ func (c *Content) Sweep(ctx context.Context, opt layout.PruneOptions) (*layout.S
 		if d.Missing && d.Retained {
 			return nil, guard.Stop(guard.Unread, finding.CasePruneVersion, finding.Facts{Deployment: d.ID, Version: d.Version})
 		}
+	}
+	if past.Unread != nil {
+		return nil, fmt.Errorf("nothing was deleted: %w", past.Unread)
 	}
 	if !c.Owns(past.Live().Meta) {
 		return nil, guard.Stop(guard.Layout, finding.CasePruneLayout, finding.Facts{Site: c.Site})
@@ -219,8 +223,8 @@ func (c *Content) readRecords(ctx context.Context, namespace string, ids []strin
 	for i, id := range ids {
 		g.Go(func() error {
 			r, err := cloud.ReadAs(ctx, c.Account.Store(namespace), c.Keys().Record(id), version.DecodeRecord)
-			if err == nil && (r.Format != version.RecordFormat || r.Site != c.ID() || r.Deployment != id) {
-				err = fmt.Errorf("%w, or it is of another deployment", manifest.ErrNewer)
+			if err == nil {
+				err = r.Check(c.ID(), id)
 			}
 			if err != nil {
 				return fmt.Errorf("nothing was deleted: read the record of deployment %s: %w", id, err)

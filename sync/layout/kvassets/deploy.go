@@ -294,7 +294,11 @@ func (p *kvAssetsPrune) findDeployed(ctx context.Context) error {
 	if len(p.activations) == 0 {
 		return p.opt.CheckPolicy(p.e.Client, false)
 	}
-	past, err := p.e.Past(ctx, site.Lookup{Retained: true, Given: p.policy})
+	past, err := p.e.Past(ctx, site.Lookup{Retained: true, Given: p.policy,
+		Records: func(*version.Meta) string { return p.e.RecordKey("") }})
+	if err == nil {
+		err = past.Unread
+	}
 	if err != nil {
 		return fmt.Errorf("nothing was deleted: %w", err)
 	}
