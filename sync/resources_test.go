@@ -259,3 +259,28 @@ func TestNamespaceIsProvisionedInKVAssets(t *testing.T) {
 		t.Errorf("the namespace is %s, want %s, %v", got, id, err)
 	}
 }
+
+// A binding with a stand-in gets it, unless the active version has a resource for that binding.
+func TestStandIn(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	of := unnamed(cloud.Binding{Name: "DB", Type: "d1"}, "orders")
+	of.Bindings[0].Unnamed.Field, of.Bindings[0].Unnamed.StandIn = "id", "local-orders"
+	past := history(one, two)
+	for i, c := range past {
+		if _, err := w.engine().Deploy(t.Context(), c, of, plan.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := fieldOf(w.bound("DB"), "id"); got != "local-orders" {
+			t.Errorf("deploy %d: the database is %q", i, got)
+		}
+	}
+	w = start(t)
+	w.takenOver(cloud.Binding{Name: "DB", Type: "d1", Fields: map[string]json.RawMessage{"id": cloud.JSONString("full")}})
+	if _, err := w.engine().Deploy(t.Context(), past[0], of, plan.Options{TakeOver: true}); err != nil {
+		t.Fatal(err)
+	}
+	if got := fieldOf(w.bound("DB"), "id"); got != "full" {
+		t.Errorf("the database is %q, want that of the active version", got)
+	}
+}

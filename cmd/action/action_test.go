@@ -158,6 +158,26 @@ func TestConfigurationProblemIsAnnotated(t *testing.T) {
 	r.job(commit, nil, nil).want(t, 2, "::error file=kv-sync.toml,line=2,")
 }
 
+// All mistakes are in one report: those of the inputs, the configuration, the account and the folder.
+func TestMistakesAreReportedTogether(t *testing.T) {
+	r := newRunner(t)
+	commit := r.push(map[string][]byte{"public/index.html": []byte("x"), "kv-sync.toml": []byte("\nretian = 3\n")})
+	wrong := map[string]string{"source": "ftp", "to": "abcdefg", "api-token": "", "directory": "nosuch"}
+	all := []string{"input source", "input to", "::error file=kv-sync.toml,line=2,", "no API token", "no folder"}
+	o := r.job(commit, wrong, nil)
+	o.want(t, 2, all...)
+	if strings.Contains(o.log, " --") || strings.Contains(o.summary, escape("--")) || strings.Count(o.log, "ftp") != 1 {
+		t.Errorf("a mistake is reported twice, or as a flag of the command:\n%s", o.log)
+	}
+	wrong["working-directory"] = "../elsewhere"
+	r.job(commit, wrong, nil).want(t, 2, "input source", "input to", "input working-directory")
+	r.job(commit, map[string]string{"source": "ftp", "projects": "true", "name": ""}, nil).want(t, 2,
+		"input source", "no folder projects")
+	if n := len(r.platform.Server.Requests()); n > 0 {
+		t.Errorf("%d requests were sent", n)
+	}
+}
+
 func TestForeignCodeGetsNoSecrets(t *testing.T) {
 	r := newRunner(t)
 	commit := r.push(map[string][]byte{"public/index.html": []byte("x")})

@@ -2,15 +2,14 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/sethvargo/go-githubactions"
 
-	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/options"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // The values of the input mode.
@@ -32,15 +31,16 @@ type inputs struct {
 	dryRun, projects bool
 	// waivers are the values of the inputs that waive a guard, by input.
 	waivers map[string]string
+	// wrong are the mistakes in the inputs.
+	wrong []manifest.Problem
 }
 
 // text returns the value of an input.
 func (in inputs) text(o *options.Option) string { return in.values.Text(o) }
 
-// readInputs reads and checks the inputs, and reports all mistakes at once.
-func readInputs(a *githubactions.Action) (inputs, error) {
+// readInputs reads and checks the inputs. Opening the site reports the mistakes with its own.
+func readInputs(a *githubactions.Action) inputs {
 	in := inputs{values: options.Values{}, waivers: map[string]string{}}
-	var wrong []error
 	for _, o := range options.Inputs() {
 		value := cmp.Or(a.GetInput(o.Input), o.Default)
 		switch {
@@ -50,32 +50,37 @@ func readInputs(a *githubactions.Action) (inputs, error) {
 			}
 			continue
 		case !o.Allowed(value):
-			wrong = append(wrong, fmt.Errorf("input %s is %.40q; %s", o.Input, value, o.Want()))
+			in.refuse(fmt.Sprintf("input %s is %.40q", o.Input, value), o.Want())
+			value = o.Default // so that no later check reports the same
 		}
 		in.values[o] = value
 	}
 	in.mode = in.text(options.Mode)
 	in.dryRun, in.projects = in.values.Is(options.DryRun), in.values.Is(options.Projects)
-	wrong = append(wrong, in.misplaced()...)
-	wrong = append(wrong, in.mixed()...)
+	if options.Mode.Allowed(cmp.Or(a.GetInput(options.Mode.Input), options.Mode.Default)) {
+		in.checkMode() // else another mode was meant
+	}
+	in.checkMix()
 	if in.text(options.Branch) == "" {
 		in.values[options.Branch] = pullBranch
 	}
-	if len(wrong) > 0 {
-		return in, &app.UsageError{Err: errors.Join(wrong...)}
-	}
-	return in, nil
+	return in
 }
 
-// misplaced reports the inputs that are for another mode.
-func (in inputs) misplaced() []error {
-	var wrong []error
+func (in *inputs) refuse(reason, fix string) {
+	in.wrong = append(in.wrong, manifest.Problem{Reason: reason, Fix: fix})
+}
+
+const leaveOut = "leave one of the two out"
+
+// checkMode refuses the inputs that are for another mode.
+func (in *inputs) checkMode() {
 	for _, one := range []struct {
 		option *options.Option
 		mode   string
 	}{{options.To, modeRollback}, {options.Branch, modePull}, {options.Into, modePull}} {
 		if in.text(one.option) != "" && in.mode != one.mode {
-			wrong = append(wrong, wrongMode(one.option.Input, one.mode, in.mode))
+			in.refuse(wrongMode(one.option.Input, one.mode, in.mode), leaveOut)
 		}
 	}
 	for _, w := range options.Waivers() {
@@ -84,38 +89,34 @@ func (in inputs) misplaced() []error {
 			of = modeRollback
 		}
 		if in.waivers[w.Input] != "" && !slices.Contains(w.Commands, in.mode) {
-			wrong = append(wrong, wrongMode(w.Input, of, in.mode))
+			in.refuse(wrongMode(w.Input, of, in.mode), leaveOut)
 		}
 	}
-	return wrong
 }
 
-func wrongMode(input, of, mode string) error {
-	return fmt.Errorf("input %s is for mode: %s, and the mode is %.40q; leave one of the two out", input, of, mode)
+func wrongMode(input, of, mode string) string {
+	return fmt.Sprintf("input %s is for mode: %s, and the mode is %.40q", input, of, mode)
 }
 
-// mixed reports inputs that exclude each other, because they select a site, one project or all
+// checkMix refuses inputs that exclude each other, because they select a site, one project or all
 // projects.
-func (in inputs) mixed() []error {
-	var wrong []error
+func (in *inputs) checkMix() {
 	if in.text(options.Project) != "" && in.text(options.Name) != "" {
-		wrong = append(wrong, errors.New("input name names a site, and input project a project; "+
-			"leave one of the two out"))
+		in.refuse("input name names a site, and input project a project", leaveOut)
 	}
 	if !in.projects {
-		return wrong
+		return
 	}
 	if in.mode == modeRollback || in.mode == modePrune || in.mode == modePull {
-		wrong = append(wrong, fmt.Errorf("input projects is for mode: deploy and mode: plan, and the mode is %s; "+
-			"name one project in the input project", in.mode))
+		in.refuse("input projects is for mode: deploy and mode: plan, and the mode is "+in.mode,
+			"name one project in the input project")
 	}
 	for _, o := range []*options.Option{options.Name, options.Project, options.Directory, options.Config} {
 		if in.text(o) != "" {
-			wrong = append(wrong, fmt.Errorf("input projects selects every project of the repository, "+
-				"and input %s describes a single project; leave one of the two out", o.Input))
+			in.refuse("input projects selects every project of the repository, and input "+o.Input+
+				" describes a single project", leaveOut)
 		}
 	}
-	return wrong
 }
 
 // secrets are the values that no log, summary or output may show. A secret of several

@@ -20,7 +20,7 @@ const maxFileAnnotations = 50
 func (c *console) notices(t *turn) {
 	if t.site != nil {
 		for _, n := range advice.Workflow.Problems(t.site.Notices) {
-			c.annotate(levelNotice, t.file(n), n.Line, "kv-sync: "+n.Path, reason(n))
+			c.annotate(levelNotice, t.file(n), n.Line, titleOf(n), reason(n))
 		}
 	}
 	for _, n := range t.notices {
@@ -43,7 +43,7 @@ func (c *console) fault(t *turn) {
 	c.annotate(levelError, "", 0, strings.TrimSpace("kv-sync "+t.rep.Command+" "+t.subject), inInputs(text))
 	for i, p := range f.Problems {
 		if i < maxFileAnnotations {
-			c.annotate(levelError, t.file(p), p.Line, "kv-sync: "+p.Path, reason(p))
+			c.annotate(levelError, t.file(p), p.Line, titleOf(p), reason(p))
 		} else {
 			c.say("refused: %s: %s", p.Path, reason(p))
 		}
@@ -87,6 +87,14 @@ func (t *turn) file(p manifest.Problem) string {
 		return p.Path
 	}
 	return ""
+}
+
+// titleOf returns the title of a problem's annotation.
+func titleOf(p manifest.Problem) string {
+	if p.Path == "" {
+		return "kv-sync"
+	}
+	return "kv-sync: " + inInputs(p.Path)
 }
 
 func reason(p manifest.Problem) string {

@@ -65,16 +65,16 @@ type step struct {
 // readStep reads the environment. With an error it also returns a step, which can report the
 // error.
 func readStep(a *githubactions.Action, cache string) (step, error) {
-	in, inputErr := readInputs(a)
+	in := readInputs(a)
 	j, jobErr := readJob(a.Getenv)
 	s := step{inputs: in, job: j, cache: cache}
-	for _, err := range []error{j.allow(in), jobErr, inputErr} { // report refusals for security before invalid inputs
+	for _, err := range []error{j.allow(in), jobErr} { // refusals for security come before invalid inputs
 		if err != nil {
 			return s, err
 		}
 	}
 	if err := s.checkRoot(); err != nil {
-		return s, err
+		return s, app.Inputs{Mistakes: s.wrong}.Report(err)
 	}
 	s.options, s.byCommit, s.warnings = waiversOf(in, j.event)
 	if j.unmerged != "" && s.mode == modeDeploy {

@@ -121,6 +121,7 @@ func (s step) site(c *console) app.Inputs {
 		// In these modes the folder may be missing: its build may not have run.
 		DeployedOnly: s.mode == modeRollback || s.mode == modePrune || s.text(options.Into) != "",
 		CacheDir:     s.cache, Getenv: s.job.getenv, Log: c.logger(), Progress: c.progress, Shared: s.shared,
+		Mistakes: s.wrong,
 	}
 	in.Give(s.values)
 	// With source "auto" no commit is named, because then the commit would be deployed even if a

@@ -132,7 +132,8 @@ func problemTable(b *strings.Builder, problems []manifest.Problem) {
 		if p.Line > 0 {
 			line = fmt.Sprint(p.Line)
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", escape(p.Path), line, escape(p.Reason), escape(p.Fix))
+		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", escape(inInputs(p.Path)), line, escape(inInputs(p.Reason)),
+			escape(inInputs(p.Fix)))
 	}
 }
 

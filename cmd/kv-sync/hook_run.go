@@ -129,7 +129,8 @@ func (h *hookRun) settle(ctx context.Context, f hookFlags) (err error) {
 func (h *hookRun) open(ctx context.Context, commit string, with func(*app.Inputs)) (*app.Site, error) {
 	in := app.Inputs{
 		Root: cmp.Or(h.r.Top, h.r.GitDir), Name: h.set.Name, Directory: h.set.Dir, Commit: commit, Getenv: h.getenv,
-		Log: term.New(h.s.err, h.s.err, h.s.getenv).Log(false),
+		Offline: true, // a check needs no account, and a deploy looks for one before: see reachable
+		Log:     term.New(h.s.err, h.s.err, h.s.getenv).Log(false),
 	}
 	if with != nil {
 		with(&in)

@@ -23,21 +23,35 @@ func credentials(set *config.Settings) cloudflare.Options {
 	}
 }
 
+// Report returns the caller's mistakes and an error before [Open] as one error; nil if there is
+// neither.
+func (in Inputs) Report(err error) error {
+	if len(in.Mistakes) > 0 {
+		err = &config.Error{Problems: append(slices.Clone(in.Mistakes), problemsOf(err)...)}
+	}
+	return usage(err)
+}
+
 // openMistakes adds the mistakes of the credentials and the folder to those of the configuration.
+// first may be nil, if there are only mistakes that the caller found.
 func (s *Site) openMistakes(ctx context.Context, first error) error {
 	var refused *config.Error
-	if !s.in.Reaches || !errors.As(first, &refused) || refused.Partial == nil {
-		return first
+	if !errors.As(first, &refused) {
+		refused = &config.Error{Problems: problemsOf(first), Partial: s.settings}
 	}
-	more := slices.Clone(refused.Problems)
-	s.settings = refused.Partial
-	if !refused.Has("api-token", "api-key", "account-id") {
-		more = append(more, problemsOf(cloudflare.Check(credentials(s.settings)))...)
+	found := append(slices.Clone(s.in.Mistakes), refused.Problems...)
+	if s.settings = refused.Partial; s.settings != nil && ctx.Err() == nil {
+		if !s.in.Offline && !refused.Has("api-token", "api-key", "account-id") {
+			found = append(found, problemsOf(cloudflare.Check(credentials(s.settings)))...)
+		}
+		if !s.in.Offline && !refused.Has("directory") {
+			found = append(found, s.folderMistakes(ctx)...)
+		}
 	}
-	if !refused.Has("directory") {
-		more = append(more, s.folderMistakes(ctx)...)
+	if first != nil && len(found) == len(problemsOf(first)) {
+		return first // which may have a remedy
 	}
-	return &config.Error{Problems: more}
+	return &config.Error{Problems: found}
 }
 
 // prepareMistakes adds the mistakes of the folder to those of the credentials.
@@ -79,5 +93,8 @@ func problemsOf(err error) []manifest.Problem {
 		return problems
 	}
 	f := classify(err)
-	return []manifest.Problem{{Reason: f.Message, Fix: f.Fix}}
+	if len(f.Problems) > 0 {
+		return f.Problems
+	}
+	return []manifest.Problem{{Reason: f.Message, Fix: f.Fix, Finding: f.found}}
 }

@@ -36,10 +36,14 @@ var projectID = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
 func Projects(ctx context.Context, in Inputs) ([]string, error) {
 	root, done, err := in.withDefaults().tree(ctx)
 	if err != nil {
-		return nil, usage(err)
+		return nil, in.Report(err)
 	}
 	defer done()
-	return projectsIn(root)
+	ids, err := projectsIn(root)
+	if len(in.Mistakes) > 0 {
+		return nil, in.Report(err)
+	}
+	return ids, err
 }
 
 func projectsIn(root fs.FS) ([]string, error) {

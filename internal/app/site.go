@@ -5,14 +5,13 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
-	"os"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/app/advice"
+	"github.com/kv-sync/kv-sync/internal/app/development"
 	"github.com/kv-sync/kv-sync/internal/app/lastname"
 	"github.com/kv-sync/kv-sync/internal/boundary"
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
@@ -28,110 +27,6 @@ import (
 	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
-
-// Inputs are the options of a person or a workflow. An empty field gets its value from the
-// environment, the configuration files or a default, in this order.
-type Inputs struct {
-	// Root is the project's folder, which contains the configuration; "" means the current
-	// folder.
-	Root string
-	// Config names the configuration file, Environment one of its environments.
-	Config, Environment string
-	// Name is the site's id and the name of its script.
-	Name string
-	// Project is the id of a Dynamic Worker's project, in place of a name; "" means the
-	// variable KV_SYNC_PROJECT.
-	Project string
-	// Shared are the resources that the site shares with others; nil means that it has its own.
-	Shared *Shared
-	// Directory is what to publish, relative to Root.
-	Directory string
-	// Given are the options that flags or inputs give: see [Inputs.Give]. The fields for the
-	// same options override them.
-	Given options.Values
-	// Source is "auto", "commit" or "folder"; Commit is any revision.
-	Source, Commit string
-	// BuiltFrom is the commit from which the published folder was built. Root is a checkout of
-	// it. The deployment gets the files of the folder and the commit's place in the order of
-	// commits. History is read from the GIT_DIR of Getenv, so a build cannot change it.
-	BuiltFrom string
-	// Boundary is the folder outside of which nothing is read, not even through symlinks or
-	// imports, except what Directory and Config name; "" means the root of the work tree around
-	// Root, or without git Root.
-	Boundary string
-	// Waivers waive guards for one commit only. They map the name of an option (any-order,
-	// allow-shrink, release, forget, repair, allow-forgotten) to the beginning of the commit's id. A waiver for
-	// another commit gives a notice.
-	Waivers map[string]string
-	// Builds reports that the caller runs the site's build: see [config.Inputs].
-	Builds bool
-	// Token, AccountID and BaseURL select the account; "" means the variables
-	// CLOUDFLARE_API_TOKEN, CLOUDFLARE_ACCOUNT_ID and CLOUDFLARE_API_BASE_URL. No file can set
-	// the base URL, because every request to it carries the token.
-	Token, AccountID, BaseURL string
-	// GitHubToken is for asking GitHub which commit is newer; "" means GITHUB_TOKEN.
-	GitHubToken string
-	// Actor is who deploys, for the record; "" means GITHUB_ACTOR or USER.
-	Actor string
-	// Run is the CI system's run; "" means GITHUB_RUN_ID or GitLab's CI_PIPELINE_ID.
-	Run string
-	// Local reports that BaseURL is a local platform, where the Worker gets its variables for
-	// development.
-	Local bool
-	// DeployedOnly is for commands that read no source, such as rollback and history. They also
-	// work in a project without files to publish.
-	DeployedOnly bool
-	// Reaches says that the caller reaches the account, so that Open reports the mistakes of the
-	// credentials and of the folder together with those of the configuration.
-	Reaches bool
-	// Bare reads the configuration as the Rust kv-sync does, and uses its layout.
-	Bare bool
-	// BuildOutput receives the output of a build. If it is nil, no build is run, and a site that
-	// has to be built is refused.
-	BuildOutput io.Writer
-	// BuildEnv is the environment of a build, from which credentials are removed; nil means
-	// that of this process.
-	BuildEnv []string
-	// BuildGuarded is a folder that a build cannot change, except for BuildWritable in it: see
-	// [build.Command].
-	BuildGuarded  string
-	BuildWritable []string
-	// AfterBuild, if not nil, is called after a build, also a failed one, and before its output
-	// is used.
-	AfterBuild func() error
-	// BuildTimeout limits the time of a build; 0 means the default.
-	BuildTimeout time.Duration
-	// BuildConfined is [build.Command].Confined.
-	BuildConfined bool
-	// Secrets are further values that must not reach a build.
-	Secrets []string
-	// CacheDir is the user's cache folder; "" means that of the system.
-	CacheDir string
-	// Getenv reads the environment; nil means os.Getenv.
-	Getenv func(string) string
-	// Log receives retries, waits and choices; nil discards them.
-	Log *slog.Logger
-	// Progress receives the progress of a run; may be nil.
-	Progress func(site.Progress)
-}
-
-func (in Inputs) withDefaults() Inputs {
-	if in.Getenv == nil {
-		in.Getenv = os.Getenv
-	}
-	if in.Log == nil {
-		in.Log = slog.New(slog.DiscardHandler)
-	}
-	in.Root = absolute(cmp.Or(in.Root, "."))
-	in.Project = cmp.Or(in.Project, in.Getenv("KV_SYNC_PROJECT"))
-	in.GitHubToken = cmp.Or(in.GitHubToken, in.Getenv("GITHUB_TOKEN"))
-	in.Actor = cmp.Or(in.Actor, in.Getenv("GITHUB_ACTOR"), in.Getenv("USER"), in.Getenv("USERNAME"))
-	in.Run = cmp.Or(in.Run, in.Getenv("GITHUB_RUN_ID"), in.Getenv("CI_PIPELINE_ID"))
-	if in.CacheDir == "" {
-		in.CacheDir, _ = os.UserCacheDir() // without one nothing is cached
-	}
-	return in
-}
 
 // Site is one site of one account: the engine with its configuration, source and account. It
 // is not safe for concurrent use.
@@ -164,34 +59,39 @@ func Open(ctx context.Context, in Inputs) (*Site, error) {
 	in = in.withDefaults()
 	in, shared, err := in.place(ctx)
 	if err != nil {
-		return nil, usage(err)
+		return nil, in.Report(err)
 	}
 	inside, err := in.inside(ctx, shared)
 	if err != nil {
-		return nil, usage(err)
+		return nil, in.Report(err)
 	}
-	set, notices, err := loadSettings(ctx, in, shared, inside)
-	if err != nil {
-		s := &Site{in: in, top: cmp.Or(shared, in.Root), boundary: inside}
+	s := &Site{in: in, top: cmp.Or(shared, in.Root), boundary: inside, started: time.Now()}
+	if s.settings, s.Notices, err = loadSettings(ctx, in, shared, inside); err == nil {
+		err = s.develop()
+	}
+	if err != nil || len(in.Mistakes) > 0 {
 		return nil, errors.Join(usage(s.openMistakes(ctx, err)), s.Close())
 	}
-	name := set.Name
-	if set.Project != "" {
-		name = "project/" + set.Project
-	}
-	s := &Site{
-		Name: name, Notices: notices, in: in, top: cmp.Or(shared, in.Root),
-		settings: set, boundary: inside, started: time.Now(),
-	}
-	if in.Local && !in.DeployedOnly {
-		if err := s.addDevVars(); err != nil {
-			return nil, err
-		}
+	s.Name = s.settings.Name
+	if s.settings.Project != "" {
+		s.Name = "project/" + s.settings.Project
 	}
 	if !in.DeployedOnly {
-		s.Notices = append(s.Notices, set.Unset(in.Local)...)
+		s.Notices = append(s.Notices, s.settings.Unset(in.Local)...)
 	}
 	return s, nil
+}
+
+// develop adds to the settings what the Worker gets on a local platform only.
+func (s *Site) develop() error {
+	if !s.in.Local || s.in.DeployedOnly {
+		return nil
+	}
+	notices, err := development.Prepare(s.settings, development.Options{
+		API: s.in.BaseURL, Boundary: s.boundary, Getenv: s.in.Getenv, Counts: s.read,
+	})
+	s.Notices = append(s.Notices, notices...)
+	return err
 }
 
 // Settings returns the configuration of the site.

@@ -35,6 +35,9 @@ func (p Place) Has(key string) bool {
 	return ok
 }
 
+// Read reports whether the table was read, which it is unless the file has no valid syntax.
+func (p Place) Read() bool { return p.lines != nil }
+
 // Valued is a setting that accepts several types.
 type Valued interface {
 	// SetValue receives a string, a bool or a [json.Number]. Its error says what to write.

@@ -21,9 +21,17 @@ type checker struct {
 	forges   []string
 	problems []manifest.Problem
 	warnings []manifest.Problem
+	// reported are the problems of reading the file.
+	reported []manifest.Problem
 }
 
-func (k *checker) refuse(p manifest.Problem) { k.problems = append(k.problems, p) }
+// refuse adds a problem. It leaves out one of a line that was not understood, because it follows
+// from that.
+func (k *checker) refuse(p manifest.Problem) {
+	if !slices.ContainsFunc(k.reported, func(r manifest.Problem) bool { return r.Line == p.Line }) {
+		k.problems = append(k.problems, p)
+	}
+}
 
 func (k *checker) config(c *Config) {
 	switch given := k.getenv("STATE_DIRECTORY"); {
@@ -154,7 +162,7 @@ func (k *checker) site(c *Config, s *Site) {
 	}
 	s.Token = k.secret(s.Place, "token", s.TokenFile, s.TokenEnv)
 	if s.TokenFile+s.TokenEnv == "" && k.getenv("CLOUDFLARE_API_TOKEN") == "" && k.getenv("CLOUDFLARE_API_KEY") == "" {
-		k.refuse(s.Problem("name", "the site has no API token",
+		k.refuse(s.Problem("", "the site has no API token",
 			"write token-file, or set CLOUDFLARE_API_TOKEN for the daemon"))
 	}
 	s.Secrets = k.secrets(s.Place, "webhook-secret", s.SecretFile, s.SecretEnv)

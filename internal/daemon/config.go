@@ -172,10 +172,10 @@ func LoadConfig(file string, getenv func(string) string, forges []string) (*Conf
 	}
 	c := &Config{Poll: Interval(time.Minute), Parallel: 4, Memory: "128MiB", FetchTimeout: Interval(30 * time.Minute)}
 	problems := config.Strict(file, data, c)
-	if len(problems) == 0 {
-		check := &checker{dir: filepath.Dir(file), getenv: getenv, forges: forges}
+	if len(problems) == 0 || c.Read() {
+		check := &checker{dir: filepath.Dir(file), getenv: getenv, forges: forges, reported: slices.Clone(problems)}
 		check.config(c)
-		problems, c.Warnings = check.problems, check.warnings
+		problems, c.Warnings = append(problems, check.problems...), check.warnings
 	}
 	if len(problems) > 0 {
 		slices.SortStableFunc(problems, func(a, b manifest.Problem) int { return a.Line - b.Line })

@@ -130,6 +130,16 @@ func TestConfigMistakes(t *testing.T) {
 	if n := strings.Count(fmt.Sprint(err), "is not understood"); n != 2 {
 		t.Errorf("%d of 2 mistakes are reported: %v", n, err)
 	}
+	_, err = load(t, "pol = \"1m\"\nparallel = \"4\"\nmemory = \"1KiB\"\n"+site+"branch = \"--x\"\ntoken-env = 1\n", nil)
+	for _, one := range []string{":1: pol is", ":2: parallel is a string", ":3: memory is", ":7: the branch is",
+		":8: site[0].token-env is a number", "no API token"} {
+		if strings.Count(fmt.Sprint(err), one) != 1 {
+			t.Errorf("one report has not all mistakes, such as %s: %v", one, err)
+		}
+	}
+	if n := strings.Count(fmt.Sprint(err), "\n"); n != 6 {
+		t.Errorf("%d lines for 6 mistakes: %v", n, err)
+	}
 	_, err = load(t, "[[site]]\nname = \"blog\"\nremote = \"https://me:s3cret@x@example.com/blog.git\"\n",
 		map[string]string{"CLOUDFLARE_API_TOKEN": "t"})
 	if text := fmt.Sprint(err); strings.Contains(text, "s3cret") || !strings.Contains(text, "example.com/blog.git") ||

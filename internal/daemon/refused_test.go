@@ -38,6 +38,21 @@ func TestBrokenConfigurationOnAnOddHistory(t *testing.T) {
 	r.deploy(o, nil)
 }
 
+// All mistakes of a commit are in one report: those of its configuration and its folder.
+func TestMistakesOfACommitAreReportedTogether(t *testing.T) {
+	t.Parallel()
+	o := newOrigin(t)
+	r, _ := startLive(t, o)
+	o.push(map[string]string{"kv-sync.toml": "directory = \"dist\"\nretian = 3\nretain = 0\n"})
+	r.poll("push")
+	problem := r.awaitPhase(daemon.PhaseRefused).Problem
+	for _, want := range []string{"kv-sync.toml:2: retian", "kv-sync.toml:3: retain is", "has no folder dist"} {
+		if !strings.Contains(problem, want) {
+			t.Errorf("%s is not in the report:\n%s", want, problem)
+		}
+	}
+}
+
 // A mirror that is damaged again after another clone is not cloned for ever.
 func TestOneCloneForACommit(t *testing.T) {
 	t.Parallel()

@@ -116,6 +116,11 @@ type Unnamed struct {
 	// Hint is a further name that the configuration gives and that cannot be compared
 	// with the active version, such as that of a database; or "".
 	Hint string
+	// Field is the member of the binding that names the resource in the API.
+	Field string
+	// StandIn is the value of that member if the active version has no such binding. It is "" if the
+	// resource must exist, as in every account.
+	StandIn string
 }
 
 // JSONString is a string as the value of a binding's field.

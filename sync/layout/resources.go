@@ -3,8 +3,10 @@ package layout
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -23,7 +25,7 @@ const typeKV = "kv_namespace"
 // FindResources adds to the plan the resources of the bindings for which the configuration names none,
 // as wrangler does: the new version inherits the binding of that name from the active one.
 // Without one, a KV namespace is found by the title that wrangler would give to it, or will
-// be created. Any other binding is refused. It writes nothing.
+// be created. Any other binding gets its stand-in, or is refused without one. It writes nothing.
 func (p *Draft) FindResources(ctx context.Context, l *version.Live, bindings []cloud.Binding, c *site.Client) error {
 	for _, b := range bindings {
 		if b.Unnamed == nil {
@@ -34,9 +36,11 @@ func (p *Draft) FindResources(ctx context.Context, l *version.Live, bindings []c
 		resource := plan.Resource{Binding: b.Name}
 		switch {
 		case slices.ContainsFunc(l.Version.Bindings, func(live cloud.Binding) bool { return inheritable(b, live) }):
-			if b.Unnamed.Hint != "" {
+			if b.Unnamed.Hint != "" && b.Unnamed.StandIn == "" {
 				p.Notices = append(p.Notices, manifest.ProblemOf(b.Unnamed.Where, finding.CaseNameUnchecked, facts))
 			}
+		case b.Unnamed.StandIn != "":
+			continue // Provide gives it to the binding
 		case b.Type != typeKV:
 			return guard.Stop(guard.Resource, finding.CaseNoResource, facts)
 		default:
@@ -92,6 +96,11 @@ func provisionedTitle(script, binding string) string {
 // of a Worker.
 func (r *Run) Provide(ctx context.Context, l *version.Live, w *cloud.Worker, found []plan.Resource) error {
 	w.Bindings = slices.Clone(w.Bindings)
+	for i, b := range w.Bindings {
+		if b.Unnamed != nil && b.Unnamed.StandIn != "" {
+			w.Bindings[i] = standIn(b)
+		}
+	}
 	for _, resource := range found {
 		i := slices.IndexFunc(w.Bindings, func(b cloud.Binding) bool { return b.Name == resource.Binding })
 		if resource.Title == "" {
@@ -108,4 +117,14 @@ func (r *Run) Provide(ctx context.Context, l *version.Live, w *cloud.Worker, fou
 		w.Bindings[i] = namespaceBinding(resource.Binding, id)
 	}
 	return nil
+}
+
+// standIn returns a binding that names its stand-in as its resource.
+func standIn(b cloud.Binding) cloud.Binding {
+	fields := maps.Clone(b.Fields)
+	if fields == nil {
+		fields = map[string]json.RawMessage{}
+	}
+	fields[b.Unnamed.Field] = cloud.JSONString(b.Unnamed.StandIn)
+	return cloud.Binding{Name: b.Name, Type: b.Type, Fields: fields}
 }

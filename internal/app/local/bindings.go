@@ -3,16 +3,23 @@ package local
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/platform/standin"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Notices says what the bindings of a Worker lack on the platform, a line for each.
+// Notices says how the bindings of a Worker differ on the platform: one line for all whose data are
+// on this machine, and a line for each that lacks something.
 func (p *Platform) Notices(ctx context.Context, worker string, bindings []cloud.Binding) []manifest.Problem {
 	var sites map[string]string
 	var list []manifest.Problem
+	if here := stored(bindings); len(here) > 0 {
+		list = append(list, manifest.Problem{Reason: "the data of " + strings.Join(here, ", ") +
+			" are on this machine, empty at first; nothing of an account is read or written"})
+	}
 	for _, b := range bindings {
 		bound := standin.Binding{Name: b.Name, Type: b.Type, Fields: b.Fields}
 		note := standin.Note(bound)
@@ -29,5 +36,17 @@ func (p *Platform) Notices(ctx context.Context, worker string, bindings []cloud.
 			list = append(list, manifest.Problem{Reason: note})
 		}
 	}
+	return list
+}
+
+// stored returns the bindings whose data would be in an account, and are on this machine.
+func stored(bindings []cloud.Binding) []string {
+	var list []string
+	for _, b := range bindings {
+		if bound := (standin.Binding{Name: b.Name, Type: b.Type}); standin.Stores(bound) {
+			list = append(list, fmt.Sprintf("env.%s (%s)", b.Name, b.Type))
+		}
+	}
+	slices.Sort(list)
 	return list
 }

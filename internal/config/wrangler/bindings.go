@@ -146,7 +146,8 @@ func (w *reader) binding(kind bindingKind, entry *tree.Node) {
 
 // unnamed describes what an entry without its resource lacks.
 func (w *reader) unnamed(kind bindingKind, entry *tree.Node) *cloud.Unnamed {
-	out := &cloud.Unnamed{Setting: kind.resource, Create: kind.create, Where: w.Place(entry).String()}
+	out := &cloud.Unnamed{Setting: kind.resource, Create: kind.create, Where: w.Place(entry).String(),
+		Field: kind.required[kind.resource]}
 	if n := w.Object(entry).Get(kind.hint); n != nil {
 		out.Hint = w.Text(n)
 	}

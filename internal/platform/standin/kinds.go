@@ -11,6 +11,8 @@ type kind struct {
 	// note says how the stand-in differs from the resource. "" means that a Worker sees no
 	// difference.
 	note string
+	// stores reports that the stand-in keeps data, which would be in the account.
+	stores bool
 	// builtIn reports that workerd has the stand-in's code, which its older releases lack.
 	builtIn bool
 	// write writes the binding's value. It is nil if there is no stand-in.
@@ -20,7 +22,7 @@ type kind struct {
 // kinds are the types for which this package has a stand-in, by their names in the API. They do not
 // include the types that the platform itself serves, such as kv_namespace.
 var kinds = map[string]kind{
-	"d1": {write: (*Part).database, builtIn: true},
+	"d1": {write: (*Part).database, builtIn: true, stores: true},
 	"queue": {write: (*Part).queue, builtIn: true,
 		note: "its messages are kept on this machine, and no consumer gets them"},
 	"analytics_engine": {write: (*Part).dataset, note: "what is written to it goes nowhere"},
@@ -42,6 +44,9 @@ var native = map[string]bool{
 	"assets": true, "durable_object_namespace": true, "inherit": true, "json": true, "kv_namespace": true,
 	"plain_text": true, "secret_text": true, "service": true, "version_metadata": true, "worker_loader": true,
 }
+
+// Stores reports whether the resource of a binding has data, which are on this machine.
+func Stores(bound Binding) bool { return bound.Type == "kv_namespace" || kindOf(bound).stores }
 
 // Note says in one line how a binding differs on the local platform from Cloudflare. It returns ""
 // if a Worker sees no difference.

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/kv-sync/kv-sync/internal/workerd"
 )
 
 func bound(name, kind string, fields ...string) Binding {
@@ -25,6 +27,16 @@ func TestNote(t *testing.T) {
 	} {
 		if got := Note(bound("X", kind)); got != want {
 			t.Errorf("%s: %q, want %q", kind, got, want)
+		}
+	}
+}
+
+// A resource with data of its own is one whose data are not the account's.
+func TestStores(t *testing.T) {
+	for kind, want := range map[string]bool{"kv_namespace": true, "d1": workerd.Current(), "queue": false,
+		"plain_text": false, "ai": false, "service": false} {
+		if got := Stores(bound("X", kind)); got != want {
+			t.Errorf("%s: %v, want %v", kind, got, want)
 		}
 	}
 }

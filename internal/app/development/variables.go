@@ -1,12 +1,9 @@
-package app
+package development
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
-	"net"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,42 +18,38 @@ import (
 // maxDevVars limits the size of a file with variables for development.
 const maxDevVars = 1 << 20
 
-// addDevVars adds the variables for development to the Worker's bindings. They are secrets of this
-// machine, so it refuses to add them for an account that is not on this machine.
-func (s *Site) addDevVars() error {
-	if !onThisMachine(s.in.BaseURL) {
-		return errors.New("the variables for development are for the local platform only")
-	}
-	set := s.settings
+// addVariables adds the variables for development to the Worker's bindings.
+func addVariables(set *config.Settings, o Options) ([]manifest.Problem, error) {
 	if set.Project != "" {
-		return nil // its loader decides what its code gets
+		return nil, nil // its loader decides what its code gets
 	}
 	found, err := devvars.Load(devvars.Options{
 		Dir: set.Variables.Dir, Environment: set.Variables.Environment, Required: set.RequiredSecrets,
 		Vars:   textBindings(set.Worker.Bindings),
-		Read:   func(path string) ([]byte, error) { return s.boundary.ReadCredentials(path, maxDevVars) },
-		Getenv: s.in.Getenv, Environ: os.Environ(),
+		Read:   func(path string) ([]byte, error) { return o.Boundary.ReadCredentials(path, maxDevVars) },
+		Getenv: o.Getenv, Environ: os.Environ(),
 	})
 	if err != nil {
-		return usage(err)
+		return nil, err
 	}
 	for _, file := range found.Candidates {
-		s.read(file)
+		o.Counts(file)
 	}
 	for _, name := range slices.Sorted(maps.Keys(found.Values)) {
 		if err := give(set, name, found.Values[name]); err != nil {
-			return usage(err)
+			return nil, err
 		}
 	}
 	set.RequiredSecrets = slices.DeleteFunc(set.RequiredSecrets, func(name string) bool {
 		_, ok := found.Values[name]
 		return ok
 	})
+	var notices []manifest.Problem
 	for _, file := range found.Files {
-		s.Notices = append(s.Notices, manifest.Problem{Path: displayBelow(set.Root, file),
+		notices = append(notices, manifest.Problem{Path: displayBelow(set.Root, file),
 			Reason: "the Worker has its variables on the local platform, and only there"})
 	}
-	return nil
+	return notices, nil
 }
 
 // give adds a variable, which replaces one of the same name. It is no secret of the platform: the
@@ -101,14 +94,4 @@ func displayBelow(dir, path string) string {
 		return filepath.ToSlash(rel)
 	}
 	return path
-}
-
-// onThisMachine reports whether the API's address is a loopback address.
-func onThisMachine(api string) bool {
-	u, err := url.Parse(api)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(u.Hostname())
-	return ip != nil && ip.IsLoopback()
 }
