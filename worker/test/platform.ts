@@ -76,6 +76,7 @@ export class Platform {
 
   async #start(sites: Site[], oracles: Site[], others: OtherWorker[]): Promise<void> {
     this.#folder = mkdtempSync(join(tmpdir(), "kv-sync-worker-"));
+    this.kv.server.keepAliveTimeout = 0; // workerd closes idle connections, so that no write meets a closed one
     await new Promise<void>((resolve) => this.kv.server.listen(0, "127.0.0.1", resolve));
     await bundle("src/default.ts", join(this.#folder, "worker.js"));
 
@@ -230,9 +231,16 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
     return port;
   }
 
-  /** Sends a request with exactly this path to a service. */
-  ask(service: string, path: string, { method = "GET", headers = {}, body }: Ask = {}): Promise<Reply> {
-    const port = this.port(service);
+  /**
+   * Sends a request with exactly this path to a service. workerd closes a connection that was idle for five seconds,
+   * even if a request has just arrived on it. Such a request is sent again.
+   */
+  ask(service: string, path: string, ask: Ask = {}): Promise<Reply> {
+    return this.#send(this.port(service), path, ask);
+  }
+
+  #send(port: number, path: string, ask: Ask): Promise<Reply> {
+    const { method = "GET", headers = {}, body } = ask;
     return new Promise((resolve, reject) => {
       const request = http.request(
         { host: "127.0.0.1", port, path, method, headers: { host: "example.com", ...headers }, agent: this.#agent },
@@ -249,7 +257,11 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
           );
         },
       );
-      request.on("error", reject);
+      request.on("error", (error: NodeJS.ErrnoException) => {
+        const closed = error.code === "ECONNRESET" || error.code === "EPIPE";
+        if (closed && request.reusedSocket) resolve(this.#send(port, path, ask));
+        else reject(error);
+      });
       request.end(body);
     });
   }
