@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the formatter, the linter and the tests of the Rust code. On Debian it installs cargo if
-# there is none.
+# Checks the format of the Rust code, and runs its linter and its tests. On Debian it installs
+# cargo if it is missing.
 set -euo pipefail
 cd "$(dirname "$0")"
 root="$PWD"
@@ -14,7 +14,7 @@ cargo test --quiet --locked
 # examples/examples_test.go compiles, deploys and requests this example.
 cd "$root/../examples/rust-wasm"
 cargo fmt --check
-if [ ! -f data/assets.bin ]; then # a user's own index stays
+if [ ! -f data/assets.bin ]; then # keep a user's own index
   trap 'rm -rf "$root/../examples/rust-wasm/data"' EXIT
   mkdir -p data
   cp "$root/kv-assets-index/testdata/hello.bin" data/assets.bin

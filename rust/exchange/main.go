@@ -1,10 +1,10 @@
-// Command exchange is the Go program of the test kv-assets-index/tests/exchange.rs, in which Go and
-// Rust read each other's indexes of assets.
+// Command exchange is the Go half of the test kv-assets-index/tests/exchange.rs. The test checks
+// that Go and Rust read each other's indexes of assets.
 //
 //	exchange write SEED N   writes N random indexes to stdout
-//	exchange rewrite        decodes each index of stdin, encodes it again, and writes it to stdout
+//	exchange rewrite        reads indexes from stdin, and writes each to stdout again
 //
-// In a stream, the length of each index precedes the index, as a little-endian uint32.
+// In both streams, a little-endian uint32 with the length comes before each index.
 package main
 
 import (
@@ -46,7 +46,7 @@ func run(args []string, in io.Reader, out io.Writer) error {
 		}
 		random := rand.New(rand.NewPCG(seed, 0))
 		for range n {
-			if err := writeIndex(out, randomTree(random)); err != nil {
+			if err := writeIndex(out, randomIndex(random)); err != nil {
 				return err
 			}
 		}
@@ -87,9 +87,9 @@ func readIndex(in io.Reader) (kvassets.Index, error) {
 	return kvassets.DecodeIndex(b)
 }
 
-// randomTree returns an index with up to 40 files. Many of their paths begin with the same folder.
-// Some names have unusual characters.
-func randomTree(random *rand.Rand) kvassets.Index {
+// randomIndex returns an index of up to 40 files. Many files share a folder, and some names have
+// unusual characters.
+func randomIndex(random *rand.Rand) kvassets.Index {
 	paths := map[string]bool{}
 	for range random.IntN(41) {
 		name := []string{}
@@ -103,7 +103,7 @@ func randomTree(random *rand.Rand) kvassets.Index {
 		hash := kvassets.NewHasher()
 		_, _ = hash.Write([]byte(path)) // it never fails
 		key := kvassets.Key(path, hash.Sum())
-		// The shifts make numbers with any number of bits.
+		// The random shifts give small and large numbers.
 		modified, size := random.Uint64()>>random.IntN(64), random.Uint64()>>random.IntN(64)
 		index = append(index, kvassets.Entry{Path: path, Key: key, Modified: modified, Size: size})
 	}
@@ -111,10 +111,10 @@ func randomTree(random *rand.Rand) kvassets.Index {
 }
 
 func randomName(random *rand.Rand) string {
-	odd := []string{".well-known", "a.tar.gz", "foo.", "日本", "\u00e9", "e\u0301", "\x00", "\U0010ffff", "a b", "100%",
+	unusual := []string{".well-known", "a.tar.gz", "foo.", "日本", "\u00e9", "e\u0301", "\x00", "\U0010ffff", "a b", "100%",
 		"\"", "\n", strings.Repeat("long", 100)}
 	if random.IntN(4) == 0 {
-		return odd[random.IntN(len(odd))]
+		return unusual[random.IntN(len(unusual))]
 	}
 	ext := []string{"", ".html", ".css", ".svg"}
 	return "f" + strconv.Itoa(random.IntN(20)) + ext[random.IntN(len(ext))]

@@ -2,8 +2,8 @@
 
 use crate::serve::Request;
 
-/// Reports whether the client's copy is the current file. Only the ETag decides that: two files
-/// may have the same date, since some build tools give every file the same one.
+/// Reports whether the client's copy is the current file. Only the ETag decides. Dates do not: some
+/// build tools give every file the same date.
 pub(crate) fn not_modified(request: &Request<'_>, etag: Option<&str>) -> bool {
     let list = request.if_none_match.unwrap_or_default();
     list.trim() == "*" || etag.map_or(false, |etag| contains_tag(list, etag))

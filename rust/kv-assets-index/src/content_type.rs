@@ -1,23 +1,24 @@
 use std::borrow::Cow;
 
-/// A type and its extensions on each line. It is a copy of worker/src/rules/content_types.txt, as a
-/// crate has to contain its files; tests/vectors.rs compares the two.
+/// Each line is a content type and its extensions. The file is a copy of
+/// worker/src/rules/content_types.txt, because a crate must contain all of its files.
+/// tests/vectors.rs checks that both are equal.
 const TABLE: &str = include_str!("content_types.txt");
 
-/// Returns the content type of a file by its extension, as kv-sync's own Worker does. It is
-/// `application/octet-stream` for an unknown extension. Types below `text/` get a charset.
+/// Returns the content type of a file by its extension. kv-sync's own Worker uses the same types. An
+/// unknown extension is `application/octet-stream`. Types below `text/` get a charset.
 pub fn content_type(path: &str) -> Cow<'static, str> {
-    // For the path "a.b/c" this is "b/c", which is an unknown extension.
+    // The path "a.b/c" gives "b/c", which is not in the table.
     let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
     let extension = extension.to_ascii_lowercase();
     for line in TABLE.lines() {
         let mut words = line.split(' ');
-        let found = words.next().unwrap_or_default();
+        let media_type = words.next().unwrap_or_default();
         if words.any(|word| word == extension) {
-            return if found.starts_with("text/") {
-                Cow::Owned(format!("{found}; charset=utf-8"))
+            return if media_type.starts_with("text/") {
+                Cow::Owned(format!("{media_type}; charset=utf-8"))
             } else {
-                Cow::Borrowed(found)
+                Cow::Borrowed(media_type)
             };
         }
     }

@@ -1,4 +1,4 @@
-/// The last second of the year 9999. HTTP's format of dates has four digits for the year.
+/// The last second of the year 9999. An HTTP date has four digits for the year.
 const LAST: u64 = 253_402_300_799;
 
 /// Formats seconds since 1970 as an HTTP date, such as "Sun, 13 Sep 2020 12:26:40 GMT".
@@ -18,8 +18,8 @@ pub(crate) fn http_date(seconds: u64) -> Option<String> {
     ))
 }
 
-/// Returns the year, the month (0 is January) and the day of the month of a day since 1970. In the
-/// calculation a year begins in March, so that a leap day is the last day of a year.
+/// Converts a number of days since 1970 to the year, the month (0 is January) and the day of the
+/// month. Inside, a year begins in March, so that a leap day is the last day of its year.
 fn date(days: u64) -> (u64, usize, u64) {
     let days = days + 719_468; // since 1 March of the year 0
     let (era, day) = (days / 146_097, days % 146_097); // an era has 400 years

@@ -13,8 +13,8 @@ pub struct AssetMetadata<'a> {
 
 /// The files of a site by their paths, which have no leading slash.
 ///
-/// The index borrows its strings from the parsed bytes. So an index that is compiled into the
-/// Worker is not copied.
+/// The index borrows its strings from the parsed bytes, so the bytes of an index that is compiled
+/// into the Worker are not copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssetIndex<'a> {
     entries: Vec<(&'a str, AssetMetadata<'a>)>, // sorted by path
@@ -36,7 +36,7 @@ impl std::fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-// bincode writes a struct like a tuple: the fields in their order.
+// bincode encodes a struct like a tuple of its fields.
 type Entry<'a> = (&'a str, (&'a str, u64, u64));
 
 // The format of bincode::serialize. Bytes after the last entry are an error.
@@ -50,8 +50,8 @@ impl<'a> AssetIndex<'a> {
     /// Parses an index that kv-sync, kv-assets or [`to_bytes`](Self::to_bytes) wrote. The entries
     /// may be in any order.
     ///
-    /// The bytes need not be trusted. The memory that parse uses is at most proportional to their
-    /// number.
+    /// The bytes may come from an untrusted source: the memory use is at most proportional to their
+    /// length.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         let parsed: Vec<Entry<'a>> = format()
             .deserialize(bytes)
@@ -76,11 +76,11 @@ impl<'a> AssetIndex<'a> {
 
     /// Returns the file at a path without a leading slash.
     pub fn get(&self, path: &str) -> Option<&AssetMetadata<'a>> {
-        let at = self
+        let position = self
             .entries
             .binary_search_by_key(&path, |(name, _)| *name)
             .ok()?;
-        Some(&self.entries[at].1)
+        Some(&self.entries[position].1)
     }
 
     /// Returns all paths with their files, sorted by path.
@@ -98,8 +98,7 @@ impl<'a> AssetIndex<'a> {
         self.entries.is_empty()
     }
 
-    /// Returns the bytes of the index with the entries sorted by path. kv-sync writes the same
-    /// bytes.
+    /// Encodes the index with its entries sorted by path. kv-sync writes the same bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let entries: Vec<Entry<'_>> = self
             .iter()

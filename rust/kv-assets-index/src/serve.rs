@@ -20,7 +20,7 @@ pub struct Request<'r> {
 /// The names of headers in lower case, with their values.
 pub type Headers = Vec<(&'static str, String)>;
 
-/// A response before the read of KV.
+/// The response to a request, without the body, which is read from KV.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan<'i> {
     /// The response's status.
@@ -43,14 +43,14 @@ pub struct Response<B, E> {
     pub headers: Headers,
     /// The body, or `None` if the response has no body.
     pub body: Option<B>,
-    /// The error of the store, which the response does not contain. The Worker should log it.
+    /// The error of the store, for the log. It is not sent to the client.
     pub error: Option<E>,
 }
 
 /// The result of [`Store::get`]: the value, or `None` if the key does not exist.
 pub type Get<'s, B, E> = Pin<Box<dyn Future<Output = Result<Option<B>, E>> + 's>>;
 
-/// A KV namespace, which the Worker reads through its binding.
+/// A KV namespace. The Worker implements it with its binding.
 pub trait Store {
     /// The type of a value: bytes or a stream.
     type Body;
@@ -64,8 +64,7 @@ pub trait Store {
 /// if the method is neither GET nor HEAD, and 503 if the store does not have the file or cannot
 /// read it. A Worker can handle its own paths before this call, or after it if the status is 404.
 ///
-/// A response 304 needs no read of the store. HEAD reads the key too, so that its status is the
-/// same as that of GET.
+/// A 304 needs no read of the store. HEAD reads the key, so that HEAD and GET have the same status.
 pub async fn serve<S: Store>(
     index: &AssetIndex<'_>,
     store: &S,
@@ -91,22 +90,22 @@ pub fn plan<'i>(index: &AssetIndex<'i>, request: &Request<'_>) -> Plan<'i> {
     let name = file_name(request.path);
     let asset = match index.get(&name) {
         Some(asset) => asset,
-        None => return Plan::bodiless(404, vec![("cache-control", "no-store".into())]),
+        None => return Plan::without_body(404, vec![("cache-control", "no-store".into())]),
     };
     let body = request.method == "GET";
     if !body && request.method != "HEAD" {
-        return Plan::bodiless(405, vec![("allow", "GET, HEAD".into())]);
+        return Plan::without_body(405, vec![("allow", "GET, HEAD".into())]);
     }
     let etag = etag(&name, asset);
     let last_modified = http_date(asset.modified);
-    let fresh = not_modified(request, etag.as_deref());
+    let is_not_modified = not_modified(request, etag.as_deref());
 
     // The browser stores the file and revalidates it before each use.
     let mut headers: Headers = vec![("cache-control", "public, max-age=0, must-revalidate".into())];
     headers.extend(etag.map(|etag| ("etag", etag)));
     headers.extend(last_modified.map(|date| ("last-modified", date)));
-    if fresh {
-        return Plan::bodiless(304, headers);
+    if is_not_modified {
+        return Plan::without_body(304, headers);
     }
     headers.push(("content-type", content_type(&name).into()));
     Plan {
@@ -118,17 +117,17 @@ pub fn plan<'i>(index: &AssetIndex<'i>, request: &Request<'_>) -> Plan<'i> {
 }
 
 impl<'i> Plan<'i> {
-    /// Returns the response if KV does not have the key of a plan, or cannot be read. KV may need a
-    /// minute to show a new key everywhere, so Retry-After is 60 seconds.
+    /// Returns the response for a key that is not in KV, and for a failed read. KV may need a minute
+    /// to show a new key everywhere, so Retry-After is 60 seconds.
     pub fn unavailable() -> Self {
         let headers = vec![
             ("cache-control", "no-store".into()),
             ("retry-after", "60".into()),
         ];
-        Plan::bodiless(503, headers)
+        Plan::without_body(503, headers)
     }
 
-    fn bodiless(status: u16, headers: Headers) -> Self {
+    fn without_body(status: u16, headers: Headers) -> Self {
         Plan {
             status,
             headers,
@@ -147,8 +146,8 @@ impl<'i> Plan<'i> {
     }
 }
 
-/// Returns the index's path for a URL's pathname: decoded, without the leading slash, and with
-/// index.html for a folder.
+/// Converts a URL's pathname to a path of the index: decoded, without the leading slash, and with
+/// index.html after a folder.
 fn file_name(pathname: &str) -> String {
     let path = pathname.strip_prefix('/').unwrap_or(pathname);
     let mut name = decode(path).unwrap_or_else(|| path.to_string());
@@ -158,7 +157,7 @@ fn file_name(pathname: &str) -> String {
     name
 }
 
-/// Decodes a percent-encoded text. It returns `None` if the result is not UTF-8.
+/// Decodes a percent-encoded text. Returns `None` if the result is not UTF-8.
 fn decode(text: &str) -> Option<String> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -183,7 +182,7 @@ fn hex(digit: u8) -> Option<u8> {
 }
 
 /// Returns the hash in a file's key as an entity tag. The key of `dir/stem.ext` is
-/// `dir/stem.HASH.ext`. For a key in another format it returns `None`.
+/// `dir/stem.HASH.ext`. Returns `None` for a key in another format.
 fn etag(name: &str, asset: &AssetMetadata<'_>) -> Option<String> {
     let base = name.rfind('/').map_or(0, |slash| slash + 1);
     // The first dot of a name such as .htaccess does not begin an extension.

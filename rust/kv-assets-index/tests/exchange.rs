@@ -1,4 +1,4 @@
-//! Go and Rust read each other's indexes. The test needs `go` and runs ../exchange.
+//! Checks that Go and Rust read each other's indexes. The test needs `go`, and runs ../exchange.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -8,7 +8,7 @@ use std::thread;
 use kv_assets_index::AssetIndex;
 use serde::{Deserialize, Serialize};
 
-const TREES: usize = 10_000;
+const INDEXES: usize = 10_000;
 
 /// The metadata of a file in kv-assets 0.2. See original.rs.
 #[derive(Serialize, Deserialize)]
@@ -19,27 +19,27 @@ struct Original {
 }
 
 #[test]
-fn ten_thousand_trees_both_ways() {
-    // Each run has another seed. The output of a failed run has the seed.
+fn go_and_rust_read_each_others_indexes() {
+    // Each run has a new seed, and prints it. Set KV_ASSETS_SEED to repeat a failed run.
     let now = std::time::UNIX_EPOCH.elapsed().unwrap();
     let seed = std::env::var("KV_ASSETS_SEED").unwrap_or_else(|_| now.as_millis().to_string());
     println!("KV_ASSETS_SEED={seed}");
 
-    let written = go(&["write", &seed, &TREES.to_string()], Vec::new());
+    let written = go(&["write", &seed, &INDEXES.to_string()], Vec::new());
     let written = split(&written);
-    assert_eq!(written.len(), TREES);
+    assert_eq!(written.len(), INDEXES);
 
-    let mut returned = Vec::new();
+    let mut unsorted_indexes = Vec::new();
     let mut files = 0;
     for bytes in &written {
         let index = AssetIndex::parse(bytes).unwrap();
         files += index.len();
         assert!(
             index.to_bytes() == *bytes,
-            "Rust writes {index:?} differently"
+            "Rust encodes {index:?} differently"
         );
 
-        // bincode reads the index as kv-assets does, and writes it in another order.
+        // kv-assets decodes an index into a HashMap, and so encodes it in another order.
         let original: HashMap<String, Original> = bincode::deserialize(bytes).unwrap();
         assert_eq!(original.len(), index.len());
         for (name, asset) in &original {
@@ -51,15 +51,15 @@ fn ten_thousand_trees_both_ways() {
         }
         let unsorted = bincode::serialize(&original).unwrap();
         assert_eq!(AssetIndex::parse(&unsorted).unwrap(), index);
-        returned.extend_from_slice(&(unsorted.len() as u32).to_le_bytes());
-        returned.extend_from_slice(&unsorted);
+        unsorted_indexes.extend_from_slice(&(unsorted.len() as u32).to_le_bytes());
+        unsorted_indexes.extend_from_slice(&unsorted);
     }
-    assert!(files > TREES, "only {files} files");
+    assert!(files > INDEXES, "only {files} files");
 
-    let rewritten = go(&["rewrite"], returned);
+    let rewritten = go(&["rewrite"], unsorted_indexes);
     assert!(
         split(&rewritten) == written,
-        "Go writes the indexes of Rust differently"
+        "Go encodes the indexes of Rust differently"
     );
 }
 
@@ -85,7 +85,7 @@ fn go(arguments: &[&str], input: Vec<u8>) -> Vec<u8> {
     output.stdout
 }
 
-/// Returns the indexes of a stream, in which the length of each index precedes it.
+/// Splits a stream into its indexes. The length of each index comes before it.
 fn split(mut stream: &[u8]) -> Vec<&[u8]> {
     let mut list = Vec::new();
     while !stream.is_empty() {

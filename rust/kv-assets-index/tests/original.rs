@@ -1,6 +1,6 @@
-//! Reads indexes in the format of kv-assets 0.2. The tests do not depend on that crate, because on
-//! other targets than wasm32 it depends on wrangler 1, OpenSSL and over 400 crates. The struct below
-//! is copied from its documentation.
+//! Reads indexes in the format of kv-assets 0.2. The struct below is copied from the documentation of
+//! that crate. The tests do not depend on the crate itself: outside of wasm32 it needs wrangler 1,
+//! OpenSSL and over 400 crates.
 
 use std::collections::HashMap;
 
@@ -66,7 +66,7 @@ fn known_index() {
     assert!(AssetIndex::parse(&[0; 8]).unwrap().is_empty());
 }
 
-// Invalid bytes are an error. A parser that allocates memory for a count of 2^63 would abort.
+// A parser that allocates memory for a count of 2^63 entries would abort here.
 #[test]
 fn invalid_bytes() {
     let hello = include_bytes!("../testdata/hello.bin");
@@ -82,8 +82,8 @@ fn invalid_bytes() {
             }
         }
     }
-    let followed = [&hello[..], b"\0"].concat();
-    assert!(AssetIndex::parse(&followed).is_err());
+    let with_extra_byte = [&hello[..], b"\0"].concat();
+    assert!(AssetIndex::parse(&with_extra_byte).is_err());
     let twice = [&[2, 0, 0, 0, 0, 0, 0, 0], &hello[8..], &hello[8..]].concat();
     let error = AssetIndex::parse(&twice).unwrap_err().to_string();
     assert!(

@@ -15,7 +15,7 @@ impl Store for Memory {
     type Error = &'static str;
     fn get<'s>(&'s self, key: &'s str) -> Get<'s, &'static str, &'static str> {
         Box::pin(async move {
-            Later(false).await;
+            PendingOnce(false).await;
             match key {
                 "broken" => Err("KV is down"),
                 _ => Ok(self.0.get(key).copied()),
@@ -24,10 +24,10 @@ impl Store for Memory {
     }
 }
 
-/// A future that is ready at the second poll, like I/O.
-struct Later(bool);
+/// A future that is ready at the second poll, as after I/O.
+struct PendingOnce(bool);
 
-impl Future for Later {
+impl Future for PendingOnce {
     type Output = ();
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         context.waker().wake_by_ref();
@@ -38,13 +38,13 @@ impl Future for Later {
     }
 }
 
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    struct Idle;
-    impl Wake for Idle {
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    struct NoWaker;
+    impl Wake for NoWaker {
         fn wake(self: Arc<Self>) {}
     }
     let mut future = Box::pin(future);
-    let waker = Arc::new(Idle).into();
+    let waker = Arc::new(NoWaker).into();
     loop {
         if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return value;
@@ -80,14 +80,14 @@ fn site() -> (Vec<u8>, Memory) {
     )
 }
 
-fn ask(request: Request<'_>) -> Answer {
+fn send(request: Request<'_>) -> Answer {
     let (bytes, store) = site();
     let index = AssetIndex::parse(&bytes).unwrap();
-    wait(serve(&index, &store, &request))
+    block_on(serve(&index, &store, &request))
 }
 
 fn get(path: &str) -> Answer {
-    ask(Request {
+    send(Request {
         method: "GET",
         path,
         ..Request::default()
@@ -117,7 +117,7 @@ fn get_and_head() {
         Some("public, max-age=0, must-revalidate")
     );
 
-    let head = ask(Request {
+    let head = send(Request {
         method: "HEAD",
         path: "/",
         ..Request::default()
@@ -163,14 +163,14 @@ fn paths() {
 #[test]
 fn other_methods() {
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "get", ""] {
-        let answer = ask(Request {
+        let answer = send(Request {
             method,
             path: "/",
             ..Request::default()
         });
         assert_eq!((answer.status, answer.body), (405, None), "{method}");
         assert_eq!(header(&answer, "allow"), Some("GET, HEAD"));
-        let nowhere = ask(Request {
+        let nowhere = send(Request {
             method,
             path: "/nowhere",
             ..Request::default()
@@ -193,7 +193,7 @@ fn conditions() {
         (None, 200),
     ] {
         for method in ["GET", "HEAD"] {
-            let answer = ask(Request {
+            let answer = send(Request {
                 method,
                 path: "/",
                 if_none_match,
@@ -222,7 +222,7 @@ fn no_etag_and_no_date() {
         if_none_match: Some("\"x\""),
         ..request("/old")
     };
-    assert_eq!(ask(tagged).status, 200);
+    assert_eq!(send(tagged).status, 200);
 
     for key in [
         "a..txt",
@@ -252,7 +252,7 @@ fn request(path: &str) -> Request<'_> {
 fn missing_key_and_failed_read_are_503() {
     for method in ["GET", "HEAD"] {
         for (path, error) in [("/lost.txt", None), ("/broken.txt", Some("KV is down"))] {
-            let answer = ask(Request {
+            let answer = send(Request {
                 method,
                 ..request(path)
             });
