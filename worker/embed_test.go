@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// What is served depends on nothing: every import names a file that is
-// embedded beside it, the manifest that a deploy adds, or the runtime.
-func TestSourceIsWhole(t *testing.T) {
+// The embedded source has no dependency: each import names an embedded file, the manifest that a
+// deploy adds, or a module of the runtime.
+func TestSourceIsComplete(t *testing.T) {
 	for _, entry := range []string{"src/index.ts", "src/site.ts", "src/dynamic.ts", "src/default.ts", "src/read_write.ts",
 		"src/overlay.ts", "src/default_overlay.ts", "src/router_overlay.ts"} {
 		if _, err := fs.Stat(Source, entry); err != nil {
@@ -45,6 +45,6 @@ func TestSourceIsWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	if found < 10 {
-		t.Errorf("found %d imports; the expression no longer fits how they are written", found)
+		t.Errorf("found only %d imports; update the expression to how imports are written", found)
 	}
 }

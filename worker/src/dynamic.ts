@@ -1,5 +1,5 @@
-// @kv-sync/worker/dynamic: Dynamic Workers whose code and assets are in Workers
-// KV. docs/dynamic-workers.md describes how to build a platform with it.
+// @kv-sync/worker/dynamic deploys and serves Dynamic Workers whose code and assets are in
+// Workers KV. docs/dynamic-workers.md describes how to build a platform with it.
 
 import { env as workerEnv } from "cloudflare:workers";
 import { checkDeleteOptions, type DeleteOptions, type DeleteResult, deleteProject as erase } from "./deploy/delete";
@@ -11,7 +11,7 @@ import { ProjectError } from "./dynamic/version";
 import { describeThrown } from "./format/one_line";
 import type { OverlayNamespace } from "./format/overlay_entry";
 import type { Capabilities } from "./overlay/read_write_assets";
-import { unstored } from "./serve/caching";
+import { preventEdgeCaching } from "./serve/caching";
 import { failure } from "./serve/failure";
 
 export type { DeleteOptions, DeleteResult } from "./deploy/delete";
@@ -47,8 +47,8 @@ export interface DynamicEnv {
 }
 
 /**
- * The entrypoint that a platform's main module exports. Customers' Dynamic Workers get a stub of it. It reads
- * KV_SYNC_BLOBS; assetBinding creates one for another namespace.
+ * The entrypoint that a platform's main module exports. A customer's Dynamic Worker gets a stub of it as env.ASSETS. It
+ * reads KV_SYNC_BLOBS. assetBinding creates an entrypoint for another namespace.
  */
 export const AssetBinding = assetBinding<DynamicEnv>({ kv: namespaceOf });
 
@@ -61,8 +61,8 @@ export interface LoadOptions {
 }
 
 /**
- * The active version of a project; null if there is none or the id is invalid. Throws if KV fails, and a ProjectError
- * if a record is damaged.
+ * Loads the active version of a project. Returns null if there is none, or if the id is invalid. Throws if KV fails,
+ * and throws a ProjectError if a record is damaged.
  */
 export async function loadProject(projectId: string, options: LoadOptions = {}): Promise<Project | null> {
   return readProject(projectId, options.kv ?? namespaceOf(workerEnv as DynamicEnv), options.ttl);
@@ -72,14 +72,14 @@ export async function loadProject(projectId: string, options: LoadOptions = {}):
 export interface ServeOptions extends LoadOptions, CodeOptions {
   /** The worker loader; the default is the binding LOADER. */
   loader?: WorkerLoader;
-  /** More bindings of the Dynamic Worker. Like globalOutbound, limits and assets, they are fixed when it starts. */
+  /** More bindings of the Dynamic Worker. A running Dynamic Worker keeps the bindings that it started with. */
   env?: Record<string, unknown>;
   limits?: WorkerLoaderWorkerCode["limits"];
-  /** What the Dynamic Worker may do with its assets; the default is to read. */
+  /** What the Dynamic Worker may do with its assets. By default it can only read them. */
   assets?: Capabilities;
   /**
-   * Any text. It must change with env, globalOutbound, limits and assets: a running Dynamic Worker is reused while the
-   * project and this text are the same.
+   * Any text. Change it whenever env, globalOutbound, limits or assets change: a running Dynamic Worker is reused while
+   * the project's version and this text stay the same.
    */
   revision?: string;
 }
@@ -92,10 +92,11 @@ interface Exports {
 
 /**
  * Answers a request for a project. If the project has code, its Dynamic Worker answers, with the assets as env.ASSETS.
- * Otherwise the response is an asset. Returns null if the project does not exist. An error of a customer's code is
- * logged and answered with 500. What the code writes to the console is logged if the main module exports ProjectLog.
- * Throws only if the platform's bindings or its export AssetBinding are missing. Workers Caching stores no response,
- * even if the customer's code asks for it, because the cache key does not contain the project.
+ * Otherwise the response is an asset. Returns null if the project does not exist.
+ *
+ * An error of a customer's code is logged, and the response is a 500. The console output of the code is logged if the
+ * main module exports ProjectLog. Throws only if the platform's bindings or its export AssetBinding are missing. No
+ * response is stored by Workers Caching, even if the customer's code requests it: the cache key has no project.
  */
 export async function serveProject(
   request: Request,
@@ -152,7 +153,7 @@ export async function serveProject(
         ...(log && { tails: [log({ props: { projectId } })] }),
       };
     });
-    return unstored(await worker.getEntrypoint().fetch(request));
+    return preventEdgeCaching(await worker.getEntrypoint().fetch(request));
   } catch (error) {
     console.error(`kv-sync: the Dynamic Worker of project ${projectId} failed:`, describeThrown(error));
     return failure(started ? 500 : 503);
@@ -160,10 +161,12 @@ export async function serveProject(
 }
 
 /**
- * Deploys files, and optionally code, as the active version of a project. It throws a RefusedError with all problems if
- * something must not be deployed, a BusyError if the isolate has too many uploads at once, and a StaleError if KV shows
- * another version than `after`. After any error, visitors have the previous version. docs/dynamic-workers.md lists the
- * duties of a platform.
+ * Deploys files, and optionally code, as the active version of a project. docs/dynamic-workers.md lists what the
+ * platform must ensure.
+ *
+ * Throws a RefusedError that lists all problems if something must not be deployed, a BusyError if the isolate has too
+ * many uploads at once, and a StaleError if KV shows another version than `after`. After any error, visitors still get
+ * the previous version.
  */
 export async function deployProject(
   projectId: string,
@@ -174,8 +177,8 @@ export async function deployProject(
 }
 
 /**
- * Deletes a project: it goes offline, and its files, its versions and what was written in it at run time are deleted. A
- * later project of the same id sees nothing of it. Call again until the result is complete. It cannot be undone.
+ * Deletes a project: takes it offline, and deletes its files, its versions and its overlay. A later project with the
+ * same id cannot see anything of it. Call again until the result is complete. A deletion cannot be undone.
  */
 export async function deleteProject(projectId: string, options: DeleteOptions = {}): Promise<DeleteResult> {
   checkDeleteOptions(options);

@@ -1,5 +1,5 @@
-// @kv-sync/worker/overlay: the main module of a companion script, which only has
-// the Durable Object of overlays. It does not answer HTTP requests.
+// @kv-sync/worker/overlay is the main module of a companion script. The script has only the
+// Durable Object of overlays. It does not serve HTTP requests.
 
 export { type OverlayEnv, OverlayObject as Overlay } from "./overlay/overlay_object";
 

@@ -1,5 +1,5 @@
-// @kv-sync/worker/read-write: the assets of the site that this code runs in, for
-// reading and writing. docs/read-write-assets.md describes how to use it.
+// @kv-sync/worker/read-write reads and writes the assets of the site that this code runs in.
+// docs/read-write-assets.md describes how to use it.
 
 export { AssetBinding } from "./overlay/asset_binding";
 export type { AssetInfo } from "./overlay/asset_info";

@@ -1,15 +1,15 @@
-// The router in front of a Worker that was written for Static Assets. It decides
-// which requests the site answers and which the Worker gets, and gives the Worker
-// the site as a binding. Only such Workers include it.
+// The router wraps a Worker that was written for Static Assets. It decides which requests
+// the site answers and which go to the Worker, and it adds the site to the Worker's
+// bindings. Other Workers do not include it.
 
 import { env } from "cloudflare:workers";
 import { Glob } from "./rules/glob";
 import type { Env } from "./serve/assets";
-import { unstored, unstoredUnlessTimed, varying } from "./serve/caching";
+import { preventEdgeCaching, preventEdgeCachingUnlessTimed, withVary } from "./serve/caching";
 import { site } from "./serve/deployed_site";
 import { Target } from "./serve/target";
 
-/** The settings in "assets" of the wrangler file. */
+/** The settings under "assets" in the wrangler file. */
 export interface Routing {
   /** The name of the site's binding in the Worker's env. */
   binding?: string;
@@ -17,86 +17,90 @@ export interface Routing {
   site?: string[];
   /** Patterns of pathnames that go to the Worker, even if the site has an asset there. */
   worker?: string[];
-  /** When not_found_handling takes precedence over the Worker. The default is never. */
+  /** For which requests not_found_handling takes precedence over the Worker. The default is none. */
   notFound?: "always" | "navigation";
 }
 
-type Answer = (request: Request) => Response | Promise<Response>;
+type Handler = (request: Request) => Response | Promise<Response>;
 
 /** The part of a WorkerEntrypoint class that is used here. */
 type Entrypoint = new (...args: never[]) => { fetch?(request: Request): Response | Promise<Response> };
 
 /** The additions for a site with an overlay, from router_overlay.ts. */
 export interface Overlay {
-  /** The members of the binding, with their own fetch(). */
+  /** The members of the assets binding. */
   assets: { fetch(request: Request): Promise<Response> };
-  /** Answers before the site and the Worker; returns null for their requests. */
+  /** Gets each request first. Returns null for requests of the site and of the Worker. */
   first(request: Request): Promise<Response | null>;
 }
 
 const bindings = env as unknown as Env;
 
-/** Browsers set it to "navigate" in requests for pages. */
-const mode = "Sec-Fetch-Mode";
+/** Browsers set this header to "navigate" in requests for pages. */
+const modeHeader = "Sec-Fetch-Mode";
 
-/** The number of redirects that fetch follows. */
-const mostRedirects = 20;
+/** The maximum number of redirects that fetch() follows. */
+const maxRedirects = 20;
 
 /** Wraps the main module's default export. */
 export function route(
   main: unknown,
-  { binding, site: ours = [], worker: theirs = [], notFound }: Routing,
+  { binding, site: sitePatterns = [], worker: workerPatterns = [], notFound }: Routing,
   overlay?: Overlay,
 ): unknown {
-  // All exports, including Durable Objects, and importers of `env` share one env.
+  // All exports, including Durable Objects, and all modules that import `env` get the same object.
   if (binding !== undefined)
-    (env as unknown as Record<string, unknown>)[binding] = bound(
+    (env as unknown as Record<string, unknown>)[binding] = assetsBinding(
       overlay?.assets ?? { fetch: (request) => site.fetch(request, bindings) },
     );
 
-  const toSite = ours.map((pattern) => new Glob(pattern));
-  const toWorker = theirs.map((pattern) => new Glob(pattern));
+  const toSite = sitePatterns.map((pattern) => new Glob(pattern));
+  const toWorker = workerPatterns.map((pattern) => new Glob(pattern));
 
-  async function answer(request: Request, worker: Answer): Promise<Response> {
-    const edited = await overlay?.first(request);
-    if (edited) return edited;
+  async function answer(request: Request, worker: Handler): Promise<Response> {
+    const editResponse = await overlay?.first(request);
+    if (editResponse) return editResponse;
     const pathname = Target.parse(request.url)?.pathname ?? "";
     if (toSite.some((glob) => glob.matches(pathname))) return site.serve(request, bindings);
     if (toWorker.some((glob) => glob.matches(pathname))) return answerByCode(request, worker);
-    const found = await site.offer(request, bindings, notFound === "always" ? "all" : "current");
+    const found = await site.serveIfFound(request, bindings, notFound === "always" ? "all" : "current");
     if (found) return found;
     if (notFound !== "navigation") return answerMissing(request, worker);
-    const page = request.headers.get(mode) === "navigate" ? await site.offer(request, bindings, "all") : null;
+    const page =
+      request.headers.get(modeHeader) === "navigate" ? await site.serveIfFound(request, bindings, "all") : null;
     const response = page ?? (await answerMissing(request, worker));
-    return site.isStored ? varying(response, mode) : response;
+    return site.usesEdgeCache ? withVary(response, modeHeader) : response;
   }
 
   return typeof main === "function" ? routeClass(main as Entrypoint, answer) : routeObject(main, answer);
 }
 
-/** Answers by the Worker's code. Only the code decides how long caches store the response. */
-async function answerByCode(request: Request, worker: Answer): Promise<Response> {
+/** Answers with the Worker's code. Only the code decides how long caches store the response. */
+async function answerByCode(request: Request, worker: Handler): Promise<Response> {
   const response = await worker(request);
-  return site.isStored ? unstoredUnlessTimed(response) : response;
+  return site.usesEdgeCache ? preventEdgeCachingUnlessTimed(response) : response;
 }
 
-/** Answers a pathname without a current asset. A retired asset must not hide a page that the Worker makes. */
-async function answerMissing(request: Request, worker: Answer): Promise<Response> {
+/**
+ * Answers a pathname without a current asset. The Worker takes precedence; if it answers 404, a retired asset is
+ * served.
+ */
+async function answerMissing(request: Request, worker: Handler): Promise<Response> {
   const response = await answerByCode(request, worker);
   if (response.status !== 404 || (request.method !== "GET" && request.method !== "HEAD")) return response;
-  const earlier = await site.offer(request, bindings, "retained");
-  if (!earlier) return response;
+  const retired = await site.serveIfFound(request, bindings, "retained");
+  if (!retired) return response;
   await response.body?.cancel();
-  return site.isStored ? unstored(earlier) : earlier;
+  return site.usesEdgeCache ? preventEdgeCaching(retired) : retired;
 }
 
-/** If the Worker has no fetch, the site answers everything. */
+/** Handles the requests of a Worker without fetch(): the site answers all of them. */
 function withoutFetch(request: Request): Promise<Response> {
   return site.serve(request, bindings);
 }
 
 /** Wraps a WorkerEntrypoint. All members except fetch are inherited. */
-function routeClass(main: Entrypoint, answer: (request: Request, worker: Answer) => Promise<Response>): unknown {
+function routeClass(main: Entrypoint, answer: (request: Request, worker: Handler) => Promise<Response>): unknown {
   return class extends main {
     override fetch(request: Request): Promise<Response> {
       return answer(request, super.fetch ? (request) => super.fetch!(request) : withoutFetch);
@@ -104,8 +108,10 @@ function routeClass(main: Entrypoint, answer: (request: Request, worker: Answer)
   };
 }
 
-/** Wraps an object of handlers. They are called on that object, which may be an instance with private state. */
-function routeObject(main: unknown, answer: (request: Request, worker: Answer) => Promise<Response>): unknown {
+/**
+ * Wraps an object of handlers. `this` of the handlers stays that object, which may be an instance with private members.
+ */
+function routeObject(main: unknown, answer: (request: Request, worker: Handler) => Promise<Response>): unknown {
   const handlers: Record<string, unknown> = {};
   for (let object = main; object && object !== Object.prototype; object = Object.getPrototypeOf(object) as unknown) {
     for (const name of Object.getOwnPropertyNames(object)) {
@@ -121,8 +127,10 @@ function routeObject(main: unknown, answer: (request: Request, worker: Answer) =
   return handlers;
 }
 
-/** The Worker's binding. Its fetch follows redirects within the site if the request allows it, as any fetch does. */
-function bound(assets: Overlay["assets"]): object {
+/**
+ * Creates the assets binding of the Worker. Like any fetch(), its fetch() follows redirects if the request allows it.
+ */
+function assetsBinding(assets: Overlay["assets"]): object {
   async function fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
     let request =
       input instanceof Request && init === undefined
@@ -134,7 +142,7 @@ function bound(assets: Overlay["assets"]): object {
       if (request.redirect !== "follow" || location === null || response.status < 300 || response.status > 399) {
         return Object.defineProperties(response, { url: { value: request.url }, redirected: { value: redirects > 0 } });
       }
-      if (redirects === mostRedirects) throw new TypeError("Too many redirects.");
+      if (redirects === maxRedirects) throw new TypeError("Too many redirects.");
       request = new Request(new URL(location, request.url), request);
     }
   }

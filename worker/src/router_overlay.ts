@@ -1,10 +1,10 @@
-// Like router.ts, for a site with an overlay: the binding has all operations of an
-// asset binding, and the HTTP interface answers first.
+// Like router.ts, for a site with an overlay. The Worker's binding has all operations of an
+// asset binding. Requests for the HTTP interface are answered first.
 
 import { env } from "cloudflare:workers";
 import type { ReadWriteAssets } from "./overlay/read_write_assets";
 import { type ReadWriteEnv, readWriteAssets, serveEdits } from "./overlay/site_edits";
-import { type Routing, route as routeBehind } from "./router";
+import { type Routing, route as routeRequests } from "./router";
 
 export { AssetBinding } from "./overlay/asset_binding";
 
@@ -21,5 +21,5 @@ export function route(main: unknown, routing: Routing): unknown {
     list: (options) => assets.list(options),
     publish: (changes, by) => assets.publish(changes, by),
   };
-  return routeBehind(main, routing, { assets: methods, first: (request) => serveEdits(request, bindings) });
+  return routeRequests(main, routing, { assets: methods, first: (request) => serveEdits(request, bindings) });
 }

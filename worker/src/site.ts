@@ -1,4 +1,4 @@
-// @kv-sync/worker/site: the assets of the version that this code runs in.
+// @kv-sync/worker/site has the assets of the Worker version that this code runs in.
 //
 //	import assets from "@kv-sync/worker/site";
 //	export default { fetch: (request, env, ctx) => assets.fetch(request, env, ctx) };

@@ -1,11 +1,12 @@
-// `npm run bench` in worker/: the cost of serving, as CPU time of the workerd
-// process, compared with other ways to serve files on Workers. Every contender has
-// its own process. All get the same requests in short turns.
+// `npm run bench` in worker/ measures the cost of serving: the CPU time of the workerd
+// process. It compares kv-sync with other ways to serve files on Workers. Each contender
+// has its own process. In each round, all contenders get the same requests, one after
+// another.
 //
-// Other load on the machine can only add to a cost, so the lowest cost counts. It
-// affects neighbours in a round alike, so they are compared round by round, and
-// the median of the ratios counts. Processes of the same Worker also differ, by
-// compiled code and memory layout, so they are restarted a few times.
+// Other load on the machine only increases a cost, so the report has the lowest cost. Other
+// load affects all contenders of a round, so the ratios are computed in each round, and the
+// report has their median. Two processes of the same Worker differ in compiled code and
+// memory layout, so all processes are restarted several times.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -23,7 +24,7 @@ const sizes = (process.env["FILES"] ?? "10,1000,10000,100000").split(",").map(Nu
 const starts = Number(process.env["STARTS"] ?? 4);
 const rounds = Number(process.env["ROUNDS"] ?? 12);
 const requestsInTurn = 250;
-/** The warm-up requests of each kind. V8 has then compiled most of the code. */
+/** The number of warm-up requests of each kind. After these, V8 has compiled most of the code. */
 const requestsToWarmUp = 4000;
 const page = Buffer.alloc(4096, "x");
 /** The number of files of the measured site. */
@@ -35,18 +36,18 @@ const hash = sha256Hex(page);
 const here = "../bench/serving";
 type Kind = "200" | "304" | "404";
 const kinds: Kind[] = ["200", "304", "404"];
-/** The baseline of each kind of response: the minimum that a Worker can do. */
-const floors: Record<Kind, string> = { "200": "one KV get", "304": "from memory", "404": "from memory" };
+/** The contender that is the baseline of each kind of response: a Worker that does the minimum. */
+const baselineOf: Record<Kind, string> = { "200": "one KV get", "304": "from memory", "404": "from memory" };
 const path = (i: number) => `/section-${i % 100}/page-${i}.html`;
 
 /** One way to serve a site. */
 interface Contender {
   name: string;
-  /** The members of its service in workerd's configuration. */
+  /** Returns the members of the contender's service in workerd's configuration. */
   service(files: number, folder: string): string;
-  /** The pathname of a file, without a redirect. */
-  at: (file: string) => string;
-  /** Whether the cost of a request grows with the number of files. 1,000 of them would take minutes. */
+  /** Returns the pathname at which a file is served without a redirect. */
+  pathnameOf: (file: string) => string;
+  /** Whether the cost of a request grows with the number of files. Such a contender gets fewer requests. */
   grows?: true;
 }
 
@@ -59,29 +60,34 @@ const esbuildWasm = `, (name = "esbuild.wasm", wasm = embed "esbuild.wasm")`;
 const only = process.env["ONLY"]?.split(",");
 const contenders: Contender[] = (
   [
-    { name: "one KV get", at: stem, service: () => worker("kv_get.js", `(name = "KEY", text = "blob")`) },
+    { name: "one KV get", pathnameOf: stem, service: () => worker("kv_get.js", `(name = "KEY", text = "blob")`) },
     {
       name: "one KV get with a file's headers",
-      at: stem,
+      pathnameOf: stem,
       service: () => worker("kv_file.js", `(name = "KEY", text = "blob")`),
     },
-    { name: "from memory", at: stem, service: () => worker("memory.js") },
-    { name: "kv-sync", at: stem, service: kvSync },
-    { name: "kv-asset-handler", at: same, service: kvAssetHandler, grows: true },
-    { name: "worker-bundler recipe", at: stem, service: () => worker("recipe.js", "", esbuildWasm), grows: true },
-    { name: "Static Assets", at: stem, service: staticAssets },
-    // Dynamic Workers: the Worker behind the hop, the hop, and both.
-    { name: "project without code", at: stem, service: (files) => project("plain", files) },
-    { name: "Dynamic Worker + memory", at: stem, service: () => worker("loader_memory.js", loader) },
+    { name: "from memory", pathnameOf: stem, service: () => worker("memory.js") },
+    { name: "kv-sync", pathnameOf: stem, service: kvSync },
+    { name: "kv-asset-handler", pathnameOf: same, service: kvAssetHandler, grows: true },
+    {
+      name: "worker-bundler recipe",
+      pathnameOf: stem,
+      service: () => worker("recipe.js", "", esbuildWasm),
+      grows: true,
+    },
+    { name: "Static Assets", pathnameOf: stem, service: staticAssets },
+    // Dynamic Workers: assets without code, a call of code without assets, and both.
+    { name: "project without code", pathnameOf: stem, service: (files) => project("plain", files) },
+    { name: "Dynamic Worker + memory", pathnameOf: stem, service: () => worker("loader_memory.js", loader) },
     {
       name: "Dynamic Worker + kv-sync",
-      at: stem,
+      pathnameOf: stem,
       service: (files) =>
         project("app", files, "export default { fetch: (request, env) => env.ASSETS.fetch(request) };"),
     },
     {
       name: "Dynamic Worker + recipe",
-      at: stem,
+      pathnameOf: stem,
       service: () => worker("loader_recipe.js", loader, esbuildWasm),
       grows: true,
     },
@@ -115,7 +121,7 @@ function kvSync(files: number, folder: string): string {
   );
 }
 
-/** A loader and the KV values of its project. */
+/** Adds the KV values of a project, and returns the service of its loader. */
 function project(id: string, files: number, js?: string): string {
   const served = manifest(`project/${id}`, files);
   const ref = `${sha256Hex(served)}.${nonce}`;
@@ -166,7 +172,8 @@ function staticAssets(files: number, folder: string): string {
 }
 
 /**
- * A KV in which every blob except those below no/such is the page. The recipe's manifest is that of the measured site.
+ * Starts a KV server. The value of every key is the page, except that keys below no/such are missing. The key of the
+ * recipe's manifest has the manifest of the measured site.
  */
 function startKV(): Promise<http.Server> {
   let manifest = { files: 0, json: "" };
@@ -219,7 +226,7 @@ const config :Workerd.Config = (
     throw new Error(`${contender.name}: workerd ended before it listened`);
   }
 
-  /** The CPU seconds so far, in nanosecond resolution. The figure of the process itself has hundredths of a second. */
+  /** Returns the CPU seconds so far. The figures of the threads have nanoseconds, that of the process only 10 ms. */
   cpu(): number {
     const tasks = `/proc/${this.child.pid}/task`;
     return readdirSync(tasks).reduce(
@@ -242,20 +249,23 @@ const config :Workerd.Config = (
     });
   }
 
-  /** CPU seconds for 1,000 requests of a kind, or undefined if it does not answer them as expected. */
+  /** Returns the CPU seconds for 1,000 requests of a kind, or undefined if the contender does not support that kind. */
   async measure(kind: Kind, requests: number): Promise<number | undefined> {
-    const at = this.contender.at(path(0));
+    const at = this.contender.pathnameOf(path(0));
     const headers: Record<string, string> = kind === "304" ? { "if-none-match": (await this.ask(at)).etag } : {};
     const target = (i: number) =>
-      kind === "404" ? `/no/such/page-${i}` : kind === "304" ? at : this.contender.at(path((i * 7919) % this.files));
+      kind === "404"
+        ? `/no/such/page-${i}`
+        : kind === "304"
+          ? at
+          : this.contender.pathnameOf(path((i * 7919) % this.files));
     if (String((await this.ask(target(0), headers)).status) !== kind) return undefined;
     const before = this.cpu();
     let next = 0;
     const client = async () => {
       while (next < requests) {
         const { status } = await this.ask(target(next++), headers);
-        if (String(status) !== kind)
-          throw new Error(`${this.contender.name} answered ${status} in the place of ${kind}`);
+        if (String(status) !== kind) throw new Error(`${this.contender.name} answered ${status} instead of ${kind}`);
       }
     };
     await Promise.all(Array.from({ length: 8 }, client));
@@ -301,10 +311,10 @@ try {
     readFileSync(`${here}/node_modules/@cloudflare/worker-bundler/dist/esbuild.wasm`),
   );
 
-  const baselines = [...new Set(Object.values(floors))].join(" (200) and ");
+  const baselines = [...new Set(Object.values(baselineOf))].join(" (200) and ");
   console.log(
-    `CPU seconds of workerd per 1,000 requests: the least of ${starts * rounds} turns, and the median of the ratios\n` +
-      `to ${baselines} (304, 404) in the same round; a dash: it does not answer so\n`,
+    `CPU seconds of workerd per 1,000 requests: the minimum of ${starts * rounds} turns, and the median of the\n` +
+      `ratios to ${baselines} (304, 404) in the same round; a dash: not supported\n`,
   );
   console.log(`| files | | start | ${kinds.join(" | ")} |\n|---|---|---|${kinds.map(() => "---|").join("")}`);
   for (const files of sizes) await compare(files);
@@ -325,11 +335,11 @@ async function compare(files: number): Promise<void> {
   current = files;
   const measured = new Map<string, Measured>();
   for (let start = 0; start < starts; start++) {
-    // Slow contenders are not restarted.
+    // Contenders whose cost grows are too slow for several starts.
     await measureOnce(start === 0 ? contenders : contenders.filter(({ grows }) => !grows), files, measured);
   }
   for (const [name, { start, costs }] of measured) {
-    const figures = kinds.map((kind) => figure(costs[kind], measured.get(floors[kind])?.costs[kind]));
+    const figures = kinds.map((kind) => figure(costs[kind], measured.get(baselineOf[kind])?.costs[kind]));
     console.log(`| ${files} | ${name} | ${start.toFixed(2)} | ${figures.join(" | ")} |`);
   }
 }
@@ -340,7 +350,7 @@ async function measureOnce(contenders: Contender[], files: number, measured: Map
     for (const contender of contenders) {
       const process = await Process.start(contender, files, folder, (kv.address() as AddressInfo).port);
       running.push(process);
-      await process.ask(contender.at(path(0)));
+      await process.ask(contender.pathnameOf(path(0)));
       const before = measured.get(contender.name);
       if (before) before.start = Math.min(before.start, process.cpu());
       else measured.set(contender.name, { start: process.cpu(), costs: { "200": [], "304": [], "404": [] } });
@@ -357,23 +367,23 @@ async function measureOnce(contenders: Contender[], files: number, measured: Map
           measured.get(name)!.costs[kind].push(await process.measure(kind, grows ? slowTurn(files) : requestsInTurn));
         }
       }
-      running.reverse(); // who is asked first gets no better of it
+      running.reverse(); // the order in a round must not favour a contender
     }
   } finally {
     for (const process of running) await process.stop();
   }
 }
 
-/** A smaller number of requests for a contender whose cost grows with the number of files. */
+/** Returns the number of requests per turn for a contender whose cost grows with the number of files. */
 function slowTurn(files: number): number {
   return Math.max(10, Math.min(1000, Math.round(100_000 / files)));
 }
 
-function figure(costs: (number | undefined)[], floor: (number | undefined)[] | undefined): string {
+function figure(costs: (number | undefined)[], baseline: (number | undefined)[] | undefined): string {
   const known = costs.filter((cost) => cost !== undefined);
   if (known.length === 0) return "–";
-  const least = Math.min(...known).toFixed(3);
-  if (!floor) return least; // ONLY left it out
-  const ratios = known.map((cost, round) => cost / floor[round]!).sort((a, b) => a - b);
-  return `${least}, ${ratios[ratios.length >> 1]!.toFixed(2)}×`;
+  const minimum = Math.min(...known).toFixed(3);
+  if (!baseline) return minimum; // ONLY excludes the baseline
+  const ratios = known.map((cost, round) => cost / baseline[round]!).sort((a, b) => a - b);
+  return `${minimum}, ${ratios[ratios.length >> 1]!.toFixed(2)}×`;
 }

@@ -1,4 +1,4 @@
-// The content types beside those of Static Assets: wrangler uploads files with the types of the npm package mime.
+// Compares the content types with those of Static Assets. wrangler takes them from the npm package mime.
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -7,8 +7,8 @@ import other from "mime/types/other.js";
 import standard from "mime/types/standard.js";
 import { contentType, contentTypes } from "../src/rules/content_type";
 
-/** What wrangler's getContentType returns, or octet-stream where it returns null. */
-function uploaded(path: string): string {
+/** Returns the content type that wrangler uploads. It is octet-stream if wrangler's getContentType returns null. */
+function wranglerType(path: string): string {
   const type = mime.getType(path) ?? "application/octet-stream";
   return type.startsWith("text/") ? `${type}; charset=utf-8` : type;
 }
@@ -18,11 +18,11 @@ test("every extension that Static Assets know has their type", () => {
   assert.ok(extensions.length > 1_200, `${extensions.length} extensions`);
   for (const extension of extensions) {
     for (const path of [`/a.${extension}`, `/b.c/a.B.${extension.toUpperCase()}`])
-      assert.equal(contentType(path), uploaded(path), path);
+      assert.equal(contentType(path), wranglerType(path), path);
   }
 });
 
-test("docs/serving.md names the types that Static Assets do not know", () => {
+test("only the extensions in docs/serving.md are unknown to Static Assets", () => {
   const more = [...contentTypes().keys()].filter((extension) => mime.getType(`a.${extension}`) === null);
   assert.deepEqual(more.sort(), ["br", "cur", "tgz", "topojson", "zst"]);
 });

@@ -1,5 +1,5 @@
-// docs/dynamic-workers.md: every example is compiled as in a platform's own
-// project, and run in real workerd.
+// Compiles every example of docs/dynamic-workers.md as in a platform's own project, and runs
+// it in real workerd.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -23,7 +23,7 @@ const examples = {
   deletion: deletion!,
 };
 
-/** It is below worker/, so that the name of the package resolves. */
+/** The folder is below worker/, so that imports of the package resolve. */
 const folder = ".build/docs";
 
 let platform: Platform;
@@ -41,7 +41,7 @@ before(async () => {
 after(() => platform.stop());
 
 describe("docs/dynamic-workers.md", () => {
-  it("has the examples that are tested here", () => {
+  it("has exactly the examples that are tested here", () => {
     assert.deepEqual([more.length, blocks("js").length, blocks("jsonc").length], [0, 1, 2]);
     for (const binding of ['"binding": "LOADER"', '"main": "src/index.ts"']) assert.ok(config!.includes(binding));
     JSON.parse(config!.replace(/^\/\/.*$/m, "")) as unknown;
@@ -56,7 +56,7 @@ describe("docs/dynamic-workers.md", () => {
       rmSync(project, { recursive: true, force: true });
       mkdirSync(join(project, "src"), { recursive: true });
       writeFileSync(join(project, "src/index.ts"), source);
-      // The output of `wrangler types`.
+      // `wrangler types` writes this file.
       writeFileSync(
         join(project, "worker-configuration.d.ts"),
         `declare namespace Cloudflare {

@@ -1,5 +1,5 @@
-// An encoder of served manifests from docs/format.md, independent of the reader
-// and of the Go side. It runs in Node.
+// A second encoder of manifests, for tests in Node. It is written from docs/format.md, and
+// shares no code with the library or the Go side.
 
 import { createHash } from "node:crypto";
 
@@ -100,17 +100,17 @@ function encodeEntry(entry: EntryDescription, nonce: number, type: number): Buff
   return bytes;
 }
 
-/** The stored manifest of the current assets, without object ids and with full paths. */
+/** Encodes a stored manifest of the current assets, without object ids and without front-coded paths. */
 export function encodeListing({ site, entries }: Description): Buffer<ArrayBuffer> {
   const assets = entries
     .filter(({ retired }) => !retired)
     .sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)));
   const types = [...new Set(assets.map(({ type }) => type))];
   const nonces = [...new Set(assets.map(({ nonce }) => nonce))];
-  let before = 0;
+  let previous = 0;
   const rows = assets.map(({ path, hash, nonce, size, type, modified }) => {
-    const since = modified - before;
-    before = modified;
+    const difference = modified - previous;
+    previous = modified;
     return [
       uint(0),
       text(path),
@@ -118,7 +118,7 @@ export function encodeListing({ site, entries }: Description): Buffer<ArrayBuffe
       uint(nonces.indexOf(nonce)),
       uint(size),
       uint(types.indexOf(type)),
-      uint(since < 0 ? -2 * since - 1 : 2 * since),
+      uint(difference < 0 ? -2 * difference - 1 : 2 * difference),
     ];
   });
   const head = { site, origin: { kind: "folder", id: "x", rules: "" }, types, serving: {} };
@@ -140,7 +140,7 @@ function text(value: string): Buffer {
   return Buffer.concat([uint(Buffer.byteLength(value)), Buffer.from(value)]);
 }
 
-/** Encodes a chunk index, and returns the hash of its entry. */
+/** Encodes a chunk index. Also returns the hash for the entry in the manifest. */
 export function encodeIndex({ chunk_size, size, chunks }: IndexDescription): {
   hash: string;
   bytes: Buffer<ArrayBuffer>;

@@ -1,4 +1,4 @@
-// Runs src/*/test/*.inside.ts in `workerd test`, with the test vectors.
+// Runs src/*/test/*.inside.ts inside workerd (`workerd test`), and passes the test vectors.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -13,13 +13,13 @@ import { vectorFiles, vectorFolder } from "../src/format/test/vectors";
 import type { Vectors } from "./inside/harness";
 import { workerdBinary } from "./platform";
 
-test("testdata/served/ is what the independent encoder writes", () => {
+test("testdata/served/ has the output of the second encoder", () => {
   for (const [name, bytes] of vectorFiles()) {
     assert.ok(bytes.equals(readFileSync(join(vectorFolder, name))), `${name} differs; run npm run vectors`);
   }
 });
 
-test("testdata/overlay/ is what the independent encoder writes", () => {
+test("testdata/overlay/ has the output of the second encoder", () => {
   for (const [name, bytes] of overlayFiles()) {
     assert.ok(bytes.equals(readFileSync(join(overlayFolder, name))), `${name} differs; run npm run vectors`);
   }
@@ -77,7 +77,7 @@ function readVectors(): Vectors {
   };
 }
 
-/** The vectors below a folder, with or without a description. */
+/** Returns functions that read the vectors below a folder, with or without their descriptions. */
 function vectorsIn(root: string) {
   const read = (name: string) => readFileSync(join(root, name));
   const names = (folder: string, suffix: string) =>

@@ -1,5 +1,4 @@
-// A KV server for workerd over HTTP, so that a test sees each call and can make it
-// fail.
+// A KV server for workerd over HTTP. A test sees each call, and can make it fail.
 
 import http from "node:http";
 
@@ -9,15 +8,15 @@ export class KVServer {
   reads: { key: string; ttl: number }[] = [];
   /** The number of values that are being sent. */
   open = 0;
-  /** The fault of a read, if any. It gets the number of earlier reads of that key. */
+  /** Chooses the fault of a read, if any. `earlier` is the number of earlier reads of the key. */
   fault: (key: string, earlier: number) => "missing" | "error" | undefined = () => undefined;
   /** All accepted writes, in order. */
   writes: string[] = [];
-  /** The status with which a write is refused, if any. It gets the number of earlier writes of that key. */
+  /** Chooses the status with which a write is refused, if any. `earlier` is the number of earlier writes of the key. */
   refuse: (key: string, earlier: number) => number | undefined | void = () => undefined;
-  /** A write waits for this before it is accepted. */
+  /** Returns a promise that a write waits for before it is accepted. */
   hold: (key: string) => Promise<unknown> | undefined = () => undefined;
-  /** Changes a listing. undefined makes it fail. */
+  /** Changes the reply to a listing. If it returns undefined, the listing fails. */
   listing: (page: { keys: { name: string }[]; list_complete: boolean; cursor?: string }) => unknown = (page) => page;
   #tried: string[] = [];
   readonly server = http.createServer((request, response) => {
@@ -61,14 +60,14 @@ export class KVServer {
     const names = [...this.values.keys()]
       .filter((key) => key.startsWith(query.get("prefix") ?? "") && key > after)
       .sort();
-    const most = Number(query.get("key_count_limit") ?? 1000);
-    const keys = names.slice(0, most).map((name) => ({ name }));
-    const more = names.length > most;
+    const limit = Number(query.get("key_count_limit") ?? 1000);
+    const keys = names.slice(0, limit).map((name) => ({ name }));
+    const more = names.length > limit;
     const page = this.listing({ keys, list_complete: !more, ...(more && { cursor: keys.at(-1)!.name }) });
     response.writeHead(page === undefined ? 500 : 200).end(JSON.stringify(page));
   }
 
-  /** Resets the records and faults, and the values if new ones are given. */
+  /** Resets the recorded calls and the faults. Also replaces the values, if new ones are given. */
   reset(values?: Map<string, Buffer>): void {
     this.reads = [];
     this.writes = [];

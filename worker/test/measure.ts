@@ -1,5 +1,5 @@
-// `npm run measure`: the cost of a look-up inside workerd, and the size of the
-// served code. It prints figures and is not a test.
+// `npm run measure` prints the cost of a look-up inside workerd, and the size of the served
+// code. It is not a test.
 
 import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,6 +1,6 @@
-// Real workerd for the tests. Each site runs under our default Worker, and
-// optionally under workerd's built-in Static Assets (the oracle). KV is a server
-// in this process (kv_server.ts).
+// Runs real workerd for the tests. A site is served by our default Worker, and optionally
+// also by workerd's built-in Static Assets (the oracle). KV is a server in this process
+// (kv_server.ts).
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -19,8 +19,8 @@ import { blobKey, chunk, describe, nonce, type Site } from "./test_site";
 const require = createRequire(import.meta.url);
 
 /**
- * The workerd of package.json, or of WORKERD on other systems. (npm's package "workerd" would add the binaries of all
- * systems to the lockfile.)
+ * The path of workerd: that of package.json on Linux, or WORKERD on other systems. (package.json does not use the npm
+ * package "workerd", which would add the binaries of all systems to the lockfile.)
  */
 export const workerdBinary: string =
   process.env["WORKERD"] ??
@@ -33,7 +33,7 @@ export interface OtherWorker {
   main: string | { source: string };
   /** Further bindings, in the syntax of workerd's configuration. */
   bindings?: string;
-  /** The class of its Durable Objects, with SQLite on disk. */
+  /** The class of the Worker's Durable Objects, which use SQLite on disk. */
   durableObject?: string;
   compatibilityFlags?: string[];
 }
@@ -151,7 +151,7 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
     let main = "worker.js";
     if (site.worker !== undefined) {
       main = `${site.name}.js`;
-      // It is below worker/, so that the name of the package resolves.
+      // resolveDir is worker/, so that imports of the package resolve.
       await bundle({ contents: site.worker, resolveDir: ".", loader: "ts" }, join(this.#folder, main));
     }
     const manifest = encodeManifest(describe(site));
@@ -224,7 +224,7 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
       assets = (path = "${root}", config = ${JSON.stringify(config)}, compatibilityDate = "2026-01-01"))`;
   }
 
-  /** The loopback port of a service. */
+  /** Returns the loopback port of a service. */
   port(service: string): number {
     const port = this.#ports.get(service);
     if (port === undefined) throw new Error(`there is no service ${service}`);
@@ -247,7 +247,7 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
         (response) => {
           const chunks: Buffer[] = [];
           response.on("data", (chunk: Buffer) => chunks.push(chunk));
-          response.on("error", reject); // also where it ends short of its Content-Length
+          response.on("error", reject); // also if the body is shorter than its Content-Length
           response.on("end", () =>
             resolve({
               status: response.statusCode!,
@@ -266,7 +266,7 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
     });
   }
 
-  /** The peak memory of workerd in bytes. */
+  /** Returns the peak memory of workerd, in bytes. */
   peakMemory(): number {
     return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.#process!.pid}/status`, "utf8"))![1]) * 1024;
   }
@@ -289,7 +289,7 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
   }
 }
 
-/** The binding of the Durable Objects in the Worker "companion". */
+/** The binding to the Durable Objects of the Worker "companion". */
 export const overlayBinding =
   '(name = "KV_SYNC_OVERLAY", durableObjectNamespace = (className = "Overlay", serviceName = "companion"))';
 
@@ -301,7 +301,7 @@ export const companion: OtherWorker = {
   bindings: '(name = "OVERLAYS", durableObjectNamespace = "Overlay")',
 };
 
-/** The further bindings of a site with an overlay. */
+/** Returns the further bindings of a site that can be written at run time. */
 function overlayBindings({ edits }: Site): string {
   if (!edits) return "";
   const token =
@@ -309,7 +309,7 @@ function overlayBindings({ edits }: Site): string {
   return `, ${overlayBinding}${token}`;
 }
 
-/** Bundles a module as the Go side does. The manifest is external. */
+/** Bundles a module like the Go side. The manifest stays an external module. */
 export async function bundle(entry: string | StdinOptions, outfile: string): Promise<void> {
   await build({
     ...(typeof entry === "string" ? { entryPoints: [entry] } : { stdin: entry }),

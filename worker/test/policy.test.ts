@@ -1,11 +1,11 @@
-// The decisions of testdata/policy, which the Go side makes alike.
+// Tests the decisions in testdata/policy. The Go side tests the same files.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import { defaultGrace, defaultRetain } from "../src/deploy/deploy_options";
-import { largestFile, largestValue } from "../src/format/chunks";
+import { maxFileBytes, maxValueBytes } from "../src/format/chunks";
 import { htmlHandlings, notFoundHandlings, parseMeta } from "../src/format/meta";
 import { isProjectId, isSite } from "../src/format/project_keys";
 import { isInspected } from "../src/rules/content_check";
@@ -25,7 +25,7 @@ test("names of secret files", () => {
   for (const { name, holds } of cases) {
     const reason = checkPath(`/a/${name}`)?.[0];
     const kind = reason?.includes("private key") ? "private key" : reason?.includes("secrets") ? "secrets" : null;
-    // A dotfile that holds nothing secret is refused for another reason.
+    // A dotfile without secrets is refused for another reason.
     assert.equal(kind, holds, `${name}: ${reason}`);
   }
 });
@@ -81,8 +81,8 @@ interface Limits {
 
 test("limits of values, files and pathnames", () => {
   const want = read<Limits>("limits.json");
-  assert.equal(largestValue, want.value_bytes);
-  assert.equal(largestFile, want.file_bytes);
+  assert.equal(maxValueBytes, want.value_bytes);
+  assert.equal(maxFileBytes, want.file_bytes);
   const path = (bytes: number) => `/${"a".repeat(bytes - 1)}`;
   assert.equal(checkPath(path(want.path_bytes)), undefined);
   assert.match(checkPath(path(want.path_bytes + 1))?.[0] ?? "", /longer than/);

@@ -1,4 +1,4 @@
-// What the publisher example does beside its screens: publishing at once, and attempts to log in.
+// Tests two parts of the publisher example: simultaneous publishing, and the limits of failed logins.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -7,7 +7,7 @@ import { backOff } from "../../examples/publisher/src/back_off";
 import { Pages } from "../../examples/publisher/src/pages";
 import type { AssetChange, PublishResult, ReadWriteAssets } from "../src/overlay/read_write_assets";
 
-/** Numbers from 0 to 1 that depend only on the seed. */
+/** Returns a generator of pseudo-random numbers from 0 to 1. */
 function seeded(seed: number): () => number {
   let state = seed;
   return () => {
@@ -16,14 +16,14 @@ function seeded(seed: number): () => number {
   };
 }
 
-/** A clock that moves on when everybody sleeps. */
+/** A fake clock. When all participants sleep, it advances to the time at which the next one wakes. */
 class Clock {
   now = 0;
   #awake: number;
   readonly #sleepers: { until: number; wake: () => void }[] = [];
 
-  constructor(people: number) {
-    this.#awake = people;
+  constructor(participants: number) {
+    this.#awake = participants;
   }
 
   sleep(ms: number): Promise<void> {
@@ -33,7 +33,7 @@ class Clock {
     });
   }
 
-  /** Somebody sleeps, or is done. */
+  /** Call it when a participant ends. */
   leave(): void {
     if (--this.#awake > 0 || this.#sleepers.length === 0) return;
     this.#sleepers.sort((a, b) => a.until - b.until);
@@ -44,18 +44,18 @@ class Clock {
   }
 }
 
-/** Assets with the conditions of the overlay. Each call takes from 20 to 220 milliseconds. */
+/** Fake assets with the conditions of an overlay. Each call takes 20 to 220 milliseconds of the fake clock. */
 function slowAssets(clock: Clock, random: () => number): ReadWriteAssets {
   const values = new Map<string, { etag: string; body: string }>();
-  const travel = () => clock.sleep(20 + random() * 200);
+  const latency = () => clock.sleep(20 + random() * 200);
   let writes = 0;
   return {
     async get(path: string) {
-      await travel();
+      await latency();
       return values.get(path) ?? null;
     },
     async publish(changes: AssetChange[]): Promise<PublishResult> {
-      await travel();
+      await latency();
       const failed = changes.findIndex(({ onlyIf, ...change }) => {
         const etag = values.get("put" in change ? change.put : change.delete)?.etag;
         if (onlyIf?.etagDoesNotMatch !== undefined) return etag !== undefined;
@@ -69,8 +69,8 @@ function slowAssets(clock: Clock, random: () => number): ReadWriteAssets {
   } as unknown as ReadWriteAssets;
 }
 
-test("editors who publish at once all publish", async () => {
-  for (const [editors, most] of [
+test("all editors succeed if they publish at the same time", async () => {
+  for (const [editors, limit] of [
     [9, 15_000],
     [20, 30_000],
   ] as const) {
@@ -90,12 +90,12 @@ test("editors who publish at once all publish", async () => {
       );
       const published = (await Promise.all(outcomes)).filter(Boolean).length;
       assert.equal(published, editors, `seed ${seed}`);
-      assert.ok(clock.now < most, `seed ${seed}: ${clock.now} ms`);
+      assert.ok(clock.now < limit, `seed ${seed}: ${clock.now} ms`);
     }
   }
 });
 
-test("the wait grows up to a limit, and is any part of it", () => {
+test("the maximum wait grows up to a limit, and the wait is a random part of it", () => {
   assert.deepEqual(
     [1, 2, 3, 9].map((failed) => backOff(failed, () => 0.5)),
     [50, 100, 200, 1_500],
@@ -106,16 +106,16 @@ test("the wait grows up to a limit, and is any part of it", () => {
   );
 });
 
-test("wrong passwords of one name lock out nobody else behind the address", () => {
+test("wrong passwords for a name lock out that name, and no others from the same address", () => {
   const logins = new Logins({ ofName: 5, ofAddress: 12 }, 1_000);
   const tries = (count: number, address: string, name: string, now: number) =>
     Array.from({ length: count }, () => logins.take(address, name, now)).filter(Boolean).length;
   assert.equal(tries(8, "192.0.2.1", "Eve", 0), 5);
-  assert.equal(tries(1, "192.0.2.1", " EVE".trim(), 0), 0, "in any spelling");
+  assert.equal(tries(1, "192.0.2.1", " EVE".trim(), 0), 0, "upper and lower case do not matter");
   assert.equal(tries(1, "192.0.2.1", "Ada", 0), 1);
-  assert.equal(tries(1, "192.0.2.2", "Eve", 0), 1, "nor the name at another address");
-  assert.equal(tries(9, "192.0.2.1", "Bob", 0), 2, "but names are free, so an address has a limit");
-  assert.equal(tries(1, "192.0.2.1", "Eve", 1_000), 1, "after a while");
+  assert.equal(tries(1, "192.0.2.2", "Eve", 0), 1, "the name is not locked out at another address");
+  assert.equal(tries(9, "192.0.2.1", "Bob", 0), 2, "an address has a limit, because an attacker can try many names");
+  assert.equal(tries(1, "192.0.2.1", "Eve", 1_000), 1, "the lock-out ends");
   logins.forget("192.0.2.1", "Eve");
   assert.equal(tries(6, "192.0.2.1", "Eve", 1_000), 5);
 });

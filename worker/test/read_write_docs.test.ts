@@ -1,5 +1,5 @@
-// docs/read-write-assets.md: its examples are compiled as in a user's project, and
-// run in real workerd. Its commands run in a shell with curl.
+// Compiles the examples of docs/read-write-assets.md as in a user's project, and runs them in
+// real workerd. Runs its commands in a shell.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -19,14 +19,14 @@ const [shell] = blocks("sh");
 const [customer] = blocks("js");
 
 const token = "the-secret-of-the-docs";
-/** It is below worker/, so that the name of the package resolves. */
+/** The folder is below worker/, so that imports of the package resolve. */
 const folder = ".build/docs/read-write";
 
-/** A snippet as a function. */
+/** Converts a snippet to a function that returns its variables. */
 const asFunction = (snippet: string): string =>
   `async (env: Env): Promise<unknown> => { ${snippet}; return [${declared(snippet)}]; }`;
 
-/** A Worker that runs the snippets in order, with a binding of the site. */
+/** A Worker that runs all snippets in order. It has a binding to the site. */
 const everySnippet = `
   import type { ReadWriteAssets } from "@kv-sync/worker/read-write";
   interface Env { ASSETS: ReadWriteAssets }
@@ -37,7 +37,7 @@ const everySnippet = `
     return Response.json(results, { headers: { "x-none": "" } });
   } };`;
 
-/** The variables that a snippet declares and does not use. */
+/** Lists the variables that a snippet declares, so that they are used. */
 function declared(snippet: string): string {
   return [...snippet.matchAll(/^const (\w+)/gm)]
     .map(([, name]) => (name === "response" ? "response.status" : name))
@@ -89,7 +89,7 @@ function jsonc(block: string): unknown {
 }
 
 describe("docs/read-write-assets.md", () => {
-  it("has the examples that are tested here", () => {
+  it("has exactly the examples that are tested here", () => {
     assert.deepEqual(
       [
         modules.length,
@@ -122,7 +122,7 @@ describe("docs/read-write-assets.md", () => {
       const project = join(folder, name);
       mkdirSync(join(project, "src"), { recursive: true });
       writeFileSync(join(project, "src/index.ts"), source);
-      // The output of `wrangler types`.
+      // `wrangler types` writes this file.
       writeFileSync(
         join(project, "worker-configuration.d.ts"),
         `declare namespace Cloudflare { interface GlobalProps { mainModule: typeof import("./src/index") } }

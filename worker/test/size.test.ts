@@ -1,4 +1,4 @@
-// The size of the code of every version of a site, and of a platform's loader.
+// Tests the size of the code in the Workers of a site and of a platform.
 
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -11,7 +11,7 @@ import { bundle } from "./platform";
 
 const worker = (contents: string): StdinOptions => ({ contents, resolveDir: ".", loader: "ts" });
 
-for (const [name, entry, most] of [
+for (const [name, entry, limit] of [
   ["the default Worker", "src/default.ts", 12_000],
   ["the router before a Worker", worker(`import { route } from "./src/router"; export default route({}, {});`), 12_000],
   ["the default Worker of a site with an overlay", "src/default_overlay.ts", 38_000],
@@ -27,14 +27,14 @@ for (const [name, entry, most] of [
   ],
   ["a loader that takes uploads", worker('export * from "@kv-sync/worker/dynamic";'), 49_000],
 ] as const) {
-  test(`${name} is at most ${most / 1000} KB, minified and compressed`, async () => {
+  test(`${name} is at limit ${limit / 1000} KB, minified and compressed`, async () => {
     const folder = mkdtempSync(join(tmpdir(), "kv-sync-worker-"));
     try {
       const served = join(folder, "served.js");
       await bundle(entry, served);
       const bytes = gzipSync(readFileSync(served), { level: 9 }).length;
       console.log(`${name}: ${bytes} bytes`);
-      assert.ok(bytes <= most, `${bytes} bytes`);
+      assert.ok(bytes <= limit, `${bytes} bytes`);
     } finally {
       rmSync(folder, { recursive: true });
     }

@@ -1,4 +1,4 @@
-// Test sites and their manifests.
+// Describes test sites, and creates their manifests.
 
 import { type Description, type EntryDescription, encodeIndex, sha256Hex } from "./encode";
 
@@ -14,17 +14,19 @@ export interface Site {
   entries?: EntryDescription[];
   /** How long Workers Caching may store a response, in seconds. */
   edgeCache?: number;
-  /** Whether it has an overlay, and which writes are adopted. */
+  /** Whether the site has an overlay. */
   overlay?: boolean;
+  /** The overlay writes that the manifest has adopted. */
   adopted?: Record<string, string>;
   html?: string;
   notFound?: string;
-  /** The texts of _redirects and of _headers. */
+  /** The text of _redirects. */
   redirects?: string;
+  /** The text of _headers. */
   headers?: string;
-  /** The TypeScript of a Worker of the site's own, in place of the default Worker. */
+  /** The TypeScript code of the site's own Worker; without it, the site has the default Worker. */
   worker?: string;
-  /** What may be written into its overlay, which the Worker "companion" then keeps. */
+  /** The capabilities and the token for writes at run time. The overlay is in the Worker "companion". */
   edits?: { write?: boolean; rules?: boolean; token?: string };
   /** Damages the manifest after it was encoded. */
   damage?: (manifest: Buffer) => void;
@@ -33,7 +35,7 @@ export interface Site {
 export const modified = 1_700_000_000;
 export const nonce = "0123456789abcdef";
 
-/** Node's types of files are not the same as the oracle's; a test site uses these. */
+/** The content types of a test site's files. They equal those of the oracle. */
 const types: Record<string, string> = {
   html: "text/html; charset=utf-8",
   css: "text/css; charset=utf-8",
@@ -79,12 +81,12 @@ export function describe(site: Site): Description {
   };
 }
 
-/** The key under which a test site's content lies. */
+/** Returns the key of a content of a test site. */
 export function blobKey(site: string, content: string | Uint8Array): string {
   return `${site}/b/${sha256Hex(content)}.${nonce}`;
 }
 
-/** The index of a test site's file in chunks, its chunks by their nonces, which differ. */
+/** Splits a content into chunks, each with its own nonce. Returns the chunk index and the chunks. */
 export function chunk(
   content: string,
   size: number,

@@ -1,14 +1,14 @@
-// Values of test vectors in JSON: bytes in base64, or what is repeated how often
-// in them, so that a vector of many MiB is small.
+// The JSON form of bytes in test vectors: base64, or for large values repeated texts, so that
+// a vector of many MiB is a small file.
 
-/** Texts, each with how often it stands there, one after another. */
+/** A sequence of texts. Each text is repeated a number of times. */
 export interface Runs {
   runs: [text: string, times: number][];
 }
 
 export type Value = string | Runs;
 
-/** The bytes of a value. */
+/** Returns the bytes of a value. */
 export function expand(value: Value): Uint8Array<ArrayBuffer> {
   // Node 20 does not have Uint8Array.fromBase64.
   if (typeof value === "string") return Uint8Array.from(atob(value), (character) => character.charCodeAt(0));
@@ -19,7 +19,7 @@ export function expand(value: Value): Uint8Array<ArrayBuffer> {
   for (const { bytes, times } of parts) {
     const end = at + bytes.length * times;
     out.set(bytes, at);
-    // Each copy doubles what is there.
+    // Each copy doubles the length.
     for (let length = bytes.length; at + length < end; length *= 2)
       out.copyWithin(at + length, at, Math.min(at + length, end - length));
     at = end;
@@ -27,15 +27,15 @@ export function expand(value: Value): Uint8Array<ArrayBuffer> {
   return out;
 }
 
-/** How much of a large value is looked for again in it. */
+/** The length of the text that a large value repeats. */
 const period = 16;
 
-/** A value for JSON. A large one has to be a text of 16 bytes again and again. */
+/** Converts bytes to their JSON form. A large value must repeat a text of 16 bytes. */
 export function encodeValue(bytes: Buffer): Value {
   if (bytes.length < 1 << 20) return bytes.toString("base64");
   const text = bytes.toString("latin1", 0, period);
   const value: Runs = { runs: [[text, bytes.length / period]] };
   if (!bytes.equals(expand(value)))
-    throw new Error(`a value of ${bytes.length} bytes repeats no ${JSON.stringify(text)}`);
+    throw new Error(`a value of ${bytes.length} bytes does not repeat ${JSON.stringify(text)}`);
   return value;
 }

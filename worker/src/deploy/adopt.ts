@@ -1,4 +1,5 @@
-// Which writes of the overlay a deploy adopts: docs/format.md, "Overlay record".
+// Finds the overlay writes that a deploy adopts: those that the deployed files contain. The overlay then drops them.
+// docs/format.md describes it under "Overlay record".
 
 import { list, record, string } from "../format/meta";
 import { describeThrown } from "../format/one_line";
@@ -6,30 +7,27 @@ import type { StoredManifest } from "../format/stored";
 
 const format = 1;
 
-/** A write as far as a deploy needs it. Without content it is a tombstone. */
+/** The part of an overlay entry that a deploy needs. An entry without content is a tombstone. */
 export interface RecordedEntry {
   path: string;
   nonce: string;
   content: { hash: string; type: string; ownHeaders: boolean } | undefined;
 }
 
-/**
- * Reads the overlay record: null if there is none, undefined if it cannot be decoded. Throws if KV fails.
- */
+/** Reads the overlay record. Returns null if there is none, and undefined if it is invalid. Throws if KV fails. */
 export async function readOverlay(kv: KVNamespace, site: string): Promise<RecordedEntry[] | null | undefined> {
   const key = `${site}/o/record`;
   const text = await kv.get(key, { type: "text", cacheTtl: 30 });
   if (text === null) return null;
   try {
     const overlay = record(JSON.parse(text), "the record");
-    const { format: found } = overlay;
-    if (!Number.isSafeInteger(found) || (found as number) < 1 || (found as number) > format)
-      throw new Error(`unknown format ${String(found)}`);
-    if (overlay["site"] !== site) throw new Error("it is of another site");
+    const { format: version } = overlay;
+    if (!Number.isSafeInteger(version) || (version as number) < 1 || (version as number) > format)
+      throw new Error(`unknown format ${String(version)}`);
+    if (overlay["site"] !== site) throw new Error("it belongs to another site");
     return list(overlay["entries"], "entries").map(parseEntry);
   } catch (error) {
-    // It is safe to continue, because the overlay does not change. A refusal would
-    // delay a fix for visitors.
+    // Continuing is safe, because a deploy does not change the overlay. Refusing would delay a fix.
     console.warn(
       `kv-sync: ${key} is damaged or from a newer kv-sync; no further writes are adopted:`,
       describeThrown(error),
@@ -52,16 +50,17 @@ function parseEntry(json: unknown): RecordedEntry {
 }
 
 /**
- * The writes that a manifest with these assets adopts, nonces by pathname: those that the live manifest has adopted,
- * and those that equal the deployed assets. A rule file is not an asset, so it equals none. An asset that was deleted
- * at run time is not retired: it must not be reachable again for open tabs.
+ * Returns the writes that a new manifest adopts (nonces by pathname), and its retired assets. It adopts the writes that
+ * equal a new asset, and those that the live manifest has adopted (`liveAdopted`) and the record still has. A rule file
+ * is not an asset, so no asset equals it. An asset that was deleted at run time is not retired: it must not become
+ * reachable again.
  */
 export function adopt(
   entries: RecordedEntry[] | null | undefined,
   { assets, retired }: Pick<StoredManifest, "assets" | "retired">,
-  before: Map<string, string> = new Map(),
+  liveAdopted: Map<string, string> = new Map(),
 ): Pick<StoredManifest, "adopted" | "retired"> {
-  if (!entries) return { adopted: entries === undefined ? before : new Map(), retired };
+  if (!entries) return { adopted: entries === undefined ? liveAdopted : new Map(), retired };
   const deployed = new Map(assets.map((asset) => [asset.path, asset]));
   const deleted = new Set<string>();
   const adopted = new Map<string, string>();
@@ -73,7 +72,7 @@ export function adopt(
         !content.ownHeaders &&
         !/\/_(?:redirects|headers)$/.test(path)
       : !asset;
-    if (!equal && before.get(path) !== nonce) continue;
+    if (!equal && liveAdopted.get(path) !== nonce) continue;
     adopted.set(path, nonce);
     if (!content) deleted.add(path);
   }

@@ -2,14 +2,14 @@
 
 import type { EncodedModule } from "../dynamic/version";
 import { comparePaths } from "../format/compare_paths";
-import { whole } from "../kv/body_parts";
+import { toPart } from "../kv/body_parts";
 import type { Problem } from "../rules/problem";
 import { isRecord } from "./options";
 
 /** The bytes of a module. */
 export type ModuleContent = string | ArrayBuffer | Uint8Array;
 
-/** One module. A string is JavaScript. */
+/** One module. A plain string is JavaScript. */
 export type ProjectModule =
   | string
   | { js: string }
@@ -19,7 +19,7 @@ export type ProjectModule =
 
 /** The code of a Dynamic Worker. */
 export interface ProjectCode {
-  /** The module whose default export is called. */
+  /** The name of the main module. Its default export handles requests. */
   main: string;
   modules: Record<string, ProjectModule>;
   /** "YYYY-MM-DD" */
@@ -29,7 +29,7 @@ export interface ProjectCode {
   env?: Record<string, unknown>;
 }
 
-/** The members of a version for its code, in the order of the encoding. */
+/** The members of an encoded version that describe its code, in the order of the encoding. */
 export interface EncodedCode {
   main: string;
   compatibility_date: string;
@@ -38,19 +38,19 @@ export interface EncodedCode {
   env?: Record<string, unknown>;
 }
 
-/** Encodes code with sorted names, so that equal code has equal text. Adds a problem for everything invalid. */
+/** Encodes code with sorted names, so that equal code gives equal text. Adds a problem for each invalid part. */
 export function encodeCode(code: ProjectCode, problems: Problem[]): EncodedCode {
-  const refuse = (path: string, reason: string, fix: string) =>
+  const addProblem = (path: string, reason: string, fix: string) =>
     problems.push({ path: path.toWellFormed(), reason, fix });
   const { main, compatibilityDate, ...given } = isRecord(code) ? code : ({} as ProjectCode);
   const modules = recordOf(given.modules);
   const env = given.env === undefined ? {} : recordOf(given.env);
-  if (!modules) refuse("code", "modules is not an object", 'use one like { "index.js": "export default { … }" }');
-  if (!env) refuse("code", "env is not an object", 'use one like { "GREETING": "hello" }, or none');
+  if (!modules) addProblem("code", "modules is not an object", 'use one like { "index.js": "export default { … }" }');
+  if (!env) addProblem("code", "env is not an object", 'use one like { "GREETING": "hello" }, or none');
   const encoded = Object.entries(modules ?? {}).map(([name, module]): [string, EncodedModule] => {
     const result = encodeModule(module);
     if (!result || name === "")
-      refuse(
+      addProblem(
         `code: ${name}`,
         "the module has no name, or is not js, text, wasm or data",
         "use a name, and an object with one of these members",
@@ -59,25 +59,26 @@ export function encodeCode(code: ProjectCode, problems: Problem[]): EncodedCode 
   });
   const entry = encoded.find(([name]) => name === main)?.[1];
   if (!entry || !("js" in entry))
-    refuse(
+    addProblem(
       "code",
       `main is ${JSON.stringify(main) ?? "nothing"}, which is not a JavaScript module`,
       "use the name of a module",
     );
   if (typeof compatibilityDate !== "string" || !/^\d{4}-\d{2}-\d{2}$/.test(compatibilityDate))
-    refuse("code", "invalid compatibility date", 'use one like "2026-01-01"');
+    addProblem("code", "invalid compatibility date", 'use one like "2026-01-01"');
   const flags: unknown = given.compatibilityFlags === undefined ? [] : given.compatibilityFlags;
   const compatibilityFlags =
     Array.isArray(flags) && flags.every((flag) => typeof flag === "string" && /^\w+$/.test(flag))
       ? (flags as string[])
       : undefined;
-  if (!compatibilityFlags) refuse("code", "invalid compatibility flags", 'use a list of names like "nodejs_compat"');
+  if (!compatibilityFlags)
+    addProblem("code", "invalid compatibility flags", 'use a list of names like "nodejs_compat"');
   const variables = Object.entries(env ?? {});
   for (const [name, value] of variables) {
     if (name === "ASSETS")
-      refuse(`code: ${name}`, "env.ASSETS is reserved for the assets of the project", "rename the variable");
+      addProblem(`code: ${name}`, "env.ASSETS is reserved for the assets of the project", "rename the variable");
     if (!isJSON(value))
-      refuse(
+      addProblem(
         `code: ${name}`,
         "the variable is not a JSON value",
         "use a string, number, boolean, null, list or object; bindings come from the loader",
@@ -92,7 +93,7 @@ export function encodeCode(code: ProjectCode, problems: Problem[]): EncodedCode 
   };
 }
 
-/** The contents of all modules. A caller without TypeScript may pass anything. */
+/** Returns the contents of all modules. It accepts any value, because callers without TypeScript may pass anything. */
 export function moduleContents(code: ProjectCode | undefined): unknown[] {
   const modules: unknown = isRecord(code) ? code.modules : undefined;
   return Object.values(isRecord(modules) ? modules : {}).flatMap((module) =>
@@ -110,14 +111,14 @@ function encodeModule(module: ProjectModule): EncodedModule | undefined {
   if (kind !== "wasm" && kind !== "data") return undefined;
   if (!(typeof content === "string" || content instanceof ArrayBuffer || content instanceof Uint8Array))
     return undefined;
-  return { [kind]: (whole(content) as Uint8Array).toBase64() } as EncodedModule;
+  return { [kind]: (toPart(content) as Uint8Array).toBase64() } as EncodedModule;
 }
 
 function recordOf<T>(value: Record<string, T> | undefined): Record<string, T> | undefined {
   return isRecord(value) ? value : undefined;
 }
 
-/** A new object with all members in order, including "__proto__". */
+/** Returns an object with its members sorted by name. A member "__proto__" is kept. */
 function sorted<T>(members: [string, T][]): Record<string, T> {
   return Object.fromEntries(members.sort(([a], [b]) => comparePaths(a, b)));
 }

@@ -1,8 +1,8 @@
 // Deletes a project from inside a Worker: docs/format.md, "Projects".
 //
-//	current becomes a tombstone ─► the Durable Object forgets ─► all other keys
+//	write a tombstone to current ─► erase the Durable Object ─► delete all other keys
 //
-// The tombstone takes the project offline. A call after an interrupted one finishes.
+// The tombstone takes the project offline. If a call is interrupted, the next call finishes the deletion.
 
 import { incarnatedFormat, readPointer } from "../dynamic/version";
 import type { OverlayNamespace } from "../format/overlay_entry";
@@ -18,7 +18,7 @@ export interface DeleteOptions {
   kv?: KVNamespace;
   /** The Durable Objects of overlays; the default is KV_SYNC_OVERLAY. */
   overlay?: OverlayNamespace | undefined;
-  /** The limit of KV calls, 980. */
+  /** The maximum number of KV calls; the default is 980. */
   mostCalls?: number;
   /** The clock in milliseconds, and the source of random bytes. */
   now?: () => number;
@@ -29,20 +29,20 @@ export interface DeleteOptions {
 export interface DeleteResult {
   /** The number of deleted keys. */
   deleted: number;
-  /** Nothing is left. Otherwise the limit of KV calls was reached: call again. */
+  /** True if no key is left. False if the limit of KV calls was reached; call again. */
   complete: boolean;
 }
 
-const mostCallsByDefault = 980;
+const defaultMaxCalls = 980;
 
-/** Deletes a project and everything that is left of earlier projects of its id. */
+/** Deletes a project, and all remaining keys of earlier projects with the same id. */
 export async function deleteProject(
   projectId: string,
   kv: KVNamespace,
   overlay: OverlayNamespace | undefined,
   options: DeleteOptions,
 ): Promise<DeleteResult> {
-  const { mostCalls = mostCallsByDefault } = options;
+  const { mostCalls = defaultMaxCalls } = options;
   if (!isProjectId(projectId))
     throw new RefusedError([{ path: "project", reason: "invalid id", fix: "use the id of a project" }]);
   const pointer = await readPointer(kv, projectId, 0);
@@ -55,23 +55,23 @@ export async function deleteProject(
       `{"format":${incarnatedFormat},"incarnation":"${next}","deleted":"${deleted}"}`,
     );
   }
-  const { keys, complete, calls } = await leftovers(kv, projectId, next, mostCalls - 2);
+  const { keys, complete, calls } = await remainingKeys(kv, projectId, next, mostCalls - 2);
   const sites = new Set(keys.filter((key) => key.includes("/o/")).map((key) => key.slice(0, key.indexOf("/o/"))));
   if (!pointer.deleted) sites.add(siteOf(projectId, pointer.incarnation));
   if (overlay) for (const site of sites) await overlay.get(overlay.idFromName(site)).erase(site);
-  const affordable = keys.slice(0, Math.max(0, mostCalls - 2 - calls));
-  await writeAll(affordable, (key) => remove(kv, key));
-  return { deleted: affordable.length, complete: complete && affordable.length === keys.length };
+  const toDelete = keys.slice(0, Math.max(0, mostCalls - 2 - calls));
+  await writeAll(toDelete, (key) => remove(kv, key));
+  return { deleted: toDelete.length, complete: complete && toDelete.length === keys.length };
 }
 
-/** The incarnation of the next project. It sorts after the last one, whatever the clock says. */
+/** Returns the incarnation of the next project. It sorts after the last one even if the clock was set back. */
 function nextIncarnation(last: string, { now = Date.now, random }: DeleteOptions): string {
   const earliest = last === "" ? 0 : (parseInt(last.slice(0, 8), 16) + 1) * 1000;
   return newNonce(Math.max(now(), earliest), random);
 }
 
-/** Lists the keys of the project's incarnations before the next one, without the pointer. */
-async function leftovers(
+/** Lists the keys of all incarnations before `next`. It leaves out the pointer, which all incarnations share. */
+async function remainingKeys(
   kv: KVNamespace,
   projectId: string,
   next: string,
@@ -79,8 +79,8 @@ async function leftovers(
 ): Promise<{ keys: string[]; complete: boolean; calls: number }> {
   const keys: string[] = [];
   let calls = 0;
-  const first = siteOf(projectId, "");
-  for (const prefix of [`${first}/`, `${first}@`]) {
+  const site = siteOf(projectId, "");
+  for (const prefix of [`${site}/`, `${site}@`]) {
     for (let cursor: string | null = null; ; ) {
       if (calls++ === mostCalls || keys.length > mostCalls) return { keys, complete: false, calls };
       const page: KVNamespaceListResult<unknown> = await kv.list({ prefix, cursor });
@@ -96,13 +96,13 @@ async function leftovers(
   return { keys, complete: true, calls };
 }
 
-const names: (keyof DeleteOptions)[] = ["kv", "overlay", "mostCalls", "now", "random"];
+const optionNames: (keyof DeleteOptions)[] = ["kv", "overlay", "mostCalls", "now", "random"];
 
-/** Throws a TypeError for options that are unknown or of a wrong type. */
+/** Throws a TypeError for an unknown option, or one of the wrong type. */
 export function checkDeleteOptions(given: DeleteOptions): void {
   const { mostCalls } = given ?? {};
   if (!isRecord(given)) throw new TypeError("deleteProject: the options are not an object");
-  checkKnown("deleteProject", given, names);
+  checkKnown("deleteProject", given, optionNames);
   if (mostCalls !== undefined && !(Number.isSafeInteger(mostCalls) && mostCalls >= 10))
     throw new TypeError("deleteProject: invalid mostCalls; use a number of KV calls, 10 or more, or leave it out");
 }

@@ -1,27 +1,27 @@
-// A deploy from inside a Worker, for platforms with their own upload API. It
-// writes what the Go side writes (docs/format.md), in an order that gives visitors
-// one complete deployment or the other:
+// Deploys a project from inside a Worker, for platforms with their own upload API. It
+// writes the same values as the Go side (docs/format.md). The order of the writes
+// ensures that a visitor never sees parts of two deployments:
 //
 //	files ─► (streams) ─► manifest ─► plan ─► blobs ─► manifests and record ─► version ─► current
 //
-// Writing `current` is the switch; before it, nothing is visible. A stream can be
-// read only once, so its blobs are written before the plan.
+// Writing `current` is the switch. Before it, nothing is visible. A stream can be
+// read only once, so its blobs are written before the plan is made.
 
 import { type Current, ProjectError, readPointer } from "../dynamic/version";
-import { largestValue } from "../format/chunks";
+import { maxValueBytes } from "../format/chunks";
 import { ManifestError } from "../format/manifest";
 import { htmlHandlings, notFoundHandlings } from "../format/meta";
 import { currentKey, isProjectId, ProjectKeys, siteOf } from "../format/project_keys";
 import { everyRequest, type Routing, withoutCode } from "../format/routing";
 import type { Serving, StoredManifest } from "../format/stored";
 import { newNonce } from "../kv/blob_write";
-import { holdKept } from "../kv/body_memory";
+import { reserveMemory } from "../kv/body_memory";
 import { write, writeAll } from "../kv/kv_write";
 import { type Problem, RefusedError } from "../rules/problem";
 import { adopt, readOverlay } from "./adopt";
 import { type EncodedCode, encodeCode, moduleContents } from "./code";
 import { checkOptions, type DeployOptions, defaultGrace, defaultRetain } from "./deploy_options";
-import { readDeployed, readLeft } from "./live";
+import { readDeployed, readRolledBack } from "./live";
 import { checkShrink, makePlan } from "./plan";
 import { makeRelease } from "./release";
 import { StaleError } from "./stale_error";
@@ -35,25 +35,26 @@ export type { FileContent, ProjectFiles } from "./upload";
 
 /** The result of a deploy. */
 export interface DeployResult {
-  /** The live deployment: the new one, or if nothing changed the previous one. */
+  /** The id of the live deployment: the new one, or the previous one if nothing changed. */
   deployment: string;
-  /** The hash.nonce of its version. */
+  /** The "hash.nonce" of the live version. */
   version: string;
   /** The id for the Worker Loader. */
   loader: string;
   /** The number of written blobs. */
   uploaded: number;
-  /** The numbers of unchanged and of removed files. */
+  /** The number of unchanged files. */
   unchanged: number;
+  /** The number of removed files. */
   removed: number;
   /** The number of removed files that stay reachable for open tabs. */
   retired: number;
-  /** Nothing has changed, and nothing was written. */
+  /** Whether nothing changed, so that nothing was written. */
   noChange: boolean;
 }
 
-/** A Worker may call KV a thousand times per request, and a deploy also reads. */
-const mostWritesByDefault = 980;
+/** A request may call KV 1,000 times. This leaves 20 calls for the reads of a deploy. */
+const defaultMaxWrites = 980;
 
 /** Deploys files and code into a namespace. */
 export async function deploy(
@@ -71,16 +72,16 @@ export async function deploy(
         fix: "use at most 63 characters of a-z, 0-9, - and _, beginning with a letter or a digit",
       },
     ]);
-  const memory = await holdKept([...contentsOf(files), ...moduleContents(options.code)], siteOf(projectId, ""));
+  const memory = await reserveMemory([...contentsOf(files), ...moduleContents(options.code)], siteOf(projectId, ""));
   try {
-    return await deployHeld(projectId, files, kv, options);
+    return await deployReserved(projectId, files, kv, options);
   } finally {
     memory.release();
   }
 }
 
-/** Deploys content whose memory is accounted for. */
-async function deployHeld(
+/** Deploys content whose memory is reserved. */
+async function deployReserved(
   projectId: string,
   files: ProjectFiles,
   kv: KVNamespace,
@@ -91,48 +92,49 @@ async function deployHeld(
     retain = defaultRetain,
     grace = defaultGrace,
     repair = false,
-    mostWrites = mostWritesByDefault,
+    mostWrites = defaultMaxWrites,
     retire = [],
   } = options;
   const started = now();
-  const { matching, code, upload } = await check(projectId, files, options);
+  const { handling, code, upload } = await check(projectId, files, options);
   await hashUpload(upload);
   const routing = code ? everyRequest(retire) : withoutCode;
-  const workerWith = (overlay: boolean) => workerOf(matching, code, routing, overlay);
+  const workerWith = (overlay: boolean) => workerOf(handling, code, routing, overlay);
 
   const { current, incarnation } = await readPointer(kv, projectId, 0);
   const keys = new ProjectKeys(projectId, incarnation);
   checkAfter(projectId, options.after, current?.activations[0].version);
-  const was = current?.version.stamp;
-  const same =
+  const liveStamp = current?.version.stamp;
+  const acceptedWorkers =
     options.overlay === undefined
       ? [await workerWith(false), await workerWith(true)]
       : [await workerWith(options.overlay)];
-  const stays = (source: string) => was !== undefined && was.source === source && same.includes(was.worker) && !repair;
-  if (current && upload.streams.length === 0 && stays(await sourceOf(upload))) return noChange(current, upload);
+  const isUnchanged = (source: string) =>
+    liveStamp !== undefined && liveStamp.source === source && acceptedWorkers.includes(liveStamp.worker) && !repair;
+  if (current && upload.streams.length === 0 && isUnchanged(await sourceOf(upload))) return noChange(current, upload);
 
   const live = current ? await readLive(kv, keys, current, repair) : undefined;
   const before = options.overlay ?? live?.serving.overlay;
   const record = before === false ? null : await readOverlay(kv, keys.site);
   const overlay = before ?? record !== null;
   const worker = await workerWith(overlay);
-  const left = current && !repair ? await readLeft(kv, keys, current, retain) : [];
+  const rolledBack = current && !repair ? await readRolledBack(kv, keys, current, retain) : [];
   if (!options.allowShrink) checkShrink(upload, live);
-  if (code && options.start && was?.worker !== worker) await checkStart(options.start, code);
+  if (code && options.start && liveStamp?.worker !== worker) await checkStart(options.start, code);
 
   const nonce = newNonce(started, options.random);
   const seconds = Math.floor(started / 1000);
   const uploader = new Uploader(kv, keys.site, nonce, repair ? undefined : live, mostWrites);
-  await uploader.takeStreams(upload);
+  await uploader.uploadStreams(upload);
   const source = await sourceOf(upload);
-  if (current && stays(source)) return noChange(current, upload);
-  const plan = makePlan({ upload, live, left, repair, routing, nonce, now: seconds, retain, grace });
+  if (current && isUnchanged(source)) return noChange(current, upload);
+  const plan = makePlan({ upload, live, rolledBack, repair, routing, nonce, now: seconds, retain, grace });
   uploader.checkCalls(plan.uploads);
 
   const manifest: StoredManifest = {
     site: keys.site,
     origin: { kind: "upload", id: source, rules: "", dir: "", commit: "" },
-    serving: { ...matching, overlay },
+    serving: { ...handling, overlay },
     routing,
     redirects: upload.redirects,
     headers: upload.headers,
@@ -144,7 +146,8 @@ async function deployHeld(
 
   await writeAll(plan.uploads, (file) => uploader.write(file));
   for (const { key, value } of release.values) await write(kv, key, value);
-  // A prune keeps blobs that are younger than the grace period. The rest of the deploy needs the other half.
+  // A prune deletes unreferenced blobs that are older than the grace period. The uploads may take half of that time, so
+  // that the other half is left for the switch.
   if (now() - started > Math.max(grace * 500, 1000))
     throw new ProjectError(
       `project ${projectId}: the uploads took longer than half the grace period; deploy again, or use a longer one`,
@@ -162,7 +165,7 @@ async function deployHeld(
   };
 }
 
-/** Identifies the code and the settings of a version. */
+/** Returns the id of a version's code and settings. */
 async function workerOf(
   { html_handling, not_found_handling }: Omit<Serving, "overlay">,
   code: EncodedCode | undefined,
@@ -180,7 +183,7 @@ async function workerOf(
   return (await sha256Hex(JSON.stringify(parts))).slice(0, 32);
 }
 
-/** Refuses a deploy if KV does not show the version that the caller deployed last. */
+/** Throws a StaleError if KV does not show the version that the caller expects. */
 function checkAfter(projectId: string, after: string | undefined, active: string | undefined): void {
   if (after !== undefined && after !== active) throw new StaleError(projectId, after, active ?? null);
 }
@@ -198,12 +201,12 @@ function noChange({ version, activations }: Current, { files }: Upload): DeployR
   };
 }
 
-/** Checks what was given. Throws a RefusedError that lists every problem. */
+/** Checks the files and the options. Throws a RefusedError that lists all problems. */
 async function check(
   projectId: string,
   files: ProjectFiles,
   options: DeployOptions,
-): Promise<{ matching: Omit<Serving, "overlay">; code: EncodedCode | undefined; upload: Upload }> {
+): Promise<{ handling: Omit<Serving, "overlay">; code: EncodedCode | undefined; upload: Upload }> {
   const { html_handling = "auto-trailing-slash", not_found_handling = "404-page" } = options;
   const problems: Problem[] = [];
   if (!htmlHandlings.includes(html_handling))
@@ -217,14 +220,15 @@ async function check(
   const code = options.code === undefined ? undefined : encodeCode(options.code, problems);
   const upload = await readUpload(files, { htmlHandling: html_handling, tenant: siteOf(projectId, "") }, problems);
   if (problems.length > 0) throw new RefusedError(problems);
-  return { matching: { html_handling, not_found_handling }, code, upload };
+  return { handling: { html_handling, not_found_handling }, code, upload };
 }
 
-/** The source id of an upload. Equal ids mean equal assets and rules. */
+/** Returns the source id of an upload. Equal ids mean equal assets and rules. */
 async function sourceOf({ files, redirects, headers }: Upload): Promise<string> {
-  // A small file may contain the bytes over which a chunk index is hashed.
+  // The hash of a large file is the hash of its chunk index. A small file with the bytes of that index has the same
+  // hash, so the id also contains the size of large files.
   const lines = files.map(({ path, hash, type, size }) =>
-    JSON.stringify([path, hash, type, ...(size > largestValue ? [size] : [])]),
+    JSON.stringify([path, hash, type, ...(size > maxValueBytes ? [size] : [])]),
   );
   return `upload:${await sha256Hex([...lines, JSON.stringify([redirects, headers])].join("\n"))}`;
 }

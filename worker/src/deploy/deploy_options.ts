@@ -4,10 +4,10 @@ import type { HTMLHandling, NotFoundHandling } from "../format/meta";
 import type { ProjectCode } from "./code";
 import { checkKnown, isRecord } from "./options";
 
-// Both defaults are shared with Go: testdata/policy/defaults.json.
-/** For how many deployments removed files stay reachable. */
+// The Go side has the same defaults: testdata/policy/defaults.json.
+/** The number of deployments for which removed files stay reachable. */
 export const defaultRetain = 5;
-/** For how many seconds they do so at least. */
+/** The minimum number of seconds for which removed files stay reachable. */
 export const defaultGrace = 86_400;
 
 /** Options of deployProject. */
@@ -16,61 +16,63 @@ export interface DeployOptions {
   kv?: KVNamespace;
   /** The project's code. Without it the project has only assets. */
   code?: ProjectCode;
-  /** If set, new code is started once with its variables, and refused if it does not start. */
+  /** If set, new code is started once before the switch, and refused if it does not start. */
   start?: Pick<WorkerLoader, "load">;
-  /** The author and the reason of the deploy, for the history. */
+  /** The author of the deploy, for the history. */
   actor?: string;
+  /** The reason of the deploy, for the history. */
   subject?: string;
   html_handling?: HTMLHandling;
   not_found_handling?: NotFoundHandling;
-  /**
-   * Whether the project has an overlay. The default is the current state.
-   */
+  /** Whether the project has an overlay. By default this does not change. */
   overlay?: boolean;
-  /**
-   * How long removed files stay reachable: for this many deployments including this one, and at least these seconds.
-   */
+  /** The number of deployments, including this one, for which removed files stay reachable. */
   retain?: number;
+  /** The minimum number of seconds for which removed files stay reachable. */
   grace?: number;
   /**
-   * Patterns of files that everyone may read although the code gets every request, such as "/assets/*". Of the removed
-   * files, only these stay reachable. Without code, all do.
+   * Patterns of public files, such as "/assets/*". If the project has code, a removed file stays reachable only if it
+   * matches one: the code may have restricted access to the others. Without code, all removed files stay reachable.
    */
   retire?: string[];
-  /** Allows a deploy with no files, or with less than half as many as are live. */
+  /** Allows a deploy without files, or with less than half as many files as the live deployment. */
   allowShrink?: boolean;
   /** Uploads everything under new keys, and carries over nothing from the live deployment. */
   repair?: boolean;
   /**
-   * The `version` that the last deploy returned. If KV shows another one here, nothing is written, and it is a
-   * StaleError.
+   * The `version` that the caller's last deploy returned. If KV shows another version, the deploy writes nothing and
+   * throws a StaleError.
    */
   after?: string;
-  /** The limit of KV calls. */
+  /** The maximum number of KV calls; the default is 980. */
   mostWrites?: number;
-  /** The clock in milliseconds, and the source of random bytes. */
+  /** The clock, in milliseconds since 1970 UTC. */
   now?: () => number;
+  /** The source of random bytes. */
   random?: (bytes: Uint8Array) => void;
 }
 
-type Kind = [is: (value: unknown) => boolean, what: string];
+type OptionCheck = [isValid: (value: unknown) => boolean, expected: string];
 
-/** The kinds of the options. The others may come from a customer, so invalid ones are problems instead. */
-function kinds(): { [name in Exclude<keyof DeployOptions, "code" | "html_handling" | "not_found_handling">]-?: Kind } {
-  const text = (what: string): Kind => [(value) => typeof value === "string", what];
-  const flag: Kind = [(value) => typeof value === "boolean", "true or false"];
-  const callable: Kind = [(value) => typeof value === "function", "a function"];
-  const count = (least: number, what: string): Kind => [
-    (value) => Number.isSafeInteger(value) && (value as number) >= least,
-    `${what}, ${least} or more`,
+/** These options may come from a customer. An invalid value is a problem in a RefusedError, not a TypeError. */
+type CustomerOption = "code" | "html_handling" | "not_found_handling";
+
+/** The checks of all other options. */
+function optionChecks(): { [name in Exclude<keyof DeployOptions, CustomerOption>]-?: OptionCheck } {
+  const text = (expected: string): OptionCheck => [(value) => typeof value === "string", expected];
+  const flag: OptionCheck = [(value) => typeof value === "boolean", "true or false"];
+  const callable: OptionCheck = [(value) => typeof value === "function", "a function"];
+  const count = (min: number, expected: string): OptionCheck => [
+    (value) => Number.isSafeInteger(value) && (value as number) >= min,
+    `${expected}, ${min} or more`,
   ];
-  const having = (method: string, what: string): Kind => [
+  const withMethod = (method: string, expected: string): OptionCheck => [
     (value) => typeof (value as Record<string, unknown> | null)?.[method] === "function",
-    what,
+    expected,
   ];
   return {
-    kv: having("put", "a KV namespace, such as env.KV_SYNC_BLOBS"),
-    start: having("load", "a worker loader, such as env.LOADER"),
+    kv: withMethod("put", "a KV namespace, such as env.KV_SYNC_BLOBS"),
+    start: withMethod("load", "a worker loader, such as env.LOADER"),
     actor: text("a string"),
     subject: text("a string"),
     retain: count(1, "a number of deployments"),
@@ -96,11 +98,11 @@ export function checkOptions(given: DeployOptions): void {
     throw new TypeError(
       "deployProject: the options are not an object; use one like { kv: env.KV_SYNC_BLOBS }, or none",
     );
-  const known = kinds();
-  checkKnown("deployProject", given, [...Object.keys(known), "code", "html_handling", "not_found_handling"]);
-  for (const [name, [is, what]] of Object.entries(known)) {
+  const checks = optionChecks();
+  checkKnown("deployProject", given, [...Object.keys(checks), "code", "html_handling", "not_found_handling"]);
+  for (const [name, [isValid, expected]] of Object.entries(checks)) {
     const value = (given as Record<string, unknown>)[name];
-    if (value !== undefined && !is(value))
-      throw new TypeError(`deployProject: invalid ${name}; use ${what}, or leave it out`);
+    if (value !== undefined && !isValid(value))
+      throw new TypeError(`deployProject: invalid ${name}; use ${expected}, or leave it out`);
   }
 }

@@ -9,7 +9,7 @@ import type { StoredManifest } from "../format/stored";
 import { decodeStored } from "../format/stored_reader";
 import { readBlob } from "../kv/blob";
 
-/** Reads a stored manifest. Throws a ManifestError if it is missing, damaged or of another site. */
+/** Reads a stored manifest. Throws a ManifestError if it is missing, damaged, or belongs to another site. */
 export async function readStored(kv: KVNamespace, keys: ProjectKeys, ref: string): Promise<StoredManifest> {
   const { projectId } = keys;
   const blob = await readBlob(kv, keys.manifest(ref));
@@ -17,13 +17,16 @@ export async function readStored(kv: KVNamespace, keys: ProjectKeys, ref: string
   if (!blob) throw new ManifestError(`kv-sync: the stored manifest ${ref} of project ${projectId} is missing; ${fix}`);
   const manifest = decodeStored(new Uint8Array(await new Response(blob).arrayBuffer()));
   if (manifest.site !== keys.site)
-    throw new ManifestError(`kv-sync: the stored manifest ${ref} of project ${projectId} is of another site; ${fix}`);
+    throw new ManifestError(
+      `kv-sync: the stored manifest ${ref} of project ${projectId} belongs to another site; ${fix}`,
+    );
   return manifest;
 }
 
 /**
- * The stored manifest of a version. If an older kv-sync did not record the routing, it is known for a version without
- * code. Its retired assets may have been guarded before, so they are left out.
+ * Reads the stored manifest of a version. A manifest of an older kv-sync may lack the routing. Then the routing is
+ * unknown, except that a version without code has none. The retired assets of such a manifest are left out, because
+ * code of an earlier deployment may have restricted access to them.
  */
 export async function readDeployed(
   kv: KVNamespace,
@@ -35,22 +38,22 @@ export async function readDeployed(
 }
 
 /**
- * If the live deployment is from one or more consecutive rollbacks: the manifests of the deployments that were live
- * before them. Those that cannot be read are left out, because they are only for open tabs.
+ * If the live deployment comes from one or more consecutive rollbacks: reads the manifests of the deployments that
+ * these rollbacks replaced. A manifest that cannot be read is left out, because only open tabs need its assets.
  */
-export async function readLeft(
+export async function readRolledBack(
   kv: KVNamespace,
   keys: ProjectKeys,
   { activations, version }: Current,
   retain: number,
 ): Promise<StoredManifest[]> {
-  const left: StoredManifest[] = [];
+  const rolledBack: StoredManifest[] = [];
   for (let i = 1; i < activations.length && i < retain && isRollback(activations[0].message); i++) {
     if (!isRollback(activations[i - 1]!.message)) break;
     try {
       const earlier = await readVersion(kv, keys, activations[i]!.version);
       if (!earlier || earlier.stamp.deployment === version.stamp.deployment) continue;
-      left.push(await readDeployed(kv, keys, earlier));
+      rolledBack.push(await readDeployed(kv, keys, earlier));
     } catch (error) {
       console.warn(
         `kv-sync: open tabs of an earlier deployment of project ${keys.projectId} may miss files:`,
@@ -58,7 +61,7 @@ export async function readLeft(
       );
     }
   }
-  return left;
+  return rolledBack;
 }
 
 function isRollback(message: string): boolean {

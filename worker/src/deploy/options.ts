@@ -1,13 +1,13 @@
-// Checks of options, which a caller without TypeScript may pass as anything.
+// Checks of option objects. A caller without TypeScript may pass any value.
 
-/** Whether this is a plain object, unlike a Uint8Array or a Blob. */
+/** Whether a value is a plain object. A Uint8Array or a Blob is not. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   if (typeof value !== "object" || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
 }
 
-/** Throws a TypeError for an option that does not exist: a spelling mistake must not count as left out. */
+/** Throws a TypeError for an unknown option, so that a misspelled option is not silently ignored. */
 export function checkKnown(caller: string, given: object, known: string[]): void {
   for (const name of Object.keys(given))
     if (!known.includes(name))

@@ -1,5 +1,5 @@
-// The difference between the live deployment and the upload, as a value. Planning
-// writes nothing. The Go side plans the same (sync/plan.go).
+// Computes the difference between the live deployment and the upload. Planning writes
+// nothing. The Go side makes the same plan (sync/plan.go).
 
 import { comparePaths } from "../format/compare_paths";
 import type { Routing } from "../format/routing";
@@ -15,9 +15,9 @@ export interface PlanInput {
   upload: Upload;
   /** The live manifest; undefined if nothing is live. */
   live: StoredManifest | undefined;
-  /** The manifests of deployments that a rollback left for the live one. */
-  left: StoredManifest[];
-  /** Upload everything; carry over nothing. */
+  /** The manifests of the deployments that were live before the last rollbacks. */
+  rolledBack: StoredManifest[];
+  /** Whether to upload everything, and to carry over nothing from the live deployment. */
   repair: boolean;
   /** The routing of the new code. */
   routing: Routing;
@@ -34,7 +34,7 @@ export interface PlanInput {
 export interface Plan {
   assets: StoredAsset[];
   retired: RetiredAsset[];
-  /** One file for each content to write. */
+  /** One file for each content that must be written. */
   uploads: UploadedFile[];
   added: number;
   changed: number;
@@ -43,8 +43,8 @@ export interface Plan {
 }
 
 /**
- * Identifies a content. The hash alone is not unique: a small file may contain the bytes over which a chunk index is
- * hashed.
+ * Returns a key that identifies a content. The hash alone is not unique: the hash of a large file is the hash of its
+ * chunk index, and a small file may consist of the bytes of that index.
  */
 export function contentOf({ hash, size }: { hash: string; size: number }): string {
   return `${hash} ${size}`;
@@ -55,22 +55,20 @@ export function noncesOf(assets: StoredAsset[]): Map<string, string> {
   return new Map(assets.map((asset) => [contentOf(asset), asset.nonce]));
 }
 
-/**
- * Plans a deploy. Content is carried over only from the live manifest; other blobs may no longer be in KV.
- */
-export function makePlan({ upload, live, left, repair, routing, nonce, now, retain, grace }: PlanInput): Plan {
-  const before = new Map(live?.assets.map((asset) => [asset.path, asset]));
+/** Plans a deploy. Content is carried over only from the live manifest: other blobs may no longer be in KV. */
+export function makePlan({ upload, live, rolledBack, repair, routing, nonce, now, retain, grace }: PlanInput): Plan {
+  const remaining = new Map(live?.assets.map((asset) => [asset.path, asset]));
   const carried = repair ? undefined : live;
   const nonces = noncesOf(carried?.assets ?? []);
   for (const file of upload.streams) nonces.set(contentOf(file), file.nonce!);
   const plan: Plan = { assets: [], retired: [], uploads: [], added: 0, changed: 0, removed: 0, unchanged: 0 };
   for (const file of upload.files) {
     const { path, hash, size, type } = file;
-    const same = before.get(path);
-    before.delete(path);
+    const liveAsset = remaining.get(path);
+    remaining.delete(path);
     const content = contentOf(file);
-    const unchanged = same !== undefined && contentOf(same) === content && same.type === type;
-    plan[!same ? "added" : unchanged ? "unchanged" : "changed"]++;
+    const unchanged = liveAsset !== undefined && contentOf(liveAsset) === content && liveAsset.type === type;
+    plan[!liveAsset ? "added" : unchanged ? "unchanged" : "changed"]++;
     if (!nonces.has(content)) {
       nonces.set(content, nonceOf(size, nonce)); // the same bytes at another path need no second blob
       plan.uploads.push(file);
@@ -81,16 +79,16 @@ export function makePlan({ upload, live, left, repair, routing, nonce, now, reta
       nonce: nonces.get(content)!,
       size,
       type,
-      modified: unchanged ? same.modified : now,
+      modified: unchanged ? liveAsset.modified : now,
       oid: "",
     });
   }
-  plan.removed = before.size;
+  plan.removed = remaining.size;
   if (carried)
     plan.retired = retire(
       { assets: plan.assets, routing },
       carried,
-      left,
+      rolledBack,
       { until: now + grace, left: retain - 1 },
       now,
     );
@@ -98,31 +96,33 @@ export function makePlan({ upload, live, left, repair, routing, nonce, now, reta
 }
 
 /**
- * The retired assets: those of the live deployment, or of one that a rollback left, that the new one does not serve.
- * Open tabs can still load them. They stay listed while a deployment with them is retained. Assets that code of one of
- * these deployments guards are left out: removing a file, with or without its guard, must not publish it. Assets that a
- * redirect hid are left out too.
+ * Returns the retired assets, which open tabs can still load. These are the assets of the live deployment, and of those
+ * before the last rollbacks, that the new deployment does not serve. An asset stays in the list while a deployment with
+ * it is retained.
+ *
+ * An asset is left out if code of one of these deployments guards it: removing a file, with or without its guard, must
+ * not publish it. An asset is also left out if a redirect hid it.
  */
 function retire(
   { assets, routing }: Pick<StoredManifest, "assets" | "routing">,
   live: StoredManifest,
-  left: StoredManifest[],
+  rolledBack: StoredManifest[],
   term: Pick<RetiredAsset, "until" | "left">,
   now: number,
 ): RetiredAsset[] {
-  const listed = new Set(assets.map(({ path }) => path));
-  const guards = [routing, live.routing, ...left.map((manifest) => manifest.routing)].map(guardsOf);
+  const seen = new Set(assets.map(({ path }) => path));
+  const guards = [routing, live.routing, ...rolledBack.map((manifest) => manifest.routing)].map(guardsOf);
   const retired: RetiredAsset[] = [];
   const add = (asset: RetiredAsset) => {
-    if (listed.has(asset.path)) return;
-    listed.add(asset.path);
+    if (seen.has(asset.path)) return;
+    seen.add(asset.path);
     if (guards.some((guard) => guard(asset.path))) return;
     retired.push({ ...asset, oid: "" });
   };
-  for (const { assets, redirects, serving } of [live, ...left]) {
+  for (const { assets, redirects, serving } of [live, ...rolledBack]) {
     const isRedirected = redirectedBy(redirects, serving.html_handling);
     for (const asset of assets) {
-      if (isRedirected(asset.path)) listed.add(asset.path);
+      if (isRedirected(asset.path)) seen.add(asset.path);
       else add({ ...asset, ...term });
     }
   }
@@ -133,8 +133,8 @@ function retire(
 }
 
 /**
- * Refuses an upload without files, or with less than half as many files as are live. Names do not matter, because a
- * build with hashes in its names renames all files. testdata/guards/shrink.json has cases.
+ * Refuses an upload without files, or with less than half as many files as are live. It does not compare names, because
+ * a build that puts hashes into names renames all files. testdata/guards/shrink.json has cases.
  */
 export function checkShrink({ files }: Pick<Upload, "files">, live: Pick<StoredManifest, "assets"> | undefined): void {
   const fix = "give allowShrink if that is meant";

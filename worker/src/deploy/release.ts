@@ -1,7 +1,7 @@
-// The values that a deploy writes beside its blobs.
+// Encodes the values that a deploy writes after its blobs.
 
-import { type Current, incarnatedFormat, mostActivations, type Stamp } from "../dynamic/version";
-import { largestValue } from "../format/chunks";
+import { type Current, incarnatedFormat, maxActivations, type Stamp } from "../dynamic/version";
+import { maxValueBytes } from "../format/chunks";
 import type { ProjectKeys } from "../format/project_keys";
 import { encodeServed } from "../format/served";
 import type { StoredManifest } from "../format/stored";
@@ -12,7 +12,7 @@ import { type DeployOptions, defaultGrace, defaultRetain } from "./deploy_option
 import type { Plan } from "./plan";
 import { sha256Hex } from "./upload";
 
-/** The encoded values of a deployment, in the order in which they are written. */
+/** The encoded values of a deployment. `values` are written in order, and then `current`. */
 export interface Release {
   deployment: string;
   version: string;
@@ -22,7 +22,7 @@ export interface Release {
 }
 
 /** Encodes a deployment. */
-export async function makeRelease(given: {
+export async function makeRelease(input: {
   keys: ProjectKeys;
   manifest: StoredManifest;
   plan: Plan;
@@ -33,17 +33,17 @@ export async function makeRelease(given: {
   current: Current | null;
   options: DeployOptions;
 }): Promise<Release> {
-  const { keys, manifest, plan, code, worker, nonce, seconds, current, options } = given;
+  const { keys, manifest, plan, code, worker, nonce, seconds, current, options } = input;
   const { actor, subject } = options;
   const { projectId, incarnation, site } = keys;
   const time = `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`;
   const deployment = `${time.slice(0, 19).replace(/[-:]/g, "").replace("T", "-")}-${nonce.slice(8)}`;
-  const was = current?.version.stamp;
+  const liveStamp = current?.version.stamp;
 
   const stored = encodeStored(manifest);
   const storedRef = `${await sha256Hex(stored)}.${nonce}`;
   const served = encodeServed(manifest);
-  // An unchanged manifest is not written and read again.
+  // An unchanged served manifest keeps its key, so that it is not written again and cached copies stay valid.
   const servedHash = await sha256Hex(served);
   const sameServed = current && !options.repair && current.version.served.startsWith(servedHash);
   const servedRef = sameServed ? current.version.served : `${servedHash}.${nonce}`;
@@ -53,7 +53,7 @@ export async function makeRelease(given: {
     manifest: storedRef,
     source: manifest.origin.id,
     worker,
-    pruned: was?.pruned ?? seconds,
+    pruned: liveStamp?.pruned ?? seconds,
   };
   const loader = `${projectId}:${(await sha256Hex(JSON.stringify([servedRef, code ?? null]))).slice(0, 32)}`;
   const version = JSON.stringify({
@@ -69,7 +69,7 @@ export async function makeRelease(given: {
       manifest: storedRef,
       source: stamp.source,
       worker,
-      namespace: "", // a Worker knows its namespaces by binding, not by id
+      namespace: "", // a Worker does not know the id of its namespace
       bindings: [],
       pruned: stamp.pruned,
       ...policyOf(options),
@@ -85,7 +85,7 @@ export async function makeRelease(given: {
     ...(subject && { subject }),
     ...(actor && { actor }),
     time,
-    ...(was && { previous: was.deployment }),
+    ...(liveStamp && { previous: liveStamp.deployment }),
     files: plan.assets.length,
     added: plan.added,
     changed: plan.changed,
@@ -100,11 +100,11 @@ export async function makeRelease(given: {
     message: `kv-sync ${deployment}`,
     ...(actor && { author: actor }),
   };
-  const activations = [activation, ...(current?.activations ?? [])].slice(0, mostActivations);
-  // The record contains the version exactly as it is at its own key.
+  const activations = [activation, ...(current?.activations ?? [])].slice(0, maxActivations);
+  // `current` contains the same bytes of the version as the version's own key.
   const head = incarnation === "" ? '{"format":1' : `{"format":${incarnatedFormat},"incarnation":"${incarnation}"`;
-  const switched = `${head},"activations":${JSON.stringify(activations)},"version":${version}}`;
-  checkSize(switched);
+  const currentValue = `${head},"activations":${JSON.stringify(activations)},"version":${version}}`;
+  checkSize(currentValue);
   return {
     deployment,
     version: versionRef,
@@ -115,14 +115,14 @@ export async function makeRelease(given: {
       ...(sameServed ? [] : [{ key: keys.blob(servedRef), value: served }]),
       { key: keys.blob(versionRef), value: version },
     ],
-    current: switched,
+    current: currentValue,
   };
 }
 
 /** Throws a RefusedError if KV cannot store this value of `current`. */
 function checkSize(current: string): void {
   const size = new TextEncoder().encode(current).length;
-  if (size > largestValue) {
+  if (size > maxValueBytes) {
     throw new RefusedError([
       {
         path: "code",
@@ -133,7 +133,7 @@ function checkSize(current: string): void {
   }
 }
 
-/** What the deployment says that a prune keeps. */
+/** Returns the retention that the deployment records. A prune reads it. */
 function policyOf({ retain = defaultRetain, grace = defaultGrace }: DeployOptions) {
   return { retain, ...(grace > 0 && { grace }) };
 }

@@ -1,15 +1,15 @@
 /**
- * KV does not show the version that the caller deployed last. Nothing was written, and nothing is damaged: either KV
- * does not show that version here yet, or somebody else has deployed since.
+ * KV does not show the version that the caller deployed last. Either that version is not visible at this location yet,
+ * or somebody else has deployed since. Nothing was written, and nothing is damaged.
  */
 export class StaleError extends Error {
   override name = "StaleError";
 
   constructor(
     projectId: string,
-    /** The version that the caller named. */
+    /** The version that the caller expected. */
     readonly after: string,
-    /** The version that KV shows; null for none. */
+    /** The version that KV shows, or null if it shows none. */
     readonly active: string | null,
   ) {
     super(

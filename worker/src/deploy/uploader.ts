@@ -1,6 +1,6 @@
 // Uploads the contents of one deploy to KV.
 
-import { chunkSize, largestValue, readIndex } from "../format/chunks";
+import { chunkSize, maxValueBytes, readIndex } from "../format/chunks";
 import { ManifestError } from "../format/manifest";
 import type { StoredAsset, StoredManifest } from "../format/stored";
 import { readBlob } from "../kv/blob";
@@ -11,39 +11,39 @@ import { RefusedError } from "../rules/problem";
 import { contentOf, noncesOf } from "./plan";
 import type { Upload, UploadedFile } from "./upload";
 
-/** The other values of a deploy: two manifests, record, version, current. */
+/** The number of writes after the blobs: two manifests, record, version, current. */
 const otherWrites = 5;
 
 /** Writes contents that the live manifest does not have, and counts the KV calls. */
 export class Uploader {
   /** The number of written blobs. */
   written = 0;
-  /** The number of other KV calls. */
+  /** The number of KV reads. */
   #reads = 0;
   readonly #kv: KVNamespace;
   readonly #site: string;
   readonly #nonce: string;
   /** The limit of KV calls. */
-  readonly #most: number;
+  readonly #limit: number;
   readonly #live: Map<string, StoredAsset>;
   readonly #nonces: Map<string, string>;
   readonly #chunks = new Map<string, string>();
 
   /** Content is carried over only from `live`. */
-  constructor(kv: KVNamespace, site: string, nonce: string, live: StoredManifest | undefined, most: number) {
+  constructor(kv: KVNamespace, site: string, nonce: string, live: StoredManifest | undefined, limit: number) {
     this.#kv = kv;
     this.#site = site;
     this.#nonce = nonce;
-    this.#most = most;
+    this.#limit = limit;
     this.#live = new Map(live?.assets.map((asset) => [asset.path, asset]));
     this.#nonces = noncesOf(live?.assets ?? []);
   }
 
   /**
-   * Reads the streams one after another, writes each while it is read, and sets its hash, nonce and size. If one is
-   * refused, what was written before is garbage.
+   * Uploads the streams one after another, each while it is read, and sets its hash, nonce and size. If a stream is
+   * refused, the blobs that were already written stay unreferenced, until a prune deletes them.
    */
-  async takeStreams({ streams }: Upload): Promise<void> {
+  async uploadStreams({ streams }: Upload): Promise<void> {
     for (const file of streams) {
       const { hash, nonce, size } = await this.#write(file, (hash, size) =>
         this.#nonces.get(contentOf({ hash, size })),
@@ -54,19 +54,19 @@ export class Uploader {
     }
   }
 
-  /** Writes a file whose content is not in KV. */
+  /** Uploads a file whose content is not in KV. */
   async write(file: UploadedFile): Promise<void> {
     await this.#write(file);
   }
 
-  /** Refuses the deploy if writing these files as well would exceed the limit of KV calls. */
+  /** Throws a RefusedError if the calls so far and the upload of these files exceed the limit of KV calls. */
   checkCalls(files: UploadedFile[]): void {
-    const calls = files.reduce((sum, { size }) => sum + blobsOf(size), this.written + this.#reads + otherWrites);
-    if (calls <= this.#most) return;
+    const calls = files.reduce((sum, { size }) => sum + blobCount(size), this.written + this.#reads + otherWrites);
+    if (calls <= this.#limit) return;
     throw new RefusedError([
       {
         path: "files",
-        reason: `${calls} KV writes are needed, the limit for one request is ${this.#most}`,
+        reason: `${calls} KV writes are needed, the limit for one request is ${this.#limit}`,
         fix: "use kv-sync deploy --project, or deploy in smaller steps; raise mostWrites if your plan allows it",
       },
     ]);
@@ -76,7 +76,7 @@ export class Uploader {
     const { path, body, hashed } = file;
     const name = path.slice(1);
     try {
-      await this.#learnChunks(file);
+      await this.#readLiveChunks(file);
       const blob = await writeBlob(this.#kv, this.#site, body, {
         nonce: this.#nonce,
         chunks: this.#chunks,
@@ -102,12 +102,10 @@ export class Uploader {
     }
   }
 
-  /**
-   * Learns the chunks of the file that this one replaces; they may be reused. A missing or damaged index is ignored.
-   */
-  async #learnChunks({ path, body, size }: UploadedFile): Promise<void> {
+  /** Reads the index of the file that this one replaces, to reuse its chunks. A missing or damaged index is ignored. */
+  async #readLiveChunks({ path, body, size }: UploadedFile): Promise<void> {
     const live = this.#live.get(path);
-    if (!live || live.size <= largestValue || !(body instanceof ReadableStream || size > largestValue)) return;
+    if (!live || live.size <= maxValueBytes || !(body instanceof ReadableStream || size > maxValueBytes)) return;
     this.#reads++;
     const index = await readBlob(this.#kv, `${this.#site}/b/${live.hash}.${live.nonce}`);
     if (!index) return;
@@ -128,7 +126,7 @@ export class Uploader {
   }
 }
 
-/** The number of blobs of a content of which no chunk is in KV. */
-function blobsOf(size: number): number {
-  return size > largestValue ? Math.ceil(size / chunkSize) + 1 : 1;
+/** Returns the number of blobs of a new content: one, or its chunks and their index. */
+function blobCount(size: number): number {
+  return size > maxValueBytes ? Math.ceil(size / chunkSize) + 1 : 1;
 }

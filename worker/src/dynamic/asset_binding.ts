@@ -1,5 +1,5 @@
-// The asset binding of a customer's Dynamic Worker: a stub of an entrypoint that
-// reads its project's assets, and writes them if its props allow that.
+// The asset binding of a customer's Dynamic Worker. It is a stub of an entrypoint, which
+// reads the project's assets, and also writes them if its props allow it.
 
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { Manifest, ManifestError } from "../format/manifest";
@@ -24,16 +24,16 @@ import type {
   WriteResult,
 } from "../overlay/read_write_assets";
 import type { Env as SiteEnv } from "../serve/assets";
-import { unstored } from "../serve/caching";
+import { preventEdgeCaching } from "../serve/caching";
 import { failure } from "../serve/failure";
 import { Site } from "../serve/site";
 import { type AssetBindingProps, readProject } from "./project";
 import { ProjectError, readCurrent, readVersion } from "./version";
 
-/** Opened sites by namespace, as for the pointers in project.ts. */
+/** Opened sites, by namespace and by the key of the manifest. */
 const sites = new WeakMap<KVNamespace, LRU<Site>>();
 
-/** The budget for manifests, which have 64 bytes per file. An isolate has 128 MiB in total. */
+/** The memory for cached manifests, which have 64 bytes per file. An isolate has 128 MiB in total. */
 const sitesBudget = 24 << 20;
 
 /** The entrypoint class of asset bindings. The main module of a loader exports it as `AssetBinding`. */
@@ -43,8 +43,8 @@ export type AssetBindingClass<Env> = new (
 ) => WorkerEntrypoint<Env, AssetBindingProps> & ReadWriteAssets;
 
 /**
- * Creates the class for a namespace. Customers can call every method of its prototype: these are the methods of
- * ReadWriteAssets. They work on the project in the props, and write only if the props allow it.
+ * Creates the entrypoint class for a namespace. Customers can call every method of its prototype, so these are only the
+ * methods of ReadWriteAssets. They use the project in the props, and write only if the props allow it.
  */
 export function assetBinding<Env>(options: {
   /** The namespace of the projects. */
@@ -87,7 +87,7 @@ export function assetBinding<Env>(options: {
     readonly #bindings = (): SiteEnv => ({ KV_SYNC_BLOBS: kv(this.env), KV_SYNC_OVERLAY: overlay(this.env) });
 
     #ask<T>(act: (edits: Edits) => Promise<T>): Promise<T> {
-      return answerRPC(shown(this.ctx.props), async () => {
+      return answerRPC(projectName(this.ctx.props), async () => {
         const edits = await openEdits(this.ctx.props, this.#bindings(), ttl);
         if (!edits) throw new EditError(503, "the project is not deployed; deploy it, or try again in a minute");
         return act(edits);
@@ -96,8 +96,8 @@ export function assetBinding<Env>(options: {
   };
 }
 
-/** The project of a binding, for the log. The props come from the platform, which may have made them of anything. */
-function shown({ projectId }: Partial<AssetBindingProps>): string {
+/** Names the project of a binding, for the log. A faulty platform may pass any props. */
+function projectName({ projectId }: Partial<AssetBindingProps>): string {
   return isProjectId(projectId) ? `project ${projectId}` : "a binding without a project";
 }
 
@@ -106,8 +106,8 @@ function overlayOf(env: unknown): OverlayNamespace | undefined {
 }
 
 /**
- * Answers from a project's assets. It never throws; errors are only logged. Workers Caching does not store the
- * response, because its key has neither the project nor the host.
+ * Answers a request with a project's assets. It never throws: an error is logged, and the response is a failure.
+ * Workers Caching does not store the response, because its key has neither the project nor the host.
  */
 export async function serveAssets(
   request: Request,
@@ -122,17 +122,17 @@ export async function serveAssets(
     const { site, keys, ref } = opened;
     const response =
       props.write === true ? await editsOf(opened, env, props).fetch(request) : await site.fetch(request, env);
-    keep(env.KV_SYNC_BLOBS, keys, ref, site); // its overlay counts towards the budget
-    return unstored(response);
+    cacheSite(env.KV_SYNC_BLOBS, keys, ref, site); // updates the size, which now includes the overlay
+    return preventEdgeCaching(response);
   } catch (error) {
-    console.error(`kv-sync: cannot serve the assets of ${shown(props)}:`, describeThrown(error));
+    console.error(`kv-sync: cannot serve the assets of ${projectName(props)}:`, describeThrown(error));
     return failure(
       error instanceof ManifestError || error instanceof ProjectError || error instanceof TypeError ? 500 : 503,
     );
   }
 }
 
-/** The operations of a binding with these props; null if its project is not deployed. */
+/** Returns the operations of a binding with these props, or null if its project is not deployed. */
 async function openEdits(props: Partial<AssetBindingProps>, env: SiteEnv, ttl?: number): Promise<Edits | null> {
   const opened = await openProject(props, env.KV_SYNC_BLOBS, ttl);
   return opened && editsOf(opened, env, props);
@@ -144,14 +144,17 @@ function editsOf({ site, keys, ref }: OpenedProject, env: SiteEnv, props: Partia
   return new Edits({ site, env, listing }, props);
 }
 
-/** A project's assets, and the hash.nonce of its manifest. */
+/** A project's assets, and the "hash.nonce" of its served manifest. */
 interface OpenedProject {
   site: Site;
   keys: ProjectKeys;
   ref: string;
 }
 
-/** Opens the project in a binding's props; null if it is not deployed. Throws if KV fails or has no manifest. */
+/**
+ * Opens the project of a binding. Returns null if it is not deployed. Throws if KV fails, or does not have the
+ * manifest.
+ */
 async function openProject(
   props: Partial<AssetBindingProps>,
   kv: KVNamespace,
@@ -171,24 +174,24 @@ async function openProject(
   return { site, keys, ref };
 }
 
-/** The number of earlier versions whose Dynamic Workers may still run. */
-const mostVersionsBack = 10;
+/** The number of earlier versions that are searched. Dynamic Workers of older ones are unlikely to run still. */
+const maxEarlierVersions = 10;
 
-/** The stored manifest of the version with this served manifest. */
+/** Finds the stored manifest of the version that has this served manifest. Returns its "hash.nonce". */
 async function storedRef(kv: KVNamespace, keys: ProjectKeys, served: string): Promise<string> {
   const { projectId } = keys;
   const current = await readCurrent(kv, projectId, 0);
   if (current?.incarnation !== keys.incarnation) throw new ProjectError(`project ${projectId} is no longer deployed`);
   if (current.version.served === served) return current.version.stamp.manifest;
-  for (const { version } of current.activations.slice(1, mostVersionsBack)) {
+  for (const { version } of current.activations.slice(1, maxEarlierVersions)) {
     const earlier = await readVersion(kv, keys, version);
     if (earlier?.served === served) return earlier.stamp.manifest;
   }
-  // KV does not show the switch here yet. The manifests hardly differ.
+  // KV does not show the switch at this location yet. The live manifest is a good approximation.
   return current.version.stamp.manifest;
 }
 
-/** Opens a project's assets by the hash.nonce of the manifest; null if it is not in KV. Throws for an invalid one. */
+/** Opens a served manifest by its "hash.nonce". Returns null if it is not in KV. Throws if it is invalid. */
 export async function openSite(kv: KVNamespace, keys: ProjectKeys, ref: string): Promise<Site | null> {
   if (!isRef(ref))
     throw new ProjectError("the props of an asset binding have no manifest; use { props: project.props }");
@@ -199,16 +202,16 @@ export async function openSite(kv: KVNamespace, keys: ProjectKeys, ref: string):
   const blob = await readBlob(kv, key);
   if (!blob) return null;
   const manifest = new Manifest(await new Response(blob).arrayBuffer());
-  // Customers upload blobs, so a blob may look like a manifest.
+  // A customer may upload a file with the bytes of a manifest, and so choose its site.
   if (manifest.meta.site !== keys.site)
-    throw new ManifestError(`project ${keys.projectId}: the manifest ${ref} is of another site`);
+    throw new ManifestError(`project ${keys.projectId}: the manifest ${ref} belongs to another site`);
   const opened = new Site(manifest);
-  keep(kv, keys, ref, opened);
+  cacheSite(kv, keys, ref, opened);
   return opened;
 }
 
-function keep(kv: KVNamespace, keys: ProjectKeys, ref: string, site: Site): void {
-  const known = sites.get(kv) ?? new LRU<Site>(sitesBudget);
-  sites.set(kv, known);
-  known.set(keys.blob(ref), site, site.bytes);
+function cacheSite(kv: KVNamespace, keys: ProjectKeys, ref: string, site: Site): void {
+  const cache = sites.get(kv) ?? new LRU<Site>(sitesBudget);
+  sites.set(kv, cache);
+  cache.set(keys.blob(ref), site, site.bytes);
 }

@@ -1,19 +1,19 @@
-// Reads projects for the Worker Loader.
+// Reads projects, and prepares them for the Worker Loader.
 
 import { isProjectId, ProjectKeys } from "../format/project_keys";
 import { LRU } from "../kv/lru";
 import type { Capabilities } from "../overlay/read_write_assets";
 import { type EncodedModule, ProjectError, readCurrent, readVersion, type VersionCode } from "./version";
 
-/** The props of an asset binding: its project, and what it may do. */
+/** The props of an asset binding: its project and its capabilities. */
 export interface AssetBindingProps extends Capabilities {
   projectId: string;
   /**
-   * The "hash.nonce" of the served manifest, so that a Dynamic Worker has the assets of its own version. Without it the
-   * binding serves the active version.
+   * The "hash.nonce" of the served manifest of a version. It gives a Dynamic Worker the assets of its own version.
+   * Without it, the binding serves the active version.
    */
   served?: string;
-  /** The incarnation of the project, if another one of its id was deleted before. It belongs to `served`. */
+  /** The incarnation of the project that has `served`; needed if an earlier project with the same id was deleted. */
   incarnation?: string;
 }
 
@@ -23,15 +23,15 @@ export type ProjectProps = Required<Pick<AssetBindingProps, "projectId" | "serve
 
 /** The active version of a project. */
 export interface Project {
-  /** The id for the Worker Loader. It changes only with code or assets. */
+  /** The id for the Worker Loader. It changes only if code or assets change. */
   readonly id: string;
   /** The props of its asset binding. */
   readonly props: ProjectProps;
   /** Whether the project has code. Without code it has only assets. */
   readonly hasCode: boolean;
   /**
-   * The definition for the Worker Loader: the code, its variables (`env` overrides them), and no network access without
-   * `globalOutbound`. Rejects with a ProjectError for a project without code.
+   * Returns the definition for the Worker Loader: the code and its variables. Members of `env` override variables.
+   * Without `globalOutbound` the code has no network access. Rejects with a ProjectError if the project has no code.
    */
   code(env?: Record<string, unknown>, options?: CodeOptions): Promise<WorkerLoaderWorkerCode>;
 }
@@ -39,17 +39,17 @@ export interface Project {
 /** What a platform allows a customer's code. */
 export interface CodeOptions {
   /**
-   * The target of its fetch() and connect(): a service binding that answers them, or null, the default, which refuses
-   * them. (The Worker Loader's own default is the Internet, in the platform's name.)
+   * The service binding that receives the fetch() and connect() calls of the code. With null, the default, these calls
+   * fail. (In the Worker Loader itself the default is the Internet, with the identity of the platform.)
    */
   globalOutbound?: Fetcher | null | undefined;
 }
 
-/** The cached part of an active version: enough to call a running Dynamic Worker. */
-interface Pointer {
-  /** When it was read, in milliseconds since 1970 UTC. */
-  read: number;
-  /** How many reads of the code failed. */
+/** The part of an active version that is cached. It is enough to call a Dynamic Worker that is already running. */
+interface CachedVersion {
+  /** The time of the read, in milliseconds since 1970 UTC. */
+  readAt: number;
+  /** The number of failed reads of the code. */
   failures: number;
   version: string;
   loader: string;
@@ -58,40 +58,42 @@ interface Pointer {
   hasCode: boolean;
 }
 
-/** The default cache time in seconds, of the isolate and again of KV. */
+/** The default cache time in seconds. It applies to the isolate's cache and to KV's cache, one after the other. */
 const defaultTtl = 30;
 
-/** The approximate size of a Pointer. */
-const pointerBytes = 512;
-const pointersBudget = 1 << 20;
+/** The approximate size of a CachedVersion in memory. */
+const cachedVersionBytes = 512;
+const cachedVersionsBudget = 1 << 20;
 
 /**
- * Cached pointers by namespace. Only values are cached: a request cannot await the promise of another one.
+ * Cached versions by namespace. The cache has values, not promises: a request cannot await another request's promise.
  */
-const pointers = new WeakMap<KVNamespace, LRU<Pointer>>();
+const cachedVersions = new WeakMap<KVNamespace, LRU<CachedVersion>>();
 
-/** The active version of a project, or null if there is none. Throws if KV fails or its record is damaged. */
+/**
+ * Reads the active version of a project. Returns null if there is none. Throws if KV fails or the record is damaged.
+ */
 export async function readProject(projectId: string, kv: KVNamespace, ttl = defaultTtl): Promise<Project | null> {
   if (!isProjectId(projectId)) return null;
-  const known = pointers.get(kv) ?? new LRU<Pointer>(pointersBudget);
-  pointers.set(kv, known);
-  const pointer = known.get(projectId);
-  if (pointer && Date.now() - pointer.read < ttl * 1000) return new ActiveProject(kv, projectId, pointer, undefined);
+  const known = cachedVersions.get(kv) ?? new LRU<CachedVersion>(cachedVersionsBudget);
+  cachedVersions.set(kv, known);
+  const cached = known.get(projectId);
+  if (cached && Date.now() - cached.readAt < ttl * 1000) return new ActiveProject(kv, projectId, cached, undefined);
 
   const current = await readCurrent(kv, projectId, ttl);
-  // A missing project is not cached: clients can request any number of ids.
+  // A missing project is not cached, because clients can request any number of ids.
   if (!current) return null;
   const { loader, served, code } = current.version;
-  const fresh: Pointer = {
+  const fresh: CachedVersion = {
     version: current.activations[0].version,
     loader,
     served,
     incarnation: current.incarnation,
     hasCode: code !== undefined,
-    read: Date.now(),
-    failures: pointer?.loader === loader ? pointer.failures : 0,
+    readAt: Date.now(),
+    failures: cached?.loader === loader ? cached.failures : 0,
   };
-  known.set(projectId, fresh, pointerBytes);
+  known.set(projectId, fresh, cachedVersionBytes);
   return new ActiveProject(kv, projectId, fresh, code);
 }
 
@@ -100,17 +102,17 @@ class ActiveProject implements Project {
   readonly props: ProjectProps;
   readonly hasCode: boolean;
   readonly #kv: KVNamespace;
-  readonly #pointer: Pointer;
+  readonly #cached: CachedVersion;
   readonly #code: VersionCode | undefined;
 
-  constructor(kv: KVNamespace, projectId: string, pointer: Pointer, code: VersionCode | undefined) {
-    // The Worker Loader caches a failure by id, so after a failure the id must change.
-    this.id = pointer.failures === 0 ? pointer.loader : `${pointer.loader}~${pointer.failures}`;
-    const { served, incarnation } = pointer;
+  constructor(kv: KVNamespace, projectId: string, cached: CachedVersion, code: VersionCode | undefined) {
+    // The Worker Loader caches a failure by id. A new id makes it try again.
+    this.id = cached.failures === 0 ? cached.loader : `${cached.loader}~${cached.failures}`;
+    const { served, incarnation } = cached;
     this.props = { projectId, served, ...(incarnation !== "" && { incarnation }) };
-    this.hasCode = pointer.hasCode;
+    this.hasCode = cached.hasCode;
     this.#kv = kv;
-    this.#pointer = pointer;
+    this.#cached = cached;
     this.#code = code;
   }
 
@@ -120,7 +122,7 @@ class ActiveProject implements Project {
   ): Promise<WorkerLoaderWorkerCode> {
     const { projectId } = this.props;
     if (!this.hasCode) throw new ProjectError(`project ${projectId} has no code; serve its assets`);
-    const code = this.#code ?? (await this.#read());
+    const code = this.#code ?? (await this.#readCode());
     return {
       mainModule: code.main,
       modules: loaderModules(code.modules),
@@ -131,9 +133,9 @@ class ActiveProject implements Project {
     };
   }
 
-  /** Reads the code from the key of the version, because only the pointer is cached. */
-  async #read(): Promise<VersionCode> {
-    const { version: ref, loader, incarnation } = this.#pointer;
+  /** Reads the code, which is not cached, from the key of the version. */
+  async #readCode(): Promise<VersionCode> {
+    const { version: ref, loader, incarnation } = this.#cached;
     try {
       const version = await readVersion(this.#kv, new ProjectKeys(this.props.projectId, incarnation), ref);
       if (version?.code && version.loader === loader) return version.code;
@@ -141,7 +143,7 @@ class ActiveProject implements Project {
         `project ${this.props.projectId}: the version ${ref} is not in KV; try again, or deploy again`,
       );
     } catch (error) {
-      this.#pointer.failures++;
+      this.#cached.failures++;
       throw error;
     }
   }

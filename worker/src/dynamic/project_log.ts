@@ -1,16 +1,16 @@
-// The log of a project's code, in the log of the platform.
+// Writes the log of customers' code to the log of the platform.
 
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { oneLine } from "../format/one_line";
 
-/** The props of a log: whose code writes it. */
+/** The props of a log: the project whose code is logged. */
 export interface ProjectLogProps {
   projectId: string;
 }
 
 /**
- * The entrypoint that a platform's main module may export, so that its own log has what customers' code writes to the
- * console and throws: each on one line that begins with the project. Customers get no stub of it.
+ * The entrypoint that a platform's main module may export to log customers' code: its console output and its
+ * exceptions. Each is one line that begins with the project. Customers get no stub of this entrypoint.
  */
 export class ProjectLog extends WorkerEntrypoint<unknown, ProjectLogProps> {
   override tail(events: TraceItem[]): void {
@@ -23,7 +23,7 @@ export class ProjectLog extends WorkerEntrypoint<unknown, ProjectLogProps> {
   }
 }
 
-/** The arguments of a call of the console. */
+/** Formats the arguments of a console call. */
 function textOf(message: unknown): string {
   const values = Array.isArray(message) ? message : [message];
   return values.map((value) => (typeof value === "string" ? value : (JSON.stringify(value) ?? "undefined"))).join(" ");

@@ -1,5 +1,5 @@
-// The version of a project, and the record with the active one: docs/format.md,
-// "Projects".
+// Reads the versions of a project, and the record of the active version. docs/format.md
+// describes both under "Projects".
 
 import { list, record, string } from "../format/meta";
 import { currentKey, isIncarnation, isRef, type ProjectKeys, siteOf } from "../format/project_keys";
@@ -17,10 +17,10 @@ export class ProjectError extends Error {
 /** One module of a version's code. Bytes are in base64. */
 export type EncodedModule = { js: string } | { text: string } | { wasm: string } | { data: string };
 
-/** The stamp of a version, as far as a deploy needs it. */
+/** The part of a version's stamp that a deploy needs. */
 export interface Stamp {
   deployment: string;
-  /** The stored manifest's hash.nonce. */
+  /** The "hash.nonce" of the stored manifest. */
   manifest: string;
   source: string;
   worker: string;
@@ -32,7 +32,7 @@ export interface Stamp {
 export interface Version {
   /** The id for the Worker Loader. */
   loader: string;
-  /** The served manifest's hash.nonce. */
+  /** The "hash.nonce" of the served manifest. */
   served: string;
   code: VersionCode | undefined;
   stamp: Stamp;
@@ -50,7 +50,7 @@ export interface VersionCode {
 export interface Activation {
   id: string;
   time: string;
-  /** The version's hash.nonce. */
+  /** The "hash.nonce" of the version. */
   version: string;
   message: string;
   author: string | undefined;
@@ -58,16 +58,16 @@ export interface Activation {
 
 /** The record of the active version and the earlier ones. */
 export interface Current {
-  /** A part of the project's keys: see siteOf. */
+  /** The incarnation of the project, which is a part of its keys; see siteOf. */
   incarnation: string;
   /** Newest first, at least one. */
   activations: [Activation, ...Activation[]];
   version: Version;
 }
 
-/** What the key of the pointer has. Without `current` nothing is live. */
+/** The value of a project's pointer. If `current` is null, nothing is live. */
 export interface Pointer {
-  /** That of the live project; after a deletion that of the next one. */
+  /** The incarnation of the live project, or after a deletion that of the next project. */
   incarnation: string;
   current: Current | null;
   /** Whether the last project was deleted. */
@@ -75,24 +75,24 @@ export interface Pointer {
 }
 
 /** The number of activations that a deploy keeps. */
-export const mostActivations = 100;
+export const maxActivations = 100;
 
 /** The shortest cacheTtl that KV allows. */
-const shortestTtl = 30;
+const minTtl = 30;
 
-/** Reads the pointer, up to ttl seconds old. */
+/** Reads the pointer. It may be up to `ttl` seconds old. */
 export async function readPointer(kv: KVNamespace, projectId: string, ttl: number): Promise<Pointer> {
-  const text = await kv.get(currentKey(projectId), { type: "text", cacheTtl: Math.max(ttl, shortestTtl) });
+  const text = await kv.get(currentKey(projectId), { type: "text", cacheTtl: Math.max(ttl, minTtl) });
   if (text === null) return { incarnation: "", current: null, deleted: false };
   return parse(projectId, "current", text, (json) => parsePointer(json, projectId));
 }
 
-/** Reads the record of the active version, up to ttl seconds old; null if there is none. */
+/** Reads the record of the active version, which may be up to `ttl` seconds old. Returns null if there is none. */
 export async function readCurrent(kv: KVNamespace, projectId: string, ttl: number): Promise<Current | null> {
   return (await readPointer(kv, projectId, ttl)).current;
 }
 
-/** Reads a version from its own key; null if it is missing. */
+/** Reads a version from its own key. Returns null if it is missing. */
 export async function readVersion(kv: KVNamespace, keys: ProjectKeys, ref: string): Promise<Version | null> {
   const blob = await readBlob(kv, keys.blob(ref));
   const projectId = keys.projectId;
@@ -138,9 +138,9 @@ function parseActivation(json: unknown): Activation {
 function parseVersion(json: unknown, projectId: string, incarnation: string): Version {
   const version = record(json, "version");
   checkFormat(version);
-  if (version["project"] !== projectId) throw new Error("it is of another project");
+  if (version["project"] !== projectId) throw new Error("it belongs to another project");
   const loader = string(version["loader"], "loader");
-  // Two projects with one loader id would share a Worker.
+  // Two projects with the same loader id would share a Dynamic Worker.
   if (!loader.startsWith(`${projectId}:`) || !/^[0-9a-f]{32}$/.test(loader.slice(projectId.length + 1)))
     throw new Error("invalid loader id");
   return {
@@ -179,7 +179,7 @@ function parseModule(json: unknown): EncodedModule {
 function parseStamp(json: unknown, ownSite: string): Stamp {
   const { format, site, deployment, manifest, source, worker, pruned } = record(json, "kv_sync");
   checkFormat({ format });
-  if (site !== ownSite) throw new Error("kv_sync is of another site");
+  if (site !== ownSite) throw new Error("kv_sync belongs to another site");
   if (!Number.isSafeInteger(pruned)) throw new Error("pruned is not a time");
   return {
     deployment: string(deployment, "deployment"),

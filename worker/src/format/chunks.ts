@@ -1,5 +1,5 @@
-// The index of a chunked file, one that is too large for one KV value.
-// docs/format.md has its layout.
+// The index of a chunked file. A file is chunked if it is too large for one KV value.
+// docs/format.md describes the layout.
 
 import { ManifestError } from "./manifest";
 
@@ -9,17 +9,17 @@ const headBytes = 24;
 const hashBytes = 32;
 const nonceBytes = 8;
 
-/** The largest KV value. Larger files are chunked, and only those. */
-export const largestValue = 25 << 20;
+/** The maximum size of a KV value. Larger files are chunked; other files are not. */
+export const maxValueBytes = 25 << 20;
 
-/** The size of the chunks that are written. The Go side uses the same. */
+/** The size of new chunks. The Go side uses the same size. */
 export const chunkSize = 16 << 20;
 
-/** The largest file size: an entry of the served manifest has four bytes for it. */
-export const largestFile = 2 ** 32 - 1;
+/** The maximum file size. An entry of the served manifest has four bytes for the size. */
+export const maxFileBytes = 2 ** 32 - 1;
 
-/** A request may read KV a thousand times. One read is for the index. */
-const mostChunks = 999;
+/** A request may read KV 1,000 times. One of the reads is for the index. */
+const maxChunks = 999;
 
 /** The two parts of a blob's key, in hexadecimal. */
 export interface BlobRef {
@@ -27,7 +27,7 @@ export interface BlobRef {
   nonce: string;
 }
 
-/** Encodes the chunk index of a file of this size, and returns the hash that identifies it. */
+/** Encodes the chunk index of a file of this size. Also returns the hash in the index's key. */
 export async function encodeIndex(
   size: number,
   chunks: BlobRef[],
@@ -49,10 +49,10 @@ export async function encodeIndex(
 }
 
 /**
- * Decodes a chunk index. Throws a ManifestError if the index is damaged or is not the one that the manifest names.
- * The hash does not cover the nonces: a wrong nonce gives a key that does not exist.
+ * Decodes a chunk index. Throws a ManifestError if the index is damaged, or has another hash or size than the manifest
+ * says. The hash does not cover the nonces: a wrong nonce gives a key that does not exist.
  */
-export async function readIndex(bytes: ArrayBuffer, site: string, hash: string, size: number): Promise<File> {
+export async function readIndex(bytes: ArrayBuffer, site: string, hash: string, size: number): Promise<BlobSequence> {
   const refuse = (reason: string): never => {
     throw new ManifestError(`kv-sync chunk index ${hash}: ${reason}; deploy again with one version of kv-sync`);
   };
@@ -65,14 +65,14 @@ export async function readIndex(bytes: ArrayBuffer, site: string, hash: string, 
   const count = view.getUint32(12, true);
   if (view.getBigUint64(16, true) !== BigInt(size))
     refuse(`the file size is ${view.getBigUint64(16, true)}, not ${size}`);
-  if (blobSize < 1 || blobSize > largestValue) refuse(`invalid chunk size ${blobSize}`);
-  if (count < 1 || count > mostChunks || count !== Math.ceil(size / blobSize))
+  if (blobSize < 1 || blobSize > maxValueBytes) refuse(`invalid chunk size ${blobSize}`);
+  if (count < 1 || count > maxChunks || count !== Math.ceil(size / blobSize))
     refuse(`invalid number of chunks ${count}`);
   const nonces = headBytes + count * hashBytes;
   const length = nonces + count * nonceBytes;
   if (bytes.byteLength !== length) refuse(`its length is ${bytes.byteLength}, not ${length}`);
   const digest = await crypto.subtle.digest("SHA-256", new Uint8Array(bytes, 0, nonces));
-  if (new Uint8Array(digest).toHex() !== hash) refuse("its hash is not that of its key");
+  if (new Uint8Array(digest).toHex() !== hash) refuse("its hash differs from the hash in its key");
   const hex = (at: number, length: number) => new Uint8Array(bytes, at, length).toHex();
   return {
     size,
@@ -82,8 +82,8 @@ export async function readIndex(bytes: ArrayBuffer, site: string, hash: string, 
   };
 }
 
-/** A file as a sequence of blobs. All but the last have the same size. */
-export interface File {
+/** The blobs of a file, in order. All blobs except the last have the same size. */
+export interface BlobSequence {
   size: number;
   blobSize: number;
   /** The key of the blob at an index. */

@@ -1,6 +1,6 @@
 // The order of paths.
 
-/** Compares texts by their UTF-8 bytes. JavaScript's own order is by UTF-16 units. */
+/** Compares texts by their UTF-8 bytes. JavaScript's operators compare UTF-16 units, which gives another order. */
 export function comparePaths(a: string, b: string): number {
   for (let i = 0; i < a.length && i < b.length; i++) {
     const difference = rank(a.charCodeAt(i)) - rank(b.charCodeAt(i));
@@ -9,7 +9,7 @@ export function comparePaths(a: string, b: string): number {
   return a.length - b.length;
 }
 
-/** Surrogates encode the characters after U+FFFF. */
+/** Maps UTF-16 units to numbers that sort like UTF-8. Surrogates, which encode characters after U+FFFF, come last. */
 function rank(unit: number): number {
   if (unit < 0xd800) return unit;
   return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;

@@ -1,9 +1,9 @@
-// The served manifest, read in place. docs/format.md has its layout. Opening a
-// manifest only checks the header, so start-up time does not depend on the
-// number of files.
+// Reads served manifests in place. docs/format.md describes the layout. Opening a
+// manifest checks only the header, so the start-up time does not depend on the number
+// of files.
 
 import { type HeaderPair, type Layer, type Meta, parseMeta } from "./meta";
-import { longestText, sha256 } from "./sha256";
+import { maxTextLength, sha256 } from "./sha256";
 
 const magic = 0x4b56534d; // "KVSM", read big-endian
 const version = 1;
@@ -15,24 +15,24 @@ const flagChunked = 1 << 0;
 const flagRetired = 1 << 2;
 const flagTombstone = 1 << 3;
 
-/** By layer: the must-understand flags of the manifest, and the flags that an asset may have. */
+/** For each layer: the must-understand flags of the manifest, and the flags that an asset may have. */
 const layers = {
   deployed: { manifestFlags: 0, assetFlags: flagChunked | flagRetired },
   overlay: { manifestFlags: 1, assetFlags: flagChunked },
 };
 
 /**
- * The longest pathname of an asset, in UTF-16 units. A longer one is not hashed, so that a hostile request costs no
- * more than any other.
+ * The maximum length of a pathname, in UTF-16 units. Longer pathnames are not hashed, so that a hostile request is not
+ * more expensive than others.
  */
-export const maxPathname = longestText;
+export const maxPathname = maxTextLength;
 
-/** A manifest is damaged, or was written by a newer kv-sync. */
+/** Thrown if a manifest is damaged, or was written by a newer kv-sync. */
 export class ManifestError extends Error {
   override name = "ManifestError";
 }
 
-/** One asset as the manifest lists it. */
+/** One asset of a manifest. */
 export interface Asset {
   /** The key of the blob, or of the chunk index. */
   key: string;
@@ -43,19 +43,19 @@ export interface Asset {
   /** Seconds since 1970 UTC. */
   modified: number;
   type: string;
-  /** No longer in this deployment, but reachable while a retained deployment has its blob. */
+  /** Whether the asset is retired: not in this deployment, but reachable while a retained deployment has its blob. */
   retired: boolean;
   /** Whether the file is chunked, because it is too large for one KV value. */
   chunked: boolean;
-  /** What wrote it: a deploy, or a Worker at run time. */
+  /** The layer that has the asset: the deployed manifest, or the overlay, which is written at run time. */
   layer: Layer;
-  /** The prefix of its keys: the site, or its overlay. */
+  /** The prefix of the keys: the site's id, or for the overlay "{site}/o". */
   site: string;
   /** The asset's own headers, applied after all rules. */
   headers: HeaderPair[] | undefined;
 }
 
-/** A served manifest over the bytes of its module. */
+/** A served manifest. It reads its entries from the bytes of the module when they are needed. */
 export class Manifest {
   readonly #layer: Layer;
   readonly #view: DataView;
@@ -89,12 +89,12 @@ export class Manifest {
     this.#metaBytes = new Uint8Array(bytes, section(view, "meta", view.getUint32(24, true), metaLength), metaLength);
   }
 
-  /** The number of entries: assets, including retired ones, and tombstones. */
+  /** The number of entries: assets, retired assets and tombstones. */
   get size(): number {
     return this.#count;
   }
 
-  /** The length of the whole manifest in bytes. */
+  /** The length of the manifest in bytes. */
   get bytes(): number {
     return this.#view.byteLength;
   }
@@ -111,12 +111,12 @@ export class Manifest {
     return this.#meta;
   }
 
-  /** The index of the entry with this decoded pathname, or -1. */
+  /** Returns the index of the entry with this decoded pathname, or -1. */
   find(pathname: string): number {
     return pathname.length > maxPathname ? -1 : this.search(sha256(pathname));
   }
 
-  /** Like find, by the SHA-256 of the pathname as words. */
+  /** Like find, but takes the SHA-256 of the pathname, as big-endian words. */
   search(wanted: Uint32Array): number {
     let low = 0;
     let high = this.#count - 1;
@@ -140,14 +140,14 @@ export class Manifest {
     return (this.#flags(index) & flagTombstone) !== 0;
   }
 
-  /** The nonce of an entry: of the deploy that wrote its blob, or in an overlay of the write. */
+  /** Returns the nonce of an entry. It identifies the deploy that wrote the blob, or in an overlay the write. */
   nonce(index: number): string {
     const nonce = this.#view.getUint32(this.#entries + index * entryBytes + 48, true);
     if (nonce >= this.#nonceCount) refuse(`entry ${index} names nonce ${nonce} of ${this.#nonceCount}`);
     return new Uint8Array(this.#view.buffer, this.#nonces + nonce * nonceBytes, nonceBytes).toHex();
   }
 
-  /** The asset at an index. Throws a ManifestError for an entry that this version cannot serve. */
+  /** Returns the asset at an index. Throws a ManifestError for an entry that this version cannot serve. */
   asset(index: number): Asset {
     const view = this.#view;
     const at = this.#entries + index * entryBytes;
@@ -176,7 +176,7 @@ export class Manifest {
     return this.#view.getUint16(this.#entries + index * entryBytes + 62, true);
   }
 
-  /** The meta section lists own headers by pathname; an entry has only its hash. */
+  /** Returns the own headers of the asset at an index. The meta section lists them by pathname. */
   #headersOf(index: number): HeaderPair[] | undefined {
     if (this.meta.ownHeaders.size === 0) return undefined;
     this.#ownHeaders ??= new Map(

@@ -1,12 +1,12 @@
-// The meta section of a manifest. It is JSON; every member is checked, so that
-// other code may rely on the types.
+// Parses the meta section of a manifest, which is JSON. Every member is checked, so that
+// other code can rely on the types.
 
 import { isSite } from "./project_keys";
 
 /** The canonical form of pathnames of HTML files. */
 export type HTMLHandling = "auto-trailing-slash" | "force-trailing-slash" | "drop-trailing-slash" | "none";
 
-/** How to answer a pathname without an asset. */
+/** The response for a pathname without an asset. */
 export type NotFoundHandling = "404-page" | "single-page-application" | "none";
 
 /** One line of _redirects, compiled. */
@@ -23,7 +23,7 @@ export interface HeaderRule {
   unset: string[];
 }
 
-/** What a manifest contains beside its assets. */
+/** The settings and rules of a manifest. */
 export interface Meta {
   site: string;
   types: string[];
@@ -31,11 +31,11 @@ export interface Meta {
   notFoundHandling: NotFoundHandling;
   redirects: Redirect[];
   headers: HeaderRule[];
-  /** How long Workers Caching may store a response, in seconds; 0 if it is not used. */
+  /** How long Workers Caching may store a response, in seconds. 0 disables it. */
   edgeCache: number;
   /** Whether the site has an overlay. */
   overlay: boolean;
-  /** Writes of the overlay that this manifest has adopted: nonces by pathname. */
+  /** The overlay writes that this manifest has adopted: nonces by pathname. */
   adopted: Map<string, string>;
   /** Overlay only: the number of commits. */
   revision: number;
@@ -50,7 +50,7 @@ export const htmlHandlings = ["auto-trailing-slash", "force-trailing-slash", "dr
 export const notFoundHandlings = ["404-page", "single-page-application", "none"] as const;
 const redirectStatuses = [200, 301, 302, 303, 307, 308];
 
-/** The deployed manifest, or the overlay's. */
+/** The two layers of a site. The overlay has what was written at run time. */
 export type Layer = "deployed" | "overlay";
 
 /** Parses a meta section. Throws an Error that names the invalid member. */
@@ -150,7 +150,7 @@ export function list(json: unknown, member: string): unknown[] {
   return json;
 }
 
-/** Requires one of these values; the default, also for "", is the first. */
+/** Requires one of these values. The default is the first value; "" also means the default. */
 function oneOf<T extends string>(values: readonly [T, ...T[]], json: unknown, member: string): T {
   if (json === undefined || json === "") return values[0];
   const value = values.find((known) => known === json);

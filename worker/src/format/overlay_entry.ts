@@ -1,36 +1,36 @@
-// The protocol between the two sides of an overlay: the binding, which checks
-// and stores what is written, and the Durable Object, which orders and publishes
-// it. docs/format.md, "Overlay", has the encoding of an entry.
+// The protocol between an asset binding and the Durable Object of an overlay. The
+// binding checks a write and stores its body. The Durable Object orders the writes and
+// publishes them. docs/format.md describes the encoding of an entry under "Overlay".
 
 import type { HeaderPair, HeaderRule, Redirect } from "./meta";
 
 export type { HeaderPair } from "./meta";
 
-/** The version of the protocol. A companion is never replaced by one with a lower version. */
+/** The version of the protocol. A deploy never replaces a companion by one with a lower version. */
 export const overlayProtocol = 1;
 
-/** The overlay's entry at one pathname. */
+/** The overlay's entry for one pathname. */
 export interface OverlayEntry {
   path: string;
-  /** Identifies this write, in 16 hexadecimal digits. */
+  /** The id of this write: 16 hexadecimal digits. */
   nonce: string;
-  /** undefined for a tombstone, which hides the deployed asset. */
+  /** The content; undefined for a tombstone, which hides the deployed asset. */
   content: OverlayContent | undefined;
-  /** Milliseconds since 1970 UTC. */
+  /** The time of the write, in milliseconds since 1970 UTC. */
   time: number;
   author: string | undefined;
   message: string | undefined;
-  /** The content hashes that were at this pathname before, newest first; null for no content. */
+  /** The previous content hashes at this pathname, newest first. null means that there was no content. */
   was: (string | null)[];
 }
 
-/** A content that is already in KV. */
+/** A content whose body is already in KV. */
 export interface OverlayContent {
-  /** SHA-256 in hexadecimal. It is the ETag, and with the nonce the key. */
+  /** The SHA-256 in hexadecimal. It is the ETag. Hash and nonce together form the key. */
   hash: string;
   size: number;
   type: string;
-  /** If the blob is a chunk index: the hash.nonce of each chunk. */
+  /** The "hash.nonce" of each chunk, if the blob is a chunk index. */
   chunks: string[] | undefined;
   headers: HeaderPair[];
   /** The compiled rules of a _redirects or _headers file. */
@@ -41,21 +41,21 @@ export interface OverlayContent {
 export interface OverlayChange {
   path: string;
   nonce: string;
-  /** undefined for a deletion. */
+  /** The new content; undefined for a deletion. */
   content: OverlayContent | undefined;
-  /** The content hash of the deployed asset at this pathname, as the caller sees it; null for none. */
+  /** The content hash of the deployed asset at this pathname in the caller's version; null if there is none. */
   deployed: string | null;
-  /** Set if visitors would see an asset of an earlier deployment here without the overlay. */
+  /** Set if the caller's version has a retired asset at this pathname. A deletion must hide it, too. */
   retired?: true;
   /**
-   * The nonce of the write that the deployed manifest has adopted here, as the caller sees it. If the overlay still
-   * has that write, it is ignored for this caller and its conditions.
+   * The nonce of the write at this pathname that the caller's version has adopted. If the overlay still has that write,
+   * the change and its conditions treat the entry as absent.
    */
   adopted?: string | undefined;
   onlyIf: Condition | undefined;
 }
 
-/** If both are given, both must hold. "*" means any content. */
+/** The condition of a change. If both members are set, both must hold. "*" means any content. */
 export interface Condition {
   /** The current content hash must be one of these. */
   is?: string[];
@@ -63,7 +63,7 @@ export interface Condition {
   isNot?: string[];
 }
 
-/** Either all changes were made in one step, or none, and `failed` is the index of a change whose condition failed. */
+/** The result of a commit: all changes were made, or none. `failed` is the index of a change whose condition failed. */
 export type CommitResult =
   | { ok: true; revision: number; entries: (OverlayEntry | null)[] }
   | { ok: false; failed: number; current: OverlayEntry | null };
@@ -75,28 +75,29 @@ export interface OverlayNamespace {
 }
 
 /**
- * The methods of the Durable Object that the binding calls. A site is "blog" or "project/shop". Returned entries omit
- * their chunks (`chunks` is empty if there are some) and their rules, because both can be large. A refusal is a
- * RangeError or a TypeError whose message begins with "kv-sync overlay: ".
+ * The methods of the Durable Object that the binding calls. A site is "blog" or "project/shop".
+ *
+ * Returned entries have no rules, and if they have chunks an empty list of them, because both can be large. A refusal
+ * is a RangeError or a TypeError. Its message begins with "kv-sync overlay: ".
  */
 export interface OverlayMethods {
   /**
-   * Makes the changes in one transaction. The result is durable. A commit is identified by the path and nonce of its
-   * first change, so that a repeated call has no further effect. Nonces must not be older than 12 hours, because older
-   * bodies may be collected as garbage.
+   * Makes the changes in one transaction. After the reply they are durable. The path and the nonce of the first change
+   * identify the commit, so that a repeated call has no further effect. Nonces must not be older than 12 hours: an
+   * older body without a reference may already be deleted as garbage.
    */
   commit(site: string, changes: OverlayChange[], by: { author?: string; message?: string }): Promise<CommitResult>;
-  /** The entries at these pathnames, in the same order; null for none. */
+  /** Returns the entries at these pathnames, in the same order. null means that there is no entry. */
   look(site: string, paths: string[]): Promise<(OverlayEntry | null)[]>;
-  /** Entries whose pathname begins with `prefix` and is greater than `after`, in bytewise order. */
+  /** Returns the entries whose pathname begins with `prefix` and sorts after `after`, in bytewise order. */
   list(site: string, options: { prefix: string; after: string; limit: number }): Promise<OverlayEntry[]>;
-  /** The overlay manifest, or null if its revision is the known one. */
+  /** Returns the overlay manifest, or null if the caller already knows its revision. */
   read(site: string, known: number | undefined): Promise<{ revision: number; manifest: Uint8Array } | null>;
   /**
-   * Drops entries that a deployed manifest has adopted, if they are still those writes. It does so after five minutes,
-   * because other locations may still serve the previous version. Until then the entries are returned as before.
+   * Schedules the removal of entries that a deployed manifest has adopted. An entry is removed after five minutes,
+   * unless it was overwritten: until then, other locations may still serve the previous version, which needs it.
    */
   drop(site: string, adopted: { path: string; nonce: string }[]): Promise<void>;
-  /** Forgets everything, for a deleted project. The keys in KV are left to the caller. */
+  /** Erases all data of the object, for a deleted project. The caller deletes the keys in KV. */
   erase(site: string): Promise<void>;
 }

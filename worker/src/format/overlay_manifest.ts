@@ -1,5 +1,5 @@
-// Encodes overlay manifests. docs/format.md has their layout. manifest.ts reads
-// them, as it reads deployed ones.
+// Encodes overlay manifests. docs/format.md describes the layout. manifest.ts reads both
+// overlay manifests and deployed ones.
 
 import { comparePaths } from "./compare_paths";
 import type { HeaderRule, Redirect } from "./meta";
@@ -7,21 +7,21 @@ import type { OverlayEntry } from "./overlay_entry";
 import { encodeManifest } from "./served";
 import { encodeRules } from "./stored";
 
-/** The must-understand flag of an overlay. */
+/** The must-understand flag of an overlay manifest. */
 const flagOverlay = 1 << 0;
 
 /**
- * Encodes the overlay manifest of a site ("blog" or "project/shop") from its entries, in any order. A _redirects or
- * _headers file becomes its rules, in an order in which those of deeper folders decide.
+ * Encodes the overlay manifest of a site ("blog" or "project/shop"). The entries may be in any order. _redirects and
+ * _headers files are not entries of the manifest; it has their rules, ordered so that deeper folders take precedence.
  */
 export function encodeOverlay(site: string, revision: number, entries: OverlayEntry[]): Uint8Array<ArrayBuffer> {
   const sorted = [...entries].sort((a, b) => comparePaths(a.path, b.path));
-  const seen = sorted.filter(({ content }) => !content?.rules);
-  const own = seen.flatMap(({ path, content }) =>
+  const served = sorted.filter(({ content }) => !content?.rules);
+  const ownHeaders = served.flatMap(({ path, content }) =>
     content && content.headers.length > 0 ? [[path, content.headers] as const] : [],
   );
   return encodeManifest(
-    seen.map(({ path, nonce, content, time }) => ({
+    served.map(({ path, nonce, content, time }) => ({
       path,
       nonce,
       content: content && {
@@ -39,13 +39,13 @@ export function encodeOverlay(site: string, revision: number, entries: OverlayEn
         types,
         ...encodeRules(rulesOf(sorted)),
         revision,
-        ...(own.length > 0 && { own_headers: Object.fromEntries(own) }),
+        ...(ownHeaders.length > 0 && { own_headers: Object.fromEntries(ownHeaders) }),
       }),
     },
   );
 }
 
-/** The rules of all rule files. Of redirects the first match counts, of headers the last: those of deeper folders. */
+/** Joins the rules of all rule files. The first matching redirect and the last matching header rule take precedence. */
 function rulesOf(entries: OverlayEntry[]): { redirects: Redirect[]; headers: HeaderRule[] } {
   const depth = ({ path }: OverlayEntry) => path.split("/").length;
   const rules = [...entries].sort((a, b) => depth(a) - depth(b)).flatMap(({ content }) => content?.rules ?? []);

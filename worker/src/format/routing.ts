@@ -1,15 +1,15 @@
-// Which requests a deployment's code gets before the site does, as a stored
-// manifest records it: docs/format.md, "Routing".
+// The routing of a deployment: which requests its code gets before the site. A stored
+// manifest records it. docs/format.md describes it under "Routing".
 
 import { list, record, string } from "./meta";
 
-/** The routing of a deployment. It has no patterns if the deployment has no code. */
+/** Patterns of pathnames. "*" matches any text. A deployment without code has no patterns. */
 export interface Routing {
-  /** Patterns of pathnames that go to the code. "*" matches any text. */
+  /** Pathnames that go to the code. */
   worker: string[];
-  /** Patterns of pathnames that go to the site only. They take precedence over `worker`. */
+  /** Pathnames that go only to the site. They take precedence over `worker`. */
   site: string[];
-  /** Patterns of files that everyone may read, although the code gets their requests. */
+  /** Files that everyone may read, although the code gets their requests. */
   retire: string[];
 }
 

@@ -1,7 +1,6 @@
-// Encodes served manifests. docs/format.md has their layout; manifest.ts reads
-// them.
+// Encodes served manifests. docs/format.md describes the layout. manifest.ts reads them.
 
-import { largestFile, largestValue } from "./chunks";
+import { maxFileBytes, maxValueBytes } from "./chunks";
 import { comparePaths } from "./compare_paths";
 import { sha256 } from "./sha256";
 import { encodeAdopted, encodeRules, encodeServing, type StoredManifest } from "./stored";
@@ -13,7 +12,7 @@ const flagChunked = 1 << 0;
 const flagRetired = 1 << 2;
 const flagTombstone = 1 << 3;
 
-/** One entry of a manifest. Without content it is a tombstone. */
+/** One entry of a manifest. An entry without content is a tombstone. */
 export interface ServedEntry {
   path: string;
   /** In hexadecimal. */
@@ -29,7 +28,7 @@ export function encodeServed(manifest: StoredManifest): Uint8Array<ArrayBuffer> 
     path: asset.path,
     nonce: asset.nonce,
     retired,
-    content: { ...asset, chunked: asset.size > largestValue },
+    content: { ...asset, chunked: asset.size > maxValueBytes },
   });
   return encodeManifest(
     [...assets.map((asset) => entry(asset, false)), ...retired.map((asset) => entry(asset, true))],
@@ -47,7 +46,7 @@ export function encodeServed(manifest: StoredManifest): Uint8Array<ArrayBuffer> 
   );
 }
 
-/** Encodes a manifest of any layer. `meta` gets the content types and returns the meta section. */
+/** Encodes a manifest of either layer. `meta` gets the content types, and returns the meta section. */
 export function encodeManifest(
   list: ServedEntry[],
   { flags, meta }: { flags: number; meta: (types: string[]) => object },
@@ -89,7 +88,7 @@ function encodeEntry(
     return view;
   }
   const { hash, size, modified, chunked } = content;
-  if (size > largestFile) throw new Error(`${path} has ${size} bytes, the limit is 4 GiB; remove it`);
+  if (size > maxFileBytes) throw new Error(`${path} has ${size} bytes, the limit is 4 GiB; remove it`);
   const type = types.add(content.type);
   if (type > 0xffff) throw new Error(`${path}: more than 65,536 content types`);
   new Uint8Array(view.buffer, 16, 32).setFromHex(hash);
@@ -100,7 +99,7 @@ function encodeEntry(
   return view;
 }
 
-/** Compares entries by the hash of their path, the first 16 bytes. */
+/** Compares entries by the first 16 bytes, which are the hash of the path. */
 function compareHashes(a: DataView, b: DataView): number {
   for (let at = 0; at < 16; at += 4) {
     const difference = a.getUint32(at) - b.getUint32(at);

@@ -1,6 +1,6 @@
-// Synchronous SHA-256 of short texts. A look-up hashes a pathname of one or two
-// blocks several times per request; crypto.subtle would cost a promise each time
-// and make every caller asynchronous (`npm run measure` compares both).
+// Synchronous SHA-256 of short texts. A request hashes several pathnames, each of one or
+// two blocks. crypto.subtle would create a promise for each hash, and make every caller
+// asynchronous. `npm run measure` compares both.
 
 const rounds = new Int32Array([
   0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98,
@@ -13,20 +13,20 @@ const rounds = new Int32Array([
   0xc67178f2,
 ]);
 
-/** The longest text in UTF-16 units. A unit takes at most three bytes, the padding at most 72. */
-export const longestText = 4096;
-const padded = new Uint8Array(longestText * 3 + 72);
+/** The maximum length of a text, in UTF-16 units. A unit needs at most three bytes, and the padding at most 72. */
+export const maxTextLength = 4096;
+const padded = new Uint8Array(maxTextLength * 3 + 72);
 const words = new DataView(padded.buffer);
 const schedule = new Int32Array(64);
 const state = new Uint32Array(8);
 const encoder = new TextEncoder();
 
 /**
- * The SHA-256 of a text in UTF-8, as eight big-endian words. The text has at most longestText units. The result is
- * valid until the next call, so that a look-up allocates nothing.
+ * Returns the SHA-256 of a text in UTF-8, as eight big-endian words. The text may have up to maxTextLength units. The
+ * result is valid only until the next call: the function reuses its memory, so that a look-up allocates nothing.
  */
 export function sha256(text: string): Uint32Array {
-  if (text.length > longestText) throw new RangeError(`sha256: ${text.length} UTF-16 units exceed the limit`);
+  if (text.length > maxTextLength) throw new RangeError(`sha256: ${text.length} UTF-16 units exceed the limit`);
   const length = encode(text);
   const end = (length + 9 + 63) & ~63;
   for (let i = length; i < end; i++) padded[i] = 0;

@@ -1,8 +1,8 @@
-// The stored manifest, which the next plan reads. docs/format.md has its layout.
-// It lists the same assets as the served manifest, and their paths, of which the
-// served one has only hashes.
+// The stored manifest, which the next deploy reads to make its plan. docs/format.md
+// describes the layout. It lists the same assets as the served manifest. It also has
+// their paths; the served manifest has only the hashes of the paths.
 
-import { largestValue } from "./chunks";
+import { maxValueBytes } from "./chunks";
 import { comparePaths } from "./compare_paths";
 import type { HeaderRule, Redirect } from "./meta";
 import type { Routing } from "./routing";
@@ -11,13 +11,13 @@ import type { Routing } from "./routing";
 export const storedMagic = 0x4b565353;
 export const storedVersion = 1;
 
-/** Must-understand flag: some assets are chunked, so their blobs are indexes that keep further blobs alive. */
+/** Must-understand flag: the manifest has chunked assets. A prune must then keep their chunks, too. */
 export const flagChunked = 1 << 0;
 
-/** One file as a stored manifest lists it. */
+/** One asset of a stored manifest. */
 export interface StoredAsset {
   path: string;
-  /** The SHA-256 of the content, in hexadecimal; above 25 MiB, of its chunk index. */
+  /** The SHA-256 of the content, or of the chunk index for a file over 25 MiB; in hexadecimal. */
   hash: string;
   /** The nonce in the blob's key, in hexadecimal. */
   nonce: string;
@@ -31,9 +31,9 @@ export interface StoredAsset {
 
 /** An asset of an earlier deployment that stays reachable. */
 export interface RetiredAsset extends StoredAsset {
-  /** It is kept at least until then, in seconds since 1970 UTC. */
+  /** The time until which it is at least kept, in seconds since 1970 UTC. */
   until: number;
-  /** It is kept for at least this many more deployments. */
+  /** The number of further deployments for which it is at least kept. */
   left: number;
 }
 
@@ -45,7 +45,7 @@ export interface Serving {
   overlay: boolean;
 }
 
-/** What the manifest was made from. */
+/** The origin of a deployment. */
 export interface Origin {
   kind: string;
   id: string;
@@ -67,7 +67,7 @@ export interface StoredManifest {
   /** The directories of a commit, with their tree ids. */
   directories: { path: string; tree: string }[];
   retired: RetiredAsset[];
-  /** Writes of the overlay that this manifest has adopted: nonces by pathname. */
+  /** The overlay writes that this manifest has adopted: nonces by pathname. */
   adopted: Map<string, string>;
 }
 
@@ -95,7 +95,7 @@ export function encodeAdopted(adopted: Map<string, string>): object {
   return adopted.size > 0 ? { adopted: Object.fromEntries([...adopted].sort(([a], [b]) => comparePaths(a, b))) } : {};
 }
 
-/** Without chunked files there is no flag, so that readers that do not know chunks can read the manifest. */
+/** Returns the must-understand flags. Readers without support for chunks can read a manifest without chunked files. */
 export function flagsOf({ assets, retired }: Pick<StoredManifest, "assets" | "retired">): number {
-  return [assets, retired].some((list) => list.some(({ size }) => size > largestValue)) ? flagChunked : 0;
+  return [assets, retired].some((list) => list.some(({ size }) => size > maxValueBytes)) ? flagChunked : 0;
 }

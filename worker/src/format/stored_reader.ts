@@ -1,6 +1,6 @@
 // Decodes stored manifests.
 
-import { largestFile } from "./chunks";
+import { maxFileBytes } from "./chunks";
 import { comparePaths } from "./compare_paths";
 import { ManifestError } from "./manifest";
 import { flag, list, parseAdopted, parseRules, record, string } from "./meta";
@@ -8,8 +8,8 @@ import { parseRouting } from "./routing";
 import { flagChunked, flagsOf, type StoredAsset, type StoredManifest, storedMagic, storedVersion } from "./stored";
 
 /**
- * Decodes a stored manifest of this or an earlier release, written here or in Go. Throws a ManifestError for bytes that
- * it cannot read completely; it never returns a partial manifest.
+ * Decodes a stored manifest of this or an earlier release. The Go side writes the same format. Throws a ManifestError
+ * if any part is invalid; it never returns a partial manifest.
  */
 export function decodeStored(bytes: Uint8Array<ArrayBuffer>): StoredManifest {
   try {
@@ -76,11 +76,11 @@ class StoredReader {
     this.#nonces = this.#list(() => this.#take(nonceBytes).toHex());
     this.#oidSize = this.#uint();
     if (![0, 20, 32].includes(this.#oidSize)) throw new Error(`unknown object id size ${this.#oidSize}`);
-    let before = "";
+    let previous = "";
     const assets = this.#list(() => {
       const asset = { ...this.#asset(), oid: this.#oid() };
-      if (before !== "" && comparePaths(before, asset.path) >= 0) throw new Error("paths are not sorted");
-      before = asset.path;
+      if (previous !== "" && comparePaths(previous, asset.path) >= 0) throw new Error("paths are not sorted");
+      previous = asset.path;
       return asset;
     });
     const directories = this.#list(() => ({ path: this.#nextPath(), tree: this.#oid() }));
@@ -90,7 +90,7 @@ class StoredReader {
     return { ...rest, assets, directories, retired };
   }
 
-  /** Reads a list. Memory grows with the items that are there, not with the count in the file. */
+  /** Reads a list. It allocates memory for items that exist, whatever count the file claims. */
   #list<T>(item: () => T): T[] {
     const count = this.#uint();
     this.#path = new Uint8Array();
@@ -141,7 +141,7 @@ class StoredReader {
     const type = this.#types[this.#uint()];
     this.#modified += this.#int();
     if (nonce === undefined || type === undefined) throw new Error("an entry refers to a missing table entry");
-    if (size > largestFile) throw new Error("a file has 4 GiB or more");
+    if (size > maxFileBytes) throw new Error("a file has 4 GiB or more");
     return { path, hash, nonce, size, type, modified: this.#modified };
   }
 

@@ -68,8 +68,10 @@ const encoder = new TextEncoder();
 class StoredWriter {
   #bytes = new Uint8Array(4096);
   #length = 0;
-  #path: Uint8Array = new Uint8Array(); // of the previous entry: paths are front-coded
-  #modified = 0; // of the previous entry
+  /** The path of the previous entry. An entry has only the part of its path that differs from this. */
+  #path: Uint8Array = new Uint8Array();
+  /** The modified time of the previous entry. An entry has the difference to it. */
+  #modified = 0;
 
   constructor(readonly oidSize: number) {}
 
@@ -103,7 +105,7 @@ class StoredWriter {
     this.raw(bytes);
   }
 
-  /** Begins a list. Its first path has no previous one. */
+  /** Begins a list. Its first path is written in full. */
   begin(count: number): void {
     this.#path = new Uint8Array();
     this.uint(count);

@@ -1,5 +1,3 @@
-// Numbered tables of distinct values.
-
 /** Numbers distinct values in the order in which they are first added. */
 export class Table {
   readonly #index = new Map<string, number>();

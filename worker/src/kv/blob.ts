@@ -4,15 +4,15 @@
 const blobTtl = 31_536_000;
 
 /** The shortest cacheTtl that KV allows. */
-const shortestTtl = 30;
+const minTtl = 30;
 
 /**
- * The bytes of a blob, or null if it is not in KV. The edge also caches that a key is missing, for the whole cacheTtl,
- * so a missing blob is read again with the shortest cacheTtl: it may have been written since.
+ * Returns the bytes of a blob, or null if it is not in KV. The edge also caches for the whole cacheTtl that a key is
+ * missing. So a missing blob is read again with the shortest cacheTtl: it may have been written in the meantime.
  */
 export async function readBlob(kv: KVNamespace, key: string): Promise<ReadableStream | null> {
   return (
     (await kv.get(key, { type: "stream", cacheTtl: blobTtl })) ??
-    (await kv.get(key, { type: "stream", cacheTtl: shortestTtl }))
+    (await kv.get(key, { type: "stream", cacheTtl: minTtl }))
   );
 }

@@ -1,22 +1,23 @@
-// Writes bodies to KV as blobs: docs/format.md, "Keys" and "Chunk index".
+// Writes bodies to KV as blobs. docs/format.md describes them under "Keys" and "Chunk
+// index".
 
-import { type BlobRef, encodeIndex, largestFile, largestValue } from "../format/chunks";
-import { type BlobBody, bytesOf, type KeptBody, type Part, partsOf, sizeOf } from "./body_parts";
+import { type BlobRef, encodeIndex, maxFileBytes, maxValueBytes } from "../format/chunks";
+import { type BlobBody, bytesOf, type InMemoryBody, type Part, partsOf, sizeOf } from "./body_parts";
 import { write } from "./kv_write";
 
 /** Options of writeBlob. */
 export interface BlobOptions {
-  /** The nonce in the written keys; the default is a new one. Writes at different times must not share a nonce. */
+  /** The nonce in the written keys. Writes at different times need different nonces. The default is a new nonce. */
   nonce?: string;
-  /** Returns the nonce of an existing blob with this content, which is then used; nothing is written. */
+  /**
+   * Returns the nonce of an existing blob with this content, if any. That blob is then used, and nothing is written.
+   */
   known?: (hash: string, size: number) => string | undefined;
-  /** Nonces, by hash, of chunks that are already in KV. Written chunks are added. */
+  /** The nonces of the chunks that are already in KV, by hash. writeBlob adds the chunks that it writes. */
   chunks?: Map<string, string>;
   /** The result of hashBlob for this body, so that it is not hashed again. */
   hashed?: HashedBody;
-  /**
-   * Called with the bytes of a file that fits into one value, before they are written. It may throw to prevent that.
-   */
+  /** Called before the write of a file that fits into one value. It may throw to prevent the write. */
   check?: (bytes: Uint8Array) => void;
 }
 
@@ -41,12 +42,12 @@ export interface HashedBody {
   parts: string[];
 }
 
-/** The file has 4 GiB or more. */
+/** Thrown for a file of 4 GiB or more. */
 export class TooLargeError extends RangeError {
   override name = "TooLargeError";
 }
 
-/** A new nonce: the current second, so that every key has its age, and 4 random bytes. */
+/** Returns a new nonce: the current second, which gives the age of a key, and 4 random bytes. */
 export function newNonce(
   now = Date.now(),
   random: (bytes: Uint8Array) => void = (bytes) => crypto.getRandomValues(bytes),
@@ -58,15 +59,14 @@ export function newNonce(
 }
 
 /**
- * Writes a body below `{site}/b/` (the site of an overlay is `{site}/o`): as one blob, or above 25 MiB as chunks and
- * then their index. When it resolves, KV has confirmed all writes. Nothing is visible until a manifest names the
- * result. If it throws, what it has written is garbage.
+ * Writes a body below `{site}/b/`. (For an overlay, pass `{site}/o` as the site.) A body up to 25 MiB becomes one blob.
+ * A larger one becomes chunks, and then their index. When writeBlob resolves, KV has confirmed all writes. Nothing is
+ * visible until a manifest names the result. If writeBlob throws, the values that it wrote are garbage.
  *
- * A body in memory is not copied. Of a stream, about 25 MiB are in memory at a time. A stream is read once to its end,
- * or cancelled.
+ * A body in memory is not copied. A stream has at most about 25 MiB in memory. It is read to its end, or cancelled.
  *
- * Throws a BusyError if the isolate has no memory for a stream, a TooLargeError for 4 GiB or more, a TypeError for a
- * stream that was already read or does not yield bytes, and otherwise what the stream or KV throws.
+ * Throws a BusyError if the isolate has no memory for a stream, a TooLargeError for 4 GiB or more, and a TypeError for
+ * a stream that was already read or does not yield bytes. Errors of the stream and of KV are passed on.
  */
 export async function writeBlob(
   kv: KVNamespace,
@@ -80,35 +80,41 @@ export async function writeBlob(
   let size = 0;
   let writes = 0;
   for await (const { part, chunked } of partsOf(body, tenantOf(site))) {
-    size = grown(size, part);
+    size = addSize(size, part);
     const hash = hashed?.parts[refs.length] ?? (await hashPart(part));
-    let there = chunked ? chunks.get(hash) : known?.(hash, size);
-    if (there === undefined) {
+    let blobNonce = chunked ? chunks.get(hash) : known?.(hash, size);
+    if (blobNonce === undefined) {
       if (!chunked) check?.(await bytesOf(part));
       await put(hash, nonce, part);
       writes++;
-      there = nonce;
+      blobNonce = nonce;
       if (chunked) chunks.set(hash, nonce);
     }
-    if (!chunked) return { hash, nonce: there, size, chunks: undefined, writes };
-    refs.push({ hash, nonce: there });
+    if (!chunked) return { hash, nonce: blobNonce, size, chunks: undefined, writes };
+    refs.push({ hash, nonce: blobNonce });
   }
   const index = await encodeIndex(size, refs);
-  let there = known?.(index.hash, size);
-  if (there === undefined) {
-    there = indexNonce(nonce);
-    await put(index.hash, there, index.bytes);
+  let blobNonce = known?.(index.hash, size);
+  if (blobNonce === undefined) {
+    blobNonce = indexNonce(nonce);
+    await put(index.hash, blobNonce, index.bytes);
     writes++;
   }
-  return { hash: index.hash, nonce: there, size, chunks: refs.map(({ hash, nonce }) => `${hash}.${nonce}`), writes };
+  return {
+    hash: index.hash,
+    nonce: blobNonce,
+    size,
+    chunks: refs.map(({ hash, nonce }) => `${hash}.${nonce}`),
+    writes,
+  };
 }
 
 /** Hashes a body as writeBlob would, without writing it. */
-export async function hashBlob(body: KeptBody): Promise<HashedBody> {
+export async function hashBlob(body: InMemoryBody): Promise<HashedBody> {
   const parts: string[] = [];
   let size = 0;
   for await (const { part, chunked } of partsOf(body, "")) {
-    size = grown(size, part);
+    size = addSize(size, part);
     const hash = await hashPart(part);
     parts.push(hash);
     if (!chunked) return { hash, size, parts };
@@ -120,14 +126,14 @@ export async function hashBlob(body: KeptBody): Promise<HashedBody> {
   return { hash, size, parts };
 }
 
-/** The nonce of the blob of a file of this size, in a run with this nonce. */
+/** Returns the nonce of the blob for a file of this size, if this run uses `nonce`. */
 export function nonceOf(size: number, nonce: string): string {
-  return size > largestValue ? indexNonce(nonce) : nonce;
+  return size > maxValueBytes ? indexNonce(nonce) : nonce;
 }
 
 /**
- * The nonce of an index differs from that of the run's other blobs. Otherwise a small file that contains the bytes
- * over which the index is hashed would have the same key.
+ * Returns the nonce for chunk indexes. It differs from the nonce for the other blobs of the run. Otherwise a chunk
+ * index and a small file with the hashed bytes of that index would have the same key.
  */
 function indexNonce(nonce: string): string {
   const bytes = Uint8Array.fromHex(nonce);
@@ -135,13 +141,13 @@ function indexNonce(nonce: string): string {
   return bytes.toHex();
 }
 
-/** The tenant that the memory is counted for. An overlay counts for its site. */
+/** Returns the tenant to which the memory is charged. For an overlay that is its site. */
 function tenantOf(site: string): string {
   return site.replace(/\/o$/, "");
 }
 
-function grown(size: number, part: Part): number {
-  if (size + sizeOf(part) > largestFile)
+function addSize(size: number, part: Part): number {
+  if (size + sizeOf(part) > maxFileBytes)
     throw new TooLargeError("the file has 4 GiB or more; make it smaller, or serve it from R2");
   return size + sizeOf(part);
 }

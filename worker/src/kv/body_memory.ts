@@ -1,57 +1,61 @@
-// The memory of an isolate for bodies that are being written. It is 90 MiB in
-// total; manifests use 24 MiB of the rest.
+// Divides the memory of an isolate among the bodies that are being written. They may use
+// 90 MiB in total. Cached manifests use 24 MiB of the rest.
 
-import { largestValue } from "../format/chunks";
+import { maxValueBytes } from "../format/chunks";
 import { BusyError, ByteBudget, type Lease } from "./byte_budget";
 
-/** A part of the memory, and how much of it one stream or one call may use. */
-export interface Step {
+/** A part of the memory for bodies of a similar size. `bytes` is the maximum for one stream or one call. */
+export interface Tier {
   readonly bytes: number;
   readonly budget: ByteBudget;
 }
 
 /**
- * The steps of a stream. A stream that grows waits for the next step while it holds the current one. Streams at the
- * last step wait for nothing, so all others eventually continue. Large streams do not use up the memory of small ones.
+ * The tiers for streams. A stream that grows waits for memory of the next tier while it holds memory of its current
+ * one. This cannot deadlock, because streams in the last tier do not wait. Large streams cannot use the memory for
+ * small ones.
  */
-export const steps: Step[] = [
+export const streamTiers: Tier[] = [
   { bytes: 512 << 10, budget: new ByteBudget({ capacity: 8 << 20, share: 1 / 4 }) },
   { bytes: 4 << 20, budget: new ByteBudget({ capacity: 8 << 20, share: 1 / 2 }) },
-  { bytes: largestValue + 1, budget: new ByteBudget({ capacity: 2 * (largestValue + 1), share: 1 / 2 }) },
+  { bytes: maxValueBytes + 1, budget: new ByteBudget({ capacity: 2 * (maxValueBytes + 1), share: 1 / 2 }) },
 ];
 
 /**
- * The same for the bodies of one call that are already in memory. Such a call does not wait: if its part is full, it
- * uses the next larger one. It never uses a smaller part, so that large calls cannot block small ones.
+ * The tiers for calls whose bodies are already in memory. Such a call does not wait: if its tier is full, it uses the
+ * next larger one. It never uses a smaller tier, so that large calls cannot block small ones.
  */
-const kept: Step[] = [
+const callTiers: Tier[] = [
   { bytes: 512 << 10, budget: new ByteBudget({ capacity: 4 << 20, share: 1 / 4, patience: 0 }) },
   { bytes: 4 << 20, budget: new ByteBudget({ capacity: 8 << 20, share: 1 / 2, patience: 0 }) },
   { bytes: Infinity, budget: new ByteBudget({ capacity: 12 << 20, share: 1 / 2, patience: 0 }) },
 ];
 
-/** The current and the highest use, for tests. */
-export function heldByBodies(): { held: number; highest: number; waiting: number }[] {
-  return [...steps, ...kept].map(({ budget }) => budget.state);
+/** Returns the current and the highest use of each tier, for tests. */
+export function bodyMemoryState(): { held: number; highest: number; waiting: number }[] {
+  return [...streamTiers, ...callTiers].map(({ budget }) => budget.state);
 }
 
-/** Reserves memory for those bodies that are in memory. Throws a BusyError if there is too little. */
-export async function holdKept(bodies: Iterable<unknown>, tenant: string): Promise<Lease> {
-  const bytes = keptBytes(bodies);
+/** Reserves memory for the bodies of a call that are in memory. Throws a BusyError if there is not enough. */
+export async function reserveMemory(bodies: Iterable<unknown>, tenant: string): Promise<Lease> {
+  const bytes = memoryOf(bodies);
   if (bytes === 0) return { release() {} };
-  const parts = kept.filter((part) => bytes <= part.bytes);
-  for (const { budget } of parts.slice(0, -1)) {
+  const tiers = callTiers.filter((tier) => bytes <= tier.bytes);
+  for (const { budget } of tiers.slice(0, -1)) {
     try {
       return await budget.acquire(bytes, tenant);
     } catch (error) {
       if (!(error instanceof BusyError)) throw error;
     }
   }
-  return parts.at(-1)!.budget.acquire(bytes, tenant);
+  return tiers.at(-1)!.budget.acquire(bytes, tenant);
 }
 
-/** The memory of bodies while they are written. A text counts twice; a view counts its whole buffer, once. */
-function keptBytes(bodies: Iterable<unknown>): number {
+/**
+ * Returns the memory that bodies need while they are written. A text counts twice. A view counts its whole buffer,
+ * once.
+ */
+function memoryOf(bodies: Iterable<unknown>): number {
   let bytes = 0;
   const buffers = new Set<ArrayBufferLike>();
   for (const body of bodies) {

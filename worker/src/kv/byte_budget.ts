@@ -1,10 +1,10 @@
-// Limits the memory that the requests of one isolate use together. Cloudflare
-// gives an isolate 128 MB for all requests.
+// Limits the memory that all requests of an isolate use for bodies. Cloudflare gives an
+// isolate 128 MB for all of its requests.
 
-/** There is currently no memory for a request. It may be repeated. */
+/** Thrown if there is currently no memory for a request. The client may repeat it later. */
 export class BusyError extends Error {
   override name = "BusyError";
-  /** In seconds. */
+  /** The time after which the client should try again, in seconds. */
   readonly retryAfter = 5;
 
   constructor() {
@@ -21,44 +21,44 @@ export interface Lease {
 /** Options of a budget. */
 export interface BudgetOptions {
   capacity: number;
-  /** The fraction of the capacity and of the queue that one project may use. */
+  /** The fraction of the capacity, and of the queue, that one project may use. */
   share?: number;
-  /** The largest number of waiting requests. */
+  /** The maximum number of waiting requests. */
   waiters?: number;
-  /** How long a request waits, in milliseconds. With 0 it does not wait. */
+  /** How long a request may wait, in milliseconds. With 0 it does not wait. */
   patience?: number;
   now?: () => number;
   sleep?: (ms: number) => Promise<unknown>;
 }
 
+/** A request that holds bytes or waits for them. */
 interface Claim {
   tenant: string;
   bytes: number;
-  /** When the request was last known to be alive. */
+  /** The time of the last heartbeat. */
   seen: number;
 }
 
-/**
- * In milliseconds: how often a waiting request checks whether it is next, and how often a holder confirms that it is
- * alive.
- */
+/** The time between two checks of a waiting request, in milliseconds. */
 const interval = 50;
+/** The time between two heartbeats of a request that holds bytes, in milliseconds. */
 const heartbeat = 1_000;
 
-/** A request without a heartbeat for this long is gone, and its bytes are free. In milliseconds. */
-const longestSilence = 15_000;
+/** The time without a heartbeat after which a request counts as ended, and its bytes become free. In milliseconds. */
+const maxSilence = 15_000;
 
 /**
- * A limit on reserved bytes and on waiting requests. Requests are served in order, except those of a project that
- * already has its share.
+ * Limits the reserved bytes and the number of waiting requests. Requests get bytes in the order of their arrival. Only
+ * a request of a project that already has its share is passed over.
  *
- * A request cannot await a promise of another request, so it polls. If the client disconnects, the runtime ends the
- * request without running `finally`; its bytes are freed when its heartbeat stops.
+ * In Workers a request cannot await a promise of another request, so a waiting request polls. If a client disconnects,
+ * the runtime ends its request without running `finally`. The bytes of such a request become free because its heartbeat
+ * stops.
  */
 export class ByteBudget {
   readonly #capacity: number;
   readonly #share: number;
-  readonly #mostWaiters: number;
+  readonly #maxWaiters: number;
   readonly #patience: number;
   readonly #now: () => number;
   readonly #sleep: (ms: number) => Promise<unknown>;
@@ -76,7 +76,7 @@ export class ByteBudget {
   }: BudgetOptions) {
     this.#capacity = capacity;
     this.#share = share;
-    this.#mostWaiters = waiters;
+    this.#maxWaiters = waiters;
     this.#patience = patience;
     this.#now = now;
     this.#sleep = sleep;
@@ -89,8 +89,8 @@ export class ByteBudget {
   }
 
   /**
-   * Waits until the bytes can be reserved for a site or a project. More than the capacity counts as the capacity.
-   * Throws a BusyError if too many requests are waiting, or the wait takes too long.
+   * Reserves bytes for a tenant, which is the id of a site. Waits until they are free. More bytes than the capacity
+   * count as the capacity. Throws a BusyError if too many requests are waiting, or the wait takes too long.
    */
   async acquire(bytes: number, tenant: string): Promise<Lease> {
     const claim: Claim = { tenant, bytes: Math.min(bytes, this.#capacity), seen: this.#now() };
@@ -98,8 +98,8 @@ export class ByteBudget {
     if (this.#isNext(claim)) return this.#grant(claim);
     if (
       this.#patience === 0 ||
-      this.#waiters.size >= this.#mostWaiters ||
-      count(this.#waiters, tenant) >= this.#mostWaiters * this.#shareOf(tenant)
+      this.#waiters.size >= this.#maxWaiters ||
+      count(this.#waiters, tenant) >= this.#maxWaiters * this.#shareOf(tenant)
     )
       throw new BusyError();
     const until = claim.seen + this.#patience;
@@ -129,7 +129,7 @@ export class ByteBudget {
     };
   }
 
-  /** Whether a claim fits, and no earlier one does. */
+  /** Whether a claim fits, and no claim before it fits. */
   #isNext(claim: Claim): boolean {
     for (const waiter of this.#waiters) {
       if (waiter === claim) break;
@@ -139,20 +139,21 @@ export class ByteBudget {
   }
 
   #fits({ bytes, tenant }: Claim): boolean {
-    const mine = sum(this.#holders, tenant);
+    const tenantBytes = sum(this.#holders, tenant);
     return (
       sum(this.#holders) + bytes <= this.#capacity &&
-      (mine === 0 || mine + bytes <= this.#capacity * this.#shareOf(tenant))
+      (tenantBytes === 0 || tenantBytes + bytes <= this.#capacity * this.#shareOf(tenant))
     );
   }
 
-  /** A site has its own Worker and so no share. */
+  /** A site has its own Worker, so it may use the whole capacity. */
   #shareOf(tenant: string): number {
     return tenant.startsWith("project/") ? this.#share : 1;
   }
 
+  /** Removes the claims of requests that have ended. */
   #sweep(): void {
-    const oldest = this.#now() - longestSilence;
+    const oldest = this.#now() - maxSilence;
     for (const claims of [this.#holders, this.#waiters]) {
       for (const claim of claims) if (claim.seen < oldest) claims.delete(claim);
     }

@@ -1,6 +1,4 @@
-// A cache with a limit in bytes, for values that an isolate keeps between requests.
-
-/** A cache that removes the least recently used values when it exceeds its budget. */
+/** A cache that removes the least recently used values when their bytes exceed its budget. */
 export class LRU<T> {
   readonly #entries = new Map<string, { value: T; bytes: number }>();
   readonly #budget: number;

@@ -1,12 +1,10 @@
-// The memory of one stream.
-
-import { type Step, steps } from "./body_memory";
+import { streamTiers, type Tier } from "./body_memory";
 import type { Lease } from "./byte_budget";
 
-/** The memory that is reserved for one stream. */
+/** The memory that is reserved for one stream. It grows with the stream. */
 export class StreamMemory {
   readonly #tenant: string;
-  #step: Step | undefined;
+  #tier: Tier | undefined;
   #lease: Lease | undefined;
 
   /** The tenant is the id of a site: "blog" or "project/shop". */
@@ -14,13 +12,13 @@ export class StreamMemory {
     this.#tenant = tenant;
   }
 
-  /** Waits until this many bytes are reserved in total. Throws a BusyError. */
+  /** Waits until this many bytes are reserved in total. Throws a BusyError if there is no memory. */
   async grow(bytes: number): Promise<void> {
-    const step = steps.find((step) => bytes <= step.bytes) ?? steps.at(-1)!;
-    if (step === this.#step) return;
-    const lease = await step.budget.acquire(step.bytes, this.#tenant);
+    const tier = streamTiers.find((tier) => bytes <= tier.bytes) ?? streamTiers.at(-1)!;
+    if (tier === this.#tier) return;
+    const lease = await tier.budget.acquire(tier.bytes, this.#tenant);
     this.#lease?.release();
-    this.#step = step;
+    this.#tier = tier;
     this.#lease = lease;
   }
 

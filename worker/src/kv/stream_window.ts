@@ -1,45 +1,45 @@
-// A buffered reader of a stream.
-
-import { largestValue } from "../format/chunks";
+import { maxValueBytes } from "../format/chunks";
 import type { StreamMemory } from "./stream_memory";
 
 /** The first buffer size. It then grows by a factor of eight, up to the size of one value. */
 const firstBuffer = 64 << 10;
 
-/** A stream that yields nothing for this long is given up, because others wait for its memory. In milliseconds. */
-const longestPause = 30_000;
+/**
+ * A stream that yields nothing for this time is aborted, because other streams wait for its memory. In milliseconds.
+ */
+const maxPause = 30_000;
 
-/** A stream yielded nothing for too long. */
+/** Thrown if a stream yields nothing for too long. */
 export class StalledError extends Error {
   override name = "StalledError";
 }
 
-/** The next chunk of a stream. Throws a StalledError if it takes too long. */
+/** Returns the next chunk of a stream. Throws a StalledError if it takes longer than `ms` milliseconds. */
 export async function readWithin<T>(
   reader: ReadableStreamDefaultReader<T>,
   ms: number,
 ): Promise<ReadableStreamReadResult<T>> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
+  const { promise: timeout, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(
     () => reject(new StalledError(`the body stalled for ${ms / 1000} seconds; send it again`)),
     ms,
   );
   try {
-    return await Promise.race([reader.read(), late]);
+    return await Promise.race([reader.read(), timeout]);
   } finally {
     clearTimeout(timer);
   }
 }
 
-/** The bytes of a stream that were read but not yet taken. */
+/** A buffered reader of a stream. The buffer has the bytes that were read but not yet taken. */
 export class StreamWindow {
   readonly #reader: ReadableStreamDefaultReader<unknown>;
   readonly #memory: StreamMemory;
   #bytes = new Uint8Array();
-  /** Bytes before #start are taken; bytes from #start to #end are available. */
+  /** The bytes from #start to #end are available. Those before #start are taken. */
   #start = 0;
   #end = 0;
-  /** What the stream yielded beyond what was wanted. */
+  /** The rest of the last chunk, which does not fit into the requested number of bytes. */
   #rest = new Uint8Array();
   #done = false;
 
@@ -51,8 +51,8 @@ export class StreamWindow {
   }
 
   /**
-   * Reads until `wanted` bytes or all remaining ones are available, and returns their number. Taken bytes are
-   * discarded.
+   * Discards the taken bytes. Then reads until `wanted` bytes are available, or the stream ends. Returns the number of
+   * available bytes, at most `wanted`.
    */
   async fill(wanted: number): Promise<number> {
     this.#bytes.copyWithin(0, this.#start, this.#end);
@@ -70,10 +70,10 @@ export class StreamWindow {
     return Math.min(this.#end, wanted);
   }
 
-  /** Takes up to `most` available bytes. They are valid until the next fill. */
-  take(most: number): Uint8Array {
+  /** Takes up to `count` available bytes. They are valid until the next fill. */
+  take(count: number): Uint8Array {
     const from = this.#start;
-    this.#start = Math.min(from + most, this.#end);
+    this.#start = Math.min(from + count, this.#end);
     return this.#bytes.subarray(from, this.#start);
   }
 
@@ -84,7 +84,7 @@ export class StreamWindow {
   }
 
   async #read(): Promise<void> {
-    const { done, value } = await readWithin(this.#reader, longestPause);
+    const { done, value } = await readWithin(this.#reader, maxPause);
     if (done) this.#done = true;
     else if (value instanceof Uint8Array) this.#rest = value as Uint8Array<ArrayBuffer>;
     else
@@ -97,7 +97,7 @@ export class StreamWindow {
   async #grow(needed: number): Promise<void> {
     if (needed <= this.#bytes.length) return;
     let size = Math.max(this.#bytes.length, firstBuffer);
-    while (size < needed) size = Math.min(size * 8, largestValue + 1);
+    while (size < needed) size = Math.min(size * 8, maxValueBytes + 1);
     await this.#memory.grow(size);
     const larger = new Uint8Array(size);
     larger.set(this.#bytes.subarray(0, this.#end));

@@ -1,5 +1,3 @@
-// The entrypoint of a site for other Workers.
-
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { Env } from "../serve/assets";
 import type { AssetInfo } from "./asset_info";
@@ -20,21 +18,21 @@ import type {
 import { editsOf } from "./site_edits";
 
 /**
- * The site's assets for other Workers, which bind this Worker as a service with the entrypoint `AssetBinding` and
- * props. A binding can only read, unless its props have `write: true`.
+ * The site's assets for other Workers. Such a Worker has a service binding to this Worker, with the entrypoint
+ * `AssetBinding`. The binding can only read, unless its props have `write: true`.
  */
 export class AssetBinding extends WorkerEntrypoint<Env, Capabilities> implements ReadWriteAssets {
-  /** Answers a request like one of a visitor. */
+  /** Answers a request as for a visitor. */
   override fetch(request: Request): Promise<Response> {
     return this.#edits.fetch(request);
   }
 
-  /** The asset at exactly this path, with its bytes; null if there is none. */
+  /** Returns the asset at exactly this path, with its bytes, or null if there is none. */
   get(path: string): Promise<AssetWithBody | null> {
     return answerRPC("this site", () => this.#edits.get(path));
   }
 
-  /** The asset at exactly this path, without its bytes; null if there is none. */
+  /** Returns the asset at exactly this path, without its bytes, or null if there is none. */
   head(path: string): Promise<AssetInfo | null> {
     return answerRPC("this site", () => this.#edits.head(path));
   }
@@ -60,7 +58,7 @@ export class AssetBinding extends WorkerEntrypoint<Env, Capabilities> implements
   }
 
   get #edits(): Edits {
-    // A binding without props has undefined here.
+    // The props of a binding without props are undefined.
     return editsOf(this.env, (this.ctx.props as Capabilities | undefined) ?? {});
   }
 }

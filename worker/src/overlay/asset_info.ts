@@ -6,18 +6,18 @@ import type { StoredAsset } from "../format/stored";
 
 /** One asset, without its body. */
 export interface AssetInfo {
-  /** "/docs/index.html", not percent-encoded. */
+  /** The path, such as "/docs/index.html", not percent-encoded. */
   path: string;
-  /** Identifies the content, in 64 hexadecimal digits. The header ETag has it in quotes. */
+  /** The id of the content: 64 hexadecimal digits. The header ETag has it in quotes. */
   etag: string;
   /** The size in bytes. */
   size: number;
   contentType: string;
-  /** When this content first appeared here, to the second. */
+  /** The time since which the path has this content, in whole seconds. */
   modified: Date;
-  /** The asset's own headers, names in lower case, without those of `_headers`. */
+  /** The asset's own headers, with names in lower case. It does not have the headers that `_headers` sets. */
   headers: Record<string, string>;
-  /** What wrote it: a deploy, or a write at run time. */
+  /** Whether a deploy wrote the asset, or a write at run time ("overlay"). */
   layer: "deployed" | "overlay";
 }
 
@@ -34,7 +34,7 @@ export function infoOf(path: string, { hash, size, modified, type, layer, header
   };
 }
 
-/** The asset of an overlay entry; null for a tombstone. */
+/** Returns the asset of an overlay entry, or null for a tombstone. */
 export function assetOf(site: string, { nonce, content, time }: OverlayEntry): Asset | null {
   if (!content) return null;
   const { hash, size, type, chunks, headers } = content;
@@ -53,7 +53,7 @@ export function assetOf(site: string, { nonce, content, time }: OverlayEntry): A
 }
 
 /** Describes an asset of a stored manifest. */
-export function ofStored({ path, hash, size, type, modified }: StoredAsset): AssetInfo {
+export function infoOfStored({ path, hash, size, type, modified }: StoredAsset): AssetInfo {
   return {
     path,
     etag: hash,

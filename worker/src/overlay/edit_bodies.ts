@@ -1,4 +1,4 @@
-// Stores bodies below {site}/o/b/. They are invisible until a commit names them.
+// Stores bodies below {site}/o/b/. They are not visible until a commit refers to them.
 
 import type { HTMLHandling } from "../format/meta";
 import type { HeaderPair, OverlayContent } from "../format/overlay_entry";
@@ -7,9 +7,9 @@ import type { BlobBody } from "../kv/body_parts";
 import { BusyError } from "../kv/byte_budget";
 import { StalledError } from "../kv/stream_window";
 import { checkContent } from "../rules/content_check";
-import { isRuleFile, shown } from "./edit_checks";
+import { isRuleFile, printable } from "./edit_checks";
 import { EditError } from "./edit_error";
-import { compileRules, largestRuleFile } from "./edit_rules";
+import { compileRules, maxRuleFileBytes } from "./edit_rules";
 
 /** A file to store. */
 export interface NewFile {
@@ -25,12 +25,10 @@ export interface StoredFile {
   content: OverlayContent;
 }
 
-/** The number of files that are stored at a time. A stream takes 25 MiB of the isolate's memory. */
+/** The number of files that are stored at the same time. A stream may need 25 MiB of the isolate's memory. */
 const concurrency = 2;
 
-/**
- * Stores files, a few at a time. After a failure it starts no more, cancels the remaining bodies, and throws.
- */
+/** Stores files, two at a time. After a failure it stores no further file, cancels the remaining bodies, and throws. */
 export async function storeFiles(
   kv: KVNamespace,
   site: string,
@@ -54,7 +52,7 @@ export async function storeFiles(
   const results = await Promise.allSettled(Array.from({ length: Math.min(concurrency, files.length) }, worker));
   for (const result of results) {
     if (result.status === "fulfilled") continue;
-    await giveUp(
+    await cancelBodies(
       files.slice(next).map(({ body }) => body),
       result.reason,
     );
@@ -63,8 +61,8 @@ export async function storeFiles(
   return stored;
 }
 
-/** Cancels the streams among bodies that will not be read. */
-export async function giveUp(bodies: unknown[], reason?: unknown): Promise<void> {
+/** Cancels the streams of a list of bodies. */
+export async function cancelBodies(bodies: unknown[], reason?: unknown): Promise<void> {
   for (const body of bodies) {
     if (body instanceof ReadableStream && !body.locked) await body.cancel(reason).catch(() => undefined);
   }
@@ -80,26 +78,28 @@ async function storeFile(
   let rules: OverlayContent["rules"];
   const check = (bytes: Uint8Array) => {
     const refusal = checkContent(bytes);
-    if (refusal) throw new EditError(422, `${shown(path)}: ${refusal[0]}; ${refusal[1]}`);
+    if (refusal) throw new EditError(422, `${printable(path)}: ${refusal[0]}; ${refusal[1]}`);
     if (isRuleFile(path)) rules = compileRules(path, bytes, htmlHandling);
   };
-  const body = isRuleFile(path) ? limited(path, file.body) : file.body;
+  const body = isRuleFile(path) ? limitRuleFile(path, file.body) : file.body;
   try {
     const { hash, nonce, size, chunks } = await writeBlob(kv, `${site}/o`, body, { check });
     return { nonce, content: { hash, size, type, chunks, headers, rules } };
   } catch (error) {
-    if (error instanceof TooLargeError) throw new EditError(413, `${shown(path)}: ${error.message}`, { cause: error });
-    if (error instanceof StalledError) throw new EditError(408, `${shown(path)}: ${error.message}`, { cause: error });
-    if (error instanceof BusyError) throw new EditError(503, `${shown(path)}: ${error.message}`, { cause: error });
-    if (error instanceof TypeError) throw new EditError(400, `${shown(path)}: ${error.message}`, { cause: error });
+    if (error instanceof TooLargeError)
+      throw new EditError(413, `${printable(path)}: ${error.message}`, { cause: error });
+    if (error instanceof StalledError)
+      throw new EditError(408, `${printable(path)}: ${error.message}`, { cause: error });
+    if (error instanceof BusyError) throw new EditError(503, `${printable(path)}: ${error.message}`, { cause: error });
+    if (error instanceof TypeError) throw new EditError(400, `${printable(path)}: ${error.message}`, { cause: error });
     throw error;
   }
 }
 
-/** Reads the body of a rule file. Refuses it if it is too large. */
-function limited(path: string, body: BlobBody): BlobBody {
-  const refuse = () =>
-    new EditError(413, `${shown(path)} has more than ${largestRuleFile / 1000} KB; join rules, or deploy them`);
+/** Limits the size of the body of a rule file. Throws an EditError, or makes the stream fail, if it is too large. */
+function limitRuleFile(path: string, body: BlobBody): BlobBody {
+  const tooLarge = () =>
+    new EditError(413, `${printable(path)} has more than ${maxRuleFileBytes / 1000} KB; join rules, or deploy them`);
   if (!(body instanceof ReadableStream)) {
     const size =
       typeof body === "string"
@@ -107,7 +107,7 @@ function limited(path: string, body: BlobBody): BlobBody {
         : body instanceof Blob
           ? body.size
           : body.byteLength;
-    if (size > largestRuleFile) throw refuse();
+    if (size > maxRuleFileBytes) throw tooLarge();
     return body;
   }
   let size = 0;
@@ -115,7 +115,7 @@ function limited(path: string, body: BlobBody): BlobBody {
     new TransformStream<Uint8Array, Uint8Array>({
       transform(chunk, controller) {
         size += chunk.byteLength;
-        if (size > largestRuleFile) throw refuse();
+        if (size > maxRuleFileBytes) throw tooLarge();
         controller.enqueue(chunk);
       },
     }),

@@ -1,4 +1,4 @@
-// Checks the arguments of the binding's callers, who may pass anything.
+// Checks the arguments of an asset binding. Callers may pass any value.
 
 import type { Condition, HeaderPair } from "../format/overlay_entry";
 import { type BlobBody, isBody } from "../kv/body_parts";
@@ -7,7 +7,7 @@ import { checkPath, checkType } from "../rules/publishable";
 import { EditError } from "./edit_error";
 import { headerBytes, limits } from "./overlay_limits";
 
-/** The author of a write, and the reason. */
+/** The author of a write, and a message that explains it. */
 export interface Authorship {
   /** At most 200 characters. */
   author?: string;
@@ -16,34 +16,34 @@ export interface Authorship {
 }
 
 /**
- * The condition of a write. It applies to the visible asset: the overlay's, else the deployed one. A tag is an asset's
- * `etag`, quoted or not; "*" means any.
+ * The condition of a write. It applies to the visible asset. That is the overlay's, or if the overlay has no entry the
+ * deployed one. A tag is the `etag` of an asset, quoted or not. "*" means any asset.
  */
 export interface OnlyIf {
-  /** The asset has one of these. */
+  /** The asset must have one of these tags. */
   etagMatches?: string | string[];
-  /** The asset has none of these. "*" requires that there is no asset. */
+  /** The asset must have none of these tags. "*" requires that there is no asset. */
   etagDoesNotMatch?: string | string[];
 }
 
 /** Options of a put. */
 export interface PutOptions extends Authorship {
-  /** The default is by the path's extension. */
+  /** The default depends on the extension of the path. */
   contentType?: string;
   /** Headers of this asset only: at most 20, and 2 KiB in total. */
   headers?: Record<string, string>;
   onlyIf?: OnlyIf;
 }
 
-/** The prefix of the HTTP interface. An asset below it would be invisible. */
-const reserved = "/_kv-sync/";
+/** The prefix of the HTTP interface. An asset below it would never be served. */
+const reservedPrefix = "/_kv-sync/";
 
-const mostTags = 100;
-const longestTag = 200;
+const maxTags = 100;
+const maxTagLength = 200;
 
 /**
- * Headers that an asset cannot set: those that describe the body or the connection, those for a single client, and the
- * time in the platform's cache, which could outlast the next write.
+ * The headers that an asset cannot set: those that describe the body or the connection, those for a single client, and
+ * those for the platform's cache, which could serve the asset after the next write.
  */
 const refusedHeaders = new Set([
   "set-cookie",
@@ -74,18 +74,18 @@ export function writablePath(path: unknown): string {
   if (typeof path !== "string") throw new EditError(400, 'the path is not a string; use one like "/docs/index.html"');
   const refusal =
     checkPath(path) ??
-    (path.startsWith(reserved) ? ["paths below /_kv-sync/ are reserved", "use another path"] : undefined);
-  if (refusal) throw new EditError(422, `${shown(path)}: ${refusal[0]}; ${refusal[1]}`);
+    (path.startsWith(reservedPrefix) ? ["paths below /_kv-sync/ are reserved", "use another path"] : undefined);
+  if (refusal) throw new EditError(422, `${printable(path)}: ${refusal[0]}; ${refusal[1]}`);
   return path;
 }
 
-/** A path to read, or undefined if no asset can have it. */
+/** Checks a path to read. Returns undefined if no asset can have it. */
 export function readablePath(path: unknown): string | undefined {
   if (typeof path !== "string") throw new EditError(400, 'the path is not a string; use one like "/docs/index.html"');
   return path.startsWith("/") && path.length <= limits.path && path.isWellFormed() ? path : undefined;
 }
 
-/** Whether this is the path of a rule file, which is applied and not served. */
+/** Whether a path is that of a rule file. A rule file is applied, not served. */
 export function isRuleFile(path: string): boolean {
   return /\/_(?:redirects|headers)$/.test(path);
 }
@@ -97,14 +97,14 @@ export function checkedBody(path: string, body: unknown): BlobBody {
       ? new Uint8Array(body.buffer as ArrayBuffer, body.byteOffset, body.byteLength)
       : body;
   if (!isBody(view))
-    throw new EditError(400, `${shown(path)}: the body is not a string, ArrayBuffer, view, Blob or ReadableStream`);
+    throw new EditError(400, `${printable(path)}: the body is not a string, ArrayBuffer, view, Blob or ReadableStream`);
   return view;
 }
 
-/** Checks a content type. The default is by the extension. */
+/** Checks a content type. The default depends on the extension of the path. */
 export function checkedType(path: string, type: unknown): string {
   const refusal = checkType(type);
-  if (refusal) throw new EditError(422, `${shown(path)}: ${refusal[0]}; ${refusal[1]}`);
+  if (refusal) throw new EditError(422, `${printable(path)}: ${refusal[0]}; ${refusal[1]}`);
   return (type as string | undefined) ?? contentType(path);
 }
 
@@ -112,16 +112,19 @@ export function checkedType(path: string, type: unknown): string {
 export function checkedHeaders(path: string, headers: unknown): HeaderPair[] {
   if (headers === undefined) return [];
   if (typeof headers !== "object" || headers === null)
-    throw new EditError(400, `${shown(path)}: headers is not an object; use one like { "x-robots-tag": "noindex" }`);
+    throw new EditError(
+      400,
+      `${printable(path)}: headers is not an object; use one like { "x-robots-tag": "noindex" }`,
+    );
   const pairs = Object.entries(headers).map(([name, value]) => headerPair(path, name, value));
   if (pairs.length > limits.headers || headerBytes({ headers: pairs }) > limits.headerBytes) {
     throw new EditError(
       422,
-      `${shown(path)}: more than ${limits.headers} headers or ${limits.headerBytes / 1024} KiB of headers; remove some`,
+      `${printable(path)}: more than ${limits.headers} headers or ${limits.headerBytes / 1024} KiB; remove some`,
     );
   }
   if (new Set(pairs.map(([name]) => name)).size < pairs.length)
-    throw new EditError(422, `${shown(path)}: a header is set twice; join its values`);
+    throw new EditError(422, `${printable(path)}: a header is set twice; join its values`);
   return pairs;
 }
 
@@ -130,13 +133,13 @@ function headerPair(path: string, given: string, value: unknown): HeaderPair {
   if (!/^[a-z0-9!#$%&'*+.^_`|~-]+$/.test(name))
     throw new EditError(
       422,
-      `${shown(path)}: ${JSON.stringify(name.slice(0, 80))} is not a header name; use letters, digits and dashes`,
+      `${printable(path)}: ${JSON.stringify(name.slice(0, 80))} is not a header name; use letters, digits and dashes`,
     );
   if (refusedHeaders.has(name))
-    throw new EditError(422, `${shown(path)}: an asset cannot set the header ${name}; remove it`);
-  // Servers and browsers disagree about the encoding of other characters.
+    throw new EditError(422, `${printable(path)}: an asset cannot set the header ${name}; remove it`);
+  // Servers and browsers encode other characters differently.
   if (typeof value !== "string" || !/^[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?$/.test(value))
-    throw new EditError(422, `${shown(path)}: invalid value of ${name}; use printable ASCII`);
+    throw new EditError(422, `${printable(path)}: invalid value of ${name}; use printable ASCII`);
   return [name, value];
 }
 
@@ -147,7 +150,7 @@ export function checkedCondition(onlyIf: unknown): Condition | undefined {
     throw new EditError(400, "onlyIf is not an object; use one like { etagMatches: asset.etag }");
   checkNames("onlyIf", onlyIf, ["etagMatches", "etagDoesNotMatch"]);
   const { etagMatches, etagDoesNotMatch } = onlyIf as OnlyIf;
-  // This is the result of `etagMatches: before?.etag` if there was no asset.
+  // `etagMatches: before?.etag` gives this if there was no asset. Ignoring it would overwrite a new asset.
   if (etagMatches === undefined && etagDoesNotMatch === undefined)
     throw new EditError(400, "onlyIf has no condition; set etagMatches or etagDoesNotMatch, or remove it");
   return {
@@ -158,13 +161,13 @@ export function checkedCondition(onlyIf: unknown): Condition | undefined {
 
 function tags(given: unknown): string[] {
   const list: unknown[] = Array.isArray(given) ? given : [given];
-  if (list.length > mostTags || list.some((tag) => typeof tag !== "string" || tag.length > longestTag)) {
-    throw new EditError(400, `onlyIf has an invalid list of ETags; use up to ${mostTags} strings`);
+  if (list.length > maxTags || list.some((tag) => typeof tag !== "string" || tag.length > maxTagLength)) {
+    throw new EditError(400, `onlyIf has an invalid list of ETags; use up to ${maxTags} strings`);
   }
   return (list as string[]).map((tag) => tag.replace(/^(?:W\/)?"(.*)"$/s, "$1"));
 }
 
-/** Checks author and message. A fixed author is from the binding's props. */
+/** Checks author and message. `fixed` is the author in the binding's props, which overrides the caller's. */
 export function checkedAuthorship(
   { author, message }: { author?: unknown; message?: unknown },
   fixed: string | undefined,
@@ -174,15 +177,15 @@ export function checkedAuthorship(
   return { ...(by !== undefined && { author: by }), ...(why !== undefined && { message: why }) };
 }
 
-function text(what: string, value: unknown, most: number): string | undefined {
+function text(what: string, value: unknown, max: number): string | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== "string" || !value.isWellFormed())
-    throw new EditError(400, `the ${what} is not a string; use at most ${most} characters`);
-  if ([...value].length > most) throw new EditError(422, `the ${what} has more than ${most} characters; shorten it`);
+    throw new EditError(400, `the ${what} is not a string; use at most ${max} characters`);
+  if ([...value].length > max) throw new EditError(422, `the ${what} has more than ${max} characters; shorten it`);
   return value;
 }
 
-/** Checks the names of options. Without options the result is empty. */
+/** Checks the names of options. If the options are undefined, returns an empty object. */
 export function checkedOptions<T extends object>(options: T | undefined, names: readonly (keyof T & string)[]): T {
   if (options === undefined) return {} as T;
   if (typeof options !== "object" || options === null)
@@ -191,18 +194,16 @@ export function checkedOptions<T extends object>(options: T | undefined, names: 
   return options;
 }
 
-/**
- * Refuses unknown members. Otherwise a misspelt condition would be ignored, and the write would be made.
- */
+/** Throws an EditError for an unknown member. Otherwise a misspelled condition would be ignored. */
 export function checkNames(what: string, object: object, names: readonly string[]): void {
   const other = Object.keys(object).find((name) => !names.includes(name));
   if (other !== undefined)
-    throw new EditError(400, `${what}: unknown member ${shown(other)}; known are ${names.join(", ")}`);
+    throw new EditError(400, `${what}: unknown member ${printable(other)}; known are ${names.join(", ")}`);
 }
 
-/** A path for an error message. Over RPC a NUL would end the message. */
-export function shown(path: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it replaces
+/** Makes a path printable for an error message. Over RPC, a NUL character would end the message. */
+export function printable(path: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the expression replaces control characters
   const printable = path.toWellFormed().replace(/[\0-\x1f\x7f]/g, "\ufffd");
   return printable.length <= 200 ? printable : `${printable.slice(0, 200)}…`;
 }

@@ -1,12 +1,10 @@
-// The errors of the binding.
-
 import { describeThrown } from "../format/one_line";
 
-/** A refused call. The message has the reason and the fix. It contains nothing that is secret to the caller. */
+/** Thrown if a call is refused. The message has the reason and the fix, and no internal details. */
 export class EditError extends Error {
   override name = "EditError";
 
-  /** The status is an HTTP status that tells the kind of error. */
+  /** The status is the HTTP status for this kind of error. */
   constructor(
     readonly status: 400 | 403 | 408 | 413 | 422 | 503,
     message: string,
@@ -17,16 +15,16 @@ export class EditError extends Error {
 }
 
 /**
- * Runs a call that another Worker makes over RPC. The caller gets the message of an EditError. Other errors are only
- * logged.
+ * Runs a call of another Worker over RPC. The caller gets the message of an EditError. Other errors are logged, and the
+ * caller gets a general message.
  */
-export async function answerRPC<T>(whose: string, act: () => Promise<T>): Promise<T> {
+export async function answerRPC<T>(owner: string, act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (error) {
-    // A new Error, so that neither the cause nor our class is sent.
+    // A plain Error does not send the cause and the class to the caller.
     if (error instanceof EditError) throw new Error(error.message);
-    console.error(`kv-sync: the asset binding of ${whose} failed:`, describeThrown(error));
+    console.error(`kv-sync: the asset binding of ${owner} failed:`, describeThrown(error));
     throw new Error("the assets are not available now; try again");
   }
 }

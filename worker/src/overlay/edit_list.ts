@@ -1,23 +1,23 @@
-// Lists the visible assets: those of the overlay, else the deployed ones.
+// Lists the visible assets of both layers.
 
 import { comparePaths } from "../format/compare_paths";
 import type { OverlayEntry } from "../format/overlay_entry";
 import type { StoredAsset } from "../format/stored";
-import { type AssetInfo, assetOf, infoOf, ofStored } from "./asset_info";
+import { type AssetInfo, assetOf, infoOf, infoOfStored } from "./asset_info";
 
-/** A page of a listing. */
+/** One page of a listing. */
 export interface AssetList {
   /** Sorted by path, bytewise. */
   assets: AssetInfo[];
-  /** The cursor of the next page, unless this is the last one. */
+  /** The cursor of the next page; undefined on the last page. */
   cursor?: string;
 }
 
-/** Reads a page of overlay entries without adopted ones; `next` is the start of the next page. */
+/** Reads a page of overlay entries, without adopted ones. `next` is the start of the next page. */
 export type ReadPage = (after: string) => Promise<{ entries: OverlayEntry[]; next: string | undefined }>;
 
 /**
- * Merges both layers into one page. `deployed` is sorted by path, bytewise. All assets have the prefix.
+ * Merges both layers into one page. `deployed` must be sorted by path, bytewise, and have only paths with the prefix.
  */
 export async function mergeLists(
   site: string,
@@ -26,40 +26,40 @@ export async function mergeLists(
   { after, limit }: { after: string; limit: number },
 ): Promise<AssetList> {
   const assets: AssetInfo[] = [];
-  const below = deployed[Symbol.iterator]();
-  let lower = below.next();
+  const deployedAssets = deployed[Symbol.iterator]();
+  let current = deployedAssets.next();
   for (let from: string | undefined = after; from !== undefined; ) {
     const { entries, next } = await readPage(from);
     from = next;
     for (const entry of entries) {
-      for (; !lower.done && comparePaths(lower.value.path, entry.path) < 0; lower = below.next()) {
-        if (assets.push(ofStored(lower.value)) > limit) return page(assets, limit);
+      for (; !current.done && comparePaths(current.value.path, entry.path) < 0; current = deployedAssets.next()) {
+        if (assets.push(infoOfStored(current.value)) > limit) return page(assets, limit);
       }
-      if (!lower.done && lower.value.path === entry.path) lower = below.next();
+      if (!current.done && current.value.path === entry.path) current = deployedAssets.next();
       const asset = assetOf(site, entry);
       if (asset && assets.push(infoOf(entry.path, asset)) > limit) return page(assets, limit);
     }
-    // After the end of this page the overlay may have more entries.
+    // The overlay may have entries after `from`, so deployed assets after it must wait for the next page of entries.
     if (from !== undefined) {
-      for (; !lower.done && comparePaths(lower.value.path, from) <= 0; lower = below.next()) {
-        if (assets.push(ofStored(lower.value)) > limit) return page(assets, limit);
+      for (; !current.done && comparePaths(current.value.path, from) <= 0; current = deployedAssets.next()) {
+        if (assets.push(infoOfStored(current.value)) > limit) return page(assets, limit);
       }
     }
   }
-  for (; !lower.done; lower = below.next()) {
-    if (assets.push(ofStored(lower.value)) > limit) return page(assets, limit);
+  for (; !current.done; current = deployedAssets.next()) {
+    if (assets.push(infoOfStored(current.value)) > limit) return page(assets, limit);
   }
   return { assets };
 }
 
-/** Removes the asset beyond the limit, which shows that there is a next page. */
+/** Returns the first `limit` assets, with a cursor for the rest. */
 function page(assets: AssetInfo[], limit: number): AssetList {
   assets.length = limit;
   return { assets, cursor: assets.at(-1)!.path };
 }
 
-/** The assets of a sorted list that have a prefix and come after a path. */
-export function* within(assets: StoredAsset[], prefix: string, after: string): Generator<StoredAsset> {
+/** Yields the assets of a sorted list that have a prefix and come after a path. */
+export function* assetsWithin(assets: StoredAsset[], prefix: string, after: string): Generator<StoredAsset> {
   let low = 0;
   let high = assets.length;
   const isBefore = ({ path }: StoredAsset) => comparePaths(path, prefix) < 0 || comparePaths(path, after) <= 0;

@@ -1,23 +1,23 @@
-// The seven operations of an asset binding. They read both layers and write only
-// the overlay. The steps of a write:
+// The seven operations of an asset binding. They read both layers, and write only the
+// overlay. The steps of a write:
 //
-//	checks ─► body below {site}/o/b/ ─► commit in the Durable Object
+//	check ─► store the body below {site}/o/b/ ─► commit in the Durable Object
 //
-// It is invisible until the commit.
+// A write is not visible before its commit.
 
 import type { Asset } from "../format/manifest";
 import { describeThrown } from "../format/one_line";
 import type { Condition, OverlayChange, OverlayEntry } from "../format/overlay_entry";
 import type { StoredAsset } from "../format/stored";
 import { newNonce } from "../kv/blob_write";
-import { holdKept } from "../kv/body_memory";
+import { reserveMemory } from "../kv/body_memory";
 import { BusyError } from "../kv/byte_budget";
 import type { Env } from "../serve/assets";
-import { unstored } from "../serve/caching";
+import { preventEdgeCaching } from "../serve/caching";
 import { failure } from "../serve/failure";
 import type { Site } from "../serve/site";
 import { type AssetInfo, assetOf, infoOf } from "./asset_info";
-import { giveUp, type NewFile, storeFiles } from "./edit_bodies";
+import { cancelBodies, type NewFile, storeFiles } from "./edit_bodies";
 import {
   type Authorship,
   checkedAuthorship,
@@ -30,14 +30,14 @@ import {
   isRuleFile,
   type OnlyIf,
   type PutOptions,
+  printable,
   readablePath,
-  shown,
   writablePath,
 } from "./edit_checks";
 import { EditError } from "./edit_error";
-import { type AssetList, mergeLists, within } from "./edit_list";
+import { type AssetList, assetsWithin, mergeLists } from "./edit_list";
 import { OverlayClient } from "./overlay_client";
-import { holds } from "./overlay_condition";
+import { conditionHolds } from "./overlay_condition";
 import { limits } from "./overlay_limits";
 import type {
   AssetBody,
@@ -50,54 +50,54 @@ import type {
   WriteResult,
 } from "./read_write_assets";
 
-/** The site or project of a binding. */
+/** The site of a binding, and its deployed assets. */
 export interface EditTarget {
   site: Site;
   env: Env;
-  /** The deployed assets, sorted by path, bytewise. */
+  /** Returns the deployed assets, sorted by path, bytewise. */
   listing(): Promise<StoredAsset[]>;
 }
 
 /** One checked change. */
-interface Checked {
+interface CheckedChange {
   path: string;
   condition: Condition | undefined;
   /** undefined for a deletion. */
   file: NewFile | undefined;
 }
 
-/** A result with the content hash that each path had before; null for none. */
-export type Written = PublishResult & { before?: (string | null)[] };
+/** A result that also has the previous content hash of each path; null for no content. */
+export type DetailedResult = PublishResult & { before?: (string | null)[] };
 
-/** The form of a change, for error messages. */
+/** The expected form of a change, for error messages. */
 const changeForm = "use { put: path, body } or { delete: path }";
 
-/** How to allow something, for error messages. */
-const allow = (members: string) =>
+/** Describes how to give a capability to a binding, for error messages. */
+const howToAllow = (members: string) =>
   `set { ${members} }: for the site's own Worker in [overlay] of its configuration, else in the binding's props`;
 
-/** The waits for a body, in milliseconds: KV may show it later than the entry that names it. */
+/** The waits before reads of a body, in milliseconds. KV may show a body later than the entry that refers to it. */
 const bodyWaits = [0, 250, 750, 1_500];
 
 /** The operations of one binding. */
 export class Edits implements ReadWriteAssets {
   readonly #target: EditTarget;
-  readonly #may: Capabilities;
+  readonly #capabilities: Capabilities;
   readonly #overlay: OverlayClient;
 
-  constructor(target: EditTarget, may: Capabilities) {
+  constructor(target: EditTarget, capabilities: Capabilities) {
     this.#target = target;
-    this.#may = may;
+    this.#capabilities = capabilities;
     this.#overlay = new OverlayClient(target.site, target.env.KV_SYNC_OVERLAY);
   }
 
-  /** Answers a request like one of a visitor. A binding that may write sees all committed writes. */
+  /** Answers a request as for a visitor. A binding that may write sees all committed writes. */
   async fetch(request: Request): Promise<Response> {
     const { site, env } = this.#target;
-    if (!this.#may.write || !site.meta.overlay) return site.fetch(request, env);
+    if (!this.#capabilities.write || !site.meta.overlay) return site.fetch(request, env);
     try {
       const response = await (await this.#overlay.view()).fetch(request, env);
-      return site.isStored ? unstored(response) : response;
+      return site.usesEdgeCache ? preventEdgeCaching(response) : response;
     } catch (error) {
       console.error(`kv-sync: cannot answer with the current overlay of ${site.meta.site}:`, describeThrown(error));
       return failure(503);
@@ -105,20 +105,20 @@ export class Edits implements ReadWriteAssets {
   }
 
   async head(path: string): Promise<AssetInfo | null> {
-    const found = readablePath(path);
-    const asset = found === undefined ? null : await this.#find(found);
-    return asset && infoOf(found!, asset);
+    const checked = readablePath(path);
+    const asset = checked === undefined ? null : await this.#find(checked);
+    return asset && infoOf(checked!, asset);
   }
 
   async get(path: string): Promise<AssetWithBody | null> {
-    const found = readablePath(path);
-    const asset = found === undefined ? null : await this.#find(found);
-    return asset && { ...infoOf(found!, asset), body: await this.#read(found!, asset) };
+    const checked = readablePath(path);
+    const asset = checked === undefined ? null : await this.#find(checked);
+    return asset && { ...infoOf(checked!, asset), body: await this.#read(checked!, asset) };
   }
 
   async put(path: string, body: AssetBody, options?: PutOptions): Promise<WriteResult> {
-    const { author, message, ...rest } = await this.#options(body, options);
-    return single(
+    const { author, message, ...rest } = await this.#checkPutOptions(body, options);
+    return toWriteResult(
       await this.write([{ ...rest, put: path, body }], {
         ...(author !== undefined && { author }),
         ...(message !== undefined && { message }),
@@ -128,7 +128,7 @@ export class Edits implements ReadWriteAssets {
 
   async delete(path: string, options?: Authorship & { onlyIf?: OnlyIf }): Promise<WriteResult> {
     const { author, message, onlyIf } = checkedOptions(options, ["onlyIf", "author", "message"]);
-    return single(
+    return toWriteResult(
       await this.write([{ delete: path, ...(onlyIf !== undefined && { onlyIf }) }], {
         ...(author !== undefined && { author }),
         ...(message !== undefined && { message }),
@@ -155,19 +155,19 @@ export class Edits implements ReadWriteAssets {
     if (!Number.isInteger(limit) || limit < 1 || limit > limits.changes)
       throw new EditError(400, `list: the limit must be a number from 1 to ${limits.changes}`);
     const { site } = this.#target;
-    const deployed = within(await this.#listing(), prefix, cursor);
+    const deployed = assetsWithin(await this.#listing(), prefix, cursor);
     return mergeLists(site.meta.site, deployed, (after) => this.#page(prefix, after, limit), { after: cursor, limit });
   }
 
-  /** Like publish. The result also has the previous content hashes. */
-  async write(changes: AssetChange[], by?: Authorship): Promise<Written> {
+  /** Like publish, but the result also has the previous content hashes. */
+  async write(changes: AssetChange[], by?: Authorship): Promise<DetailedResult> {
     const bodies = Array.isArray(changes) ? changes.map((change) => (change as { body?: unknown } | null)?.body) : [];
     try {
       this.#checkMayWrite();
-      const { author } = this.#may;
+      const { author } = this.#capabilities;
       const authorship = checkedAuthorship(checkedOptions(by, ["author", "message"]), author);
       const checked = this.#check(changes);
-      const memory = await holdKept(bodies, this.#target.site.meta.site);
+      const memory = await reserveMemory(bodies, this.#target.site.meta.site);
       try {
         return await this.#write(checked, authorship);
       } finally {
@@ -175,18 +175,18 @@ export class Edits implements ReadWriteAssets {
       }
     } catch (cause) {
       const error = cause instanceof BusyError ? new EditError(503, cause.message, { cause }) : cause;
-      await giveUp(bodies, error);
+      await cancelBodies(bodies, error);
       throw error;
     }
   }
 
-  async #write(changes: Checked[], by: Authorship): Promise<Written> {
+  async #write(changes: CheckedChange[], by: Authorship): Promise<DetailedResult> {
     const { env, site } = this.#target;
     const { meta } = site;
-    await this.#overlay.settle();
-    const failed = await this.#failed(changes);
+    await this.#overlay.reportAdopted();
+    const failed = await this.#checkConditions(changes);
     if (failed) {
-      await giveUp(
+      await cancelBodies(
         changes.map(({ file }) => file?.body),
         "a condition failed",
       );
@@ -194,7 +194,7 @@ export class Edits implements ReadWriteAssets {
     }
     const files = changes.flatMap(({ file }) => file ?? []);
     const stored = (
-      await this.#asked("store", () => storeFiles(env.KV_SYNC_BLOBS, meta.site, files, meta.htmlHandling))
+      await this.#withLoggedErrors("store", () => storeFiles(env.KV_SYNC_BLOBS, meta.site, files, meta.htmlHandling))
     )[Symbol.iterator]();
     const committed = changes.map(({ path, condition, file }): OverlayChange => {
       const { nonce, content } = file ? stored.next().value! : { nonce: newNonce(), content: undefined };
@@ -203,7 +203,7 @@ export class Edits implements ReadWriteAssets {
         nonce,
         content,
         deployed: this.#deployedHash(path),
-        ...(site.deployed.retires(path) && { retired: true }),
+        ...(site.deployed.hasRetired(path) && { retired: true }),
         onlyIf: condition,
       };
     });
@@ -216,46 +216,47 @@ export class Edits implements ReadWriteAssets {
     };
   }
 
-  /** Checks the conditions before any body is read. Returns the failure, if any. */
-  async #failed(changes: Checked[]): Promise<Written | undefined> {
+  /** Checks the conditions before any body is read. Returns the first failure, or undefined. */
+  async #checkConditions(changes: CheckedChange[]): Promise<DetailedResult | undefined> {
     const conditional = changes.filter(({ condition }) => condition);
     if (conditional.length === 0) return undefined;
     const entries = await this.#overlay.look(conditional.map(({ path }) => path));
     for (const [i, { path, condition }] of conditional.entries()) {
       const entry = entries[i]!;
       const hash = entry ? (entry.content?.hash ?? null) : this.#deployedHash(path);
-      if (!holds(condition, hash)) return this.#failure(changes, changes.indexOf(conditional[i]!), entry);
+      if (!conditionHolds(condition, hash)) return this.#failure(changes, changes.indexOf(conditional[i]!), entry);
     }
     return undefined;
   }
 
-  #failure(changes: Checked[], failed: number, entry: OverlayEntry | null): Written {
+  #failure(changes: CheckedChange[], failed: number, entry: OverlayEntry | null): DetailedResult {
     const { path } = changes[failed]!;
     const current = entry ? this.#infoAt(path, entry) : this.#deployedInfo(path);
     return { ok: false, failed, path, current };
   }
 
-  /** The asset at a path after a write. Without an entry there is none. */
+  /** Describes the asset of an overlay entry. Returns null without an entry, and for a tombstone. */
   #infoAt(path: string, entry: OverlayEntry | null): AssetInfo | null {
     const asset = entry && assetOf(this.#target.site.meta.site, entry);
     return asset && infoOf(path, asset);
   }
 
   #deployedInfo(path: string): AssetInfo | null {
-    const asset = this.#target.site.deployed.look(path);
+    const asset = this.#target.site.deployed.assetAt(path);
     return asset && infoOf(path, asset);
   }
 
   #deployedHash(path: string): string | null {
-    return this.#target.site.deployed.look(path)?.hash ?? null;
+    return this.#target.site.deployed.assetAt(path)?.hash ?? null;
   }
 
   #checkMayWrite(): void {
-    if (this.#may.write !== true) throw new EditError(403, `this binding can only read; ${allow("write: true")}`);
+    if (this.#capabilities.write !== true)
+      throw new EditError(403, `this binding can only read; ${howToAllow("write: true")}`);
     if (!this.#target.site.meta.overlay) throw new EditError(403, "the site has no overlay; enable it and deploy");
   }
 
-  #check(changes: AssetChange[]): Checked[] {
+  #check(changes: AssetChange[]): CheckedChange[] {
     if (!Array.isArray(changes) || changes.length === 0)
       throw new EditError(400, `there are no changes; ${changeForm}`);
     if (changes.length > limits.changes)
@@ -263,20 +264,23 @@ export class Edits implements ReadWriteAssets {
     const checked = changes.map((change) => this.#checkOne(change));
     const paths = new Set<string>();
     for (const { path } of checked) {
-      if (paths.has(path)) throw new EditError(422, `${shown(path)} is changed twice; change each path once`);
+      if (paths.has(path)) throw new EditError(422, `${printable(path)} is changed twice; change each path once`);
       paths.add(path);
     }
     return checked;
   }
 
-  #checkOne(change: AssetChange): Checked {
+  #checkOne(change: AssetChange): CheckedChange {
     if (typeof change !== "object" || change === null)
       throw new EditError(400, `a change is not an object; ${changeForm}`);
     const isPut = "put" in change;
     if (isPut === "delete" in change) throw new EditError(400, `a change is neither a put nor a delete; ${changeForm}`);
     const path = writablePath(isPut ? change.put : change.delete);
-    if (isRuleFile(path) && this.#may.rules !== true)
-      throw new EditError(403, `${shown(path)}: this binding cannot write rules; ${allow("write: true, rules: true")}`);
+    if (isRuleFile(path) && this.#capabilities.rules !== true)
+      throw new EditError(
+        403,
+        `${printable(path)}: this binding cannot write rules; ${howToAllow("write: true, rules: true")}`,
+      );
     checkNames("a change", change, isPut ? ["put", "body", "contentType", "headers", "onlyIf"] : ["delete", "onlyIf"]);
     const condition = checkedCondition(change.onlyIf);
     if (!isPut) return { path, condition, file: undefined };
@@ -288,37 +292,37 @@ export class Edits implements ReadWriteAssets {
     };
   }
 
-  async #options(body: unknown, options: PutOptions | undefined): Promise<PutOptions> {
+  async #checkPutOptions(body: unknown, options: PutOptions | undefined): Promise<PutOptions> {
     try {
       return checkedOptions(options, ["contentType", "headers", "onlyIf", "author", "message"]);
     } catch (error) {
-      await giveUp([body], error);
+      await cancelBodies([body], error);
       throw error;
     }
   }
 
-  /** The asset at a path. Only the Durable Object has all committed writes, and the rule files. */
+  /** Finds the asset at a path. Only the Durable Object has all committed writes, and the rule files. */
   async #find(path: string): Promise<Asset | null> {
     const { site, env } = this.#target;
-    if (!site.meta.overlay) return site.deployed.look(path);
-    if (!this.#may.write && !isRuleFile(path))
-      return this.#asked("read", async () => (await site.view(env)).look(path));
+    if (!site.meta.overlay) return site.deployed.assetAt(path);
+    if (!this.#capabilities.write && !isRuleFile(path))
+      return this.#withLoggedErrors("read", async () => (await site.view(env)).assetAt(path));
     const [entry] = await this.#overlay.look([path]);
-    return entry ? assetOf(site.meta.site, entry) : site.deployed.look(path);
+    return entry ? assetOf(site.meta.site, entry) : site.deployed.assetAt(path);
   }
 
   async #read(path: string, asset: Asset): Promise<ReadableStream> {
     const { site, env } = this.#target;
     for (const wait of bodyWaits) {
       if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
-      const body = await this.#asked("read", () => site.deployed.read(asset, env.KV_SYNC_BLOBS));
+      const body = await this.#withLoggedErrors("read", () => site.deployed.read(asset, env.KV_SYNC_BLOBS));
       if (body) return body;
     }
-    throw new EditError(503, `${shown(path)} is not visible in KV at this location yet; try again in a minute`);
+    throw new EditError(503, `${printable(path)} is not visible in KV at this location yet; try again in a minute`);
   }
 
   #listing(): Promise<StoredAsset[]> {
-    return this.#asked("list", () => this.#target.listing());
+    return this.#withLoggedErrors("list", () => this.#target.listing());
   }
 
   async #page(
@@ -330,8 +334,8 @@ export class Edits implements ReadWriteAssets {
     return this.#overlay.list({ prefix, after, limit });
   }
 
-  /** Runs an action. Unexpected errors are logged; the caller is only asked to try again. */
-  async #asked<T>(what: string, act: () => Promise<T>): Promise<T> {
+  /** Runs an action. An unexpected error is logged, and the caller gets a general EditError. */
+  async #withLoggedErrors<T>(what: string, act: () => Promise<T>): Promise<T> {
     try {
       return await act();
     } catch (error) {
@@ -342,6 +346,6 @@ export class Edits implements ReadWriteAssets {
   }
 }
 
-function single(written: Written): WriteResult {
+function toWriteResult(written: DetailedResult): WriteResult {
   return written.ok ? { ok: true, asset: written.assets[0]! } : { ok: false, current: written.current };
 }

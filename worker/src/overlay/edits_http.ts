@@ -3,7 +3,7 @@
 //	GET, HEAD, PUT, DELETE  /_kv-sync/assets/docs/index.html   one asset
 //	GET                     /_kv-sync/assets/?prefix=/docs/    a listing
 //
-// Without a valid token it reveals nothing about the site.
+// A response to a request without a valid token reveals nothing about the site.
 
 import { describeThrown } from "../format/one_line";
 import { isNotModified } from "../serve/conditional";
@@ -12,24 +12,24 @@ import type { Authorship, OnlyIf } from "./edit_checks";
 import { EditError } from "./edit_error";
 import type { Edits } from "./edits";
 
-const below = "/_kv-sync/assets/";
+const basePath = "/_kv-sync/assets/";
 
-/** Shorter secrets could be guessed. */
-const shortestToken = 16;
+/** The minimum length of the token. A shorter one could be guessed. */
+const minTokenLength = 16;
 
-/** Answers requests below the interface's path, and returns null for others. Without a secret every answer is a 404. */
+/** Answers the requests below basePath, and returns null for others. Without a token, all responses are 404. */
 export async function answerEdits(request: Request, edits: () => Edits, token: unknown): Promise<Response | null> {
-  // Every request of the site takes this path, so parsing is avoided.
-  const url = request.url.includes(below) ? URL.parse(request.url) : null;
-  if (!url?.pathname.startsWith(below)) return null;
-  if (typeof token !== "string" || token.length < shortestToken) return plain(404, "");
+  // Every request of the site is checked here, so the URL is parsed only if necessary.
+  const url = request.url.includes(basePath) ? URL.parse(request.url) : null;
+  if (!url?.pathname.startsWith(basePath)) return null;
+  if (typeof token !== "string" || token.length < minTokenLength) return plain(404, "");
   if (!(await isAuthorized(request.headers.get("Authorization"), token))) {
     return plain(401, "the token is missing or wrong; send the secret KV_SYNC_WRITE_TOKEN as Authorization: Bearer …", {
       "WWW-Authenticate": 'Bearer realm="kv-sync"',
     });
   }
   try {
-    const path = decode(url.pathname.slice(below.length - 1));
+    const path = decode(url.pathname.slice(basePath.length - 1));
     return path === "/" ? await answerList(request, url, edits()) : await answerAsset(request, path, edits());
   } catch (error) {
     if (error instanceof EditError)
@@ -39,14 +39,14 @@ export async function answerEdits(request: Request, edits: () => Edits, token: u
   }
 }
 
-/** Compares in constant time. */
+/** Checks the token in constant time. */
 async function isAuthorized(header: string | null, token: string): Promise<boolean> {
-  // No expression for the spaces: with backtracking, a header of many spaces would take seconds.
+  // A regular expression for the spaces would backtrack: a header of many spaces would take seconds.
   const given = /^Bearer /i.test(header ?? "") ? header!.slice("Bearer ".length).trim() : "";
-  const [ours, theirs] = await Promise.all(
+  const [expected, actual] = await Promise.all(
     [token, given].map((text) => crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))),
   );
-  return crypto.subtle.timingSafeEqual(ours!, theirs!);
+  return crypto.subtle.timingSafeEqual(expected!, actual!);
 }
 
 function decode(pathname: string): string {
@@ -92,19 +92,19 @@ async function read(request: Request, path: string, edits: Edits): Promise<Respo
   if (isNotModified(request.headers, headers["ETag"]!, true)) return new Response(null, { status: 304, headers });
   headers["Content-Type"] = found.contentType;
   headers["Content-Length"] = String(found.size);
-  // The asset is shown on the editor's origin.
+  // Browsers run the asset with the origin of the site. The sandbox keeps it from the editor's session.
   headers["Content-Security-Policy"] = "sandbox";
   headers["X-Content-Type-Options"] = "nosniff";
   if (request.method === "HEAD") return new Response(null, { headers });
   const asset = await edits.get(path);
   if (!asset) return plain(404, "not found");
-  // It may have been written since the first look-up.
+  // The asset may have been overwritten since `head`.
   Object.assign(headers, describe(asset), { "Content-Type": asset.contentType, "Content-Length": String(asset.size) });
   return new Response(asset.body, { headers });
 }
 
 async function put(request: Request, path: string, edits: Edits): Promise<Response> {
-  // A part would be stored as the whole asset, and compressed bytes as the content.
+  // A part would be stored as the whole asset. Compressed bytes would be stored as the content.
   if (request.headers.has("Content-Range"))
     throw new EditError(400, "a part of an asset cannot be written; send the whole asset without Content-Range");
   if (!/^(?:identity)?$/i.test(request.headers.get("Content-Encoding") ?? "")) {
@@ -143,7 +143,7 @@ async function remove(request: Request, path: string, edits: Edits): Promise<Res
   return onlyIf ? failed(written.current) : plain(404, "not found");
 }
 
-/** A condition that failed. */
+/** The response if a condition failed. */
 function failed(current: AssetInfo | null): Response {
   return plain(412, current ? "the asset has changed" : "not found", current ? { ETag: `"${current.etag}"` } : {});
 }
@@ -152,11 +152,11 @@ function describe({ etag, modified }: AssetInfo): Record<string, string> {
   return { ETag: `"${etag}"`, "Last-Modified": modified.toUTCString(), "Cache-Control": "no-store" };
 }
 
-/** The condition in If-Match and If-None-Match, whose tags must be quoted. */
+/** Reads the condition in If-Match and If-None-Match. Tags must be quoted. */
 function conditionOf(headers: Headers): OnlyIf | undefined {
   const matches = tags("If-Match", headers.get("If-Match"));
   const none = tags("If-None-Match", headers.get("If-None-Match"));
-  // Without the refusal, the write could overwrite a newer one.
+  // Ignoring the header could overwrite a newer write.
   if (!matches && headers.has("If-Unmodified-Since"))
     throw new EditError(400, "If-Unmodified-Since is too imprecise for a write; send If-Match with the ETag");
   if (!matches && !none) return undefined;
@@ -169,13 +169,13 @@ function tags(name: string, list: string | null): string[] | undefined {
   if (!/^[ \t,]*(?:W\/)?"[^"]*"(?:[ \t]*,[ \t]*(?:W\/)?"[^"]*")*[ \t,]*$/.test(list)) {
     throw new EditError(400, `${name} is not a list of ETags; quote them, as in ${name}: "2c26b46b"`);
   }
-  // In a strong comparison a weak tag matches nothing. A quoted "*" is a tag that no asset has.
+  // If-Match needs a strong comparison, in which a weak tag never matches. No asset has the quoted tag "*".
   return [...list.matchAll(/(W\/)?"([^"]*)"/g)]
     .filter(([, weak, tag]) => (name !== "If-Match" || !weak) && tag !== "*")
     .map(([, , tag]) => tag!);
 }
 
-/** The header X-Author or X-Message, which may be percent-encoded. */
+/** Reads the headers X-Author and X-Message, which may be percent-encoded. */
 function authorship(headers: Headers): Authorship {
   const text = (name: string) => {
     const value = headers.get(name);
@@ -183,7 +183,7 @@ function authorship(headers: Headers): Authorship {
     try {
       return decodeURIComponent(value);
     } catch {
-      return value; // "100% new"
+      return value; // not percent-encoded, such as "100% new"
     }
   };
   const author = text("X-Author");

@@ -1,4 +1,4 @@
-// The deployed assets with their paths, of which the served manifest has only hashes.
+// Reads the deployed assets with their paths. The served manifest has only hashes of the paths.
 
 import { ManifestError } from "../format/manifest";
 import type { StoredAsset } from "../format/stored";
@@ -6,16 +6,18 @@ import { decodeStored } from "../format/stored_reader";
 import { readBlob } from "../kv/blob";
 import { LRU } from "../kv/lru";
 
-/** Cached assets by namespace and key. A stored manifest never changes. */
+/** Cached assets, by namespace and by the key of the stored manifest, which never changes. */
 const listings = new WeakMap<KVNamespace, LRU<StoredAsset[]>>();
 
+/** The memory for cached assets, in bytes. */
 const budget = 24 << 20;
 
-/** The approximate size of the objects per byte of a stored manifest. */
-const growth = 5;
+/** The approximate memory of the objects, per byte of the stored manifest. */
+const sizeFactor = 5;
 
 /**
- * The assets of a stored manifest, sorted by path. Throws a ManifestError if it is missing, damaged or of another site.
+ * Returns the assets of a stored manifest, sorted by path. Throws a ManifestError if it is missing, damaged, or belongs
+ * to another site.
  */
 export async function readListing(kv: KVNamespace, site: string, ref: string): Promise<StoredAsset[]> {
   const key = `${site}/m/${ref}`;
@@ -29,7 +31,7 @@ export async function readListing(kv: KVNamespace, site: string, ref: string): P
   const bytes = new Uint8Array(await new Response(blob).arrayBuffer());
   const manifest = decodeStored(bytes);
   if (manifest.site !== site)
-    throw new ManifestError(`kv-sync: the stored manifest ${key} is of another site; deploy again`);
-  known.set(key, manifest.assets, bytes.length * growth);
+    throw new ManifestError(`kv-sync: the stored manifest ${key} belongs to another site; deploy again`);
+  known.set(key, manifest.assets, bytes.length * sizeFactor);
   return manifest.assets;
 }

@@ -1,5 +1,3 @@
-// The client of an overlay's Durable Object.
-
 import { describeThrown } from "../format/one_line";
 import type {
   CommitResult,
@@ -13,94 +11,94 @@ import type { View } from "../serve/view";
 import { EditError } from "./edit_error";
 import { limits } from "./overlay_limits";
 
-/** What an isolate caches of the overlay of a site. */
-interface Known {
-  /** The site with the overlay of the Durable Object at a revision. */
-  seen: { revision: number; view: View } | undefined;
-  /** Whether the Durable Object knows which writes are adopted. */
-  settled: boolean;
+/** The state of an overlay that an isolate caches. */
+interface Cached {
+  /** The last view that was read from the Durable Object. */
+  latest: { revision: number; view: View } | undefined;
+  /** Whether the adopted writes were reported to the Durable Object. */
+  reported: boolean;
 }
 
-const known = new WeakMap<Site, Known>();
+const cache = new WeakMap<Site, Cached>();
 
 /**
- * The waits before repeated calls, in milliseconds. The platform marks errors as retryable if the object moved or
+ * The waits before repeated calls, in milliseconds. The platform marks an error as retryable if the object was moved or
  * restarted.
  */
 const waits = [100, 400, 1_600];
 
-/** Calls the Durable Object of a site. It hides entries that the deployed manifest has adopted. */
+/** Calls the Durable Object of a site's overlay. It hides entries that the deployed manifest has adopted. */
 export class OverlayClient {
   readonly #site: Site;
   readonly #namespace: OverlayNamespace | undefined;
-  readonly #known: Known;
+  readonly #cached: Cached;
 
   constructor(site: Site, namespace: OverlayNamespace | undefined) {
     this.#site = site;
     this.#namespace = namespace;
-    this.#known = known.get(site) ?? { seen: undefined, settled: false };
-    known.set(site, this.#known);
+    this.#cached = cache.get(site) ?? { latest: undefined, reported: false };
+    cache.set(site, this.#cached);
   }
 
-  /** The site with all committed writes. */
+  /** Returns the site with all committed writes. */
   async view(): Promise<View> {
-    const read = await this.#ask((object, site) => object.read(site, this.#known.seen?.revision));
+    const read = await this.#call((object, site) => object.read(site, this.#cached.latest?.revision));
     if (read) {
       const { revision, manifest } = read;
-      const view = this.#site.under(manifest.slice().buffer);
-      // Replies may arrive out of order; an older one must not replace a newer one.
-      if (revision > (this.#known.seen?.revision ?? -1)) this.#known.seen = { revision, view };
+      const view = this.#site.withOverlay(manifest.slice().buffer);
+      // Replies may arrive out of order. An older revision must not replace a newer one.
+      if (revision > (this.#cached.latest?.revision ?? -1)) this.#cached.latest = { revision, view };
       return view;
     }
-    return this.#known.seen!.view;
+    return this.#cached.latest!.view;
   }
 
   async look(paths: string[]): Promise<(OverlayEntry | null)[]> {
-    const entries = await this.#ask((object, site) => object.look(site, paths));
+    const entries = await this.#call((object, site) => object.look(site, paths));
     return entries.map((entry) => (entry && this.#isAdopted(entry) ? null : entry));
   }
 
-  /** A page of entries, and the start of the next one. */
+  /** Returns a page of entries, and the start of the next page. */
   async list(options: {
     prefix: string;
     after: string;
     limit: number;
   }): Promise<{ entries: OverlayEntry[]; next: string | undefined }> {
-    const entries = await this.#ask((object, site) => object.list(site, options));
+    const entries = await this.#call((object, site) => object.list(site, options));
     return {
       entries: entries.filter((entry) => !this.#isAdopted(entry)),
       next: entries.length < options.limit ? undefined : entries.at(-1)!.path,
     };
   }
 
-  /** Makes the Durable Object drop adopted writes, even if no visitor reads the overlay from KV. */
-  async settle(): Promise<void> {
-    if (this.#known.settled) return;
+  /** Reports the adopted writes to the Durable Object, once per isolate, so that it drops them. */
+  async reportAdopted(): Promise<void> {
+    if (this.#cached.reported) return;
     const adopted = [...this.#site.meta.adopted].map(([path, nonce]) => ({ path, nonce }));
     for (let at = 0; at < adopted.length; at += limits.changes) {
-      await this.#ask((object, site) => object.drop(site, adopted.slice(at, at + limits.changes)));
+      await this.#call((object, site) => object.drop(site, adopted.slice(at, at + limits.changes)));
     }
-    this.#known.settled = true;
+    this.#cached.reported = true;
   }
 
   commit(changes: Omit<OverlayChange, "adopted">[], by: { author?: string; message?: string }): Promise<CommitResult> {
     const { adopted } = this.#site.meta;
-    const seen = changes.map((change): OverlayChange => ({ ...change, adopted: adopted.get(change.path) }));
-    return this.#ask((object, site) => object.commit(site, seen, by));
+    const withAdopted = changes.map((change): OverlayChange => ({ ...change, adopted: adopted.get(change.path) }));
+    return this.#call((object, site) => object.commit(site, withAdopted, by));
   }
 
   #isAdopted({ path, nonce }: OverlayEntry): boolean {
     return this.#site.meta.adopted.get(path) === nonce;
   }
 
-  /** Makes a call and repeats it if the error is retryable. This is safe: a repeated commit has no further effect. */
-  async #ask<T>(call: (object: OverlayMethods, site: string) => Promise<T>): Promise<T> {
+  /** Makes a call, and repeats it after a retryable error. A repeated commit has no further effect. */
+  async #call<T>(call: (object: OverlayMethods, site: string) => Promise<T>): Promise<T> {
     const namespace = this.#namespace;
     if (!namespace) throw new EditError(503, "the binding KV_SYNC_OVERLAY is missing; enable the overlay and deploy");
     const { site } = this.#site.meta;
     for (let attempt = 0; ; attempt++) {
       try {
-        // A stub that failed once may never work again.
+        // Each attempt needs a new stub: a stub that failed may never work again.
         return await call(namespace.get(namespace.idFromName(site)), site);
       } catch (error) {
         const { retryable, overloaded } = error as { retryable?: boolean; overloaded?: boolean };
@@ -111,7 +109,7 @@ export class OverlayClient {
   }
 }
 
-/** Converts an error of a call. A refusal arrives as a built-in error class with a known prefix. */
+/** Converts an error of a call. A refusal arrives as a built-in error, whose message has a known prefix. */
 function explain(site: string, error: unknown): EditError {
   const refusal = error instanceof Error && /^kv-sync overlay: (.*)$/s.exec(error.message)?.[1];
   if (refusal)

@@ -1,17 +1,18 @@
-// Erases the overlay of a deleted project: docs/format.md, "Projects".
+// Erases the overlay of a deleted project. docs/format.md describes it under "Projects".
 
 import { currentKey, siteOf } from "../format/project_keys";
 import { remove } from "../kv/kv_write";
 
-/** The limits of one call. An invocation may call KV a thousand times. */
-const mostDeletes = 500;
+/** The maximum number of deletions per call. An invocation may call KV 1,000 times. */
+const maxDeletes = 500;
 
-/** The head of a pointer has fewer bytes. The rest of it may have 25 MiB. */
+/** The bytes of a pointer that are read. They contain its incarnation. The whole pointer may have 25 MiB. */
 const headBytes = 64;
 
 /**
- * Whether the project of this site id was deleted, and its id is free or given away. An outdated pointer shows an
- * earlier incarnation, never a later one, so a live project is not taken for a deleted one. A site is never deleted so.
+ * Whether the project with this site id was deleted. Its project id may already belong to a new project. KV may return
+ * an outdated pointer, but that has an earlier incarnation, so a live project never counts as deleted. For a site that
+ * is not a project, the result is false.
  */
 export async function isDeleted(kv: KVNamespace, site: string): Promise<boolean> {
   const [, projectId, own = ""] = /^project\/([^/@]+)(?:@([0-9a-f]{16}))?$/.exec(site) ?? [];
@@ -19,10 +20,10 @@ export async function isDeleted(kv: KVNamespace, site: string): Promise<boolean>
   const body = await kv.get(currentKey(projectId), { type: "stream", cacheTtl: 30 });
   if (!body) return false;
   const [, incarnation = ""] = /^\{"format":2,"incarnation":"([0-9a-f]{16})"/.exec(await head(body)) ?? [];
-  return incarnation > own; // they begin with the time
+  return incarnation > own; // incarnations sort by time
 }
 
-/** The first characters of a text, of which no more is read. */
+/** Reads only the first characters of a text. */
 async function head(body: ReadableStream<Uint8Array>): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
@@ -33,13 +34,13 @@ async function head(body: ReadableStream<Uint8Array>): Promise<string> {
   return text;
 }
 
-/** Deletes the overlay's keys of a site. Returns whether none is left. */
+/** Deletes the keys of a site's overlay. Returns false if the limit was reached before all keys were deleted. */
 export async function eraseKeys(kv: KVNamespace, site: string): Promise<boolean> {
   let deletes = 0;
   for (let cursor: string | null = null; ; ) {
     const page: KVNamespaceListResult<unknown> = await kv.list({ prefix: `${site}/o/`, cursor });
     for (const { name } of page.keys) {
-      if (deletes++ === mostDeletes) return false;
+      if (deletes++ === maxDeletes) return false;
       await remove(kv, name);
     }
     if (page.list_complete) return true;

@@ -10,7 +10,7 @@ export const limits = {
   recordBytes: 24 << 20,
   /** The size of the meta section of the overlay manifest, which readers parse after each change. */
   metaBytes: 4 << 20,
-  /** Redirects and header rules together. Each request checks all of them. */
+  /** The number of redirects and header rules together. Each request checks all of them. */
   rules: 2_000,
   /** The length of a pathname in bytes. */
   path: 1_024,
@@ -20,18 +20,19 @@ export const limits = {
   /** The lengths of author and message in characters. */
   author: 200,
   message: 500,
-  /** A file must be smaller. */
+  /** The size of a file must be smaller. */
   size: 4 * 2 ** 30,
 } as const;
 
-/** The greatest age of a nonce at commit, and the smallest at collection. The difference allows for slow clocks. */
-export const oldestCommit = 12 * 3_600_000;
-export const youngestGarbage = 24 * 3_600_000;
+/** The maximum age of a nonce in a commit. */
+export const maxCommitAge = 12 * 3_600_000;
+/** The minimum age of garbage. It is much larger than maxCommitAge, so that clocks may differ. */
+export const minGarbageAge = 24 * 3_600_000;
 
-/** How far a clock may be ahead. */
-const ahead = 3_600_000;
+/** How far the clock of a caller may be ahead, in milliseconds. */
+const maxClockSkew = 3_600_000;
 
-/** When a nonce was created, in milliseconds since 1970 UTC. */
+/** Returns the time at which a nonce was created, in milliseconds since 1970 UTC. */
 export function nonceTime(nonce: string): number {
   return parseInt(nonce.slice(0, 8), 16) * 1000;
 }
@@ -85,29 +86,29 @@ function checkChange({ path, nonce, content, deployed }: OverlayChange, now: num
   }
 }
 
-/** Refuses old nonces: an old, unreferenced blob may be deleted at any time. */
+/** Refuses invalid and old nonces. An old blob without a reference may be deleted at any time. */
 function checkNonce(path: string, nonce: string, now: number): void {
   if (typeof nonce !== "string" || !/^[0-9a-f]{16}$/.test(nonce))
     throw new TypeError(`kv-sync overlay: ${path}: invalid nonce`);
-  if (nonceTime(nonce) < now - oldestCommit)
+  if (nonceTime(nonce) < now - maxCommitAge)
     throw new RangeError(`kv-sync overlay: ${path}: the body is older than 12 hours; send it again`);
-  if (nonceTime(nonce) > now + ahead)
+  if (nonceTime(nonce) > now + maxClockSkew)
     throw new RangeError(`kv-sync overlay: ${path}: the nonce is in the future; write it again`);
 }
 
-function checkText(what: string, text: string | undefined, most: number): void {
+function checkText(what: string, text: string | undefined, max: number): void {
   if (text === undefined) return;
   if (typeof text !== "string" || !text.isWellFormed())
     throw new TypeError(`kv-sync overlay: the ${what} is not a string`);
-  if ([...text].length > most)
-    throw new RangeError(`kv-sync overlay: the ${what} is longer than ${most} characters; shorten it`);
+  if ([...text].length > max)
+    throw new RangeError(`kv-sync overlay: the ${what} is longer than ${max} characters; shorten it`);
 }
 
 function isHash(hash: unknown): boolean {
   return typeof hash === "string" && /^[0-9a-f]{64}$/.test(hash);
 }
 
-/** The size of an asset's own headers: names and values, in bytes. */
+/** Returns the size of an asset's own headers: names and values, in bytes. */
 export function headerBytes({ headers }: Pick<OverlayContent, "headers">): number {
   const encoder = new TextEncoder();
   return headers.reduce((sum, [name, value]) => sum + encoder.encode(name).length + encoder.encode(value).length, 0);

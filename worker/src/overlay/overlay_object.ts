@@ -1,21 +1,21 @@
-// The Durable Object of an overlay, one per site or project. It orders writes and
-// has the authoritative state. KV has a copy for readers.
+// The Durable Object of an overlay. There is one per site or project. It orders the writes,
+// and has the authoritative state. KV has a copy for readers.
 //
 //	commit ─► one transaction ─► reply          alarm ─► o/current ─► o/record
 //
-// The tables record whether KV's copy is behind (published < revision). So after
-// a crash, the next process publishes.
+// The tables record whether the copy in KV is outdated (published < revision), so the next
+// process publishes after a crash.
 
 import { DurableObject } from "cloudflare:workers";
 import { describeThrown } from "../format/one_line";
 import type { CommitResult, OverlayChange, OverlayEntry, OverlayMethods } from "../format/overlay_entry";
 import { isSite } from "../format/project_keys";
 import { collect } from "./overlay_collect";
-import { holds } from "./overlay_condition";
+import { conditionHolds } from "./overlay_condition";
 import { eraseKeys, isDeleted } from "./overlay_erase";
-import { checkChanges, limits, youngestGarbage } from "./overlay_limits";
+import { checkChanges, limits, minGarbageAge } from "./overlay_limits";
 import { makeManifest, makeRecord, publish } from "./overlay_publish";
-import { type OverlayState, OverlayStore, type Weight, weigh } from "./overlay_store";
+import { type EntryTotals, type OverlayState, OverlayStore, totalsOf } from "./overlay_store";
 
 /** The bindings of the companion script. */
 export interface OverlayEnv {
@@ -23,35 +23,36 @@ export interface OverlayEnv {
   KV_SYNC_BLOBS: KVNamespace;
 }
 
-/** KV accepts one write per second and key. */
-const betweenPublications = 1_100;
-const firstRetry = 1_000;
-const longestRetry = 5 * 60_000;
+/** The time between two publications. KV accepts one write per key and second. */
+const publicationInterval = 1_100;
+const firstRetryMs = 1_000;
+const maxRetryMs = 5 * 60_000;
 
 /**
- * How long adopted entries stay. A switch takes one minute to reach every location, or two for a project. Until then
- * the previous version answers there. It has not adopted the write and would show the old content.
+ * The time before an adopted entry is removed. A switch takes one minute to reach every location, or two for a project.
+ * Until then, the previous version still needs the entry: it has not adopted the write, and would show the old content.
  */
-const beforeDrop = 5 * 60_000;
+const dropDelay = 5 * 60_000;
 
-/** The time between garbage collections, and between the parts of one. */
-const betweenCollections = 24 * 3_600_000;
-const collectOn = 60_000;
+/** The time between two garbage collections. */
+const collectionInterval = 24 * 3_600_000;
+/** The time between two parts of a garbage collection. */
+const collectionPause = 60_000;
 
-/** When an alarm is repeated that was aborted. */
-const safetyNet = 60_000;
+/** The time after which an aborted alarm runs again. */
+const alarmRetry = 60_000;
 
-/** The number of previous hashes in an entry. */
-const mostBefore = 16;
+/** The maximum number of previous hashes in an entry. */
+const maxPreviousHashes = 16;
 
 /** The Durable Object of one overlay. The companion script exports it as `Overlay`. */
 export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayMethods {
-  #opened: OverlayStore | undefined;
+  #openStore: OverlayStore | undefined;
   readonly #now: () => number;
-  /** The manifest that was encoded last. */
+  /** The last encoded manifest. */
   #manifest: { revision: number; bytes: Uint8Array<ArrayBuffer> } | undefined;
 
-  /** Tests pass their own clock. */
+  /** Tests pass a clock of their own. */
   constructor(ctx: DurableObjectState, env: OverlayEnv, now: () => number = Date.now) {
     super(ctx, env);
     this.#now = now;
@@ -61,10 +62,10 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
     });
   }
 
-  /** The tables, which are made when they are needed: after `erase` there are none. */
+  /** The tables. They are created at the first use, and again at the first use after `erase`. */
   get #store(): OverlayStore {
-    this.#opened ??= new OverlayStore(this.ctx.storage.sql);
-    return this.#opened;
+    this.#openStore ??= new OverlayStore(this.ctx.storage.sql);
+    return this.#openStore;
   }
 
   async commit(
@@ -76,7 +77,7 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
     this.#state(site);
     checkChanges(changes, by, now);
     const result = this.ctx.storage.transactionSync(() => this.#commit(site, changes, by, now));
-    if (result.ok) await this.#hasten(site);
+    if (result.ok) await this.#advanceAlarm(site);
     return result;
   }
 
@@ -88,41 +89,45 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
   ): CommitResult {
     const store = this.#store;
     const state = this.#state(site);
-    // The reply was lost, and the binding repeats the call.
-    if (store.isMade(changes[0]!))
+    // The call is repeated, because the first reply was lost.
+    if (store.wasCommitted(changes[0]!))
       return {
         ok: true,
         revision: state.revision,
-        entries: changes.map((change) => madeOf(change, null, false, by, now)),
+        entries: changes.map((change) => entryAfter(change, null, false, by, now)),
       };
 
-    const before = changes.map(({ path }) => store.entry(path));
-    // The caller's view hides the writes that its deployed manifest has adopted.
-    const seen = changes.map(({ adopted }, i) => (before[i]?.nonce === adopted ? null : before[i]!));
-    const failed = changes.findIndex(({ onlyIf, deployed }, i) => !holds(onlyIf, contentHash(seen[i]!, deployed)));
-    if (failed >= 0) return { ok: false, failed, current: lean(seen[failed]!) };
+    const previous = changes.map(({ path }) => store.entry(path));
+    // The caller does not see the writes that its deployed manifest has adopted.
+    const visible = changes.map(({ adopted }, i) => (previous[i]?.nonce === adopted ? null : previous[i]!));
+    const failed = changes.findIndex(
+      ({ onlyIf, deployed }, i) => !conditionHolds(onlyIf, contentHash(visible[i]!, deployed)),
+    );
+    if (failed >= 0) return { ok: false, failed, current: withoutLargeMembers(visible[failed]!) };
 
-    const entries = changes.map((change, i) => madeOf(change, seen[i]!, store.isDropped(change.path), by, now));
-    if (!entries.some((entry, i) => entry ?? seen[i])) return { ok: true, revision: state.revision, entries };
+    const entries = changes.map((change, i) =>
+      entryAfter(change, visible[i]!, store.isDropScheduled(change.path), by, now),
+    );
+    if (!entries.some((entry, i) => entry ?? visible[i])) return { ok: true, revision: state.revision, entries };
     entries.forEach((entry, i) => {
       const { path } = changes[i]!;
-      if (!entry && !seen[i]) return; // deleting nothing is not a change
-      store.replace(path, before[i]!, entry, now);
-      add(state, before[i]!, -1);
-      add(state, entry, 1);
+      if (!entry && !visible[i]) return; // deleting a missing entry is not a change
+      store.replace(path, previous[i]!, entry, now);
+      addToTotals(state, previous[i]!, -1);
+      addToTotals(state, entry, 1);
     });
     checkTotals(state);
     state.revision++;
     store.setState(state);
-    store.noteMade(changes[0]!, now);
-    return { ok: true, revision: state.revision, entries: entries.map(lean) };
+    store.recordCommit(changes[0]!, now);
+    return { ok: true, revision: state.revision, entries: entries.map(withoutLargeMembers) };
   }
 
   async look(site: string, paths: string[]): Promise<(OverlayEntry | null)[]> {
     this.#state(site);
     if (!Array.isArray(paths) || paths.length > limits.changes)
       throw new RangeError(`kv-sync overlay: the limit is ${limits.changes} paths at a time`);
-    return paths.map((path) => lean(this.#store.entry(path)));
+    return paths.map((path) => withoutLargeMembers(this.#store.entry(path)));
   }
 
   async list(
@@ -133,7 +138,7 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
     const found: OverlayEntry[] = [];
     for (const entry of this.#store.walk(prefix, after)) {
       if (found.length >= Math.min(limit, limits.changes) || !entry.path.startsWith(prefix)) break;
-      found.push(lean(entry)!);
+      found.push(withoutLargeMembers(entry)!);
     }
     return found;
   }
@@ -144,17 +149,17 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
   }
 
   async drop(site: string, adopted: { path: string; nonce: string }[]): Promise<void> {
-    const due = this.#now() + beforeDrop;
+    const due = this.#now() + dropDelay;
     this.#state(site);
     this.ctx.storage.transactionSync(() => {
       for (const { path, nonce } of adopted) {
-        if (this.#store.entry(path)?.nonce === nonce) this.#store.noteDrop(path, due);
+        if (this.#store.entry(path)?.nonce === nonce) this.#store.scheduleDrop(path, due);
       }
     });
-    await this.#hasten(site);
+    await this.#advanceAlarm(site);
   }
 
-  /** Removes the entries that are due, unless they were overwritten since. */
+  /** Removes the adopted entries that are due. */
   #drop(now: number): void {
     this.ctx.storage.transactionSync(() => {
       const paths = this.#store.dueDrops(now);
@@ -163,17 +168,17 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
       for (const path of paths) {
         const entry = this.#store.entry(path);
         this.#store.replace(path, entry, null, now);
-        add(state, entry, -1);
+        addToTotals(state, entry, -1);
       }
       state.revision++;
       this.#store.setState(state);
     });
   }
 
-  /** Drops adopted entries, publishes, and collects garbage. Failures are retried later, without a limit. */
+  /** Removes adopted entries, publishes, and collects garbage. A failure is retried later, without a limit. */
   override async alarm(): Promise<void> {
-    // The alarm stays set if this process ends.
-    await this.ctx.storage.setAlarm(Date.now() + safetyNet);
+    // If this process ends, the alarm runs again.
+    await this.ctx.storage.setAlarm(Date.now() + alarmRetry);
     this.#drop(this.#now());
     const { state } = this.#store;
     if (!state) return;
@@ -182,24 +187,24 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
     if (collecting && (await this.#eraseDeleted(state))) return;
     const failures: [message: string, error: unknown][] = [];
     if (collecting || (ready && isBehind(state))) failures.push(...(await this.#publish(state)));
-    // A manifest that is still in KV may name replaced blobs.
+    // Until the publication succeeds, the manifest in KV may still refer to replaced blobs.
     if (collecting && !isBehind(this.#state(state.site))) failures.push(...(await this.#collect(state)));
     await this.#schedule(this.#state(state.site));
     if (failures.length === 0) return;
-    await this.ctx.storage.sync(); // the next attempt is durable before it is logged
+    await this.ctx.storage.sync(); // a logged attempt must also happen if the process ends
     for (const [message, error] of failures) console.error(`kv-sync: ${message}:`, describeThrown(error));
   }
 
-  /** Publishes even without a change: once a day this repairs the copy in KV. Returns the failures. */
+  /** Publishes the overlay, even if nothing changed: this repairs the copy in KV once a day. Returns the failures. */
   async #publish(state: OverlayState): Promise<[string, unknown][]> {
     const { site, revision } = state;
     if (revision === 0) return [];
     try {
       await publish(this.env.KV_SYNC_BLOBS, site, this.#encode(state), makeRecord(this.#store, state));
-      this.#set(site, { published: revision, publishAt: this.#now() + betweenPublications, failures: 0 });
+      this.#set(site, { published: revision, publishAt: this.#now() + publicationInterval, failures: 0 });
       return [];
     } catch (error) {
-      const wait = Math.min(firstRetry * 2 ** state.failures, longestRetry);
+      const wait = Math.min(firstRetryMs * 2 ** state.failures, maxRetryMs);
       this.#set(site, {
         published: Math.min(state.published, revision - 1),
         publishAt: this.#now() + wait,
@@ -213,11 +218,11 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
     const now = this.#now();
     try {
       const next = await collect(this.env.KV_SYNC_BLOBS, this.#store, site, cursor || null, now);
-      if (next === null) this.#store.forget(now - youngestGarbage);
-      this.#set(site, { cursor: next, collectAt: now + (next === null ? betweenCollections : collectOn) });
+      if (next === null) this.#store.deleteOldRecords(now - minGarbageAge);
+      this.#set(site, { cursor: next, collectAt: now + (next === null ? collectionInterval : collectionPause) });
       return [];
     } catch (error) {
-      // It starts again, because KV may have refused the cursor.
+      // The next collection starts from the beginning, because KV may have refused the cursor.
       this.#set(site, { cursor: null, collectAt: now + 3_600_000 });
       return [[`cannot collect the garbage of ${site}'s overlay, trying again in an hour`, error]];
     }
@@ -227,11 +232,11 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
     if (this.#store.state) this.#state(site); // refuses another site
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
-    this.#opened = undefined;
+    this.#openStore = undefined;
     this.#manifest = undefined;
   }
 
-  /** Erases the overlay if its project was deleted. Without an answer from KV it waits for the next collection. */
+  /** Erases the overlay if its project was deleted. If KV fails, the next garbage collection tries again. */
   async #eraseDeleted({ site }: OverlayState): Promise<boolean> {
     const kv = this.env.KV_SYNC_BLOBS;
     try {
@@ -239,7 +244,7 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
       if (await eraseKeys(kv, site)) {
         await this.erase(site);
       } else {
-        this.#set(site, { collectAt: this.#now() + collectOn });
+        this.#set(site, { collectAt: this.#now() + collectionPause });
         await this.#schedule(this.#state(site));
       }
       return true;
@@ -255,7 +260,7 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
     return this.#manifest.bytes;
   }
 
-  /** The state. The first call creates it. Calls for another site are refused. */
+  /** Returns the state, and creates it at the first call. Throws a TypeError for another site. */
   #state(site: string): OverlayState {
     const { state } = this.#store;
     if (state) {
@@ -266,7 +271,7 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
       return state;
     }
     if (!isSite(site)) throw new TypeError("kv-sync overlay: invalid site");
-    const none = {
+    const empty = {
       revision: 0,
       published: 0,
       entries: 0,
@@ -277,24 +282,26 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
       failures: 0,
       cursor: null,
     };
-    const fresh = { ...none, site, collectAt: this.#now() + betweenCollections };
+    const fresh = { ...empty, site, collectAt: this.#now() + collectionInterval };
     this.#store.setState(fresh);
     void this.#schedule(fresh);
     return fresh;
   }
 
-  /** Changes members of the current state. Commits may have changed it during an await. */
+  /** Changes members of the state. It reads the current state first, because a commit may have changed it. */
   #set(site: string, members: Partial<OverlayState>): void {
     this.#store.setState({ ...this.#state(site), ...members });
   }
 
-  /** Sets the alarm for the next task. There is always one: garbage collection is daily. */
+  /** Sets the alarm for the next task. There is always one, because garbage is collected daily. */
   async #schedule(state: OverlayState): Promise<void> {
     await this.ctx.storage.setAlarm(this.#nextAlarm(state));
   }
 
-  /** Moves the alarm forward if a call requires it. It never moves it back, so that frequent calls cannot delay it. */
-  async #hasten(site: string): Promise<void> {
+  /**
+   * Sets an earlier alarm if a call requires it. It never sets a later one, so frequent calls cannot delay the alarm.
+   */
+  async #advanceAlarm(site: string): Promise<void> {
     const next = this.#nextAlarm(this.#state(site));
     const set = await this.ctx.storage.getAlarm();
     if (set === null || next < set) await this.ctx.storage.setAlarm(next);
@@ -302,7 +309,7 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
 
   #nextAlarm(state: OverlayState): number {
     const { publishAt, collectAt } = state;
-    // Collection requires a publication, which waits after a failure.
+    // A collection needs a publication first, which may have to wait after a failure.
     const due = Math.min(
       isBehind(state) ? publishAt : Math.max(collectAt, publishAt),
       this.#store.nextDrop ?? Infinity,
@@ -315,51 +322,51 @@ function isBehind({ published, revision }: OverlayState): boolean {
   return published < revision;
 }
 
-/** The visible content hash: that of the overlay's entry, else the deployed one. */
+/** Returns the visible content hash: that of the entry, or without an entry the deployed one. */
 function contentHash(entry: OverlayEntry | null, deployed: string | null): string | null {
   return entry ? (entry.content?.hash ?? null) : deployed;
 }
 
 /**
- * The entry after a change; null if neither content nor a tombstone is needed. A tombstone is needed if something is
- * deployed, if the previous entry is to be dropped (another version has deployed it), or if visitors would see an asset
- * of an earlier deployment.
+ * Returns the entry after a change, or null if the overlay needs no entry. A deletion needs a tombstone if an asset is
+ * deployed, if visitors would see a retired asset, or if the previous entry is scheduled to be dropped, because another
+ * version has deployed its content.
  */
-function madeOf(
+function entryAfter(
   { path, nonce, content, deployed, retired }: OverlayChange,
   before: OverlayEntry | null,
-  isDropped: boolean,
+  isDropScheduled: boolean,
   by: { author?: string; message?: string },
   now: number,
 ): OverlayEntry | null {
-  if (!content && deployed === null && !retired && !(before && isDropped)) return null;
+  if (!content && deployed === null && !retired && !(before && isDropScheduled)) return null;
   const was = [contentHash(before, deployed), ...(before?.was ?? [])];
-  // The last hash is that of the deployed asset. A pull compares with it, so it stays.
-  if (was.length > mostBefore) was.splice(mostBefore - 1, was.length - mostBefore);
+  // The last hash is that of the deployed asset. It is kept, because a pull compares with it.
+  if (was.length > maxPreviousHashes) was.splice(maxPreviousHashes - 1, was.length - maxPreviousHashes);
   return { path, nonce, content, time: now, author: by.author, message: by.message, was };
 }
 
-/** An entry for callers, without chunks and rules, which can be large. */
-function lean(entry: OverlayEntry | null): OverlayEntry | null {
+/** Returns an entry for callers: without rules, and with an empty list of chunks, because both can be large. */
+function withoutLargeMembers(entry: OverlayEntry | null): OverlayEntry | null {
   return entry?.content
     ? { ...entry, content: { ...entry.content, chunks: entry.content.chunks && [], rules: undefined } }
     : entry;
 }
 
-function add(state: OverlayState, entry: OverlayEntry | null, sign: 1 | -1): void {
+function addToTotals(state: OverlayState, entry: OverlayEntry | null, sign: 1 | -1): void {
   if (!entry) return;
-  const weight: Weight = weigh(entry);
+  const totals: EntryTotals = totalsOf(entry);
   state.entries += sign;
-  state.recordBytes += sign * weight.recordBytes;
-  state.metaBytes += sign * weight.metaBytes;
-  state.rules += sign * weight.rules;
+  state.recordBytes += sign * totals.recordBytes;
+  state.metaBytes += sign * totals.metaBytes;
+  state.rules += sign * totals.rules;
 }
 
 function checkTotals({ entries, recordBytes, metaBytes, rules }: OverlayState): void {
-  const full = (reason: string) =>
+  const limitError = (reason: string) =>
     new RangeError(`kv-sync overlay: it ${reason}; pull it into git and deploy, or delete assets`);
-  if (entries > limits.entries) throw full(`would have more than ${limits.entries} entries`);
-  if (recordBytes > limits.recordBytes) throw full("would need a record of more than 24 MiB");
-  if (metaBytes > limits.metaBytes) throw full("would have more than 4 MiB of headers and rules");
-  if (rules > limits.rules) throw full(`would have more than ${limits.rules} redirects and header rules`);
+  if (entries > limits.entries) throw limitError(`would have more than ${limits.entries} entries`);
+  if (recordBytes > limits.recordBytes) throw limitError("would need a record of more than 24 MiB");
+  if (metaBytes > limits.metaBytes) throw limitError("would have more than 4 MiB of headers and rules");
+  if (rules > limits.rules) throw limitError(`would have more than ${limits.rules} redirects and header rules`);
 }

@@ -1,4 +1,4 @@
-// Encodes and publishes an overlay: docs/format.md, "Overlay".
+// Encodes and publishes an overlay. docs/format.md describes the formats under "Overlay".
 
 import type { OverlayEntry } from "../format/overlay_entry";
 import { encodeOverlay } from "../format/overlay_manifest";
@@ -11,9 +11,7 @@ export function makeManifest(store: OverlayStore, { site, revision }: OverlaySta
   return encodeOverlay(site, revision, entries);
 }
 
-/**
- * Encodes the overlay record. Entries are encoded one by one; one large text would need two to four times the memory.
- */
+/** Encodes the overlay record, entry by entry. Encoding it as one text would need two to four times the memory. */
 export function makeRecord(store: OverlayStore, { site, revision }: OverlayState): Uint8Array<ArrayBuffer> {
   const encoder = new TextEncoder();
   const parts = [encoder.encode(`{"format":1,"site":${JSON.stringify(site)},"revision":${revision},"entries":[`)];
@@ -31,7 +29,7 @@ export function makeRecord(store: OverlayStore, { site, revision }: OverlayState
 }
 
 /**
- * Writes both to KV. The manifest is first, so that readers see every revision that the record has.
+ * Writes manifest and record to KV. The manifest is first, so that every revision in the record is visible to readers.
  */
 export async function publish(
   kv: KVNamespace,

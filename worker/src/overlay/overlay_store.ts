@@ -1,29 +1,32 @@
-// The tables of an overlay. All functions are synchronous, so that a commit is
-// one transaction.
+// The tables of an overlay. All functions are synchronous, so that a commit can be one
+// transaction.
 
 import type { OverlayContent, OverlayEntry } from "../format/overlay_entry";
 
-/** The state of the overlay without its entries. Times are milliseconds since 1970 UTC. */
+/** The state of an overlay except its entries. Times are in milliseconds since 1970 UTC. */
 export interface OverlayState {
   site: string;
-  /** The number of commits, and the last one that is in KV. */
+  /** The number of commits. */
   revision: number;
+  /** The revision that was last published to KV. */
   published: number;
-  /** Totals over all entries. A commit must not exceed their limits. */
+  /** The totals over all entries. A commit must not exceed their limits. */
   entries: number;
   recordBytes: number;
   metaBytes: number;
   rules: number;
-  /** The time of the next publication, and the number of consecutive failures. */
+  /** The earliest time of the next publication. */
   publishAt: number;
+  /** The number of consecutive failed publications. */
   failures: number;
-  /** The time of the next garbage collection, and its position in the listing. */
+  /** The time of the next garbage collection. */
   collectAt: number;
+  /** The cursor in the KV listing, if the garbage collection is not complete. */
   cursor: string | null;
 }
 
-/** The share of an entry in the totals. */
-export type Weight = Pick<OverlayState, "recordBytes" | "metaBytes" | "rules">;
+/** What one entry adds to the totals. */
+export type EntryTotals = Pick<OverlayState, "recordBytes" | "metaBytes" | "rules">;
 
 const encoder = new TextEncoder();
 
@@ -36,16 +39,16 @@ export class OverlayStore {
     sql.exec(`
       CREATE TABLE IF NOT EXISTS state (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), state TEXT NOT NULL);
       CREATE TABLE IF NOT EXISTS entries (path TEXT PRIMARY KEY, entry TEXT NOT NULL) WITHOUT ROWID;
-      -- Every committed blob, as hash.nonce. replaced is when its entry was replaced, NULL before.
+      -- Every committed blob, as hash.nonce. "replaced" is the time at which its entry was replaced, or NULL.
       CREATE TABLE IF NOT EXISTS blobs (blob TEXT PRIMARY KEY, replaced INTEGER) WITHOUT ROWID;
-      -- Commits by their first write, as nonce and path, so that a repeated one has no effect.
+      -- The commits, by nonce and path of the first change, so that a repeated commit has no effect.
       CREATE TABLE IF NOT EXISTS commits (first TEXT PRIMARY KEY, time INTEGER NOT NULL) WITHOUT ROWID;
-      -- Adopted entries, and when they are removed.
+      -- The adopted entries, and the times at which they are removed.
       CREATE TABLE IF NOT EXISTS drops (path TEXT PRIMARY KEY, due INTEGER NOT NULL) WITHOUT ROWID;
     `);
   }
 
-  /** undefined before the first call for a site. */
+  /** The state; undefined before the first call for a site. */
   get state(): OverlayState | undefined {
     const [row] = this.#sql.exec<{ state: string }>("SELECT state FROM state").toArray();
     return row && (JSON.parse(row.state) as OverlayState);
@@ -60,7 +63,7 @@ export class OverlayStore {
     return row ? parse(row.entry) : null;
   }
 
-  /** Yields entries in bytewise order of their paths: those from `from` on and greater than `after`. */
+  /** Yields the entries in bytewise order of their paths. It starts at `from`, and leaves out paths up to `after`. */
   *walk(from = "", after = ""): Generator<OverlayEntry> {
     for (const { entry } of this.#sql.exec<{ entry: string }>(
       "SELECT entry FROM entries WHERE path >= ? AND path > ? ORDER BY path",
@@ -71,27 +74,27 @@ export class OverlayStore {
     }
   }
 
-  /** Replaces an entry, and updates which blobs are referenced. */
+  /** Replaces an entry, and records which blobs are referenced. */
   replace(path: string, before: OverlayEntry | null, entry: OverlayEntry | null, now: number): void {
     for (const blob of blobsOf(before)) this.#sql.exec("UPDATE blobs SET replaced = ? WHERE blob = ?", now, blob);
-    // A blob belongs to one write, so a known blob is an error.
+    // A blob belongs to one write, so inserting an existing blob is an error.
     for (const blob of blobsOf(entry)) this.#sql.exec("INSERT INTO blobs VALUES (?, NULL)", blob);
     if (entry) this.#sql.exec("INSERT OR REPLACE INTO entries VALUES (?, ?)", path, JSON.stringify(entry));
     else this.#sql.exec("DELETE FROM entries WHERE path = ?", path);
     this.#sql.exec("DELETE FROM drops WHERE path = ?", path);
   }
 
-  /** Schedules the removal of an entry. An earlier schedule stays. */
-  noteDrop(path: string, due: number): void {
+  /** Schedules the removal of an entry. If it is already scheduled, the earlier time applies. */
+  scheduleDrop(path: string, due: number): void {
     this.#sql.exec("INSERT OR IGNORE INTO drops VALUES (?, ?)", path, due);
   }
 
   /** Whether the removal of an entry is scheduled. */
-  isDropped(path: string): boolean {
+  isDropScheduled(path: string): boolean {
     return this.#sql.exec("SELECT 1 FROM drops WHERE path = ?", path).toArray().length > 0;
   }
 
-  /** The time of the next scheduled removal. */
+  /** The time of the next scheduled removal, if any. */
   get nextDrop(): number | undefined {
     return this.#sql.exec<{ due: number | null }>("SELECT min(due) AS due FROM drops").one().due ?? undefined;
   }
@@ -104,7 +107,7 @@ export class OverlayStore {
       .map(({ path }) => path);
   }
 
-  /** Whether a blob is not referenced and was not since a time. */
+  /** Whether a blob is not referenced, and was not referenced since a time. */
   isGarbage(blob: string, since: number): boolean {
     const [row] = this.#sql
       .exec<{ replaced: number | null }>("SELECT replaced FROM blobs WHERE blob = ?", blob)
@@ -112,23 +115,23 @@ export class OverlayStore {
     return !row || (row.replaced !== null && row.replaced < since);
   }
 
-  /** Whether a commit was already made. Its first write identifies it. (Two nonces of one second may be equal.) */
-  isMade({ nonce, path }: { nonce: string; path: string }): boolean {
+  /** Whether a commit was already made. Path and nonce of its first change identify it; nonces alone may collide. */
+  wasCommitted({ nonce, path }: { nonce: string; path: string }): boolean {
     return this.#sql.exec("SELECT 1 FROM commits WHERE first = ?", `${nonce} ${path}`).toArray().length > 0;
   }
 
-  noteMade({ nonce, path }: { nonce: string; path: string }, now: number): void {
+  recordCommit({ nonce, path }: { nonce: string; path: string }, now: number): void {
     this.#sql.exec("INSERT INTO commits VALUES (?, ?)", `${nonce} ${path}`, now);
   }
 
-  /** Removes records of blobs that were replaced, and of commits that were made, before a time. */
-  forget(before: number): void {
+  /** Deletes the records of blobs that were replaced before a time, and of commits before that time. */
+  deleteOldRecords(before: number): void {
     this.#sql.exec("DELETE FROM blobs WHERE replaced < ?", before);
     this.#sql.exec("DELETE FROM commits WHERE time < ?", before);
   }
 }
 
-/** The blobs of an entry, each once. */
+/** Returns the distinct blobs of an entry. */
 function blobsOf(entry: OverlayEntry | null): Set<string> {
   if (!entry?.content) return new Set();
   return new Set([`${entry.content.hash}.${entry.nonce}`, ...(entry.content.chunks ?? [])]);
@@ -149,8 +152,8 @@ function parse(json: string): OverlayEntry {
   };
 }
 
-/** The share of an entry in the totals; zero without an entry. */
-export function weigh(entry: OverlayEntry | null): Weight {
+/** Returns what an entry adds to the totals. Without an entry that is zero. */
+export function totalsOf(entry: OverlayEntry | null): EntryTotals {
   if (!entry) return { recordBytes: 0, metaBytes: 0, rules: 0 };
   const { headers = [], rules } = entry.content ?? {};
   const json = (value: unknown) => encoder.encode(JSON.stringify(value)).length;
@@ -161,7 +164,7 @@ export function weigh(entry: OverlayEntry | null): Weight {
   };
 }
 
-/** Encodes an entry for the overlay record: docs/format.md, "Overlay". */
+/** Encodes an entry for the overlay record. docs/format.md describes it under "Overlay". */
 export function recordEntry({ path, nonce, content, time, author, message, was }: OverlayEntry): object {
   return {
     path,

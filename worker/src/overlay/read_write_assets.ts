@@ -4,7 +4,7 @@ import type { AssetInfo } from "./asset_info";
 import type { Authorship, OnlyIf, PutOptions } from "./edit_checks";
 import type { AssetList } from "./edit_list";
 
-/** A body to write. A string becomes UTF-8. A stream yields bytes and is read once. A Blob cannot be sent over RPC. */
+/** A body to write. A string is encoded as UTF-8. A stream must yield bytes. A Blob cannot be sent over RPC. */
 export type AssetBody = ReadableStream | ArrayBuffer | ArrayBufferView | string | Blob;
 
 /** An asset with its bytes. */
@@ -14,10 +14,10 @@ export type AssetWithBody = AssetInfo & { body: ReadableStream };
 export type WriteResult =
   /** The current asset; null if there is none. */
   | { ok: true; asset: AssetInfo | null }
-  /** Nothing was written. This is the current asset; null if there is none. */
+  /** Nothing was written, because the condition failed. `current` is the current asset; null if there is none. */
   | { ok: false; current: AssetInfo | null };
 
-/** One of several changes that are made in one step. */
+/** One change of a publish. */
 export type AssetChange =
   | { put: string; body: AssetBody; contentType?: string; headers?: Record<string, string>; onlyIf?: OnlyIf }
   | { delete: string; onlyIf?: OnlyIf };
@@ -26,7 +26,7 @@ export type AssetChange =
 export type PublishResult =
   /** The current assets, in the order of the changes. */
   | { ok: true; assets: (AssetInfo | null)[] }
-  /** The index of the change whose condition failed, and the current asset. */
+  /** `failed` is the index of a change whose condition failed. `current` is the current asset at its path. */
   | { ok: false; failed: number; path: string; current: AssetInfo | null };
 
 /** Options of a listing. */
@@ -39,25 +39,25 @@ export interface ListOptions {
   limit?: number;
 }
 
-/** What a binding may do. The default is only to read. */
+/** What a binding may do. By default it can only read. */
 export interface Capabilities {
-  /** Whether it may write. */
+  /** Whether the binding may write. */
   write?: boolean;
-  /** Whether it may also write `_redirects` and `_headers`. */
+  /** Whether the binding may also write `_redirects` and `_headers`. */
   rules?: boolean;
-  /** The author of all its writes. It overrides the author of a write. */
+  /** The author of all writes of the binding. It overrides the author in the options of a write. */
   author?: string;
 }
 
 /**
- * The assets of a site or a project: those written at run time, else the deployed ones. Through a binding that may
- * write, all operations see all committed writes. Through one that can only read, they see what is in KV.
+ * The assets of a site or a project. An asset that was written at run time hides the deployed asset at the same path. A
+ * binding that may write sees all committed writes. A binding that can only read sees what is in KV.
  *
- * A refusal throws an Error with the reason and the remedy.
+ * A refused call throws an Error with the reason and the fix.
  */
 export interface ReadWriteAssets {
   /**
-   * Answers a request like one of a visitor.
+   * Answers a request as for a visitor.
    *
    * ```ts
    * return env.ASSETS.fetch(new Request("https://example.com/docs/"));
@@ -66,7 +66,7 @@ export interface ReadWriteAssets {
   fetch(request: Request): Promise<Response>;
 
   /**
-   * The asset at exactly this path, with its bytes; null if there is none.
+   * Returns the asset at exactly this path, with its bytes, or null if there is none.
    *
    * ```ts
    * const page = await env.ASSETS.get("/docs/index.html");
@@ -76,7 +76,7 @@ export interface ReadWriteAssets {
   get(path: string): Promise<AssetWithBody | null>;
 
   /**
-   * The asset at exactly this path, without its bytes; null if there is none.
+   * Returns the asset at exactly this path, without its bytes, or null if there is none.
    *
    * ```ts
    * const { etag, modified } = (await env.ASSETS.head("/docs/index.html"))!;
@@ -85,7 +85,7 @@ export interface ReadWriteAssets {
   head(path: string): Promise<AssetInfo | null>;
 
   /**
-   * Writes an asset. When it resolves, the write is durable, and every binding that may write sees it.
+   * Writes an asset. When put resolves, the write is durable, and every binding that may write sees it.
    *
    * ```ts
    * const page = await env.ASSETS.head("/news.html");
@@ -93,13 +93,13 @@ export interface ReadWriteAssets {
    *   onlyIf: page ? { etagMatches: page.etag } : { etagDoesNotMatch: "*" },
    *   author: "Ada <ada@example.com>",
    * });
-   * if (!written.ok) console.log("somebody was faster:", written.current);
+   * if (!written.ok) console.log("the asset was changed:", written.current);
    * ```
    */
   put(path: string, body: AssetBody, options?: PutOptions): Promise<WriteResult>;
 
   /**
-   * Deletes the asset at a path, also a deployed one.
+   * Deletes the asset at a path, even if it is a deployed one.
    *
    * ```ts
    * await env.ASSETS.delete("/old.html", { message: "the event is over" });

@@ -1,9 +1,9 @@
-// The Content-Type of a file by its extension. content_types.txt has a type and its extensions on each line. The Go
-// side reads the same file (internal/source/rules/contenttype.go), and testdata/project/content-types.json is the test
-// of both.
+// The Content-Type of a file, by its extension. Each line of content_types.txt is a type and its extensions. The Go
+// side reads the same file (internal/source/rules/contenttype.go). The tests of both sides read
+// testdata/project/content-types.json.
 //
-// The types are those of the npm package mime, with which wrangler uploads Static Assets (test/content_types.test.ts
-// compares them), and a few more.
+// The types are those of the npm package mime, which wrangler uses for Static Assets, and a few more.
+// test/content_types.test.ts compares them with the package.
 
 /// <reference path="./text_module.d.ts" />
 import table from "./content_types.txt";
@@ -12,7 +12,7 @@ const octetStream = "application/octet-stream";
 
 let byExtension: Map<string, string> | undefined;
 
-/** The content types by extension, without charsets. */
+/** Returns the content types by extension, without charsets. */
 export function contentTypes(): ReadonlyMap<string, string> {
   byExtension ??= new Map(
     table
@@ -24,8 +24,9 @@ export function contentTypes(): ReadonlyMap<string, string> {
 }
 
 /**
- * The Content-Type of a path. It depends only on the extension. Without a known extension it is
- * application/octet-stream. Types below text/ get a charset; XML, JSON and others declare their own.
+ * Returns the Content-Type of a path. It depends only on the extension, and is application/octet-stream if the
+ * extension is unknown. Types below text/ get a charset. Others do not need one: JSON is always UTF-8, and XML declares
+ * its own.
  */
 export function contentType(path: string): string {
   const extension = /\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? "";

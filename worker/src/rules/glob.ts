@@ -1,6 +1,4 @@
-// The patterns of run_worker_first: "*" matches any text, all other characters match themselves.
-
-/** A compiled pattern. Matching takes linear time for any pathname. */
+/** A compiled pattern of run_worker_first. "*" matches any text. Matching takes linear time for any pathname. */
 export class Glob {
   readonly #parts: string[];
 
@@ -8,7 +6,7 @@ export class Glob {
     this.#parts = pattern.split("*");
   }
 
-  /** Whether it matches the whole pathname, encoded as in a URL. */
+  /** Whether the pattern matches the whole pathname, which is percent-encoded as in a URL. */
   matches(pathname: string): boolean {
     const [first = "", ...rest] = this.#parts;
     const last = rest.pop();

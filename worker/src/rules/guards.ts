@@ -1,15 +1,15 @@
-// Which files the code of a deployment guards. Code that gets a request before
-// the site decides about access, so files that it guards must not stay reachable
-// after they were removed. sync/manifest/routing.go does the same.
+// Finds the files that the code of a deployment guards. If code gets a request before the
+// site, it may decide who can read the file. Such a file must not stay reachable after it
+// was removed. sync/manifest/routing.go does the same.
 
 import type { Routing } from "../format/routing";
 import { Glob } from "./glob";
 import { encodePathname } from "./pathname";
 
-/** Whether code decides who may read the file at a path. */
+/** Reports whether code may decide who can read the file at a path. */
 export type Guards = (path: string) => boolean;
 
-/** Compiles a routing. An unknown (undefined) routing guards every file. */
+/** Compiles a routing. If the routing is unknown (undefined), every file counts as guarded. */
 export function guardsOf(routing: Routing | undefined): Guards {
   if (!routing) return () => true;
   const [worker, site, retire] = [routing.worker, routing.site, routing.retire].map((patterns) => {
@@ -24,7 +24,9 @@ export function guardsOf(routing: Routing | undefined): Guards {
       .some((pathname) => !site(pathname) && worker(pathname));
 }
 
-/** The pathnames at which any html_handling serves a file. All other spellings redirect to one of these. */
+/**
+ * Returns the pathnames at which a file is served, for all values of html_handling. Others redirect to one of these.
+ */
 function servedPathnames(path: string): string[] {
   if (!path.endsWith(".html")) return [path];
   const stem = path.slice(0, path.endsWith("/index.html") ? -"/index.html".length : -".html".length);

@@ -1,13 +1,11 @@
-// _headers: applies the rules that match a URL to the headers of a response.
-
 import type { HeaderPair, HeaderRule } from "../format/meta";
 import { Pattern, substitute } from "./pattern";
 
-/** The header rules of a manifest. */
+/** The compiled header rules of a manifest. */
 export class HeaderRules {
   readonly #rules: { rule: HeaderRule; pattern: Pattern }[];
 
-  /** Whether a rule sets Content-Encoding. */
+  /** Whether any rule sets Content-Encoding. */
   readonly encodes: boolean;
 
   constructor(rules: HeaderRule[]) {
@@ -19,11 +17,9 @@ export class HeaderRules {
     return this.#rules.length;
   }
 
-  /**
-   * Applies every matching rule in order. The first rule that sets a header replaces it; further rules append to it.
-   */
+  /** Applies all rules that match a URL, in order. The first rule that sets a header replaces it; later ones append. */
   apply(url: URL, headers: Headers): void {
-    const own = new Set<string>();
+    const alreadySet = new Set<string>();
     for (const { rule, pattern } of this.#rules) {
       const captures = pattern.match(url);
       if (!captures) continue;
@@ -31,17 +27,17 @@ export class HeaderRules {
       setHeaders(
         headers,
         rule.set.map(([name, template]) => [name, substitute(template, captures)]),
-        own,
+        alreadySet,
       );
     }
   }
 }
 
-/** Sets headers, and appends to those whose names are in `set`. Adds their names to `set`. */
-export function setHeaders(headers: Headers, pairs: HeaderPair[], set = new Set<string>()): void {
+/** Sets headers, and adds their names to `alreadySet`. Appends to a header whose name is in `alreadySet`. */
+export function setHeaders(headers: Headers, pairs: HeaderPair[], alreadySet = new Set<string>()): void {
   for (const [name, value] of pairs) {
-    if (set.has(name.toLowerCase())) headers.append(name, value);
+    if (alreadySet.has(name.toLowerCase())) headers.append(name, value);
     else headers.set(name, value);
-    set.add(name.toLowerCase());
+    alreadySet.add(name.toLowerCase());
   }
 }

@@ -1,22 +1,20 @@
-// Parses _headers.
-
 import type { HeaderRule } from "../format/meta";
 import { type Problem, quote } from "./problem";
 import { characters, isComment, normalizeRule, RuleFile, splitHost, trim } from "./rule_file";
 
-const mostRules = 100;
-const longestLine = 2_000;
-/** A line that begins a block, valid or not. */
+const maxRules = 100;
+const maxLineLength = 2_000;
+/** Matches a line that begins a block. The line may still be invalid. */
 const pathLine = /^(?:\/|[^\t\n\f\r ]+:\/\/)/;
 const token = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 
-/** All except the tab. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
+/** All control characters except the tab. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the expression looks for control characters
 const controlCharacter = /[\0-\x08\x0a-\x1f\x7f]/;
 
 /**
- * Parses a _headers file: its rules in order, names in lower case, with the line of each. Use the rules only if there
- * are no problems.
+ * Parses a _headers file. Returns its rules in order, with header names in lower case, and the line of each rule. The
+ * rules are valid only if there are no problems.
  */
 export function parseHeaders(
   path: string,
@@ -34,9 +32,9 @@ export function parseHeaders(
 interface Block {
   line: number;
   rule: HeaderRule;
-  /** The path line was refused, so its headers are ignored. */
-  bad: boolean;
-  /** There was no header line yet. */
+  /** Whether the path line was refused. Then the headers below it are ignored. */
+  isRefused: boolean;
+  /** Whether there was no header line yet. */
   empty: boolean;
 }
 
@@ -53,8 +51,8 @@ class Parser {
 
   /** Parses one line. Returns false to stop. */
   parse(n: number, line: string): boolean {
-    if (characters(line) > longestLine) {
-      this.file.add(n, "shorten it", `the line is longer than ${longestLine} characters`);
+    if (characters(line) > maxLineLength) {
+      this.file.add(n, "shorten it", `the line is longer than ${maxLineLength} characters`);
       // The line counts as a header, so that its block is not reported as empty.
       if (this.#block) this.#block.empty = false;
       return true;
@@ -64,18 +62,19 @@ class Parser {
       return true;
     }
     this.finish();
-    if (++this.#blocks > mostRules) {
-      this.file.add(n, "remove rules, or join some with a splat", `there are more than ${mostRules} rules`);
+    if (++this.#blocks > maxRules) {
+      this.file.add(n, "remove rules, or join some with a splat", `there are more than ${maxRules} rules`);
       return false;
     }
     this.#begin(n, line);
     return true;
   }
 
+  /** Ends the current block, and adds its rule. */
   finish(): void {
     const block = this.#block;
     this.#block = undefined;
-    if (!block || block.bad) return;
+    if (!block || block.isRefused) return;
     const { rule, line, empty } = block;
     if (empty) this.file.add(line, "add a header below it, or remove it", `${rule.path} has no headers`);
     else if (rule.set.length + rule.unset.length > 0) {
@@ -85,7 +84,7 @@ class Parser {
   }
 
   #begin(n: number, line: string): void {
-    const block: Block = { line: n, rule: { path: "", set: [], unset: [] }, bad: true, empty: true };
+    const block: Block = { line: n, rule: { path: "", set: [], unset: [] }, isRefused: true, empty: true };
     this.#block = block;
     const { host, rest } = splitHost(line);
     if (host === "" && !line.startsWith("/")) {
@@ -102,7 +101,7 @@ class Parser {
     }
     const { path } = normalizeRule(rest);
     block.rule.path = host === "" ? path : `https://${host}${path}`;
-    block.bad = !this.file.checkPattern(n, block.rule.path);
+    block.isRefused = !this.file.checkPattern(n, block.rule.path);
   }
 
   #header(n: number, line: string): void {
@@ -122,7 +121,7 @@ class Parser {
     const name = trim(line.slice(0, Math.max(colon, 0))).toLowerCase();
     const value = trim(line.slice(colon + 1));
     if (colon < 0) {
-      // The line may contain a secret, so it is not quoted.
+      // The message does not quote the line, which may contain a secret.
       this.file.add(n, 'write "Name: value", or "! Name" to remove a header', "the line is no header");
     } else if (!token.test(name)) {
       this.file.add(n, "use letters, digits and dashes", `${quote(name)} is no header name`);
@@ -136,7 +135,7 @@ class Parser {
   }
 }
 
-/** Adds a header; values of one name are joined as in a Headers object. */
+/** Adds a header to a rule. Several values of the same name are joined, as in a Headers object. */
 function set(rule: HeaderRule, name: string, value: string): void {
   const same = rule.set.find(([known]) => known === name);
   if (same) same[1] += `, ${value}`;

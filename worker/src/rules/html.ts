@@ -1,5 +1,5 @@
-// html_handling: at which pathname an HTML file is served, and which other
-// pathnames redirect there.
+// Implements html_handling, which decides at which pathname an HTML file is served, and
+// which other pathnames redirect there.
 
 import type { HTMLHandling } from "../format/meta";
 
@@ -9,7 +9,7 @@ export type Find = (pathname: string) => number;
 /** An asset to serve, or a pathname to redirect to. */
 export type Resolution = { asset: number } | { redirect: string };
 
-/** Resolves a decoded pathname; undefined if there is no asset for it. */
+/** Resolves a decoded pathname. Returns undefined if there is no asset for it. */
 export function resolvePathname(pathname: string, handling: HTMLHandling, find: Find): Resolution | undefined {
   const exact = find(pathname);
   if (handling === "none") return exact < 0 ? undefined : { asset: exact };
@@ -19,22 +19,22 @@ export function resolvePathname(pathname: string, handling: HTMLHandling, find: 
     if (canonical === pathname || servedAt(canonical, handling, find) !== exact) return { asset: exact };
     return { redirect: canonical };
   }
-  let taken: string | undefined;
-  for (const file of spellings(pathname)) {
+  let fallback: string | undefined;
+  for (const file of candidates(pathname)) {
     const asset = find(file);
     if (asset < 0) continue;
     const canonical = canonicalPathname(file, handling);
     const served = servedAt(canonical, handling, find);
     if (served === asset) return canonical === pathname ? { asset } : { redirect: canonical };
-    // Another file takes precedence at that pathname: with drop-trailing-slash, /a.html and /a/index.html are both for
-    // /a. If it is a page, too, it is the answer if no other spelling is.
-    if (served >= 0 && find(canonical) < 0 && canonical !== pathname) taken ??= canonical;
+    // Another file is served at the canonical pathname: with drop-trailing-slash, /a.html and /a/index.html both have
+    // the pathname /a. If that file is a page, redirect there, unless another candidate resolves.
+    if (served >= 0 && find(canonical) < 0 && canonical !== pathname) fallback ??= canonical;
   }
-  return taken === undefined ? undefined : { redirect: taken };
+  return fallback === undefined ? undefined : { redirect: fallback };
 }
 
-/** The files that a pathname without a file of its own may mean, in order of preference. */
-function spellings(pathname: string): string[] {
+/** Returns the files that a pathname may stand for if no file has exactly that pathname. The first one is preferred. */
+function candidates(pathname: string): string[] {
   const files = [];
   const directory = /^(.*)\/(?:index(?:\.html)?)?$/s.exec(pathname);
   if (directory) files.push(`${directory[1]}/index.html`, `${directory[1]}.html`);
@@ -43,7 +43,7 @@ function spellings(pathname: string): string[] {
   return files;
 }
 
-/** The pathname at which a file is to be served. */
+/** Returns the pathname at which a file should be served. */
 export function canonicalPathname(file: string, handling: string): string {
   if (file.endsWith("/index.html")) {
     const directory = file.slice(0, -"index.html".length);
@@ -56,7 +56,7 @@ export function canonicalPathname(file: string, handling: string): string {
   return file;
 }
 
-/** The asset that is served at a pathname without a redirect, or -1. */
+/** Returns the asset that is served at a pathname without a redirect, or -1. */
 function servedAt(pathname: string, handling: HTMLHandling, find: Find): number {
   if (pathname.endsWith("/")) {
     const index = find(`${pathname}index.html`);

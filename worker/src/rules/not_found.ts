@@ -1,15 +1,15 @@
-// not_found_handling: how to answer a pathname without an asset.
+// Implements not_found_handling, which decides the response for a pathname without an asset.
 
 import type { NotFoundHandling } from "../format/meta";
 import type { Find } from "./html";
 
 /**
- * Directories below this depth are not searched for a 404.html. Without the limit, a pathname of 8 KiB of slashes would
- * cost thousands of look-ups.
+ * The maximum depth of directories that are searched for a 404.html. Without it, a pathname of 8 KiB of slashes would
+ * cause thousands of look-ups.
  */
-const deepest404 = 64;
+const max404Depth = 64;
 
-/** The asset to answer with and its status; undefined for an empty 404. */
+/** Returns the asset for the response, and the status. Returns undefined for an empty 404. */
 export function resolveNotFound(
   pathname: string,
   handling: NotFoundHandling,
@@ -24,7 +24,7 @@ export function resolveNotFound(
     }
     case "404-page": {
       const directories = pathname.split("/").slice(0, -1);
-      for (let depth = Math.min(directories.length, deepest404); depth > 0; depth--) {
+      for (let depth = Math.min(directories.length, max404Depth); depth > 0; depth--) {
         const asset = find(`${directories.slice(0, depth).join("/")}/404.html`);
         if (asset >= 0) return { asset, status: 404 };
       }

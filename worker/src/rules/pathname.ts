@@ -1,11 +1,11 @@
-// Converts between the pathnames of URLs (percent-encoded) and of manifests (decoded).
+// Converts between pathnames of URLs, which are percent-encoded, and pathnames of manifests, which are decoded.
 
-/** The characters that encodeURIComponent does not encode, and slashes. */
+/** Matches a pathname that needs no encoding: slashes, and characters that encodeURIComponent does not encode. */
 const unreserved = /^[\w\-.!~*'()/]*$/;
 
 /**
- * Decodes the pathname of a URL. A segment that cannot be decoded stays as it is. Consecutive slashes are merged,
- * including encoded ones: a redirect to a pathname that begins with two slashes would lead to another site.
+ * Decodes the pathname of a URL. A segment that cannot be decoded is not changed. Consecutive slashes are merged, even
+ * if they are encoded: a redirect to a pathname that begins with two slashes would lead to another host.
  */
 export function decodePathname(pathname: string): string {
   if (!pathname.includes("%") && !pathname.includes("//")) return pathname;
@@ -16,7 +16,7 @@ export function decodePathname(pathname: string): string {
     .replace(/\/{2,}/g, "/");
 }
 
-/** The canonical encoding of a pathname. */
+/** Returns the canonical encoding of a pathname. */
 export function encodePathname(pathname: string): string {
   if (unreserved.test(pathname)) return pathname; // the usual case
   return pathname.split("/").map(encodeSegment).join("/");

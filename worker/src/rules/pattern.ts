@@ -1,14 +1,15 @@
-// The patterns of _redirects and _headers: a pathname, or https://host/pathname,
-// with splats ("*", any characters) and placeholders (":name", one segment of
-// the pathname or one label of the host).
+// The patterns of _redirects and _headers. A pattern is a pathname, or
+// https://host/pathname. A splat ("*") matches any characters. A placeholder (":name")
+// matches one segment of the pathname, or one label of the host.
 //
-// They are matched without regular expressions: with backtracking, a hostile
-// pathname could take exponential time. Matching takes at most the length of the
-// pathname times that of the pattern.
+// Matching does not use regular expressions: with backtracking, a hostile pathname could
+// take exponential time. The time of a match is at most proportional to the length of the
+// pathname times the length of the pattern.
 
+/** A part of a pattern. A wildcard has a name, and matches no character of `stops`. */
 type Token = { literal: string } | { name: string; stops: string };
 
-/** The captured texts by placeholder name; a splat is named "splat". */
+/** The captured texts by the name of the placeholder. The name of a splat is "splat". */
 export type Captures = Map<string, string>;
 
 /** A compiled pattern. */
@@ -22,7 +23,7 @@ export class Pattern {
     this.#tokens = [...tokenize(host, "/."), ...tokenize(path, "/")];
   }
 
-  /** The captures in a URL, or undefined if the pattern does not match. */
+  /** Matches a URL. Returns its captures, or undefined if the pattern does not match. */
   match(url: URL): Captures | undefined {
     return matchTokens(this.#tokens, this.#withHost ? `https://${url.hostname}${url.pathname}` : url.pathname);
   }
@@ -43,28 +44,32 @@ export function namesHost(source: string): boolean {
   return splitPattern(source).host !== "";
 }
 
-/** The key of a pattern without placeholders. It matches a URL that has it among its `staticKeys`. */
+/**
+ * Returns the key of a pattern without wildcards. The pattern matches a URL if `staticKeys` of the URL has this key.
+ */
 export function staticKey(source: string): string {
   const { host, path } = splitPattern(source);
   return host + path;
 }
 
-/** The keys of static patterns that match this URL. */
+/** Returns the keys of the patterns without wildcards that match a URL. */
 export function staticKeys(url: URL): [string, string] {
   return [`https://${url.hostname}${url.pathname}`, url.pathname];
 }
 
-/** Replaces placeholders by their captures. A placeholder without a capture stays. */
+/** Replaces placeholders by their captures. A placeholder without a capture is not changed. */
 export function substitute(template: string, captures: Captures): string {
   return template.replace(/:([A-Za-z]\w*)/g, (placeholder, name: string) => captures.get(name) ?? placeholder);
 }
 
-/** A pattern with a host is written with https and matches requests of any protocol. */
+/**
+ * Splits a pattern into host and path. A pattern with a host begins with https, but matches requests of any protocol.
+ */
 function splitPattern(source: string): { host: string; path: string } {
   const withHost = /^(https:\/\/[^/]*)(.*)$/s.exec(source);
   const host = withHost ? withHost[1]!.toLowerCase() : "";
   const path = withHost ? withHost[2]! || "/" : source;
-  // Request pathnames are percent-encoded; patterns may be written decoded.
+  // The pathname of a request is percent-encoded. A pattern may be written without encoding.
   return { host, path: normalize(path) };
 }
 
@@ -90,22 +95,21 @@ function tokenize(source: string, stops: string): Token[] {
 }
 
 function matchTokens(tokens: Token[], text: string): Captures | undefined {
-  // Most patterns that do not match differ in the first characters.
+  // A fast path: most patterns that do not match already differ in their first characters.
   const first = tokens[0];
   if (first && "literal" in first && !text.startsWith(first.literal)) return undefined;
 
-  // Backwards: the positions at which each token may begin so that it and all
-  // following tokens match to the end.
-  const begins: Uint8Array[] = [];
+  // First pass, backwards: find the positions at which the rest of the pattern after each token can match.
+  const restBegins: Uint8Array[] = [];
   let next = new Uint8Array(text.length + 1);
   next[text.length] = 1;
   for (let t = tokens.length - 1; t >= 0; t--) {
-    begins[t] = next;
+    restBegins[t] = next;
     next = tokenBegins(tokens[t]!, text, next);
   }
   if (!next[0]) return undefined;
 
-  // Forwards: each wildcard takes as much as possible.
+  // Second pass, forwards: each wildcard takes as much text as possible.
   const captures: Captures = new Map();
   let at = 0;
   tokens.forEach((token, t) => {
@@ -113,15 +117,15 @@ function matchTokens(tokens: Token[], text: string): Captures | undefined {
       at += token.literal.length;
       return;
     }
-    const least = token.stops === "" ? at : at + 1;
-    const end = begins[t]!.lastIndexOf(1, furthest(token.stops, text, at));
-    captures.set(token.name, text.slice(at, Math.max(end, least)));
-    at = Math.max(end, least);
+    const minEnd = token.stops === "" ? at : at + 1;
+    const end = Math.max(restBegins[t]!.lastIndexOf(1, maxEnd(token.stops, text, at)), minEnd);
+    captures.set(token.name, text.slice(at, end));
+    at = end;
   });
   return captures;
 }
 
-/** The positions at which a token may begin, from those at which it may end. */
+/** Returns the positions at which a token may begin, given the positions at which it may end. */
 function tokenBegins(token: Token, text: string, ends: Uint8Array): Uint8Array<ArrayBuffer> {
   const begins = new Uint8Array(text.length + 1);
   if ("literal" in token) {
@@ -130,10 +134,10 @@ function tokenBegins(token: Token, text: string, ends: Uint8Array): Uint8Array<A
     }
     return begins;
   }
-  const empty = token.stops === "";
-  let reachable = 0; // an end that a wildcard that begins here can reach
+  const mayBeEmpty = token.stops === "";
+  let reachable = 0; // 1 if a wildcard that begins at this position can reach a valid end
   for (let at = text.length; at >= 0; at--) {
-    if (empty) {
+    if (mayBeEmpty) {
       reachable |= ends[at]!;
     } else {
       reachable = at < text.length && !token.stops.includes(text[at]!) ? reachable | ends[at + 1]! : 0;
@@ -143,8 +147,8 @@ function tokenBegins(token: Token, text: string, ends: Uint8Array): Uint8Array<A
   return begins;
 }
 
-/** The end of the longest match of a wildcard that begins here. */
-function furthest(stops: string, text: string, at: number): number {
+/** Returns the end of the longest text that a wildcard can match from a position on. */
+function maxEnd(stops: string, text: string, at: number): number {
   if (stops === "") return text.length;
   while (at < text.length && !stops.includes(text[at]!)) at++;
   return at;

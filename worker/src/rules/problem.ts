@@ -1,19 +1,19 @@
-// Problems of a deploy, as a person reads them.
+// The problems that prevent a deploy, for a person to fix.
 
 import { comparePaths } from "../format/compare_paths";
 
-/** Something that must be fixed before the deploy. */
+/** A problem that must be fixed before the deploy. */
 export interface Problem {
   /** The file, without a leading slash, or another subject such as "code". */
   path: string;
-  /** The line, from 1. */
+  /** The number of the line; the first line is 1. */
   line?: number;
   reason: string;
   /** How to fix it. */
   fix: string;
 }
 
-/** The deploy is refused. The problems are sorted by path. Nothing was changed. */
+/** Thrown if a deploy is refused. Nothing was changed. The problems are sorted by path. */
 export class RefusedError extends Error {
   override name = "RefusedError";
   readonly problems: readonly Problem[];
@@ -28,7 +28,7 @@ export class RefusedError extends Error {
   }
 }
 
-/** Quotes a text for a message, and cuts it after `most` characters. */
-export function quote(text: string, most = 100): string {
-  return JSON.stringify([...text].slice(0, most).join(""));
+/** Quotes a text for a message, and cuts it after `max` characters. */
+export function quote(text: string, max = 100): string {
+  return JSON.stringify([...text].slice(0, max).join(""));
 }

@@ -1,17 +1,20 @@
-// Which names and content types a published file may have. The Go side decides
-// the same (internal/source/rules).
+// Checks the names and content types of published files. The Go side makes the same
+// decisions (internal/source/rules).
 
-import { holdsKey } from "./content_check";
+import { privateKeyRefusal } from "./content_check";
 
 const encoder = new TextEncoder();
 
-/** The longest path in bytes. Percent-encoded, it fits into the request lines that browsers and proxies accept. */
-const longestPath = 1024;
+/**
+ * The maximum length of a path in bytes. Percent-encoded, it fits into the request line that browsers and proxies
+ * accept.
+ */
+const maxPathBytes = 1024;
 
 /** Why a file is refused, and how to fix it. */
 export type Refusal = [reason: string, fix: string];
 
-/** Why a file must not have this name, which is its pathname; undefined if it may. */
+/** Returns why a file must not have this pathname, or undefined if it may. */
 export function checkPath(name: string): Refusal | undefined {
   if (!name.startsWith("/")) return ["the path does not begin with a slash", `give it as "/${name.slice(0, 80)}"`];
   const segments = name.slice(1).split("/");
@@ -22,7 +25,7 @@ export function checkPath(name: string): Refusal | undefined {
   if (name.includes("\\")) return ['the name has a backslash, which browsers turn into "/"', "rename it"];
   if (!name.isWellFormed()) return ["the name is not valid Unicode", "rename it"];
   if (isSecret(segments.at(-1)!)) return ["files with this name contain secrets", "leave it out"];
-  if (isPrivateKey(segments.at(-1)!)) return holdsKey;
+  if (isPrivateKey(segments.at(-1)!)) return privateKeyRefusal;
   if (segments.some((segment) => segment.startsWith(".") && segment !== ".well-known"))
     return ["files and folders that begin with a dot are not published", "leave it out, or rename it"];
   if (segments[0] === "_worker.js")
@@ -30,7 +33,8 @@ export function checkPath(name: string): Refusal | undefined {
       "_worker.js is server code of Cloudflare Pages, which would become public",
       "deploy it as code, or leave it out",
     ];
-  if (encoder.encode(name).length > longestPath) return [`the path is longer than ${longestPath} bytes`, "shorten it"];
+  if (encoder.encode(name).length > maxPathBytes)
+    return [`the path is longer than ${maxPathBytes} bytes`, "shorten it"];
   return undefined;
 }
 
@@ -44,7 +48,7 @@ function isPrivateKey(name: string): boolean {
   return /^id_(?:rsa|dsa|ecdsa|ecdsa_sk|ed25519|ed25519_sk)$/i.test(name);
 }
 
-/** Why a content type is refused; undefined if it is valid. It goes into a header unchanged. */
+/** Returns why a content type is refused, or undefined if it is valid. A valid type is sent in a header unchanged. */
 export function checkType(type: unknown): Refusal | undefined {
   if (
     type === undefined ||

@@ -4,29 +4,30 @@ import type { Redirect } from "../format/meta";
 import { matchesPath } from "./pattern";
 import { isDynamicRule, placeholders } from "./rule_file";
 
-/** The number of rules of a loop that a message names. */
-const shown = 5;
+/** The maximum number of rules of a loop that a message names. */
+const maxShownSteps = 5;
 
 /**
- * The limit of comparisons, in characters of pathnames times characters of patterns. No file that a person wrote needs
- * more. Loops beyond the limit are not found; browsers give up on them.
+ * The maximum work of a search: the sum over all comparisons of the pathname's length times the pattern's length. A
+ * file written by hand needs less. Loops beyond the limit are not found; browsers stop following them after some
+ * redirects.
  */
-const mostWork = 100_000_000;
+const maxWork = 100_000_000;
 
-/** A loop of rules. It is reported at the last of them. */
-export interface Circle {
+/** A redirect loop. It is reported at the last of its rules. `route` lists its paths for the message. */
+export interface RedirectLoop {
   last: Redirect;
-  way: string;
+  route: string;
 }
 
 /**
- * Finds every loop once. If a rule redirects to a fixed path of this site, at most one rule answers there, so loops are
- * found by following the rules. A target with captures is unknown here, unless it is the rule's own source.
+ * Finds each redirect loop once, by following the rules: at most one rule applies to the target of another rule. A
+ * target with captures is not known in advance, so such a rule is only found if its target is its own source.
  */
-export function findCircles(rules: Redirect[]): Circle[] {
-  const next = followers(rules);
+export function findLoops(rules: Redirect[]): RedirectLoop[] {
+  const next = nextRules(rules);
   const state: ("on path" | "done" | undefined)[] = [];
-  const circles: Circle[] = [];
+  const loops: RedirectLoop[] = [];
   rules.forEach((_, start) => {
     const path: number[] = [];
     let at = start;
@@ -35,23 +36,23 @@ export function findCircles(rules: Redirect[]): Circle[] {
       path.push(at);
       at = next[at]!;
     }
-    if (at >= 0 && state[at] === "on path") circles.push(describe(rules, path.slice(path.indexOf(at))));
+    if (at >= 0 && state[at] === "on path") loops.push(describe(rules, path.slice(path.indexOf(at))));
     for (const i of path) state[i] = "done";
   });
-  return circles;
+  return loops;
 }
 
-function describe(rules: Redirect[], circle: number[]): Circle {
-  const steps = circle.slice(0, shown).map((i) => rules[i]!.to);
-  if (circle.length > shown) steps.push("…");
+function describe(rules: Redirect[], loop: number[]): RedirectLoop {
+  const steps = loop.slice(0, maxShownSteps).map((i) => rules[i]!.to);
+  if (loop.length > maxShownSteps) steps.push("…");
   return {
-    last: rules[circle.reduce((a, b) => Math.max(a, b))]!,
-    way: [rules[circle[0]!]!.from, ...steps].join(" to "),
+    last: rules[loop.reduce((a, b) => Math.max(a, b))]!,
+    route: [rules[loop[0]!]!.from, ...steps].join(" to "),
   };
 }
 
-/** For each rule, the rule that answers at its target, or -1. */
-function followers(rules: Redirect[]): number[] {
+/** Returns for each rule the index of the rule that applies to its target, or -1. */
+function nextRules(rules: Redirect[]): number[] {
   const fixedRules = new Map<string, number>();
   const dynamicRules: number[] = [];
   rules.forEach(({ from }, i) => {
@@ -59,28 +60,28 @@ function followers(rules: Redirect[]): number[] {
     else fixedRules.set(from, i);
   });
   let work = 0;
-  const answers = (path: string): number => {
+  const ruleAt = (path: string): number => {
     const first = fixedRules.get(path);
     for (const i of dynamicRules) {
       if (first !== undefined && i > first) break;
       const { from } = rules[i]!;
       work += path.length * from.length;
-      if (work > mostWork) return -1;
+      if (work > maxWork) return -1;
       if (matchesPath(from, path)) return i;
     }
     return first ?? -1;
   };
   return rules.map((rule, i) => {
-    const { path, fixed } = leadsTo(rule);
-    if (rule.status === 200 || path === "") return -1; // serves a file, or redirects to another site
-    const follower = fixed ? answers(path) : path.replaceAll(":splat", "*") === rule.from ? i : -1;
-    // A rewrite is not followed by another rule.
-    return follower >= 0 && rules[follower]!.status === 200 ? -1 : follower;
+    const { path, fixed } = targetOf(rule);
+    if (rule.status === 200 || path === "") return -1; // it serves a file, or redirects to another host
+    const next = fixed ? ruleAt(path) : path.replaceAll(":splat", "*") === rule.from ? i : -1;
+    // A rule with the status 200 ends the chain: it serves a file.
+    return next >= 0 && rules[next]!.status === 200 ? -1 : next;
   });
 }
 
-/** The path that a rule redirects to ("" for another host), and whether it is the same for every request. */
-function leadsTo({ from, to }: Redirect): { path: string; fixed: boolean } {
+/** Returns the path that a rule redirects to ("" for another host), and whether it is the same for every request. */
+function targetOf({ from, to }: Redirect): { path: string; fixed: boolean } {
   if (!to.startsWith("/") || to.startsWith("//")) return { path: "", fixed: false };
   const path = to.replace(/[?#].*$/s, "");
   const captured = new Set(placeholders(from));

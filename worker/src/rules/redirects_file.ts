@@ -1,8 +1,6 @@
-// Parses _redirects.
-
 import type { Redirect } from "../format/meta";
 import { type Problem, quote } from "./problem";
-import { findCircles } from "./redirect_loops";
+import { findLoops } from "./redirect_loops";
 import {
   characters,
   isComment,
@@ -14,15 +12,15 @@ import {
   words,
 } from "./rule_file";
 
-const mostStatic = 2_000;
-const mostDynamic = 100;
-const longestLine = 1_000;
+const maxStatic = 2_000;
+const maxDynamic = 100;
+const maxLineLength = 1_000;
 const statuses = ["200", "301", "302", "303", "307", "308"];
 const toIndex = /\/index(?:\.html)?$/;
 
 /**
- * Parses a _redirects file: its rules in order, with the line of each. Use the rules only if there are no problems.
- * Whether a rule is a redirect loop depends on html_handling.
+ * Parses a _redirects file. Returns its rules in order, and the line of each. The rules are valid only if there are no
+ * problems. html_handling is needed to find redirect loops.
  */
 export function parseRedirects(
   path: string,
@@ -33,7 +31,7 @@ export function parseRedirects(
   for (const [n, line] of parser.file.lines(text)) {
     if (!isComment(line) && !parser.parse(n, line)) break;
   }
-  parser.checkCircles();
+  parser.checkLoops();
   return { rules: parser.rules, lines: parser.lines, problems: parser.file.problems };
 }
 
@@ -52,14 +50,14 @@ class Parser {
     this.#htmlHandling = htmlHandling;
   }
 
-  /** Parses one line. Returns false if the rest of the file would only repeat the problem. */
+  /** Parses one line. Returns false if all further lines would have the same problem. */
   parse(n: number, line: string): boolean {
-    if (characters(line) > longestLine) {
-      this.file.add(n, "shorten it", `the line is longer than ${longestLine} characters`);
+    if (characters(line) > maxLineLength) {
+      this.file.add(n, "shorten it", `the line is longer than ${maxLineLength} characters`);
       return true;
     }
     let fields = words(line);
-    // "/a /b#fragment" has a fragment, "/a /b # why" a comment.
+    // In "/a /b#x" the last part is a fragment. In "/a /b # x" it is a comment.
     const comment = fields.findIndex((field, i) => i >= 2 && field.startsWith("#"));
     if (comment >= 0) fields = fields.slice(0, comment);
     if (fields.length < 2 || fields.length > 3) {
@@ -77,12 +75,13 @@ class Parser {
       return true;
     }
     const relative = to.startsWith("/");
-    if (relative && this.#loops(from, to)) {
+    if (relative && this.#redirectsBack(from, to)) {
       this.file.add(
         n,
         "remove the rule: index.html is served for its directory without one, " +
           'and not_found_handling = "single-page-application" serves it for every path',
-        `${from} to ${to} redirects for ever, because the site redirects to the path without ${quote(toIndex.exec(to)![0])}`,
+        `${from} to ${to} redirects for ever, ` +
+          `because the site redirects to the path without ${quote(toIndex.exec(to)![0])}`,
       );
       return true;
     }
@@ -106,12 +105,12 @@ class Parser {
   }
 
   /** Reports redirect loops, each at its last rule. */
-  checkCircles(): void {
-    for (const { last, way } of findCircles(this.rules)) {
+  checkLoops(): void {
+    for (const { last, route } of findLoops(this.rules)) {
       this.file.add(
         this.#seen.get(last.from)!,
         "remove one of the rules, or point it at a path that no rule matches",
-        `${way} redirects for ever`,
+        `${route} redirects for ever`,
       );
     }
   }
@@ -141,7 +140,7 @@ class Parser {
   }
 
   /**
-   * Whether serving would use a host. A request must not choose the domain, so a rule where it could would never match.
+   * Whether a host can be used. A request must not choose the domain, so serving ignores a rule that would allow it.
    */
   #checkHost(n: number, host: string, from: string): boolean {
     const names = placeholders(host);
@@ -172,21 +171,21 @@ class Parser {
   /** Checks the limits. As on Cloudflare, a static rule after a dynamic one counts as dynamic, to keep the order. */
   #count(n: number, from: string): boolean {
     if (this.#dynamic === 0 && !isDynamicRule(from)) {
-      if (++this.#static <= mostStatic) return true;
-      this.file.add(n, "remove rules, or join some with a splat", `there are more than ${mostStatic} static redirects`);
+      if (++this.#static <= maxStatic) return true;
+      this.file.add(n, "remove rules, or join some with a splat", `there are more than ${maxStatic} static redirects`);
       return false;
     }
-    if (++this.#dynamic <= mostDynamic) return true;
+    if (++this.#dynamic <= maxDynamic) return true;
     this.file.add(
       n,
       "move rules without splats and placeholders to the top of the file, or remove some",
-      `there are more than ${mostDynamic} dynamic redirects (every rule after the first dynamic one counts)`,
+      `there are more than ${maxDynamic} dynamic redirects (every rule after the first dynamic one counts)`,
     );
     return false;
   }
 
   /** Whether html_handling redirects the target back to the source. */
-  #loops(from: string, to: string): boolean {
+  #redirectsBack(from: string, to: string): boolean {
     return toIndex.test(to) && (from.endsWith("/*") || (from.endsWith("/") && this.#htmlHandling !== "none"));
   }
 }

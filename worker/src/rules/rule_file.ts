@@ -1,16 +1,16 @@
-// The common parts of the _redirects and _headers parsers. The Go side
-// (internal/routing) has the same rules, limits and messages;
-// testdata/project/rule-files.json is the test of both. Every line that cannot be
-// used is a problem, and with a problem nothing is deployed.
+// The common parts of the parsers for _redirects and _headers. The Go side
+// (internal/routing) has the same rules, limits and messages. The tests of both sides read
+// testdata/project/rule-files.json. A line that cannot be used is a problem. A file with a
+// problem is not deployed.
 
 import { type Problem, quote } from "./problem";
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The number of problems after which parsing stops: a file may consist of invalid lines. */
-const mostProblems = 1_000;
+/** The number of problems after which parsing stops. A file may consist only of invalid lines. */
+const maxProblems = 1_000;
 
-/** One of the two files while it is parsed. */
+/** A _redirects or _headers file that is being parsed. */
 export class RuleFile {
   readonly problems: Problem[] = [];
   readonly #path: string;
@@ -24,24 +24,24 @@ export class RuleFile {
   }
 
   /**
-   * Yields each line, trimmed, with its number. If the text is not UTF-8, it reports the first invalid line and yields
-   * none.
+   * Yields each line with its number, trimmed. If the text is not UTF-8, it adds a problem for the first invalid line
+   * and yields nothing.
    */
   *lines(text: Uint8Array): Generator<[number, string]> {
     if (text[0] === 0xef && text[1] === 0xbb && text[2] === 0xbf) text = text.subarray(3);
-    const bad = firstBadLine(text);
-    if (bad !== undefined) {
-      this.add(bad, "save the file as UTF-8", "the line is not UTF-8 text");
+    const invalid = firstInvalidLine(text);
+    if (invalid !== undefined) {
+      this.add(invalid, "save the file as UTF-8", "the line is not UTF-8 text");
       return;
     }
     let n = 0;
     for (const line of split(text)) {
-      if (this.problems.length >= mostProblems) return;
+      if (this.problems.length >= maxProblems) return;
       yield [++n, trim(decoder.decode(line))];
     }
   }
 
-  /** Whether a pattern is valid. If not, it adds a problem. */
+  /** Whether a pattern is valid. Adds a problem for an invalid one. */
   checkPattern(line: number, pattern: string): boolean {
     const splats = pattern.split("*").length - 1;
     if (splats > 1) {
@@ -64,7 +64,7 @@ export class RuleFile {
   }
 }
 
-/** ":name" in a path, and for headers also in a host. */
+/** Matches ":name", a placeholder. */
 const placeholder = /:[A-Za-z]\w*/g;
 
 /** The placeholders of a text, with their colons. */
@@ -77,7 +77,7 @@ export function isDynamicRule(pattern: string): boolean {
   return pattern.includes("*") || pattern.search(placeholder) >= 0;
 }
 
-/** White space as Go defines it. JavaScript's definition differs. */
+/** Matches white space as Go defines it. JavaScript's \s differs. */
 const space = /[\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
 
 /** Trims white space at both ends, in linear time. */
@@ -102,7 +102,7 @@ function* split(text: Uint8Array): Generator<Uint8Array> {
   }
 }
 
-function firstBadLine(text: Uint8Array): number | undefined {
+function firstInvalidLine(text: Uint8Array): number | undefined {
   if (isText(text)) return undefined;
   let n = 0;
   for (const line of split(text)) {
@@ -138,8 +138,8 @@ export function splitHost(text: string): { host: string; rest: string } {
 }
 
 /**
- * A path as a URL parser prints it: percent-encoded, without dot segments, with a leading slash. Query and fragment are
- * separate, each with its leading character, or "".
+ * Normalizes a path as a URL parser does: percent-encoded, without dot segments, with a leading slash. Also returns the
+ * query with its "?" and the fragment with its "#", or "".
  */
 export function normalizeRule(text: string): { path: string; query: string; fragment: string } {
   const [, before, query, fragment] = /^([^?#]*)(\?[^#]*)?(#.*)?$/s.exec(text)!;

@@ -1,4 +1,4 @@
-// The bindings of a site's Worker, and its assets as a service.
+// The bindings of a site's Worker, and the interface of its assets.
 
 import type { OverlayNamespace } from "../format/overlay_entry";
 
@@ -8,12 +8,12 @@ export interface Env {
   KV_SYNC_BLOBS: KVNamespace;
   /** The stamp of the version. Serving does not need it. */
   KV_SYNC?: unknown;
-  /** The Durable Objects of overlays, in the companion script. Without it, adopted writes are not dropped there. */
+  /** The Durable Objects of overlays, in the companion script. Without the binding, adopted writes stay in them. */
   KV_SYNC_OVERLAY?: OverlayNamespace | undefined;
 }
 
-/** The assets of a site, with the interface of a service binding. */
+/** The assets of a site. The interface is that of a service binding. */
 export interface Assets {
-  /** Answers a request. It never throws: an error is a 5xx and a line in the log. */
+  /** Answers a request. It never throws: an error is logged, and the response is a 5xx. */
   fetch(request: Request, env: Env, ctx?: ExecutionContext): Promise<Response>;
 }

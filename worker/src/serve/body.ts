@@ -1,6 +1,6 @@
-// Response bodies that are not one whole blob: chunked files and ranges.
+// Builds response bodies from several blobs or parts of blobs, for chunked files and ranges.
 
-import type { File } from "../format/chunks";
+import type { BlobSequence } from "../format/chunks";
 import { describeThrown } from "../format/one_line";
 import { readBlob } from "../kv/blob";
 import { contentRange, type Range } from "./range";
@@ -11,7 +11,7 @@ export interface Body {
   headers: Record<string, string>;
 }
 
-/** What is sent of one blob: one or more ranges of its bytes, each after an optional text. */
+/** The parts of one blob to send: one or more ranges of its bytes. `before` is sent before a range. */
 interface Step {
   blob: number;
   cuts: { before: Uint8Array | undefined; from: number; to: number }[];
@@ -20,15 +20,15 @@ interface Step {
 const encoder = new TextEncoder();
 
 /**
- * The body of a chunked file, of one range, or of several ranges as multipart/byteranges. Returns null if the first
- * blob is missing, and throws if it cannot be read.
+ * Opens the body of a chunked file, of one range, or of several ranges as multipart/byteranges. Returns null if the
+ * first blob is missing. Throws if it cannot be read.
  *
- * An error with a later blob aborts the stream before its Content-Length, so that clients notice that it is incomplete.
- * Only the current and the next blob are open, for any file size.
+ * If a later blob is missing or cannot be read, the stream is aborted. Clients notice that, because it is shorter than
+ * its Content-Length. At most two blobs are open at a time, the current and the next one.
  */
 export async function openBody(
   kv: KVNamespace,
-  file: File,
+  file: BlobSequence,
   type: string,
   boundary: string,
   ranges: Range[] | undefined,
@@ -62,8 +62,8 @@ export async function openBody(
   return { stream: readable, headers };
 }
 
-/** Adds the steps of a range. Ranges are added in order and do not overlap. */
-function addSteps(steps: Step[], file: File, { from, to }: Range, before: Uint8Array | undefined): void {
+/** Adds the steps of a range. Add ranges in order; they must not overlap. */
+function addSteps(steps: Step[], file: BlobSequence, { from, to }: Range, before: Uint8Array | undefined): void {
   while (from < to) {
     const blob = Math.floor(from / file.blobSize);
     const start = blob * file.blobSize;
@@ -75,10 +75,10 @@ function addSteps(steps: Step[], file: File, { from, to }: Range, before: Uint8A
   }
 }
 
-/** Sends the steps. The next blob is requested while the current one is sent. */
+/** Sends the steps, and closes the stream. Requests the next blob while the current one is sent. */
 async function send(
   kv: KVNamespace,
-  file: File,
+  file: BlobSequence,
   { first, steps, end }: { first: ReadableStream; steps: Step[]; end: Uint8Array | undefined },
   writable: WritableStream,
 ): Promise<void> {
@@ -106,7 +106,7 @@ async function send(
 }
 
 async function sendStep(
-  file: File,
+  file: BlobSequence,
   { blob, cuts }: Step,
   stream: ReadableStream,
   writable: WritableStream,
@@ -114,13 +114,13 @@ async function sendStep(
   const [only] = cuts;
   const length = Math.min(file.blobSize, file.size - blob * file.blobSize);
   if (cuts.length === 1 && only && !only.before && only.from === 0 && only.to === length) {
-    // A whole blob does not have to pass through JavaScript.
+    // For a whole blob the runtime copies the bytes, without JavaScript.
     return stream.pipeTo(writable, { preventClose: true });
   }
   const reader: ReadableStreamDefaultReader<Uint8Array> = stream.getReader();
   const writer = writable.getWriter();
   try {
-    let at = 0; // the position of the chunk in the blob
+    let at = 0; // the position of `chunk` in the blob
     let chunk: Uint8Array = new Uint8Array();
     for (const { before, from, to } of cuts) {
       if (before) await writer.write(before);

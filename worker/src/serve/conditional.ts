@@ -1,13 +1,12 @@
 // Conditional requests (RFC 9110, section 13).
 
 /**
- * Whether the client has the current content.
+ * Whether the client has the current content. Only the ETag decides. If-Modified-Since has no effect, for two reasons:
  *
- * Only an ETag can tell. The same date does not mean the same content: a build with SOURCE_DATE_EPOCH gives all files
- * one date, and two saves can be in the same second. A later date does not, either: after a rollback the asset is older
- * than the client's copy. So If-Modified-Since has no effect.
+ * - Different contents may have the same date: a build with SOURCE_DATE_EPOCH gives all files one date.
+ * - Newer contents may have an older date: after a rollback, the asset is older than the client's copy.
  *
- * A page that is sent in place of a missing asset (exists is false) matches by its ETag, but not by "*".
+ * For a page in place of a missing asset, `exists` is false. Such a page matches its ETag, but not "*".
  */
 export function isNotModified(request: Headers, etag: string, exists: boolean): boolean {
   const ifNoneMatch = request.get("if-none-match");
@@ -16,7 +15,7 @@ export function isNotModified(request: Headers, etag: string, exists: boolean): 
   return listsETag(ifNoneMatch, etag);
 }
 
-/** Weak comparison. An invalid list of entity tags is empty. */
+/** Whether a list of entity tags contains a tag, by weak comparison. It stops at a syntax error in the list. */
 function listsETag(list: string, etag: string): boolean {
   const item = /[ \t,]*(?:W\/)?("[\x21\x23-\x7e\x80-\uffff]*")[ \t]*(?:,|$)/y;
   for (let match = item.exec(list); match; match = item.exec(list)) {

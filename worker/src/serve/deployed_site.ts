@@ -1,8 +1,8 @@
-// The site of the version that this code runs in. An isolate has one.
+// The site of the Worker version that this code runs in. There is one per isolate.
 
 import { Manifest } from "../format/manifest";
 import manifest from "./kv-sync-manifest.bin";
 import { Site } from "./site";
 
-/** It throws a ManifestError at start-up, so that Cloudflare refuses the version. */
+/** Opening an invalid manifest throws at start-up, so that Cloudflare refuses the version. */
 export const site = new Site(new Manifest(manifest));

@@ -1,17 +1,15 @@
-// HTTP dates (RFC 9110, section 5.6.7).
+/** Formatted dates by second. Many files have the date of their commit. Formatting costs as much as finding a file. */
+const cachedDates = new Map<number, string>();
 
-/** Recent dates by second. Many files share a commit's date, and formatting one costs as much as finding a file. */
-const written = new Map<number, string>();
+/** The maximum number of entries, which need about 100 KB. */
+const maxCachedDates = 1000;
 
-/** The limit of entries, about 100 KB. */
-const mostWritten = 1000;
-
-/** Formats a time in seconds since 1970 UTC. */
+/** Formats a time, in seconds since 1970 UTC, as an HTTP date (RFC 9110, section 5.6.7). */
 export function httpDate(seconds: number): string {
-  const known = written.get(seconds);
+  const known = cachedDates.get(seconds);
   if (known !== undefined) return known;
-  if (written.size === mostWritten) written.clear();
+  if (cachedDates.size === maxCachedDates) cachedDates.clear();
   const date = new Date(seconds * 1000).toUTCString();
-  written.set(seconds, date);
+  cachedDates.set(seconds, date);
   return date;
 }

@@ -1,44 +1,44 @@
-// Combines the two layers of a site: the deployed manifest and the overlay.
+// Combines the two layers of a site: the deployed manifest, and the overlay above it.
 
 import { type Asset, type Manifest, maxPathname } from "../format/manifest";
 import type { Meta } from "../format/meta";
 import { sha256 } from "../format/sha256";
 
-/** The assets that responses are made from: a deployed manifest, or one with an overlay. */
+/** The assets of a site: a deployed manifest, alone or with an overlay. */
 export interface Layers {
   readonly meta: Meta;
-  /** The index of the asset with this decoded pathname, or -1. */
+  /** Returns the index of the asset with this decoded pathname, or -1. */
   find(pathname: string): number;
   /** Whether the asset at an index is retired. */
   isRetired(index: number): boolean;
-  /** The asset at an index. Throws a ManifestError for an entry that cannot be served. */
+  /** Returns the asset at an index. Throws a ManifestError for an entry that cannot be served. */
   asset(index: number): Asset;
 }
 
-/** An overlay over a deployed manifest. Creating one reads no entries, so the cost does not depend on the site. */
+/** A deployed manifest with an overlay. Creating it reads no entries, so the cost does not grow with the site. */
 export class Overlaid implements Layers {
   readonly meta: Meta;
-  readonly #over: Manifest;
+  readonly #overlay: Manifest;
   readonly #deployed: Manifest;
 
   /** Throws a ManifestError if a meta section is damaged. */
-  constructor(over: Manifest, deployed: Manifest) {
-    const { redirects, headers } = over.meta;
+  constructor(overlay: Manifest, deployed: Manifest) {
+    const { redirects, headers } = overlay.meta;
     this.meta = {
       ...deployed.meta,
       redirects: [...redirects, ...deployed.meta.redirects],
       headers: [...deployed.meta.headers, ...headers],
     };
-    this.#over = over;
+    this.#overlay = overlay;
     this.#deployed = deployed;
   }
 
   find(pathname: string): number {
     if (pathname.length > maxPathname) return -1;
-    const wanted = sha256(pathname); // hashed once for both layers
-    const index = this.#over.search(wanted);
+    const wanted = sha256(pathname); // one hash for the look-ups in both layers
+    const index = this.#overlay.search(wanted);
     if (index < 0 || this.#isAdopted(pathname, index)) return this.#deployed.search(wanted);
-    return this.#over.isTombstone(index) ? -1 : this.#deployed.size + index;
+    return this.#overlay.isTombstone(index) ? -1 : this.#deployed.size + index;
   }
 
   isRetired(index: number): boolean {
@@ -47,19 +47,19 @@ export class Overlaid implements Layers {
 
   asset(index: number): Asset {
     const { size } = this.#deployed;
-    return index < size ? this.#deployed.asset(index) : this.#over.asset(index - size);
+    return index < size ? this.#deployed.asset(index) : this.#overlay.asset(index - size);
   }
 
-  /** The writes that the deployed manifest has adopted and the overlay still has. */
+  /** Returns the writes that the deployed manifest has adopted, and that are still in the overlay. */
   adopted(): { path: string; nonce: string }[] {
     return [...this.meta.adopted].flatMap(([path, nonce]) => {
-      const index = this.#over.find(path);
+      const index = this.#overlay.find(path);
       return index >= 0 && this.#isAdopted(path, index) ? [{ path, nonce }] : [];
     });
   }
 
   #isAdopted(pathname: string, index: number): boolean {
     const nonce = this.meta.adopted.get(pathname);
-    return nonce !== undefined && nonce === this.#over.nonce(index);
+    return nonce !== undefined && nonce === this.#overlay.nonce(index);
   }
 }

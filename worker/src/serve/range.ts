@@ -7,21 +7,22 @@ export interface Range {
 }
 
 /**
- * The limit of ranges in a request. Document readers request fewer at once. It is low enough that the headers of the
+ * The maximum number of ranges in a request. Document readers request fewer. It is low, so that the headers of the
  * parts stay small.
  */
 const maxRanges = 16;
 
 /**
- * The requested ranges of a GET: undefined for the whole file, empty if no range is inside the file (416).
+ * Returns the ranges that a GET requests. undefined means the whole file. An empty list means that no range is inside
+ * of the file (416).
  *
- * A malformed header and units other than bytes are ignored. Ranges that overlap, are not in order or are too many are
- * also ignored, as section 14.2 allows: the response is then the whole file.
+ * The header is ignored if it is malformed, or has another unit than bytes. As section 14.2 allows, it is also ignored
+ * if the ranges overlap, are not in order, or are too many. The response is then the whole file.
  */
 export function requestedRanges(request: Headers, size: number, etag: string): Range[] | undefined {
   const header = request.get("range");
   if (header === null || size === 0) return undefined;
-  // The client has a part of another version of the file, or names it by a date, which several versions can have.
+  // Unless the ETag matches, the client's part may belong to another version. A date does not identify a version.
   const ifRange = request.get("if-range");
   if (ifRange !== null && ifRange !== etag) return undefined;
 
@@ -45,7 +46,7 @@ export function requestedRanges(request: Headers, size: number, etag: string): R
   return ranges;
 }
 
-/** The Content-Range of a 206. */
+/** Returns the Content-Range of a 206. */
 export function contentRange({ from, to }: Range, size: number): string {
   return `bytes ${from}-${to - 1}/${size}`;
 }

@@ -1,14 +1,14 @@
 // The target URI of a request (RFC 9110, section 7.1).
 
 /**
- * A URL that is already normalized, so that its pathname is known without parsing: the host needs no check (no IPv4, no
- * "xn--"), and the pathname has no dot segments and nothing to encode.
+ * Matches a URL that is already normalized. Its pathname is known without a URL parser: the host needs no check (no
+ * IPv4, no "xn--"), and the pathname has no dot segments and nothing to encode.
  */
-const plain = /^https?:\/\/(?:[a-z0-9]+[.-])*[a-z]+(?::\d{1,4})?((?:\/(?:[\w\-~][\w\-.~]*)?)+)(?:\?|$)/;
+const normalized = /^https?:\/\/(?:[a-z0-9]+[.-])*[a-z]+(?::\d{1,4})?((?:\/(?:[\w\-~][\w\-.~]*)?)+)(?:\?|$)/;
 
 /**
- * The URL of a request. Most responses depend only on the pathname. A URL object is implemented outside of JavaScript
- * and costs more than finding a file, so it is created on demand.
+ * The URL of a request. Most responses depend only on the pathname. A URL object is created only if it is needed,
+ * because it costs more than finding a file.
  */
 export class Target {
   readonly pathname: string;
@@ -23,7 +23,7 @@ export class Target {
 
   /** Returns null for an invalid URL. */
   static parse(text: string): Target | null {
-    const pathname = plain.exec(text)?.[1];
+    const pathname = normalized.exec(text)?.[1];
     if (pathname !== undefined) return new Target(text, pathname, undefined);
     const url = URL.parse(text);
     return url && new Target(text, url.pathname, url);

@@ -1,6 +1,6 @@
-// One state of a site: how it answers a request.
+// Answers requests from the assets of a site.
 
-import { type File, readIndex } from "../format/chunks";
+import { type BlobSequence, readIndex } from "../format/chunks";
 import { type Asset, ManifestError } from "../format/manifest";
 import type { HeaderPair } from "../format/meta";
 import { describeThrown } from "../format/one_line";
@@ -12,7 +12,7 @@ import { decodePathname, encodePathname } from "../rules/pathname";
 import { Redirects } from "../rules/redirects";
 import type { Assets, Env } from "./assets";
 import { type Body, openBody } from "./body";
-import { cacheControl, isContentHashed, unstored } from "./caching";
+import { cacheControl, isContentHashed, preventEdgeCaching } from "./caching";
 import { isNotModified } from "./conditional";
 import { EdgeCache } from "./edge_cache";
 import { failed, failure } from "./failure";
@@ -21,7 +21,7 @@ import type { Layers } from "./overlaid";
 import { type Range, requestedRanges } from "./range";
 import { Target } from "./target";
 
-/** The compiled rules of a meta section. They are created at the first request. */
+/** The compiled rules of a site. */
 interface Rules {
   redirects: Redirects;
   headers: HeaderRules;
@@ -29,15 +29,16 @@ interface Rules {
 }
 
 /**
- * A part of a site: "current" is the redirects and assets of this deployment, "retained" adds the assets of earlier
- * ones, and "all" adds not_found_handling.
+ * A part of a site. "current" has the redirects and assets of this deployment. "retained" adds the retired assets, and
+ * "all" adds not_found_handling.
  */
-export type Share = "current" | "retained" | "all";
+export type Scope = "current" | "retained" | "all";
 
-/** One state of a site. */
+/** A site with fixed assets: a deployed manifest, alone or with one revision of an overlay. */
 export class View implements Assets {
   readonly #layers: Layers;
-  #made: Rules | undefined;
+  /** Created at the first request. */
+  #compiled: Rules | undefined;
 
   constructor(layers: Layers) {
     this.#layers = layers;
@@ -51,19 +52,19 @@ export class View implements Assets {
     }
   }
 
-  /** The asset at exactly this decoded pathname, or null. Throws a ManifestError if it cannot be served. */
-  look(pathname: string): Asset | null {
+  /** Returns the asset at exactly this decoded pathname, or null. Throws a ManifestError if it cannot be served. */
+  assetAt(pathname: string): Asset | null {
     const index = this.#layers.find(pathname);
     return index < 0 || this.#layers.isRetired(index) ? null : this.#layers.asset(index);
   }
 
   /** Whether there is a retired asset at this decoded pathname. */
-  retires(pathname: string): boolean {
+  hasRetired(pathname: string): boolean {
     const index = this.#layers.find(pathname);
     return index >= 0 && this.#layers.isRetired(index);
   }
 
-  /** The bytes of an asset, or null if they are not in KV. Throws if KV fails. */
+  /** Returns the bytes of an asset, or null if they are not in KV. Throws if KV fails. */
   async read(asset: Asset, kv: KVNamespace): Promise<ReadableStream | null> {
     if (!asset.chunked) return readBlob(kv, asset.key);
     const body = await openParts(asset, kv, undefined);
@@ -71,42 +72,44 @@ export class View implements Assets {
   }
 
   get #rules(): Rules {
-    if (this.#made === undefined) {
+    if (this.#compiled === undefined) {
       const { meta } = this.#layers;
-      this.#made = {
+      this.#compiled = {
         redirects: new Redirects(meta.redirects),
         headers: new HeaderRules(meta.headers),
         edge: new EdgeCache(meta),
       };
     }
-    return this.#made;
+    return this.#compiled;
   }
 
-  /** Answers a request, or returns null if this share has nothing at the pathname. Throws unexpected errors. */
-  answer(request: Request, env: Env, share?: Share): Promise<Response> | Response | null {
+  /**
+   * Answers a request. Returns null if this part of the site has nothing at the pathname. Unexpected errors are thrown.
+   */
+  answer(request: Request, env: Env, scope?: Scope): Promise<Response> | Response | null {
     const target = Target.parse(request.url);
     if (!target) return failure(400); // an invalid Host
     const { redirects, edge } = this.#rules;
     const redirection = redirects.size > 0 ? redirects.match(target.url) : undefined;
     if (redirection && "location" in redirection) {
-      const response = this.#short(target, redirection.status, { Location: redirection.location });
-      return redirection.byHost && edge.other ? unstored(response) : response;
+      const response = this.#bodiless(target, redirection.status, { Location: redirection.location });
+      return redirection.byHost && edge.other ? preventEdgeCaching(response) : response;
     }
     const pathname = redirection ? redirection.pathname : target.pathname;
     const decoded = decodePathname(pathname);
-    // The site answers the target of its own redirect, even if nothing is there.
-    const resolution = this.#resolve(decoded, redirection ? "all" : (share ?? "all"));
-    if (!resolution) return share === undefined || redirection ? this.#short(target, 404, {}) : null;
+    // A redirect with the status 200 takes precedence over code, even if its target has no asset.
+    const resolution = this.#resolve(decoded, redirection ? "all" : (scope ?? "all"));
+    if (!resolution) return scope === undefined || redirection ? this.#bodiless(target, 404, {}) : null;
     const { method } = request;
     if (method !== "GET" && method !== "HEAD") {
-      return this.#short(target, 405, { Allow: "GET, HEAD" });
+      return this.#bodiless(target, 405, { Allow: "GET, HEAD" });
     }
-    // Each pathname has one canonical form. Others redirect there, in one step with html_handling.
+    // Each pathname has one canonical form. Other forms redirect to it, in the same step as html_handling.
     const canonical = encodePathname("redirect" in resolution ? resolution.redirect : decoded);
     if ("redirect" in resolution || canonical !== pathname) {
-      return this.#short(target, 307, { Location: canonical + target.url.search });
+      return this.#bodiless(target, 307, { Location: canonical + target.url.search });
     }
-    // An asset that is served at another pathname may be replaced by another asset.
+    // The asset is immutable only at the pathname that has its hash. Other pathnames may get another asset later.
     const asset = this.#layers.asset(resolution.asset);
     const contentHashed =
       !redirection &&
@@ -117,40 +120,40 @@ export class View implements Assets {
   }
 
   /**
-   * Resolves a pathname. An asset of this deployment takes precedence over a retired one, in any spelling, and a
-   * retired one over not_found_handling.
+   * Resolves a pathname. An asset of this deployment takes precedence over a retired one, even if html_handling has to
+   * redirect to it. A retired asset takes precedence over not_found_handling.
    */
-  #resolve(pathname: string, share: Share): { asset: number; status: 200 | 404 } | { redirect: string } | undefined {
+  #resolve(pathname: string, scope: Scope): { asset: number; status: 200 | 404 } | { redirect: string } | undefined {
     const layers = this.#layers;
     const { htmlHandling, notFoundHandling } = layers.meta;
-    // Resolving looks up the same few pathnames several times.
-    const asked: string[] = [];
+    // Resolving looks up the same pathnames several times, so the results are cached.
+    const lookedUp: string[] = [];
     const found: number[] = [];
-    const any = (path: string): number => {
-      const known = asked.indexOf(path);
+    const findAny = (path: string): number => {
+      const known = lookedUp.indexOf(path);
       if (known >= 0) return found[known]!;
       const index = layers.find(path);
-      asked.push(path);
+      lookedUp.push(path);
       found.push(index);
       return index;
     };
     let sawRetired = false;
-    const current = (path: string): number => {
-      const index = any(path);
+    const findCurrent = (path: string): number => {
+      const index = findAny(path);
       if (index < 0 || !layers.isRetired(index)) return index;
       sawRetired = true;
       return -1;
     };
 
     const resolution =
-      resolvePathname(pathname, htmlHandling, current) ??
-      (sawRetired && share !== "current" ? resolvePathname(pathname, htmlHandling, any) : undefined);
+      resolvePathname(pathname, htmlHandling, findCurrent) ??
+      (sawRetired && scope !== "current" ? resolvePathname(pathname, htmlHandling, findAny) : undefined);
     if (resolution) return "redirect" in resolution ? resolution : { asset: resolution.asset, status: 200 };
-    return share === "all" ? resolveNotFound(pathname, notFoundHandling, current) : undefined;
+    return scope === "all" ? resolveNotFound(pathname, notFoundHandling, findCurrent) : undefined;
   }
 
   async #serve(
-    { method, headers: asked }: Request,
+    { method, headers: requestHeaders }: Request,
     target: Target,
     env: Env,
     { asset, status, contentHashed }: { asset: Asset; status: 200 | 404; contentHashed: boolean },
@@ -158,26 +161,26 @@ export class View implements Assets {
     const etag = `"${asset.hash}"`;
     const exists = status === 200;
     const headers: Record<string, string> = { ETag: etag };
-    // A response to an authorized client is not for shared caches.
+    // The response to a client with credentials must not be stored by shared caches.
     const { edge } = this.#rules;
-    const isOneClients = asked.has("authorization");
-    if (!isOneClients) headers["Cache-Control"] = cacheControl(contentHashed);
-    Object.assign(headers, isOneClients ? edge.other : edge.asset);
-    if (isNotModified(asked, etag, exists)) return this.#finish(target, null, 304, headers, asset.headers);
+    const isAuthorized = requestHeaders.has("authorization");
+    if (!isAuthorized) headers["Cache-Control"] = cacheControl(contentHashed);
+    Object.assign(headers, isAuthorized ? edge.other : edge.asset);
+    if (isNotModified(requestHeaders, etag, exists)) return this.#finish(target, null, 304, headers, asset.headers);
 
     headers["Content-Type"] = asset.type;
-    // Caches use the date to decide by themselves, which is wrong if several versions of the file have it.
-    if (exists && !isOneClients && !edge.other) headers["Last-Modified"] = httpDate(asset.modified);
+    // A cache compares dates on its own, which is wrong if several versions of a file have the same date.
+    if (exists && !isAuthorized && !edge.other) headers["Last-Modified"] = httpDate(asset.modified);
     const isEncoded = this.#isEncoded(target, asset);
-    const inParts = exists && !isEncoded;
-    if (inParts) headers["Accept-Ranges"] = "bytes";
+    const allowsRanges = exists && !isEncoded;
+    if (allowsRanges) headers["Accept-Ranges"] = "bytes";
     if (method === "HEAD") {
       if (!isEncoded) headers["Content-Length"] = String(asset.size);
       return this.#finish(target, null, status, headers, asset.headers);
     }
 
-    const ranges = inParts ? requestedRanges(asked, asset.size, etag) : undefined;
-    if (ranges?.length === 0) return this.#short(target, 416, { "Content-Range": `bytes */${asset.size}` });
+    const ranges = allowsRanges ? requestedRanges(requestHeaders, asset.size, etag) : undefined;
+    if (ranges?.length === 0) return this.#bodiless(target, 416, { "Content-Range": `bytes */${asset.size}` });
     let stream: ReadableStream | null | undefined;
     try {
       if (ranges || asset.chunked) {
@@ -200,8 +203,8 @@ export class View implements Assets {
   }
 
   /**
-   * Whether a rule or the asset sets Content-Encoding. The runtime then encodes the body. A range is one of the encoded
-   * bytes (RFC 9110, 14.1.1), which are not known here, so the whole file is sent.
+   * Whether a rule or the asset sets Content-Encoding. Then the runtime encodes the body, and ranges would have to
+   * count encoded bytes (RFC 9110, 14.1.1). These are not known here, so the response is the whole file.
    */
   #isEncoded(target: Target, { headers: own }: Asset): boolean {
     const { headers: rules } = this.#rules;
@@ -212,13 +215,14 @@ export class View implements Assets {
     return headers.has("Content-Encoding");
   }
 
-  /** A response without an asset and without a body. */
-  #short(target: Target, status: number, headers: Record<string, string>): Response {
+  /** Returns a response without a body, which is not that of an asset. */
+  #bodiless(target: Target, status: number, headers: Record<string, string>): Response {
     return this.#finish(target, null, status, Object.assign(headers, this.#rules.edge.other));
   }
 
   /**
-   * Applies the site's header rules and then the asset's own headers. Failures get none: a rule could cause caching.
+   * Creates a response, and applies the site's header rules and then the asset's own headers. It is not used for
+   * failures, because a header rule could make caches store them.
    */
   #finish(
     target: Target,
@@ -236,15 +240,15 @@ export class View implements Assets {
 }
 
 /**
- * The body of a chunked file or of ranges; null if the chunk index or the first blob is not in KV. (A whole file in one
- * blob is sent as KV's own stream, which costs the Worker nothing.)
+ * Opens the body of a chunked file, or of ranges. Returns null if the chunk index or the first blob is not in KV. (A
+ * whole file in one blob does not need this: KV's stream is the body, and costs no CPU time.)
  */
 async function openParts(
   { key, site, hash, type, size, chunked }: Asset,
   kv: KVNamespace,
   ranges: Range[] | undefined,
 ): Promise<Body | null> {
-  let file: File = { size, blobSize: size, key: () => key };
+  let file: BlobSequence = { size, blobSize: size, key: () => key };
   if (chunked) {
     const index = await readBlob(kv, key);
     if (!index) return null;

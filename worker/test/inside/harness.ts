@@ -1,21 +1,24 @@
-// The tests in src/*/test/*.inside.ts run inside workerd (`workerd test`).
+// The test functions for src/*/test/*.inside.ts, which run inside workerd (`workerd test`).
 
-/** What inside.test.ts hands in. */
+/** The test vectors that inside.test.ts passes. */
 export interface Vectors {
-  /** By name: the description, and the manifest in base64. */
+  /** Served manifests by name: the description, and the bytes in base64. */
   manifests: Record<string, { json: string; bin: string }>;
-  /** Manifests to refuse, in base64, by name. */
+  /** Invalid served manifests by name, in base64. */
   refused: Record<string, string>;
-  /** Chunk indexes in base64, and those to refuse, by name. */
+  /** Chunk indexes by name: the description, and the bytes in base64. */
   indexes: Record<string, { json: string; bin: string }>;
+  /** Invalid chunk indexes by name, in base64. */
   refusedIndexes: Record<string, string>;
-  /** Overlay manifests as manifests, and those to refuse. */
+  /** Overlay manifests by name: the description, and the bytes in base64. */
   overlays: Record<string, { json: string; bin: string }>;
+  /** Invalid overlay manifests by name, in base64. */
   refusedOverlays: Record<string, string>;
-  /** Stored manifests in base64, by name. */
+  /** Stored manifests by name, in base64. */
   stored: Record<string, string>;
   /** The cases of testdata/routing, as JSON. */
   routings: string;
+  /** The cases of testdata/redirected, as JSON. */
   redirected: string;
 }
 
@@ -27,7 +30,7 @@ export function test(name: string, body: Body): void {
   tests.push({ name, body });
 }
 
-/** Runs an act that waits again and again, and has none of it take time. */
+/** Runs a function in which every timer fires immediately. */
 export async function withoutWaiting(act: () => Promise<void>): Promise<void> {
   const setTimeout = globalThis.setTimeout;
   globalThis.setTimeout = ((then: () => void) => setTimeout(then, 0)) as typeof setTimeout;

@@ -1,4 +1,4 @@
-// The Worker that runs the tests which inside.test.ts imports beside it.
+// The Worker that runs the tests. inside.test.ts bundles it together with them.
 
 import { runAll, type Vectors } from "./harness";
 

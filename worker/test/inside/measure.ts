@@ -1,5 +1,5 @@
-// Run by test/measure.ts inside workerd, whose clock stands still between
-// reads of the outside: time is what `Date.now` says in `workerd test`.
+// Measures look-ups inside workerd, for test/measure.ts. In `workerd test` the clock advances
+// during a computation, unlike in production.
 
 import { Manifest } from "../../src/format/manifest";
 import { sha256 } from "../../src/format/sha256";
@@ -22,7 +22,7 @@ export default {
     await time("hash, crypto.subtle.digest", (i) =>
       crypto.subtle.digest("SHA-256", encoder.encode(`/blog/2024/post-${i}.html`)),
     );
-    const env = {} as Env; // whatever would read KV fails
+    const env = {} as Env; // a read of KV would fail
     for (const [name, bytes] of [
       ["10 files", FEW],
       ["100,000 files", MANY],

@@ -1,5 +1,3 @@
-// Which writes of an overlay a deploy adopts.
-
 import assert from "node:assert/strict";
 import { test } from "../../../test/inside/harness";
 import { hash, nonce } from "../../serve/test/layers";
@@ -55,12 +53,12 @@ test("a deploy adopts writes that equal its assets, and does not retire deleted 
   assert.deepEqual(
     retired.map(({ path }) => path),
     ["/kept"],
-    "what was deleted does not come back for open tabs",
+    "an asset that was deleted at run time is not retired",
   );
   assert.deepEqual(adopt(null, manifest, before), { adopted: new Map(), retired: manifest.retired });
   assert.deepEqual(
     adopt(undefined, manifest, before),
     { adopted: before, retired: manifest.retired },
-    "what is not known stays as it was",
+    "an invalid record changes nothing",
   );
 });

@@ -7,17 +7,17 @@ import { ask, base64, currentKey, deploy, deployed, film, pages, platform } from
 import type { DescribedFile } from "./upload";
 
 describe("large files", () => {
-  const kinds = [undefined, "stream", "blob", "text"] as const;
+  const forms = [undefined, "stream", "blob", "text"] as const;
   const page = { "/index.html": "film" };
-  const as = (body: Runs, as: (typeof kinds)[number]) => ({ body, ...(as && { as }) });
+  const inForm = (body: Runs, as: (typeof forms)[number]) => ({ body, ...(as && { as }) });
   const served = async () => (await ask("/film.mp4")) === new TextDecoder().decode(expand(film()));
 
-  it("give the same result in every form", async () => {
+  it("give the same result as bytes, stream, Blob and text", async () => {
     const first = await deployed({ ...page, "/film.mp4": film() });
     assert.deepEqual([first.uploaded, await served()], [4, true]);
-    for (const kind of kinds) {
+    for (const form of forms) {
       platform.kv.reset();
-      const again = await deployed({ ...page, "/film.mp4": as(film(), kind) }, 1);
+      const again = await deployed({ ...page, "/film.mp4": inForm(film(), form) }, 1);
       assert.deepEqual(again, { ...first, uploaded: 0, unchanged: 2, noChange: true });
       assert.deepEqual(platform.kv.writes, []);
     }
@@ -26,11 +26,15 @@ describe("large files", () => {
   it("upload only the chunks that changed", async () => {
     await deployed({ ...page, "/film.mp4": film() });
     const before = new Map(platform.kv.values);
-    for (const kind of kinds) {
+    for (const form of forms) {
       platform.kv.reset(before);
-      assert.equal((await deployed({ ...page, "/film.mp4": as(film("FEDCBA9876543210"), kind) }, 1)).uploaded, 2, kind);
       assert.equal(
-        (await deployed({ ...page, "/film.mp4": as(film(), kind), "/same.mp4": as(film(), kind) }, 2)).uploaded,
+        (await deployed({ ...page, "/film.mp4": inForm(film("FEDCBA9876543210"), form) }, 1)).uploaded,
+        2,
+        form,
+      );
+      assert.equal(
+        (await deployed({ ...page, "/film.mp4": inForm(film(), form), "/same.mp4": inForm(film(), form) }, 2)).uploaded,
         2,
         "chunks of an earlier deployment are uploaded again",
       );
@@ -42,8 +46,8 @@ describe("large files", () => {
     await deployed({ ...page, "/film.mp4": film() });
     const before = new Map(platform.kv.values);
     const [key, index] = [...before].find(([, value]) => value.toString("latin1", 0, 4) === "KVSC")!;
-    for (const kind of kinds) {
-      const again = { "/film.mp4": as(film("FEDCBA9876543210"), kind) };
+    for (const form of forms) {
+      const again = { "/film.mp4": inForm(film("FEDCBA9876543210"), form) };
       for (const damaged of [undefined, index.subarray(1)]) {
         platform.kv.reset(before);
         if (damaged) platform.kv.values.set(key, damaged);
@@ -55,21 +59,21 @@ describe("large files", () => {
     }
   });
 
-  it("are not confused with a small file that contains the hashed bytes of their index", async () => {
+  it("have another blob than a small file with the bytes of their index", async () => {
     await deployed({ ...page, "/film.mp4": film() });
     const index = [...platform.kv.values.values()].find((value) => value.toString("latin1", 0, 4) === "KVSC")!;
     const small = { body: index.subarray(0, 24 + 2 * 32).toString("base64") };
-    for (const kind of ["stream", "blob"] as const) {
+    for (const form of ["stream", "blob"] as const) {
       platform.kv.reset(new Map());
       const both = await deployed(
-        { ...page, "/film.mp4": as(film(), kind), "/small": { ...small, as: kind } as never },
+        { ...page, "/film.mp4": inForm(film(), form), "/small": { ...small, as: form } as never },
         0,
-        { files: { "/film.mp4": as(film(), kind), "/small": { ...small, as: kind } } },
+        { files: { "/film.mp4": inForm(film(), form), "/small": { ...small, as: form } } },
       );
       assert.equal(both.uploaded, 4);
       assert.ok(await served());
       const swapped = await deployed({}, 1, {
-        files: { "/film.mp4": { ...small, as: kind }, "/small": as(film(), kind) },
+        files: { "/film.mp4": { ...small, as: form }, "/small": inForm(film(), form) },
       });
       assert.deepEqual([swapped.noChange, swapped.uploaded], [false, 0]);
       assert.ok(
@@ -79,9 +83,9 @@ describe("large files", () => {
     }
   });
 
-  it("count as many writes as they have chunks", async () => {
-    for (const kind of kinds) {
-      const files = { "/film.mp4": as(film(), kind), "/index.html": "x" };
+  it("count one write for each chunk and one for the index", async () => {
+    for (const form of forms) {
+      const files = { "/film.mp4": inForm(film(), form), "/index.html": "x" };
       assert.match(
         (await deploy(files, 0, { options: { mostWrites: 8 } })).error,
         /9 KV writes are needed, the limit for one request is 8/,
@@ -90,11 +94,11 @@ describe("large files", () => {
       await deployed(files, 0, { options: { mostWrites: 9 } });
       platform.kv.reset(new Map());
     }
-    const two = { "/film.mp4": as(film(), "stream"), "/index.html": { body: base64("x"), as: "stream" } } as const;
+    const two = { "/film.mp4": inForm(film(), "stream"), "/index.html": { body: base64("x"), as: "stream" } } as const;
     assert.match((await deploy({}, 0, { files: two, options: { mostWrites: 7 } })).error, /8 KV writes are needed/);
     assert.equal(platform.kv.writes.length, 3, "the upload stops after the stream that exceeds the limit");
     await deployed({ ...page, "/film.mp4": film() });
-    const changed = { ...page, "/film.mp4": as(film("FEDCBA9876543210"), "stream") };
+    const changed = { ...page, "/film.mp4": inForm(film("FEDCBA9876543210"), "stream") };
     assert.match(
       (await deploy(changed, 1, { options: { mostWrites: 7 } })).error,
       /8 KV writes are needed/,
@@ -105,17 +109,17 @@ describe("large files", () => {
 });
 
 describe("streams and Blobs", () => {
-  const given = (text: string, as: NonNullable<DescribedFile["as"]>) => ({ body: text, as });
+  const inForm = (text: string, as: NonNullable<DescribedFile["as"]>) => ({ body: text, as });
 
   it("are published like other files", async () => {
     for (const as of ["stream", "blob", "text"] as const) {
       platform.kv.reset(new Map());
       await deployed({
-        "/index.html": given("home", as),
-        "/empty.txt": given("", as),
-        "/_redirects": given("/old /a.txt 301", as),
-        "/_headers": given("/*\n  X-A: b", as),
-        "/a.txt": { ...given("a", as), contentType: "text/x-a" },
+        "/index.html": inForm("home", as),
+        "/empty.txt": inForm("", as),
+        "/_redirects": inForm("/old /a.txt 301", as),
+        "/_headers": inForm("/*\n  X-A: b", as),
+        "/a.txt": { ...inForm("a", as), contentType: "text/x-a" },
       });
       const reply = await platform.ask("loader", "/a.txt", { headers: { host: "shop.example.com", "x-ttl": "0" } });
       assert.deepEqual([reply.body, reply.headers["x-a"], reply.headers["content-type"]], ["a", "b", "text/x-a"]);
@@ -126,21 +130,21 @@ describe("streams and Blobs", () => {
 
   it("with the same content become one blob", async () => {
     const { uploaded } = await deployed({
-      "/a": given("same", "stream"),
-      "/b": given("same", "stream"),
+      "/a": inForm("same", "stream"),
+      "/b": inForm("same", "stream"),
       "/c": "same",
-      "/d": given("same", "blob"),
+      "/d": inForm("same", "blob"),
     });
     assert.equal(uploaded, 1);
   });
 
-  it("are not read if something else is refused, and count for the shrink check", async () => {
+  it("are not read if another file is refused, and count in the shrink check", async () => {
     await deployed(pages);
     platform.kv.reset();
-    assert.match((await deploy({ ...pages, "/.env": "x", "/z.txt": given("z", "broken stream") })).error, /\.env: /);
-    assert.match((await deploy({ "/z.txt": given("z", "broken stream") }, 1)).error, /1 of 4 files would be left/);
+    assert.match((await deploy({ ...pages, "/.env": "x", "/z.txt": inForm("z", "broken stream") })).error, /\.env: /);
+    assert.match((await deploy({ "/z.txt": inForm("z", "broken stream") }, 1)).error, /1 of 4 files would be left/);
     assert.match(
-      (await deploy({ ...pages, "/z.txt": given("z", "read stream") })).error,
+      (await deploy({ ...pages, "/z.txt": inForm("z", "read stream") })).error,
       /z.txt: the stream is locked; give each/,
     );
     assert.deepEqual(platform.kv.writes, []);
@@ -149,14 +153,14 @@ describe("streams and Blobs", () => {
   it("that fail do not change what visitors see", async () => {
     await deployed(pages);
     const { error } = await deploy(
-      { ...pages, "/a.txt": given("new", "stream"), "/z.txt": given("z", "broken stream") },
+      { ...pages, "/a.txt": inForm("new", "stream"), "/z.txt": inForm("z", "broken stream") },
       1,
     );
-    assert.equal(error, "upload /z.txt: the line is dead");
+    assert.equal(error, "upload /z.txt: connection lost");
     assert.equal(await ask("/a.txt"), "a");
     assert.equal(
-      (await deploy({ ...pages, "/_redirects": given("z", "broken stream") }, 1)).error,
-      "read /_redirects: the line is dead",
+      (await deploy({ ...pages, "/_redirects": inForm("z", "broken stream") }, 1)).error,
+      "read /_redirects: connection lost",
     );
   });
 });

@@ -1,4 +1,4 @@
-// testdata/project: what deployProject writes, and whether it is served.
+// Checks that testdata/project is what deployProject writes, and that it is served.
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
@@ -9,19 +9,17 @@ import { expand, type Value } from "../../../test/values";
 import { type ProjectVector, projectFiles, projectFolder } from "./project_vectors";
 import { ask, base64, deployed, type GoVector, platform } from "./shop";
 
-describe("the corpus", () => {
-  /**
-   * The vectors that the Go side writes for this test. An unlisted file fails the test, and so does a missing one.
-   */
+describe("testdata/project", () => {
+  /** The vectors that the Go side writes. The folder must have exactly these. */
   const writtenByGo = ["assets-only.json", "changed.json", "chunked.json", "rolled-back.json"];
 
-  it("is what deployProject writes", async () => {
+  it("has the output of deployProject", async () => {
     for (const [name, text] of await projectFiles()) {
       assert.equal(readFileSync(join(projectFolder, name), "utf8"), text, `${name} differs; run npm run vectors`);
     }
   });
 
-  it("is served as it was deployed", async () => {
+  it("is served with the deployed files", async () => {
     const names = readdirSync(projectFolder).filter(
       (name) => name.endsWith(".json") && !["content-types.json", "contents.json", "rule-files.json"].includes(name),
     );
@@ -35,11 +33,11 @@ describe("the corpus", () => {
           typeof file === "object" && "body" in file ? file.body : file,
         ]),
       );
-      await serves(name, deploy.project, { ...before, ...writes }, expected);
+      await checkServed(name, deploy.project, { ...before, ...writes }, expected);
     }
   });
 
-  it("of the Go side is served", async () => {
+  it("has projects of the Go side, which are served too", async () => {
     assert.deepEqual(
       readdirSync(join(projectFolder, "go"))
         .filter((name) => name.endsWith(".json"))
@@ -56,7 +54,7 @@ describe("the corpus", () => {
       });
       assert.deepEqual(JSON.parse(loaded.body), { id: loader, hasCode: has_code }, name);
       if (has_code) assert.equal(await ask("/code", project), "hello \u2028Ada", name);
-      await serves(
+      await checkServed(
         `go/${name}`,
         project,
         kv,
@@ -68,7 +66,7 @@ describe("the corpus", () => {
   });
 
   /** Checks that every key matches its content, every file is served, and a further deploy plans correctly. */
-  async function serves(
+  async function checkServed(
     name: string,
     project: string,
     kv: Record<string, Value>,
@@ -103,7 +101,7 @@ describe("the corpus", () => {
     });
     assert.deepEqual(
       [again.unchanged, again.uploaded, again.removed],
-      [Object.keys(files).length - retyped(name), 1, 0],
+      [Object.keys(files).length - withOtherType(name), 1, 0],
       name,
     );
   }
@@ -111,6 +109,6 @@ describe("the corpus", () => {
   const decodeKV = (kv: Record<string, Value>) =>
     new Map(Object.entries(kv).map(([key, value]) => [key, Buffer.from(expand(value))]));
 
-  /** The number of files whose content type differs from that of their extension. They change when deployed again. */
-  const retyped = (name: string) => (name === "types.json" || name.startsWith("go/") ? 1 : 0);
+  /** The number of files with another content type than their extension has. The next deploy changes them. */
+  const withOtherType = (name: string) => (name === "types.json" || name.startsWith("go/") ? 1 : 0);
 });

@@ -4,7 +4,7 @@ import { sha256Hex } from "../../../test/encode";
 import { ask, base64, currentKey, deploy, deployed, pages, platform } from "./shop";
 
 describe("deployProject", () => {
-  it("writes invisible values first, and the switch last", async () => {
+  it("writes blobs and manifests first, and the switch last", async () => {
     await deployed(pages);
     const kinds = platform.kv.writes.map((key) => key.replace("project/shop/", "").replace(/\/.*/, ""));
     assert.deepEqual(kinds, ["b", "b", "b", "b", "m", "d", "b", "b", "current"]);
@@ -32,7 +32,7 @@ describe("deployProject", () => {
       );
     }
     platform.kv.refuse = () => undefined;
-    assert.equal((await deployed(changed, 2)).noChange, false, "running again finishes the job");
+    assert.equal((await deployed(changed, 2)).noChange, false, "another run finishes the deploy");
     assert.deepEqual([await ask("/"), await ask("/d.txt"), await ask("/old.txt")], ["new home", "d", "old"]);
   });
 
@@ -40,18 +40,18 @@ describe("deployProject", () => {
     platform.kv.refuse = (_, earlier) => (earlier === 0 ? 429 : undefined);
     const started = Date.now();
     await deployed({ "/index.html": "home" });
-    assert.ok(Date.now() - started >= 4000, "and waits before it does");
+    assert.ok(Date.now() - started >= 4000, "it waits before the retry");
     assert.equal(await ask("/"), "home");
   });
 
-  it("uploads only what changed, from the active manifest alone", async () => {
+  it("uploads all content that the active manifest does not have", async () => {
     const first = await deployed(pages);
     assert.deepEqual([first.uploaded, first.unchanged, first.noChange], [4, 0, false]);
     const second = await deployed({ ...pages, "/b.txt": "changed", "/copy.txt": "a" }, 1);
     assert.deepEqual([second.uploaded, second.unchanged, second.removed], [1, 3, 0]);
     platform.kv.reset();
     const third = await deployed({ ...pages, "/b.txt": "b", "/copy.txt": "a" }, 2);
-    assert.equal(third.uploaded, 1, "the blob of the first deploy is not believed to be there");
+    assert.equal(third.uploaded, 1, "a blob of an earlier deployment is uploaded again");
     assert.ok(!platform.kv.reads.some(({ key }) => key.endsWith(first.version)));
   });
 
@@ -69,7 +69,7 @@ describe("deployProject", () => {
     }
   });
 
-  it("keeps a history of 100", async () => {
+  it("keeps the last 100 activations", async () => {
     for (let i = 0; i < 102; i++) await deployed({ "/index.html": `${i}` }, i, { options: { actor: "ada" } });
     const { activations } = JSON.parse(platform.kv.values.get(currentKey)!.toString()) as {
       activations: { id: string; author: string; message: string }[];
@@ -88,10 +88,10 @@ describe("deployProject", () => {
     assert.equal(await ask("/a.txt"), "2");
     platform.kv.values.set(currentKey, Buffer.from("{"));
     const damaged = await deploy(pages, 3, { options: { after: second.version } });
-    assert.equal(damaged.name, "ProjectError", "damaged data is another error, which waiting does not cure");
+    assert.equal(damaged.name, "ProjectError", "damaged data is a ProjectError, because waiting does not help");
   });
 
-  it("refuses a live manifest that is missing, damaged or of another site, unless repair is set", async () => {
+  it("refuses a live manifest that is missing, damaged or belongs to another site, unless repair is set", async () => {
     const { version } = await deployed(pages);
     const key = [...platform.kv.values.keys()].find((key) => key.includes("/m/"))!;
     const whole = platform.kv.values.get(key)!;
@@ -121,7 +121,7 @@ describe("deployProject", () => {
     }
   });
 
-  it("after a rollback, keeps the files of the deployments that it left, and no older ones", async () => {
+  it("after a rollback, keeps the files of the deployment that was live before, and no older ones", async () => {
     const options = { retain: 2, grace: 0 };
     await deployed({ ...pages, "/early.txt": "early" }, 0, { options });
     await deployed(pages, 1, { options });
@@ -168,7 +168,7 @@ describe("deployProject", () => {
   });
 });
 
-describe("with an overlay", () => {
+describe("deployProject with an overlay", () => {
   const record = (entries: object[], more: object = {}) =>
     platform.kv.values.set(
       "project/shop/o/record",
@@ -176,7 +176,7 @@ describe("with an overlay", () => {
     );
   const nonce = "0123456789abcdef";
   /** The overlay members of the active manifest, served and stored. */
-  const said = () => {
+  const overlayMembers = () => {
     const { served, kv_sync } = (
       JSON.parse(platform.kv.values.get(currentKey)!.toString()) as {
         version: { served: string; kv_sync: { manifest: string } };
@@ -193,18 +193,21 @@ describe("with an overlay", () => {
     return { overlay, adopted };
   };
 
-  it("keeps it unless the option changes it", async () => {
+  it("keeps the overlay unless the option changes it", async () => {
     await deployed(pages, 0, { options: { overlay: true } });
-    assert.deepEqual(said(), { overlay: true, adopted: undefined });
+    assert.deepEqual(overlayMembers(), { overlay: true, adopted: undefined });
     assert.equal((await deployed(pages, 1)).noChange, true);
     await deployed({ ...pages, "/d.txt": "d" }, 2);
-    assert.deepEqual(said(), { overlay: true, adopted: undefined });
+    assert.deepEqual(overlayMembers(), { overlay: true, adopted: undefined });
     assert.equal((await deployed({ ...pages, "/d.txt": "d" }, 3, { options: { overlay: false } })).noChange, false);
-    assert.deepEqual(said(), { overlay: undefined, adopted: undefined });
+    assert.deepEqual(overlayMembers(), { overlay: undefined, adopted: undefined });
     platform.kv.reset();
     await deployed({ ...pages, "/d.txt": "dd" }, 4);
-    assert.deepEqual(said(), { overlay: undefined, adopted: undefined });
-    assert.ok(!platform.kv.reads.some(({ key }) => key.includes("/o/")), "a project without one reads nothing of it");
+    assert.deepEqual(overlayMembers(), { overlay: undefined, adopted: undefined });
+    assert.ok(
+      !platform.kv.reads.some(({ key }) => key.includes("/o/")),
+      "a project without an overlay reads no key of it",
+    );
   });
 
   it("adopts the writes that equal its files, and keeps the others", async () => {
@@ -217,27 +220,27 @@ describe("with an overlay", () => {
       { path: "/n.txt", nonce, hash, size: 7, type, headers: [["x-a", "b"]] },
     ]);
     await deployed({ ...pages, "/a.txt": "written", "/n.txt": "written" }, 1);
-    assert.deepEqual(said(), { overlay: true, adopted: { "/a.txt": nonce } });
-    // An adopted write stays adopted while the record has it, whatever is deployed next.
+    assert.deepEqual(overlayMembers(), { overlay: true, adopted: { "/a.txt": nonce } });
+    // An adopted write stays adopted while the record has it, even if the next deploy has other content.
     const { "/b.txt": _, ...others } = pages;
     await deployed({ ...others, "/d.txt": "d" }, 2);
-    assert.deepEqual(said().adopted, { "/a.txt": nonce, "/b.txt": nonce });
+    assert.deepEqual(overlayMembers().adopted, { "/a.txt": nonce, "/b.txt": nonce });
     assert.deepEqual(
       [await ask("/a.txt"), await ask("/b.txt"), await ask("/n.txt")],
       ["a", 404, "written"],
-      "what was deleted is not even retired",
+      "an asset that was deleted at run time is not retired",
     );
     record([{ path: "/a.txt", nonce: "00000000000000ff", hash, size: 7, type }]);
     await deployed({ ...others, "/d.txt": "dd" }, 31);
-    assert.deepEqual(said(), { overlay: true, adopted: undefined });
+    assert.deepEqual(overlayMembers(), { overlay: true, adopted: undefined });
   });
 
-  it("detects it if the live manifest is missing", async () => {
+  it("detects the overlay by its record if the live manifest is missing", async () => {
     await deployed(pages, 0, { options: { overlay: true } });
     record([]);
     for (const key of platform.kv.values.keys()) if (key.includes("/m/")) platform.kv.values.delete(key);
     await deployed(pages, 1, { options: { repair: true } });
-    assert.deepEqual(said(), { overlay: true, adopted: undefined });
+    assert.deepEqual(overlayMembers(), { overlay: true, adopted: undefined });
   });
 
   it("keeps the adopted writes if the record is damaged, and writes nothing if KV fails", async () => {
@@ -256,7 +259,7 @@ describe("with an overlay", () => {
     for (const [i, text] of bad.entries()) {
       platform.kv.values.set("project/shop/o/record", Buffer.from(text));
       await deployed({ ...pages, "/d.txt": `${i}` }, i + 1);
-      assert.deepEqual(said(), { overlay: true, adopted: { "/gone.txt": nonce } }, text);
+      assert.deepEqual(overlayMembers(), { overlay: true, adopted: { "/gone.txt": nonce } }, text);
     }
     await platform.logged(/project\/shop\/o\/record is damaged/);
     const writes = platform.kv.writes.length;

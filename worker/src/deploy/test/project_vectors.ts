@@ -11,7 +11,7 @@ import { contentVectors } from "../../rules/test/content_vectors";
 import { ruleVectors } from "../../rules/test/rule_vectors";
 import type { Deploy } from "./upload";
 
-/** Where the files are, relative to worker/. */
+/** The folder of the files, relative to worker/. */
 export const projectFolder = "../testdata/project";
 
 /** A test vector. */
@@ -22,9 +22,7 @@ export interface ProjectVector {
   before: Record<string, Value>;
   /** The result of deployProject. */
   result: Record<string, unknown>;
-  /**
-   * The written keys. No other key changes. The order is that of the writes, except that blobs are sorted.
-   */
+  /** The written values by key. No other key changes. Blobs come first, sorted by key; then the order of the writes. */
   writes: Record<string, Value>;
 }
 
@@ -59,7 +57,7 @@ const code: NonNullable<Deploy["code"]> = {
   env: { GREETING: "hello", LIMITS: { b: [1, 2.5, null], a: true } },
 };
 
-/** 28 MiB and 16 bytes: two chunks of different texts. */
+/** A file of 28 MiB and 16 bytes, which has two different chunks. */
 const film = (second: string): Runs => ({
   runs: [
     ["0123456789abcdef", 1 << 20],
@@ -67,12 +65,12 @@ const film = (second: string): Runs => ({
   ],
 });
 
-/** The files that everyone may read although the code gets every request. */
+/** Patterns of the files that everyone may read, although the code gets every request. */
 const retire = ["/copy-of-*", "/new.txt"];
 
 const day = 86_400_000;
 const begin = Date.UTC(2026, 10, 21, 2, 45, 12, 345);
-/** The cases in order. A case with `after` begins with the KV that the named case left. */
+/** The cases in order. A case with `after` starts with the KV after the named case. */
 const cases: {
   name: string;
   about: string;
@@ -82,20 +80,20 @@ const cases: {
   {
     name: "first",
     about:
-      "A first deploy, assets and code: two files of the same bytes share a blob, " +
-      "the variables and modules are of every kind.",
+      "A first deploy with assets and code: two equal files share a blob. " +
+      "The code has every kind of variable and module.",
     deploy: { at: 0, files: files(pages), code, options: { retire } },
   },
   {
     name: "one-changed",
     after: "first",
-    about: "One file changed: its blob and nothing else is uploaded, the rest keeps keys and times.",
+    about: "One file changed: only its blob is uploaded. The other files keep their keys and times.",
     deploy: { at: day, files: files({ ...pages, "/about.html": "About us\n" }), code, options: { retire } },
   },
   {
     name: "removed",
     after: "one-changed",
-    about: "One file gone, which is retired, and one new.",
+    about: "One file is removed and becomes retired, and one is added.",
     deploy: {
       at: 2 * day,
       files: files({
@@ -111,7 +109,7 @@ const cases: {
   {
     name: "retired-goes-on",
     after: "removed",
-    about: "What was retired counts down, and comes back to life where it is deployed again.",
+    about: "The retired files count down. A retired file that is deployed again is no longer retired.",
     deploy: {
       at: 2 * day + 5000,
       files: files({
@@ -127,7 +125,7 @@ const cases: {
   {
     name: "code-only",
     after: "one-changed",
-    about: "The code alone changed: the served manifest is that of before.",
+    about: "Only the code changed: the served manifest keeps its key.",
     deploy: {
       at: 2 * day,
       files: files({ ...pages, "/about.html": "About us\n" }),
@@ -137,7 +135,7 @@ const cases: {
   {
     name: "code-gone",
     after: "one-changed",
-    about: "The code is taken away; its assets are all there is.",
+    about: "The code is removed: the project has only assets.",
     deploy: { at: 2 * day, files: files({ ...pages, "/about.html": "About us\n" }) },
   },
   {
@@ -149,12 +147,12 @@ const cases: {
   {
     name: "repair",
     after: "one-changed",
-    about: "Nothing is believed: everything is written under new keys.",
+    about: "Repair: everything is written under new keys.",
     deploy: { at: 2 * day, files: files({ ...pages, "/about.html": "About us\n" }), code, options: { repair: true } },
   },
   {
     name: "assets-only",
-    about: "A project without code, with an author and a subject, and settings of its own.",
+    about: "A project without code, with an author, a subject and settings.",
     deploy: {
       at: 0,
       project: "docs_2",
@@ -184,7 +182,7 @@ const cases: {
   },
   {
     name: "types",
-    about: "Content types: by extension, one given by hand, one that is not known.",
+    about: "Content types: by extension, one that the caller sets, and one for an unknown extension.",
     deploy: {
       at: 0,
       files: {
@@ -195,7 +193,9 @@ const cases: {
   },
   {
     name: "paths",
-    about: "Paths beyond ASCII, as they are spelled, sorted by their bytes in UTF-8: U+FF5E comes before U+1F642.",
+    about:
+      "Paths with characters outside of ASCII keep their spelling. " +
+      "They are sorted by their bytes in UTF-8: U+FF5E before U+1F642.",
     deploy: {
       at: 0,
       files: files({
@@ -214,7 +214,7 @@ const cases: {
   },
   {
     name: "chunked",
-    about: "A file of more than 25 MiB, as a stream: its chunks and their index.",
+    about: "A file of more than 25 MiB, as a stream: it becomes chunks and a chunk index.",
     deploy: {
       at: 0,
       files: { ...files({ "/index.html": "film\n" }), "/film.mp4": { body: film("fedcba9876543210"), as: "stream" } },
@@ -224,8 +224,8 @@ const cases: {
     name: "chunk-changed",
     after: "chunked",
     about:
-      "One chunk of it changed: that and the index are written, the other keeps its key. " +
-      "A copy needs no index of its own.",
+      "One chunk of the file changed: that chunk and the index are written, and the other chunk keeps its key. " +
+      "A copy of the file shares the index.",
     deploy: {
       at: day,
       files: {
@@ -238,15 +238,14 @@ const cases: {
   {
     name: "chunked-removed",
     after: "chunked",
-    about: "It is gone, and retired.",
+    about: "The chunked file is removed, and becomes retired.",
     deploy: { at: day, files: files({ "/index.html": "film\n" }) },
   },
   {
     name: "guarded",
     after: "one-changed",
     about:
-      "Files are gone, and the code too: what it got requests for, " +
-      "and nobody said that all may read it, is not retired.",
+      "Files and the code are removed: a file that the code guarded, and that no pattern makes public, is not retired.",
     deploy: {
       at: 2 * day,
       files: files({ "/index.html": pages["/index.html"], "/css/style.css": "b{}\n" }),

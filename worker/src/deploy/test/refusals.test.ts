@@ -8,7 +8,7 @@ import { type Answer, ask, deploy, deployed, film, pages, platform } from "./sho
 import type { Deploy } from "./upload";
 
 describe("refusals", () => {
-  it("reports all files that must not be published together, and writes nothing", async () => {
+  it("reports all unpublishable files in one error, and writes nothing", async () => {
     const { name, problems, error } = await deploy(
       {
         "/ok.txt": "ok",
@@ -120,7 +120,7 @@ describe("refusals", () => {
     assert.deepEqual([platform.kv.reads, platform.kv.writes], [[], []]);
   });
 
-  it("refuses to leave no file, or less than half as many as are live", async () => {
+  it("refuses a deploy without files, or with less than half as many as are live", async () => {
     assert.match((await deploy({})).error, /there is no file to serve; give allowShrink/);
     await deployed(pages);
     assert.match((await deploy({ "/a.txt": "a" }, 1)).error, /1 of 4 files would be left; give allowShrink/);
@@ -128,12 +128,12 @@ describe("refusals", () => {
     assert.equal(
       (await deployed({ "/a.1f3c.txt": "a", "/b.9e0b.txt": "b" }, 1)).removed,
       4,
-      "half is enough, and all names may change",
+      "half of the number is enough, even if all names change",
     );
     assert.equal((await deployed({}, 2, { options: { allowShrink: true } })).removed, 2);
   });
 
-  it("counts files as kv-sync deploy does", () => {
+  it("has the shrink check of kv-sync deploy", () => {
     const cases = JSON.parse(readFileSync("../testdata/guards/shrink.json", "utf8")) as {
       before: number;
       now: number;
@@ -238,7 +238,7 @@ describe("refusals", () => {
   });
 });
 
-describe("contents", () => {
+describe("file contents", () => {
   const key = "-----BEGIN PRIVATE" + " KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj\n";
   const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
 

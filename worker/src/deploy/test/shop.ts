@@ -1,4 +1,4 @@
-// The project "shop" in real workerd, the target of the tests of deployProject.
+// A platform in real workerd for the tests of deployProject. They deploy the project "shop".
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach } from "node:test";
@@ -24,7 +24,7 @@ before(async () => {
 after(() => platform.stop());
 beforeEach(() => platform.kv.reset(new Map()));
 
-/** A KV that Go wrote, in testdata/project/go: values in base64, and the files to serve. */
+/** A vector in testdata/project/go: the KV that Go wrote, with values in base64, and the files that are served. */
 export interface GoVector {
   project: string;
   loader: string;
@@ -47,7 +47,7 @@ export interface Answer {
   problems?: { path: string; line?: number; reason: string; fix: string }[];
 }
 
-/** Deploys to the project "shop", this number of hours after the first deploy. */
+/** Deploys to the project "shop". The clock is this number of hours after the time of the first deploy. */
 export async function deploy(
   files: Record<string, string | Runs | DescribedFile>,
   hours = 0,
@@ -79,7 +79,7 @@ export async function deployed(...args: Parameters<typeof deploy>): Promise<Answ
   return answer;
 }
 
-/** The response for a visitor of an isolate without a cache. */
+/** Sends a request to a project, without the loader's cache. Returns the body, or the status if it is not 200. */
 export const ask = async (path: string, project = "shop") => {
   const { status, body } = await platform.ask("loader", path, {
     headers: { host: `${project}.example.com`, "x-ttl": "0" },
@@ -87,7 +87,7 @@ export const ask = async (path: string, project = "shop") => {
   return status === 200 ? body : status;
 };
 
-/** 26 MiB: two chunks of different texts. */
+/** A file of 26 MiB, which has two different chunks. */
 export const film = (second = "fedcba9876543210"): Runs => ({
   runs: [
     ["0123456789abcdef", 1 << 20],

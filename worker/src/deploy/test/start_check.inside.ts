@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "../../../test/inside/harness";
 import { checkStart } from "../start_check";
 
-// Code that replaces Response runs during the request of the check.
+// The limits also matter after the start: code that replaces the global Response runs when the check responds.
 test("the start check limits CPU time and allows no network", async () => {
   const given: WorkerLoaderWorkerCode[] = [];
   const loader = {

@@ -1,5 +1,5 @@
-// The upload API of a test platform. It deploys a test vector with the vector's
-// clock and random bytes.
+// The upload API of a test platform. It deploys a test vector, with the clock and the
+// random bytes of the vector.
 
 import { expand, type Value } from "../../../test/values";
 import {
@@ -18,7 +18,7 @@ export interface Deploy {
   now?: number;
   /** 4 bytes in hexadecimal. */
   random: string;
-  /** By pathname. An object has a content type or the form of the body. */
+  /** Files by pathname. An object also names the content type, or the form in which the body is passed. */
   files: Record<string, Value | DescribedFile>;
   /** Modules; bytes are in base64. */
   code?: Omit<ProjectCode, "modules"> & {
@@ -79,7 +79,7 @@ function decodeBody({ body, as }: DescribedFile): FileContent {
   const stream = new Response(bytes).body!;
   if (as === "read stream") stream.getReader();
   return as === "broken stream"
-    ? stream.pipeThrough(new TransformStream({ transform: () => Promise.reject(new Error("the line is dead")) }))
+    ? stream.pipeThrough(new TransformStream({ transform: () => Promise.reject(new Error("connection lost")) }))
     : stream;
 }
 

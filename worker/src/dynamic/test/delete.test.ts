@@ -1,4 +1,4 @@
-// A project is deleted, and its id is given to somebody else.
+// Deletes a project, and deploys another customer's project with the same id.
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
@@ -102,8 +102,8 @@ describe("deleteProject", () => {
     assert.equal(await ask("tenant", "/"), 404);
 
     await deploy("tenant", { "/index.html": "new" });
-    const own = `project/tenant@${pointer("tenant").incarnation}/`;
-    assert.ok(keys().every((key) => key === "project/tenant/current" || key.startsWith(own)));
+    const prefix = `project/tenant@${pointer("tenant").incarnation}/`;
+    assert.ok(keys().every((key) => key === "project/tenant/current" || key.startsWith(prefix)));
     assert.equal(await ask("tenant", "/"), "new", platform.log);
     assert.equal(await ask("tenant", "/private"), 404);
     assert.equal(await ask("tenant", "/list"), '["/index.html"]');
@@ -112,10 +112,10 @@ describe("deleteProject", () => {
     assert.equal(await ask("tenant", "/new"), "the new customer's page");
     assert.equal(await ask("tenant", "/private"), 404);
     const { result } = await callCompanion("project/tenant", "look", ["project/tenant", ["/private.html"]]);
-    assert.deepEqual(result, [null], "the Durable Object of the old one has forgotten");
+    assert.deepEqual(result, [null], "the Durable Object of the old project is erased");
   });
 
-  it("leaves projects whose ids begin alike", async () => {
+  it("does not touch projects whose ids have the same prefix", async () => {
     for (const id of ["shop", "shop2", "sho", "shop-2"]) await deploy(id, { "/index.html": id });
     const others = keys().filter((key) => !key.startsWith("project/shop/"));
     await remove("shop");
@@ -132,7 +132,7 @@ describe("deleteProject", () => {
     assert.equal(await ask("shop2", "/"), "shop2");
   });
 
-  it("finishes when it is called again, and keeps what a new project has by then", async () => {
+  it("finishes when it is called again, and keeps the keys of the next project", async () => {
     await deploy("tenant", { "/index.html": "old", "/a.txt": "a", "/b.txt": "b" });
     const first = await remove("tenant", { mostCalls: 10 });
     assert.deepEqual([first.complete, await ask("tenant", "/")], [false, 404]);
@@ -160,8 +160,8 @@ describe("the overlay of a deleted project", () => {
     content: undefined,
     deployed: "a".repeat(64),
   });
-  const ring = (ahead: number) =>
-    callCompanion(name, "look", [name, []], ahead).then(() => callCompanion(name, "ring", []));
+  const runAlarm = (ahead: number) =>
+    callCompanion(name, "look", [name, []], ahead).then(() => callCompanion(name, "runAlarm", []));
   const write = (value: object) => platform.kv.values.set(`${name}/current`, Buffer.from(JSON.stringify(value)));
 
   it("erases itself within a day, and only then", async () => {
@@ -173,26 +173,26 @@ describe("the overlay of a deleted project", () => {
 
     for (const pointer of [undefined, { format: 1, activations: [{ incarnation: "ffffffffffffffff" }] }]) {
       if (pointer) write(pointer);
-      await ring(++days * day);
+      await runAlarm(++days * day);
       assert.deepEqual((await edits()).result, [{ path: "/a.html" }]);
     }
     assert.ok(keys().includes(`${name}/o/record`));
     write({ format: 2, incarnation: "6b00000000000001", deleted: "2026-12-01T00:00:00.000Z" });
     platform.kv.values.set("project/gone2/o/record", Buffer.from("another's"));
-    const { result } = await ring(++days * day);
-    assert.equal(result, null, "it has no alarm any more");
+    const { result } = await runAlarm(++days * day);
+    assert.equal(result, null, "no alarm is set");
     assert.deepEqual(keys(), [`${name}/current`, "project/gone2/o/record"]);
     assert.deepEqual((await callCompanion(name, "look", [name, ["/a.html"]])).result, [null]);
   });
 
-  it("is not that of the project that took its place", async () => {
+  it("is not erased if it belongs to the next project of the id", async () => {
     const own = `${name}@6b00000000000002`;
     await callCompanion(own, "commit", [own, [change()], {}], 0);
     let days = 0;
     for (const incarnation of ["6b00000000000001", "6b00000000000002"]) {
       write({ format: 2, incarnation, deleted: "2026-12-01T00:00:00.000Z" });
       await callCompanion(own, "look", [own, []], ++days * 25 * 3_600_000);
-      await callCompanion(own, "ring", []);
+      await callCompanion(own, "runAlarm", []);
       const { result } = await callCompanion(own, "query", ["SELECT path FROM entries"]);
       assert.deepEqual(result, [{ path: "/a.html" }]);
     }

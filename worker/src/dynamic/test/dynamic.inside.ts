@@ -7,7 +7,7 @@ import { LRU } from "../../kv/lru";
 test("customers can call the seven operations of an asset binding, and nothing else", () => {
   for (const binding of [dynamic.AssetBinding, dynamic.assetBinding({ kv: () => undefined as never })]) {
     const names: PropertyKey[] = [];
-    // Without WorkerEntrypoint, which is the runtime's.
+    // The members of WorkerEntrypoint itself come from the runtime.
     for (
       let at = binding.prototype as object;
       at.constructor.name !== "WorkerEntrypoint";
@@ -47,7 +47,7 @@ test("the Worker Loader gets the platform's settings, with a different id for ea
     version,
   });
   const kv = {
-    // The second time the pointer is cached, and only the code is read.
+    // In the second call the version is cached, and only the code is read.
     get: async (key: string) => (key === "project/shop/current" ? current : new Response(JSON.stringify(version)).body),
   } as unknown as KVNamespace;
   const got: { id: string | null; code: WorkerLoaderWorkerCode }[] = [];
@@ -115,10 +115,10 @@ test("the cache removes the least recently used value and keeps the newest", () 
 
 test("at most six writes run in parallel, and none starts after a failure", async () => {
   let open = 0;
-  let most = 0;
+  let maxOpen = 0;
   const done: number[] = [];
   const write = async (i: number) => {
-    most = Math.max(most, ++open);
+    maxOpen = Math.max(maxOpen, ++open);
     await new Promise((resolve) => setTimeout(resolve, 1));
     open--;
     if (i === 13) throw new Error("13");
@@ -128,7 +128,7 @@ test("at most six writes run in parallel, and none starts after a failure", asyn
     Array.from({ length: 12 }, (_, i) => i),
     write,
   );
-  assert.deepEqual([most, done.length], [6, 12]);
+  assert.deepEqual([maxOpen, done.length], [6, 12]);
   await assert.rejects(
     writeAll(
       Array.from({ length: 100 }, (_, i) => i),
@@ -136,6 +136,6 @@ test("at most six writes run in parallel, and none starts after a failure", asyn
     ),
     /13/,
   );
-  assert.equal(open, 0, "those under way are waited for");
+  assert.equal(open, 0, "it waits for the running writes");
   assert.ok(done.length < 12 + 30);
 });

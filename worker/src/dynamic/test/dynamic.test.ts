@@ -1,5 +1,5 @@
-// Projects in real workerd: a platform's loader, its customers' Dynamic Workers,
-// and the KV that deployProject wrote.
+// Tests projects in real workerd: a platform's loader, the Dynamic Workers of its
+// customers, and the KV values that deployProject wrote.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import type { Deploy } from "../../deploy/test/upload";
 import { ask, deployed, forward, logged, platform, reads } from "./projects";
 
 describe("a project", () => {
-  it("is served by its Dynamic Worker, which has its assets", async () => {
+  it("with code is served by its Dynamic Worker, which reads the assets", async () => {
     await deployed("app", { "/index.html": "home", "/a.txt": "a" }, forward);
     assert.equal((await ask("app", "/who")).body, "VERSION ");
     const page = await ask("app", "/");
@@ -25,7 +25,7 @@ describe("a project", () => {
     assert.equal((await ask("app", "/", { method: "POST", body: "x" })).status, 405);
   });
 
-  it("may open a WebSocket, also if the headers of its response are changed", async () => {
+  it("can open a WebSocket, although the platform changes the headers of the response", async () => {
     await deployed(
       "socket",
       { "/index.html": "home" },
@@ -59,7 +59,7 @@ describe("a project", () => {
     assert.equal((await ask("plain", "/", { headers: { "x-way": "by hand" } })).body, "no code");
   });
 
-  it("is never stored by Workers Caching, whose key has no project", async () => {
+  it("is never stored by Workers Caching, because the cache key has no project", async () => {
     const keep = "Cloudflare-CDN-Cache-Control: public, max-age=3600";
     await deployed("keeper", { "/index.html": "home", "/_headers": `/*\n  ${keep}\n` });
     await deployed(
@@ -76,16 +76,12 @@ describe("a project", () => {
     }
   });
 
-  it("that is missing or has an invalid id is left to the platform", async () => {
+  it("that is missing or has an invalid id is answered by the platform", async () => {
     for (const project of ["unknown", "../app", "App", "", "a/b", "a".repeat(64), "_a", "app\u00e9", "__proto__"]) {
       const reply = await ask("x", "/", { headers: { "x-project": encodeURIComponent(project).replace(/%2F/g, "/") } });
       assert.deepEqual([reply.status, reply.body], [404, "the platform's own answer"], project);
     }
-    assert.deepEqual(
-      [...new Set(reads())],
-      ["project/unknown/current"],
-      "an id that could be none is not even looked for",
-    );
+    assert.deepEqual([...new Set(reads())], ["project/unknown/current"], "an invalid id causes no read of KV");
   });
 
   it("costs one KV read per file, and a few more in a new isolate", async () => {
@@ -97,7 +93,7 @@ describe("a project", () => {
     await ask("cost", "/");
     await ask("cost", "/who");
     await ask("cost", "/none");
-    assert.deepEqual(reads(), ["project/cost/b/…"], "for what is remembered the namespace is one in all handlers");
+    assert.deepEqual(reads(), ["project/cost/b/…"], "all handlers share the cache of a namespace");
     platform.kv.reset();
     await ask("cost", "/who", { headers: { "x-ttl": "0" } });
     await ask("cost", "/who", { headers: { "x-way": "by hand", "x-ttl": "60" } });
@@ -115,7 +111,7 @@ describe("a project", () => {
       (await ask("switch", "/who", { headers })).body,
       (await ask("switch", "/", { headers })).body,
     ];
-    const old = { "x-way": "by hand" }; // remembers for 60 seconds
+    const old = { "x-way": "by hand" }; // caches for 60 seconds
     assert.deepEqual(await both(old), ["one ", "one"]);
     const second = await deployed(
       "switch",
@@ -123,11 +119,11 @@ describe("a project", () => {
       forward.replace("VERSION", "two"),
     );
     assert.notEqual(second.loader, first.loader);
-    assert.deepEqual(await both(old), ["one ", "one"], "an isolate that has not noticed has the first, whole");
+    assert.deepEqual(await both(old), ["one ", "one"], "an isolate with a cached version serves all of that version");
     assert.equal((await ask("switch", "/new.txt", { headers: old })).status, 404);
   });
 
-  it("notices a switch after its ttl, and serves retired files to open tabs", async () => {
+  it("is switched after the ttl, and still serves retired files to open tabs", async () => {
     const options = { retire: ["/gone.txt"] };
     await deployed("fresh", { "/index.html": "one", "/gone.txt": "gone", "/c.txt": "c" }, forward, options);
     const now = { "x-ttl": "0" };
@@ -137,7 +133,7 @@ describe("a project", () => {
     assert.equal((await ask("fresh", "/", { headers: now })).body, "two");
     assert.equal((await ask("fresh", "/gone.txt", { headers: now })).body, "gone");
     await deployed("fresh", { "/index.html": "three", "/c.txt": "c" });
-    assert.equal((await ask("fresh", "/who", { headers: now })).status, 404, "the code is gone");
+    assert.equal((await ask("fresh", "/who", { headers: now })).status, 404, "the new version has no code");
   });
 
   it("does not publish a file that is removed together with the code that guarded it", async () => {
@@ -154,17 +150,17 @@ describe("a project", () => {
     await deployed("guarded", { ...pages, "/private/report.txt": "TOP SECRET", "/app.1.js": "app 1" }, guard, options);
     assert.deepEqual([await secret(), await secret({ "x-key": "letmein" })], [403, 200]);
     const less = await deployed("guarded", pages, guard, options);
-    assert.deepEqual([less.removed, less.retired], [2, 1], "the file alone is removed");
+    assert.deepEqual([less.removed, less.retired], [2, 1], "the guarded file is not retired");
     assert.deepEqual([await secret(), await secret({ "x-key": "letmein" })], [403, 404]);
-    assert.equal((await ask("guarded", "/app.1.js", { headers: now })).body, "app 1", "what everyone may read stays");
+    assert.equal((await ask("guarded", "/app.1.js", { headers: now })).body, "app 1", "a public file stays reachable");
     await deployed("guarded", { ...pages, "/private/report.txt": "TOP SECRET" }, guard, options);
     const bare = await deployed("guarded", pages);
     assert.equal(bare.retired, 1);
-    assert.equal(await secret(), 404, "the file and its guard are removed");
+    assert.equal(await secret(), 404, "the file stays unreachable after its guard was removed too");
     assert.equal((await ask("guarded", "/app.1.js", { headers: now })).body, "app 1");
   });
 
-  it("retires nothing of a deployment with code and without a routing, as of an older kv-sync", async () => {
+  it("does not retire files of a deployment with code by an older kv-sync, which recorded no routing", async () => {
     const asOlder = () => {
       for (const [key, bytes] of platform.kv.values) {
         const text = bytes.toString("latin1");
@@ -178,12 +174,13 @@ describe("a project", () => {
     asOlder();
     assert.equal((await deployed("older", less, forward, { retire: ["/*"] })).retired, 0);
     assert.equal((await ask("older", "/old.txt", { headers: { "x-ttl": "0" } })).status, 404);
-    // Its own retired files are dropped too, because guards did not limit them.
+    // The retired files of such a deployment are dropped too: the older kv-sync did not check whether code guarded
+    // them.
     await deployed("listed", files);
     assert.equal((await deployed("listed", less)).retired, 1);
     asOlder();
     assert.equal((await deployed("listed", { ...less, "/b.txt": "b" })).retired, 0);
-    // Without code nothing was guarded, so an upgrade keeps the retired files.
+    // Without code nothing was guarded, so the first deploy after the upgrade retires files.
     await deployed("assets", files);
     asOlder();
     assert.equal((await deployed("assets", less)).retired, 1);
@@ -231,7 +228,7 @@ describe("a project", () => {
     assert.equal((await ask("shop", "/css/style.css")).body, "b{}\n");
   });
 
-  it("has the platform's network, and another Worker for another revision", async () => {
+  it("uses the network that the platform sets, and a new Worker for each revision", async () => {
     await deployed(
       "net",
       { "/index.html": "home" },
@@ -244,7 +241,7 @@ describe("a project", () => {
         `${plan}: the platform answers for http://elsewhere.example/x`,
       );
     }
-    assert.match((await ask("net", "/")).body, /^$/, "and none by default");
+    assert.match((await ask("net", "/")).body, /^$/, "by default it has no network");
     await logged(/not permitted to access the internet/);
   });
 

@@ -1,4 +1,4 @@
-// Dynamic Workers that write their project's assets, including hostile ones.
+// Tests Dynamic Workers that write the assets of their project, including a hostile one.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -11,7 +11,7 @@ import type { DeployOptions } from "../../dynamic";
 import type { Call, Outcome } from "../../overlay/test/calls";
 import { until } from "../../overlay/test/world";
 
-/** A customer's Worker that makes the calls of a test. */
+/** A customer's Worker that makes the calls in a request. */
 const caller = `export default { async fetch(request, env) {
   if (new URL(request.url).pathname !== "/calls") return env.ASSETS.fetch(request);
   const outcomes = [];
@@ -99,7 +99,7 @@ const record = (project: string) =>
   } | null;
 
 describe("a project's binding", () => {
-  it("writes if its props allow it, and visitors see the write", async () => {
+  it("can write if its props allow it, and visitors see the write", async () => {
     await deploy("shop", { "/index.html": "shop", "/a.txt": "a" }, caller);
     const [put, got, list] = await values(
       "shop",
@@ -117,13 +117,17 @@ describe("a project's binding", () => {
         ["/news.html", "overlay"],
       ],
     );
-    assert.equal((await ask("shop", "/news", { write: true })).body, "news", "at once by the binding that wrote");
+    assert.equal(
+      (await ask("shop", "/news", { write: true })).body,
+      "news",
+      "the binding that wrote sees it immediately",
+    );
     await until(() => record("shop") !== null, "the publication");
     assert.deepEqual(
       [record("shop")!.entries[0]!["author"], record("shop")!.entries[0]!["message"]],
       ["the customer", "why"],
     );
-    await until(async () => (await ask("shop", "/news")).body === "news", "the news for visitors");
+    await until(async () => (await ask("shop", "/news")).body === "news", "the response with the news");
     const [listed] = await values("shop", {}, ["list", { prefix: "/n" }]);
     assert.deepEqual(
       listed!.assets.map(({ path }) => path),
@@ -168,11 +172,14 @@ describe("a project's binding", () => {
     assert.equal(put!["ok"], true);
     assert.ok(
       record("shop")!.entries.some(({ path }) => path === "/same.txt"),
-      "elsewhere the version before may still answer",
+      "the record keeps it, because other locations may still serve the previous version",
     );
     await callCompanion("project/shop", "look", ["project/shop", []], 5 * 60_000);
-    await callCompanion("project/shop", "ring", []);
-    await until(() => !record("shop")!.entries.some(({ path }) => path === "/same.txt"), "the adopted entry's end");
+    await callCompanion("project/shop", "runAlarm", []);
+    await until(
+      () => !record("shop")!.entries.some(({ path }) => path === "/same.txt"),
+      "the removal of the adopted entry",
+    );
     assert.ok(record("shop")!.entries.some(({ path }) => path === "/kept.txt"));
   });
 });
@@ -196,16 +203,16 @@ describe("a hostile Dynamic Worker that may write", () => {
     assert.equal(reply.status, 200, platform.log);
     const found = JSON.parse(reply.body) as Record<string, string>;
     assert.ok(Object.keys(found).length > 500);
-    assert.ok(!/other's|run\.txt|secret\.txt"[^}]*"size":(?!4\b)/.test(reply.body), "nothing of the other's");
+    assert.ok(!/other's|run\.txt|secret\.txt"[^}]*"size":(?!4\b)/.test(reply.body), "no content of the other project");
     for (const { key } of platform.kv.reads) assert.ok(key.startsWith("project/evil/"), key);
     for (const key of platform.kv.writes) assert.ok(key.startsWith("project/evil/o/"), key);
-    for (const [key, value] of before) assert.ok(platform.kv.values.get(key)?.equals(value), `${key} is as it was`);
+    for (const [key, value] of before) assert.ok(platform.kv.values.get(key)?.equals(value), `${key} is unchanged`);
 
-    const odd = Object.entries(found).filter(
+    const leaks = Object.entries(found).filter(
       ([attempt, result]) =>
         /kv-sync:|SQLITE|UNIQUE|EditError|at async|\.ts:|\bkey\b.*\/b\//.test(result) && !/^reserved/.test(attempt),
     );
-    assert.deepEqual(odd, [], "no details of what answers");
+    assert.deepEqual(leaks, [], "no internal details");
     for (const attempt of [
       "rules",
       "rules below",
@@ -217,9 +224,9 @@ describe("a hostile Dynamic Worker that may write", () => {
       "bodies that break",
       "a body twice",
       "proto",
-      "the way on",
-      "beyond a result",
-      "the object",
+      "function constructor of a result",
+      "function constructor of a stub",
+      "Durable Object of a result",
     ]) {
       assert.match(found[attempt]!, /^threw /, attempt);
     }
@@ -227,7 +234,7 @@ describe("a hostile Dynamic Worker that may write", () => {
     assert.deepEqual(
       [found["mine"], found["read mine"]],
       ['{"ok":true}', '"mine at run time"'],
-      "and all the while it works",
+      "its own writes still work",
     );
 
     await until(() => record("evil") !== null, "the publication");

@@ -1,4 +1,4 @@
-// Failures of projects, and hostile code.
+// Tests failures of projects, and hostile code.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -7,7 +7,7 @@ import { encodeManifest, sha256Hex } from "../../../test/encode";
 import { ask, deployed, forward, logged, platform, reads, value } from "./projects";
 
 describe("a failure", () => {
-  it("of a customer's code is a 500 without details, until it is fixed", async () => {
+  it("of a customer's code is a 500 without details, until new code is deployed", async () => {
     for (const bad of [
       "export default { fetch() { throw new Error('secret of the customer') } }",
       "export default {",
@@ -23,7 +23,7 @@ describe("a failure", () => {
     assert.equal((await ask("bad", "/", { headers: { "x-ttl": "0" } })).body, "home");
   });
 
-  it("of a customer's code is one line of the log, with the project and the stack", async () => {
+  it("of a customer's code is logged on one line, with the project and the stack", async () => {
     await deployed(
       "forger",
       { "/index.html": "home" },
@@ -52,9 +52,9 @@ describe("a failure", () => {
     assert.equal((await ask("weak", "/", { headers: { "x-ttl": "0" } })).body, "home");
   });
 
-  it("to read the code is temporary", async () => {
+  it("of a read of the code is temporary", async () => {
     await deployed("late", { "/index.html": "home" }, forward);
-    // The isolate then caches the pointer, but not the code.
+    // After this request the isolate caches the version, but not the code.
     await ask("late", "/", { headers: { "x-way": "binding", "x-props": '{"projectId":"late"}' } });
     const version = value("project/late/current").activations[0]!.version;
     platform.kv.fault = (key) => (key.endsWith(version) ? "missing" : undefined);
@@ -63,7 +63,7 @@ describe("a failure", () => {
     assert.equal((await ask("late", "/")).body, "home");
     assert.ok(
       platform.kv.reads.some(({ key }) => key.endsWith(version)),
-      "read under its own key",
+      "the code is read from the key of the version",
     );
   });
 
@@ -78,7 +78,7 @@ describe("a failure", () => {
       [current.slice(0, -1), /JSON/],
       ["hello", /JSON/],
       ["null", /current is not an object/],
-      [current, /it is of another project/],
+      [current, /it belongs to another project/],
       [own.replace('"format":1', '"format":3'), /unknown format 3/],
       [own.replace('"version":{"format":1', '"version":{"format":2'), /unknown format 2/],
       [own.replace('"kv_sync":{"format":1', '"kv_sync":{"format":2'), /unknown format 2/],
@@ -87,7 +87,7 @@ describe("a failure", () => {
       [own.replaceAll("rival:", "other:"), /invalid loader id/],
       [own.replace(/"loader":"rival:./, '"loader":"rival:x'), /invalid loader id/],
       [own.replace(/"served":"[^"]*"/, '"served":"../../other/current"'), /served is not hash\.nonce/],
-      [own.replace('"site":"project/rival"', '"site":"project/other"'), /kv_sync is of another site/],
+      [own.replace('"site":"project/rival"', '"site":"project/other"'), /kv_sync belongs to another site/],
       [own.replace('"main":"index.js"', '"main":"x.js"'), /main is not a module/],
       [own.replace('{"js":', '{"py":'), /unknown kind in modules/],
       [own.replace('{"js":', '{"text":"","js":'), /unknown kind in modules/],
@@ -104,7 +104,7 @@ describe("a failure", () => {
     }
   });
 
-  it("of a manifest that a customer uploaded as a file is a 500", async () => {
+  it("by a manifest that a customer uploaded as a file is a 500", async () => {
     const manifest = encodeManifest({
       site: "project/other",
       entries: [
@@ -117,7 +117,7 @@ describe("a failure", () => {
       platform.ask("loader", "/", { headers: { "x-way": "binding", "x-props": JSON.stringify(props) } });
     const reply = await ask({ projectId: "evil", served: `${sha256Hex(manifest)}.${"1".repeat(16)}` });
     assert.deepEqual([reply.status, reply.body], [500, ""]);
-    await logged(/is of another site/);
+    await logged(/belongs to another site/);
     assert.ok(!reads().some((key) => key.startsWith("project/other/")));
     for (const props of [
       {},
@@ -148,10 +148,10 @@ describe("a hostile Dynamic Worker", () => {
     assert.ok(!/other's/.test(reply.body));
     assert.ok(
       !platform.kv.reads.some(({ key }) => !key.startsWith("project/evil/")),
-      "KV is asked for nothing of another project",
+      "no key of another project is read",
     );
 
-    // The members of every object, and of the stub itself.
+    // Every object has these members, and so has every stub.
     const harmless = new Set([...Object.getOwnPropertyNames(Object.prototype), "then", "0", "connect"]);
     const methods = new Set(["get", "head", "put", "delete", "list", "publish"]);
     for (const [attempt, result] of Object.entries(found)) {
@@ -168,7 +168,7 @@ describe("a hostile Dynamic Worker", () => {
     const own = sha256Hex("mine");
     assert.ok(
       !Object.values(found).some((result) => /kv-sync|\b[0-9a-f]{64}\b/.test(result.replaceAll(own, ""))),
-      "no details",
+      "no internal details",
     );
   });
 });

@@ -1,5 +1,5 @@
-// A customer's Worker that tries to get at what is not its own. It answers with
-// what each attempt gave.
+// A hostile customer's Worker that tries to reach other projects and the platform. The
+// response has the result of each attempt.
 export default {
   async fetch(_request, env) {
     const found = {};
@@ -42,7 +42,7 @@ export default {
       "edits",
       "bindings",
       "#bindings",
-      "ask",
+      "call",
       "projectId",
       "served",
       "dup",

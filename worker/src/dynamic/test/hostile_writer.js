@@ -1,5 +1,5 @@
-// A customer's Worker that may write its own assets, and tries to get at
-// another's, or to break what answers it.
+// A hostile customer's Worker with a binding that can write. It tries to reach another
+// project, or to break the binding. The response has the result of each attempt.
 import { RpcTarget } from "cloudflare:workers";
 
 class Target extends RpcTarget {
@@ -151,9 +151,17 @@ export default {
       await new Response(body).text();
       return a.put("/read.txt", body);
     });
-    await attempt("the way on", async () => (await a.get("/index.html")).constructor("return this")());
-    await attempt("beyond a result", async () => await a.list().assets.constructor.constructor("return 1")());
-    await attempt("the object", async () => await a.put("/mine.txt", "x").asset.object.commit("project/other", []));
+    await attempt("function constructor of a result", async () =>
+      (await a.get("/index.html")).constructor("return this")(),
+    );
+    await attempt(
+      "function constructor of a stub",
+      async () => await a.list().assets.constructor.constructor("return 1")(),
+    );
+    await attempt(
+      "Durable Object of a result",
+      async () => await a.put("/mine.txt", "x").asset.object.commit("project/other", []),
+    );
     await attempt("own author", () =>
       a.put("/author.txt", "x", { author: "forged" }).then((result) => ({ ok: result.ok })),
     );

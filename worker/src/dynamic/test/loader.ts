@@ -1,5 +1,5 @@
-// The loader of a test platform. The project is the first label of the host.
-// Request headers choose options.
+// The main module of a test platform. The first label of the host is the project. Request
+// headers choose options.
 
 import { type AssetBindingProps, assetBinding, loadProject, serveProject } from "../../dynamic";
 
@@ -11,7 +11,7 @@ interface Env {
   LOADER: WorkerLoader;
 }
 
-/** Reads another namespace. */
+/** An asset binding that reads another namespace. */
 export const OtherBinding = assetBinding<Env>({ kv: (env) => env.OTHER_KV });
 
 export default {
@@ -23,7 +23,7 @@ export default {
     >;
     const props = request.headers.get("x-props");
     switch (request.headers.get("x-way")) {
-      case "binding": // the props as they come, as a careless platform would
+      case "binding": // like a platform that does not check props
         return exports.AssetBinding({ props: JSON.parse(props!) as AssetBindingProps }).fetch(request);
       case "other binding":
         return exports.OtherBinding({ props: { projectId } }).fetch(request);

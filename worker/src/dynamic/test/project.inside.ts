@@ -7,7 +7,7 @@ const ref = `${"a".repeat(64)}.${"b".repeat(16)}`;
 const loader = (digit: string) => `shop:${digit.repeat(32)}`;
 
 /**
- * A namespace with an active project. The key of its version has the version of this or of another deployment.
+ * A fake namespace with an active project. The key of the version may have the version of another deployment.
  */
 class FakeKV {
   active = loader("1");
@@ -21,7 +21,7 @@ class FakeKV {
     return this.stored && new Response(JSON.stringify(version(this.stored))).body;
   }
 
-  /** Reads the project, from the isolate's cache or from KV. */
+  /** Reads the project, from the isolate's cache if it is younger than the ttl. */
   async project(ttl: number): Promise<Project> {
     return (await readProject("shop", this.kv, ttl))!;
   }
@@ -42,7 +42,7 @@ function version(loader: string): object {
 }
 
 // The Worker Loader caches a failure by id.
-test("after a failed read of the code the loader id is another one, while the version is active", async () => {
+test("after a failed read of the code, the loader id changes until another version is active", async () => {
   const fake = new FakeKV();
   assert.equal((await fake.project(30)).id, loader("1"));
   fake.stored = null;
@@ -53,10 +53,10 @@ test("after a failed read of the code the loader id is another one, while the ve
   }
   fake.stored = loader("1");
   const again = await fake.project(0);
-  assert.equal(again.id, `${loader("1")}~2`, "also when what is active is read again");
+  assert.equal(again.id, `${loader("1")}~2`, "even if the active version is read again");
   assert.equal((await again.code()).mainModule, "i.js");
   fake.active = loader("2");
-  assert.equal((await fake.project(0)).id, loader("2"), "the next version begins anew");
+  assert.equal((await fake.project(0)).id, loader("2"), "another version starts without failures");
 });
 
 test("an isolate does not combine cached assets with the code of another deployment", async () => {

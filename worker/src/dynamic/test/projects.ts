@@ -1,4 +1,4 @@
-// Test projects in real workerd, and the Workers of a platform that serves them.
+// A platform in real workerd for tests, and functions to deploy and request its projects.
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach } from "node:test";
@@ -6,7 +6,7 @@ import { type Ask, Platform } from "../../../test/platform";
 import { uploadWorker } from "../../deploy/test/project_vectors";
 import type { Deploy } from "../../deploy/test/upload";
 
-/** Code that answers /who, and serves its assets otherwise. */
+/** Code that answers /who, and otherwise serves the assets. */
 export const forward = `export default { fetch: (request, env) => new URL(request.url).pathname === '/who'
   ? new Response('VERSION ' + (env.NAME ?? '')) : env.ASSETS.fetch(request) };`;
 

@@ -32,28 +32,27 @@ test("damaged indexes are refused", async ({ indexes, refusedIndexes }) => {
   }
 });
 
-// Each of these has the right hash. Only their sizes are wrong.
-test("wrong sizes are refused although the hash is right", async () => {
-  const index = async (size: number, chunkSize: number, count: number, there = count, listed = size) => {
-    const made = new ArrayBuffer(24 + there * 40);
-    const view = new DataView(made);
+test("an index with wrong sizes is refused even if its hash is right", async () => {
+  const index = async (size: number, chunkSize: number, count: number, actualCount = count, sizeInManifest = size) => {
+    const bytes = new ArrayBuffer(24 + actualCount * 40);
+    const view = new DataView(bytes);
     view.setUint32(0, 0x4b565343);
     view.setUint16(4, 1, true);
     view.setUint32(8, chunkSize, true);
     view.setUint32(12, count, true);
     view.setBigUint64(16, BigInt(size), true);
-    const digest = await crypto.subtle.digest("SHA-256", made.slice(0, 24 + there * 32));
+    const digest = await crypto.subtle.digest("SHA-256", bytes.slice(0, 24 + actualCount * 32));
     return readIndex(
-      made,
+      bytes,
       "s",
       [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join(""),
-      listed,
+      sizeInManifest,
     );
   };
   assert.equal((await index(10, 4, 3)).key(2), `s/b/${"0".repeat(64)}.${"0".repeat(16)}`);
   assert.equal((await index(999, 1, 999)).size, 999);
   assert.equal((await index(4294967295, 16 << 20, 256)).size, 4294967295);
-  for (const [size, chunkSize, count, there] of [
+  for (const [size, chunkSize, count, actualCount] of [
     [10, 4, 2],
     [10, 4, 4],
     [10, 0, 1],
@@ -66,8 +65,8 @@ test("wrong sizes are refused although the hash is right", async () => {
     [10, 4, 3, 4],
     [4294967295, 1, 4294967295, 1],
   ] as const) {
-    await assert.rejects(index(size, chunkSize, count, there), ManifestError, `${size} ${chunkSize} ${count}`);
+    await assert.rejects(index(size, chunkSize, count, actualCount), ManifestError, `${size} ${chunkSize} ${count}`);
   }
-  for (const listed of [9, 11])
-    await assert.rejects(index(10, 4, 3, 3, listed), ManifestError, `the manifest says ${listed}`);
+  for (const sizeInManifest of [9, 11])
+    await assert.rejects(index(10, 4, 3, 3, sizeInManifest), ManifestError, `the manifest says ${sizeInManifest}`);
 });

@@ -16,7 +16,7 @@ export function bytes(base64: string): ArrayBuffer {
   return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)).buffer;
 }
 
-test("sha256 agrees with crypto.subtle at every length around a block", async () => {
+test("sha256 equals crypto.subtle for texts of every length up to several blocks", async () => {
   for (const text of [
     ...Array.from({ length: 200 }, (_, n) => "a".repeat(n)),
     "ü/日本語/🙂".repeat(40),
@@ -35,7 +35,7 @@ test("sha256 agrees with crypto.subtle at every length around a block", async ()
   assert.throws(() => sha256("x".repeat(4097)), RangeError);
 });
 
-test("every look-up of the vectors gives the expected asset", ({ manifests }) => {
+test("every look-up in the vectors returns the expected asset", ({ manifests }) => {
   assert.ok(Object.keys(manifests).length >= 4);
   for (const [name, { json, bin }] of Object.entries(manifests)) {
     const described = JSON.parse(json) as Lookups;
@@ -62,7 +62,7 @@ test("every look-up of the vectors gives the expected asset", ({ manifests }) =>
   }
 });
 
-test("damaged manifests are refused when they are opened", ({ refused }) => {
+test("opening a damaged manifest throws a ManifestError", ({ refused }) => {
   assert.ok(Object.keys(refused).length >= 16);
   for (const [name, bin] of Object.entries(refused)) {
     assert.throws(() => createAssets(bytes(bin)), ManifestError, name);
@@ -70,7 +70,7 @@ test("damaged manifests are refused when they are opened", ({ refused }) => {
   assert.throws(() => createAssets("KVSM" as unknown as ArrayBuffer), ManifestError);
 });
 
-test("after a change of any byte, look-ups give an asset or a ManifestError", ({ manifests }) => {
+test("after a change of any byte, a look-up returns an asset or throws a ManifestError", ({ manifests }) => {
   const good = new Uint8Array(bytes(manifests["site"]!.bin));
   const paths = (JSON.parse(manifests["site"]!.json) as Lookups).lookups.map(({ path }) => path);
   for (let at = 0; at < good.length; at++) {
@@ -90,7 +90,7 @@ test("after a change of any byte, look-ups give an asset or a ManifestError", ({
   }
 });
 
-test("a pathname is found only by all 16 bytes of its hash", ({ manifests }) => {
+test("a look-up compares all 16 bytes of the pathname's hash", ({ manifests }) => {
   for (let at = 64; at < 80; at++) {
     const bin = bytes(manifests["one"]!.bin);
     new Uint8Array(bin)[at]! ^= 1;
@@ -98,7 +98,7 @@ test("a pathname is found only by all 16 bytes of its hash", ({ manifests }) => 
   }
 });
 
-test("an entry that cannot be served is an error, not another asset", ({ manifests }) => {
+test("a damaged entry throws a ManifestError instead of returning another asset", ({ manifests }) => {
   const damages: Record<string, (view: DataView) => void> = {
     "encoded flag": (view) => view.setUint16(64 + 62, 2, true),
     "unknown flag": (view) => view.setUint16(64 + 62, 0x8000, true),
@@ -115,7 +115,7 @@ test("an entry that cannot be served is an error, not another asset", ({ manifes
   }
 });
 
-test("a pathname that is longer than that of any asset is not hashed", ({ manifests }) => {
+test("a pathname over the length limit is not hashed", ({ manifests }) => {
   const manifest = new Manifest(bytes(manifests["many"]!.bin));
   const encodeInto = TextEncoder.prototype.encodeInto;
   let hashed = 0;

@@ -20,7 +20,7 @@ test("missing members have their defaults", () => {
   });
 });
 
-test("a deployed manifest and an overlay refuse each other's site", () => {
+test("a deployed manifest refuses the site of an overlay, and an overlay that of a deployed manifest", () => {
   for (const site of ["a", "project/o", "project/a", "project/a@0123456789abcdef"]) {
     assert.equal(parseMeta(encode(JSON.stringify({ site }))).site, site);
     assert.equal(parseMeta(encode(JSON.stringify({ site: `${site}/o` })), "overlay").site, `${site}/o`);

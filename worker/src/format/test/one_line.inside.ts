@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "../../../test/inside/harness";
 import { describeThrown, oneLine } from "../one_line";
 
-test("what was thrown is one line with its stack and its causes", () => {
+test("an error is described on one line, with its stack and its causes", () => {
   const error = new TypeError("a\nkv-sync: b\r\u0085\u2028\u001b[31m\u202e", { cause: new Error("deeper") });
   const text = describeThrown(error);
   assert.match(

@@ -9,7 +9,7 @@ import { encodeServed } from "../served";
 import { bytes } from "./manifest.inside";
 import type { OverlayDescription } from "./overlay_vectors";
 
-test("overlay manifests are encoded exactly as in the vectors, and decoded", ({ overlays }) => {
+test("overlay manifests are encoded to the bytes of the vectors, and decoded", ({ overlays }) => {
   assert.ok(Object.keys(overlays).length >= 2);
   for (const [name, { json, bin }] of Object.entries(overlays)) {
     const { site, revision, entries, lookups } = JSON.parse(json) as OverlayDescription;
@@ -38,7 +38,7 @@ test("overlay manifests are encoded exactly as in the vectors, and decoded", ({ 
   }
 });
 
-test("damaged and foreign overlays are refused, and no deployed manifest is an overlay", ({
+test("an overlay that is damaged or of another site is refused, and so is a manifest of the other layer", ({
   overlays,
   refusedOverlays,
   manifests,
@@ -50,7 +50,9 @@ test("damaged and foreign overlays are refused, and no deployed manifest is an o
   assert.throws(() => new Manifest(bytes(manifests["site"]!.bin), "overlay"), ManifestError);
 });
 
-test("after a change of any byte of an overlay, look-ups give an asset or a ManifestError", ({ overlays }) => {
+test("after a change of any byte of an overlay, a look-up returns an asset or throws a ManifestError", ({
+  overlays,
+}) => {
   const { site, lookups } = JSON.parse(overlays["pages"]!.json) as OverlayDescription;
   const base = new Manifest(
     encodeServed({

@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { type Description, encodeManifest, sha256Hex } from "../../../test/encode";
 import type { OverlayContent, OverlayEntry } from "../overlay_entry";
 
-/** Where the files are, relative to worker/. */
+/** The folder of the files, relative to worker/. */
 export const overlayFolder = "../testdata/overlay";
 
 /** An overlay in testdata/overlay/*.json. Undefined members are left out. */
@@ -55,7 +55,7 @@ const overlays: Record<
   { about: string; site: string; revision: number; entries: OverlayEntry[]; missing: string[] }
 > = {
   empty: {
-    about: "All was taken back: no entry.",
+    about: "An overlay without entries, after all writes were undone.",
     site: "blog",
     revision: 7,
     entries: [],
@@ -63,8 +63,8 @@ const overlays: Record<
   },
   pages: {
     about:
-      "Everything at once: entries out of order, tombstones, headers of single assets, " +
-      "a file in chunks, rule files of two folders.",
+      "All features: entries in any order, tombstones, headers of single assets, a chunked " +
+      "file, and rule files in several folders.",
     site: "project/shop",
     revision: 4_294_967_296,
     entries: [
@@ -106,7 +106,7 @@ const overlays: Record<
   },
 };
 
-/** The manifest of the overlay "pages", written by hand. */
+/** The expected manifests of the overlays above, described without the encoder. */
 const described: Record<string, (overlay: (typeof overlays)[string]) => Description> = {
   empty: ({ site, revision }) => ({ site: `${site}/o`, flags: 1, entries: [], revision }),
   pages: ({ site, revision, entries }) => ({
@@ -148,7 +148,7 @@ const described: Record<string, (overlay: (typeof overlays)[string]) => Descript
   }),
 };
 
-/** The generated files of testdata/overlay/ by name. */
+/** Returns the generated files of testdata/overlay/ by name. */
 export function overlayFiles(): Map<string, Buffer> {
   const files = new Map<string, Buffer>();
   for (const [name, overlay] of Object.entries(overlays)) {
@@ -199,21 +199,29 @@ function refused(): { name: string; reason: string; bytes: Buffer }[] {
   };
   return [
     { name: "empty-file", reason: "no header", bytes: Buffer.alloc(0) },
-    { name: "deployed", reason: "no must-understand flag: a deployed manifest", bytes: bytes({ flags: 0 }) },
-    { name: "flags", reason: "a must-understand flag beside that of an overlay", bytes: bytes({ flags: 3 }) },
+    {
+      name: "deployed",
+      reason: "a deployed manifest, without the must-understand flag of an overlay",
+      bytes: bytes({ flags: 0 }),
+    },
+    {
+      name: "flags",
+      reason: "an unknown must-understand flag, in addition to that of an overlay",
+      bytes: bytes({ flags: 3 }),
+    },
     { name: "other-site", reason: "another site's overlay", bytes: bytes({ site: "project/other/o" }) },
     {
       name: "no-overlay-site",
-      reason: "the site itself, whose blobs these are not",
+      reason: "the site of a deployed manifest",
       bytes: bytes({ site: "project/shop" }),
     },
-    { name: "revision", reason: "a revision that is no whole number", bytes: bytes({ revision: 0.5 }) },
+    { name: "revision", reason: "a revision that is not a whole number", bytes: bytes({ revision: 0.5 }) },
     {
       name: "own-headers",
       reason: "a header without a value",
       bytes: bytes({ own_headers: { "/🙂.html": [["x-a"] as never] } }),
     },
-    { name: "meta", reason: "a meta section that is no JSON", bytes: damaged((b) => (b[b.length - 1] = 0)) },
+    { name: "meta", reason: "a meta section that is not JSON", bytes: damaged((b) => (b[b.length - 1] = 0)) },
     { name: "truncated", reason: "the last byte is missing", bytes: bytes({}).subarray(0, -1) },
     { name: "entries-many", reason: "2³²-1 entries", bytes: damaged((b) => b.writeUInt32LE(0xffffffff, 8)) },
   ];

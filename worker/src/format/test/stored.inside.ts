@@ -75,7 +75,7 @@ const empty: StoredManifest = {
   adopted: new Map(),
 };
 
-test("a stored manifest is decoded as it was encoded", () => {
+test("decoding an encoded stored manifest gives the same manifest", () => {
   for (const original of [empty, manifest(0), manifest(20), manifest(32)]) {
     assert.deepEqual(decodeStored(encodeStored(original)), original);
   }
@@ -170,7 +170,7 @@ test("a stored manifest with another format is refused", () => {
 
 test("a shared prefix that is longer than the previous path is refused", () => {
   const whole = encodeStored({ ...empty, assets: [asset("/a", 1, "")] });
-  const at = whole.toHex().indexOf("00022f61") / 2; // shares nothing, and has two bytes more
+  const at = whole.toHex().indexOf("00022f61") / 2; // a path with no shared byte and a suffix of two bytes
   assert.ok(Number.isInteger(at));
   whole[at] = 1;
   assert.throws(() => decodeStored(whole), /longer than the previous path/);
@@ -178,7 +178,7 @@ test("a shared prefix that is longer than the previous path is refused", () => {
 
 test("invalid numbers are refused", () => {
   const whole = encodeStored(empty);
-  const at = whole.length - 5; // five counts of nothing
+  const at = whole.length - 5; // the manifest ends with five counts, all 0
   for (const digits of [
     [0xff],
     [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01],
@@ -199,16 +199,16 @@ test("invalid numbers are refused", () => {
   );
 });
 
-test("three thousand damaged manifests are refused or decoded", () => {
+test("each of 3,000 damaged manifests is refused, or decoded to a valid manifest", () => {
   let state = 7;
   const next = (below: number) => ((state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff) >>> 8) % below;
-  let read = 0;
+  let decodedCount = 0;
   for (let round = 0; round < 3_000; round++) {
     const copy = encodeStored(manifest([0, 20, 32][round % 3]!));
     for (let i = 0; i <= next(3); i++) copy[next(copy.length)] = next(256);
     try {
       const decoded = decodeStored(copy);
-      read++;
+      decodedCount++;
       // A decoded manifest can be encoded and decoded again.
       if (decoded.assets.every(({ oid }) => oid.length === decoded.assets[0]!.oid.length))
         assert.deepEqual(decodeStored(encodeStored(decoded)), decoded);
@@ -216,13 +216,13 @@ test("three thousand damaged manifests are refused or decoded", () => {
       assert.ok(error instanceof ManifestError, String(error));
     }
   }
-  assert.ok(read > 300 && read < 2900, `${read}`);
+  assert.ok(decodedCount > 300 && decodedCount < 2900, `${decodedCount}`);
 });
 
 test("stored manifests of the Go side are decoded, and encoded to the same bytes", ({ stored }) => {
   for (const name of ["site", "overlay", "routing"]) {
-    const there = new Uint8Array(bytes(stored[name]!));
-    const manifest = decodeStored(there);
+    const original = new Uint8Array(bytes(stored[name]!));
+    const manifest = decodeStored(original);
     assert.equal(manifest.serving.overlay, name === "overlay");
     assert.deepEqual(
       [...manifest.adopted],
@@ -239,7 +239,7 @@ test("stored manifests of the Go side are decoded, and encoded to the same bytes
         ? { worker: ["/private/*", "/~<ü>"], site: ["/private/open/*"], retire: ["/private/a&b.js"] }
         : undefined,
     );
-    assert.equal(encodeStored(manifest).toHex(), there.toHex(), name);
+    assert.equal(encodeStored(manifest).toHex(), original.toHex(), name);
   }
 });
 
@@ -259,7 +259,7 @@ test("served manifests are encoded exactly as in the vectors", ({ manifests }) =
         adopted?: Record<string, string>;
       };
     };
-    if (manifest.edge_cache) continue; // a project has none
+    if (manifest.edge_cache) continue; // projects do not have this setting
     count++;
     const encoded = encodeServed({
       ...empty,
@@ -284,7 +284,7 @@ test("served manifests are encoded exactly as in the vectors", ({ manifests }) =
   );
 });
 
-test("a time out of range becomes the nearest valid one", () => {
+test("a modified time out of range is clamped", () => {
   const dates = [-1, 0, 2 ** 32 - 1, 2 ** 32];
   const served = new Manifest(
     encodeServed({ ...empty, assets: dates.map((modified, i) => ({ ...asset(`/${i}`, 1, ""), modified })) }).buffer,

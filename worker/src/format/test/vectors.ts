@@ -12,7 +12,7 @@ import {
   sha256Hex,
 } from "../../../test/encode";
 
-/** The generated files of testdata/served/ by name. */
+/** Returns the generated files of testdata/served/ by name. */
 export function vectorFiles(): Map<string, Buffer> {
   const files = new Map<string, Buffer>();
   for (const [name, { about, manifest, index, missing }] of Object.entries(manifests)) {
@@ -27,12 +27,12 @@ export function vectorFiles(): Map<string, Buffer> {
     files.set(`${name}.bin`, encodeManifest(manifest));
     if (index) files.set(`${name}.index`, encodeIndex(index).bytes);
   }
-  const reasonsOfIndexes: Record<string, string> = {};
+  const indexReasons: Record<string, string> = {};
   for (const { name, reason, bytes } of refusedIndexes()) {
-    reasonsOfIndexes[name] = reason;
+    indexReasons[name] = reason;
     files.set(`chunked/refused/${name}.index`, bytes);
   }
-  files.set("chunked/refused.json", Buffer.from(`${JSON.stringify(reasonsOfIndexes, null, 1)}\n`));
+  files.set("chunked/refused.json", Buffer.from(`${JSON.stringify(indexReasons, null, 1)}\n`));
   const reasons: Record<string, string> = {};
   for (const { name, reason, bytes } of refused()) {
     reasons[name] = reason;
@@ -58,7 +58,7 @@ function entry(path: string, nonce: string, type: string, more: Partial<EntryDes
   };
 }
 
-/** 40 MiB and one byte: two equal full chunks with the same key, and a short one. */
+/** A file of 40 MiB and one byte: two full chunks with the same content and key, and a short chunk. */
 const film: IndexDescription = {
   chunk_size: 16 << 20,
   size: (40 << 20) + 1,
@@ -72,12 +72,12 @@ const film: IndexDescription = {
 const manifests: Record<string, { about: string; manifest: Description; index?: IndexDescription; missing: string[] }> =
   {
     empty: {
-      about: "No entry, no nonce, no setting.",
+      about: "A manifest without entries, nonces and settings.",
       manifest: { site: "empty", entries: [] },
       missing: ["/", "/index.html", ""],
     },
     one: {
-      about: "One entry with the largest numbers that its fields hold.",
+      about: "One entry whose fields have their largest values.",
       manifest: {
         site: "one",
         entries: [
@@ -88,8 +88,8 @@ const manifests: Record<string, { about: string; manifest: Description; index?: 
     },
     site: {
       about:
-        "Everything at once: entries out of order, pathnames beyond ASCII, shared nonces and types, " +
-        "a retired asset, redirects, headers.",
+        "All features: entries in any order, pathnames with characters outside of ASCII, shared " +
+        "nonces and types, a retired asset, redirects, headers.",
       manifest: {
         site: "blog_2-a",
         html_handling: "drop-trailing-slash",
@@ -135,7 +135,7 @@ const manifests: Record<string, { about: string; manifest: Description; index?: 
       missing: ["/docs/a%20b.html", "/Index.html", "/ü", "/docs/a+b&c d.html", "/constructor", "/__proto__"],
     },
     many: {
-      about: "Enough entries for a binary search to go wrong in.",
+      about: "200 entries, to test the binary search.",
       manifest: {
         site: "many",
         html_handling: "none",
@@ -151,8 +151,8 @@ const manifests: Record<string, { about: string; manifest: Description; index?: 
     },
     overlaid: {
       about:
-        "A site with an overlay, two writes of which it has adopted: " +
-        "pathnames in bytewise order, where UTF-16 has another.",
+        "A site with an overlay that has adopted three writes. Their pathnames are in bytewise " +
+        "order, which differs from the order of UTF-16 units.",
       manifest: {
         site: "overlaid",
         html_handling: "none",
@@ -164,7 +164,7 @@ const manifests: Record<string, { about: string; manifest: Description; index?: 
       missing: ["/"],
     },
     "chunked/film": {
-      about: "A file in chunks, which has an index; Workers Caching for an hour.",
+      about: "A chunked file with its index. Workers Caching may store responses for an hour.",
       manifest: {
         site: "films",
         entries: [
@@ -197,23 +197,23 @@ function refusedIndexes(): { name: string; reason: string; bytes: Buffer }[] {
     { name: "magic", reason: "the magic is KVSM", damage: (bytes) => void bytes.write("KVSM", 0, "latin1") },
     { name: "version", reason: "version 2", damage: (bytes) => void bytes.writeUInt16LE(2, 4) },
     { name: "reserved", reason: "the reserved field is 1", damage: (bytes) => void bytes.writeUInt16LE(1, 6) },
-    { name: "chunk-size-0", reason: "chunks of no byte", damage: (bytes) => void bytes.writeUInt32LE(0, 8) },
+    { name: "chunk-size-0", reason: "chunks of 0 bytes", damage: (bytes) => void bytes.writeUInt32LE(0, 8) },
     {
       name: "chunk-size-other",
-      reason: "chunks of another size, of which as many are needed",
+      reason: "a wrong chunk size that gives the same number of chunks",
       damage: (bytes) => void bytes.writeUInt32LE((16 << 20) - 1, 8),
     },
     {
       name: "chunk-size-large",
-      reason: "chunks larger than a value of KV",
+      reason: "chunks larger than a KV value",
       damage: (bytes) => void bytes.writeUInt32LE((25 << 20) + 1, 8),
     },
-    { name: "chunks-none", reason: "no chunk", damage: (bytes) => void bytes.writeUInt32LE(0, 12) },
-    { name: "chunks-few", reason: "a chunk too few", damage: (bytes) => void bytes.writeUInt32LE(2, 12) },
+    { name: "chunks-none", reason: "0 chunks", damage: (bytes) => void bytes.writeUInt32LE(0, 12) },
+    { name: "chunks-few", reason: "one chunk is missing", damage: (bytes) => void bytes.writeUInt32LE(2, 12) },
     { name: "chunks-many", reason: "2³²-1 chunks", damage: (bytes) => void bytes.writeUInt32LE(0xffffffff, 12) },
     {
       name: "size",
-      reason: "another size than the entry's",
+      reason: "a size that differs from that of the entry",
       damage: (bytes) => void bytes.writeBigUInt64LE(BigInt(film.size + 1), 16),
     },
     {
@@ -221,9 +221,9 @@ function refusedIndexes(): { name: string; reason: string; bytes: Buffer }[] {
       reason: "2⁶⁴-1 bytes",
       damage: (bytes) => void bytes.writeBigUInt64LE(0xffffffffffffffffn, 16),
     },
-    { name: "hash", reason: "a chunk's hash is another", damage: (bytes) => void (bytes[24]! ^= 1) },
+    { name: "hash", reason: "the hash of a chunk is wrong", damage: (bytes) => void (bytes[24]! ^= 1) },
     { name: "truncated", reason: "the last byte is missing", damage: (bytes) => bytes.subarray(0, -1) },
-    { name: "longer", reason: "a byte too many", damage: (bytes) => Buffer.concat([bytes, Buffer.alloc(1)]) },
+    { name: "longer", reason: "one extra byte", damage: (bytes) => Buffer.concat([bytes, Buffer.alloc(1)]) },
   ];
   return damages.map(({ name, reason, damage }) => {
     const bytes = Buffer.from(good);
@@ -243,7 +243,7 @@ function refused(): { name: string; reason: string; bytes: Buffer }[] {
     { name: "flags", reason: "must-understand flag 0", damage: (bytes) => void bytes.writeUInt16LE(1, 6) },
     { name: "flags-high", reason: "must-understand flag 15", damage: (bytes) => void bytes.writeUInt16LE(0x8000, 6) },
     { name: "truncated", reason: "the last byte is missing", damage: (bytes) => bytes.subarray(0, -1) },
-    { name: "longer", reason: "a byte too many", damage: (bytes) => Buffer.concat([bytes, Buffer.alloc(1)]) },
+    { name: "longer", reason: "one extra byte", damage: (bytes) => Buffer.concat([bytes, Buffer.alloc(1)]) },
     { name: "entries-many", reason: "2³²-1 entries", damage: (bytes) => void bytes.writeUInt32LE(0xffffffff, 8) },
     { name: "nonces-many", reason: "2³²-1 nonces", damage: (bytes) => void bytes.writeUInt32LE(0xffffffff, 12) },
     {
@@ -253,17 +253,17 @@ function refused(): { name: string; reason: string; bytes: Buffer }[] {
     },
     {
       name: "entries-outside",
-      reason: "entries end outside",
+      reason: "entries end after the file",
       damage: (bytes) => void bytes.writeUInt32LE(bytes.length - 64, 16),
     },
     {
       name: "nonces-outside",
-      reason: "nonces begin outside",
+      reason: "nonces begin after the file",
       damage: (bytes) => void bytes.writeUInt32LE(bytes.length + 1, 20),
     },
     {
       name: "meta-outside",
-      reason: "meta ends outside",
+      reason: "meta ends after the file",
       damage: (bytes) => void bytes.writeUInt32LE(bytes.length, 24),
     },
     {
@@ -278,7 +278,7 @@ function refused(): { name: string; reason: string; bytes: Buffer }[] {
   });
 }
 
-/** Where the files are, relative to worker/. */
+/** The folder of the files, relative to worker/. */
 export const vectorFolder = "../testdata/served";
 
 if (process.argv[1]?.endsWith("vectors.mjs")) {

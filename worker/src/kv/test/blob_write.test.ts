@@ -1,4 +1,4 @@
-// writeBlob in real workerd: what is in KV afterwards, and what is not written.
+// Tests writeBlob in real workerd: the values in KV, and the refusals.
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
@@ -27,7 +27,7 @@ async function ask(body: Write): Promise<Written> {
   return JSON.parse(text) as Written;
 }
 
-/** The expected KV values of a content by key (docs/format.md), its hash, and the nonce of its blob. */
+/** Computes the expected KV values of a content by key (docs/format.md), and the hash and the nonce of its blob. */
 function expected(content: Uint8Array): {
   hash: string;
   nonce: string;
@@ -55,7 +55,7 @@ function expected(content: Uint8Array): {
   };
 }
 
-async function writes(body: Write, content: Uint8Array): Promise<void> {
+async function checkWrites(body: Write, content: Uint8Array): Promise<void> {
   platform.kv.reset(new Map());
   const { blob, error } = await ask(body);
   const want = expected(content);
@@ -80,9 +80,9 @@ describe("writeBlob", () => {
   it("writes the same values for every kind of body", async () => {
     for (const size of [0, 1, 25 * MiB, 25 * MiB + 1]) {
       const content = pattern(0, size);
-      for (const kind of ["bytes", "buffer", "blob", "stream"] as const) await writes({ kind, size }, content);
+      for (const kind of ["bytes", "buffer", "blob", "stream"] as const) await checkWrites({ kind, size }, content);
     }
-    await writes({ kind: "text", size: 26 * MiB }, Buffer.from("ü".repeat(13 * MiB)));
+    await checkWrites({ kind: "text", size: 26 * MiB }, Buffer.from("ü".repeat(13 * MiB)));
   });
 
   it("accepts streams in pieces of any size", async () => {
@@ -94,13 +94,13 @@ describe("writeBlob", () => {
       [26 * MiB, 25 * MiB],
       [26 * MiB, 25 * MiB + 1],
     ] as const) {
-      await writes({ kind: "stream", size, piece }, pattern(0, size));
+      await checkWrites({ kind: "stream", size, piece }, pattern(0, size));
     }
   });
 
   it("does not hash a body again", async () => {
     for (const size of [1000, 26 * MiB])
-      for (const kind of ["bytes", "blob"] as const) await writes({ kind, size, hashed: true }, pattern(0, size));
+      for (const kind of ["bytes", "blob"] as const) await checkWrites({ kind, size, hashed: true }, pattern(0, size));
   });
 
   it("writes equal chunks once", async () => {
@@ -111,24 +111,24 @@ describe("writeBlob", () => {
 
   it("writes only missing chunks", async () => {
     const content = pattern(0, 40 * MiB);
-    const there = "99".repeat(8);
+    const existing = "99".repeat(8);
     const hashes = [0, 1, 2].map((i) => sha256Hex(content.subarray(i * chunkSize, (i + 1) * chunkSize)));
     for (const kind of ["bytes", "stream"] as const) {
       platform.kv.reset(new Map());
       const { blob, chunks } = await ask({
         kind,
         size: content.length,
-        chunks: { [hashes[0]!]: there, [hashes[2]!]: there },
+        chunks: { [hashes[0]!]: existing, [hashes[2]!]: existing },
       });
       assert.equal(blob!.writes, 2);
       assert.equal(platform.kv.writes[0], `shop/b/${hashes[1]}.${nonce}`);
       const index = encodeIndex({
         chunk_size: chunkSize,
         size: content.length,
-        chunks: hashes.map((hash, i) => ({ hash, nonce: i === 1 ? nonce : there })),
+        chunks: hashes.map((hash, i) => ({ hash, nonce: i === 1 ? nonce : existing })),
       });
       assert.ok(platform.kv.values.get(`shop/b/${blob!.hash}.${indexNonce}`)!.equals(index.bytes));
-      assert.equal(chunks[hashes[1]!], nonce, "what was written is known from then on");
+      assert.equal(chunks[hashes[1]!], nonce, "the written chunk is added to the known chunks");
     }
   });
 
@@ -154,7 +154,7 @@ describe("writeBlob", () => {
     const written = platform.kv.writes[0]!;
     assert.match(written, /^shop\/b\/[0-9a-f]{64}\.[0-9a-f]{16}$/);
     const time = parseInt(written.slice(-16, -8), 16);
-    assert.ok(time >= before && time <= Date.now() / 1000, "which tell their age");
+    assert.ok(time >= before && time <= Date.now() / 1000, "the nonce begins with the time");
     await ask({ kind: "text", size: 2, nonce: "" });
     assert.notEqual(platform.kv.writes[1], written);
   });
@@ -166,7 +166,7 @@ describe("writeBlob", () => {
 
   it("refuses invalid streams, and writes no index of an incomplete file", async () => {
     for (const [body, name, error] of [
-      [{ kind: "breaks", size: 40 * MiB, piece: MiB }, "Error", /the line is dead/],
+      [{ kind: "breaks", size: 40 * MiB, piece: MiB }, "Error", /connection lost/],
       [{ kind: "text stream", size: 9 }, "TypeError", /yields text instead of bytes; pipe/],
       [{ kind: "locked", size: 9 }, "TypeError", /the stream is locked; give each file/],
       [{ kind: "read", size: 9 }, "TypeError", /the stream is locked; give each file/],
@@ -202,10 +202,10 @@ describe("writeBlob", () => {
     });
     assert.deepEqual([name, cancelled], ["RefusedError", true]);
     assert.match(error!, /\n {2}film.mp4: the file has 4 GiB or more; make it smaller/);
-    assert.equal(platform.kv.writes.length, 1, "the one chunk that all are");
+    assert.equal(platform.kv.writes.length, 1, "all chunks are equal, so one is written");
   });
 
-  it("has little of a stream in memory, for any length", async () => {
+  it("limits the memory for a stream of any length", async () => {
     const own = await Platform.start([], [], [{ name: "blobs", main: "src/kv/test/blobs.ts" }]);
     try {
       const ask = (size: number) =>

@@ -1,4 +1,5 @@
-// A Worker that writes bodies of any kind. The tests then read KV.
+// A Worker for tests that creates bodies of any kind and writes them. The tests then
+// inspect KV.
 
 import { Uploader } from "../../deploy/uploader";
 import { hashBlob, type WrittenBlob, writeBlob } from "../blob_write";
@@ -12,15 +13,15 @@ export interface Write {
   piece?: number;
   /** All bytes are this one; the default is `pattern`. */
   fill?: number;
-  /** Each piece begins with its position. */
+  /** Whether each piece begins with its position in the stream. */
   placed?: boolean;
   nonce?: string;
   known?: string;
   chunks?: Record<string, string>;
-  /** Whether it is hashed before. Of a stream, every part gets the hash of the first. */
+  /** Whether the body is hashed before the write. For a stream, every part gets the hash of the first one. */
   hashed?: boolean;
   refuse?: boolean;
-  /** Whether a deploy writes it as /film.mp4. */
+  /** Whether an Uploader writes the body as /film.mp4. */
   deploy?: boolean;
 }
 
@@ -64,7 +65,7 @@ export default {
         {
           pull(controller) {
             if (at >= size) return controller.close();
-            if (kind === "breaks" && at > size / 2) return controller.error(new Error("the line is dead"));
+            if (kind === "breaks" && at > size / 2) return controller.error(new Error("connection lost"));
             const end = Math.min(at + piece, size);
             if (placed) new DataView(same!.buffer).setUint32(0, at);
             controller.enqueue(kind === "text stream" ? "text" : (same?.subarray(0, end - at) ?? make(at, end)));
@@ -84,8 +85,8 @@ export default {
       if (kind === "blob") return new Blob([make(0, size)]);
       return stream();
     };
-    const given = body();
-    if (kind === "locked") (given as ReadableStream).getReader();
+    const written = body();
+    if (kind === "locked") (written as ReadableStream).getReader();
     const map = new Map(Object.entries(chunks ?? {}));
     const answer = (rest: Partial<Written>) =>
       Response.json({ cancelled, chunks: Object.fromEntries(map), ...rest } satisfies Written);
@@ -99,17 +100,17 @@ export default {
         await new Uploader(env.KV_SYNC_BLOBS, "shop", nonce!, undefined, 100).write({
           path: "/film.mp4",
           type: "",
-          body: given as ReadableStream,
+          body: written as ReadableStream,
           hash: "",
           size: 0,
           hashed: same,
         });
-      if (kind === "read") await writeBlob(env.KV_SYNC_BLOBS, "shop", given);
-      const blob = await writeBlob(env.KV_SYNC_BLOBS, "shop", given, {
+      if (kind === "read") await writeBlob(env.KV_SYNC_BLOBS, "shop", written);
+      const blob = await writeBlob(env.KV_SYNC_BLOBS, "shop", written, {
         ...(nonce && { nonce }),
         chunks: map,
         ...(known && { known: (hash, size) => (known === `${hash}.${size}` ? "77".repeat(8) : undefined) }),
-        ...(hashed && { hashed: given instanceof ReadableStream ? same : await hashBlob(given) }),
+        ...(hashed && { hashed: written instanceof ReadableStream ? same : await hashBlob(written) }),
         ...(refuse && {
           check: (bytes) => {
             throw new Error(`refused ${bytes.length} bytes`);

@@ -3,8 +3,8 @@ import { test } from "../../../test/inside/harness";
 import { type BudgetOptions, BusyError, ByteBudget, type Lease } from "../byte_budget";
 import { readWithin, StalledError } from "../stream_window";
 
-/** A budget whose clock a test advances. */
-function made(options: Partial<BudgetOptions> = {}) {
+/** Creates a budget with a clock that the test advances. */
+function createBudget(options: Partial<BudgetOptions> = {}) {
   let now = 0;
   let waking: (() => void)[] = [];
   const budget = new ByteBudget({
@@ -24,7 +24,7 @@ function made(options: Partial<BudgetOptions> = {}) {
     for (const wake of woken) wake();
     for (let i = 0; i < 20; i++) await Promise.resolve();
   };
-  /** The current state of a claim. */
+  /** Starts a claim. The result gets the lease or the error when the claim ends. */
   const claim = (bytes: number, tenant: string) => {
     const it: { lease?: Lease; error?: unknown } = {};
     budget.acquire(bytes, tenant).then(
@@ -37,7 +37,7 @@ function made(options: Partial<BudgetOptions> = {}) {
 }
 
 test("the budget is never exceeded, and claims are served in order", async () => {
-  const { budget, pass, claim } = made();
+  const { budget, pass, claim } = createBudget();
   const a = claim(60, "a");
   await pass(0);
   const b = claim(60, "b");
@@ -58,7 +58,7 @@ test("the budget is never exceeded, and claims are served in order", async () =>
 });
 
 test("a project gets at most its share, and waits only for its own claims", async () => {
-  const { pass, claim } = made();
+  const { pass, claim } = createBudget();
   const first = claim(40, "project/a");
   await pass(0);
   const second = claim(40, "project/a");
@@ -69,14 +69,14 @@ test("a project gets at most its share, and waits only for its own claims", asyn
   await pass(50);
   assert.ok(second.lease);
   // A site has its own Worker.
-  const { pass: on, claim: of } = made();
+  const { pass: on, claim: of } = createBudget();
   const all = [of(50, "a"), of(50, "a")];
   await on(0);
   assert.ok(all.every(({ lease }) => lease));
 });
 
 test("a claim above the capacity counts as the capacity", async () => {
-  const { budget, pass, claim } = made();
+  const { budget, pass, claim } = createBudget();
   const a = claim(1e9, "project/a");
   await pass(0);
   assert.ok(a.lease);
@@ -84,7 +84,7 @@ test("a claim above the capacity counts as the capacity", async () => {
 });
 
 test("a claim that waits too long, or finds too many waiting, throws a BusyError", async () => {
-  const { budget, pass, claim } = made();
+  const { budget, pass, claim } = createBudget();
   claim(100, "a");
   await pass(0);
   const waiting = Array.from({ length: 6 }, () => claim(10, "project/a"));
@@ -92,7 +92,7 @@ test("a claim that waits too long, or finds too many waiting, throws a BusyError
   assert.deepEqual(
     waiting.map(({ error }) => error instanceof BusyError),
     [false, false, false, false, true, true],
-    "half of the queue is one project's share",
+    "one project may use half of the queue",
   );
   const others = Array.from({ length: 5 }, () => claim(10, "b"));
   await pass(50);
@@ -103,17 +103,17 @@ test("a claim that waits too long, or finds too many waiting, throws a BusyError
   await pass(1_000);
   assert.ok([...waiting, ...others].every(({ error }) => error instanceof BusyError));
   assert.equal(budget.state.waiting, 0);
-  const { pass: on, claim: of } = made({ patience: 0 });
+  const { pass: on, claim: of } = createBudget({ patience: 0 });
   of(100, "a");
   await on(0);
   const late = of(1, "b");
   await on(0);
-  assert.ok(late.error instanceof BusyError, "without patience nobody waits");
+  assert.ok(late.error instanceof BusyError, "with patience 0 a claim does not wait");
 });
 
 test("the bytes of an aborted request become free", async () => {
-  // Its heartbeat ends with it. No timer fires here, because no real time passes.
-  const { budget, pass, claim } = made({ patience: 1e9 });
+  // The heartbeat of an aborted request stops. Here no heartbeat runs, because no real time passes.
+  const { budget, pass, claim } = createBudget({ patience: 1e9 });
   claim(100, "a");
   await pass(0);
   const b = claim(100, "b");
@@ -129,7 +129,7 @@ test("a slow request keeps its bytes while its heartbeat continues", async () =>
   const beats: (() => void)[] = [];
   globalThis.setInterval = ((beat: () => void) => beats.push(beat)) as unknown as typeof setInterval;
   try {
-    const { budget, pass, claim } = made({ patience: 1e9 });
+    const { budget, pass, claim } = createBudget({ patience: 1e9 });
     claim(100, "a");
     await pass(0);
     const b = claim(100, "b");

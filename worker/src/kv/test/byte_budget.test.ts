@@ -1,5 +1,5 @@
-// The memory that the uploads of one isolate reserve, in real workerd. The library
-// counts the bytes; they are not measured.
+// Tests the memory that the uploads of an isolate reserve, in real workerd. The figures
+// are the reserved bytes that the library counts, not measured memory.
 
 import assert from "node:assert/strict";
 import http from "node:http";
@@ -14,7 +14,8 @@ const token = "0123456789abcdef-token";
 const busy = /too many uploads at once; try again/;
 
 /**
- * A customer's Worker. It puts ?size= bytes as a stream, with &whole as one array, with &view as a view of one byte.
+ * A customer's Worker that writes a body of ?size= bytes: a stream, with &whole one array, or with &view a view of one
+ * byte of an array.
  */
 const customer = `export default { async fetch(request, env) {
   const { pathname, searchParams } = new URL(request.url);
@@ -44,8 +45,8 @@ before(async () => {
         files: { "/index.html": "home" },
         overlay: true,
         edits: { write: true, token },
-        worker: `import { route } from "./src/router_overlay"; import { heldByBodies } from "./src/kv/body_memory";
-          export default route({ fetch: () => Response.json(heldByBodies()) }, { worker: ["/held"] });`,
+        worker: `import { route } from "./src/router_overlay"; import { bodyMemoryState } from "./src/kv/body_memory";
+          export default route({ fetch: () => Response.json(bodyMemoryState()) }, { worker: ["/held"] });`,
       },
     ],
     [],
@@ -56,11 +57,11 @@ before(async () => {
         name: "loader",
         main: {
           source: `import { serveProject, deployProject } from "@kv-sync/worker/dynamic";
-            import { heldByBodies } from "./src/kv/body_memory";
+            import { bodyMemoryState } from "./src/kv/body_memory";
             export { AssetBinding } from "@kv-sync/worker/dynamic";
             export default { async fetch(r, env, ctx) {
               const { hostname, pathname, searchParams } = new URL(r.url);
-              if (pathname === "/held") return Response.json(heldByBodies());
+              if (pathname === "/held") return Response.json(bodyMemoryState());
               const options = { ttl: 0, assets: { write: true } };
               if (pathname !== "/deploy") return serveProject(r, hostname.split(".")[0], env, ctx, options);
               const files = { "/index.html": "home", "/large.bin": new Uint8Array(Number(searchParams.get("size"))) };
@@ -110,23 +111,23 @@ function hold(project: string): () => void {
   return release;
 }
 
-describe("uploads at once", () => {
+describe("simultaneous uploads", () => {
   it("by one project are limited, and do not block another project", async () => {
     const release = hold("a");
     let refused = 0;
-    const large = Array.from({ length: 40 }, async (_, i) => {
+    const uploads = Array.from({ length: 40 }, async (_, i) => {
       const { status, body } = await put("a", `/${i}.bin?size=${5 * MiB}`);
       if (status !== 200) refused++;
       return body;
     });
     // One reserves 25 MiB, one 4 MiB, four 512 KiB, and 16 wait. The others are refused immediately.
-    await until(() => refused >= 18, "the refusal of what is beyond the bound");
-    const [small, medium, most, ...kept] = await held("loader");
+    await until(() => refused >= 18, "the refusal of the requests over the limit");
+    const [small, medium, large, ...inMemory] = await held("loader");
     assert.ok(
       small!.held <= 2 * MiB &&
         medium!.held <= 4 * MiB &&
-        most!.held <= 25 * MiB + 1 &&
-        kept.every(({ held }) => held === 0) &&
+        large!.held <= 25 * MiB + 1 &&
+        inMemory.every(({ held }) => held === 0) &&
         small!.waiting <= 16,
       JSON.stringify(await held("loader")),
     );
@@ -135,9 +136,9 @@ describe("uploads at once", () => {
         assert.equal((await put("b", `/${i}.txt?${query}`)).body, "written", query);
     }
     release();
-    for (const text of await Promise.all(large)) assert.ok(text === "written" || busy.test(text), text);
+    for (const text of await Promise.all(uploads)) assert.ok(text === "written" || busy.test(text), text);
     assert.ok(refused < 40);
-    await until(() => isFree("loader"), "the release of what was held");
+    await until(() => isFree("loader"), "the release of all memory");
     for (const [i, { highest }] of (await held("loader")).entries())
       assert.ok(highest <= [8, 8, 51, 4, 8, 12][i]! * MiB, `${i}: ${highest} bytes`);
   });
@@ -147,18 +148,18 @@ describe("uploads at once", () => {
     const first = put("a", `/first.bin?size=${24 * MiB}&whole`);
     await until(async () => (await held("loader"))[5]!.held >= 12 * MiB, "the first body");
     assert.match((await put("b", `/second.bin?size=${20 * MiB}&whole`)).body, busy);
-    assert.match((await put("b", `/view.bin?size=${20 * MiB}&view`)).body, busy, "the whole buffer is in memory");
+    assert.match((await put("b", `/view.bin?size=${20 * MiB}&view`)).body, busy, "a view counts its whole buffer");
     assert.equal((await platform.ask("loader", `/deploy?project=c&size=${20 * MiB}`)).body, "BusyError 5");
-    // One call uses the whole part for large bodies. Smaller ones have their own part.
+    // The first call uses all of the memory for large bodies. Small bodies have their own memory.
     for (const size of [1000, MiB]) assert.equal((await put("b", `/small.txt?size=${size}&whole`)).body, "written");
     assert.equal(
       (await platform.ask("loader", `/deploy?project=c&size=1000&code=${5 * MiB}`)).body,
       "BusyError 5",
-      "code counts",
+      "code counts, too",
     );
     release();
     assert.equal((await first).body, "written");
-    await until(() => isFree("loader"), "the release of what was held");
+    await until(() => isFree("loader"), "the release of all memory");
     assert.equal((await platform.ask("loader", `/deploy?project=c&size=${20 * MiB}`)).body, "deployed");
     assert.ok(await isFree("loader"));
   });
@@ -211,9 +212,9 @@ describe("uploads at once", () => {
       request.write("the beginning");
       return request;
     });
-    await until(() => replies.length >= 20, "the refusal of what is beyond the bound");
+    await until(() => replies.length >= 20, "the refusal of the requests over the limit");
     for (const { statusCode, headers } of replies) assert.deepEqual([statusCode, headers["retry-after"]], [503, "5"]);
     for (const request of requests) request.destroy();
-    await until(() => isFree("site"), "the release of what was held");
+    await until(() => isFree("site"), "the release of all memory");
   });
 });

@@ -1,4 +1,4 @@
-// A site's own Worker behind the router. It makes the calls of a test on env.ASSETS.
+// A site's own Worker behind the router. It makes the calls of a test through env.ASSETS.
 
 import { route } from "../../router_overlay";
 import type { ReadWriteAssets } from "../read_write_assets";
@@ -15,7 +15,7 @@ const main = {
     const url = new URL(request.url);
     if (url.pathname !== "/calls") return new Response("the Worker's own answer", { status: 418 });
     const { calls, atOnce, props } = await request.json<{ calls: Call[]; atOnce: boolean; props?: unknown }>();
-    // The exported entrypoint with props, or the Worker's own binding.
+    // With props, use the exported entrypoint, else the Worker's own binding.
     const assets = props === undefined ? env.ASSETS : ctx.exports["AssetBinding"]!({ props });
     return Response.json(await makeCalls(assets, calls, atOnce));
   },

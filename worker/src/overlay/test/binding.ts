@@ -1,4 +1,4 @@
-// Calls of the operations of an asset binding.
+// Calls the operations of an asset binding, for tests.
 
 import { after, before } from "node:test";
 import type { AssetInfo } from "../asset_info";
@@ -21,8 +21,8 @@ export const visit = async (path: string, service = "blog") => {
   const { status, body } = await world.platform.ask(service, path);
   return [status, body];
 };
-/** Makes writes visible for visitors: it waits until they are in KV, and starts new isolates. */
-export const show = async () => {
+/** Makes writes visible to visitors: waits until they are in KV, and starts new isolates. */
+export const makeVisible = async () => {
   await world.published();
   await world.platform.restart();
 };

@@ -1,4 +1,4 @@
-// Another Worker that binds the site's entrypoint with props.
+// Another Worker with a service binding to the site's entrypoint.
 
 import type { ReadWriteAssets } from "../read_write_assets";
 import { type Call, makeCalls } from "./calls";

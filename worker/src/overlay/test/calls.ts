@@ -1,4 +1,4 @@
-// Calls of an asset binding, as JSON.
+// Describes calls of an asset binding as JSON, and makes them.
 
 import type { ReadWriteAssets } from "../read_write_assets";
 
@@ -16,7 +16,7 @@ export interface BodyCall {
 /** The outcome of a call. */
 export type Outcome = { value: unknown } | { error: string };
 
-/** The number of passed streams that were cancelled since the last query. */
+/** The number of streams that were cancelled since the last call of "cancelled". */
 let cancelled = 0;
 
 /** Makes calls in sequence or in parallel. */
@@ -45,14 +45,14 @@ async function makeCall(assets: ReadWriteAssets, method: string, args: unknown[]
       return { value: response.headers.get("Cloudflare-CDN-Cache-Control") };
     }
     const target = assets as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
-    return { value: await plain(await target[method]!(...args.map(revive))) };
+    return { value: await toJSON(await target[method]!(...args.map(revive))) };
   } catch (error) {
     return { error: String((error as Error)?.message ?? error) };
   }
 }
 
-/** A result as JSON. A body becomes its text, or its size if it is large. */
-async function plain(value: unknown): Promise<unknown> {
+/** Converts a result for JSON. A body becomes its text, or its size if it is large. */
+async function toJSON(value: unknown): Promise<unknown> {
   const { body } = (value ?? {}) as { body?: unknown };
   if (!(body instanceof ReadableStream)) return value ?? null;
   let size = 0;
@@ -64,6 +64,7 @@ async function plain(value: unknown): Promise<unknown> {
   return { ...(value as object), body: size <= 4096 ? head : size };
 }
 
+/** Replaces each BodyCall in the arguments of a call by its body. */
 function revive(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(revive);
   if (typeof value !== "object" || value === null) return value;
@@ -96,7 +97,7 @@ function stream(kind: BodyCall["$body"], text: string, size: number): ReadableSt
     type: kind === "text stream" ? undefined : "bytes",
     pull(controller: ReadableByteStreamController | ReadableStreamDefaultController) {
       if (kind === "text stream") return controller.enqueue("text" as never);
-      if (kind === "breaks" && sent > 0) throw new Error("the line is dead");
+      if (kind === "breaks" && sent > 0) throw new Error("connection lost");
       const left = kind === "endless" ? piece.length : (size || piece.length) - sent;
       const next = piece.slice(0, Math.min(left, piece.length));
       sent += next.length;

@@ -1,5 +1,4 @@
-// The companion script of the tests. Its clock can be advanced, and its alarm can
-// be called.
+// The companion script of the tests. Tests can advance its clock, and run its alarm.
 
 import { Overlay, type OverlayEnv } from "../../overlay";
 
@@ -10,8 +9,8 @@ class TestOverlay extends Overlay {
     super(ctx, env, () => Date.now() + ahead);
   }
 
-  /** Runs the alarm, and returns the time of the next one that it has set. */
-  async ring(): Promise<number | null> {
+  /** Runs the alarm, and returns the time of the next alarm. */
+  async runAlarm(): Promise<number | null> {
     await this.alarm();
     return this.ctx.storage.getAlarm();
   }
@@ -37,14 +36,14 @@ export interface ObjectCall {
   name: string;
   method: string;
   args: unknown[];
-  /** How far the clock is ahead from now on, in milliseconds. */
+  /** From now on, the clock is this number of milliseconds ahead. */
   ahead?: number;
 }
 
 export default {
   async fetch(request, env) {
-    const { name, method, args, ahead: by } = await request.json<ObjectCall>();
-    if (by !== undefined) ahead = by;
+    const { name, method, args, ahead: newAhead } = await request.json<ObjectCall>();
+    if (newAhead !== undefined) ahead = newAhead;
     const stub = env.OVERLAYS.get(env.OVERLAYS.idFromName(name)) as unknown as Record<
       string,
       (...args: unknown[]) => Promise<unknown>

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "../../../test/inside/harness";
 import { answerRPC, EditError } from "../edit_error";
 
-test("another Worker sees the reason of a refusal, and no internal errors", async () => {
+test("another Worker gets the reason of a refusal, and no internal details", async () => {
   const seen = (error: Error) =>
     answerRPC("project shop", () => Promise.reject(error)).then(
       () => undefined,

@@ -1,4 +1,4 @@
-// The HTTP interface, as curl and editors use it.
+// Tests the HTTP interface as curl and editors use it.
 
 import assert from "node:assert/strict";
 import { connect } from "node:net";
@@ -11,15 +11,15 @@ let world: World;
 before(async () => void (world = await World.start()));
 after(() => world.platform.stop());
 
-const below = "/_kv-sync/assets";
+const basePath = "/_kv-sync/assets";
 const ask = (path: string, { headers = {}, ...more }: Ask = {}, service = "blog") =>
-  world.platform.ask(service, below + path, { ...more, headers: { authorization: `Bearer ${token}`, ...headers } });
+  world.platform.ask(service, basePath + path, { ...more, headers: { authorization: `Bearer ${token}`, ...headers } });
 const put = (path: string, body: string, headers: Record<string, string> = {}) =>
   ask(path, { method: "PUT", body, headers });
 const quoted = (text: string) => `"${sha256Hex(text)}"`;
 
 describe("the HTTP interface", () => {
-  it("is off without a long secret", async () => {
+  it("is disabled without a secret of at least 16 characters", async () => {
     for (const service of ["other", "plain"]) {
       for (const path of ["/", "/index.html"]) {
         const reply = await ask(path, { headers: { authorization: "Bearer short" } }, service);
@@ -49,12 +49,16 @@ describe("the HTTP interface", () => {
         );
       }
     }
-    assert.equal((await world.platform.ask("blog", `${below}/index.html`)).status, 401);
+    assert.equal((await world.platform.ask("blog", `${basePath}/index.html`)).status, 401);
     assert.equal((await ask("/index.html", { headers: { authorization: `bearer ${token}` } })).status, 200);
-    assert.equal((await ask("/index.html", {}, "app")).status, 200, "before a Worker of the site's own, too");
+    assert.equal(
+      (await ask("/index.html", {}, "app")).status,
+      200,
+      "the interface also answers before the site's own Worker",
+    );
   });
 
-  // With backtracking, one header would take seconds, and all of them minutes.
+  // With backtracking, one of these headers would take seconds.
   it("reads a long header in linear time", { timeout: hangLimit }, async () => {
     for (let i = 0; i < 100; i++) {
       for (const authorization of [`Bearer x${" ".repeat(60_000)}x`, `Bearer${" ".repeat(60_000)}x`])
@@ -62,7 +66,7 @@ describe("the HTTP interface", () => {
     }
   });
 
-  it("leaves other paths to the site", async () => {
+  it("does not answer other paths", async () => {
     for (const path of ["/_kv-sync/assets", "/_kv-sync/", "/_kv-sync/assetsx/", "/%5fkv-sync/assets/"])
       assert.ok([404, 307].includes((await world.platform.ask("blog", path)).status), path);
     assert.equal((await world.platform.ask("blog", "/")).body, "home");
@@ -117,8 +121,8 @@ describe("the HTTP interface", () => {
     const [old, now] = [quoted("deployed about"), quoted("new about")];
     assert.deepEqual(await status({ "if-none-match": "*" }), [412, old]);
     assert.deepEqual(await status({ "if-match": quoted("x") }), [412, old]);
-    assert.deepEqual(await status({ "if-match": `W/${old}` }), [412, old], "a weak tag names no bytes");
-    assert.deepEqual(await status({ "if-match": `"x", ${old}` }), [204, now], "deployed counts as there");
+    assert.deepEqual(await status({ "if-match": `W/${old}` }), [412, old], "a weak tag never matches");
+    assert.deepEqual(await status({ "if-match": `"x", ${old}` }), [204, now], "the deployed asset counts");
     assert.deepEqual(await status({ "if-none-match": `"x", W/${now}` }), [412, now]);
     assert.deepEqual(await status({ "if-match": "unquoted" }), [400, undefined]);
     assert.deepEqual(await status({ "if-match": old }, "DELETE"), [412, now]);
@@ -127,7 +131,7 @@ describe("the HTTP interface", () => {
     assert.deepEqual(await status({ "if-none-match": "*" }), [201, now]);
   });
 
-  it("refuses requests that it could misunderstand", async () => {
+  it("refuses headers that would change the meaning of a write", async () => {
     await put("/whole.txt", "whole");
     const modified = (await ask("/whole.txt")).headers["last-modified"]!;
     assert.equal((await put("/whole.txt", "ho", { "content-range": "bytes 1-2/5" })).status, 400);
@@ -137,7 +141,7 @@ describe("the HTTP interface", () => {
       (await ask("/whole.txt", { method: "DELETE", headers: { "if-unmodified-since": modified } })).status,
       400,
     );
-    assert.equal((await put("/whole.txt", "any", { "if-match": '"*"' })).status, 412, "a tag, which is not the word *");
+    assert.equal((await put("/whole.txt", "any", { "if-match": '"*"' })).status, 412, "a quoted * is a tag");
     assert.equal((await ask("/whole.txt")).body, "whole");
     assert.equal(
       (
@@ -157,7 +161,7 @@ describe("the HTTP interface", () => {
       await new Promise<void>((resolve) => {
         const socket = connect(world.platform.port("blog"), "127.0.0.1", () => {
           socket.end(
-            `PUT ${below}/cut.txt HTTP/1.1\r\nHost: example.com\r\nAuthorization: Bearer ${token}\r\n${framing}`,
+            `PUT ${basePath}/cut.txt HTTP/1.1\r\nHost: example.com\r\nAuthorization: Bearer ${token}\r\n${framing}`,
           );
         });
         socket
@@ -166,7 +170,7 @@ describe("the HTTP interface", () => {
           .on("close", () => resolve());
       });
     }
-    await put("/after.txt", "what came before it is done");
+    await put("/after.txt", "after");
     assert.equal((await ask("/cut.txt")).body, "whole");
   });
 

@@ -9,7 +9,7 @@ import { readListing } from "../listing";
 
 const ref = `${"a".repeat(64)}.${"b".repeat(16)}`;
 
-test("a stored manifest of another site is refused", async () => {
+test("a stored manifest that belongs to another site is refused", async () => {
   const kv = () => ({ get: async () => new Response(encodeStored(manifest(0))).body }) as unknown as KVNamespace;
   assert.deepEqual(await readListing(kv(), "project/shop", ref), manifest(0).assets);
   assert.deepEqual((await readStored(kv(), new ProjectKeys("shop", ""), ref)).assets, manifest(0).assets);
@@ -18,6 +18,9 @@ test("a stored manifest of another site is refused", async () => {
     readListing(kv(), "shop", ref),
     readStored(kv(), new ProjectKeys("other", ""), ref),
   ]) {
-    await assert.rejects(read, (error) => error instanceof ManifestError && /is of another site/.test(error.message));
+    await assert.rejects(
+      read,
+      (error) => error instanceof ManifestError && /belongs to another site/.test(error.message),
+    );
   }
 });

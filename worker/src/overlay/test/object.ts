@@ -1,4 +1,4 @@
-// Calls of the Durable Object of an overlay.
+// Calls the Durable Object of an overlay, for tests.
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach } from "node:test";
@@ -45,7 +45,7 @@ export const object = <T>(method: string, ...args: unknown[]) => world.object<T>
 export const commit = (...changes: OverlayChange[]) => object<CommitResult>("commit", site, changes, {});
 export const refused = async (...changes: OverlayChange[]) => {
   const error = await commit(...changes).then(
-    () => assert.fail("it was taken"),
+    () => assert.fail("the commit was accepted"),
     (error: Error) => error,
   );
   return `${error.name}: ${error.message}`;
@@ -55,7 +55,7 @@ export const look = async (...paths: string[]) =>
     (entry) => entry && (entry.content?.hash ?? "tombstone"),
   );
 export const at = (ahead: number) => world.object("look", [site, []], { name: site, ahead });
-export const alarm = () => object<number>("ring");
+export const alarm = () => object<number>("runAlarm");
 export const store = ({ nonce, content }: OverlayChange) =>
   world.platform.kv.values.set(`${site}/o/b/${content!.hash}.${nonce}`, Buffer.from("x"));
 export const stored = () => world.blobs(site).length;

@@ -1,5 +1,5 @@
-// A site with an overlay in real workerd. serve/test/overlay.inside.ts has the
-// tests of the clock and of failures that take longer.
+// Tests a site with an overlay in real workerd. serve/test/overlay.inside.ts has the tests
+// that need a fake clock.
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
@@ -9,10 +9,10 @@ import { chunk, describe as describeSite, nonce, type Site } from "../../../test
 
 const html = "text/html; charset=utf-8";
 
-/** Writes at run time: texts by pathname, null for a tombstone. */
+/** An overlay to publish. `files` has texts by pathname; null is a tombstone. */
 interface Written extends Pick<Description, "redirects" | "headers" | "own_headers"> {
   files: Record<string, string | null>;
-  /** The chunk size in bytes. */
+  /** Chunked files; `size` is the chunk size in bytes. */
   chunked?: Record<string, { content: string; size: number }>;
 }
 
@@ -59,7 +59,7 @@ const platformWorker = `
   const dropped = [];
   const object = (id) => ({ async drop(...what) {
     dropped.push([id, ...what]);
-    if (id.endsWith("refuses")) throw new Error("the companion is away");
+    if (id.endsWith("refuses")) throw new Error("the companion is down");
   } });
   const overlay = (env) => ({ idFromName: (name) => name, get: object });
   export const Bound = assetBinding({ kv: (env) => env.KV_SYNC_BLOBS, overlay });
@@ -97,7 +97,7 @@ function publish(name: string, { files, chunked = {}, ...rules }: Written, revis
   );
 }
 
-const answers = async (name: string, paths: string[]) =>
+const responses = async (name: string, paths: string[]) =>
   Promise.all(
     paths.map(async (path) => {
       const { status, headers, body } = await platform.ask(name, path);
@@ -124,7 +124,7 @@ describe("a site with an overlay", () => {
       chunked: { "/long.html": { content: "0123456789", size: 4 } },
     });
     assert.deepEqual(
-      await answers("layers", [
+      await responses("layers", [
         "/a.txt",
         "/",
         "/new/",
@@ -147,8 +147,8 @@ describe("a site with an overlay", () => {
         ["/long", 200, "0123456789"],
       ],
     );
-    // A tombstone hides the deployed asset in every spelling, and a retired one.
-    assert.deepEqual(await answers("layers", ["/about", "/about.html", "/old.js", "/older.js", "/blog/x"]), [
+    // A tombstone hides a deployed asset at all of its pathnames. It also hides a retired asset.
+    assert.deepEqual(await responses("layers", ["/about", "/about.html", "/old.js", "/older.js", "/blog/x"]), [
       ["/about", 404, "nothing here"],
       ["/about.html", 404, "nothing here"],
       ["/old.js", 404, "nothing here"],
@@ -189,14 +189,14 @@ describe("a site with an overlay", () => {
 
   it("applies html_handling and not_found_handling", async () => {
     publish("spa", { files: { "/index.html": "another shell", "/x.html": "x" } });
-    assert.deepEqual(await answers("spa", ["/", "/any/route", "/x"]), [
+    assert.deepEqual(await responses("spa", ["/", "/any/route", "/x"]), [
       ["/", 200, "another shell"],
       ["/any/route", 200, "another shell"],
       ["/x", 200, "x"],
     ]);
     publish("drop", { files: { "/about/index.html": "written", "/docs/index.html": null, "/docs.html": "docs page" } });
-    // Both files are for /about. The deployed one takes precedence.
-    assert.deepEqual(await answers("drop", ["/about", "/about/", "/docs", "/docs/"]), [
+    // Both files have the pathname /about. /about.html, which is deployed, takes precedence.
+    assert.deepEqual(await responses("drop", ["/about", "/about/", "/docs", "/docs/"]), [
       ["/about", 200, "about"],
       ["/about/", 307, "/about"],
       ["/docs", 200, "docs page"],
@@ -204,7 +204,7 @@ describe("a site with an overlay", () => {
     ]);
   });
 
-  it("applies its redirects first, its headers after the deployed ones, and an asset's own last", async () => {
+  it("applies the overlay's redirects first, its headers after the deployed ones, and own headers last", async () => {
     publish("rules", {
       files: { "/a.txt": "written", "/b.txt": "b" },
       redirects: [
@@ -253,13 +253,13 @@ describe("a site with an overlay", () => {
 
   it("ignores adopted writes, and no others", async () => {
     publish("adopted", { files: { "/about.html": null, "/a.txt": "written since" } });
-    assert.deepEqual(await answers("adopted", ["/about", "/a.txt"]), [
+    assert.deepEqual(await responses("adopted", ["/about", "/a.txt"]), [
       ["/about", 200, "about"],
       ["/a.txt", 200, "written since"],
     ]);
   });
 
-  it("limits the time in Workers Caching", async () => {
+  it("limits the cache time of Workers Caching", async () => {
     assert.equal(
       (await platform.ask("edge", "/")).headers["cloudflare-cdn-cache-control"],
       "public, max-age=30, stale-if-error=0",
@@ -268,7 +268,7 @@ describe("a site with an overlay", () => {
 
   it("works with the router", async () => {
     publish("routed", { files: { "/page": "written", "/a.txt": null, "/older.js": null } });
-    assert.deepEqual(await answers("routed", ["/page", "/a.txt", "/old.js", "/older.js"]), [
+    assert.deepEqual(await responses("routed", ["/page", "/a.txt", "/old.js", "/older.js"]), [
       ["/page", 200, "written"],
       ["/a.txt", 404, "worker"],
       ["/old.js", 200, "earlier"],
@@ -278,17 +278,17 @@ describe("a site with an overlay", () => {
 });
 
 describe("the cost of an overlay", () => {
-  it("is nothing for a site without one", async () => {
+  it("is zero for a site without an overlay", async () => {
     publish("plain", { files: { "/a.txt": "never seen" } });
     assert.equal((await platform.ask("plain", "/a.txt")).body, "a");
-    await answers("plain", ["/", "/nothing", "/docs"]);
+    await responses("plain", ["/", "/nothing", "/docs"]);
     assert.deepEqual(
       platform.kv.reads.map(({ key }) => key.replace(/[0-9a-f]{64}/, "")),
       Array(3).fill(`plain/b/.${nonce}`),
     );
   });
 
-  it("is one KV read in ten seconds, also if there are no writes", async () => {
+  it("is one KV read in ten seconds, even if there are no writes", async () => {
     for (const name of ["unwritten", "other"]) {
       if (name === "other") publish(name, { files: { "/a.txt": "written" } });
       for (const path of ["/a.txt", "/nothing", "/", "/docs"]) await platform.ask(name, path);
@@ -300,8 +300,8 @@ describe("the cost of an overlay", () => {
   });
 });
 
-describe("an overlay that cannot be read", () => {
-  it("is a 503 until it can be read, because a deleted page must not reappear", async () => {
+describe("a site whose overlay cannot be read", () => {
+  it("causes a 503, because a deleted page must not reappear", async () => {
     publish("failing", { files: { "/a.txt": null } });
     platform.kv.fault = (key) => (key === "failing/o/current" ? "error" : undefined);
     for (const path of ["/a.txt", "/", "/nothing"]) {
@@ -315,12 +315,12 @@ describe("an overlay that cannot be read", () => {
     await logged(/cannot answer GET .*\/a\.txt: .*OverlayUnavailableError: cannot read the overlay of failing/);
     platform.kv.fault = () => undefined;
     assert.equal((await platform.ask("failing", "/a.txt")).status, 404);
-    // Once cached, it is used.
+    // If KV fails again, the cached overlay is used.
     platform.kv.fault = (key) => (key === "failing/o/current" ? "error" : undefined);
     assert.equal((await platform.ask("failing", "/a.txt")).status, 404);
   });
 
-  it("is also one that is damaged or of another site", async () => {
+  it("is also a 503 if the overlay is damaged or belongs to another site", async () => {
     publish("damaged", { files: { "/a.txt": null } });
     const whole = platform.kv.values.get("damaged/o/current")!;
     for (const bad of [
@@ -375,15 +375,15 @@ describe("a project with an overlay", () => {
   });
 
   it("reports adopted writes to its Durable Object once", async () => {
-    publish("project/told", { files: { "/a.txt": "written", "/about.html": null, "/b.txt": "since" } });
-    const told = project("told", {
+    publish("project/adopter", { files: { "/a.txt": "written", "/about.html": null, "/b.txt": "since" } });
+    const adopter = project("adopter", {
       adopted: { "/a.txt": nonce, "/about.html": nonce, "/b.txt": "00000000000000ff", "/gone.html": nonce },
     });
-    for (const path of ["/a.txt", "/about", "/b.txt"]) assert.equal((await told(path)).status, 200);
-    assert.deepEqual(await dropped("told"), [
+    for (const path of ["/a.txt", "/about", "/b.txt"]) assert.equal((await adopter(path)).status, 200);
+    assert.deepEqual(await dropped("adopter"), [
       [
-        "project/told",
-        "project/told",
+        "project/adopter",
+        "project/adopter",
         [
           { path: "/a.txt", nonce },
           { path: "/about.html", nonce },
@@ -395,6 +395,6 @@ describe("a project with an overlay", () => {
   it("is served without the Durable Object", async () => {
     publish("project/refuses", { files: { "/a.txt": "written" } });
     assert.equal((await project("refuses", { adopted: { "/a.txt": nonce } })("/a.txt")).body, "a");
-    await logged(/cannot drop adopted writes from the overlay of project\/refuses.*the companion is away/);
+    await logged(/cannot drop adopted writes from the overlay of project\/refuses.*the companion is down/);
   });
 });

@@ -3,37 +3,37 @@ import { test, withoutWaiting } from "../../../test/inside/harness";
 import type { OverlayNamespace } from "../../format/overlay_entry";
 import { encodeOverlay } from "../../format/overlay_manifest";
 import { Site } from "../../serve/site";
-import { deployed, site, written } from "../../serve/test/layers";
+import { deployedManifest, overlayEntry, site } from "../../serve/test/layers";
 import { EditError } from "../edit_error";
 import { OverlayClient } from "../overlay_client";
 
 /** A client with a fake Durable Object. */
 function client(object: Record<string, (...args: never[]) => Promise<unknown>>): OverlayClient {
-  return new OverlayClient(new Site(deployed()), {
+  return new OverlayClient(new Site(deployedManifest()), {
     idFromName: (name: string) => name,
     get: () => object,
   } as unknown as OverlayNamespace);
 }
 
-test("a late reply does not replace a newer one", async () => {
+test("a late reply with an older revision does not replace a newer one", async () => {
   const manifest = (revision: number) => ({
     revision,
-    manifest: encodeOverlay(site, revision, [written(`/written/${revision}`, "1")]),
+    manifest: encodeOverlay(site, revision, [overlayEntry(`/written/${revision}`, "1")]),
   });
-  let answerFirst = (_: unknown): void => undefined;
+  let resolveFirst = (_: unknown): void => undefined;
   const known: (number | undefined)[] = [];
   const overlay = client({
     read: (_site: string, revision: number | undefined) => {
       known.push(revision);
-      if (known.length === 1) return new Promise((resolve) => (answerFirst = resolve));
+      if (known.length === 1) return new Promise((resolve) => (resolveFirst = resolve));
       return Promise.resolve(revision === 2 ? null : manifest(2));
     },
   });
-  const late = overlay.view();
+  const lateView = overlay.view();
   await overlay.view();
-  answerFirst(manifest(1));
-  await late;
-  assert.ok((await overlay.view()).look("/written/2"));
+  resolveFirst(manifest(1));
+  await lateView;
+  assert.ok((await overlay.view()).assetAt("/written/2"));
   assert.deepEqual(known, [undefined, undefined, 2]);
 });
 
@@ -53,7 +53,11 @@ test("a retryable call is made at most four times", () =>
     assert.deepEqual(
       await calls({ retryable: true, overloaded: true }, 10),
       [1, 503],
-      "an object with too much to do gets no more",
+      "a call to an overloaded object is not repeated",
     );
-    assert.deepEqual(await calls({}, 10), [1, 503], "what may have been done is not done again");
+    assert.deepEqual(
+      await calls({}, 10),
+      [1, 503],
+      "a call with another error is not repeated, because it may have succeeded",
+    );
   }));

@@ -1,4 +1,4 @@
-// Limits and garbage collection of the Durable Object of an overlay.
+// Tests the limits and the garbage collection of an overlay's Durable Object.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -22,8 +22,8 @@ import {
 } from "./object";
 import { until } from "./world";
 
-describe("a limit", () => {
-  it("is reported with a reason", async () => {
+describe("a limit of an overlay", () => {
+  it("is enforced, and the error has the reason", async () => {
     const of = (more: object) => change("/a", "a", { content: content("a", more) as OverlayChange["content"] });
     const cases: [OverlayChange[], RegExp][] = [
       [[], /TypeError: .*there are no changes/],
@@ -85,9 +85,9 @@ describe("a limit", () => {
   });
 });
 
-describe("garbage", () => {
+describe("the garbage of an overlay", () => {
   const old = () => nonce(25 * hour);
-  /** Waits until the publishing alarm has ended and set the next one, which collects. */
+  /** Waits until the alarm has published, and has set the next alarm, which collects garbage. */
   const published = async () => {
     await world.published(site);
     await until(
@@ -111,7 +111,7 @@ describe("garbage", () => {
 
     await at(24 * hour + 1_000);
     await alarm();
-    assert.equal(stored(), 6, "the orphan alone is gone: of what is replaced nothing is a day ago");
+    assert.equal(stored(), 6, "only the orphan is deleted: nothing was replaced a day ago");
     await at(30 * hour);
     await commit(
       change("/b", "newer", { nonce: nonce(-30 * hour) }),
@@ -120,7 +120,7 @@ describe("garbage", () => {
     await published();
     await at(49 * hour);
     await alarm();
-    assert.equal(stored(), 6, "a reader may still have the manifest that names it");
+    assert.equal(stored(), 6, "a reader may still have a manifest with the replaced blobs");
     await at(74 * hour);
     await alarm();
     assert.deepEqual(
@@ -132,7 +132,7 @@ describe("garbage", () => {
     );
     assert.ok(
       [...world.platform.kv.values.keys()].some((key) => key.startsWith(`${site}/b/`)),
-      "what is deployed is not the overlay's",
+      "blobs of the deployed site are not deleted",
     );
   });
 
@@ -157,11 +157,11 @@ describe("garbage", () => {
     await commit(change("/b", "b", { nonce: nonce(-25 * hour) }));
     await due();
     await alarm();
-    assert.equal(stored(), 1, "what KV shows may name it");
+    assert.equal(stored(), 1, "the manifest in KV may refer to it");
     world.platform.kv.reset();
     await due();
     await alarm();
-    await until(() => stored() === 0, "the end of the orphan");
+    await until(() => stored() === 0, "the deletion of the orphan");
   });
 
   it("is deleted in parts", async () => {

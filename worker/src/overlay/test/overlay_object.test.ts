@@ -1,5 +1,4 @@
-// The promises of the Durable Object of an overlay if workerd is killed or KV
-// fails.
+// Tests what the Durable Object of an overlay guarantees if workerd is killed or KV fails.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -20,7 +19,7 @@ describe("a commit", () => {
     assert.equal(world.record(site), undefined);
     world.platform.kv.reset();
     await world.platform.restart();
-    await until(() => world.record(site)?.revision === 1, "the publication, though nobody asked the object");
+    await until(() => world.record(site)?.revision === 1, "the publication without a call of the object");
     assert.deepEqual(await look("/a", "/b", "/c"), [sha256Hex("a"), sha256Hex("b"), null]);
   });
 
@@ -46,7 +45,7 @@ describe("a commit", () => {
     await world.published(site);
   });
 
-  it("is published although KV fails repeatedly, with growing delays and further commits", async () => {
+  it("is published after repeated failures of KV, together with further commits", async () => {
     let tries = 0;
     world.platform.kv.refuse = (key) => (key.endsWith("/o/record") && ++tries < 3 ? 503 : undefined);
     await commit(change("/a", "a"));
@@ -56,7 +55,7 @@ describe("a commit", () => {
     assert.deepEqual([record.revision, record.entries.length, tries], [2, 2, 3]);
   });
 
-  it("is published at most once per second, and the last one always", async () => {
+  it("is published at most once per second, and the last commit is always published", async () => {
     const times: number[] = [];
     world.platform.kv.refuse = (key) => void (key === `${site}/o/current` && times.push(Date.now()));
     for (let commits = 0; commits <= 20 || times.length < 3; commits++) await commit(change("/a", String(made)));
@@ -97,7 +96,7 @@ describe("a commit", () => {
     for (let i = 0; i < 3; i++) {
       await commit(change("/a", `a${i}`));
       alarms.push(await object<number>("alarmAt"));
-      for (const now = Date.now(); Date.now() === now; ) await look("/a"); // the clock moves on
+      for (const now = Date.now(); Date.now() === now; ) await look("/a"); // wait for the next millisecond
     }
     assert.deepEqual(alarms, Array(3).fill(alarms[0]));
     release();
@@ -115,7 +114,7 @@ describe("a commit", () => {
     assert.deepEqual([await look("/a", "/b"), (await world.published(site)).revision], [[sha256Hex("a"), null], 3]);
   });
 
-  it("is not confused with another one with the same nonce", async () => {
+  it("is distinguished from another commit with the same nonce", async () => {
     const one = change("/a", "a");
     await commit(one);
     await commit(change("/b", "b", { nonce: one.nonce }));
@@ -123,7 +122,7 @@ describe("a commit", () => {
     assert.deepEqual(await look("/a", "/b"), ["tombstone", sha256Hex("b")]);
   });
 
-  it("is all or nothing", async () => {
+  it("makes all of its changes or none", async () => {
     await commit(change("/a", "a"));
     const failed = await commit(change("/b", "b"), change("/a", "c", { onlyIf: { is: [sha256Hex("x")] } }));
     assert.deepEqual(
@@ -136,7 +135,7 @@ describe("a commit", () => {
     assert.deepEqual(await look("/a", "/b", "/d", "/e"), [sha256Hex("a"), null, null, null]);
   });
 
-  it("checks conditions against its own entry, else against the deployed asset", async () => {
+  it("checks conditions against the overlay's entry, or without one against the deployed asset", async () => {
     const deployed = sha256Hex("deployed");
     const can = async (onlyIf: object, path = "/a") => (await commit(change(path, undefined, { deployed, onlyIf }))).ok;
     assert.equal(await can({ is: [deployed] }, "/x"), true);
@@ -152,7 +151,7 @@ describe("a commit", () => {
     );
   });
 
-  it("is returned as a manifest if the known revision is another one", async () => {
+  it("is returned as a manifest, unless the caller knows its revision", async () => {
     const { revision } = (await commit(change("/a", "a"))) as { revision: number };
     const read = await object<{ revision: number; manifest: number[] }>("read", site, undefined);
     assert.deepEqual([read.revision, Buffer.from(read.manifest.slice(0, 4)).toString()], [revision, "KVSM"]);
@@ -196,7 +195,7 @@ describe("an adopted write", () => {
     );
   });
 
-  it("is dropped also if the process ends before", async () => {
+  it("is dropped even if the process ends before", async () => {
     const a = change("/a", "a");
     await commit(a);
     await drop(a);
@@ -205,12 +204,12 @@ describe("an adopted write", () => {
     await world.platform.kill();
     await world.platform.restart();
     await look("/b");
-    await until(() => world.record(site)?.entries.length === 0, "the entry's end");
+    await until(() => world.record(site)?.entries.length === 0, "the removal of the entry");
   });
 
-  it("is hidden from writes of a version that adopted it, and visible for others", async () => {
+  it("is hidden from a version that adopted it, and visible to others", async () => {
     const e = change("/a", "edit");
-    const deployed = sha256Hex("mended after the pull");
+    const deployed = sha256Hex("fixed after the pull");
     await commit(e);
     await drop(e);
     const edit = sha256Hex("edit");
@@ -234,11 +233,11 @@ describe("an adopted write", () => {
     assert.deepEqual(await later(), ["/a", "/f"]);
   });
 
-  it("is deleted for every version", async () => {
+  it("can be deleted for all versions", async () => {
     const [a, b, c] = [change("/a", "a"), change("/b", "b"), change("/c", "c")];
     await commit(a, b, c);
     await drop(a, b, c);
-    // The previous version has no asset there. The live one has adopted the write, or deleted the asset.
+    // The previous version has no asset at /a. The live version has adopted the write at /b, and has no asset at /c.
     await commit(change("/a", undefined, { deployed: null }));
     await commit(change("/b", undefined, { deployed: sha256Hex("b"), adopted: b.nonce }));
     await commit(change("/c", undefined, { deployed: null, adopted: c.nonce }), change("/d", "d"));

@@ -1,12 +1,12 @@
-// The seven operations, from another Worker over RPC and from the site's own
-// Worker, in real workerd with a real Durable Object.
+// Tests the seven operations in real workerd with a real Durable Object: from another Worker
+// over RPC, and from the site's own Worker.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { sha256Hex } from "../../../test/encode";
 import type { AssetInfo } from "../asset_info";
 import type { WriteResult } from "../read_write_assets";
-import { get, head, list, publish, put, show, visit, world } from "./binding";
+import { get, head, list, makeVisible, publish, put, visit, world } from "./binding";
 import type { Call } from "./calls";
 
 describe("an asset binding", () => {
@@ -33,7 +33,7 @@ describe("an asset binding", () => {
     assert.deepEqual(await get("/news.html"), { ...rest, modified, body: "<h1>News</h1>" });
     assert.deepEqual(await world.call("WRITE", "fetch", "http://x/news"), [200, "<h1>News</h1>"]);
     assert.deepEqual(await world.call("WRITE", "fetch", "http://x/about"), [200, "deployed about"]);
-    await show();
+    await makeVisible();
     assert.deepEqual(await visit("/news"), [200, "<h1>News</h1>"]);
     assert.equal((await world.platform.ask("blog", "/news")).headers["x-robots-tag"], "noindex");
   });
@@ -43,13 +43,13 @@ describe("an asset binding", () => {
     assert.equal(
       headers["cloudflare-cdn-cache-control"],
       "public, max-age=30, stale-if-error=0",
-      "where no code is asked",
+      "a response without code may be stored",
     );
     for (const props of [undefined, {}, { write: true }]) {
       const [outcome] = await world.calls("app", [["edge", "http://x/about"]], { ...(props && { props }) });
       assert.deepEqual(outcome, { value: "no-store" }, JSON.stringify(props));
     }
-    assert.equal(await world.call("WRITE", "edge", "http://x/about"), null, "of a site without that cache");
+    assert.equal(await world.call("WRITE", "edge", "http://x/about"), null, "a site that does not use Workers Caching");
   });
 
   it("reads deployed assets, and no retired ones", async () => {
@@ -91,7 +91,7 @@ describe("an asset binding", () => {
     });
   }
 
-  it("accepts a Blob of the same Worker", async () => {
+  it("accepts a Blob from the same Worker", async () => {
     await put("/blob.txt", { $body: "blob", text: "blob" }, {}, "app");
     assert.equal((await get("/blob.txt", "app"))!.body, "blob");
   });
@@ -103,7 +103,7 @@ describe("an asset binding", () => {
     assert.equal((await get("/film.mp4"))!.body, size);
     const [row] = (await world.published()).entries.filter(({ path }) => path === "/film.mp4");
     assert.equal(row!["chunked"], true);
-    await show();
+    await makeVisible();
     assert.equal(
       (await world.platform.ask("blog", "/film.mp4", { method: "HEAD" })).headers["content-length"],
       String(size),
@@ -121,7 +121,7 @@ describe("an asset binding", () => {
     );
   });
 
-  it("takes paths as they are spelled", async () => {
+  it("does not normalize paths", async () => {
     await put("/cafe\u0301.txt", "decomposed");
     assert.equal((await head("/cafe\u0301.txt"))!.path, "/cafe\u0301.txt");
     assert.equal(await head("/caf\u00e9.txt"), null);
@@ -140,27 +140,27 @@ describe("the overlay", () => {
     assert.deepEqual(await world.call("WRITE", "fetch", "http://x/old.txt"), [200, "new"]);
     assert.deepEqual(await world.call("WRITE", "delete", "/old.txt"), { ok: true, asset: null });
     assert.deepEqual(await world.call("WRITE", "fetch", "http://x/old.txt"), [404, ""]);
-    await show();
+    await makeVisible();
     assert.deepEqual(await visit("/old.txt"), [404, ""]);
   });
 
   it("hides the deployed asset until the tombstone is removed", async () => {
     await put("/docs/a.txt", "edited");
-    await show();
+    await makeVisible();
     assert.deepEqual(await visit("/docs/a.txt"), [200, "edited"]);
     assert.deepEqual(await world.call("WRITE", "delete", "/docs/a.txt"), { ok: true, asset: null });
     assert.deepEqual(
       [await head("/docs/a.txt"), (await list({ prefix: "/docs/" })).assets.map(({ path }) => path)],
       [null, ["/docs/b.txt"]],
     );
-    await show();
+    await makeVisible();
     assert.deepEqual(await visit("/docs/a.txt"), [404, ""]);
     const { entries } = await world.published();
     const tombstone = entries.find(({ path }) => path === "/docs/a.txt")!;
     assert.deepEqual([tombstone["hash"], tombstone["was"]], [undefined, [sha256Hex("edited"), sha256Hex("a")]]);
   });
 
-  it("has no tombstone if nothing is deployed", async () => {
+  it("needs no tombstone if nothing is deployed", async () => {
     await put("/passing.txt", "x");
     assert.deepEqual(await world.call("WRITE", "delete", "/passing.txt"), { ok: true, asset: null });
     assert.ok(!(await world.published()).entries.some(({ path }) => path === "/passing.txt"));
@@ -169,7 +169,7 @@ describe("the overlay", () => {
     assert.equal((await world.published()).revision, revision, "nothing changed");
   });
 
-  it("records previous hashes: the newest ones and the deployed one", async () => {
+  it("records the newest previous hashes, and the hash of the deployed asset", async () => {
     for (let i = 0; i < 20; i++) await put("/z.txt", `z${i}`);
     const { was } = (await world.published()).entries.find(({ path }) => path === "/z.txt") as unknown as {
       was: string[];
@@ -178,7 +178,7 @@ describe("the overlay", () => {
     assert.deepEqual([was[0], was[14], was[15]], [sha256Hex("z18"), sha256Hex("z4"), sha256Hex("z")]);
   });
 
-  it("is not written by a binding that can only read", async () => {
+  it("cannot be written by a binding that can only read", async () => {
     for (const caller of ["READ", "BARE"] as const) {
       for (const call of [
         ["put", "/x", "x"],
@@ -190,11 +190,11 @@ describe("the overlay", () => {
           /^this binding can only read; set \{ write: true \}: for the site's own Worker in \[overlay\]/,
         );
       }
-      assert.equal((await get("/news.html", caller))!.body, "<h1>News</h1>", "but it is read");
+      assert.equal((await get("/news.html", caller))!.body, "<h1>News</h1>", "it can still read");
     }
   });
 
-  it("is not written if the site has none", async () => {
+  it("cannot be written if the site has no overlay", async () => {
     const reply = await world.platform.ask("plain", "/");
     assert.equal(reply.body, "plain");
     assert.match(await world.refused("app", "put", "/_headers", "/*\n  a: b"), /cannot write rules/);
@@ -229,7 +229,7 @@ describe("the overlay", () => {
     assert.deepEqual(
       await visit("/own.txt", "app").then(([status]) => status),
       200,
-      "and what is written answers before the Worker",
+      "a written asset takes precedence over the Worker",
     );
     assert.deepEqual(await visit("/nothing", "app"), [418, "the Worker's own answer"]);
   });
@@ -260,7 +260,7 @@ describe("a condition", () => {
     });
     assert.equal(result.ok, false);
     await world.call("WRITE", "delete", "/about.html", { onlyIf: { etagMatches: tag("new") } });
-    assert.equal(await failed("/about.html", { etagMatches: "*" }), null, "of a tombstone nothing is seen");
+    assert.equal(await failed("/about.html", { etagMatches: "*" }), null, "a tombstone counts as no asset");
     for (const onlyIf of [
       7,
       { etagMatches: 7 },
@@ -282,12 +282,12 @@ describe("a condition", () => {
     assert.equal(
       (await put("/index.html", { $body: "endless" }, { onlyIf: { etagMatches: "x" } })).ok,
       false,
-      "over RPC too",
+      "the same over RPC",
     );
     assert.equal(world.blobs().length, before);
   });
 
-  it("lets one of many writers through", async () => {
+  it("that many writers set is true for exactly one", async () => {
     for (const path of ["/race1.txt", "/race2.txt"]) {
       const calls = Array.from(
         { length: 25 },
@@ -300,7 +300,7 @@ describe("a condition", () => {
     }
   });
 
-  it("loses no update if each writer reads, changes and writes", async () => {
+  it("prevents lost updates if each writer reads, changes and writes", async () => {
     await put("/counter.txt", "");
     const one = async (name: string) => {
       for (;;) {
@@ -360,7 +360,7 @@ describe("several changes", () => {
     assert.deepEqual(await head("/q1.txt", "app"), null);
   });
 
-  it("have distinct paths and a limited number", async () => {
+  it("need distinct paths, and have a maximum number", async () => {
     assert.match(
       await world.refused("WRITE", "publish", [{ put: "/x", body: "1" }, { delete: "/x" }]),
       /\/x is changed twice/,

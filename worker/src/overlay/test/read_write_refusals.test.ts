@@ -1,10 +1,10 @@
-// Listings, rule files, refusals, and failures of KV.
+// Tests listings, rule files, refusals, and failures of KV.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { sha256Hex } from "../../../test/encode";
 import type { AssetList } from "../edit_list";
-import { get, head, list, publish, put, show, visit, world } from "./binding";
+import { get, head, list, makeVisible, publish, put, visit, world } from "./binding";
 import type { Call } from "./calls";
 
 describe("a listing", () => {
@@ -36,7 +36,7 @@ describe("a listing", () => {
     assert.deepEqual(
       (await list({ prefix: "/list/1" }, "READ")).assets.length,
       7,
-      "read-only too, by the Durable Object",
+      "a read-only binding lists through the Durable Object, too",
     );
   });
 
@@ -61,7 +61,7 @@ describe("rule files", () => {
     await put("/docs/_redirects", "/docs/gone /docs/a.txt 301\n/docs/proxied /docs/c.txt 200", {}, "RULES");
     await put("/docs/_headers", "/docs/*\n  X-Docs: yes", {}, "RULES");
     await put("/docs/c.txt", "c");
-    await show();
+    await makeVisible();
     assert.equal((await world.platform.ask("blog", "/docs/gone")).headers.location, "/docs/a.txt");
     assert.deepEqual(await visit("/docs/proxied"), [200, "c"]);
     const reply = await world.platform.ask("blog", "/docs/c.txt");
@@ -70,11 +70,11 @@ describe("rule files", () => {
     for (const caller of ["WRITE", "READ"] as const)
       assert.match((await get("/docs/_redirects", caller))!.body, /^\/docs\/gone/);
     await world.call("RULES", "delete", "/docs/_headers");
-    await show();
+    await makeVisible();
     assert.equal((await world.platform.ask("blog", "/docs/c.txt")).headers["x-docs"], undefined);
   });
 
-  it("need their own capability", async () => {
+  it("need the capability for rules", async () => {
     for (const call of [
       ["put", "/_headers", "x"],
       ["delete", "/docs/_redirects"],
@@ -87,7 +87,7 @@ describe("rule files", () => {
     }
   });
 
-  it("apply only below their folder, and are reported with file and line", async () => {
+  it("may only have rules below their folder; others are reported with file and line", async () => {
     const refused = (path: string, text: string) => world.refused("RULES", "put", path, text);
     assert.match(
       await refused("/docs/_redirects", "/docs/x /y\n/other /docs/"),
@@ -120,7 +120,7 @@ describe("rule files", () => {
 });
 
 describe("a refusal", () => {
-  it("has the reason and the remedy", async () => {
+  it("has the reason and the fix", async () => {
     const refused = (path: unknown, body: unknown = "x", options: unknown = {}) =>
       world.refused("WRITE", "put", path, body, options);
     const cases: [unknown, RegExp][] = [
@@ -151,7 +151,7 @@ describe("a refusal", () => {
     assert.match(await refused("/x", "x", { message: "ü".repeat(501) }), /more than 500/);
     assert.match(await refused("/x", "x", { author: 7 }), /the author is not a string/);
     assert.match(await refused("/x", "x", "y"), /the options are not an object/);
-    // An unknown condition must not be ignored.
+    // An unknown condition is refused, not ignored.
     for (const onlyIf of [{ etagMatch: "*" }, { uploadedBefore: new Date(0) }])
       assert.match(
         await refused("/x", "x", { onlyIf }),
@@ -220,7 +220,7 @@ describe("a refusal", () => {
     }
   });
 
-  it("is also for a body that yields no bytes or fails", async () => {
+  it("happens for a stream that fails or does not yield bytes", async () => {
     assert.match(
       await world.refused("app", "put", "/x", { $body: "text stream" }),
       /the stream yields text instead of bytes/,
@@ -230,7 +230,7 @@ describe("a refusal", () => {
   });
 });
 
-describe("if KV is late or fails", () => {
+describe("if KV is slow or fails", () => {
   it("a missing body is read again", async () => {
     await put("/late.txt", "late");
     const key = world.blobs().find((key) => key.includes(sha256Hex("late")))!;

@@ -1,5 +1,5 @@
-// A site with an overlay in real workerd, its companion, and another Worker with
-// bindings of the site.
+// A platform in real workerd with several sites, the companion of their overlays, and
+// another Worker with bindings to the sites.
 
 import assert from "node:assert/strict";
 import { companion, Platform } from "../../../test/platform";
@@ -9,7 +9,7 @@ import type { ObjectCall } from "./companion";
 
 export const token = "0123456789abcdef-token";
 
-/** The caller: a binding of another Worker, or the site's own Worker. */
+/** The caller: a binding of another Worker by its name, or the site's own Worker ("app"). */
 export type Caller = "READ" | "WRITE" | "RULES" | "ADA" | "BARE" | "OTHER" | "app";
 
 const files = {
@@ -51,12 +51,12 @@ const sites: Site[] = [
   },
 ];
 
-const binding = (name: Caller, service: string, given?: object) => {
-  const props = given ? `, props = (json = ${JSON.stringify(JSON.stringify(given))})` : "";
+const binding = (name: Caller, service: string, bindingProps?: object) => {
+  const props = bindingProps ? `, props = (json = ${JSON.stringify(JSON.stringify(bindingProps))})` : "";
   return `(name = "${name}", service = (name = "${service}", entrypoint = "AssetBinding"${props}))`;
 };
 
-/** A platform, and functions to call its Workers. */
+/** The platform, and functions to call its Workers. */
 export class World {
   readonly platform: Platform;
 
@@ -96,7 +96,7 @@ export class World {
     const service = caller === "app" ? "app" : "caller";
     const { status, body } = await this.platform.ask(service, "/calls", {
       method: "POST",
-      body: JSON.stringify({ binding: caller, calls: calls.map(given), atOnce, props }),
+      body: JSON.stringify({ binding: caller, calls: calls.map(withoutTrailingUndefined), atOnce, props }),
     });
     assert.equal(status, 200, `${body}\n${this.platform.log}`);
     return JSON.parse(body) as Outcome[];
@@ -116,7 +116,7 @@ export class World {
     return outcome.error;
   }
 
-  /** Calls the Durable Object itself. */
+  /** Calls a method of the Durable Object. */
   async object<T = Record<string, unknown>>(
     method: string,
     args: unknown[] = [],
@@ -137,7 +137,7 @@ export class World {
     return value && (JSON.parse(value.toString()) as { revision: number; entries: Record<string, unknown>[] });
   }
 
-  /** Waits until KV has the current revision. */
+  /** Waits until KV has the current revision, and returns the record. */
   async published(site = "blog"): Promise<NonNullable<ReturnType<World["record"]>>> {
     const [row] = await this.object<{ state: string }[]>("query", ["SELECT state FROM state"], { name: site });
     const { revision } = JSON.parse(row!.state) as { revision: number };
@@ -152,19 +152,19 @@ export class World {
 }
 
 /** Removes trailing undefined arguments, which would become null in JSON. */
-function given(call: Call): Call {
+function withoutTrailingUndefined(call: Call): Call {
   const last = call.findLastIndex((argument) => argument !== undefined);
   return call.slice(0, last + 1) as unknown as Call;
 }
 
-/** In milliseconds. It only ends a test that hangs. */
+/** The timeout of a test that hangs, in milliseconds. Nothing else depends on it. */
 export const hangLimit = 120_000;
 
 /** Waits until a condition holds. */
-export async function until(is: () => boolean | Promise<boolean>, what: string): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
   for (const end = Date.now() + hangLimit; Date.now() < end; ) {
-    if (await is()) return;
+    if (await condition()) return;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
-  assert.fail(`${what} did not come`);
+  assert.fail(`timeout while waiting for ${what}`);
 }

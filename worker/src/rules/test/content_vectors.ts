@@ -1,15 +1,15 @@
-// Contents that must not be published, and similar ones that may, for
-// testdata/project/contents.json. The Go side must decide the same.
+// Contents that must not be published, and similar ones that may be published. They are
+// written to testdata/project/contents.json. The Go side must make the same decisions.
 
 import { checkContent } from "../content_check";
 
-/** A content, and the reason of its refusal or null. */
+/** A content, and the reason of its refusal. null means that it may be published. */
 export interface ContentVector {
   content: string;
   reason: string | null;
 }
 
-// Split, so that scanners do not report this file.
+// The text is split so that secret scanners do not report this file.
 const begin = (kind: string) => `-----BEGIN ${kind}PRIVATE KEY-----`;
 const end = "-----END PRIVATE" + " KEY-----\n";
 const body = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj\n";
@@ -64,7 +64,7 @@ const contents: string[] = [
   `x\n${begin("")}${"a: \n\n".repeat(500)}!`,
 ];
 
-/** The results of the TypeScript side. */
+/** Returns the decisions of the TypeScript side. */
 export function contentVectors(): ContentVector[] {
   return contents.map((text) => ({
     content: Buffer.from(text).toString("base64"),

@@ -4,14 +4,14 @@ import type { HTMLHandling } from "../../format/meta";
 import { resolvePathname } from "../html";
 import { resolveNotFound } from "../not_found";
 
-/** "=/file" for a file that is served, ">/path" for a redirect, "-" for nothing. */
+/** Resolves a path. Returns "=/file" for a served file, ">/path" for a redirect, and "-" if there is no asset. */
 function resolve(path: string, handling: HTMLHandling, files: string[]): string {
   const found = resolvePathname(path, handling, (file) => files.indexOf(file));
   if (!found) return "-";
   return "redirect" in found ? `>${found.redirect}` : `=${files[found.asset]}`;
 }
 
-// The table of Cloudflare's documentation for html_handling, and the root.
+// The expected results follow the table for html_handling in Cloudflare's documentation.
 const files = [
   "/index.html",
   "/file.html",
@@ -54,12 +54,12 @@ const expected: Record<string, [auto: string, force: string, drop: string, none:
   "/bin/": ["-", "=/bin.html", "-", "-"],
   "/bin/index": ["-", ">/bin/", "-", "-"],
   "/constructor": ["-", "-", "-", "-"],
-  // Static Assets redirect to /index here, or serve the page at both.
+  // Static Assets differ here: they redirect to /index, or serve the page at both pathnames.
   "/index/": [">/", ">/", ">/", "-"],
   "/index/index": [">/", ">/", ">/", "-"],
 };
 
-test("html_handling as documented", () => {
+test("pathnames resolve as Cloudflare documents html_handling", () => {
   const handlings: HTMLHandling[] = ["auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", "none"];
   for (const [path, results] of Object.entries(expected)) {
     for (const [i, handling] of handlings.entries()) {
@@ -68,7 +68,7 @@ test("html_handling as documented", () => {
   }
 });
 
-test("redirects end, and at an asset", () => {
+test("every redirect ends at an asset", () => {
   const names = [
     "/index.html",
     "/.html",
@@ -97,14 +97,14 @@ test("redirects end, and at an asset", () => {
       const some = names.filter((_, i) => set & (1 << i));
       for (const path of paths) {
         const chain = [path];
-        let answer = resolve(path, handling, some);
-        while (answer.startsWith(">") && chain.length <= 3) {
-          chain.push(answer.slice(1));
-          answer = resolve(answer.slice(1), handling, some);
+        let result = resolve(path, handling, some);
+        while (result.startsWith(">") && chain.length <= 3) {
+          chain.push(result.slice(1));
+          result = resolve(result.slice(1), handling, some);
         }
         assert.ok(
-          answer.startsWith("=") || chain.length === 1,
-          `${handling} ${chain.join(" > ")} ${answer} of ${some}`,
+          result.startsWith("=") || chain.length === 1,
+          `${handling} ${chain.join(" > ")} ${result} of ${some}`,
         );
         assert.ok(!chain.some((step) => step.startsWith("//")), `${handling} ${chain.join(" > ")}`);
       }
@@ -112,7 +112,7 @@ test("redirects end, and at an asset", () => {
   }
 });
 
-test("the nearest 404.html answers, and the search is limited", () => {
+test("the 404.html of the nearest directory is used, and the search is limited", () => {
   const pages = ["/404.html", "/a/404.html"];
   const find = (file: string) => pages.indexOf(file);
   assert.deepEqual(resolveNotFound("/x", "404-page", find), { asset: 0, status: 404 });
@@ -121,8 +121,8 @@ test("the nearest 404.html answers, and the search is limited", () => {
   assert.deepEqual(resolveNotFound("/a/b/c", "404-page", find), { asset: 1, status: 404 });
   assert.equal(resolveNotFound("/x", "none", find), undefined);
   assert.equal(resolveNotFound("/x", "single-page-application", find), undefined);
-  let looked = 0;
-  const nothing = () => (looked++, -1);
-  assert.equal(resolveNotFound("/a".repeat(4096), "404-page", nothing), undefined);
-  assert.ok(looked <= 64, `${looked} look-ups`);
+  let lookups = 0;
+  const findNothing = () => (lookups++, -1);
+  assert.equal(resolveNotFound("/a".repeat(4096), "404-page", findNothing), undefined);
+  assert.ok(lookups <= 64, `${lookups} look-ups`);
 });

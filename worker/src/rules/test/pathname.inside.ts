@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "../../../test/inside/harness";
 import { decodePathname, encodePathname } from "../pathname";
 
-test("pathnames are decoded segment by segment, and slashes merged", () => {
+test("a pathname is decoded segment by segment, and its slashes are merged", () => {
   const cases: Record<string, string> = {
     "/": "/",
     "/a/b.html": "/a/b.html",
@@ -22,7 +22,7 @@ test("pathnames are decoded segment by segment, and slashes merged", () => {
   for (const [from, to] of Object.entries(cases)) assert.equal(decodePathname(from), to, from);
 });
 
-test("encoding gives a pathname that decodes to itself and stays on the site", () => {
+test("an encoded pathname decodes to the original, and does not lead to another host", () => {
   for (const path of ["/a b", "/ü/日本語", "/100%", "/a?b#c", "/[x]@2x+&=.png", "/\\evil.com", "/%5Bx%5D", "/\0"]) {
     const encoded = encodePathname(path);
     assert.equal(decodePathname(encoded), path);

@@ -49,7 +49,7 @@ test("splats and placeholders", () => {
     assert.deepEqual(match(pattern, address), captures, `${pattern} ${address}`);
 });
 
-test("a match agrees with the regular expression that the pattern stands for", () => {
+test("a pattern matches like the equivalent regular expression", () => {
   const pieces = ["/", "a", "ab", ":x", ":y", "*", "-"];
   let seed = 1;
   const random = (n: number) => (seed = (seed * 48271) % 2147483647) % n;
@@ -58,7 +58,7 @@ test("a match agrees with the regular expression that the pattern stands for", (
     const chosen = Array.from({ length: 1 + random(5) }, () => pieces[random(pieces.length)]!);
     const wild = chosen.filter((piece) => piece === "*" || piece.startsWith(":"));
     if (new Set(wild).size !== wild.length) continue;
-    // The name of a placeholder ends before another character.
+    // A letter after a placeholder would belong to its name.
     if (chosen.some((piece, i) => piece.startsWith(":") && /^[a-z]/.test(chosen[i + 1] ?? ""))) continue;
     const expression = chosen
       .map((piece) => (piece === "*" ? "(?<splat>.*)" : piece.startsWith(":") ? `(?<${piece.slice(1)}>[^/]+)` : piece))
@@ -68,7 +68,7 @@ test("a match agrees with the regular expression that the pattern stands for", (
     if (result) matched++;
     const url = { pathname: path, hostname: "h" } as URL;
     const captures = new Pattern(`/${chosen.join("")}`).match(url);
-    // URL parsing changes only dot segments, and there are none.
+    // The fake URL needs no parser, because these paths have no dot segments.
     assert.deepEqual(
       captures && Object.fromEntries(captures),
       result ? { ...result.groups } : undefined,
@@ -79,7 +79,7 @@ test("a match agrees with the regular expression that the pattern stands for", (
 });
 
 test("a hostile pathname does not take exponential time", () => {
-  // With backtracking, this would not end.
+  // With backtracking, this would practically never end.
   const patterns = ["/:a-:b-:c-:d-:e-:f-:g-!", "/:a:b:c:d:e:f:g:h/!", "/*-:a-:b-:c/!", "/:a/:b/:c/*/:d/:e/!"].map(
     (source) => new Pattern(source),
   );
@@ -89,7 +89,7 @@ test("a hostile pathname does not take exponential time", () => {
   }
 });
 
-test("header rules add up, and detach", () => {
+test("header rules replace, append and remove headers", () => {
   const rules = new HeaderRules([
     {
       path: "/*",

@@ -9,7 +9,7 @@ function follow(rules: [from: string, to: string, status?: number][], address: s
   return "pathname" in found ? `=${found.pathname}` : `${found.status} ${found.location}`;
 }
 
-test("redirects", () => {
+test("a URL is redirected by the first matching rule", () => {
   const cases: [rules: [string, string, number?][], address: string, expected: string][] = [
     [[["/a", "/b"]], "/a", "302 /b"],
     [[["/a", "/b", 308]], "/a?x=1", "308 /b?x=1"],
@@ -118,15 +118,15 @@ test("a request cannot choose the host of a redirect", () => {
   for (const [from, to] of rules) {
     for (const attack of attacks) {
       const address = from.replace(/\*|:x.*/, "") + attack;
-      const answer = follow([[from, to]], address);
-      if (answer === "-") continue;
-      const host = new URL(answer.slice("302 ".length), "https://example.com").hostname;
-      assert.match(host, /^([a-z0-9-]+\.)?example\.com$/, `${from} ${to} ${address}: ${answer}`);
+      const result = follow([[from, to]], address);
+      if (result === "-") continue;
+      const host = new URL(result.slice("302 ".length), "https://example.com").hostname;
+      assert.match(host, /^([a-z0-9-]+\.)?example\.com$/, `${from} ${to} ${address}: ${result}`);
     }
   }
 });
 
-test("a look-up among 2,000 static rules does not compare all of them", () => {
+test("a look-up in 2,000 static rules does not compare all of them", () => {
   let reads = 0;
   const rules = Array.from({ length: 2000 }, (_, i) => ({ from: `/from/${i}`, to: `/to/${i}`, status: 301 }));
   const watched = new Proxy(rules, { get: (target, name) => (reads++, Reflect.get(target, name)) });

@@ -4,13 +4,13 @@ import { parseRouting } from "../../format/routing";
 import { guardsOf } from "../guards";
 import { redirectedBy } from "../redirected";
 
-test("code guards the files that testdata/routing says, as in Go", ({ routings }) => {
+test("code guards the files that testdata/routing lists", ({ routings }) => {
   const cases = JSON.parse(routings) as { about: string; routing: unknown; guarded: string[]; public: string[] }[];
   assert.ok(cases.length >= 10);
-  for (const { about, routing, guarded, public: free } of cases) {
+  for (const { about, routing, guarded, public: unguarded } of cases) {
     const guards = guardsOf(parseRouting(routing));
     for (const path of guarded) assert.ok(guards(path), `${about}: ${path} is guarded`);
-    for (const path of free) assert.ok(!guards(path), `${about}: ${path} is not guarded`);
+    for (const path of unguarded) assert.ok(!guards(path), `${about}: ${path} is not guarded`);
   }
 });
 
@@ -20,7 +20,7 @@ test("an invalid routing is refused, and a missing one is unknown", () => {
     assert.throws(() => parseRouting(bad), /is not an? /);
 });
 
-test("redirects hide the files that testdata/redirected says, as in Go", ({ redirected }) => {
+test("redirects hide the files that testdata/redirected lists", ({ redirected }) => {
   const cases = JSON.parse(redirected) as {
     about: string;
     html_handling: string;

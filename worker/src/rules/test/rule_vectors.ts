@@ -1,5 +1,5 @@
-// testdata/project/rule-files.json: texts of _redirects and _headers, and the
-// results that both sides must have.
+// Texts of _redirects and _headers with their results, for
+// testdata/project/rule-files.json. The Go side must have the same results.
 
 import { parseHeaders } from "../headers_file";
 import { parseRedirects } from "../redirects_file";
@@ -12,7 +12,7 @@ export interface RuleVector {
   /** In base64, because some are not valid UTF-8. */
   text: string;
   rules: object[];
-  /** Each language quotes parts of the reasons in its own way. */
+  /** The problems. The Go side compares the reasons without their quoted parts, because Go quotes differently. */
   problems: { line: number; reason: string; fix: string }[];
 }
 
@@ -94,7 +94,7 @@ const headers: (string | Uint8Array)[] = [
   `${Array.from({ length: 101 }, (_, i) => `/a${i}\n X: y`).join("\n")}`,
 ];
 
-/** Pseudo-random texts, the same on every machine. */
+/** Returns pseudo-random texts, which are the same in every run. */
 function random(pieces: string[], count: number): string[] {
   let state = 12345;
   const next = (below: number) => {
@@ -138,24 +138,7 @@ const redirectPieces = [
   '"',
   "<",
 ];
-const circlePieces = [
-  "/a",
-  "/b",
-  "/a",
-  "/b",
-  "/:x",
-  "/*",
-  "/:splat",
-  " ",
-  " ",
-  " ",
-  "\n",
-  "\n",
-  " 200",
-  "?q",
-  "/c",
-  "c",
-];
+const loopPieces = ["/a", "/b", "/a", "/b", "/:x", "/*", "/:splat", " ", " ", " ", "\n", "\n", " 200", "?q", "/c", "c"];
 const headerPieces = [
   "/",
   "\n",
@@ -185,7 +168,7 @@ const headerPieces = [
   "\ufeff",
 ];
 
-/** The results of the TypeScript side. */
+/** Returns the results of the TypeScript side. */
 export function ruleVectors(): RuleVector[] {
   const encode = (text: string | Uint8Array) => (typeof text === "string" ? new TextEncoder().encode(text) : text);
   const vector = (kind: RuleVector["kind"], html_handling: string, text: Uint8Array): RuleVector => {
@@ -202,7 +185,7 @@ export function ruleVectors(): RuleVector[] {
   return [
     ...redirects.map((text) => vector("redirects", "", encode(text))),
     vector("redirects", "none", encode("/ /index.html 200\n/* /index.html 200\n/a/ /index\n")),
-    ...random(circlePieces, 300).map((text) => vector("redirects", "", encode(text))),
+    ...random(loopPieces, 300).map((text) => vector("redirects", "", encode(text))),
     ...random(redirectPieces, 300).map((text) => vector("redirects", "", encode(text))),
     ...headers.map((text) => vector("headers", "", encode(text))),
     ...random(headerPieces, 300).map((text) => vector("headers", "", encode(text))),

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "../../../test/inside/harness";
 import { parseMeta } from "../../format/meta";
-import { isContentHashed, unstored, unstoredUnlessTimed, varying } from "../caching";
+import { isContentHashed, preventEdgeCaching, preventEdgeCachingUnlessTimed, withVary } from "../caching";
 import { EdgeCache } from "../edge_cache";
 
 test("a hostile name takes linear time", () => {
-  // With backtracking, this would not end.
+  // With backtracking, this would practically never end.
   for (const part of [".0a1b2c3d", ".a", "a", ".0a1b2c3d!", "."])
     assert.equal(isContentHashed(`/${part.repeat(1e4)}!`), false);
 });
@@ -23,7 +23,7 @@ test("the headers for Workers Caching depend on the site's setting and on rules 
   assert.deepEqual(
     edge({ edge_cache: 60, overlay: true }).asset,
     { "Cloudflare-CDN-Cache-Control": "public, max-age=30, stale-if-error=0", "Cache-Tag": "s" },
-    "what was deleted does not come back while the Worker fails",
+    "a deleted asset does not reappear while the Worker fails",
   );
   assert.deepEqual(edge({ edge_cache: 60 }).other, no);
   assert.deepEqual(edge({ edge_cache: 60, redirects: [{ from: "https://a.com/*", to: "/", status: 301 }] }).asset, no);
@@ -32,8 +32,8 @@ test("the headers for Workers Caching depend on the site's setting and on rules 
     assert.throws(() => edge({ edge_cache }), String(edge_cache));
 });
 
-test("any response can be excluded from Workers Caching", () => {
-  const response = unstored(
+test("preventEdgeCaching excludes any response from Workers Caching", () => {
+  const response = preventEdgeCaching(
     new Response("x", {
       headers: {
         "Cloudflare-CDN-Cache-Control": "public, max-age=60",
@@ -47,14 +47,14 @@ test("any response can be excluded from Workers Caching", () => {
   assert.equal(response.headers.get("Cache-Tag"), null);
   assert.equal(response.headers.get("Cache-Control"), "public");
   assert.equal(
-    varying(new Response("x", { headers: { Vary: "Accept" } }), "Sec-Fetch-Mode").headers.get("Vary"),
+    withVary(new Response("x", { headers: { Vary: "Accept" } }), "Sec-Fetch-Mode").headers.get("Vary"),
     "Accept, Sec-Fetch-Mode",
   );
 });
 
 test("a response of code is excluded from Workers Caching unless it has a cache time", () => {
   const controlOf = (headers: HeadersInit) =>
-    unstoredUnlessTimed(new Response("x", { headers })).headers.get("Cloudflare-CDN-Cache-Control");
+    preventEdgeCachingUnlessTimed(new Response("x", { headers })).headers.get("Cloudflare-CDN-Cache-Control");
   assert.equal(controlOf({}), "no-store");
   for (const name of ["CDN-Cache-Control", "Cache-Control"]) {
     for (const value of [
@@ -68,7 +68,7 @@ test("a response of code is excluded from Workers Caching unless it has a cache 
     ]) {
       assert.equal(controlOf({ [name]: value }), null, `${name}: ${value}`);
     }
-    // It is stale immediately, and if the Worker failed the cache would answer with another visitor's page.
+    // Such a response is stale immediately. If the Worker failed, the cache would send it to other visitors.
     for (const value of [
       "no-cache",
       "No-Cache",
@@ -90,7 +90,7 @@ test("a response of code is excluded from Workers Caching unless it has a cache 
 });
 
 test("a response of a site with an overlay is stored for at most 30 seconds", () => {
-  const settled = (overlay: boolean, control?: string) =>
+  const limited = (overlay: boolean, control?: string) =>
     new EdgeCache(parseMeta(new TextEncoder().encode(JSON.stringify({ site: "s", edge_cache: 3600, overlay }))))
       .limit(
         new Response("x", {
@@ -102,12 +102,12 @@ test("a response of a site with an overlay is stored for at most 30 seconds", ()
       )
       .headers.get("Cloudflare-CDN-Cache-Control");
   for (const control of [undefined, "public, max-age=31536000", "public", "max-age=60, stale-if-error=86400"])
-    assert.equal(settled(true, control), "public, max-age=30, stale-if-error=0", control);
-  assert.equal(settled(true, "max-age=5"), "public, max-age=5, stale-if-error=0");
-  for (const control of ["no-store", "private"]) assert.equal(settled(true, control), control);
+    assert.equal(limited(true, control), "public, max-age=30, stale-if-error=0", control);
+  assert.equal(limited(true, "max-age=5"), "public, max-age=5, stale-if-error=0");
+  for (const control of ["no-store", "private"]) assert.equal(limited(true, control), control);
   assert.equal(
-    settled(false, "public, max-age=31536000"),
+    limited(false, "public, max-age=31536000"),
     "public, max-age=31536000",
-    "without an overlay a rule decides",
+    "without an overlay, a rule can extend the time",
   );
 });

@@ -1,6 +1,6 @@
-// The same requests to our default Worker and to workerd's built-in Static Assets
-// with the same files. Intended differences are removed before the comparison and
-// listed in docs/serving.md. Any other difference is a failure.
+// Sends the same requests to our default Worker and to workerd's built-in Static Assets
+// (the oracle), which have the same files. The responses must be equal, except for intended
+// differences, which docs/serving.md lists. They are removed before the comparison.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
@@ -110,7 +110,7 @@ https://elsewhere.com/*
 const seeds: number[] = (process.env["SEEDS"] ?? "1,2,3").split(",").map(Number);
 const generated = seeds.map((seed) => randomRules(seed));
 
-/** The spellings of a file's pathname. */
+/** Returns pathnames that may lead to a file, in several encodings. */
 function spellings(file: string): string[] {
   const stem = file.replace(/(\/index)?\.html$/, "");
   const raw = [
@@ -137,7 +137,7 @@ function spellings(file: string): string[] {
   });
 }
 
-const odd = [
+const unusualPaths = [
   "/%zz",
   "/a%zz",
   "/%",
@@ -261,10 +261,12 @@ const extras: Ask[] = [
   { headers: { host: "de.example.com" } },
 ];
 
-/** Headers of the server, and intended differences (docs/serving.md). */
+/** Headers that are not compared: headers of the server, and intended differences. */
 const ignored = new Set(["date", "connection", "keep-alive", "etag", "last-modified", "allow", "accept-ranges"]);
 
-/** Content-Length: 0 is optional. The oracle sends no content type for an unknown extension. */
+/**
+ * Headers that may be missing: an empty body needs no length, and the oracle sends no type for an unknown extension.
+ */
 const ignoredValues = new Set(["content-length: 0", "content-type: application/octet-stream"]);
 
 function comparable(reply: Reply): unknown {
@@ -279,7 +281,7 @@ function comparable(reply: Reply): unknown {
 
 describe("compared with workerd's Static Assets", () => {
   let platform: Platform;
-  let asked = 0;
+  let requestCount = 0;
   const sites = [...plain, ruled, ...generated.map(({ site }) => site)];
   before(async () => (platform = await Platform.start(sites, sites)));
   after(() => platform.stop());
@@ -294,7 +296,7 @@ describe("compared with workerd's Static Assets", () => {
             platform.ask(site.name, path, ask),
             platform.ask(`oracle-${site.name}`, path, ask),
           ]);
-          asked++;
+          requestCount++;
           const [a, b] = [JSON.stringify(comparable(ours)), JSON.stringify(comparable(theirs))];
           if (a !== b) differences.push(`${path} ${JSON.stringify(ask)}\n  ours   ${a}\n  theirs ${b}`);
         }
@@ -307,7 +309,7 @@ describe("compared with workerd's Static Assets", () => {
     );
   }
 
-  const everyFile = [...new Set([...Object.keys(tree).flatMap(spellings), ...odd])];
+  const everyFile = [...new Set([...Object.keys(tree).flatMap(spellings), ...unusualPaths])];
 
   for (const site of plain) {
     it(`${site.html}, ${site.notFound}`, async () => {
@@ -318,17 +320,17 @@ describe("compared with workerd's Static Assets", () => {
     });
   }
 
-  // Static Assets take two redirects from some of these pathnames, or serve a page at two (docs/serving.md). Both must
-  // end at the same answer.
+  // From some of these pathnames, Static Assets redirect twice, or serve a page at two pathnames (docs/serving.md).
+  // Both sides must end with the same response.
   for (const site of plain) {
     it(`index below a pathname, ${site.html}, ${site.notFound}`, async () => {
-      const ends = async (service: string, path: string): Promise<unknown> => {
+      const finalResponse = async (service: string, path: string): Promise<unknown> => {
         for (let steps = 0; ; steps++) {
           const reply = await platform.ask(service, path);
-          asked++;
+          requestCount++;
           const { location } = reply.headers;
           if (location === undefined) return comparable(reply);
-          assert.ok(steps < 3, `${service} ${path} redirects too often`);
+          assert.ok(steps < 3, `${service}: too many redirects from ${path}`);
           path = location;
         }
       };
@@ -336,8 +338,8 @@ describe("compared with workerd's Static Assets", () => {
         const stem = encodeURI(file.replace(/(\/index)?\.html$/, ""));
         for (const end of ["/index/", "/index/index", "/index/index.html", "/index.html/", "/index?q=1"]) {
           const [ours, theirs] = await Promise.all([
-            ends(site.name, stem + end),
-            ends(`oracle-${site.name}`, stem + end),
+            finalResponse(site.name, stem + end),
+            finalResponse(`oracle-${site.name}`, stem + end),
           ]);
           assert.deepEqual(ours, theirs, stem + end);
         }
@@ -346,7 +348,7 @@ describe("compared with workerd's Static Assets", () => {
   }
 
   it("redirects and headers", async () => {
-    const paths = [...new Set([...ruledPaths, ...odd, ...everyFile.filter((_, i) => i % 5 === 0)])];
+    const paths = [...new Set([...ruledPaths, ...unusualPaths, ...everyFile.filter((_, i) => i % 5 === 0)])];
     await compare(
       ruled,
       paths.flatMap((path) => methods.map((ask): [string, Ask] => [path, ask])),
@@ -381,7 +383,7 @@ describe("compared with workerd's Static Assets", () => {
               });
               replies.push(JSON.stringify(comparable(reply)));
             }
-            asked++;
+            requestCount++;
             if (replies[0] !== replies[1])
               differences.push(
                 `${site.name} ${path} ${spell('"tag"')}\n  ours   ${replies[0]}\n  theirs ${replies[1]}`,
@@ -394,7 +396,7 @@ describe("compared with workerd's Static Assets", () => {
   });
 
   it("made enough requests", () => {
-    assert.ok(asked > 5000, `${asked} requests`);
-    console.log(`${asked} requests compared`);
+    assert.ok(requestCount > 5000, `${requestCount} requests`);
+    console.log(`${requestCount} requests compared`);
   });
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "../../../test/inside/harness";
 import { httpDate } from "../http_date";
 
-test("a date is correct for any number of cached dates", () => {
+test("dates are correct when the cache is full", () => {
   for (let turn = 0; turn < 2; turn++) {
     for (let i = 0; i < 2500; i++) {
       const seconds = (i * 1_717_171) % 2 ** 32;

@@ -1,4 +1,4 @@
-// A file of 1 GiB in workerd. All chunks have the same content.
+// Serves a file of 1 GiB in workerd. All of its chunks have the same content.
 
 import assert from "node:assert/strict";
 import http from "node:http";
@@ -49,7 +49,7 @@ it("1 GiB is served without growing memory", async () => {
   await platform.ask("films", "/a.txt");
   const before = platform.peakMemory();
   assert.equal(await length(await open()), size);
-  // A partial range passes through JavaScript, whose garbage is collected later.
+  // A range that cuts chunks passes through JavaScript, whose garbage uses memory for a while.
   assert.equal(await length(await open({ range: `bytes=1-${(64 << 20) - 2}` })), (64 << 20) - 2);
   const grown = platform.peakMemory() - before;
   console.log(`workerd grew by ${(grown / (1 << 20)).toFixed(0)} MiB`);
@@ -60,12 +60,13 @@ it("a client that does not read has at most two chunks open", async () => {
   platform.kv.reads = [];
   const response = await open();
   response.pause();
-  // The other requests give workerd time to read further chunks.
+  // During the other requests, workerd could read further chunks.
   const film = () => platform.kv.reads.filter(({ key }) => key !== blobKey("films", "a"));
   while (film().length < 2) await platform.ask("films", "/a.txt");
   for (let i = 0; i < 100; i++) await platform.ask("films", "/a.txt");
   assert.ok(platform.kv.open <= 2, `${platform.kv.open} chunks are open`);
-  // The sockets' buffers may take a few more, as many as the system gives them. Without the limit it would be all.
+  // The buffers of the sockets may hold more chunks. Their size depends on the system. Without the limit, all chunks
+  // would be read.
   assert.ok(film().length < size / chunkSize / 2, `the index and ${film().length - 1} chunks were requested`);
   response.destroy();
   assert.equal((await platform.ask("films", "/a.txt")).body, "a");

@@ -1,4 +1,4 @@
-// A deployed manifest and overlays over it, for tests.
+// Creates a deployed manifest and overlays for tests.
 
 import { Manifest } from "../../format/manifest";
 import type { OverlayEntry } from "../../format/overlay_entry";
@@ -11,12 +11,12 @@ export const site = "blog";
 export const hash = (digit: string) => digit.repeat(64);
 export const nonce = (digit: string) => digit.repeat(16);
 
-export function written(path: string, n: string, more: Partial<OverlayEntry> = {}): OverlayEntry {
+export function overlayEntry(path: string, n: string, more: Partial<OverlayEntry> = {}): OverlayEntry {
   const content = { hash: hash(n), size: 1, type: "text/html", chunks: undefined, headers: [], rules: undefined };
   return { path, nonce: nonce(n), content, time: 5000, author: undefined, message: undefined, was: [], ...more };
 }
 
-export function deployed(more: Partial<StoredManifest> = {}): Manifest {
+export function deployedManifest(more: Partial<StoredManifest> = {}): Manifest {
   const asset = (path: string) => ({
     path,
     hash: hash("d"),
@@ -46,5 +46,5 @@ export function deployed(more: Partial<StoredManifest> = {}): Manifest {
   );
 }
 
-export const over = (revision: number, entries: OverlayEntry[]) =>
+export const overlayManifest = (revision: number, entries: OverlayEntry[]) =>
   openOverlay(site, encodeOverlay(site, revision, entries).buffer);

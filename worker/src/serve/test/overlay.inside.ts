@@ -8,18 +8,18 @@ import { LiveOverlay, OverlayUnavailableError, openOverlay } from "../live_overl
 import { Overlaid } from "../overlaid";
 import { Site } from "../site";
 import type { View } from "../view";
-import { deployed, hash, nonce, over, site, written } from "./layers";
+import { deployedManifest, hash, nonce, overlayEntry, overlayManifest, site } from "./layers";
 
 /** A fake KV with one value. It records its calls. */
 class FakeKV {
   value: ArrayBuffer | null | Error = null;
-  asked: unknown[] = [];
-  /** A read waits for this. */
+  reads: unknown[] = [];
+  /** If set, a read waits for this. */
   gate: Promise<void> | undefined;
   readonly kv = this as unknown as KVNamespace;
 
   async get(key: string, options: unknown): Promise<ArrayBuffer | null> {
-    this.asked.push([key, options]);
+    this.reads.push([key, options]);
     const value = this.value;
     await this.gate;
     if (value instanceof Error) throw value;
@@ -27,7 +27,7 @@ class FakeKV {
   }
 }
 
-test("the overlay's entry takes precedence, tombstones hide assets, and adopted entries are ignored", () => {
+test("an overlay entry takes precedence, a tombstone hides an asset, and an adopted entry is ignored", () => {
   const adopted = new Map([
     ["/b", nonce("b")],
     ["/c", nonce("9")],
@@ -35,15 +35,15 @@ test("the overlay's entry takes precedence, tombstones hide assets, and adopted 
     ["/no", nonce("f")],
   ]);
   const layers = new Overlaid(
-    over(1, [
-      written("/a", "a", { content: undefined }),
-      written("/b", "b"), // adopted
-      written("/c", "c"), // another write than the one adopted
-      written("/gone", "e", { content: undefined }),
-      written("/new", "1"),
-      written("/old", "2", { content: undefined }),
+    overlayManifest(1, [
+      overlayEntry("/a", "a", { content: undefined }),
+      overlayEntry("/b", "b"), // adopted
+      overlayEntry("/c", "c"), // another write than the one adopted
+      overlayEntry("/gone", "e", { content: undefined }),
+      overlayEntry("/new", "1"),
+      overlayEntry("/old", "2", { content: undefined }),
     ]),
-    deployed({ adopted }),
+    deployedManifest({ adopted }),
   );
   const look = (path: string) => {
     const index = layers.find(path);
@@ -68,20 +68,20 @@ test("the overlay's entry takes precedence, tombstones hide assets, and adopted 
   ]);
 });
 
-test("flags of the other layer are refused", () => {
+test("an entry with a flag of the other layer is refused", () => {
   const flagged = (manifest: ArrayBuffer, flags: number) => {
     new DataView(manifest).setUint16(64 + 62, flags, true);
     return manifest;
   };
-  const written1 = () => encodeOverlay(site, 1, [written("/n", "1")]).buffer;
-  assert.equal(openOverlay(site, flagged(written1(), 1)).asset(0).chunked, true);
+  const manifestBytes = () => encodeOverlay(site, 1, [overlayEntry("/n", "1")]).buffer;
+  assert.equal(openOverlay(site, flagged(manifestBytes(), 1)).asset(0).chunked, true);
   for (const flags of [2, 4, 8, 16, 0x8000])
-    assert.throws(() => openOverlay(site, flagged(written1(), flags)).asset(0), ManifestError);
+    assert.throws(() => openOverlay(site, flagged(manifestBytes(), flags)).asset(0), ManifestError);
   for (const flags of [8, 12, 0x8008]) {
     assert.equal(
-      new Overlaid(openOverlay(site, flagged(written1(), flags)), deployed()).find("/n"),
+      new Overlaid(openOverlay(site, flagged(manifestBytes(), flags)), deployedManifest()).find("/n"),
       -1,
-      "a tombstone, whatever else it is",
+      "an entry with the flag of a tombstone hides the asset, even with other flags",
     );
     const base = encodeServed({
       site,
@@ -101,55 +101,57 @@ test("flags of the other layer are refused", () => {
 
 test("the memory of a site includes its overlay", async () => {
   const fake = new FakeKV();
-  const manifest = deployed();
+  const manifest = deployedManifest();
   const opened = new Site(manifest);
   assert.equal(opened.bytes, manifest.bytes);
-  const overlay = encodeOverlay(site, 1, [written("/n", "1")]).buffer;
+  const overlay = encodeOverlay(site, 1, [overlayEntry("/n", "1")]).buffer;
   fake.value = overlay;
-  assert.equal((await opened.view({ KV_SYNC_BLOBS: fake.kv })).look("/n")!.layer, "overlay");
+  assert.equal((await opened.view({ KV_SYNC_BLOBS: fake.kv })).assetAt("/n")!.layer, "overlay");
   assert.equal(opened.bytes, manifest.bytes + overlay.byteLength);
 });
 
-test("a site gives its deployed view, the view of KV, and that of a given overlay", async () => {
+test("a site has a view without overlay, one with the overlay in KV, and one with a given overlay", async () => {
   const fake = new FakeKV();
-  const opened = new Site(deployed({ adopted: new Map([["/b", nonce("b")]]) }));
-  fake.value = encodeOverlay(site, 1, [written("/a", "1")]).buffer;
+  const opened = new Site(deployedManifest({ adopted: new Map([["/b", nonce("b")]]) }));
+  fake.value = encodeOverlay(site, 1, [overlayEntry("/a", "1")]).buffer;
   const env = { KV_SYNC_BLOBS: fake.kv };
   const [shown, given] = [
     await opened.view(env),
-    opened.under(encodeOverlay(site, 2, [written("/a", "2"), written("/b", "b"), written("/old", "3")]).buffer),
+    opened.withOverlay(
+      encodeOverlay(site, 2, [overlayEntry("/a", "2"), overlayEntry("/b", "b"), overlayEntry("/old", "3")]).buffer,
+    ),
   ];
   const digits = (view: View) =>
-    ["/a", "/b", "/old", "/older", "/none"].map((path) => view.look(path)?.hash[0] ?? null);
+    ["/a", "/b", "/old", "/older", "/none"].map((path) => view.assetAt(path)?.hash[0] ?? null);
   assert.deepEqual([opened.deployed, shown, given].map(digits), [
     ["d", "d", null, null, null],
     ["1", "d", null, null, null],
     ["2", "d", "3", null, null],
   ]);
-  assert.equal(await opened.view(env), shown, "a view is made once for each revision");
-  assert.throws(() => opened.under(encodeOverlay("other", 1, []).buffer), ManifestError);
+  assert.equal(await opened.view(env), shown, "a view is created once for each revision");
+  assert.throws(() => opened.withOverlay(encodeOverlay("other", 1, []).buffer), ManifestError);
 
   // The view of a given overlay also answers requests.
   fake.value = await new Response("written").arrayBuffer();
   const answer = await given.fetch(new Request("https://example.com/a", { method: "HEAD" }), env);
   assert.deepEqual([answer.status, answer.headers.get("location")], [301, "/deployed"]);
-  await given.read(given.look("/a")!, fake.kv);
-  assert.equal((fake.asked.at(-1) as string[])[0], `blog/o/b/${hash("2")}.${nonce("2")}`);
+  await given.read(given.assetAt("/a")!, fake.kv);
+  assert.equal((fake.reads.at(-1) as string[])[0], `blog/o/b/${hash("2")}.${nonce("2")}`);
 
-  const plain = new Site(deployed({ serving: { html_handling: "", not_found_handling: "", overlay: false } }));
-  const before = fake.asked.length;
-  assert.deepEqual([await plain.view(env), fake.asked.length], [plain.deployed, before]);
+  const plain = new Site(deployedManifest({ serving: { html_handling: "", not_found_handling: "", overlay: false } }));
+  const before = fake.reads.length;
+  assert.deepEqual([await plain.view(env), fake.reads.length], [plain.deployed, before]);
 });
 
 test("the overlay's redirects are first, and its headers are last", () => {
   const rules = (path: string, rules: NonNullable<OverlayEntry["content"]>["rules"]) =>
-    written(path, "1", { content: { ...written("", "1").content!, rules } });
+    overlayEntry(path, "1", { content: { ...overlayEntry("", "1").content!, rules } });
   const layers = new Overlaid(
-    over(1, [
+    overlayManifest(1, [
       rules("/_redirects", { redirects: [{ from: "/a", to: "/written", status: 302 }] }),
       rules("/_headers", { headers: [{ path: "/*", set: [["x-from", "overlay"]], unset: [] }] }),
     ]),
-    deployed(),
+    deployedManifest(),
   );
   assert.deepEqual(
     layers.meta.redirects.map(({ to }) => to),
@@ -170,7 +172,7 @@ test("KV is read at most every ten seconds, and an older revision is ignored", a
   const get = async () => (await live.get(fake.kv))?.meta.revision ?? null;
 
   assert.equal(await get(), null);
-  assert.deepEqual(fake.asked, [["blog/o/current", { type: "arrayBuffer", cacheTtl: 30 }]]);
+  assert.deepEqual(fake.reads, [["blog/o/current", { type: "arrayBuffer", cacheTtl: 30 }]]);
   show(2);
   now += 9_999;
   assert.equal(await get(), null);
@@ -189,7 +191,7 @@ test("KV is read at most every ten seconds, and an older revision is ignored", a
   show(3);
   now += 10_000;
   assert.equal(await get(), 3);
-  assert.equal(fake.asked.length, 6);
+  assert.equal(fake.reads.length, 6);
   assert.ok(live.bytes > 64);
 });
 
@@ -206,16 +208,16 @@ test("while one request reads the overlay, others use the cached one for at most
   now += 10_000;
   const first = live.get(fake.kv);
   assert.equal((await live.get(fake.kv))!.meta.revision, 1);
-  assert.equal(fake.asked.length, 2);
+  assert.equal(fake.reads.length, 2);
   // The reading request may have been aborted, so another one reads.
   now += 5_000;
   const second = live.get(fake.kv);
-  assert.equal(fake.asked.length, 3);
+  assert.equal(fake.reads.length, 3);
   open();
   assert.deepEqual([(await first)!.meta.revision, (await second)!.meta.revision], [2, 2]);
 });
 
-test("after a pause the cached overlay is not used", async () => {
+test("after a long time without requests, the cached overlay is not used", async () => {
   let now = 1_000_000;
   const fake = new FakeKV();
   const live = new LiveOverlay(site, () => now);
@@ -239,7 +241,7 @@ test("if KV fails or the overlay is damaged, the cached one is used, else it thr
     fake.value = failure;
     await assert.rejects(live.get(fake.kv), OverlayUnavailableError);
   }
-  assert.equal(fake.asked.length, 3, "it is asked again at once");
+  assert.equal(fake.reads.length, 3, "the next request reads again immediately");
   fake.value = encodeOverlay(site, 1, []).buffer;
   assert.equal((await live.get(fake.kv))!.meta.revision, 1);
   for (const failure of failures) {
@@ -248,5 +250,5 @@ test("if KV fails or the overlay is damaged, the cached one is used, else it thr
     assert.equal((await live.get(fake.kv))!.meta.revision, 1);
     assert.equal((await live.get(fake.kv))!.meta.revision, 1);
   }
-  assert.equal(fake.asked.length, 7, "a KV that fails is not asked more often");
+  assert.equal(fake.reads.length, 7, "a failing KV is not read more often");
 });

@@ -1,4 +1,4 @@
-// Range requests, chunked files and cache headers in real workerd.
+// Tests range requests, chunked files and cache headers in real workerd.
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
@@ -73,7 +73,7 @@ function ask(path: string, range?: string, more: Record<string, string> = {}) {
   return platform.ask("parts", path, { headers: { ...(range === undefined ? {} : { range }), ...more } });
 }
 
-describe("Range", () => {
+describe("a request with Range", () => {
   for (const [path, content] of [
     ["/ten.txt", "0123456789"],
     ["/digits.txt", digits],
@@ -84,7 +84,7 @@ describe("Range", () => {
     ["/old.txt", "9876543210"],
     ["/proxied.txt", "0123456789"],
   ] as const) {
-    it(`sends a range of ${path}`, async () => {
+    it(`with one range sends a part of ${path}`, async () => {
       const { length } = content;
       for (const [from, to] of [
         [0, 1],
@@ -115,7 +115,7 @@ describe("Range", () => {
       assert.equal(sha256Hex(whole.body), sha256Hex(content));
     });
 
-    it(`sends several ranges of ${path}`, async () => {
+    it(`with several ranges sends parts of ${path}`, async () => {
       for (const header of ["0-0,-1", "1-2,4-6", "0-3,4-7,9-9", "2-2,3-"]) {
         const reply = await ask(path, `bytes=${header}`);
         assert.equal(reply.status, 206);
@@ -137,7 +137,7 @@ describe("Range", () => {
     });
   }
 
-  it("answers 416 for ranges outside of the file, without KV", async () => {
+  it("outside of the file is a 416, without a read of KV", async () => {
     for (const path of ["/ten.txt", "/alphabet.txt"]) {
       for (const range of ["bytes=99-", "bytes=-0", "bytes=30-40,50-"]) {
         const reply = await ask(path, range);
@@ -151,7 +151,7 @@ describe("Range", () => {
     assert.deepEqual(read(), []);
   });
 
-  it("sends the whole file for an invalid range, a HEAD request, and an empty file", async () => {
+  it("is ignored if it is invalid, and for a HEAD request or an empty file", async () => {
     for (const range of [
       "bytes=5-2",
       "items=0-1",
@@ -177,7 +177,7 @@ describe("Range", () => {
     assert.equal(post.status, 405);
   });
 
-  it("ignores Range for a 404 page or a redirect", async () => {
+  it("is ignored for a 404 page or a redirect", async () => {
     const missing = await ask("/nothing", "bytes=0-3");
     assert.deepEqual(
       [missing.status, missing.body, missing.headers["accept-ranges"]],
@@ -186,9 +186,10 @@ describe("Range", () => {
     assert.equal((await ask("/index.html", "bytes=0-0")).status, 307);
   });
 
-  it("sends the whole file if a rule has it encoded", async () => {
+  it("is ignored if a rule sets Content-Encoding", async () => {
     const url = `http://127.0.0.1:${platform.port("parts")}/table.csv`;
-    const reply = await fetch(url, { headers: { range: "bytes=2-5", "accept-encoding": "gzip" } }); // it decodes
+    // fetch() decodes the body.
+    const reply = await fetch(url, { headers: { range: "bytes=2-5", "accept-encoding": "gzip" } });
     assert.deepEqual([reply.status, await reply.text()], [200, "1,2,3,4,5\n"]);
     const headers = ["content-encoding", "content-range", "accept-ranges"].map((name) => reply.headers.get(name));
     assert.deepEqual(headers, ["gzip", null, null]);
@@ -196,7 +197,7 @@ describe("Range", () => {
     assert.deepEqual([head.headers["content-encoding"], head.headers["content-length"]], ["gzip", undefined]);
   });
 
-  it("checks If-Range and If-None-Match first", async () => {
+  it("is checked after If-Range and If-None-Match", async () => {
     assert.equal((await ask("/ten.txt", "bytes=0-0", { "if-range": etag("0123456789") })).status, 206);
     for (const other of [
       '"x"',
@@ -213,7 +214,7 @@ describe("Range", () => {
     assert.equal((await ask("/ten.txt", "bytes=99-", { "if-range": '"x"' })).status, 200);
   });
 
-  it("answers 503 or 404 for a blob that is missing, as without Range", async () => {
+  it("of a file with a missing blob is a 503, or a 404 if the file is retired", async () => {
     platform.kv.fault = () => "missing";
     assert.deepEqual(
       [(await ask("/ten.txt", "bytes=0-0")).status, (await ask("/old.txt", "bytes=0-0")).status],
@@ -223,7 +224,7 @@ describe("Range", () => {
     assert.equal((await ask("/ten.txt", "bytes=0-0")).status, 503);
   });
 
-  it("aborts if a blob is shorter than in the manifest", async () => {
+  it("is aborted if the blob is shorter than the manifest says", async () => {
     platform.kv.values.set(blobKey("parts", digits), Buffer.from("short"));
     try {
       await assert.rejects(ask("/digits.txt", "bytes=3-100"));
@@ -257,7 +258,7 @@ describe("a chunked file", () => {
     }
   });
 
-  it("answers 304 and HEAD without KV", async () => {
+  it("needs no read of KV for 304 and HEAD", async () => {
     assert.equal(
       (await ask("/alphabet.txt", undefined, { "if-none-match": `"${chunk(alphabet, 4).hash}"` })).status,
       304,
@@ -282,7 +283,7 @@ describe("a chunked file", () => {
     }
   });
 
-  it("reads a missing chunk again, and aborts the response without it", async () => {
+  it("causes a second read for a missing chunk, and is aborted if the chunk stays missing", async () => {
     platform.kv.fault = (key, earlier) => (key === keys[3] && earlier === 0 ? "missing" : undefined);
     assert.equal((await ask("/alphabet.txt")).body, alphabet);
     assert.deepEqual(
@@ -295,13 +296,13 @@ describe("a chunked file", () => {
         await assert.rejects(ask("/alphabet.txt"), `chunk ${at} ${fault}`);
         await assert.rejects(ask("/alphabet.txt", "bytes=1-25"), `chunk ${at} ${fault}`);
         await assert.rejects(ask("/alphabet.txt", "bytes=0-1,4-"), `chunk ${at} ${fault}`);
-        assert.equal((await ask("/alphabet.txt", "bytes=2-2")).body, "c", "a range elsewhere does not need it");
+        assert.equal((await ask("/alphabet.txt", "bytes=2-2")).body, "c", "a range without the chunk does not need it");
       }
     }
     await platform.logged(/response aborted/);
   });
 
-  it("aborts if a chunk has another length than in the index", async () => {
+  it("is aborted if a chunk has another length than the index says", async () => {
     for (const content of ["", "abc", "abcde"]) {
       platform.kv.values.set(keys[0]!, Buffer.from(content));
       await assert.rejects(ask("/alphabet.txt"), content);
@@ -312,7 +313,7 @@ describe("a chunked file", () => {
   it("is a 500 if its index is damaged", async () => {
     const reply = await platform.ask("damaged", "/film.txt");
     assert.deepEqual([reply.status, reply.body, reply.headers["cache-control"]], [500, "", "no-store"]);
-    await platform.logged(/its hash is not that of its key/);
+    await platform.logged(/its hash differs from the hash in its key/);
   });
 });
 
@@ -323,7 +324,7 @@ describe("cache headers", () => {
 
   it("make a file with a hash in its name immutable", async () => {
     assert.equal(await control("/app.3f2a9c1b.js"), immutable);
-    assert.equal(await control("/app.0a1b2c3d.js"), immutable, "one of an earlier deployment");
+    assert.equal(await control("/app.0a1b2c3d.js"), immutable, "a retired asset");
     assert.equal((await ask("/app.3f2a9c1b.js", "bytes=0-0")).headers["cache-control"], immutable);
     assert.equal(
       (await ask("/app.3f2a9c1b.js", undefined, { "if-none-match": "*" })).headers["cache-control"],
@@ -337,7 +338,7 @@ describe("cache headers", () => {
     ] as const) {
       assert.equal(await control(path, service), "public, max-age=0, must-revalidate", `${service} ${path}`);
     }
-    assert.equal(await control("/own.3f2a9c1b.js"), "no-cache", "_headers says otherwise");
+    assert.equal(await control("/own.3f2a9c1b.js"), "no-cache", "_headers takes precedence");
     assert.equal(
       (await ask("/app.3f2a9c1b.js", undefined, { authorization: "Basic eDp5" })).headers["cache-control"],
       undefined,
@@ -354,8 +355,8 @@ describe("cache headers", () => {
     };
     assert.deepEqual(await cacheHeaders("cached", "/"), ["public, max-age=3600", "cached"]);
     assert.deepEqual(await cacheHeaders("cached", "/nothing"), ["public, max-age=3600", "cached"]);
-    assert.equal(await control("/", "cached"), "public, max-age=0, must-revalidate", "browsers ask again all the same");
-    assert.deepEqual(await cacheHeaders("cached", "/a"), ["max-age=5", "cached"], "_headers says otherwise");
+    assert.equal(await control("/", "cached"), "public, max-age=0, must-revalidate", "browsers revalidate anyway");
+    assert.deepEqual(await cacheHeaders("cached", "/a"), ["max-age=5", "cached"], "_headers takes precedence");
     for (const [path, ask] of [
       ["/feed", {}],
       ["/a.html", {}],
@@ -367,20 +368,20 @@ describe("cache headers", () => {
     assert.deepEqual(
       await cacheHeaders("cached", "/", { headers: { authorization: "x" } }),
       ["no-store", undefined],
-      "what is sent to one client, which _headers may call public",
+      "a response to a client with credentials",
     );
     const moved = (host: string) => platform.ask("cached", "/moved", { headers: { host } });
     assert.equal((await moved("example.com")).headers.location, "https://www.example.com/here");
     assert.deepEqual(
       await cacheHeaders("cached", "/moved"),
       ["no-store", undefined],
-      "on the host that it names the location is a pathname",
+      "the location depends on the host",
     );
     for (const path of ["/", "/kept"])
       assert.deepEqual(
         await cacheHeaders("hosts", path),
         ["no-store", undefined],
-        "the cache does not know hosts, whatever a rule says",
+        "the cache key has no host, so a rule cannot allow caching",
       );
     assert.deepEqual(await cacheHeaders("parts", "/"), [undefined, undefined]);
     platform.kv.fault = () => "missing";

@@ -1,5 +1,5 @@
-// Sites with pseudo-random _redirects and _headers, and pathnames that are likely
-// to match their rules.
+// Generates sites with pseudo-random _redirects and _headers, and pathnames that are likely
+// to match the rules.
 
 import type { Site } from "../../../test/test_site";
 
@@ -37,11 +37,11 @@ const statuses = [200, 301, 302, 303, 307, 308];
 export function randomRules(seed: number): { site: Site; paths: string[] } {
   const random = (n: number) => (seed = (seed * 48271) % 2147483647) % n;
   const pick = <T>(from: T[]): T => from[random(from.length)]!;
-  const join = (segments: string[], most: number) =>
-    `/${Array.from({ length: 1 + random(most) }, () => pick(segments)).join("/")}`;
+  const join = (segments: string[], max: number) =>
+    `/${Array.from({ length: 1 + random(max) }, () => pick(segments)).join("/")}`;
 
-  // A valid rule has at most one splat, and each placeholder once. Duplicate paths
-  // differ in Static Assets (docs/serving.md).
+  // A valid rule has at most one splat, and each placeholder once. Two rules must not have the same path, because
+  // Static Assets differ there (docs/serving.md).
   const used = new Set<string>();
   const pattern = (): string => {
     for (;;) {

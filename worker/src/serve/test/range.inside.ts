@@ -5,14 +5,14 @@ import { requestedRanges } from "../range";
 const etag = '"abc"';
 const date = "Tue, 14 Nov 2023 22:13:20 GMT";
 
-/** "0-4,7-9" for these ranges (including the last byte), "416" for no valid range, "all" for the whole file. */
+/** Parses a header. Returns "0-4,7-9" for ranges (with the last byte), "416" for no valid range, "all" for the file. */
 function ranges(range: string, size = 10, more: Record<string, string> = {}): string {
   const found = requestedRanges(new Headers({ range, ...more }), size, etag);
   if (!found) return "all";
   return found.length === 0 ? "416" : found.map(({ from, to }) => `${from}-${to - 1}`).join(",");
 }
 
-test("one range: from, from and to, a suffix", () => {
+test("a range has a first and a last byte, only a first byte, or the length of a suffix", () => {
   const expected: Record<string, string> = {
     "bytes=0-4": "0-4",
     "bytes=9-": "9-9",
@@ -28,7 +28,7 @@ test("one range: from, from and to, a suffix", () => {
   for (const [header, range] of Object.entries(expected)) assert.equal(ranges(header), range, header);
 });
 
-test("ranges outside of the file", () => {
+test("a range outside of the file is a 416", () => {
   for (const header of [
     "bytes=10-",
     "bytes=10-20",
@@ -41,7 +41,7 @@ test("ranges outside of the file", () => {
   }
 });
 
-test("ignored headers", () => {
+test("an invalid header is ignored", () => {
   const headers = [
     "",
     "bytes",
@@ -67,15 +67,15 @@ test("ignored headers", () => {
     "bytes=--1",
   ];
   for (const header of headers) assert.equal(ranges(header), "all", header);
-  assert.equal(ranges("bytes=0-", 0), "all", "an empty file has no part");
+  assert.equal(ranges("bytes=0-", 0), "all", "an empty file has no ranges");
   assert.equal(ranges("bytes=-5", 0), "all");
   assert.equal(requestedRanges(new Headers(), 10, etag), undefined);
 });
 
-test("several ranges, in order and apart", () => {
+test("several ranges must be in order and must not overlap", () => {
   assert.equal(ranges("bytes=0-0,-1"), "0-0,9-9");
   assert.equal(ranges("bytes=0-1, 2-3 ,\t5-"), "0-1,2-3,5-9");
-  assert.equal(ranges("bytes=0-1,50-60"), "0-1", "what lies outside is left out");
+  assert.equal(ranges("bytes=0-1,50-60"), "0-1", "a range outside of the file is left out");
   for (const header of ["bytes=0-1,1-2", "bytes=5-6,0-1", "bytes=0-,0-", "bytes=-5,-5"])
     assert.equal(ranges(header), "all", header);
   const many = (n: number) => `bytes=${Array.from({ length: n }, (_, i) => `${i * 2}-${i * 2}`).join(",")}`;
@@ -83,7 +83,7 @@ test("several ranges, in order and apart", () => {
   assert.equal(ranges(many(17), 100), "all");
 });
 
-test("If-Range: only the exact ETag", () => {
+test("If-Range matches only the exact ETag", () => {
   assert.equal(ranges("bytes=0-1", 10, { "if-range": etag }), "0-1");
   for (const value of [
     date,
@@ -102,7 +102,7 @@ test("If-Range: only the exact ETag", () => {
 });
 
 test("a hostile header takes linear time", () => {
-  // With backtracking, this would not end.
+  // With backtracking, this would practically never end.
   for (const header of [
     `bytes=${"0-0,".repeat(3e4)}`,
     `bytes=${"1".repeat(1e5)}-`,

@@ -1,6 +1,6 @@
-// Workers that were written for Static Assets, behind the router, in real workerd.
-// The comparison with Static Assets is in Go (internal/app/static_assets_test.go);
-// here are the tests of our own behaviour.
+// Tests the router in real workerd, in front of Workers that were written for Static Assets.
+// internal/app/static_assets_test.go compares it with Static Assets. The tests here cover
+// what Static Assets do not have.
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
@@ -95,12 +95,12 @@ describe("the router", () => {
     });
   }
 
-  it("keeps a class's methods, state and env", async () => {
+  it("keeps the methods, the state and the env of a class", async () => {
     assert.deepEqual(await ask("entrypoint", "/"), [200, "home"]);
     assert.deepEqual(await ask("entrypoint", "/nothing"), [200, "hello from tides with files"]);
   });
 
-  it("sends requests to the Worker by its patterns, except those of the site", async () => {
+  it("sends requests to the Worker by its patterns, except requests that match a pattern of the site", async () => {
     assert.deepEqual(await ask("patterns", "/"), [200, "code"]);
     assert.deepEqual(await ask("patterns", "/app.js"), [200, "let a"]);
   });
@@ -116,7 +116,7 @@ describe("the router", () => {
     assert.deepEqual(await ask("throws", "/app.js"), [200, "let a"]);
   });
 
-  it("follows redirects as any fetch", async () => {
+  it("gives the Worker a binding that follows redirects like any fetch()", async () => {
     assert.deepEqual(await ask("redirects", "/"), [
       200,
       JSON.stringify([200, "https://other.example/?q=1", true, null, "home"]),
@@ -127,7 +127,7 @@ describe("the router", () => {
     ]);
   });
 
-  it("answers hostile requests", async () => {
+  it("does not fail for hostile requests", async () => {
     for (const path of ["/%zz", "/constructor", "//", "/..%2f", `/${"a".repeat(8000)}`]) {
       assert.ok((await platform.ask("object", path)).status < 500, path);
     }

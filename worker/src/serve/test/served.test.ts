@@ -1,4 +1,4 @@
-// The default Worker in real workerd, over HTTP, with a KV that can fail.
+// Tests the default Worker in real workerd, over HTTP, with a KV that can fail.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -111,7 +111,7 @@ describe("the default Worker", () => {
     assert.deepEqual(platform.kv.reads, []);
   });
 
-  it("takes no date for a proof that the content is the same", async () => {
+  it("ignores If-Modified-Since", async () => {
     for (const seconds of [modified - 1, modified, modified + 1, modified + 86_400]) {
       const date = new Date(seconds * 1000).toUTCString();
       const reply = await platform.ask("bare", "/a", { headers: { "if-modified-since": date } });
@@ -119,11 +119,11 @@ describe("the default Worker", () => {
     }
   });
 
-  it("sends a date only where no cache decides by it", async () => {
+  it("sends Last-Modified only if no cache uses it", async () => {
     const dateOf = async (site: string, headers = {}) =>
       (await platform.ask(site, "/a", { headers })).headers["last-modified"];
     assert.equal(await dateOf("bare"), new Date(modified * 1000).toUTCString());
-    // Without Cache-Control, a browser derives from the date how long it keeps the file.
+    // Without Cache-Control, a browser computes the cache time from Last-Modified.
     assert.equal(await dateOf("bare", { authorization: "Basic eDp5" }), undefined);
     assert.equal(await dateOf("edge"), undefined, "Workers Caching evaluates If-Modified-Since by itself");
   });
@@ -135,7 +135,7 @@ describe("the default Worker", () => {
       [404, "nothing here", "text/html; charset=utf-8"],
     );
     assert.equal((await platform.ask("blog", "/docs/a/b")).body, "no such docs");
-    assert.equal(top.headers["last-modified"], undefined, "the page is not what was asked for");
+    assert.equal(top.headers["last-modified"], undefined, "the page is not the requested asset");
     for (const headers of [
       { "if-none-match": "*" },
       { "if-modified-since": new Date(modified * 1000).toUTCString() },
@@ -178,7 +178,7 @@ describe("the default Worker", () => {
     assert.deepEqual(
       [reply.status, reply.headers["cache-control"]],
       [503, "no-store"],
-      "a header rule must not have it cached",
+      "a header rule must not enable caching",
     );
     assert.ok(reply.headers["retry-after"]);
     await platform.logged(new RegExp(blobKey("blog", page)));
@@ -193,17 +193,21 @@ describe("the default Worker", () => {
     );
     assert.equal((await platform.ask("blog", "/gone/")).body, "earlier page");
     assert.equal((await platform.ask("blog", "/gone")).headers.location, "/gone/");
-    assert.equal((await platform.ask("app", "/app.1.js")).body, "earlier", "before the shell");
+    assert.equal(
+      (await platform.ask("app", "/app.1.js")).body,
+      "earlier",
+      "a retired asset takes precedence over the shell",
+    );
     platform.kv.fault = (key) => (key === blobKey("blog", "lost") ? "missing" : undefined);
     const lost = await platform.ask("blog", "/lost.css");
     assert.deepEqual([lost.status, lost.body, lost.headers["cache-control"]], [404, "", "no-store"]);
   });
 
-  it("prefers deployed assets to retired ones in every spelling", async () => {
+  it("prefers deployed assets to retired ones at all of their pathnames", async () => {
     assert.equal((await platform.ask("blog", "/docs")).headers.location, "/docs/");
     assert.equal((await platform.ask("blog", "/docs.html")).headers.location, "/docs/");
     assert.equal((await platform.ask("blog", "/docs/")).body, "docs");
-    assert.equal((await platform.ask("bare", "/nothing")).body, "", "a retired 404.html is no 404 page");
+    assert.equal((await platform.ask("bare", "/nothing")).body, "", "a retired 404.html is not used as the 404 page");
     assert.equal((await platform.ask("bare", "/404")).body, "earlier 404");
   });
 
@@ -224,7 +228,7 @@ describe("the default Worker", () => {
     assert.equal((await platform.ask("blog", "/", { method: "POST" })).headers["x-frame-options"], "DENY");
   });
 
-  it("is called by a user's Worker as in docs/serving.md", async () => {
+  it("can be called by a user's Worker as docs/serving.md shows", async () => {
     assert.equal((await platform.ask("own", "/")).body, "home");
     assert.deepEqual(JSON.parse((await platform.ask("own", "/api/x")).body), { hello: "world" });
     assert.equal((await platform.ask("own", "/nothing")).status, 404);
@@ -249,7 +253,7 @@ describe("the default Worker", () => {
     assert.doesNotMatch(platform.log, /visitors-secret/);
   });
 
-  it("answers hostile requests", async () => {
+  it("does not fail for hostile requests", async () => {
     const paths = [
       "/%zz",
       "/%",
@@ -305,7 +309,7 @@ describe("the default Worker", () => {
     assert.doesNotMatch(platform.log, /cannot answer GET .*(%zz|proto|evil)/);
   });
 
-  it("answers hostile headers", async () => {
+  it("does not fail for hostile headers", async () => {
     const values = [
       "",
       "*",

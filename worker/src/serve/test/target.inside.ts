@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "../../../test/inside/harness";
 import { Target } from "../target";
 
-test("a target has the same pathname as a URL", () => {
+test("a target has the same pathname as a URL object", () => {
   const pieces: Record<string, string[]> = {
     scheme: ["http://", "https://", "HTTP://", "http:", "http:/", "ftp://", ""],
     host: [
@@ -60,7 +60,7 @@ test("a target has the same pathname as a URL", () => {
   const pick = (from: string[]): string => from[(seed = (seed * 48271) % 2147483647) % from.length]!;
   let urls = 0;
   for (let i = 0; i < 40_000; i++) {
-    // Usual URLs with one or two unusual parts.
+    // Most parts are usual, so that a URL has one or two unusual parts.
     const take = (name: string) => (pick(["odd", "", ""]) ? pick(pieces[name]!) : pieces[name]![0]!);
     const segments = Array.from({ length: Number(pick(["0", "1", "2", "4"])) }, () => take("segment"));
     const text = `${take("scheme")}${take("host")}${take("port")}/${segments.join("")}${take("end")}`;
@@ -74,7 +74,7 @@ test("a target has the same pathname as a URL", () => {
 });
 
 test("a hostile target takes linear time", () => {
-  // With backtracking, this would not end.
+  // With backtracking, this would practically never end.
   for (const part of ["a-", "a.", "a", "1", "-", "."])
     assert.notEqual(Target.parse(`http://${part.repeat(1e5)}!`)?.pathname, "");
   for (const part of ["/a", "//", "/.", "a.", "a", "%"]) assert.ok(Target.parse(`http://a.com/${part.repeat(1e5)}!`));
