@@ -13,8 +13,8 @@ type Account interface {
 	CreateNamespace(ctx context.Context, title string) (id string, err error)
 	// Store returns the namespace with this id. It sends nothing.
 	Store(id string) Store
-	// Time returns the time at Cloudflare: that of the newest answer, and what passed
-	// since. ok is false before the first answer, and if no answer gives a time.
+	// Time returns the time at Cloudflare: the time in the newest answer plus what has
+	// passed since. ok is false while no answer has given a time.
 	Time() (now time.Time, ok bool)
 	// Workers returns the script with this name, which need not exist. It sends nothing.
 	Workers(script string) Workers

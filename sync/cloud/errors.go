@@ -5,12 +5,12 @@ import "errors"
 // ErrNotFound is returned (wrapped) for a key, script or version that is not there.
 var ErrNotFound = errors.New("not found")
 
-// ErrUnknown is returned (wrapped) by a call that switches when its answer was lost:
+// ErrUnknown is returned (wrapped) by a call that switches if its answer was lost:
 // the switch may have happened.
 var ErrUnknown = errors.New("the outcome is not known")
 
-// ErrUnsent is returned (wrapped) by a call that switches when what it needed before
-// could not be read: nothing was sent that could switch.
+// ErrUnsent is returned (wrapped) by a call that switches if a read before the switch
+// failed. The switch itself was not sent.
 var ErrUnsent = errors.New("the switch was not sent")
 
 // ErrRefused is returned (wrapped) by a call of a [Store] that the API refused: it

@@ -9,10 +9,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// ReadAs returns a value as decode reads it. decode must refuse a value that is not whole,
-// such as one without the hash that is expected. A value that it refuses is read once more:
-// a proxy may have answered, or the answer was cut short. So what is refused then is what
-// the store has, and its error is a [DecodeError]. Every read of such a value uses ReadAs.
+// ReadAs reads a value and returns what decode makes of it. decode must refuse a value that
+// is not whole, for example one with an unexpected hash. ReadAs reads a refused value once
+// more, because a proxy may have answered, or the answer was cut short. If decode refuses
+// it again, the store has that value, and the error is a [DecodeError].
 func ReadAs[T any](ctx context.Context, s Store, key string, decode func([]byte) (T, error)) (v T, err error) {
 	for range 2 {
 		b, unread := s.Get(ctx, key)
@@ -38,17 +38,17 @@ func (e *DecodeError) Unwrap() error { return e.Err }
 // Undecodable reports whether an error is a [DecodeError].
 func Undecodable(err error) bool { return errors.As(err, new(*DecodeError)) }
 
-// Decoded is a value that was read, or the [DecodeError] of one that cannot be decoded.
+// Decoded is a decoded value, or the [DecodeError] of a value that cannot be decoded.
 type Decoded[T any] struct {
 	Value T
 	Err   error
 }
 
-// manyAtOnce is how many requests [ReadMany] sends at once.
+// manyAtOnce is the number of requests that [ReadMany] sends at once.
 const manyAtOnce = 8
 
-// ReadMany reads small text values as [ReadAs] does, many with one request where the store
-// can. A key that does not exist is not in the result.
+// ReadMany reads small text values like [ReadAs]. If the store is a [BulkReader], it reads
+// many with one request. A key that does not exist is not in the result.
 func ReadMany[T any](ctx context.Context, s Store, keys []string,
 	decode func([]byte) (T, error)) (map[string]Decoded[T], error) {
 	var mu sync.Mutex
@@ -83,7 +83,7 @@ func ReadMany[T any](ctx context.Context, s Store, keys []string,
 			}
 			for key, b := range values {
 				v, err := decode(b)
-				if err != nil { // it is read once more, by itself
+				if err != nil { // read it once more, in a request of its own
 					if err := one(key); err != nil {
 						return err
 					}

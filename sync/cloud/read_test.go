@@ -21,7 +21,8 @@ func (a *answers) Get(context.Context, string) ([]byte, error) {
 	return []byte(v), nil
 }
 
-// One bad answer is no damage, and two are. A key that is not there is read once.
+// A value counts as damaged after two bad answers, not after one. A key that does not
+// exist is read once.
 func TestReadAs(t *testing.T) {
 	t.Parallel()
 	decode := func(b []byte) (string, error) {

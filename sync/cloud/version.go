@@ -13,7 +13,7 @@ type Upload struct {
 	// Message and Tag are the annotations workers/message (≤ 1000 bytes) and
 	// workers/tag (≤ 100 bytes).
 	Message, Tag string
-	// Apply is the metadata's "migrations" object, or nil without migrations to apply.
+	// Apply is the metadata's "migrations" object, or nil if there are none to apply.
 	// Only PutScript sends it.
 	Apply *MigrationPlan
 }

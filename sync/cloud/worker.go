@@ -48,29 +48,29 @@ type Worker struct {
 	// Settings are further members of the upload's metadata that the author
 	// set ("limits", "placement", "observability", "logpush" …), by name.
 	Settings map[string]json.RawMessage
-	// Routing says which requests the code gets before the files; nil is unknown, so
-	// no removed file stays reachable.
+	// Routing says which requests the code gets before the files. If it is nil, that
+	// is unknown, and no removed file stays reachable.
 	Routing *manifest.Routing
 	// Companion is the code of the script with the overlay's Durable Object; nil if
 	// the site has no overlay.
 	Companion *Worker
-	// Build makes the rest in a layout that compiles the index of its files into
-	// the code; nil in the others.
+	// Build makes the Worker in a layout that compiles the index of its files into
+	// the code. It is nil in other layouts.
 	Build *Build
 }
 
 // Build makes a Worker whose code has the index of its files.
 type Build struct {
-	// Make writes the index to where the build looks for it, and builds. It is
-	// called when all that the index names is in KV, so code with this index works,
-	// whoever publishes it and when.
+	// Make writes the index to where the build looks for it, and builds. It is called
+	// after all files of the index are in KV, so the built code works as soon as
+	// somebody publishes it.
 	Make func(ctx context.Context, index []byte) (Worker, error)
 	// Binding is the name under which the code has the namespace, beside
 	// [BindingBlobs], or "".
 	Binding string
-	// Local is the index of an earlier run, as it is beside the project, or nil.
-	// Files that did not change keep the time that it gives them, where KV has no
-	// record of them. What cannot be read as an index is ignored.
+	// Local is the index of an earlier run, from a file of the project, or nil.
+	// Files that did not change keep their time from it if KV has no record of
+	// them. It is ignored if it is not an index.
 	Local []byte
 }
 
@@ -106,7 +106,7 @@ type Binding struct {
 	Unnamed *Unnamed
 }
 
-// Unnamed describes what a binding without a resource lacks, for messages.
+// Unnamed describes a binding for which the configuration names no resource, for messages.
 type Unnamed struct {
 	// Setting is the member of the configuration that would name the resource, and Where
 	// the place to write it.
@@ -118,8 +118,8 @@ type Unnamed struct {
 	Hint string
 	// Field is the member of the binding that names the resource in the API.
 	Field string
-	// StandIn is the value of that member if the active version has no such binding. It is "" if the
-	// resource must exist, as in every account.
+	// StandIn is the value of that member if the active version has no such binding. It is "" if
+	// the resource must exist, which is the case in every account of Cloudflare.
 	StandIn string
 }
 

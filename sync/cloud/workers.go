@@ -36,8 +36,8 @@ type Workers interface {
 	URL(ctx context.Context) (string, error)
 	// EnableURL makes the script reachable under workers.dev.
 	EnableURL(ctx context.Context) error
-	// Delete deletes the script with its versions and Durable Objects. It may be
-	// repeated: a script that does not exist is no error. It is refused while another
+	// Delete deletes the script with its versions and Durable Objects. It returns nil
+	// if the script does not exist, so it may be repeated. It is refused while another
 	// script is bound to this one.
 	Delete(ctx context.Context) error
 }

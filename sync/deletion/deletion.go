@@ -1,5 +1,5 @@
 // Package deletion deletes a site or a project: its scripts and its keys, and nothing
-// else. [Make] says what there is, and [Plan.Execute] deletes it:
+// else. [Make] finds what exists, and [Plan.Execute] deletes it:
 //
 //	plan, err := deletion.Make(ctx, subject, live)
 //	err = plan.Execute(ctx)
@@ -26,7 +26,7 @@ type Subject struct {
 	Account cloud.Account
 	// Workers is the script, or the project. Deleting it takes the site offline.
 	Workers cloud.Workers
-	// Project: it is a project, which has no scripts.
+	// Project: the subject is a project, which has no scripts.
 	Project bool
 	// Leftovers lists the keys that Workers.Delete leaves.
 	Leftovers func(context.Context, cloud.Store) ([]string, error)
@@ -36,33 +36,33 @@ type Subject struct {
 type Live struct {
 	// Exists reports whether there is a script.
 	Exists bool
-	// Deployment is the live one, "" if nothing is live or it is not ours.
+	// Deployment is the live one, "" if nothing is live or kv-sync did not deploy it.
 	Deployment string
 	// Bindings are those of the live version.
 	Bindings []cloud.Binding
-	// Namespace is the id of the one that has the keys, "" if there is none.
+	// Namespace is the id of the namespace that has the keys, "" if there is none.
 	Namespace string
 	// Keys are those of the live incarnation.
 	Keys manifest.Keys
 }
 
-// Plan is what is deleted, and how far that is.
+// Plan is what is deleted, and how far the deletion is.
 type Plan struct {
 	Site string `json:"site"`
 	// Worker and Companion are scripts, "" if there is none. A project has none.
 	Worker    string `json:"worker,omitempty"`
 	Companion string `json:"companion,omitempty"`
-	// Deployment is what is live, "" if nothing is or it is not ours.
+	// Deployment is the live one, "" if nothing is live or kv-sync did not deploy it.
 	Deployment string `json:"deployment,omitempty"`
-	// Namespace is the id of the one that the keys are in. It stays, with the keys of
-	// other sites and projects.
+	// Namespace is the id of the namespace that the keys are in. It is not deleted,
+	// because it may have keys of other sites and projects.
 	Namespace string `json:"namespace,omitempty"`
 	// Keys counts the keys. Edits counts the files that were written or deleted at run
 	// time.
 	Keys  int `json:"keys"`
 	Edits int `json:"edits"`
-	// Offline says that visitors do not find the site any more, Done that nothing of it
-	// is left.
+	// Offline is set once visitors do not find the site any more, Done once nothing of
+	// it is left.
 	Offline bool               `json:"offline"`
 	Done    bool               `json:"done"`
 	Notices []manifest.Problem `json:"notices,omitempty"`
@@ -72,7 +72,7 @@ type Plan struct {
 	keys    []string
 }
 
-// Make says what there is to delete. It only reads.
+// Make finds what there is to delete. It only reads.
 func Make(ctx context.Context, s Subject, live Live) (*Plan, error) {
 	p := &Plan{Site: s.Site, Deployment: live.Deployment, Namespace: live.Namespace, subject: s}
 	if live.Namespace != "" {
@@ -104,7 +104,8 @@ func (p *Plan) note(path string, c finding.Case, f finding.Facts) {
 	p.Notices = append(p.Notices, manifest.ProblemOf(path, c, f))
 }
 
-// findCompanion finds the companion, which is one only if it says so.
+// findCompanion looks for the companion. A script of that name counts only if its
+// metadata says that it is the companion.
 func (p *Plan) findCompanion(ctx context.Context) error {
 	name := overlay.CompanionName(p.Site)
 	is, exists, err := overlay.ReadCompanion(ctx, p.subject.Account.Workers(name))

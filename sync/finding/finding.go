@@ -25,7 +25,7 @@ type Facts struct {
 	Commit, Than string
 	// Deployment and Version are ids.
 	Deployment, Version string
-	// Repository is this one, From the one that the live version is from.
+	// Repository is the repository of this run, From that of the live version.
 	Repository, From string
 	// Key is a key in KV, Path a pathname or a folder.
 	Key, Path string
@@ -55,8 +55,8 @@ func (f Facts) Fill(text string) string {
 	).Replace(text)
 }
 
-// Finding is a case with its facts. It is an error of its own where something
-// else than a guard ends the run.
+// Finding is a case with its facts. It is returned as an error if it ends the run
+// and no guard did.
 type Finding struct {
 	Case  Case
 	Facts Facts
@@ -68,5 +68,5 @@ func (f *Finding) Error() string { return f.Facts.Fill(string(f.Case)) }
 // Unwrap returns the error behind it.
 func (f *Finding) Unwrap() error { return f.Facts.Cause }
 
-// New is a finding as an error.
+// New returns a finding, which is an error.
 func New(c Case, f Facts) *Finding { return &Finding{Case: c, Facts: f} }

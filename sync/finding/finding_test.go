@@ -18,7 +18,7 @@ func ExampleFinding() {
 	// deploy a commit that contains 9c8b7a6f5e4d
 }
 
-// A fact that looks like a word in braces stays as it is.
+// Fill does not replace a word in braces that is part of a fact.
 func TestFactsAreNotFilledIn(t *testing.T) {
 	cause := errors.New("boom")
 	f := finding.New("{site}: {cause}", finding.Facts{Site: "{cause}", Cause: cause})

@@ -1,5 +1,5 @@
-// Package guard names the checks that stop a run before it does harm. A run that one of
-// them stopped ends with an [Error], and the live site is as it was.
+// Package guard names the checks that stop a run before it does harm. The run then ends
+// with an [Error], and the live site has not changed.
 package guard
 
 import (
@@ -39,7 +39,7 @@ const (
 	Resource   ID = "no-resource"      // a binding has no resource, and the active version does not have it
 )
 
-// Error is a run that a guard stopped. The live site is as it was.
+// Error is a run that a guard stopped. The live site has not changed.
 type Error struct {
 	Guard ID
 	// Finding says what the guard found.
@@ -53,7 +53,7 @@ type Error struct {
 // ended.
 func (e *Error) Error() string { return e.Finding.Error() }
 
-// Stop is the error of a guard.
+// Stop returns the error of a run that the guard stops.
 func Stop(g ID, c finding.Case, f finding.Facts) *Error {
 	return &Error{Guard: g, Finding: finding.Finding{Case: c, Facts: f}}
 }

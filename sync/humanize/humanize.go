@@ -89,8 +89,8 @@ func Milliseconds(d time.Duration) string {
 // Mebibytes is a number of bytes in MiB with one decimal.
 func Mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
 
-// Path returns a path as people can tell it from others. If it has decomposed letters (Unicode
-// NFD), which look like composed ones, its spelling in a URL follows.
+// Path returns a path so that people can distinguish it from others. Decomposed letters
+// (Unicode NFD) look like composed ones, so the path's spelling in a URL is appended to it.
 func Path(path string) string {
 	if norm.NFC.IsNormalString(path) {
 		return path

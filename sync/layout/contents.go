@@ -9,8 +9,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// Contents are the hashes of what a deployment serves, by pathname; with those of
-// removed files that stay reachable.
+// Contents are the hashes of the files that a deployment serves, by pathname. Removed
+// files that stay reachable are among them.
 type Contents map[string]manifest.Hash
 
 // ContentsOf are the contents that a manifest names.
@@ -25,9 +25,9 @@ func ContentsOf(m *manifest.Manifest) Contents {
 	return out
 }
 
-// Forget notes what the new deployment removes for good, if it forgets: what the live one
-// serves and what a rollback to it left, without the contents of next. If what is live
-// cannot be read, that is all that next does not have.
+// Forget notes what the new deployment removes for good, if it forgets: the contents of
+// the live deployment and of those that a rollback left, without the contents of next.
+// If the live contents cannot be read, everything that next does not have is forgotten.
 func (p *Draft) Forget(ctx context.Context, next Contents, left ...*manifest.Manifest) error {
 	if !p.Forgets {
 		return nil

@@ -11,9 +11,9 @@ import (
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// Draft is a plan with the state that its execution needs. The upload completes it: it
-// computes the hashes that the source left out. A [plan.Plan] that was shown is a copy and
-// does not change.
+// Draft is a plan with the state that its execution needs. The upload completes it with
+// the hashes that the source left out. A [plan.Plan] that was shown is a copy and does not
+// change.
 type Draft struct {
 	plan.Plan
 	Namespace string             // "" if it does not exist yet
@@ -21,14 +21,14 @@ type Draft struct {
 	Uploads   []manifest.File    // one for each new content
 	Worker    cloud.Worker
 	Hash      string    // of the worker
-	Oldest    time.Time // of the blobs that were uploaded ahead; zero without any
+	Oldest    time.Time // when the oldest blob that is used was uploaded ahead; zero if none was
 	// LiveContents reads what the live deployment serves, in whatever layout.
 	LiveContents func(context.Context) (Contents, error)
 	// Forgot is what the deployment removes for good: see [Draft.Forget].
 	Forgot *version.Forgot
 }
 
-// Shown is a copy of the plan in its present state.
+// Shown returns a copy of the plan in its present state.
 func (p *Draft) Shown() *plan.Plan {
 	plan := p.Plan
 	return &plan

@@ -29,7 +29,7 @@ type Layout struct {
 	Root func(manifest.Keys) string
 	// Title is the default title of the namespace.
 	Title func(site string) string
-	// Of is the layout for one site, or why the site cannot have it.
+	// Of returns the layout for one site, or an error if the site cannot have it.
 	Of func(*site.Client) (Deployer, error)
 }
 
@@ -50,14 +50,14 @@ type Keeper interface {
 	Owns(m *version.Meta) bool
 	// RecordKey is the key of a deployment's record.
 	RecordKey(deployment string) string
-	// Holds begins the keys of the records of a deployment's holds.
+	// Holds is the prefix of the keys of the records of a deployment's holds.
 	Holds(deployment string) string
 	// Check refuses if something that a deployment serves is missing. The notices
 	// say what visitors will miss.
 	Check(ctx context.Context, d *version.Deployment) (notices []manifest.Problem, err error)
-	// Contents are those that a deployment serves.
+	// Contents returns the contents that a deployment serves.
 	Contents(ctx context.Context, m *version.Meta) (Contents, error)
-	// Prefix begins the key of everything that a deployment serves.
+	// Prefix is the prefix of the key of everything that a deployment serves.
 	Prefix() string
 	// Verify adds what is missing or damaged in a deployment to its report.
 	Verify(ctx context.Context, v *Verifier, d *version.Deployment, out *VerifiedDeployment) error
@@ -68,8 +68,8 @@ type Keeper interface {
 	Sweep(ctx context.Context, opt PruneOptions) (*Sweep, error)
 }
 
-// OfLayout is what is live if it has the layout, else zero: not even the namespace of
-// another layout is reused.
+// OfLayout returns l if what is live has the layout. Otherwise it returns an empty value:
+// nothing of another layout is reused, not even its namespace.
 func OfLayout(l *version.Live, own Keeper) *version.Live {
 	if l.Meta == nil || own.Owns(l.Meta) {
 		return l

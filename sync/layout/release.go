@@ -15,15 +15,16 @@ import (
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// Release is what is known of a deployment before it is sent: the version to upload,
-// and the values that are written with its blobs.
+// Release is a deployment before it is sent: the version to upload, and the values that
+// are written with its blobs.
 type Release struct {
 	ID     string
 	Meta   version.Meta
 	Upload cloud.Upload
 	Values []*upload.Item // the stored manifest and the records
 	Stored []byte
-	// Started is the earliest time at which this run may have written a blob of it.
+	// Started is the earliest time at which a blob of the deployment may have been
+	// written by this run.
 	Started time.Time
 }
 
@@ -35,7 +36,7 @@ type Served struct {
 	Keeper Keeper
 }
 
-// Describe makes the release of a plan: the description in its version, and its record.
+// Describe makes the release of a plan: the metadata of its version, and its record.
 func (r *Run) Describe(l *version.Live, p *Draft, serves Served, url string) (*Release, error) {
 	c := r.Client
 	out := &Release{ID: manifest.DeploymentID(r.Nonce), Started: p.started(r)}
@@ -87,7 +88,8 @@ func (r *Run) Describe(l *version.Live, p *Draft, serves Served, url string) (*R
 	return out, nil
 }
 
-// carriedHold is the record of a hold that a new deployment carries on.
+// carriedHold returns the record of a hold that a new deployment takes over from the live
+// one.
 func (r *Run) carriedHold(l *version.Live, deployment, hold string) *version.HoldRecord {
 	out := &version.HoldRecord{Format: version.HoldFormat, Site: r.Client.ID(), Deployment: deployment, Hold: hold,
 		Over: version.ActiveID(l.Activations)}
@@ -97,9 +99,9 @@ func (r *Run) carriedHold(l *version.Live, deployment, hold string) *version.Hol
 	return out
 }
 
-// Version is the Worker as it is sent: with the bindings of its author, those of
-// kv-sync, and all others of the active version. It inherits from the active version
-// only, so that settings of a refused or a preview version cannot reach production.
+// Version returns the Worker as it is sent: with the bindings of its author, those of
+// kv-sync, and all others of the active version. It inherits from no other version, so
+// that settings of a refused or a preview version cannot reach production.
 func (r *Run) Version(l *version.Live, w cloud.Worker, o manifest.Origin, meta version.Meta) (cloud.Upload, error) {
 	says := version.Message{Deployment: meta.Deployment, Commit: o.Commit, Hold: l.CarriedHold(o),
 		Over: version.ActiveID(l.Activations)}
@@ -139,20 +141,20 @@ func (r *Run) Version(l *version.Live, w cloud.Worker, o manifest.Origin, meta v
 	return u, nil
 }
 
-// inherited is a binding that the new version has from the active one.
+// inherited returns a binding that the new version inherits from the active one.
 func inherited(l *version.Live, name string) cloud.Binding {
 	return cloud.Binding{Name: name, Type: "inherit",
 		Fields: map[string]json.RawMessage{"version_id": cloud.JSONString(l.Version.ID)}}
 }
 
-// namespaceBinding binds a KV namespace.
+// namespaceBinding returns a binding of a KV namespace.
 func namespaceBinding(name, id string) cloud.Binding {
 	return cloud.Binding{Name: name, Type: typeKV,
 		Fields: map[string]json.RawMessage{"namespace_id": cloud.JSONString(id)}}
 }
 
-// Prepared is a release whose every key is confirmed, and the version to switch to. The
-// version is "" if the switch uploads it.
+// Prepared is a release after all its keys were confirmed, and the version to switch to.
+// The version is "" if the switch uploads it.
 type Prepared struct {
 	*Release
 	Version string

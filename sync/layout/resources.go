@@ -22,10 +22,11 @@ import (
 // typeKV is the type of the only bindings whose resource a deploy creates.
 const typeKV = "kv_namespace"
 
-// FindResources adds to the plan the resources of the bindings for which the configuration names none,
-// as wrangler does: the new version inherits the binding of that name from the active one.
-// Without one, a KV namespace is found by the title that wrangler would give to it, or will
-// be created. Any other binding gets its stand-in, or is refused without one. It writes nothing.
+// FindResources adds to the plan the resources that the configuration does not name. Like
+// with wrangler, the new version inherits such a binding from the active version. If that
+// has no binding of the name, a KV namespace is found by the title that wrangler would give
+// to it, or the deploy will create it. Any other binding gets its stand-in, or is refused if it
+// has none. It writes nothing.
 func (p *Draft) FindResources(ctx context.Context, l *version.Live, bindings []cloud.Binding, c *site.Client) error {
 	for _, b := range bindings {
 		if b.Unnamed == nil {
@@ -60,20 +61,22 @@ func (p *Draft) FindResources(ctx context.Context, l *version.Live, bindings []c
 	return nil
 }
 
-// takes reports whether another binding gets the same namespace: the titles of A_B and a_b are equal.
+// takes reports whether another binding gets the same namespace. Bindings A_B and a_b, for
+// example, have the same title.
 func (p *Draft) takes(resource plan.Resource) bool {
 	return slices.ContainsFunc(p.Resources, func(other plan.Resource) bool { return other.Title == resource.Title })
 }
 
-// isOwn reports whether a namespace is the one with the files of sites, to which code must not write
-// by a mere name: the title of SYNC of a site kv is kv-sync.
+// isOwn reports whether a namespace is the one with the files of sites. Code must not get
+// write access to it only because of its title: for the binding SYNC of a site "kv" the
+// title is "kv-sync".
 func isOwn(resource plan.Resource, l *version.Live, c *site.Client) bool {
 	return resource.Title == c.NamespaceTitle || resource.ID != "" &&
 		(resource.ID == c.Namespace || l.Meta != nil && resource.ID == l.Meta.Namespace)
 }
 
-// inheritable reports whether a binding of the active version is the one that the
-// configuration describes without its resource.
+// inheritable reports whether a binding of the active version is the binding b, whose
+// resource the configuration does not name.
 func inheritable(b, live cloud.Binding) bool {
 	if live.Name != b.Name || live.Type != b.Type {
 		return false
@@ -86,7 +89,7 @@ func inheritable(b, live cloud.Binding) bool {
 	return len(live.Fields["jurisdiction"]) == 0 || len(b.Fields["jurisdiction"]) > 0
 }
 
-// provisionedTitle is the title of the namespace that wrangler creates for a binding.
+// provisionedTitle returns the title of the namespace that wrangler creates for a binding.
 // Source: workers-sdk, packages/deploy-helpers/src/deploy/helpers/provision-bindings.ts.
 func provisionedTitle(script, binding string) string {
 	return script + "-" + strings.ReplaceAll(strings.ToLower(binding), "_", "-")

@@ -11,8 +11,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// Run is one invocation: what it deploys, and what it keeps for the next plan if it has
-// to plan again: its nonce, and the blobs that are confirmed.
+// Run is one invocation: what it deploys, and what it keeps if it has to plan again,
+// which is its nonce and the confirmed blobs.
 type Run struct {
 	Client *site.Client
 	Order  Order
@@ -26,7 +26,7 @@ type Run struct {
 	keys      manifest.Keys
 	Nonce     manifest.Nonce
 	Confirmed map[manifest.Content]manifest.Ref
-	// IgnoreReceipt: the blobs that were uploaded ahead are too old.
+	// IgnoreReceipt: the blobs that were uploaded ahead are too old to be used.
 	IgnoreReceipt bool
 }
 
@@ -37,7 +37,7 @@ func StartRun(c *site.Client, src manifest.Source, w cloud.Worker, opt plan.Opti
 		Confirmed: make(map[manifest.Content]manifest.Ref)}
 }
 
-// MoveTo sets where the run writes, and drops the blobs that are confirmed elsewhere: in
+// MoveTo sets where the run writes. It drops the blobs that were confirmed elsewhere: in
 // another namespace, or under the keys of a project that was deleted meanwhile.
 func (r *Run) MoveTo(namespace string, keys manifest.Keys) {
 	if r.Namespace != namespace || r.keys != keys {
@@ -46,11 +46,12 @@ func (r *Run) MoveTo(namespace string, keys manifest.Keys) {
 	r.Namespace, r.keys = namespace, keys
 }
 
-// Order refuses a deploy that would make the live site go backwards. It is a stage of
-// the engine, which a layout calls as soon as it knows enough.
+// Order refuses a deploy of an older state than the live one. It is a stage of the
+// engine, which a layout calls as soon as it knows enough.
 type Order interface {
 	// Check refuses an older commit and one that a rollback left, and returns notices.
 	Check(ctx context.Context, l *version.Live, d *Draft, r *Run) ([]manifest.Problem, error)
-	// CheckContent refuses the content that a rollback left, once that is known.
+	// CheckContent refuses the content that a rollback left. A layout calls it once the
+	// content is known.
 	CheckContent(ctx context.Context, l *version.Live, d *Draft, opt plan.Options) error
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// CheckShrink refuses a deploy without files, or with less than half of those of base,
-// which is nil if nothing is live.
+// CheckShrink refuses a deploy without files, or with less than half of the files of
+// base. base is nil if nothing is live.
 func (p *Draft) CheckShrink(base *manifest.Manifest, opt plan.Options) error {
 	if opt.AllowShrink {
 		return nil
@@ -26,8 +26,8 @@ func (p *Draft) CheckShrink(base *manifest.Manifest, opt plan.Options) error {
 	return CheckLeft(len(p.Manifest.Assets), len(base.Assets), p.Removed)
 }
 
-// CheckIgnored refuses files that git ignores, if they would become public only because the
-// live deployment was made under rules that left them out.
+// CheckIgnored refuses files that git ignores, if the rules of the live deployment left
+// them out, so that this deploy would publish them unexpectedly.
 func (p *Draft) CheckIgnored(base *manifest.Manifest, opt plan.Options) error {
 	if base == nil || base.Origin.Edition >= manifest.SelectionEdition || opt.PublishIgnored {
 		return nil
@@ -46,7 +46,7 @@ func (p *Draft) CheckIgnored(base *manifest.Manifest, opt plan.Options) error {
 	})
 }
 
-// HoldsNothing is the refusal of a source without files.
+// HoldsNothing returns the error for a source without files.
 func (p *Draft) HoldsNothing() error {
 	err := guard.Stop(guard.Shrink, finding.CaseEmpty, finding.Facts{Path: p.where()})
 	err.Removed = p.Removed

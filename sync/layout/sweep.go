@@ -13,19 +13,20 @@ import (
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// PruneOptions are the choices of a person for a prune. Those from Local on are for
+// PruneOptions are the choices of a person for a prune. Local and those after it are for
 // layouts that compile an index into the code.
 type PruneOptions struct {
 	// DryRun deletes nothing.
 	DryRun bool
-	// Retain is how many deployments are kept at least. What the live and the retained
-	// deployments recorded counts, too. 0 is nothing more than that, and refused where
-	// none of them recorded anything: the configuration may be that of another site.
+	// Retain is the least number of deployments to keep. The live and the retained
+	// deployments recorded such a number, too, and the maximum counts. 0 adds nothing to
+	// that, and is refused if none of them recorded one: the configuration may be that of
+	// another site.
 	Retain int
 	// Grace is the grace period of deployments that recorded none, if Retain is given.
-	// 0 is that of the configuration, and a day at least.
+	// 0 means the grace period of the configuration, but at least a day.
 	Grace time.Duration
-	// Local is an index whose files are kept too, or nil.
+	// Local is an index. Its files are kept too. May be nil.
 	Local []byte
 	// Code is the Worker that contains the index. If kv-sync did not deploy it,
 	// prune searches its code for the index; nil disables the search.
@@ -39,7 +40,7 @@ type PruneOptions struct {
 	Unrecorded bool
 }
 
-// GivenPolicy is what a person said to keep.
+// GivenPolicy returns what the options say to keep.
 func (opt PruneOptions) GivenPolicy(c *site.Client) version.Policy {
 	if opt.Retain == 0 {
 		return version.Policy{}
@@ -58,21 +59,21 @@ func (opt PruneOptions) CheckPolicy(c *site.Client, recorded bool) error {
 // Sweep is what a prune may delete.
 type Sweep struct {
 	Store cloud.Store
-	// Grace is for how long keys are kept that no root reaches.
+	// Grace is the time for which keys are kept that no root names.
 	Grace time.Duration
 	// Before are the activations from which the roots were read.
 	Before []cloud.Activation
 	// Kept counts the keys that stay.
 	Kept Pruned
-	// Unrooted are keys that no root names. expired are records that retain nothing
+	// Unrooted are keys that no root names. Expired are records that retain nothing
 	// any more; they are deleted after all keys that they name.
 	Unrooted, Expired []string
-	// CheckUnchanged refuses to continue if a root may have been added meanwhile;
-	// may be nil.
+	// CheckUnchanged returns an error if a root may have been added meanwhile. May be
+	// nil.
 	CheckUnchanged func(context.Context) error
 }
 
-// Limited is what one prune deletes: the first keys in order, at most most.
+// Limited returns what one prune deletes: the first keys in order, at most that many.
 func (s *Sweep) Limited(most int) *Pruned {
 	out := s.Kept
 	slices.Sort(s.Unrooted)

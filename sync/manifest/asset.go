@@ -5,12 +5,12 @@ type Asset struct {
 	// Path is the pathname: it begins with "/", has "/" as its separator, is
 	// UTF-8 as the file is spelled, and is not percent-encoded, e.g. "/docs/a b.html".
 	Path string
-	// Blob names the asset's bytes. A source fills Blob.Hash (or leaves it zero
-	// for the upload to find); the plan gives the nonce.
+	// Blob names the asset's bytes. A source sets Blob.Hash, or leaves it zero, and the
+	// upload computes it. The plan sets the nonce.
 	Blob Ref
 	// Size is the number of bytes.
 	Size int64
-	// ContentType is a whole Content-Type value, e.g. "text/html; charset=utf-8".
+	// ContentType is the value of Content-Type, e.g. "text/html; charset=utf-8".
 	ContentType string
 	// Modified is when this content was first seen, in seconds since 1970 UTC. It is
 	// not part of a manifest's identity.
@@ -32,9 +32,9 @@ func (a Asset) Blobs() int {
 	return 1
 }
 
-// Content identifies the bytes of an asset: it is equal for two assets with the
-// same bytes. The hash alone is not enough, because a small file may have the bytes
-// that the hash of a chunked one is computed from.
+// Content identifies the bytes of an asset: two assets with the same bytes have equal
+// Contents. The hash alone is not enough: the hash of a chunked file is computed from its
+// chunk index, and a small file may have the same bytes as that index.
 type Content struct {
 	hash Hash
 	size int64

@@ -6,9 +6,9 @@ import (
 	"fmt"
 )
 
-// A file that is too large for one value of KV is stored as chunks, each a blob, and
-// as an index that names them, which is the asset's blob. A root that keeps an index
-// keeps its chunks. docs/format.md specifies the index; the tests of Go and of
+// A file that is too large for one value of KV is stored as chunks and an index. Each
+// chunk is a blob. The index names them, and is the asset's blob. A root that keeps an
+// index keeps its chunks. docs/format.md specifies the index; the tests of Go and of
 // TypeScript read the vectors in testdata/served/chunked.
 
 const (
@@ -17,11 +17,12 @@ const (
 	MaxValueBytes = 25 << 20
 
 	// MaxFileBytes is the size of the largest file: the served manifest has four
-	// bytes for it. Such a file has 256 chunks; a Worker could read 999 for a request.
+	// bytes for a size. Such a file has 256 chunks. A Worker can read 999 in a request.
 	MaxFileBytes = 1<<32 - 1
 
-	// ChunkBytes is the size of the chunks that a writer makes. A chunk is in memory
-	// from when it is read until it is confirmed, and several are sent at once.
+	// ChunkBytes is the size of the chunks that a writer makes. It limits the memory of
+	// an upload: several chunks are sent at once, and each is in memory until it is
+	// confirmed.
 	ChunkBytes = 16 << 20
 
 	indexMagic   = "KVSC"
@@ -30,7 +31,7 @@ const (
 	maxChunks    = 999
 )
 
-// ChunkCount is how many chunks a writer makes of a file.
+// ChunkCount returns the number of chunks that a writer makes of a file.
 func ChunkCount(size int64) int { return int((size + ChunkBytes - 1) / ChunkBytes) }
 
 // ChunkIndex lists the chunks of a file in order.

@@ -68,14 +68,14 @@ func TestIndexRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := DecodeChunkIndex(b, a); err == nil {
-			t.Errorf("%s was taken", filepath.Base(name))
+			t.Errorf("%s was accepted", filepath.Base(name))
 		}
 	}
 }
 
-// An index with the right hash is refused if its chunks do not add up to the file, or
-// are more than a request may read.
-func TestIndexRefusesWhatHashes(t *testing.T) {
+// An index with the right hash is refused if the sizes of its chunks do not add up to the
+// size of the file, or if it has more chunks than a request may read.
+func TestIndexWithRightHashIsRefused(t *testing.T) {
 	for _, c := range []struct {
 		size, chunkSize int64
 		count           int
@@ -133,8 +133,8 @@ func TestHasher(t *testing.T) {
 	}
 }
 
-// A small file may have the bytes that the hash of an index is computed from. It has
-// another key and another content.
+// A small file may have the bytes that the hash of an index is computed from. Its key and
+// its Content differ from those of the chunked file.
 func TestContentOfAnIndexIsItsOwn(t *testing.T) {
 	a, index := film(t)
 	prefix := index[:indexHead+3*32]
@@ -160,7 +160,7 @@ func FuzzDecodeIndex(f *testing.F) {
 	f.Add(good[:30], a.Size)
 	f.Add([]byte{}, int64(0))
 	f.Fuzz(func(t *testing.T, b []byte, size int64) {
-		// Whatever the bytes are, only the asset's own index is taken.
+		// Only the asset's own index is accepted.
 		a := Asset{Blob: a.Blob, Size: size}
 		if len(b) > indexHead && len(b)%8 == 0 {
 			a.Blob.Hash = HashOf(b[:indexHead+(len(b)-indexHead)/40*32])

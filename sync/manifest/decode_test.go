@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A plan walks the assets in order, so a manifest that is out of order is refused.
+// A plan walks the assets in order, so a manifest with unsorted assets is refused.
 func TestStoredRefusesDisorder(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func([]Asset){
@@ -26,7 +26,7 @@ func TestStoredRefusesDisorder(t *testing.T) {
 	}
 }
 
-// Memory is allocated only for entries that the bytes can hold.
+// Memory is allocated only for as many entries as fit into the bytes.
 func TestStoredBoundsMemory(t *testing.T) {
 	b := append([]byte(storedMagic), storedVersion, 0, 0, 0)
 	b = append(binary.AppendUvarint(b, 2), "{}"...)
@@ -41,7 +41,7 @@ func TestStoredBoundsMemory(t *testing.T) {
 	}
 }
 
-// A release without chunks relies on the flag.
+// A release that does not know chunks relies on the flag.
 func TestStoredFlags(t *testing.T) {
 	t.Parallel()
 	whole, chunked := realistic(5, false), realistic(5, false)

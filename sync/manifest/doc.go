@@ -1,5 +1,5 @@
-// Package manifest holds what kv-sync knows about a site: its files, and the
-// names and bytes under which Workers KV keeps them. It sends no request.
+// Package manifest describes the files of a site, and the keys and values that
+// store them in Workers KV. It sends no request.
 //
 // Content is named by a [Hash]. A [Ref] is a hash and the [Nonce] of the run
 // that wrote the content, so a key is written once and never again. An [Asset]
@@ -10,10 +10,10 @@
 //
 //   - [EncodeStored] and [DecodeStored]: what the next plan, a rollback and a
 //     prune read.
-//   - [EncodeServed]: what the Worker looks pathnames up in.
+//   - [EncodeServed]: what the Worker uses to look up pathnames.
 //
 // [Keys] gives the key of each value of a site. A file that is too large for one
-// value is stored as chunks; [ChunkIndex] lists them, and [Hasher] finds the hash
+// value is stored as chunks; [ChunkIndex] lists them, and [Hasher] computes the hash
 // of a file of any size in one pass.
 //
 // A [Source] lists files ([Listing]); internal/source implements it for a git

@@ -30,7 +30,7 @@ func Example() {
 	// true true 2025-11-13 02:13:20 +0000 UTC
 }
 
-// What EncodeStored writes, every later release reads.
+// Every later release reads what EncodeStored wrote.
 func ExampleDecodeStored() {
 	stored, err := manifest.EncodeStored(&manifest.Manifest{
 		Site:   "blog",

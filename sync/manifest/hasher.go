@@ -22,7 +22,7 @@ func NewHasher(size int64) *Hasher {
 	return h
 }
 
-// Write implements [io.Writer]. It never fails.
+// Write implements [io.Writer]. It never returns an error.
 func (h *Hasher) Write(p []byte) (int, error) {
 	n := len(p)
 	for h.index != nil && int64(len(p)) >= h.left {

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 )
 
-// EncodeJSON is json.Marshal without the escapes for HTML and for old JavaScript, so
-// that the TypeScript library writes the same bytes.
+// EncodeJSON is json.Marshal without the escapes for HTML and for old JavaScript. The
+// TypeScript library writes the same bytes.
 func EncodeJSON(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -25,7 +25,7 @@ func EncodeJSON(v any) ([]byte, error) {
 			out, text = append(out, "\u2028"...), text[6:]
 		case bytes.HasPrefix(text, []byte(`\u2029`)):
 			out, text = append(out, "\u2029"...), text[6:]
-		case text[0] == '\\': // another escape, whose second character begins none
+		case text[0] == '\\': // skip both characters: the second may be a backslash
 			out, text = append(out, text[:2]...), text[2:]
 		default:
 			out, text = append(out, text[0]), text[1:]

@@ -5,25 +5,26 @@ import (
 	"time"
 )
 
-// Keys gives the keys of a site, whose id it is. Each of these is written once and
-// never again:
+// Keys gives the keys of a site. The value is the id of the site. Each of these keys is
+// written once and never again:
 //
 //	{site}/b/{hash}.{nonce}   a blob
 //	{site}/m/{hash}.{nonce}   a stored manifest
 //	{site}/d/{deployment}     a deployment record
 //	{site}/h/{deployment}.{nonce} what is held back while the deployment is live
 //
-// A receipt may be written again, and KV removes it after a while:
+// A receipt may be written again, and KV deletes it when it expires:
 //
 //	{site}/r/{commit}         a receipt
 //
-// A project has the same keys with "project/{id}" for the site, and its pointer,
-// which is written at each switch:
+// A project has the same keys with "project/{id}" for the site. It also has a pointer,
+// which each switch writes:
 //
 //	project/{id}/current      what is active
 //
-// If another project of that id was deleted before, the new one has an incarnation,
-// and "project/{id}@{incarnation}" for the site. The pointer stays where it was.
+// If another project of that id was deleted before, the new one has an incarnation: its
+// keys have "project/{id}@{incarnation}" for the site. The key of the pointer has no
+// incarnation.
 //
 // Keys below {site}/o/ belong to the overlay's Durable Object. The engine reads
 // them and never writes or deletes one:
@@ -32,13 +33,13 @@ import (
 //	{site}/o/b/{hash}.{nonce} a blob of the overlay
 type Keys string
 
-// Prefix begins every key of the site.
+// Prefix is the prefix of every key of the site.
 func (k Keys) Prefix() string { return string(k) + "/" }
 
 // Blob is the key of a blob.
 func (k Keys) Blob(r Ref) string { return k.Blobs() + r.String() }
 
-// Blobs begins the keys of all blobs.
+// Blobs is the prefix of the keys of all blobs.
 func (k Keys) Blobs() string { return string(k) + "/b/" }
 
 // Manifest is the key of a stored manifest.
@@ -47,10 +48,11 @@ func (k Keys) Manifest(r Ref) string { return string(k) + "/m/" + r.String() }
 // Record is the key of a deployment's record.
 func (k Keys) Record(id string) string { return string(k) + "/d/" + id }
 
-// Holds begins the keys of the records of a deployment's holds. A nonce follows.
+// Holds is the prefix of the keys of the records of a deployment's holds. A nonce
+// follows.
 func (k Keys) Holds(deployment string) string { return string(k) + "/h/" + deployment + "." }
 
-// HoldsOf is [Keys.Holds] of the deployment in the key of such a record.
+// HoldsOf returns the prefix [Keys.Holds] of the key of a hold's record.
 func HoldsOf(key string) string { return key[:strings.LastIndexByte(key, '.')+1] }
 
 // Receipt is the key of the receipt of a commit.
@@ -65,9 +67,9 @@ func (k Keys) Overlay() Keys { return k + "/o" }
 // OverlayRecord is the key of the overlay's record.
 func (k Keys) OverlayRecord() string { return string(k.Overlay()) + "/record" }
 
-// other reports whether prune ignores a key: it belongs to the overlay, is a
-// receipt, is a project's pointer, or belongs to a layout that a project's assets
-// may have instead of this one.
+// other reports whether prune ignores a key. It ignores keys of the overlay, receipts,
+// pointers of projects, and keys of the layout "pathname", which a project may have
+// instead of this one.
 func (k Keys) other(rest string) bool {
 	if strings.HasPrefix(rest, "o/") || strings.HasPrefix(rest, "r/") {
 		return true
@@ -76,11 +78,11 @@ func (k Keys) other(rest string) bool {
 		(rest == "current" || rest == "manifest" || strings.HasPrefix(rest, "assets/"))
 }
 
-// ProjectPrefix begins the keys of projects. No site has that name.
+// ProjectPrefix is the first part of the keys of projects. No site has that name.
 const ProjectPrefix = "project"
 
-// ProjectKeys are the keys of one incarnation of a project. The zero incarnation is
-// that of a project whose id was never deleted.
+// ProjectKeys returns the keys of one incarnation of a project. The incarnation is zero
+// until a project of this id was deleted.
 func ProjectKeys(id string, incarnation Nonce) Keys {
 	k := Keys(ProjectPrefix + "/" + id)
 	if incarnation.IsZero() {
@@ -102,8 +104,8 @@ const (
 	KeyOther    KeyClass = 'o' // known, and never deleted by prune
 )
 
-// Parse reads the class of a key, the reference in a blob's or a manifest's key, and
-// when it was written.
+// Parse returns the class of a key, the reference in the key of a blob or a manifest, and
+// when the key was written.
 func (k Keys) Parse(name string) (class KeyClass, ref Ref, written time.Time) {
 	rest, ok := strings.CutPrefix(name, k.Prefix())
 	if ok && k.other(rest) {

@@ -29,17 +29,18 @@ type Listing struct {
 	// Pulled has the nonces of the run-time writes that are in the source, by
 	// pathname: the content of the file [PulledName].
 	Pulled map[string]Nonce
-	// Excluded counts what is in the source and not published, by kind.
+	// Excluded counts the entries of the source that are not published, by kind.
 	Excluded []Excluded
 	// Ignored are the paths of the files that .gitignore names and that are published,
 	// sorted. Only a folder has such files.
 	Ignored []string
-	// Notices are shown with the plan. They refuse nothing.
+	// Notices are shown with the plan. They do not stop a deploy.
 	Notices []Problem
 }
 
-// FolderID is the [Origin].ID of a folder's listing. It identifies what would be
-// served, whatever the times of the files. It is "" while a hash is not known.
+// FolderID returns the [Origin].ID of a folder's listing. It identifies what would be
+// served, and does not depend on the times of the files. It is "" while a hash is not
+// known.
 func FolderID(l *Listing) string {
 	h := sha256.New()
 	var b []byte

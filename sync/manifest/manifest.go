@@ -15,14 +15,14 @@ type Manifest struct {
 	Assets []Asset
 	// Dirs is sorted by Path; empty for a folder.
 	Dirs []Dir
-	// Retired lists assets that this deployment does not have, but a retained earlier
-	// one has, so that open tabs still find them. Sorted by Path; no path is also in
-	// Assets, and none is guarded by code. They are not roots.
+	// Retired lists assets of retained earlier deployments that this one does not have.
+	// Open tabs still find them. Sorted by Path; no path is also in Assets, and none is
+	// guarded by code. A prune does not keep a blob because of them.
 	Retired   []Retired
 	Redirects []Redirect
 	Headers   []HeaderRule
 	Serving   Serving
-	// Routing is that of the code that was deployed with it; nil if unknown.
+	// Routing is the routing of the code that was deployed with it; nil if unknown.
 	Routing *Routing
 	// Adopted has the nonces of the overlay's writes that are part of this manifest,
 	// by pathname. An entry of the overlay with that nonce is ignored. nil if there
@@ -30,7 +30,7 @@ type Manifest struct {
 	Adopted map[string]Nonce
 }
 
-// At is the asset at a pathname, or nil.
+// At returns the asset at a pathname, or nil.
 func (m *Manifest) At(path string) *Asset {
 	i, ok := slices.BinarySearchFunc(m.Assets, path, func(a Asset, path string) int {
 		return strings.Compare(a.Path, path)
@@ -44,9 +44,9 @@ func (m *Manifest) At(path string) *Asset {
 // Retired is an asset of an earlier deployment that stays reachable.
 type Retired struct {
 	Asset
-	// Until is how long it is kept at least, in seconds since 1970 UTC.
+	// Until is the time until which it is kept at least, in seconds since 1970 UTC.
 	Until int64
-	// Left is for how many more deployments it is kept at least.
+	// Left is the least number of further deployments for which it is kept.
 	Left int
 }
 
@@ -57,8 +57,8 @@ type Serving struct {
 	HTMLHandling string `json:"html_handling,omitempty"`
 	// NotFound is "404-page" (also if empty), "single-page-application" or "none".
 	NotFound string `json:"not_found_handling,omitempty"`
-	// EdgeCache is for how many seconds Workers Caching may keep a response; 0 turns
-	// it off.
+	// EdgeCache is the number of seconds for which Workers Caching may keep a response.
+	// 0 turns it off.
 	EdgeCache int `json:"edge_cache,omitempty"`
 	// Overlay serves what was written at run time instead of the assets it covers.
 	Overlay bool `json:"overlay,omitempty"`

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// Nonce makes the keys of one run unlike those of every other run, so that a
-// key is written once and never again, even for the same bytes.
+// Nonce identifies a run in the keys that it writes. No two runs write the same key, not
+// even for the same bytes, so each key is written once.
 type Nonce [8]byte
 
 // String returns the nonce as 16 lower-case hexadecimal digits.
 func (n Nonce) String() string { return hex.EncodeToString(n[:]) }
 
-// IsZero reports whether it is no nonce.
+// IsZero reports whether the nonce is not set.
 func (n Nonce) IsZero() bool { return n == Nonce{} }
 
 // MarshalText is String, for JSON.
@@ -33,9 +33,9 @@ func ParseNonce(s string) (Nonce, error) {
 	return n, decodeHex(n[:], s)
 }
 
-// NewNonce makes the nonce of a run that begins now. Its first half is the time, so
-// that prune knows the age of every key without metadata, which raw bodies cannot
-// carry. Its second half is random, for runs that begin in the same second.
+// NewNonce makes the nonce of a run that begins now. Its first half is the time, so that
+// prune knows the age of every key. (Metadata could have the age too, but a write of a raw
+// body has none.) Its second half is random, for runs that begin in the same second.
 func NewNonce(now time.Time) Nonce {
 	var n Nonce
 	if _, err := rand.Read(n[4:]); err != nil {
@@ -45,18 +45,19 @@ func NewNonce(now time.Time) Nonce {
 	return n
 }
 
-// Time is when the run that made the nonce began, to the second.
+// Time returns when the run that made the nonce began, to the second.
 func (n Nonce) Time() time.Time {
 	return time.Unix(int64(binary.BigEndian.Uint32(n[:4])), 0)
 }
 
-// DeploymentID is the id of the deployment that the run makes. It sorts by time:
-// 20261121-024512-9f3c1a2b.
+// DeploymentID returns the id of the deployment that the run makes, for example
+// 20261121-024512-9f3c1a2b. Ids sort by time.
 func DeploymentID(n Nonce) string {
 	return n.Time().UTC().Format("20060102-150405") + fmt.Sprintf("-%x", n[4:])
 }
 
-// DeploymentTime is when the run of a deployment began.
+// DeploymentTime returns when the run of a deployment began. ok is false if id is not an
+// id of a deployment.
 func DeploymentTime(id string) (time.Time, bool) {
 	if len(id) != len("20060102-150405-00000000") {
 		return time.Time{}, false
@@ -65,9 +66,9 @@ func DeploymentTime(id string) (time.Time, bool) {
 	return t, err == nil && id[15] == '-'
 }
 
-// For is the nonce of an asset's blob that the run with the nonce n writes. A chunk
-// index gets a different one: a small file may have the bytes that the hash of the
-// index is computed from, and must not share its key.
+// For returns the nonce of an asset's blob that the run with the nonce n writes. A chunk
+// index gets a different nonce, because its hash can equal that of a small file (see
+// [Content]), and the two must not have the same key.
 func (n Nonce) For(a Asset) Nonce {
 	if a.Chunked() {
 		n[len(n)-1] ^= 1

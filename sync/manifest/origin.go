@@ -24,11 +24,11 @@ type Origin struct {
 	Edition int `json:"edition,omitempty"`
 	// Dir is the directory within the repository, or the folder as given.
 	Dir string `json:"dir"`
-	// Commit is the commit's id in hexadecimal: for a folder, the one that is
-	// checked out in its repository. "" where there is no repository.
+	// Commit is the commit's id in hexadecimal. For a folder it is the commit that is
+	// checked out in its repository. "" if there is no repository.
 	Commit string `json:"commit,omitempty"`
-	// Dirty says that the work tree differed from the commit. It is information, and
-	// does not change the order of deployments.
+	// Dirty: the work tree differed from the commit. This is shown to people. It does
+	// not affect the order of deployments.
 	Dirty bool `json:"dirty,omitempty"`
 	// Repository says which repository the commit is in.
 	Repository Repository `json:"repository,omitzero"`
@@ -45,11 +45,11 @@ type Origin struct {
 type Repository struct {
 	// Name is "host/owner/name" in lower case, without user and password.
 	Name string `json:"name,omitempty"`
-	// ID is the forge's own id, which survives a rename and a transfer; "" where
-	// it is not known.
+	// ID is the forge's own id, which stays the same after a rename and a transfer; ""
+	// if it is not known.
 	ID string `json:"id,omitempty"`
-	// Remotes are the names of the clone's remotes, in any order. They are compared
-	// and not stored.
+	// Remotes are the names ("host/owner/name") of the clone's remotes, in any order.
+	// They are compared and not stored.
 	Remotes []string `json:"-"`
 }
 
@@ -64,7 +64,7 @@ func (r Repository) Differs(live Repository) bool {
 	return r.Name != live.Name && !slices.Contains(r.Remotes, live.Name)
 }
 
-// Label names a repository in a message.
+// Label returns the name of the repository for a message.
 func (r Repository) Label() string {
 	switch {
 	case r.Name != "" && r.ID != "":
@@ -75,5 +75,5 @@ func (r Repository) Label() string {
 	return "with the id " + r.ID
 }
 
-// IsCommit reports whether it is a commit, whose files cannot change. Those of a folder can.
+// IsCommit reports whether the origin is a commit. Unlike a folder, its files cannot change.
 func (o Origin) IsCommit() bool { return o.Kind == "commit" && o.Commit != "" }

@@ -8,8 +8,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
-// Problem is something about one path, or with the path "" about a run, that a
-// person should know or fix.
+// Problem is something that a person should know or fix. It concerns one path, or the
+// whole run if the path is "".
 type Problem struct {
 	// Path is relative to the source's root, or to the repository for
 	// configuration files.
@@ -19,12 +19,12 @@ type Problem struct {
 	// Reason says what is wrong; Fix what to do.
 	Reason string `json:"reason"`
 	Fix    string `json:"fix,omitempty"`
-	// Finding is what the engine found, where the problem is the engine's. Reason
-	// is its text then, and Fix is "".
+	// Finding is set if the engine found the problem. Then Reason is its text, and Fix
+	// is "".
 	Finding *finding.Finding `json:"-"`
 }
 
-// ProblemOf is a finding about a path.
+// ProblemOf returns a finding about a path.
 func ProblemOf(path string, c finding.Case, facts finding.Facts) Problem {
 	f := finding.New(c, facts)
 	return Problem{Path: path, Reason: f.Error(), Finding: f}
@@ -45,11 +45,11 @@ func (p Problem) String() string {
 	return s
 }
 
-// RefusedError lists every path that must not be published, in path order.
-// Nothing was sent.
+// RefusedError lists the paths that must not be published, in path order. The run has
+// sent nothing.
 type RefusedError struct{ Problems []Problem }
 
-// Files is the number of files that have a problem. One file can have several.
+// Files returns the number of files that have a problem. One file can have several.
 func (e *RefusedError) Files() int {
 	paths := map[string]bool{}
 	for _, p := range e.Problems {

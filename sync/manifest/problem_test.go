@@ -7,7 +7,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Several problems of one file are one refused file.
+// A file with several problems counts as one refused file.
 func TestRefusedFilesAreCountedOnce(t *testing.T) {
 	err := &manifest.RefusedError{Problems: []manifest.Problem{
 		{Path: "_headers", Line: 2, Reason: "bad"}, {Path: "_headers", Line: 5, Reason: "bad"},

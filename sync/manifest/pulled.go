@@ -36,9 +36,9 @@ func FormatPulled(pulled map[string]Nonce) []byte {
 	return b.Bytes()
 }
 
-// ParsePulled reads the file: the nonce of the write by pathname. If a merge left a
-// pathname twice, the later line counts. Only one of the writes can still be in the
-// overlay, and the next pull brings in one that is not listed.
+// ParsePulled reads the file, and returns the nonce of each write by pathname. If a merge
+// left two lines for a pathname, the later one counts. That does no harm: the overlay has
+// one write at a pathname, and the next pull pulls it if it is not listed.
 func ParsePulled(text []byte) (map[string]Nonce, []Problem) {
 	pulled := make(map[string]Nonce)
 	var bad []Problem

@@ -20,6 +20,6 @@ func TestParsePulled(t *testing.T) {
 		lines = append(lines, p.Line)
 	}
 	if !slices.Equal(lines, []int{3, 4, 5, 7}) {
-		t.Errorf("bad are the lines %v", lines)
+		t.Errorf("the bad lines are %v", lines)
 	}
 }

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// placeholder matches a placeholder of a _redirects pattern, which stands for one
+// placeholder matches a placeholder of a _redirects pattern. A placeholder matches one
 // segment.
 var placeholder = regexp.MustCompile(`:[A-Za-z]\w*`)
 
-// MatchPattern is the source of a redirect without a host as a regular expression
-// that matches encoded pathnames. Matching takes linear time.
+// MatchPattern returns a regular expression for the source of a redirect without a host.
+// It matches encoded pathnames, in linear time.
 func MatchPattern(from string) *regexp.Regexp {
 	var b strings.Builder
 	b.WriteString(`\A`)
@@ -60,12 +60,12 @@ func (m *Manifest) Redirected() func(path string) bool {
 	}
 }
 
-// pathnameOf is the pathname at which a file is served, not encoded, regardless of
-// other files. worker/src/rules/html.ts does the same and considers them.
+// pathnameOf returns the pathname at which a file is served, not encoded. Unlike
+// worker/src/rules/html.ts it does not consider which other files exist.
 func (s Serving) pathnameOf(path string) string { return PathnameOf(path, s.HTMLHandling) }
 
-// PathnameOf is the pathname at which html_handling serves a file, not encoded, regardless of
-// other files.
+// PathnameOf returns the pathname at which a file is served with this html_handling, not
+// encoded. It does not consider which other files exist.
 func PathnameOf(path, htmlHandling string) string {
 	stem, isHTML := strings.CutSuffix(path, ".html")
 	if !isHTML || htmlHandling == "none" {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Ref names one blob or one stored manifest: what it hashes to, and the run
+// Ref names one blob or one stored manifest by its hash and the nonce of the run
 // that wrote it. Its text form is "hash.nonce".
 type Ref struct {
 	Hash  Hash
@@ -15,7 +15,7 @@ type Ref struct {
 // String returns "hash.nonce" in hexadecimal.
 func (r Ref) String() string { return r.Hash.String() + "." + r.Nonce.String() }
 
-// IsZero reports whether the reference names nothing.
+// IsZero reports whether the reference is not set.
 func (r Ref) IsZero() bool { return r == Ref{} }
 
 // ParseRef reads what [Ref.String] wrote, and nothing else.

@@ -3,11 +3,11 @@ package manifest
 import "strings"
 
 // Routing says which requests a version's code gets before the site's files. Code
-// that gets a request decides about access, so a file that it guards must not stay
+// that gets the requests of a file can control access to it. Such a file must not stay
 // reachable after it was removed.
 //
-// Without a matching pattern the files come first, and are public. The zero Routing
-// is that of a version without code.
+// A request that matches no pattern is answered from the files, which are public. The
+// zero Routing is that of a version without code.
 //
 // A nil *Routing is unknown, as in a manifest that an older kv-sync wrote.
 type Routing struct {
@@ -26,8 +26,8 @@ type Routing struct {
 // EveryRequest is the pattern of code that gets every request.
 const EveryRequest = "*"
 
-// Guards reports whether code decides who may read the file at a path, which is
-// as in [Asset]. An unknown routing guards every file.
+// Guards reports whether code decides who may read the file at an [Asset]'s path. An
+// unknown routing guards every file.
 //
 // A file is guarded if the code gets a request for any pathname at which some value
 // of html_handling serves the file.
@@ -93,8 +93,8 @@ func glob(pattern, text string) bool {
 	}
 }
 
-// EncodePathname is the canonical encoding of a pathname, to which the patterns of a
-// [Routing] apply. worker/src/rules/pathname.ts does the same.
+// EncodePathname returns the canonical encoding of a pathname. The patterns of a [Routing]
+// are matched against it. worker/src/rules/pathname.ts does the same.
 func EncodePathname(pathname string) string {
 	const digits = "0123456789ABCDEF"
 	var b strings.Builder

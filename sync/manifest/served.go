@@ -23,7 +23,7 @@ const (
 	servedRetired = 1 << 2
 )
 
-// servedMeta is the part that is not looked up by a hash.
+// servedMeta is the part of a manifest that is not looked up by the hash of a pathname.
 type servedMeta struct {
 	Site         string       `json:"site"`
 	Types        []string     `json:"types"`
@@ -84,7 +84,7 @@ func EncodeServed(m *Manifest) ([]byte, error) {
 	slices.SortFunc(entries, func(a, b [servedEntry]byte) int { return bytes.Compare(a[:16], b[:16]) })
 	for i := 1; i < len(entries); i++ {
 		if bytes.Equal(entries[i][:16], entries[i-1][:16]) {
-			return nil, fmt.Errorf("encode manifest: a pathname is in it twice")
+			return nil, fmt.Errorf("encode manifest: two assets have the same pathname")
 		}
 	}
 
@@ -110,7 +110,7 @@ func EncodeServed(m *Manifest) ([]byte, error) {
 	return append(b, meta...), nil
 }
 
-// servedMeta encodes the part of m that is not looked up by a hash.
+// servedMeta encodes the part of m that is not looked up by the hash of a pathname.
 func (m *Manifest) servedMeta(types []string) ([]byte, error) {
 	meta, err := EncodeJSON(servedMeta{
 		Site: m.Site, Types: append([]string{}, types...),

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// vector is a manifest of testdata/served, which another encoder wrote.
+// vector is a manifest of testdata/served. Another encoder wrote its bytes.
 type vector struct {
 	Manifest struct {
 		Site         string        `json:"site"`
@@ -32,7 +32,7 @@ type vector struct {
 	} `json:"index"`
 }
 
-// vectorEntry is one entry of it.
+// vectorEntry is one entry of a vector's manifest.
 type vectorEntry struct {
 	Path     string `json:"path"`
 	Hash     string `json:"hash"`

@@ -14,8 +14,8 @@ type Source interface {
 
 	// Files lists every file to be served, sorted by Path. base is the live manifest,
 	// or nil. A source does not read a directory or a file that is unchanged since
-	// base. Without a base it may leave hashes zero. It refuses all files that must not
-	// be published together, with one *RefusedError.
+	// base. Without a base it may leave hashes zero. If files must not be published, it
+	// returns a *RefusedError that lists all of them.
 	Files(ctx context.Context, base *Manifest) (*Listing, error)
 
 	// Compare returns the relation of the commit next to the commit active. Both are

@@ -8,8 +8,8 @@ import (
 	"slices"
 )
 
-// The stored encoding of a manifest, which the next plan, a rollback and a prune
-// read. It must stay readable for ever, so it has a format version and
+// The stored encoding of a manifest is read by the next plan, a rollback and a prune.
+// All later releases must be able to read it, so it has a format version and
 // must-understand flags. docs/format.md specifies it.
 const (
 	storedMagic   = "KVSS"
@@ -120,8 +120,8 @@ func (m *Manifest) storedHead(types []string) ([]byte, error) {
 	return head, nil
 }
 
-// StoredBound returns a number that is at least the length of what [EncodeStored] writes. It
-// encodes no asset, so it is cheap.
+// StoredBound returns an upper bound of the length of what [EncodeStored] writes. It encodes
+// no asset, so it is cheap.
 func StoredBound(m *Manifest) (int, error) {
 	// An entry has its path, a hash, a nonce, an object id of up to 32 bytes, and up to eight
 	// numbers of up to 10 bytes each.
@@ -143,8 +143,8 @@ func StoredBound(m *Manifest) (int, error) {
 	return n + len(head) + entry*(1+len(m.Assets)+len(m.Retired)+len(m.Dirs)), err
 }
 
-// storedFlags are the must-understand flags. A manifest without chunked assets
-// has none, so that releases without chunks can read it.
+// storedFlags returns the must-understand flags. A manifest without chunked assets
+// has none, so that releases that do not know chunks can read it.
 func (m *Manifest) storedFlags() uint16 {
 	if slices.ContainsFunc(m.Assets, Asset.Chunked) ||
 		slices.ContainsFunc(m.Retired, func(r Retired) bool { return r.Chunked() }) {
@@ -174,8 +174,8 @@ func (t *table[T]) add(v T) int {
 
 type storedWriter struct {
 	b        []byte
-	path     string // of the entry before: paths are front-coded
-	modified int64  // of the entry before
+	path     string // of the previous entry: a path omits the prefix that it shares with it
+	modified int64  // of the previous entry
 	oidSize  int
 	err      error
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// realistic makes a manifest of n files in folders of about 20, as site
-// generators write them.
+// realistic makes a manifest like that of a site generator's output: n files in folders
+// of about 20 files.
 func realistic(n int, commit bool) *Manifest {
 	rnd := rand.New(rand.NewPCG(1, uint64(n)))
 	hash := func(size int) []byte {
@@ -84,7 +84,8 @@ func TestStoredRoundTrip(t *testing.T) {
 	}
 }
 
-// The promise of docs/format.md: at most 80 bytes a file, twice.
+// docs/format.md promises at most 80 bytes a file for the stored and for the served
+// manifest.
 func TestManifestSize(t *testing.T) {
 	const n = 10_000
 	for _, commit := range []bool{false, true} {
@@ -98,7 +99,7 @@ func TestManifestSize(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range m.Assets {
-			m.Assets[i].Blob.Hash = Hash{} // it is not known before the first upload
+			m.Assets[i].Blob.Hash = Hash{} // hashes are not known before the first upload
 		}
 		if bound, err := StoredBound(m); err != nil || bound < len(stored) {
 			t.Errorf("commit %v: the bound %d (%v) is less than the %d bytes that are stored", commit, bound, err, len(stored))
@@ -114,24 +115,24 @@ func TestManifestSize(t *testing.T) {
 	}
 }
 
-func TestStoredRefusesWhatItCannotReadWhole(t *testing.T) {
+func TestStoredRefusesIncompleteAndUnknown(t *testing.T) {
 	b, err := EncodeStored(realistic(30, true))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range b {
 		if _, err := DecodeStored(b[:i]); err == nil {
-			t.Fatalf("%d of %d bytes were taken for a whole manifest", i, len(b))
+			t.Fatalf("the first %d of %d bytes were decoded as a whole manifest", i, len(b))
 		}
 	}
 	if _, err := DecodeStored(append(b, 0)); err == nil {
-		t.Error("a byte too many was taken")
+		t.Error("a manifest with an extra byte was decoded")
 	}
 	for name, at := range map[string]int{"version": 4, "must-understand flags": 6} {
 		bad := append([]byte(nil), b...)
 		binary.LittleEndian.PutUint16(bad[at:], 0x8001)
 		if _, err := DecodeStored(bad); err == nil {
-			t.Errorf("an unknown %s was taken", name)
+			t.Errorf("an unknown %s was accepted", name)
 		}
 	}
 }
@@ -175,10 +176,10 @@ func FuzzDecodeStored(f *testing.F) {
 		if err != nil {
 			return
 		}
-		// What is read can be written, and reads the same again.
+		// A decoded manifest can be encoded, and decodes to the same manifest.
 		again, err := EncodeStored(m)
 		if err != nil {
-			return // e.g. an object id size without an object
+			return // e.g. the manifest has a size of object ids and no object id
 		}
 		back, err := DecodeStored(again)
 		if err != nil {

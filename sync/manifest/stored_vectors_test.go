@@ -55,8 +55,8 @@ func routed() *Manifest {
 	return m
 }
 
-// Every release reads what an earlier one stored. A site without a chunked file still
-// writes what releases without chunks can read.
+// Every release reads what earlier releases stored. The manifest of a site without a
+// chunked file can still be read by releases that do not know chunks.
 func TestStoredVectors(t *testing.T) {
 	for name, m := range map[string]*Manifest{"site": stored(false), "chunked": stored(true), "overlay": overlaid(),
 		"routing": routed()} {

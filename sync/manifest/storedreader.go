@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// DecodeStored reads what EncodeStored wrote, of this or any earlier release.
-// Incomplete or damaged bytes are an error, never a shorter manifest.
+// DecodeStored reads what EncodeStored of this or an earlier release wrote. It returns
+// an error for incomplete or damaged bytes, never a shorter manifest.
 func DecodeStored(b []byte) (*Manifest, error) {
 	if len(b) < 8 || string(b[:4]) != storedMagic {
 		return nil, errors.New("decode manifest: these bytes are not a stored manifest")

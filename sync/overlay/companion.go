@@ -9,11 +9,11 @@ import (
 )
 
 // The Durable Object of a site's overlay is in a script of its own, the companion of
-// the site. So the site's Worker has no migrations: a Worker with migrations has no
-// previews, and no rollback goes back beyond one.
+// the site, so that the site's Worker needs no migrations. A Worker with migrations has
+// no previews, and cannot be rolled back to a version from before its last migration.
 //
 // The companion is deployed, with the protocol of the site's Worker, before a version
-// of the site is uploaded that is bound to it.
+// of the site that is bound to it is uploaded.
 const (
 	companionSuffix = "-overlay"
 	Class           = "Overlay"
@@ -36,7 +36,7 @@ func CompanionName(site string) string { return site + companionSuffix }
 // that have the secret of its HTTP interface.
 type Rights struct {
 	Write bool `json:"write,omitempty"`
-	// Rules allows to write _redirects and _headers, too.
+	// Rules permits writes of _redirects and _headers, too.
 	Rules bool `json:"rules,omitempty"`
 }
 
@@ -44,7 +44,7 @@ type Rights struct {
 // companion belongs to its loader.
 type Meta struct {
 	CompanionCode
-	// Rights are read here by the Worker.
+	// Rights are here because the Worker reads them from this binding.
 	Rights
 }
 
@@ -70,8 +70,8 @@ func NewClass() *cloud.MigrationPlan {
 	return &cloud.MigrationPlan{NewTag: Tag, Steps: []json.RawMessage{step}}
 }
 
-// ReadCompanion reads what a script says about itself: the zero value if it is not a
-// companion.
+// ReadCompanion reads the binding that marks a script as a companion. It returns the zero
+// value if the script is not one.
 func ReadCompanion(ctx context.Context, script cloud.Workers) (is CompanionMeta, exists bool, err error) {
 	at, err := script.Activations(ctx)
 	if errors.Is(err, cloud.ErrNotFound) {

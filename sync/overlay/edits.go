@@ -9,16 +9,16 @@ import (
 
 // Edits are the writes of an overlay as a plan sees them.
 type Edits struct {
-	// Entries are those of the record, nil if they are not known.
+	// Entries are the entries of the record, nil if they are not known.
 	Entries []Entry
-	// Adopted has the nonces of the writes that the live manifest has, Pulled those
-	// that the source has, by pathname.
+	// Adopted has the nonces of the writes that the live manifest contains, Pulled the
+	// nonces of those that the source contains, by pathname.
 	Adopted, Pulled map[string]manifest.Nonce
 }
 
-// Adopt records in a manifest which edits it has already. It returns the entries
+// Adopt records in a manifest which edits it contains already. It returns the entries
 // that cover a file of the manifest, and the pathnames whose edits were pulled into
-// the source and are not there any more: these edits stay in the overlay.
+// the source and are not in it any more. These edits stay in the overlay.
 func (e *Edits) Adopt(m *manifest.Manifest) (covering []*Entry, discarded []string) {
 	for i := range e.Entries {
 		edit := &e.Entries[i]
@@ -29,7 +29,7 @@ func (e *Edits) Adopt(m *manifest.Manifest) (covering []*Entry, discarded []stri
 		switch {
 		case e.live(edit), e.pulled(edit) && !edit.isUndone(deployed):
 			edit.adoptInto(m)
-		case edit.IsRules(): // rules take effect, and cover no file of that name
+		case edit.IsRules(): // rules are not served, so they cover no file
 		case edit.equals(deployed):
 			edit.adoptInto(m)
 		case deployed != nil:
@@ -40,8 +40,8 @@ func (e *Edits) Adopt(m *manifest.Manifest) (covering []*Entry, discarded []stri
 }
 
 // Returns reports whether a deploy that adds the file brings back a page that was
-// pulled and that the overlay does not have any more. The overlay keeps nothing of
-// a page that was created at run time and deleted there.
+// pulled and then deleted at run time. The overlay has no entry for a page that was both
+// created and deleted at run time.
 func (e *Edits) Returns(path string) bool {
 	_, pulled := e.Pulled[path]
 	_, live := e.Adopted[path]
@@ -57,7 +57,7 @@ func (e *Edits) live(edit *Entry) bool {
 	return adopted && live == edit.Nonce
 }
 
-// pulled reports whether the source says that it has the edit.
+// pulled reports whether the source lists the edit as pulled.
 func (e *Edits) pulled(edit *Entry) bool {
 	next, pulled := e.Pulled[edit.Path]
 	return pulled && next == edit.Nonce

@@ -13,14 +13,15 @@ type Entry struct {
 	Path string
 	// Nonce identifies the write, together with Path.
 	Nonce manifest.Nonce
-	// Content is nil for a deletion: what is deployed there is not served.
+	// Content is nil for a deletion: the deployed file is not served.
 	Content *Content
 	// Time is when it was written. Author and Message say who wrote it and why; both may
 	// be "".
 	Time            time.Time
 	Author, Message string
-	// Was has the hashes of what was there before, newest first; a zero Hash means
-	// nothing. The last is what was deployed at the time of the first write.
+	// Was has the hashes of the earlier contents, newest first. A zero Hash means that
+	// there was no file. The last is the file that was deployed at the time of the first
+	// write.
 	Was []manifest.Hash
 }
 
@@ -48,8 +49,8 @@ func (o *Entry) IsRules() bool {
 	return strings.HasSuffix(o.Path, "/_redirects") || strings.HasSuffix(o.Path, "/_headers")
 }
 
-// adoptInto records that the manifest has the write, so that the overlay may forget it
-// when that manifest is live.
+// adoptInto records that the manifest contains the write, so that the overlay may forget
+// the write when that manifest is live.
 func (o *Entry) adoptInto(m *manifest.Manifest) {
 	if m.Adopted == nil {
 		m.Adopted = make(map[string]manifest.Nonce)
@@ -61,9 +62,9 @@ func (o *Entry) adoptInto(m *manifest.Manifest) {
 	}
 }
 
-// isUndone reports whether a file, nil for none, is what the edit replaced and not what
-// it wrote. Then whoever pulled the edit has discarded it, as git reset does, and what
-// the source says about it is not true.
+// isUndone reports whether a file (nil if there is none) has the content from before the
+// edit. Then somebody has pulled the edit and discarded it, for example with git reset,
+// although the source still lists it as pulled.
 func (o *Entry) isUndone(file *manifest.Asset) bool {
 	if file == nil {
 		return o.Content != nil
@@ -72,9 +73,9 @@ func (o *Entry) isUndone(file *manifest.Asset) bool {
 	return !wrote && slices.Contains(o.Was, file.Blob.Hash)
 }
 
-// equals reports whether a visitor gets the same from the entry as from the asset that
-// is deployed at its pathname, nil if there is none. An asset whose hash is not known
-// yet equals no entry.
+// equals reports whether visitors get the same from the entry as from the asset that is
+// deployed at its pathname (nil if there is none). It returns false for an asset whose
+// hash is not known yet.
 func (o *Entry) equals(deployed *manifest.Asset) bool {
 	if o.Content == nil || deployed == nil {
 		return o.Content == nil && deployed == nil

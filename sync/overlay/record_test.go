@@ -118,10 +118,10 @@ func TestOverlayCopy(t *testing.T) {
 
 	values[manifest.Keys("blog/o").Blob(small)] = []byte("hallo")
 	if err := o.Copy(ctx, entries["hello"], &bytes.Buffer{}); !errors.Is(err, manifest.ErrDamaged) {
-		t.Errorf("other bytes than were written: %v", err)
+		t.Errorf("the bytes in KV are not those that were written: %v", err)
 	}
 	delete(values, manifest.Keys("blog/o").Blob(small))
 	if err := o.Copy(ctx, entries["hello"], &bytes.Buffer{}); !errors.Is(err, cloud.ErrNotFound) {
-		t.Errorf("a blob that is gone: %v", err)
+		t.Errorf("the blob does not exist: %v", err)
 	}
 }

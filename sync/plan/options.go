@@ -28,7 +28,7 @@ type Options struct {
 	// never have been published. It deploys even if nothing changed.
 	Forget bool
 	// KeepNone is Forget, but deploys only if something changed. It is for a site
-	// that nobody visits with an open tab, such as a site in development.
+	// without visitors, such as a site in development.
 	KeepNone bool
 	// Repair uploads every blob again, under new keys, and does not rely on
 	// anything live. It deploys even if nothing changed.
@@ -41,7 +41,8 @@ type Options struct {
 	HideEdits bool
 }
 
-// Unguarded returns the options with every guard waived, to show what a deploy would do.
+// Unguarded returns the options with every guard switched off, to show what a deploy would
+// do.
 func (o Options) Unguarded() Options {
 	o.TakeOver, o.AllowShrink, o.PublishIgnored, o.AnyOrder, o.Release, o.HideEdits = true, true, true, true, true, true
 	return o

@@ -23,8 +23,8 @@ type Plan struct {
 	// filled in, from the live version: 0 if the version does not record it.
 	NoChange bool `json:"no_change"`
 	// Reactivate, with NoChange: the commit is newer than the live one, so the same
-	// version is activated again for it. This prevents that a late, older deploy
-	// goes live.
+	// version is activated again for it. Then a deploy of an older commit that is late
+	// does not go live.
 	Reactivate bool `json:"reactivate,omitempty"`
 	// First: there is no script yet, so upload and switch are one call.
 	First bool `json:"first"`
@@ -36,12 +36,12 @@ type Plan struct {
 	// Retired are files that this deployment does not have and that stay reachable
 	// for open tabs, sorted by path. [Options].Forget removes them.
 	Retired []RetiredFile `json:"retired,omitempty"`
-	// Kept are changed files, sorted, that browsers with the live content keep without a
+	// Kept are changed files, sorted, of which browsers keep the live content without a
 	// request, because of a hash in the name or of _headers.
 	Kept []string `json:"kept_by_browsers,omitempty"`
-	// Forgets: what this deployment does not have is removed for good, by
-	// [Options].Forget. A rollback past it brings back none of that unless somebody
-	// allows it.
+	// Forgets: files that this deployment does not have are removed for good, by
+	// [Options].Forget. A rollback to an earlier deployment is refused if it would bring
+	// one back, unless somebody allows it.
 	Forgets bool `json:"forgets,omitempty"`
 	// Guarded are files that would be Retired if code did not control access to
 	// them, sorted by path. They are unreachable after the switch.
@@ -57,7 +57,7 @@ type Plan struct {
 	Blobs  int   `json:"blobs"`
 	Bytes  int64 `json:"bytes"`
 	Writes int   `json:"kv_writes"`
-	// AtMost: the run may need far fewer, because only the upload finds out which
+	// AtMost: the run may write far fewer blobs, because only the upload finds out which
 	// chunks of a changed file are live.
 	AtMost bool `json:"at_most,omitempty"`
 	// Ahead is the number of files that need no upload because they were uploaded
@@ -67,18 +67,18 @@ type Plan struct {
 	PruneDue bool `json:"prune_due"`
 	// Ignored are the paths of the files that git ignores and that are published, sorted.
 	Ignored []string `json:"ignored,omitempty"`
-	// Excluded counts what the source contains and the deploy does not publish.
+	// Excluded counts the entries of the source that are not published.
 	Excluded []manifest.Excluded `json:"excluded,omitempty"`
 	Notices  []manifest.Problem  `json:"notices,omitempty"`
 	// Shadowed are the files that edits made at run time cover, sorted by path.
 	Shadowed []Shadow `json:"shadowed,omitempty"`
 	// Companion is the name of the script of the overlay, if the deploy uploads it.
 	Companion string `json:"companion,omitempty"`
-	// Resources are those of the bindings for which the configuration names none.
+	// Resources are the resources of bindings that the configuration does not name.
 	Resources []Resource `json:"resources,omitempty"`
 }
 
-// Resource is what a binding refers to for which the configuration names nothing.
+// Resource is the resource of a binding for which the configuration names none.
 type Resource struct {
 	Binding string `json:"binding"`
 	// Title is the title of the KV namespace; "" if the binding is inherited from the
@@ -91,9 +91,9 @@ type Resource struct {
 // Change is one path of a plan.
 type Change struct {
 	Path string `json:"path"`
-	// Size is the new size in bytes, or that of what is removed.
+	// Size is the new size in bytes, or the size of a removed file.
 	Size int64 `json:"size"`
-	// Before is the size that a changed file has live.
+	// Before is the live size of a changed file.
 	Before int64 `json:"before,omitempty"`
 }
 

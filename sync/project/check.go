@@ -8,7 +8,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// WorkerError lists what a Dynamic Worker cannot have. Nothing was sent.
+// WorkerError lists the parts of a Worker that a Dynamic Worker cannot have. The run has
+// sent nothing.
 type WorkerError struct {
 	Project  string
 	Problems []manifest.Problem

@@ -9,7 +9,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Code is what a Worker Loader gets.
+// Code is the code of a project in the form that a Worker Loader gets.
 type Code struct {
 	Main               string                     `json:"main,omitempty"`
 	CompatibilityDate  string                     `json:"compatibility_date,omitempty"`
@@ -29,8 +29,8 @@ type Module struct {
 // BindingAssets is the name of a project's assets in the env of its code.
 const BindingAssets = "ASSETS"
 
-// codeOf splits a Worker into the project's code and the served manifest, which is not
-// a module of the code. The code is zero for a project without code.
+// codeOf splits a Worker into the project's code and the served manifest, which does not
+// become a module of the code. The code is zero for a project without code.
 func codeOf(w cloud.Worker) (code Code, served []byte, err error) {
 	if w.Main == "" {
 		if i := slices.IndexFunc(w.Modules, func(m cloud.Module) bool { return m.Name == cloud.ModuleManifest }); i >= 0 {
@@ -79,11 +79,11 @@ func codeOf(w cloud.Worker) (code Code, served []byte, err error) {
 	return code, served, nil
 }
 
-// versionRest is more than what a version has beside its code.
+// versionRest is an upper bound of the size of a version without its code.
 const versionRest = 16 << 10
 
-// CodeSize returns how many bytes a version with the Worker's code has at most. A value of KV
-// must have room for it twice: the pointer contains the version, and a history.
+// CodeSize returns an upper bound of the size of a version with the Worker's code. A value
+// of KV must have room for twice that: the pointer contains the version, and a history.
 func CodeSize(w cloud.Worker) (int, error) {
 	code, _, err := codeOf(w)
 	if err != nil {
@@ -96,7 +96,7 @@ func CodeSize(w cloud.Worker) (int, error) {
 	return len(b) + versionRest, nil
 }
 
-// variable is the value of a binding that is a variable.
+// variable returns the value of a binding that is a variable.
 func variable(b cloud.Binding) (json.RawMessage, bool) {
 	switch b.Type {
 	case "plain_text":
@@ -107,7 +107,7 @@ func variable(b cloud.Binding) (json.RawMessage, bool) {
 	return nil, false
 }
 
-// LoaderID is the id under which a Worker Loader caches a version. Different content
+// LoaderID returns the id under which a Worker Loader caches a version. Different content
 // has a different id.
 func LoaderID(project, served string, code Code) (string, error) {
 	content := []any{served, nil}

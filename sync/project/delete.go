@@ -12,9 +12,9 @@ import (
 )
 
 // Delete implements [cloud.Workers]. The pointer becomes a tombstone with an incarnation
-// for the next project of this id, which so has no key in common with this one, nor a
-// Durable Object. A tombstone stays as it is. Delete leaves all other keys: see
-// [Workers.Leftovers].
+// for the next project of this id. So that project has no key and no Durable Object in
+// common with this one. If the project is deleted already, Delete does nothing. It leaves
+// all other keys: see [Workers.Leftovers].
 func (p *Workers) Delete(ctx context.Context) error {
 	now, err := p.current(ctx)
 	gone := errors.Is(err, cloud.ErrNotFound)
@@ -61,8 +61,8 @@ func (p *Workers) remember(at Pointer) {
 	p.last = at
 }
 
-// nextIncarnation sorts after the last one whatever the clock says: a Durable Object
-// erases itself if there is a greater incarnation than its own.
+// nextIncarnation returns an incarnation that sorts after the last one, even if the clock
+// is wrong: a Durable Object erases itself if there is a greater incarnation than its own.
 func nextIncarnation(last manifest.Nonce, now time.Time) manifest.Nonce {
 	if earliest := last.Time().Add(time.Second); now.Before(earliest) {
 		now = earliest
@@ -70,9 +70,9 @@ func nextIncarnation(last manifest.Nonce, now time.Time) manifest.Nonce {
 	return manifest.NewNonce(now)
 }
 
-// Leftovers lists the keys that Delete leaves: after it, those of the projects that had
-// this id. Those of a project that is being deployed anew are none. Before it, those that
-// it would leave.
+// Leftovers lists the keys that Delete would leave. After Delete, it lists the keys of the
+// deleted projects of this id, without those of a new project of the same id that is
+// being deployed.
 func (p *Workers) Leftovers(ctx context.Context, store cloud.Store) ([]string, error) {
 	p.mu.Lock()
 	last := p.last
@@ -94,10 +94,10 @@ func (p *Workers) Leftovers(ctx context.Context, store cloud.Store) ([]string, e
 	return keys, nil
 }
 
-// incarnations begins the keys of all incarnations but the first.
+// incarnations returns the prefix of the keys of all incarnations but the first.
 func incarnations(first manifest.Keys) string { return string(first) + "@" }
 
-// incarnationOf is the incarnation in a key, "" for the first.
+// incarnationOf returns the incarnation in a key, "" for the first.
 func incarnationOf(first manifest.Keys, key string) string {
 	rest, ok := strings.CutPrefix(key, incarnations(first))
 	if !ok {

@@ -11,8 +11,9 @@ import (
 // tombstone: Deleted is set, and Activations and Version are absent.
 type Pointer struct {
 	Format int `json:"format"`
-	// Incarnation is part of the keys: see [manifest.ProjectKeys]. That of a tombstone
-	// is for the next project of this id. It is zero as long as none was deleted.
+	// Incarnation is part of the keys: see [manifest.ProjectKeys]. In a tombstone it is
+	// that of the next project of this id. It is zero until a project of this id was
+	// deleted.
 	Incarnation manifest.Nonce `json:"incarnation,omitzero"`
 	Deleted     time.Time      `json:"deleted,omitzero"`
 	Activations []Activation   `json:"activations,omitempty"`

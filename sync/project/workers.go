@@ -19,8 +19,9 @@ const (
 	// Format is the format version of the versions, and of a pointer without an
 	// incarnation.
 	Format = 1
-	// IncarnatedFormat is that of a pointer with one. Earlier releases would look for
-	// the keys elsewhere, so they must not read it.
+	// IncarnatedFormat is the format version of a pointer with an incarnation. Earlier
+	// releases do not know incarnations and must not read it: they would look for the
+	// wrong keys.
 	IncarnatedFormat = 2
 	// MaxActivations limits the history in the pointer.
 	MaxActivations = 100
@@ -31,7 +32,7 @@ type Config struct {
 	// ID is the project's id.
 	ID      string
 	Account cloud.Account
-	// Actor is who deploys, as the activation records it; may be "".
+	// Actor is recorded in the activation as the one who deploys; may be "".
 	Actor string
 	Now   func() time.Time
 	// FindNamespace returns the id of the namespace, or an error that wraps
@@ -61,7 +62,7 @@ func New(c Config) *Workers { return &Workers{Config: c} }
 // version has an equal one, whose blob may be missing.
 func (p *Workers) Distrust(live bool) { p.distrust = live }
 
-// versionStamp is what this package reads of a version: all but the code.
+// versionStamp is the part of a version that this package reads: all but the code.
 type versionStamp struct {
 	Format  int             `json:"format"`
 	Project string          `json:"project"`
@@ -87,14 +88,14 @@ func (p *Workers) Activations(ctx context.Context) ([]cloud.Activation, error) {
 	return out, nil
 }
 
-// current reads the pointer, or returns ErrNotFound. A tombstone is ErrNotFound beside
-// a pointer that only has the incarnation.
+// current reads the pointer, or returns ErrNotFound. For a tombstone it returns both
+// ErrNotFound and a pointer that only has the incarnation and the time of the deletion.
 func (p *Workers) current(ctx context.Context) (at Pointer, err error) {
 	store, err := p.store(ctx)
 	if err != nil {
 		return at, err
 	}
-	var absent error // of a value that is whole
+	var absent error // ErrNotFound for a tombstone, which is a whole value
 	at, err = cloud.ReadAs(ctx, store, p.pointerKey(), func(b []byte) (Pointer, error) {
 		at, err := p.decode(b)
 		if errors.Is(err, cloud.ErrNotFound) || errors.Is(err, manifest.ErrNewer) {
@@ -105,9 +106,9 @@ func (p *Workers) current(ctx context.Context) (at Pointer, err error) {
 	return at, cmp.Or(err, absent)
 }
 
-// decode reads a pointer. That of a deleted project is ErrNotFound.
+// decode reads a pointer. It returns ErrNotFound for that of a deleted project.
 func (p *Workers) decode(b []byte) (at Pointer, err error) {
-	// The format first: nothing else is known about a newer one.
+	// Read the format first: the rest of a newer format is unknown.
 	var newer struct {
 		Format int `json:"format"`
 	}
@@ -153,7 +154,7 @@ func (p *Workers) Version(ctx context.Context, id string) (cloud.Version, error)
 		}
 		out.Keeps = append(out.Keeps, ref)
 	}
-	// The TypeScript library knows the namespace as a binding only, not its id.
+	// The TypeScript library writes no id of the namespace: it only has the binding.
 	var says map[string]json.RawMessage
 	if err := json.Unmarshal(v.Meta, &says); err != nil || says == nil {
 		return cloud.Version{}, p.invalidVersion(id, errors.New("it has no description"))
@@ -213,8 +214,8 @@ func (p *Workers) parse(id string, b []byte) (*versionStamp, error) {
 	return &v, nil
 }
 
-// invalidVersion is the error for a version that kv-sync did not write so. It names
-// the key: an earlier version that is gone blocks nothing.
+// invalidVersion returns the error for a version with content that kv-sync does not write.
+// The error names the key, because a person may delete an earlier version that is invalid.
 func (p *Workers) invalidVersion(id string, cause error) error {
 	p.mu.Lock()
 	active := p.last.version() == id
@@ -276,9 +277,9 @@ func (p *Workers) UploadVersion(ctx context.Context, u cloud.Upload) (string, er
 	return ref.String(), nil
 }
 
-// served is the blob of a served manifest: that of the active version if it is equal,
-// so that equal content keeps the id of its loader; else a new one, with the item
-// that writes it.
+// served returns the blob of a served manifest. If the active version has an equal
+// manifest, it is that blob, so that equal content keeps its loader id. Otherwise it is a
+// new blob, with the item that writes it.
 func (p *Workers) served(b []byte, nonce manifest.Nonce) (manifest.Ref, []*upload.Item) {
 	ref, keys := manifest.Ref{Hash: manifest.HashOf(b), Nonce: nonce}, p.Keys()
 	p.mu.Lock()
@@ -292,9 +293,10 @@ func (p *Workers) served(b []byte, nonce manifest.Nonce) (manifest.Ref, []*uploa
 	return ref, []*upload.Item{upload.Value("the served manifest", keys.Blob(ref), b)}
 }
 
-// Activate implements [cloud.Workers]. KV has no conditional write, so it first checks
-// that what was active at the caller's last call of Activations still is. An error of that
-// wraps [cloud.ErrUnsent]. After any other error but a refusal the write may have happened.
+// Activate implements [cloud.Workers]. KV has no conditional write, so Activate first
+// checks that the version that was active at the caller's last call of Activations still
+// is. If that check fails, the error wraps [cloud.ErrUnsent]. After any other error except
+// a refusal the write may have happened.
 func (p *Workers) Activate(ctx context.Context, versions []cloud.Share, message string, _ bool) error {
 	if len(versions) != 1 {
 		return errors.New("the traffic of a project cannot be split")
@@ -354,15 +356,15 @@ func (p *Workers) URL(context.Context) (string, error) { return "", nil }
 // EnableURL implements [cloud.Workers].
 func (p *Workers) EnableURL(context.Context) error { return nil }
 
-// Keys are the keys of the project's incarnation as of the last call of Activations or
-// Delete.
+// Keys returns the keys of the project's incarnation as of the last call of Activations
+// or Delete.
 func (p *Workers) Keys() manifest.Keys {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return manifest.ProjectKeys(p.ID, p.last.Incarnation)
 }
 
-// pointerKey is the key of the pointer, which all incarnations share.
+// pointerKey returns the key of the pointer, which all incarnations share.
 func (p *Workers) pointerKey() string { return manifest.ProjectKeys(p.ID, manifest.Nonce{}).Current() }
 
 func formatOf(incarnation manifest.Nonce) int {
@@ -372,7 +374,7 @@ func formatOf(incarnation manifest.Nonce) int {
 	return IncarnatedFormat
 }
 
-// store is the namespace. It returns ErrNotFound if that does not exist yet.
+// store returns the namespace, or ErrNotFound if it does not exist yet.
 func (p *Workers) store(ctx context.Context) (cloud.Store, error) {
 	p.mu.Lock()
 	known := p.namespace

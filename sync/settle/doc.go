@@ -1,19 +1,20 @@
-// Package settle finds out what became of a switch, and which of several switches of
-// the same moment stays.
+// Package settle finds out whether a switch happened, and which of several concurrent
+// switches should stay live.
 //
-// Cloudflare's API has no precondition on a switch: a run may switch over a deployment
-// that it has not seen. So after its switch each run looks at what was activated since
-// its plan. [Judge] decides which activation is to be live, and [Switch.Settle] makes it
-// live again where it is not, and looks once more after that.
+// Cloudflare's API has no precondition on a switch: a run may replace a deployment that it
+// has not seen. So after its switch each run looks at what was activated since its plan.
+// [Judge] decides which activation should be live. If another one is live,
+// [Switch.Settle] activates the right one again, and then looks once more.
 //
-// Three kinds of facts decide, in this order:
+// In this text an activation "wins" if it should be live. Three kinds of facts decide, in
+// this order:
 //
-//   - Knowledge. An activation names the one on which it was planned. If that one
-//     stands, the new one replaces it: the guards of its run have seen it.
-//   - The choice of a person with another tool is left alone.
-//   - Order. Of two deployments that did not know of each other the newer commit
-//     stands. A rollback stands over the commits that it holds back. What has no order
-//     stands until the run of the other has planned again.
+//   - Knowledge. An activation names the one on which it was planned, its base. If the
+//     base is winning, the new one wins over it: the guards of its run have seen the base.
+//   - Choice. If a person chose an activation with another tool, it wins.
+//   - Order. Of two concurrent deployments, which did not know of each other, the newer
+//     commit wins. A rollback wins over the commits that it holds back. If the order is
+//     unknown, the later activation stays live until its own run has planned again.
 //
 // # Why it converges
 //
@@ -28,7 +29,7 @@
 // of M is before X, and then it is after R's base, so R saw it; or it is after X, and
 // then X is not the last one. So X is M.
 //
-// This needs no bound on how long a run waits between its switch and its look. It needs
-// that each run looks at everything since its base after each activation that it makes,
-// and that none of them ends without that look, or says so.
+// A run may wait for any time between its switch and its look. But each run has to look at
+// everything since its base after each activation that it makes. A run that ends without
+// that look has to report it.
 package settle

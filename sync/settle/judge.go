@@ -12,7 +12,7 @@ import (
 // Entry is an activation with what is known about it.
 type Entry struct {
 	cloud.Activation
-	// Over is the id of the activation on which it was planned, or "".
+	// Over is the id of the activation on which it was planned (its base), or "".
 	Over string
 	// Deployment is the id of the deployment that it made live, "" for another tool's.
 	Deployment string
@@ -21,21 +21,22 @@ type Entry struct {
 	// Rollback: a rollback made it. Hold is the commit that the rollback holds back, or "".
 	Rollback bool
 	Hold     string
-	// Edit: another tool changed a secret or a setting of what was active.
+	// Edit: another tool changed a secret or a setting of the active version.
 	Edit bool
-	// Choice: a person, or another tool, chose it over what was active.
+	// Choice: a person, or another tool, activated it in place of another version.
 	Choice bool
-	// Own: this run made it. Again: this run made it live again.
+	// Own: this run made the activation. Again: it is a repetition that this run made of
+	// an earlier activation.
 	Own, Again bool
-	// Same is the id of the activation that a run made live again by this one, where the
-	// message does not show it; else "".
+	// Same is set if this activation repeats an earlier one and its message does not show
+	// that. It is the id of the earlier one.
 	Same string
 
-	key string // of the one with the id Same
+	key string // the key of the activation Same
 }
 
-// Key identifies what an activation made live, and why. An activation that was made
-// live again has the key of the first one.
+// Key identifies what an activation made live, and why. A repetition of an activation has
+// the same key.
 func (e *Entry) Key() string {
 	if e.key != "" {
 		return e.key
@@ -43,7 +44,8 @@ func (e *Entry) Key() string {
 	return fmt.Sprint(e.Versions, e.Message)
 }
 
-// level is the newest commit that the entry has decided about, or "" if it has no order.
+// level returns the newest commit that the entry has decided about: the commit that it
+// holds back, otherwise the one that it deployed. It is "" if the entry has no order.
 func (e *Entry) level() string {
 	switch {
 	case e.Choice:
@@ -54,19 +56,19 @@ func (e *Entry) level() string {
 	return e.Commit
 }
 
-// plain reports whether the entry is a deployment of a commit, and nothing else.
+// plain reports whether the entry is an ordinary deployment of a commit.
 func (e *Entry) plain() bool {
 	return !e.Choice && !e.Rollback && !e.Edit && e.Hold == "" && e.Commit != ""
 }
 
-// Compare returns what next is relative to active, both commits.
+// Compare returns the relation of the commit next to the commit active.
 type Compare func(ctx context.Context, active, next string) (manifest.Relation, error)
 
-// Verdict says which activation is to be live.
+// Verdict says which activation should be live.
 type Verdict struct {
 	Best Entry
-	// Stood: an activation of this run was the right one to be live, and what
-	// followed it knew of it, or is newer.
+	// Stood: an activation of this run was right to be live. Later activations may have
+	// replaced it, but they knew of it, or are newer.
 	Stood bool
 	// Chosen: Best is the choice of another tool after a switch of this run.
 	Chosen bool
@@ -76,8 +78,8 @@ type Verdict struct {
 	Own string
 }
 
-// Judge decides which of the activations is to be live. since are those after base,
-// oldest first.
+// Judge decides which of the activations should be live. since are the activations after
+// base, oldest first.
 func Judge(ctx context.Context, base Entry, since []Entry, compare Compare) (Verdict, error) {
 	v := Verdict{Best: base}
 	h := history{keys: make(map[string]string), has: make(map[string][]string)}
@@ -117,10 +119,10 @@ func (v *Verdict) replace(x Entry) {
 	v.Stood = v.Stood || x.Own
 }
 
-// history is what activations were made with knowledge of.
+// history says which earlier activations each activation knew of.
 type history struct {
 	keys map[string]string // by the activation's id
-	// has lists, by key, what other tools changed that is part of what was made live.
+	// has lists, by key, the changes by other tools that each activation contains.
 	has map[string][]string
 }
 
@@ -139,7 +141,7 @@ func (h *history) add(x Entry) (over string, known bool) {
 	return over, known
 }
 
-// knows reports whether x has all that other tools changed and that best has.
+// knows reports whether x contains all changes by other tools that best contains.
 func (h *history) knows(x, best Entry) bool {
 	for _, change := range h.has[best.Key()] {
 		if !slices.Contains(h.has[x.Key()], change) {
@@ -149,11 +151,11 @@ func (h *history) knows(x, best Entry) bool {
 	return true
 }
 
-// supersedes decides by order between two activations of which the later one, x, was
-// made without knowledge of best.
+// supersedes reports whether x wins over best by order. x is later than best, and was made
+// without knowledge of it.
 func supersedes(ctx context.Context, best, x Entry, compare Compare) (bool, error) {
-	// Without an order both stay where they are: the run of x plans again, and all
-	// others leave x to that run.
+	// If the order is unknown, the run of x plans again, and all other runs leave x live
+	// until then.
 	unordered := !x.Own && !x.Again
 	if best.level() == "" || x.level() == "" {
 		return unordered, nil
@@ -173,10 +175,10 @@ func supersedes(ctx context.Context, best, x Entry, compare Compare) (bool, erro
 	case manifest.RelationOlder:
 		return false, nil
 	case manifest.RelationSame:
-		return x.Rollback, nil // a rollback holds back what it did not see, too
+		return x.Rollback, nil // a rollback also holds back commits that it did not see
 	case manifest.RelationNewer:
-		// Over a rollback or a changed secret the run of x plans again: it may deploy
-		// what the rollback left, and its version lacks the secret.
+		// If best is a rollback or changed a secret, the run of x plans again: x may
+		// contain what the rollback left, and its version has the old secret.
 		return x.Rollback || best.plain(), nil
 	}
 	return unordered, nil

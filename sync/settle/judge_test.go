@@ -10,7 +10,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/settle"
 )
 
-// byLetter orders commits by their letter; "x" has diverged from all.
+// byLetter orders commits by their letter. The commit "x" has diverged from all others.
 func byLetter(_ context.Context, active, next string) (manifest.Relation, error) {
 	switch {
 	case active == next:
@@ -23,9 +23,10 @@ func byLetter(_ context.Context, active, next string) (manifest.Relation, error)
 	return manifest.RelationOlder, nil
 }
 
-// entries reads a log such as "b/a R:c/b a": each is a commit, and after the slash what
-// it was planned on, else the one before it. R is a rollback that holds the commit after
-// the colon, E a change by another tool, C the choice of a person, * this run's own.
+// entries reads a log of activations such as "a c/a bR:c/c*". Each begins with a letter,
+// its commit. After the slash is the activation on which it was planned; the default is
+// the one before it. Marks: "R:c" is a rollback that holds back the commit c, "E" a change
+// by another tool, "C" the choice of a person, and "*" an activation of this run.
 func entries(log string) (base settle.Entry, since []settle.Entry) {
 	var all []settle.Entry
 	for word := range strings.FieldsSeq(log) {
@@ -47,39 +48,39 @@ func entries(log string) (base settle.Entry, since []settle.Entry) {
 	return all[0], all[1:]
 }
 
-// Of activations that did not know of each other the newest commit stands, a rollback
-// over what it holds back, and what a person chose over all before it.
+// Of concurrent activations the newest commit wins. A rollback wins over the commits that
+// it holds back, and the choice of a person over everything before it.
 func TestJudge(t *testing.T) {
 	for log, want := range map[string]string{
 		"a b c":              "c",
 		"a c/a b/a":          "c/a",
 		"a c/a b/a b2/b/a":   "c/a",
-		"a c b/c":            "b/c", // it knew: a person has said so
+		"a c b/c":            "b/c", // planned on c, so a person allowed the older commit
 		"a c/a bR:c/c":       "bR:c/c",
 		"c b/a*":             "c",
-		"c aR:c d/c*":        "aR:c", // its run plans again, over the rollback
+		"c aR:c d/c*":        "aR:c", // the run of d plans again, on the rollback
 		"c aR:c c2/c*":       "aR:c",
 		"c aR:c d":           "d",
-		"c d/c aR:c/c*":      "d/c",     // a newer commit than the one that it holds back
-		"c c/b aR:c/c*":      "aR:c/c*", // a late deploy of what it holds back
-		"a Ea c/a*":          "Ea",      // it lacks what was changed
+		"c d/c aR:c/c*":      "d/c",     // d is newer than c, which the rollback holds back
+		"c c/b aR:c/c*":      "aR:c/c*", // a late deploy of c, which the rollback holds back
+		"a Ea c/a*":          "Ea",      // c does not contain the change
 		"a Ea c/a c2/c/a":    "Ea",
-		"a Ea b/Ea c/a*":     "b/Ea", // it has what was changed
+		"a Ea b/Ea c/a*":     "b/Ea", // b contains the change
 		"a c/a Ca b/a":       "Ca",
 		"a x/a c/a*":         "x/a",
-		"a c/a x/a":          "x/a", // its run plans again
+		"a c/a x/a":          "x/a", // the run of x plans again
 		"a c/a b/a Eb d/Eb*": "d/Eb*",
 	} {
 		base, since := entries(log)
 		v, err := settle.Judge(t.Context(), base, since, byLetter)
 		if err != nil || v.Best.ID != want {
-			t.Errorf("%s: %q stands, %v; want %q", log, v.Best.ID, err, want)
+			t.Errorf("%s: %q wins, %v; want %q", log, v.Best.ID, err, want)
 		}
 	}
 }
 
-// A run whose switch was right reports that, whatever followed it, but a rollback that
-// did not see it and holds it back.
+// A run reports that its switch was right even if another activation replaced it later.
+// The exception is a rollback that did not see it and holds it back.
 func TestStood(t *testing.T) {
 	for log, want := range map[string]bool{
 		"a b*": true, "a b* c": true, "a b* c/a": true, "a c/a b*/a": false, "a b* Ca": true, "a b*/a aR:b/a": false,

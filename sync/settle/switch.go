@@ -11,7 +11,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
-// Target is what is switched.
+// Target is the Worker that is switched.
 type Target interface {
 	Activations(ctx context.Context) ([]cloud.Activation, error)
 	Activate(ctx context.Context, versions []cloud.Share, message string, force bool) error
@@ -20,11 +20,11 @@ type Target interface {
 // Switch is a switch that a run is about to make.
 type Switch struct {
 	Target Target
-	// Before lists what was active when the run made its plan, newest first, and Base
-	// describes the first of them; zero if nothing was.
+	// Before lists the activations at the time of the plan, newest first. Base describes
+	// the first of them; it is zero if there were none.
 	Before []cloud.Activation
 	Base   Entry
-	// Describe says what is known about an activation. beneath is the one before it.
+	// Describe returns what is known about an activation. beneath is the one before it.
 	Describe func(ctx context.Context, a cloud.Activation, beneath Entry) (Entry, error)
 	// Planned returns the id of the activation on which a was planned. ok is false if
 	// its message does not say so.
@@ -32,39 +32,39 @@ type Switch struct {
 	Compare Compare
 	// Send makes the call. It may be called again after an error that wraps ErrUnknown.
 	Send func(context.Context) error
-	// Again is the message with which an activation is made live again.
+	// Again returns the message of the activation that repeats an earlier one.
 	Again func(Entry) string
 	// Final: another activation cannot undo the switch.
 	Final bool
-	// Lagging: the list may show an activation only after a minute, so that what it
-	// lacks proves nothing.
+	// Lagging: it may take a minute until the list shows an activation. So an activation
+	// that is not in the list may still have happened.
 	Lagging bool
 	// Pauses before each look, the first of them 0 (default [Pauses]).
 	Pauses []time.Duration
 	// Note reports a line for people.
 	Note func(format string, args ...any)
 
-	list     []cloud.Activation // all that was listed, oldest first
-	known    map[string]Entry   // what is known of them, by id and by key
-	base     Entry              // from where they are judged
-	since    []Entry            // those after it, oldest first
+	list     []cloud.Activation // all that were listed, oldest first
+	known    map[string]Entry   // described activations, by id and by key
+	base     Entry              // the activation after which they are judged
+	since    []Entry            // the activations after base, oldest first
 	gone     bool               // the last look showed no script
-	told     bool               // that the change of another tool does not stay
+	told     bool               // noted that the change of another tool does not stay
 	restored string             // the key of the activation that was last made live again
 }
 
-// Pauses are those before each look for a switch whose result is unknown.
+// Pauses are the times to wait before each look for a switch whose result is unknown.
 var Pauses = []time.Duration{0, 250 * time.Millisecond, 500 * time.Millisecond, time.Second, 1500 * time.Millisecond,
 	2 * time.Second, 2500 * time.Millisecond}
 
-// pausesCancelled is how many of them there are after a cancellation: GitHub's runner
-// kills a job 10 s after it has interrupted it.
+// pausesCancelled is the number of looks after a cancellation: GitHub's runner kills a job
+// 10 s after it has interrupted it.
 const pausesCancelled = 4
 
 const (
-	// sends is how often a switch is sent that did not happen.
+	// sends limits how many times a switch is sent if it does not happen.
 	sends = 3
-	// rounds is how often another activation is made live again.
+	// rounds limits how many times another activation is made live again.
 	rounds = 10
 	// lookTime limits each look, and each activation that is made again.
 	lookTime = 30 * time.Second
@@ -73,31 +73,32 @@ const (
 // UnknownError is the result of a switch that could not be settled. It wraps
 // [cloud.ErrUnknown].
 type UnknownError struct {
-	// Live is what was active at the last look, zero if nothing was; nil if the last
-	// look failed.
+	// Live is the active one at the last look. It is zero if none was active, and nil if
+	// the last look failed.
 	Live *Entry
-	// Best is what should be live instead; nil if the result of the switch is unknown.
+	// Best should be live instead. It is nil if the result of the switch is unknown.
 	Best  *Entry
 	Cause error
 }
 
-// Error says what is known.
+// Error returns a message with the cause.
 func (e *UnknownError) Error() string { return fmt.Sprintf("%s (%v)", cloud.ErrUnknown, e.Cause) }
 
-// Unwrap returns ErrUnknown and not the cause, which may be a refusal, of something else.
+// Unwrap returns ErrUnknown and not the cause: the cause may be the refusal of another
+// request.
 func (e *UnknownError) Unwrap() error { return cloud.ErrUnknown }
 
-// Settle sends the switch, waits until its result is known, and makes the activation
-// live that [Judge] decides for, if another one is. It returns
+// Settle sends the switch and waits until its result is known. If the live activation is
+// not the one that [Judge] decides for, Settle activates that one again. It returns
 //
-//   - nil: the switch happened, and rightly so. What followed it is left alone;
-//   - an error that wraps [cloud.ErrOvertaken]: something else is live, on which the
-//     caller may plan again;
+//   - nil: the switch happened, and was right. Later activations are left alone;
+//   - an error that wraps [cloud.ErrOvertaken]: another deployment is live, and the caller
+//     may plan again on it;
 //   - [ErrChosen]: another tool has switched after it;
 //   - an error that wraps [cloud.ErrUnknown]: see [UnknownError];
 //   - any other error: the switch did not happen.
 //
-// Without another switch of the same moment it takes one request more than Send.
+// If there is no concurrent switch, Settle takes one request more than Send.
 func (s *Switch) Settle(ctx context.Context) error {
 	s.known = make(map[string]Entry)
 	for _, a := range slices.Backward(s.Before) {
@@ -140,7 +141,7 @@ var errNotListed = errors.New("the API has confirmed it, and does not list it")
 
 func isOwn(e Entry) bool { return e.Own }
 
-// conclude reports a switch that happened, or whose result cannot be read.
+// conclude returns the result of a switch that happened, or whose result cannot be read.
 func (s *Switch) conclude(ctx context.Context, since []Entry, sent, err error) error {
 	switch {
 	case err != nil && sent == nil:
@@ -160,7 +161,7 @@ func (s *Switch) unknown(since []Entry, cause error) error {
 	return &UnknownError{Live: s.top(since), Cause: cause}
 }
 
-// top is what a look showed as active, zero if nothing was.
+// top returns the active entry at a look, zero if there was none.
 func (s *Switch) top(since []Entry) *Entry {
 	switch n := len(since); {
 	case n > 0:
@@ -171,8 +172,8 @@ func (s *Switch) top(since []Entry) *Entry {
 	return &s.base
 }
 
-// await looks until the switch shows, as long as it may still be carried out. It looks
-// at least once.
+// await looks until the list shows the switch, or until the switch can no longer be
+// carried out. It looks at least once.
 func (s *Switch) await(ctx context.Context, sent error) (since []Entry, err error) {
 	pauses := s.Pauses
 	if pauses == nil {
@@ -196,8 +197,8 @@ func (s *Switch) await(ctx context.Context, sent error) (since []Entry, err erro
 // overtaken reports whether something else was activated since the plan.
 func (s *Switch) overtaken() bool { return s.top(s.since).ID != s.Base.ID }
 
-// read describes what was activated since the base of the plan, and before that as much
-// as is needed to judge it.
+// read describes the activations since the base of the plan, and as many earlier ones as
+// are needed to judge them.
 func (s *Switch) read(ctx context.Context) (err error) {
 	start := s.start()
 	s.base, s.since = s.Base, nil
@@ -217,10 +218,11 @@ func (s *Switch) read(ctx context.Context) (err error) {
 	return nil
 }
 
-// start is the index of the activation from which those after it are judged, or -1 if
-// they are judged from nothing. It is the base of the plan, if each activation before
-// that was planned on the one before it, and none after it on an earlier one. Else other
-// runs switched at the same moment, and all that they may have seen counts.
+// start returns the index of the activation after which all are judged, or -1 to judge all
+// of them. This is the base of the plan if there were no concurrent switches: each
+// activation up to the base was planned on the one before it, and none after the base on
+// one before it. Otherwise it is an earlier activation, because everything that the other
+// runs may have seen counts.
 func (s *Switch) start() int {
 	index := func(id string) int {
 		return slices.IndexFunc(s.list, func(a cloud.Activation) bool { return a.ID == id })
@@ -244,13 +246,13 @@ func (s *Switch) start() int {
 		if ok && over == s.list[start-1].ID || !ok && start == base {
 			break
 		}
-		start-- // only the one before it says what it is, or whether it was right
+		start-- // only the one before it shows what it is, or whether it was right
 	}
 	return start
 }
 
-// remember keeps what is known about an activation, for when it is made live again. A
-// person may choose the same version twice, so this needs a message.
+// remember keeps what is known about an activation, in case it is repeated later. Only an
+// activation with a message is kept: a person may activate the same version twice.
 func (s *Switch) remember(x Entry) {
 	s.known[x.ID] = x
 	if x.Message != "" {
@@ -258,8 +260,8 @@ func (s *Switch) remember(x Entry) {
 	}
 }
 
-// describe is [Switch.Describe], once for each activation. What was made live again is
-// what it was before.
+// describe calls [Switch.Describe] once for each activation. A repetition has the
+// description of the activation that it repeats.
 func (s *Switch) describe(ctx context.Context, a cloud.Activation, beneath Entry) (Entry, error) {
 	if x, ok := s.known[a.ID]; ok {
 		return x, nil
@@ -280,8 +282,8 @@ func (s *Switch) describe(ctx context.Context, a cloud.Activation, beneath Entry
 	return x, nil
 }
 
-// look lists what was activated since the plan, oldest first. What an earlier look
-// showed counts, too: the API lists only a few.
+// look lists the activations since the plan, oldest first. It includes those of earlier
+// looks, because the API lists only a few.
 func (s *Switch) look(ctx context.Context) ([]Entry, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
 	defer cancel()
@@ -295,7 +297,7 @@ func (s *Switch) look(ctx context.Context) ([]Entry, error) {
 	if i := slices.IndexFunc(now, s.listed); i >= 0 {
 		now = now[:i]
 	} else if len(s.list) > 0 {
-		s.list = nil // there is a gap, and what was before it proves nothing
+		s.list = nil // there is a gap, so the activations before it cannot be used
 	}
 	for _, a := range slices.Backward(now) {
 		s.list = append(s.list, a)
@@ -308,7 +310,8 @@ func (s *Switch) listed(a cloud.Activation) bool {
 	return slices.ContainsFunc(s.list, func(b cloud.Activation) bool { return a.ID == b.ID })
 }
 
-// resolve makes the right activation live. since is what the last look showed.
+// resolve makes the right activation live. since are the activations that the last look
+// showed.
 func (s *Switch) resolve(ctx context.Context, since []Entry) error {
 	var failed error
 	for range rounds {
@@ -349,14 +352,14 @@ func (s *Switch) judge(ctx context.Context, since []Entry) (Verdict, error) {
 	return Judge(ctx, s.base, since, s.Compare)
 }
 
-// repeatable reports whether a switch that failed may succeed at another time.
+// repeatable reports whether a switch that failed may succeed if it is repeated.
 func repeatable(err error) bool {
 	return errors.Is(err, cloud.ErrUnknown) || errors.Is(err, cloud.ErrOvertaken) || errors.Is(err, cloud.ErrSecretChanged)
 }
 
-// restore makes an activation live again. Its message, and so its hold, comes back with
-// it. By force it also brings an older value of a secret back: the order of two commits
-// does not depend on a secret.
+// restore makes an activation live again, with its message and so with its hold. With
+// force it does so even if that brings back an older value of a secret, because the order
+// of two commits does not depend on a secret.
 func (s *Switch) restore(ctx context.Context, best Entry, force bool) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
 	defer cancel()

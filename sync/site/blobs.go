@@ -10,31 +10,31 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Blobs checks the blobs below some keys, each once.
+// Blobs checks the blobs of some [manifest.Keys], each blob once.
 type Blobs struct {
 	*Client
 	keys    manifest.Keys
 	chunks  indexes
-	checked map[manifest.Ref]bool // of blobs that were read: whether they have the hash in their key
+	checked map[manifest.Ref]bool // for each blob that was read, whether it has the hash in its key
 }
 
-// Blobs checks the blobs below the keys.
+// Blobs returns a [Blobs] for the blobs of the keys.
 func (c *Client) Blobs(keys manifest.Keys) *Blobs {
 	return &Blobs{Client: c, keys: keys, chunks: make(indexes), checked: make(map[manifest.Ref]bool)}
 }
 
-// indexes are the chunks of chunked assets, by the reference of their index.
+// indexes has the chunks of chunked assets, by the reference of their index.
 type indexes map[manifest.Ref]indexed
 
-// indexed is an index that was read, or why it cannot be read: err wraps ErrNotFound or
-// ErrDamaged.
+// indexed has the chunks of an index, or an error that wraps ErrNotFound or ErrDamaged if
+// the index cannot be read.
 type indexed struct {
 	chunks []manifest.Ref
 	err    error
 }
 
-// ReadIndexes reads the indexes of the chunked assets. A missing or damaged index is not
-// an error of this call: see [Blobs.Chunks].
+// ReadIndexes reads the indexes of the chunked assets. For a missing or damaged index,
+// [Blobs.Chunks] returns the error, not this call.
 func (b *Blobs) ReadIndexes(ctx context.Context, s cloud.Store, assets []manifest.Asset) error {
 	known := b.chunks
 	var todo []manifest.Asset
@@ -73,8 +73,9 @@ func (x indexes) blobsOf(a manifest.Asset) []manifest.Ref {
 	return append([]manifest.Ref{a.Blob}, x[a.Blob].chunks...)
 }
 
-// Chunks are the chunks of an asset whose index was read, or why that could not be read:
-// the error wraps [cloud.ErrNotFound] or [manifest.ErrDamaged].
+// Chunks returns the chunks of an asset after [Blobs.ReadIndexes] has read its index. If
+// the index could not be read, the error wraps [cloud.ErrNotFound] or
+// [manifest.ErrDamaged].
 func (b *Blobs) Chunks(a manifest.Asset) ([]manifest.Ref, error) {
 	return b.chunks[a.Blob].chunks, b.chunks[a.Blob].err
 }
@@ -85,7 +86,7 @@ func (b *Blobs) Chunks(a manifest.Asset) ([]manifest.Ref, error) {
 func (b *Blobs) Missing(ctx context.Context, s cloud.Store, m *manifest.Manifest,
 	listed map[string]bool) ([]manifest.Asset, error) {
 	k, chunks := b.keys, b.chunks
-	gone := make(map[manifest.Ref]bool) // of blobs that are requested by key
+	gone := make(map[manifest.Ref]bool) // blobs that are requested by key, and whether they are missing
 	var ask []manifest.Ref
 	for _, a := range m.Assets {
 		if x, read := chunks[a.Blob]; read {
@@ -123,7 +124,7 @@ func (b *Blobs) Missing(ctx context.Context, s cloud.Store, m *manifest.Manifest
 }
 
 // Read reads each blob that was not read before, and records whether it has the
-// hash in its key. An index that could be read has it.
+// hash in its key. It does not read indexes again: those that could be read have it.
 func (b *Blobs) Read(ctx context.Context, s cloud.Store, m *manifest.Manifest) error {
 	var todo []manifest.Ref
 	for _, a := range m.Assets {
@@ -138,7 +139,7 @@ func (b *Blobs) Read(ctx context.Context, s cloud.Store, m *manifest.Manifest) e
 	good := make([]bool, len(todo))
 	err := b.EachValue(ctx, len(todo), func(ctx context.Context, i int) error {
 		_, err := cloud.ReadAs(ctx, s, b.keys.Blob(todo[i]), todo[i].Hash.Whole)
-		// What is not there is reported as missing.
+		// Blobs that do not exist are reported as missing.
 		good[i] = err == nil || errors.Is(err, cloud.ErrNotFound)
 		if good[i] || errors.Is(err, manifest.ErrDamaged) {
 			return nil

@@ -12,7 +12,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Client reads and writes what the target and KV have of one site. One call at a time.
+// Client reads and writes the data of one site in the target and in KV. Only one call may
+// run at a time.
 type Client struct {
 	Config
 	Target     Target
@@ -20,8 +21,8 @@ type Client struct {
 	last       Live
 }
 
-// Upload writes the items and reports the progress of that stage. read: see
-// [upload.Options].Read.
+// Upload writes the items and reports the progress of that stage. read is the
+// [upload.Options].Read of the upload.
 func (c *Client) Upload(ctx context.Context, s cloud.Store, items []*upload.Item, read func()) error {
 	return upload.Run(ctx, s, items, upload.Options{
 		Parallel: c.Parallel, Memory: c.Memory, Budget: c.Budget, Read: read,
@@ -61,8 +62,7 @@ func (c *Client) KeysBelow(ctx context.Context, s cloud.Store, prefix string) (m
 	return there, err
 }
 
-// EachValue calls do for each of n blobs, in parallel as far as Memory permits values of
-// the largest size.
+// EachValue calls do for each of n values, with [Client.WholeValues] calls in parallel.
 func (c *Client) EachValue(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(c.WholeValues())
@@ -72,20 +72,21 @@ func (c *Client) EachValue(ctx context.Context, n int, do func(ctx context.Conte
 	return g.Wait()
 }
 
-// WholeValues is how many values of the largest size may be read at once.
+// WholeValues returns how many values of the largest size fit into Memory, and so may be
+// read at once.
 func (c *Client) WholeValues() int {
 	return max(1, min(c.Parallel, int(c.Memory/manifest.MaxValueBytes)))
 }
 
-// Quiet is the client without progress: only files report it, not what is written
-// beside them.
+// Quiet returns a copy of the client that reports no progress. It is used to write values
+// that are not files.
 func (c *Client) Quiet() *Client {
 	quiet := *c
 	quiet.Progress = func(Progress) {}
 	return &quiet
 }
 
-// Address is the workers.dev address of the site, or "".
+// Address returns the workers.dev address of the site, or "".
 func (c *Client) Address(ctx context.Context, l *version.Live) (string, error) {
 	switch {
 	case l.Meta != nil:

@@ -8,9 +8,9 @@ import (
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// Time is the time at the API, by which all ages are measured: every machine that
-// deploys or prunes a site has it, whatever its own clock says. Before the first
-// answer it is this machine's time.
+// Time returns the time at the API. All ages are measured with it, because it is the same
+// for every machine that deploys or prunes a site. Before the first answer it is this
+// machine's time.
 func (c *Client) Time() time.Time {
 	if t, ok := c.Account.Time(); ok {
 		return t
@@ -21,14 +21,15 @@ func (c *Client) Time() time.Time {
 // maxSkew is the most that this machine's clock may differ from the API's.
 const maxSkew = time.Hour
 
-// skew is the most that the clock may differ with this grace period.
+// skew returns the most that the clock may differ with this grace period.
 func skew(grace time.Duration) time.Duration { return min(maxSkew, grace/2) }
 
-// Policy is what the configuration keeps.
+// Policy returns the policy of the configuration.
 func (c *Client) Policy() version.Policy { return version.NewPolicy(c.Retain, c.Grace) }
 
-// GraceOver is for how long every prune keeps what a run over l writes: a prune on
-// another machine goes by what the live deployment recorded.
+// GraceOver returns how long every prune keeps what a run over l writes. It considers the
+// grace period that the live deployment recorded, because a prune on another machine uses
+// that one.
 func (c *Client) GraceOver(l *version.Live) time.Duration {
 	if l.Meta != nil && l.Meta.Known() {
 		return min(c.Grace, l.Meta.GracePeriod())
@@ -36,8 +37,9 @@ func (c *Client) GraceOver(l *version.Live) time.Duration {
 	return c.Grace
 }
 
-// FreshFor is how long a run may switch to what it wrote over l. Prune keeps what is
-// younger than the grace period; half of it is reserved for the switch.
+// FreshFor returns the age up to which a run may switch to what it wrote over l. It is half
+// of the grace period, within which prune keeps everything. The other half is reserved for
+// the switch.
 func (c *Client) FreshFor(l *version.Live) time.Duration { return c.GraceOver(l) / 2 }
 
 // Fresh reports whether a run over l may still switch to what it wrote since started.
@@ -52,9 +54,9 @@ func (c *Client) PruneDue(last time.Time) bool {
 	return since > c.Grace || since < -skew(c.Grace)
 }
 
-// CheckClock refuses to continue if this machine's clock is wrong. A deploy and a prune
-// call it before they write, switch or delete anything. A rollback does not, because it
-// is the emergency exit and deletes nothing. grace is the grace period that counts.
+// CheckClock refuses to continue if this machine's clock is wrong. grace is the grace
+// period in force. A deploy and a prune call it before they write, switch or delete
+// anything. A rollback does not: it deletes nothing, and must work in an emergency.
 func (c *Client) CheckClock(grace time.Duration) error {
 	api, ok := c.Account.Time()
 	if !ok {

@@ -46,10 +46,10 @@ type Config struct {
 	// OffWorkersDev makes a first deployment without a workers.dev address. Later
 	// ones never change that setting.
 	OffWorkersDev bool
-	// Retain is how many deployments, including the live one, can be rolled back to
-	// and keep their blobs (default DefaultRetain).
+	// Retain is how many deployments, including the live one, keep their blobs and can
+	// be rolled back to (default DefaultRetain).
 	Retain int
-	// Grace is how long keys are kept that no root reaches (default DefaultGrace).
+	// Grace is how long keys are kept that no root names (default DefaultGrace).
 	Grace time.Duration
 	// Parallel is how many uploads run at once (default 8).
 	Parallel int
@@ -62,31 +62,31 @@ type Config struct {
 	// PruneCap is how many keys one prune deletes at most (default 10,000, one
 	// bulk delete).
 	PruneCap int
-	// Limits are those of Cloudflare; an account may have others by agreement.
+	// Limits are Cloudflare's limits; an account may have others by agreement.
 	Limits Limits
 	// Actor is the person who deploys, for the record; may be "".
 	Actor string
-	// Run is the run of a CI system in which this happens, the same for its repetitions;
-	// may be "". A rollback that a run repeats does not go back twice.
+	// Run identifies the run of a CI system; may be "". It is the same if the run is
+	// repeated, so that a repeated rollback does not go back twice.
 	Run string
 	// Cache keeps stored manifests between runs; may be nil.
 	Cache Cache
-	// Progress receives what happens, from several goroutines but never two at
-	// once; may be nil.
+	// Progress receives reports, from several goroutines but never two at once; may be
+	// nil.
 	Progress func(Progress)
 	// Formerly is another name under which an earlier kv-sync may have deployed
 	// this site, or "". If it did, a first deploy is refused.
 	Formerly string
 	// Log receives decisions and their reasons at debug level; may be nil.
 	Log *slog.Logger
-	// Now is this machine's clock (default time.Now). It is only compared with the
-	// time at the API, which counts for everything else.
+	// Now is this machine's clock (default time.Now). It is only used to check it
+	// against the time at the API, which is used for everything else.
 	Now func() time.Time
 }
 
-// Cache keeps values between runs, and may drop any of them. Its values are not
-// trusted: manifests are checked against their hashes, and a note can only cause a
-// request. Put replaces. Safe for concurrent use.
+// Cache keeps values between runs, and may drop any of them. Its values are not trusted:
+// manifests are checked against their hashes, and a wrong note only costs a request. Put
+// replaces a value. Implementations are safe for concurrent use.
 type Cache interface {
 	Get(name string) ([]byte, bool)
 	Put(name string, value []byte)

@@ -10,8 +10,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// WriteHold writes the record of a hold, and returns after it is confirmed. below begins
-// the keys of its deployment's records.
+// WriteHold writes the record of a hold, and returns after it is confirmed. below is the
+// prefix of the keys of such records of the deployment.
 func (c *Client) WriteHold(ctx context.Context, s cloud.Store, below string, h *version.HoldRecord) error {
 	b, err := h.Encode()
 	if err != nil {
@@ -26,7 +26,7 @@ func (c *Client) ReadHold(ctx context.Context, s cloud.Store, below, deployment 
 	newest := ""
 	err := cloud.EachKey(ctx, s, below, func(k cloud.KeyInfo) error {
 		if _, err := manifest.ParseNonce(strings.TrimPrefix(k.Name, below)); err == nil {
-			newest = k.Name // they ascend
+			newest = k.Name // keys are listed in ascending order
 		}
 		return nil
 	})

@@ -7,9 +7,9 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Limits are the sizes in bytes beyond which Cloudflare refuses an upload. A plan refuses what
-// exceeds them, before anything is sent. Zero values take the defaults, which apply to every
-// plan of Cloudflare.
+// Limits are the sizes in bytes beyond which Cloudflare refuses an upload. A run that would
+// exceed one is refused before anything is sent. Zero values take the defaults, which are
+// the same for every Cloudflare plan.
 type Limits struct {
 	// Value is the size of a value in KV (default [manifest.MaxValueBytes]).
 	Value int

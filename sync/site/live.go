@@ -9,13 +9,13 @@ import (
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// Live is what a site has live. It is zero if there is no script, or before the first
-// request; of another tool's version only the id is known.
+// Live says what is live. It is zero if there is no script, and before the first request.
+// For a version of another tool only the version's id is known.
 type Live struct {
 	Deployment, Version, Commit, URL string
 }
 
-// Live is what was live at the last request of a call, before the call switched. It
+// Live returns what was live at the last request of a call, before the call switched. It
 // sends no request.
 func (c *Client) Live() Live { return c.last }
 
@@ -61,7 +61,7 @@ func (c *Client) fetchLive(ctx context.Context) (*version.Live, error) {
 	l := &version.Live{}
 	var err error
 	l.Activations, err = c.Target.Activations(ctx)
-	l.At = c.Time() // by the answer
+	l.At = c.Time() // the time in the answer
 	if errors.Is(err, cloud.ErrNotFound) {
 		return l, nil
 	} else if err != nil {
@@ -89,7 +89,7 @@ func (c *Client) fetchLive(ctx context.Context) (*version.Live, error) {
 }
 
 // Prefetch begins to read what is live for the next Deploy or Plan, so that the caller
-// can make the Worker meanwhile. stop cancels it and waits for its end.
+// can make the Worker meanwhile. stop cancels the read and waits for its end.
 func (c *Client) Prefetch(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	ahead, ended := make(chan liveResult, 1), make(chan struct{})

@@ -11,8 +11,8 @@ import (
 )
 
 // FindNamespace finds the namespace of the site: the configured one, else that of the
-// live version, else the one with the title. The request runs while the caller
-// continues, until it calls answer. "" means that the namespace does not exist yet.
+// live version, else the one with the title. The request runs while the caller continues.
+// answer waits for it and returns the id, which is "" if the namespace does not exist yet.
 func (c *Client) FindNamespace(ctx context.Context, l *version.Live) (answer func() (string, error)) {
 	known := c.Namespace
 	if known == "" && l.Meta != nil {

@@ -19,18 +19,19 @@ import (
 type Lookup struct {
 	// Retained: only versions that can be retained are read.
 	Retained bool
-	// Given counts beside what deployments recorded, and Otherwise where the live one
-	// recorded nothing.
+	// Given is a policy that counts in addition to those that deployments recorded.
+	// Otherwise counts if the live deployment recorded none.
 	Given, Otherwise version.Policy
-	// Records begins the keys of the records in the layout of what is live. They name the
-	// retained deployments that the API does not list any more. nil looks only at its list.
+	// Records returns the prefix of the keys of the records in the layout of what is live.
+	// Records name retained deployments that the API does not list any more. If it is nil,
+	// only the API's list is used.
 	Records func(live *version.Meta) string
 }
 
-// Past reads what was live; of a project, and of what the API does not list any more,
-// only the versions that can be retained. Retained are every active version, and as many
-// of our last deployments, and those of as long a time, as the retained deployments
-// themselves recorded.
+// Past reads which deployments were live. Every active version is retained, and so are our
+// last deployments, as many and for as long as the policies of the retained deployments
+// say. For a project, and for deployments that the API does not list any more, Past reads
+// only the versions that can be retained.
 func (c *Client) Past(ctx context.Context, look Lookup) (*version.Past, error) {
 	activations, err := c.Target.Activations(ctx)
 	if err == nil && len(activations) == 0 {
@@ -40,7 +41,7 @@ func (c *Client) Past(ctx context.Context, look Lookup) (*version.Past, error) {
 		return nil, fmt.Errorf("list the deployments of %s: %w", c.Site, err)
 	}
 	if c.Target.InKV() {
-		look.Retained = true // each version contains the code; the messages say the rest
+		look.Retained = true // versions are large, and the messages have the rest
 	}
 	r := &pastReader{Client: c, look: look, need: look.Given.Max(look.Otherwise), all: activations,
 		versions: make(map[string]versionInfo), ours: make(map[string]bool)}
@@ -60,17 +61,17 @@ func (c *Client) Past(ctx context.Context, look Lookup) (*version.Past, error) {
 	return p, nil
 }
 
-// pastReader reads what activations made live.
+// pastReader reads the versions of activations.
 type pastReader struct {
 	*Client
 	look Lookup
-	// need is the most that a deployment which was read retains.
+	// need is the maximum of the policies that were read so far.
 	need version.Policy
 	// all are the activations, newest first: those that the API lists, then those that
 	// records name.
 	all      []cloud.Activation
 	versions map[string]versionInfo
-	ours     map[string]bool // by deployment
+	ours     map[string]bool // the deployments of kv-sync that were read, by id
 }
 
 // fill adds the deployments to p, and which of them are retained.
@@ -97,13 +98,14 @@ func (r *pastReader) fill(p *version.Past) {
 	p.Policy, p.Recorded = keep.Policy, keep.Recorded
 }
 
-// deployment is what the i-th activation made live with one of its versions.
+// deployment returns the deployment that the i-th activation made live with one of its
+// versions.
 func (r *pastReader) deployment(i int, s cloud.Share, v versionInfo) version.Deployment {
 	d := version.Deployment{Version: s.Version, Time: r.all[i].Created, Live: i == 0, Percent: s.Percent,
 		Missing: v.missing, Meta: v.meta}
 	var message version.Message
 	if m := v.meta; m != nil {
-		// Activations by other tools have no message of ours; an earlier one has.
+		// An activation by another tool has no message of ours. Use that of an earlier one.
 		message = (&version.Live{Activations: r.all[i:], Meta: m}).Message()
 		d.Commit, d.Source = m.Commit, m.Kind()
 		if message.Commit != "" {
@@ -118,7 +120,7 @@ func (r *pastReader) deployment(i int, s cloud.Share, v versionInfo) version.Dep
 	return d
 }
 
-// Ended is how long ago the i-th activation ended: when the next one began.
+// Ended returns how long ago the i-th activation ended. It ended when the next one began.
 func (c *Client) Ended(activations []cloud.Activation, i int) time.Duration {
 	if i == 0 {
 		return 0
@@ -126,16 +128,16 @@ func (c *Client) Ended(activations []cloud.Activation, i int) time.Duration {
 	return c.Time().Sub(activations[i-1].Created)
 }
 
-// versionInfo is what a version says about itself.
+// versionInfo is the metadata of a version.
 type versionInfo struct {
 	// meta is nil for a version of another tool, and for one that is gone.
 	meta *version.Meta
-	// missing: it is a version of a project, all of which are ours, and it does not
-	// exist any more.
+	// missing: the version belongs to a project, so it was ours, but it does not exist
+	// any more.
 	missing bool
 }
 
-// policy is what the version recorded.
+// policy returns the policy that the version recorded.
 func (v versionInfo) policy() version.Policy {
 	if v.meta == nil {
 		return version.Policy{}
@@ -143,18 +145,18 @@ func (v versionInfo) policy() version.Policy {
 	return v.meta.Policy
 }
 
-// enough reports whether the activations from the i-th on cannot be retained, if more
-// deployments before it are of ours.
+// enough reports whether no activation from the i-th on can be retained. more is the number
+// of versions that are not read yet and may be deployments of kv-sync.
 func (r *pastReader) enough(i, more int) bool {
 	return r.Ended(r.all, i) >= max(r.need.GracePeriod(), 1) && len(r.ours)+more >= max(r.need.Retain, 1)
 }
 
-// read reads each version of the activations from one on once: all versions, or those that
-// can be retained.
+// read reads each version of the activations from index from on, once. It reads all
+// versions, or those that can be retained.
 func (r *pastReader) read(ctx context.Context, from int) error {
 	for i := from; i < len(r.all); {
-		// One batch of as many versions as may still be needed. A foreign one
-		// among them costs another round.
+		// Read as many versions as may still be needed. If one of them is foreign,
+		// another round is needed.
 		var batch []string
 		for ; i < len(r.all) && len(batch) < r.Parallel; i++ {
 			if r.look.Retained && r.enough(i, len(batch)) {
@@ -210,8 +212,8 @@ func (r *pastReader) readBatch(ctx context.Context, batch []string) error {
 	return nil
 }
 
-// extend adds what was live before the oldest listed activation, as far as it can be
-// retained. unread says that a record which may name it cannot be read.
+// extend adds the activations before the oldest listed one that can be retained. It takes
+// them from records. unread is the error of a record that cannot be read, or nil.
 func (r *pastReader) extend(ctx context.Context) (unread, err error) {
 	listed := len(r.all)
 	oldest := r.all[listed-1]
@@ -236,7 +238,7 @@ func (r *pastReader) extend(ctx context.Context) (unread, err error) {
 	return unread, r.read(ctx, listed)
 }
 
-// recorded are the activations that the records name, some of them several times.
+// recorded returns the activations that the records name, some of them several times.
 func (r *pastReader) recorded(ctx context.Context, live *version.Meta) (out []cloud.Activation, unread, err error) {
 	below := r.look.Records(live)
 	store := r.Account.Store(live.Namespace)
@@ -269,8 +271,8 @@ func (r *pastReader) recorded(ctx context.Context, live *version.Meta) (out []cl
 	return out, unread, nil
 }
 
-// MetaOf is nil, without an error, for a version of another tool and for one
-// that does not exist any more.
+// MetaOf returns the metadata of a version. It is nil, without an error, for a version of
+// another tool and for one that does not exist any more.
 func (c *Client) MetaOf(ctx context.Context, id string) (*version.Meta, error) {
 	m, err := c.readMeta(ctx, id)
 	if errors.Is(err, cloud.ErrNotFound) {

@@ -16,24 +16,25 @@ type Target interface {
 	// Fits refuses a version of the Worker that is too large together with a served
 	// manifest of that many bytes.
 	Fits(w cloud.Worker, served int, limits Limits) error
-	// InKV reports whether versions and activations are values in KV. Then a switch
-	// is eventually consistent and the last write wins; all versions are ours; each
-	// may have 25 MiB; their number is limited; their times are from the machines
-	// that deployed; and each activation costs writes.
+	// InKV reports whether versions and activations are values in KV. If so:
+	//
+	//   - a switch is eventually consistent, and the last write wins;
+	//   - all versions are ours, each may have 25 MiB, and their number is limited;
+	//   - their times are those of the machines that deployed;
+	//   - each activation costs writes.
 	InKV() bool
-	// Distrust sets whether to ignore that something is live, so that it is written
-	// again.
+	// Distrust sets whether to write values again although they are live already.
 	Distrust(live bool)
-	// Keys are the keys of the site. Those of a project are known after its activations
-	// were read.
+	// Keys returns the keys of the site. Those of a project are known after its
+	// activations were read.
 	Keys() manifest.Keys
 	// Leftovers lists the keys that Delete leaves.
 	Leftovers(ctx context.Context, s cloud.Store) ([]string, error)
 }
 
-// Keys are the keys of the site, or of the project as it was at the last request.
+// Keys returns the keys of the site, or of the project as it was at the last request.
 func (c *Client) Keys() manifest.Keys { return c.Target.Keys() }
 
-// ID is the site's id in manifests and versions. It is Site, but for a project whose id
-// had another project before.
+// ID returns the site's id in manifests and versions. It is Site, except for a project
+// with an incarnation: see [manifest.ProjectKeys].
 func (c *Client) ID() string { return string(c.Keys()) }

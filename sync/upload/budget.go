@@ -7,13 +7,13 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Budget counts the bytes that uploads hold in memory. Uploads that share a budget
-// hold no more together than the [Options].Memory of each allows.
+// Budget counts the bytes that uploads hold in memory. Together, uploads that share a
+// budget hold no more than the [Options].Memory of each allows.
 //
-// It keeps the bodies of finished requests for reuse, as far as they fit beside the
-// requests that are under way.
+// It keeps the bodies of finished requests for reuse, as long as there is memory for them
+// beside the running requests.
 type Budget struct {
-	turn  chan struct{} // held by the goroutine that takes next, so that nobody overtakes it
+	turn  chan struct{} // held by the goroutine that is next to take, so that nobody overtakes it
 	freed chan struct{} // signals that bytes were given back
 
 	mu   sync.Mutex
@@ -30,8 +30,8 @@ func NewBudget() *Budget {
 	}
 }
 
-// take waits until n more bytes do not exceed limit, and takes them. The caller gives
-// them back before it takes more, else two callers could wait for each other.
+// take waits until n more bytes do not exceed limit, and takes them. The caller must give
+// them back before it takes more. Otherwise two callers could wait for each other.
 func (b *Budget) take(ctx context.Context, n, limit int64) error {
 	select {
 	case b.turn <- struct{}{}:
@@ -59,7 +59,7 @@ func (b *Budget) tryTake(n, limit int64) bool {
 	return true
 }
 
-// give gives n bytes back. When none are taken, no body is kept.
+// give gives n bytes back. Once no bytes are taken, it drops all kept bodies.
 func (b *Budget) give(n int64) {
 	b.mu.Lock()
 	if b.held -= n; b.held == 0 {
@@ -86,7 +86,7 @@ func (b *Budget) buffer(size, limit int64) []byte {
 	return make([]byte, 0, size)
 }
 
-// recycle takes back the buffer of a request that is certainly over.
+// recycle keeps the buffer of a request for reuse. The request must have ended.
 func (b *Budget) recycle(buf []byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -96,7 +96,7 @@ func (b *Budget) recycle(buf []byte) {
 	}
 }
 
-// evict drops bodies until those that are kept have at most limit bytes.
+// evict drops kept bodies until they have at most limit bytes.
 func (b *Budget) evict(limit int64) {
 	for size, kept := range b.kept {
 		for len(kept) > 0 && b.idle > limit {

@@ -13,7 +13,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Uploads that share a budget hold no more together than one of them may.
+// Together, uploads that share a budget hold no more than one of them may.
 func TestBudgetIsShared(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, budgetIsShared)
@@ -34,15 +34,15 @@ func budgetIsShared(t *testing.T) {
 		t.Fatal(err)
 	}
 	if m := g.max.Load(); m > memory+engines*8*4096 || m < memory/3 {
-		t.Errorf("bodies under way held %d bytes, configured are %d", m, memory)
+		t.Errorf("running requests held %d bytes, want at most %d", m, memory)
 	}
 	if budget.held != 0 || budget.idle != 0 {
-		t.Errorf("%d bytes are held and %d kept in the end", budget.held, budget.idle)
+		t.Errorf("in the end %d bytes are held and %d kept", budget.held, budget.idle)
 	}
 }
 
 // Bodies that are kept for reuse are dropped for requests of another size.
-func TestBudgetKeepsWhatThereIsRoomFor(t *testing.T) {
+func TestBudgetDropsKeptBodies(t *testing.T) {
 	t.Parallel()
 	const limit = 4 * manifest.ChunkBytes
 	b := NewBudget()
@@ -70,12 +70,12 @@ func TestBudgetKeepsWhatThereIsRoomFor(t *testing.T) {
 	b.recycle(bulk)
 	b.give(bulkBody)
 	if again := body(bulkBody); &again[:1][0] != &bulk[:1][0] {
-		t.Error("a body was not used again")
+		t.Error("a body was not reused")
 	}
 	b.give(bulkBody)
 	b.give(manifest.ChunkBytes)
 	if b.held != 0 || b.idle != 0 {
-		t.Errorf("%d bytes are held and %d kept in the end", b.held, b.idle)
+		t.Errorf("in the end %d bytes are held and %d kept", b.held, b.idle)
 	}
 }
 
@@ -95,8 +95,8 @@ func (a *addresses) PutBulk(_ context.Context, body []byte, _ int) ([]string, er
 	return nil, nil
 }
 
-// Bodies are reused when memory allows no more.
-func TestBodiesAreUsedAgain(t *testing.T) {
+// Bodies are reused if there is no memory for more.
+func TestBodiesAreReused(t *testing.T) {
 	t.Parallel()
 	const memory = 36 << 20
 	var sizes []int64
@@ -109,7 +109,7 @@ func TestBodiesAreUsedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	if a.calls < 20 || len(a.seen) > memory/bulkBody {
-		t.Errorf("%d requests had %d bodies, and there is room for %d", a.calls, len(a.seen), memory/bulkBody)
+		t.Errorf("%d requests had %d bodies, want at most %d", a.calls, len(a.seen), memory/bulkBody)
 	}
 }
 
@@ -139,7 +139,7 @@ func TestBudgetIsFair(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if err := b.take(ctx, 1, 10); !errors.Is(err, context.Canceled) {
-			t.Errorf("a run that is over took some: %v", err)
+			t.Errorf("a cancelled run took bytes: %v", err)
 		}
 		b.give(6)
 		waiting.Wait()

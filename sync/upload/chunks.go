@@ -22,9 +22,9 @@ type chunked struct {
 }
 
 // sendChunks reads a file once and starts to send each chunk that is neither live nor
-// sent by this run already. It returns when the file has been read. A chunk's bytes
-// are held until it is confirmed, so a failed request can be repeated without reading
-// the file again.
+// sent by this run already. It returns when the file has been read. The bytes of a chunk
+// are kept until it is confirmed, so that a failed request can be repeated without
+// reading the file again.
 func (u *uploader) sendChunks(ctx context.Context, g *errgroup.Group, it *Item) error {
 	f, err := it.Open()
 	if err != nil {
@@ -92,8 +92,8 @@ func atEnd(f io.Reader) error {
 	return nil
 }
 
-// take reports whether the caller writes the key, and nothing else of this run. Equal
-// chunks share a key, and KV accepts one write a second to a key.
+// take reports whether the caller has to write the key. It returns true once for each key:
+// equal chunks have the same key, and KV accepts one write a second to a key.
 func (u *uploader) take(key string) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -104,7 +104,7 @@ func (u *uploader) take(key string) bool {
 	return true
 }
 
-// indexesOf are the chunk indexes of the files, whose chunks are confirmed.
+// indexesOf returns the chunk indexes of the files. All their chunks are confirmed.
 func (u *uploader) indexesOf(files []*Item) []*Item {
 	var out []*Item
 	for _, it := range files {
@@ -114,7 +114,7 @@ func (u *uploader) indexesOf(files []*Item) []*Item {
 			continue
 		}
 		v := Value(it.Name, it.Key(it.Got), it.chunked.index.Encode())
-		v.claimed = true // since the file was read
+		v.claimed = true // it was claimed when the file was read
 		it.Blobs++
 		out = append(out, v)
 	}

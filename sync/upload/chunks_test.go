@@ -27,7 +27,7 @@ func chunksAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	if m := g.max.Load(); m > memory+8*4096 || m < memory/2 {
-		t.Errorf("bodies under way held %d bytes, configured are %d", m, memory)
+		t.Errorf("running requests held %d bytes, want at most %d", m, memory)
 	}
 	for key, n := range g.keys {
 		if n != 1 {
@@ -50,8 +50,8 @@ func chunksAreBounded(t *testing.T) {
 type slow struct {
 	*gauge
 	fail    error
-	underAt atomic.Int64 // raw writes under way when an index came
-	under   atomic.Int64
+	underAt atomic.Int64 // raw writes that were running when an index was written
+	under   atomic.Int64 // raw writes that are running
 	indexes atomic.Int64
 }
 
@@ -80,10 +80,10 @@ func indexesComeLast(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		if n := s.indexes.Load(); (n > 0) != (fail == nil) || s.underAt.Load() != 0 {
-			t.Errorf("%d writes of indexes, while %d chunks were on their way", n, s.underAt.Load())
+			t.Errorf("%d writes of indexes, while %d writes of chunks were running", n, s.underAt.Load())
 		}
 		if fail != nil && !strings.Contains(err.Error(), "/file-") {
-			t.Errorf("it does not say which file: %v", err)
+			t.Errorf("the error does not name the file: %v", err)
 		}
 	}
 }
@@ -99,7 +99,7 @@ func TestPackBesideChunks(t *testing.T) {
 	}
 }
 
-// stepping is a file of four chunks. The others are read when the first is being sent.
+// stepping is a file of four chunks. The first is being sent before the others are read.
 type stepping struct {
 	io.Reader
 	read    int64
@@ -120,7 +120,7 @@ func (s *stepping) Read(p []byte) (int, error) {
 
 func (s *stepping) Close() error { return nil }
 
-// patient is a store that reads what it gets after the file has been read.
+// patient is a store that reads a value only after the whole file has been read.
 type patient struct {
 	*gauge
 	sending func()

@@ -26,22 +26,23 @@ type Item struct {
 	// KeyBytes is the size of a long key in a bulk write (see [KeyBytes]); 0 for a
 	// key of the content layout.
 	KeyBytes int64
-	// TTL is after how long KV removes the key; 0 is never.
+	// TTL is the time after which KV deletes the key; 0 means never.
 	TTL time.Duration
 
-	// Got is the hash of the bytes when they have been read.
+	// Got is the hash of the bytes. It is set when they have been read.
 	Got manifest.Hash
-	// Blobs is how many values the item wrote when all is confirmed.
+	// Blobs is the number of values that the item wrote. It is set when all are
+	// confirmed.
 	Blobs int
 
 	claimed   bool // this item writes its key
 	duplicate bool // another item of this run writes the key
-	// chunked is nil if the bytes fit into one value. Else Key is the key of the chunk
-	// index.
+	// chunked is nil if the bytes fit into one value. Otherwise Key is the key of the
+	// chunk index.
 	chunked *chunked
 }
 
-// Value is an item of bytes that are in memory.
+// Value returns an item of bytes in memory.
 func Value(name, key string, b []byte) *Item {
 	return &Item{
 		Name: name, Size: int64(len(b)), Want: manifest.HashOf(b), Key: func(manifest.Hash) string { return key },
@@ -49,8 +50,8 @@ func Value(name, key string, b []byte) *Item {
 	}
 }
 
-// NewItem is an item of a file. Its key has the nonce n. live has the chunks that need
-// not be sent, by their hash.
+// NewItem returns an item of a file. Its key has the nonce n. live has the chunks that do
+// not have to be sent, by their hash.
 func NewItem(k manifest.Keys, f manifest.File, n manifest.Nonce, live map[manifest.Hash]manifest.Ref) *Item {
 	it := &Item{
 		Name: f.Path, Size: f.Size, Want: f.Blob.Hash, Open: f.Open,
@@ -92,7 +93,7 @@ func (it *Item) read(dst []byte, encode func(dst, p []byte) []byte) ([]byte, err
 	if n != it.Size || (!it.Want.IsZero() && got != it.Want) {
 		return nil, manifest.ErrChanged
 	}
-	if it.Got.IsZero() { // else it is sent again, and others may read Got
+	if it.Got.IsZero() { // do not set it again in a repetition: other goroutines may read it
 		it.Got, it.Want = got, got
 	}
 	return dst, nil

@@ -30,11 +30,13 @@ func (b *bulk) PutBulk(_ context.Context, body []byte, _ int) ([]string, error) 
 	return nil, nil
 }
 
-func (b *bulk) Put(context.Context, string, []byte) error { return errors.New("a raw body has no end") }
+func (b *bulk) Put(context.Context, string, []byte) error {
+	return errors.New("a raw body has no lifetime")
+}
 
-// A value with a TTL is never sent as a raw body, which has no lifetime: the receipt
-// of a large site is larger than rawMin.
-func TestKeysThatGoByThemselves(t *testing.T) {
+// A value with a TTL is never sent as a raw body, because a raw body has no lifetime. For
+// example, the receipt of a large site is larger than rawMin.
+func TestKeysWithALifetime(t *testing.T) {
 	t.Parallel()
 	o := Options{Parallel: 2, Memory: 64 << 20, Budget: NewBudget()}
 	s := &bulk{lives: make(map[string]int)}
@@ -44,6 +46,6 @@ func TestKeysThatGoByThemselves(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(s.lives) != 2 || s.lives["large"] != 12*60*60 || s.lives["small"] != 0 {
-		t.Errorf("lives are %v", s.lives)
+		t.Errorf("the lifetimes are %v", s.lives)
 	}
 }

@@ -9,11 +9,12 @@ import (
 
 const (
 	// rawMin is the size from which a value is sent as the raw body of a request of
-	// its own: base64 takes a third more bytes, which then costs more than a request.
+	// its own. base64 takes a third more bytes, which from this size on costs more than
+	// a request.
 	rawMin = 512 << 10
-	// BatchBytes is how many bytes of values one bulk write carries, before base64.
-	// With smaller bodies the latency of requests dominates; larger ones leave
-	// connections idle at the end.
+	// BatchBytes is the number of bytes of values in one bulk write, before base64.
+	// With smaller bodies the latency of requests dominates. Larger ones leave
+	// connections idle at the end of an upload.
 	BatchBytes = 4 << 20
 	// requestCap keeps an upload well below the API's 1,200 requests in 5 minutes
 	// (https://developers.cloudflare.com/fundamentals/api/reference/limits/). Beyond it
@@ -21,7 +22,7 @@ const (
 	requestCap = 600
 )
 
-// batch is what one request carries: one raw value, or a bulk write.
+// batch is the content of one request: one raw value, or a bulk write.
 type batch struct {
 	raw   bool
 	items []*Item
@@ -31,10 +32,10 @@ type batch struct {
 // reused: BatchBytes in base64, and 2,000 keys.
 const bulkBody = BatchBytes/3*4 + 2000*pairBytes
 
-// pairBytes is the most that a pair takes beside its value and a long key.
+// pairBytes is the most that a pair takes in addition to its value and a long key.
 const pairBytes = 256
 
-// weight is how many bytes of memory the batch's body takes.
+// weight returns the number of bytes of memory of the batch's body.
 func (b batch) weight() int64 {
 	var n, keys int64
 	for _, it := range b.items {
@@ -63,7 +64,7 @@ func pack(items []*Item) []batch {
 		single = append(single, it)
 	}
 	for _, it := range single {
-		if it.Size >= rawMin && total > BatchBytes && it.TTL == 0 { // else one bulk write takes them all
+		if it.Size >= rawMin && total > BatchBytes && it.TTL == 0 { // up to BatchBytes, one bulk write is enough
 			large = append(large, it)
 		} else {
 			small = append(small, it)

@@ -22,15 +22,15 @@ import (
 type Options struct {
 	// Parallel is how many requests run at once.
 	Parallel int
-	// Memory bounds the bytes in memory of requests under way, in all uploads that
-	// share the Budget.
+	// Memory bounds the bytes in memory of running requests, in all uploads that share
+	// the Budget.
 	Memory int64
 	Budget *Budget
 	// Progress is called after each step, from several goroutines but never from two
 	// at once; may be nil.
 	Progress func(Progress)
-	// Read is called once, when every item has been read, so that Item.Got is known;
-	// requests may still be under way. May be nil.
+	// Read is called once, when every item has been read. Then Item.Got is set, but
+	// requests may still be running. May be nil.
 	Read func()
 }
 
@@ -42,8 +42,8 @@ type Progress struct {
 	Note string
 }
 
-// uploader writes items into one namespace. It counts as done only what the API
-// has confirmed, key by key.
+// uploader writes items into one namespace. An item counts as done only after the API has
+// confirmed its key.
 type uploader struct {
 	Options
 	store cloud.Store
@@ -75,15 +75,15 @@ func newUploader(s cloud.Store, items []*Item, o Options) *uploader {
 }
 
 // Run writes all items into the namespace and returns when every key is confirmed, or
-// the first error. A chunk index is written when all chunks are confirmed, so it never
-// names a chunk that is not there.
+// the first error. A chunk index is written after all chunks were confirmed, so it never
+// names a missing chunk.
 func Run(ctx context.Context, s cloud.Store, items []*Item, o Options) error {
 	if len(items) == 0 {
 		return nil
 	}
 	u := newUploader(s, items, o)
 	large := slices.DeleteFunc(slices.Clone(items), func(it *Item) bool { return it.chunked == nil })
-	err := u.side(ctx, func(ctx context.Context, g *errgroup.Group) error {
+	err := u.group(ctx, func(ctx context.Context, g *errgroup.Group) error {
 		for _, it := range large {
 			if err := u.sendChunks(ctx, g, it); err != nil {
 				return fmt.Errorf("upload %s: %w", it.Name, err)
@@ -94,14 +94,14 @@ func Run(ctx context.Context, s cloud.Store, items []*Item, o Options) error {
 	if err != nil || len(large) == 0 {
 		return err
 	}
-	return u.side(ctx, func(ctx context.Context, g *errgroup.Group) error {
+	return u.group(ctx, func(ctx context.Context, g *errgroup.Group) error {
 		return u.sendAll(ctx, g, pack(u.indexesOf(large)))
 	})
 }
 
-// side runs feed, which starts requests, and waits for them. The first error, of feed
-// or of a request, cancels the others.
-func (u *uploader) side(ctx context.Context, feed func(ctx context.Context, g *errgroup.Group) error) error {
+// group calls feed, which starts requests, and waits for the requests. The first error,
+// of feed or of a request, cancels the others.
+func (u *uploader) group(ctx context.Context, feed func(ctx context.Context, g *errgroup.Group) error) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(u.Parallel)
 	if err := feed(gctx, g); err != nil {
@@ -128,8 +128,8 @@ func (u *uploader) sendAll(ctx context.Context, g *errgroup.Group, batches []bat
 	return nil
 }
 
-// send writes one batch, and sends again what the API leaves out. It waits at least a
-// second between: KV accepts one write a second to a key.
+// send writes one batch, and sends items again that the API did not confirm. It waits at
+// least a second before that, because KV accepts one write a second to a key.
 func (u *uploader) send(ctx context.Context, b batch) error {
 	delay := time.Second
 	for round := 0; ; round++ {
@@ -158,7 +158,7 @@ func (u *uploader) attempt(ctx context.Context, b batch) (left []*Item, err erro
 	if err != nil {
 		return nil, err
 	}
-	if pairs == 0 { // another batch writes every item
+	if pairs == 0 { // other items write all keys
 		u.finish(b.items)
 		return nil, nil
 	}
@@ -175,7 +175,7 @@ func (u *uploader) attempt(ctx context.Context, b batch) (left []*Item, err erro
 	if err != nil {
 		return nil, fmt.Errorf("upload %s: %w", describe(b.items), err)
 	}
-	// Only now: a failed request may still read its body.
+	// Do not recycle it after an error: a failed request may still read its body.
 	u.Budget.recycle(body)
 	missed := make(map[string]bool, len(unconfirmed))
 	for _, k := range unconfirmed {
@@ -223,7 +223,7 @@ func (u *uploader) body(ctx context.Context, b batch) (body []byte, pairs int, e
 			if pairs > 0 {
 				body = append(body, ',')
 			}
-			// The key follows the value, because only then the hash is known.
+			// The key follows the value: it has the hash, which is known after the value.
 			body = append(body, `{"base64":true,"value":"`...)
 			body, err = it.read(body, base64.StdEncoding.AppendEncode)
 		}
@@ -255,7 +255,7 @@ func (u *uploader) body(ctx context.Context, b batch) (body []byte, pairs int, e
 	return body, pairs, nil
 }
 
-// KeyBytes is how many bytes a key takes in the body of a bulk write.
+// KeyBytes returns the number of bytes of a key in the body of a bulk write.
 func KeyBytes(key string) int64 { return int64(len(appendKey(nil, key))) }
 
 // appendKey appends a key as a JSON string. Keys of the content layout never need an
@@ -270,12 +270,12 @@ func appendKey(dst []byte, key string) []byte {
 	return append(dst, '"')
 }
 
-// claim reports whether the item writes the key, and not another item of this run. Two
-// files with the same bytes share a key, and KV accepts one write a second to a key.
+// claim reports whether this item of the run has to write the key. Two files with the same
+// bytes have the same key, and KV accepts one write a second to a key.
 func (u *uploader) claim(it *Item, key string) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if it.claimed { // sent again
+	if it.claimed { // the item is being sent again
 		return true
 	}
 	it.duplicate = u.taken[key]

@@ -90,9 +90,9 @@ func TestPackStaysUnderTheRequestCap(t *testing.T) {
 	}
 }
 
-// gauge is a store that checks what it gets and keeps nothing. Use it in a
-// synctest.Test: a request ends only when every other goroutine waits, so max is
-// exactly what the uploader holds at once.
+// gauge is a store that checks values and keeps nothing. max is the largest number of
+// bytes that the uploader held at once. It is exact in a synctest.Test, where a request
+// ends only when every other goroutine waits.
 type gauge struct {
 	cloud.Store
 	t        *testing.T
@@ -112,7 +112,7 @@ func (g *gauge) hold(n int) func() {
 		}
 	}
 	g.calls.Add(1)
-	time.Sleep(time.Millisecond) // in the bubble's time: ends when no other request can begin
+	time.Sleep(time.Millisecond) // the bubble's clock advances when no other request can begin
 	return func() { g.now.Add(int64(-n)) }
 }
 
@@ -150,8 +150,8 @@ func (g *gauge) PutBulk(_ context.Context, body []byte, _ int) ([]string, error)
 	return nil, nil
 }
 
-// Bodies of requests hold no more than Memory, whatever the size of the site. Each key
-// is written once, and has the hash of its bytes.
+// The bodies of running requests take no more than Memory, for a site of any size. Each
+// key is written once, and has the hash of its bytes.
 func TestUploadIsBounded(t *testing.T) { synctest.Test(t, uploadIsBounded) }
 
 func uploadIsBounded(t *testing.T) {
@@ -172,7 +172,7 @@ func uploadIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	if m := g.max.Load(); m > memory+8*4096 || m < memory/3 {
-		t.Errorf("bodies under way held %d bytes, configured are %d", m, memory)
+		t.Errorf("running requests held %d bytes, want at most %d", m, memory)
 	}
 	for key, n := range g.keys {
 		if n != 1 {
@@ -186,7 +186,7 @@ func uploadIsBounded(t *testing.T) {
 	}
 }
 
-// A key that is never written is an error, not an endless run.
+// forgetful is a store that reports keys as not written, each time they are sent.
 type forgetful struct {
 	cloud.Store
 	calls int
@@ -206,6 +206,7 @@ func (f *forgetful) PutBulk(_ context.Context, body []byte, _ int) ([]string, er
 	return f.names(keys), nil
 }
 
+// An upload fails if a key is never confirmed. It does not send it again for ever.
 func TestUnconfirmedKeys(t *testing.T) {
 	for name, tc := range map[string]struct {
 		names func([]string) []string
@@ -228,7 +229,7 @@ func TestUnconfirmedKeys(t *testing.T) {
 					t.Errorf("got %v, want %q", err, tc.want)
 				}
 				if err != nil && !errors.Is(err, cloud.ErrIgnored) {
-					t.Errorf("%v does not say that the API is at fault", err)
+					t.Errorf("%v does not wrap ErrIgnored", err)
 				}
 			})
 		})

@@ -15,8 +15,8 @@ type Deployment struct {
 	Version string    `json:"version_id"`
 	Time    time.Time `json:"time"`
 	Commit  string    `json:"commit,omitempty"`
-	// Source is what was deployed: "commit", "folder", or "upload" for an upload to
-	// the API of a platform; "" for a version of another tool.
+	// Source is the kind of source: "commit", "folder", or "upload" for an upload to
+	// the API of a platform. It is "" for a version of another tool.
 	Source string `json:"source,omitempty"`
 	// Live is true for the active activation; Percent is the share of the version.
 	Live    bool    `json:"live,omitempty"`
@@ -25,20 +25,20 @@ type Deployment struct {
 	Retained bool `json:"retained"`
 	// Rollback: a rollback activated it again.
 	Rollback bool `json:"rollback,omitempty"`
-	// RolledBackBy is who did that, or "" if it is not known. The record has who made
-	// the deployment.
+	// RolledBackBy is the person who rolled back, or "" if that is not known. The person
+	// who deployed is in the record.
 	RolledBackBy string `json:"rolled_back_by,omitempty"`
-	// Run is the run of a CI system that did that, or "".
+	// Run is the run of a CI system that rolled back, or "".
 	Run string `json:"-"`
-	// Hold is what this rollback holds back, or "".
+	// Hold is the commit or the deployments that this rollback holds back, or "".
 	Hold string `json:"hold,omitempty"`
-	// Missing: it belongs to a project, and its version is not in KV any more, so
-	// it cannot be rolled back to.
+	// Missing: the deployment is of a project, and its version is not in KV any more,
+	// so it cannot be rolled back to.
 	Missing bool `json:"missing,omitempty"`
 	// Record is the record of the deployment, nil if it cannot be read.
 	Record *Record `json:"record,omitempty"`
 
-	// Uncertain: it is retained, but an earlier prune was allowed to delete it.
+	// Uncertain: it is retained, but an earlier prune may have deleted it.
 	Uncertain bool `json:"-"`
 	// Meta is nil for a version of another tool.
 	Meta *Meta `json:"-"`
@@ -47,8 +47,8 @@ type Deployment struct {
 // Foreign reports whether another tool made it.
 func (d *Deployment) Foreign() bool { return d.ID == "" && !d.Missing }
 
-// Named reports whether a person names it: by its id, its commit, the id of its version, or
-// at least the first 7 characters of one.
+// Named reports whether the text names the deployment: its id, its commit or the id of its
+// version, or at least the first 7 characters of one of these.
 func (d *Deployment) Named(to string) bool {
 	if len(to) < 7 {
 		return false
@@ -57,22 +57,22 @@ func (d *Deployment) Named(to string) bool {
 		strings.HasPrefix(d.Version, to)
 }
 
-// Past is the list of activations and what their versions say about themselves, newest
-// first.
+// Past has the activations, and the deployment of each, newest first.
 type Past struct {
-	// Activations are those that the API lists. Deployments has those that only records
-	// name, too.
+	// Activations are those that the API lists. Deployments also has those that only
+	// records name.
 	Activations []cloud.Activation
 	Deployments []Deployment
-	// Unread is why a record that may name more deployments cannot be read, or nil.
+	// Unread is the error of a record that cannot be read and may name more deployments, or
+	// nil.
 	Unread error
-	// Policy is the maximum that the retained deployments recorded. Recorded is false
-	// if none did; then it is that of the caller.
+	// Policy is the maximum of the policies that the retained deployments recorded.
+	// Recorded is false if none recorded one. Then Policy is that of the caller.
 	Policy   Policy
 	Recorded bool
 }
 
-// Live is the active deployment of ours with the larger share, or nil.
+// Live returns the active deployment of kv-sync with the largest share, or nil.
 func (p *Past) Live() *Deployment {
 	var best *Deployment
 	for i := range p.Deployments {
@@ -83,12 +83,12 @@ func (p *Past) Live() *Deployment {
 	return best
 }
 
-// ForgettersAfter lists the deployments that removed contents for good and were made
-// after the target. Both the list and the ids say which one was made first, and either
-// is enough: the list may have the target only as a rollback activated it, and the
-// clocks of two machines differ.
+// ForgettersAfter lists the deployments that removed contents for good and were made after
+// the target. A deployment counts if the order of the list or the time in its id says so.
+// Each of the two can be wrong alone: the list may contain only a rollback's activation of
+// the target, and the times in ids are from the clocks of different machines.
 func (p *Past) ForgettersAfter(target *Deployment) (out []*Deployment) {
-	first := make(map[string]int) // where the first activation of each is
+	first := make(map[string]int) // the index of the first activation of each deployment
 	for i, d := range p.Deployments {
 		first[d.ID] = i
 	}

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// Whoever forgot after the target was made counts, once, by the list or by the ids.
+// A deployment that forgot contents and is later than the target, by the list or by its
+// id, is returned once.
 func TestForgettersAfter(t *testing.T) {
 	const early, late, later = "20261201-100000-00000001", "20261201-110000-00000002", "20261201-120000-00000003"
 	forgets, not := &Meta{Forgets: true}, &Meta{}

@@ -6,15 +6,16 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// MostForgotten is how many contents a [Forgot] lists.
+// MostForgotten is the largest number of contents that a [Forgot] lists.
 const MostForgotten = 1000
 
 // Forgot is what a deployment removed for good. A rollback must not bring it back.
 type Forgot struct {
 	// Hashes has the first 16 digits of the SHA-256 of each removed content, sorted.
 	Hashes []string `json:"hashes,omitempty"`
-	// All: everything that the deployment itself does not serve. There are no Hashes
-	// then: they would be too many, or what was live could not be read.
+	// All: the deployment removed everything that it does not serve itself. Hashes is
+	// empty then, because there were too many, or because the live contents could not be
+	// read.
 	All bool `json:"all,omitempty"`
 }
 
@@ -40,5 +41,6 @@ func (f *Forgot) Lists(h manifest.Hash) bool {
 	return listed
 }
 
-// shortHash is long enough that two contents of a site do not share it.
+// shortHash returns the part of a hash in a [Forgot]. It is long enough to be different
+// for two contents of a site.
 func shortHash(h manifest.Hash) string { return h.String()[:16] }

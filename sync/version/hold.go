@@ -9,13 +9,14 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// HoldRecord is what KV has of a hold, beside the message of the activation: Cloudflare
-// lists a few activations only, and each change of a secret is one. It is written before
-// the activation, and counts where the list has no message of the live deployment.
+// HoldRecord is the record of a hold in KV. The message of the activation has the hold as
+// well, but Cloudflare lists only a few activations, and each change of a secret is one.
+// The record is written before the activation. It is used if the list has no message of
+// the live deployment.
 type HoldRecord struct {
 	Format int    `json:"format"`
 	Site   string `json:"site"`
-	// Deployment is what was activated, as Version.
+	// Deployment was activated, as Version.
 	Deployment string `json:"deployment"`
 	Version    string `json:"version_id,omitempty"`
 	// Rollback, Commit, Hold and Over are those of the [Message].
@@ -23,11 +24,11 @@ type HoldRecord struct {
 	Commit   string `json:"commit,omitempty"`
 	Hold     string `json:"hold,omitempty"`
 	Over     string `json:"over,omitempty"`
-	// Held is what the deployments that are held back deploy.
+	// Held has the content of each deployment that is held back.
 	Held []Content `json:"held,omitempty"`
 }
 
-// Content is what a deployment deploys: both are those of its [Meta].
+// Content identifies the content of a deployment by the Source and Worker of its [Meta].
 type Content struct {
 	Source string `json:"source"`
 	Worker string `json:"worker"`
@@ -36,7 +37,7 @@ type Content struct {
 // HoldFormat is the format of a [HoldRecord].
 const HoldFormat = 1
 
-// Encode is the value for KV.
+// Encode returns the value for KV.
 func (h *HoldRecord) Encode() ([]byte, error) {
 	b, err := json.Marshal(h)
 	if err != nil {
@@ -45,7 +46,7 @@ func (h *HoldRecord) Encode() ([]byte, error) {
 	return b, nil
 }
 
-// DecodeHold reads a record of a deployment of a site.
+// DecodeHold reads a hold's record. It refuses one of another deployment or site.
 func DecodeHold(b []byte, site, deployment string) (*HoldRecord, error) {
 	var h HoldRecord
 	switch err := json.Unmarshal(b, &h); {
@@ -59,13 +60,13 @@ func DecodeHold(b []byte, site, deployment string) (*HoldRecord, error) {
 	return &h, nil
 }
 
-// Message is the message of the activation, without its actor.
+// Message returns the message of the activation, without its actor.
 func (h *HoldRecord) Message() Message {
 	return Message{Deployment: h.Deployment, Rollback: h.Rollback, Commit: h.Commit, Hold: h.Hold, Over: h.Over}
 }
 
-// HeldContent is what the deployments of a list that a hold is about deploy. Of a commit
-// only its newest deployment counts.
+// HeldContent returns the contents of the listed deployments that a hold holds back. If
+// the hold names a commit, only the newest deployment of that commit counts.
 func HeldContent(past []Deployment, hold string) (held []Content) {
 	deployments := strings.Split(hold, ",")
 	for _, d := range past {

@@ -13,7 +13,7 @@ type Live struct {
 	// Activations lists the activations, newest first; nil if there is no script
 	// yet.
 	Activations []cloud.Activation
-	// Version is the active one; if traffic is split, the one with the larger
+	// Version is the active version. If traffic is split, it is the one with the larger
 	// share.
 	Version cloud.Version
 	// Meta describes the version; nil if the version is foreign.
@@ -22,24 +22,25 @@ type Live struct {
 	Foreign bool
 	// At is when it was read.
 	At time.Time
-	// Recalled is the record of the live deployment's hold, where it was looked for and
-	// there is one. It stands in for a message that is not listed any more.
+	// Recalled is the record of the live deployment's hold. It is used in place of a
+	// message that is not listed any more, and is nil if it was not read or there is
+	// none.
 	Recalled *HoldRecord
 }
 
 // Exists reports whether there is an active version.
 func (l *Live) Exists() bool { return len(l.Activations) > 0 }
 
-// Active is the activation in force.
+// Active returns the activation in force.
 func (l *Live) Active() cloud.Activation { return l.Activations[0] }
 
 // HasAllTraffic reports whether one version has all the traffic.
 func (l *Live) HasAllTraffic() bool { return l.Exists() && len(l.Active().Versions) == 1 }
 
-// Message is the message of the newest activation of the live deployment that
-// kv-sync made. Later activations may be by other tools, which reuse our version with a
-// changed secret and have other messages: a rollback remains a rollback then, and its
-// hold remains in force.
+// Message returns the message of the newest activation of the live deployment by kv-sync.
+// Later activations may be by other tools: a changed secret, for example, activates a copy
+// of our version without our message. A rollback remains a rollback then, and its hold
+// remains in force.
 func (l *Live) Message() Message {
 	if says, listed := l.listed(); listed || l.Recalled == nil {
 		return says
@@ -47,7 +48,7 @@ func (l *Live) Message() Message {
 	return l.Recalled.Message()
 }
 
-// listed is the message, if the activation that has it is listed.
+// listed returns the message if the activation that has it is listed.
 func (l *Live) listed() (says Message, listed bool) {
 	if l.Meta == nil {
 		return Message{}, false
@@ -60,14 +61,14 @@ func (l *Live) listed() (says Message, listed bool) {
 	return Message{}, false
 }
 
-// Unlisted reports whether the message of the live deployment is not listed any more. Of
-// a single activation, which may have none, nothing was left out.
+// Unlisted reports whether the message of the live deployment is not listed any more. If
+// there is a single activation, the list is complete, even if it has no message.
 func (l *Live) Unlisted() bool {
 	_, listed := l.listed()
 	return l.Meta != nil && !listed && len(l.Activations) > 1
 }
 
-// CommitOf is the commit that an activation of a version made live, or "".
+// CommitOf returns the commit that an activation of a version made live, or "".
 func CommitOf(a cloud.Activation, m *Meta) string {
 	if message := ReadMessage(a.Message); message.Deployment == m.Deployment && message.Commit != "" {
 		return message.Commit
@@ -75,8 +76,8 @@ func CommitOf(a cloud.Activation, m *Meta) string {
 	return m.Commit
 }
 
-// CarriedHold is the hold that remains in force after a deploy. A deploy without a
-// commit does not end a hold, because its order is unknown.
+// CarriedHold returns the hold that remains in force after a deploy, or "". A deploy
+// without a commit does not end a hold, because its order is unknown.
 func (l *Live) CarriedHold(o manifest.Origin) string {
 	if o.Commit != "" {
 		return ""
@@ -84,8 +85,8 @@ func (l *Live) CarriedHold(o manifest.Origin) string {
 	return l.Message().Hold
 }
 
-// Commit is the last commit that was made live: that of the newest activation or, if it
-// has none, of the one before it; or "".
+// Commit returns the last commit that was made live: that of the newest activation or, if
+// it has none, of the one before it. It returns "" if there is none.
 func (l *Live) Commit() string {
 	if l.Meta == nil {
 		return ""
@@ -100,8 +101,8 @@ func (l *Live) Commit() string {
 }
 
 // CarriedOver lists the bindings of the active version that a new one inherits: those
-// that neither kv-sync nor the configuration defines. mine are the names that the new
-// version defines.
+// that neither kv-sync nor the configuration defines. mine has the names of the bindings
+// that the new version defines.
 func (l *Live) CarriedOver(mine map[string]bool) []cloud.Binding {
 	var owned []string
 	if l.Meta != nil {
@@ -120,7 +121,7 @@ func (l *Live) CarriedOver(mine map[string]bool) []cloud.Binding {
 	return carried
 }
 
-// ActiveID is the id of the activation in force, or "".
+// ActiveID returns the id of the activation in force, or "".
 func ActiveID(a []cloud.Activation) string {
 	if len(a) == 0 {
 		return ""

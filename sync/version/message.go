@@ -18,11 +18,11 @@ import (
 //	kv-sync-over:ID kv-sync-hold:ID (kv-sync DEPLOYMENT)
 //	kv-sync-again:ID the message of another tool
 //
-// The last one is of an activation of another tool that a run made live again, because
-// the run had switched over it.
+// The last one is the message of a repetition: a run had replaced an activation of another
+// tool, and made it live again.
 //
-// The message has the commit because a version can be activated for several: again for a
-// newer commit that does not change the deployed files.
+// The message names the commit because one version can be activated for several commits:
+// it is activated again for a newer commit that does not change the deployed files.
 const (
 	rollbackPrefix = "Rollback to "
 	actorMark      = "kv-sync-actor:"
@@ -35,11 +35,11 @@ const (
 	overNothing    = "-" // a first deployment: there was no activation
 )
 
-// MostHeld is the number of deployments that a message names at most: a message has
-// 1000 bytes.
+// MostHeld is the largest number of deployments in a message. A message has at most 1000
+// bytes.
 const MostHeld = 10
 
-// Message is what a message of kv-sync says.
+// Message has the facts in a message of kv-sync.
 type Message struct {
 	Deployment string
 	Rollback   bool
@@ -47,25 +47,26 @@ type Message struct {
 	Commit string
 	// Hold is what is held back: a commit, or deployments.
 	Hold string
-	// Over is the id of the activation on which it was planned, "" for a first
+	// Over is the id of the activation on which it was planned. It is "" for a first
 	// deployment and in the messages of an older kv-sync. First: it is a first deployment.
 	Over  string
 	First bool
 	// Again is the id of the activation of another tool that was made live again, or "".
 	Again string
-	// Actor is who rolled back, in one word; "" if that is not known, and in the messages
-	// of an older kv-sync.
+	// Actor is the person who rolled back, in one word. It is "" if that is not known,
+	// and in the messages of an older kv-sync.
 	Actor string
-	// Run is the run of a CI system that rolled back, in one word; "" outside of one, and in
-	// the messages of an older kv-sync.
+	// Run is the run of a CI system that rolled back, in one word. It is "" outside of a
+	// CI system, and in the messages of an older kv-sync.
 	Run string
 }
 
-// Again is the message with which a run makes an activation of another tool live again.
+// Again returns the message with which a run makes an activation of another tool live
+// again.
 func Again(id, message string) string { return againMark + id + " " + message }
 
-// marks are the words for programs. The mark of over is always there, so that the text
-// before it cannot be taken for one.
+// marks returns the words of the message that kv-sync reads. The first is always the mark
+// of Over, so that text before it cannot be read as a mark.
 func (a Message) marks() string {
 	m := overMark + cmp.Or(a.Over, overNothing)
 	if a.Commit != "" {
@@ -77,9 +78,10 @@ func (a Message) marks() string {
 	return m
 }
 
-// Text is the text for an activation. subject is of the commit. It begins with a
-// commit id, "Rollback" or "kv-sync", never with text of a commit's author, who could
-// otherwise forge a rollback. For the same reason the marks follow the subject.
+// Text returns the message of an activation. subject is the subject of the commit. The
+// message begins with a commit id, "Rollback" or "kv-sync". It never begins with the
+// subject, and the marks follow the subject: otherwise the author of a commit could forge
+// a rollback.
 func (a Message) Text(subject string) string {
 	switch {
 	case a.Rollback && a.Commit != "":
@@ -93,11 +95,11 @@ func (a Message) Text(subject string) string {
 	return subject + " " + a.marks() + " " + idMark + a.Deployment + ")"
 }
 
-// by says who rolled back, and in which run.
+// by returns the marks of who rolled back and in which run.
 func (a Message) by() string { return markedWord(actorMark, a.Actor) + markedWord(runMark, a.Run) }
 
-// markedWord is a mark with a name and a space, or "" without a name. A name cannot hold
-// another mark.
+// markedWord returns a mark with a name and a space, or "" if the name is empty. It
+// changes the name so that it cannot contain another mark.
 func markedWord(mark, name string) string {
 	if name == "" {
 		return ""
@@ -111,7 +113,8 @@ func markedWord(mark, name string) string {
 	return mark + word[:min(len(word), 40)] + " "
 }
 
-// ReadMessage is empty for a message of another tool.
+// ReadMessage reads the text of a message. It returns the zero Message for a message of
+// another tool.
 func ReadMessage(m string) Message {
 	if rest, ok := strings.CutPrefix(m, againMark); ok {
 		id, _, _ := strings.Cut(rest, " ")
@@ -202,5 +205,5 @@ func IsCommit(s string) bool {
 	return (len(s) == 40 || len(s) == 64) && strings.Trim(s, "0123456789abcdef") == ""
 }
 
-// ShortCommit is a commit, or its substitute, as messages name it.
+// ShortCommit returns a commit, or what is held back in place of one, as messages name it.
 func ShortCommit(id string) string { return id[:min(12, len(id))] }

@@ -12,8 +12,8 @@ const (
 	heldDeployment = "20261129-080000-00000001"
 )
 
-// What is written into an activation's message is read again, and nothing that a
-// commit's author wrote is taken for it.
+// ReadMessage returns what was written into a message. Nothing that the author of a commit
+// wrote is read as a mark.
 func TestMessages(t *testing.T) {
 	const over = "d5ad0ba4-9c11-4b1e-8a41-5e1e6f3e2e10"
 	released := Message{Deployment: testDeployment, Commit: testCommit, Over: over}
@@ -48,12 +48,12 @@ func TestMessages(t *testing.T) {
 		"a rollback by a forger":            {forger.Text(""), forged},
 		"a rollback that holds deployments": {rolledSame.Text(""), rolledSame},
 		"a rollback without a hold":         {rolledFree.Text(""), rolledFree},
-		// As kv-sync wrote them before messages named the activation before.
+		// Messages of releases before messages named the activation before.
 		"an older message of a commit": {testCommit[:12] + " Fix kv-sync-commit:" + testCommit + " (kv-sync " +
 			testDeployment + ")", Message{Deployment: testDeployment, Commit: testCommit}},
 		"an older hold of a folder": {"kv-sync-hold:" + otherCommit + " (kv-sync " + testDeployment + ")",
 			Message{Deployment: testDeployment, Hold: otherCommit}},
-		// As kv-sync wrote them before messages named whole commits.
+		// Messages of releases before messages named whole commits.
 		"an older commit": {testCommit[:12] + " Fix (kv-sync " + testDeployment + ")",
 			Message{Deployment: testDeployment}},
 		"an older commit with a forged mark": {testCommit[:12] + " kv-sync-commit:" + otherCommit + " (kv-sync " +
@@ -63,7 +63,7 @@ func TestMessages(t *testing.T) {
 		"an older folder": {"kv-sync " + testDeployment, Message{Deployment: testDeployment}},
 		"another tool's":  {"Deployed by wrangler", Message{}},
 		"nothing":         {"", Message{}},
-		"a hold that is no id": {"Rollback to " + testDeployment + " kv-sync-hold:everything",
+		"a hold that is not an id": {"Rollback to " + testDeployment + " kv-sync-hold:everything",
 			Message{Deployment: testDeployment, Rollback: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -74,7 +74,7 @@ func TestMessages(t *testing.T) {
 	}
 }
 
-// Cloudflare takes 1000 bytes.
+// Cloudflare accepts messages of up to 1000 bytes.
 func TestMessagesAreShort(t *testing.T) {
 	held := strings.TrimSuffix(strings.Repeat(heldDeployment+",", MostHeld), ",")
 	over := strings.Repeat("f", 64)

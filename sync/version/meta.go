@@ -11,16 +11,16 @@ import (
 	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
-// Meta is the KV_SYNC binding, with which a version describes itself. Versions of other
-// tools lack it, and versions made by secret edits inherit it.
+// Meta is the KV_SYNC binding, which has the metadata of a version. Versions of other
+// tools lack it. A version that a change of a secret makes inherits it.
 type Meta struct {
 	Format     int    `json:"format"`
 	Site       string `json:"site"`
 	Deployment string `json:"deployment"`
-	// Manifest is the [manifest.Ref] of the stored manifest, "" where there is an Index.
+	// Manifest is the [manifest.Ref] of the stored manifest, "" if there is an Index.
 	Manifest string `json:"manifest"`
 	// Source is the [manifest.Origin].ID of the deployment, Worker the hash of
-	// modules, bindings and settings. If both equal those of a deploy, it changes
+	// modules, bindings and settings. A deploy for which both are the same changes
 	// nothing.
 	Source string `json:"source"`
 	Worker string `json:"worker"`
@@ -34,8 +34,8 @@ type Meta struct {
 	// versions of an older kv-sync.
 	Repository manifest.Repository `json:"repository,omitzero"`
 	Namespace  string              `json:"namespace"`
-	// Bindings are those that kv-sync manages: its own, and those of the
-	// configuration. A new version inherits every other binding.
+	// Bindings are the names of the bindings that kv-sync manages: its own, and those of
+	// the configuration. A new version inherits every other binding.
 	Bindings []string `json:"bindings"`
 	// Pruned is when the last prune began, in seconds since 1970 UTC.
 	Pruned int64 `json:"pruned"`
@@ -51,17 +51,17 @@ type Meta struct {
 	// Index is the hash of the index in the code, in hexadecimal, in a layout whose
 	// index is compiled; else "".
 	Index string `json:"index,omitempty"`
-	// Forgets: it removed contents for good. The [Record] says which.
+	// Forgets: the deployment removed contents for good. The [Record] lists them.
 	Forgets bool `json:"forgets,omitempty"`
 
 	// Keeps are the blobs that the version itself needs: see [cloud.Version].
 	Keeps []manifest.Ref `json:"-"`
 }
 
-// Format is that of a [Meta].
+// Format is the format of a [Meta].
 const Format = 1
 
-// Kind is the [manifest.Origin].Kind of the deployment.
+// Kind returns the [manifest.Origin].Kind of the deployment.
 func (m *Meta) Kind() string {
 	switch kind, _, _ := strings.Cut(m.Source, ":"); {
 	case kind == "upload", kind == "commit", kind == "folder":
@@ -72,7 +72,7 @@ func (m *Meta) Kind() string {
 	return "folder"
 }
 
-// IndexHash is the hash of the index in the version's code.
+// IndexHash returns the hash of the index in the version's code.
 func (m *Meta) IndexHash() (h manifest.Hash, ok bool) {
 	if m == nil {
 		return h, false
@@ -81,10 +81,10 @@ func (m *Meta) IndexHash() (h manifest.Hash, ok bool) {
 	return h, err == nil
 }
 
-// ReadMeta reads the KV_SYNC binding of a version of this site. A version without one, or
-// of another site, is foreign: nil and no error. So is a version that has the binding
-// and lacks the namespace that it names, such as one by another tool that keeps
-// variables.
+// ReadMeta reads the KV_SYNC binding of a version of this site. It returns nil and no
+// error for a foreign version: one without the binding, one of another site, and one that
+// has no binding of the namespace that its KV_SYNC binding names. A tool that keeps
+// variables and replaces other bindings makes such a version.
 func ReadMeta(v cloud.Version, site string) (*Meta, error) {
 	var namespace string
 	for _, b := range v.Bindings {
@@ -113,8 +113,8 @@ func ReadMeta(v cloud.Version, site string) (*Meta, error) {
 	return nil, nil
 }
 
-// WithKept is a manifest with the blobs that the version itself needs, so that they are
-// checked like any other.
+// WithKept returns a manifest with the blobs that the version itself needs, so that they
+// are checked like any other.
 func (m *Meta) WithKept(stored *manifest.Manifest) *manifest.Manifest {
 	if len(m.Keeps) == 0 {
 		return stored

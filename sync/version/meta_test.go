@@ -22,12 +22,12 @@ func TestKindOfWhatWasDeployed(t *testing.T) {
 	}
 }
 
-// Text that moves from one field of a Worker to the next makes another Worker.
-func TestWorkerHashTellsFieldsApart(t *testing.T) {
+// Moving text from one field of a Worker to the next changes its hash.
+func TestWorkerHashDistinguishesFields(t *testing.T) {
 	t.Parallel()
 	same := func(what string, a, b cloud.Worker) {
 		if WorkerHash(a, manifest.Serving{}, overlay.Rights{}) == WorkerHash(b, manifest.Serving{}, overlay.Rights{}) {
-			t.Errorf("%s: two Workers have one hash", what)
+			t.Errorf("%s: two Workers have the same hash", what)
 		}
 	}
 	same("main and date", cloud.Worker{Main: "a", CompatibilityDate: "bc"},

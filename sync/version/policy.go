@@ -2,16 +2,16 @@ package version
 
 import "time"
 
-// Policy is what a deployment says about the prunes to come: how much they keep.
+// Policy says how much later prunes keep. A deployment records it.
 type Policy struct {
 	// Retain is how many deployments, with the live one, can be rolled back to.
 	Retain int `json:"retain,omitempty"`
-	// Grace is for how many seconds a prune keeps what no root reaches, and every
-	// deployment after its end.
+	// Grace is the number of seconds for which a prune keeps keys that no root names, and
+	// every deployment after its end.
 	Grace int64 `json:"grace,omitempty"`
 }
 
-// NewPolicy is the policy of a configuration.
+// NewPolicy returns the policy of a configuration.
 func NewPolicy(retain int, grace time.Duration) Policy {
 	return Policy{retain, int64((grace + time.Second - 1) / time.Second)}
 }
@@ -19,11 +19,11 @@ func NewPolicy(retain int, grace time.Duration) Policy {
 // Known reports whether the deployment recorded its policy. An older kv-sync did not.
 func (p Policy) Known() bool { return p.Retain > 0 }
 
-// MinGrace is the shortest grace period: what was written may take a minute and more to
-// be seen.
+// MinGrace is the shortest grace period. It may take more than a minute until a write to
+// KV is visible.
 const MinGrace = 10 * time.Minute
 
-// GracePeriod is Grace as a duration, at least MinGrace if the policy is known.
+// GracePeriod returns Grace as a duration, at least MinGrace if the policy is known.
 func (p Policy) GracePeriod() time.Duration {
 	period := time.Duration(p.Grace) * time.Second
 	if p.Known() {
@@ -32,33 +32,34 @@ func (p Policy) GracePeriod() time.Duration {
 	return period
 }
 
-// Max keeps what either of two policies keeps.
+// Max returns a policy that keeps everything that one of the two policies keeps.
 func (p Policy) Max(o Policy) Policy { return Policy{max(p.Retain, o.Retain), max(p.Grace, o.Grace)} }
 
-// Retention finds which deployments are retained, from the newest to the oldest. A
-// retained deployment may say that more are, so what counts is the maximum of all
-// retained ones and not the configuration of whoever prunes.
+// Retention finds which deployments are retained, from the newest to the oldest. Each
+// retained deployment has recorded a policy, and the maximum of these policies counts. The
+// configuration of the machine that prunes does not count.
 type Retention struct {
 	// Policy is the maximum so far.
 	Policy
 	// Recorded: a retained deployment recorded its policy.
 	Recorded bool
 
-	kept map[string]bool // by name, whether it is certain
-	// promised is how many deployments every policy so far retains, and least the
-	// shortest grace period so far: an earlier prune may have deleted the others.
+	kept map[string]bool // the retained deployments by name, and whether each is certain
+	// promised is the number of deployments that all policies so far retain, and least
+	// the shortest grace period so far. An earlier prune may have deleted deployments
+	// that are beyond both.
 	promised int
 	least    time.Duration
 }
 
-// NewRetention begins with a policy that counts in any case.
+// NewRetention begins with a policy that counts in addition to the recorded ones.
 func NewRetention(given Policy) *Retention {
 	return &Retention{Policy: given, kept: make(map[string]bool)}
 }
 
-// Add adds a deployment that ended so long ago; the live one has not ended. A deployment
-// has one name in all its activations. certain is false for a retained deployment that a
-// smaller policy in between allowed a prune to delete.
+// Add adds a deployment. ended is how long ago it ended, 0 for the live one. A deployment
+// has the same name in all its activations. certain is false for a retained deployment
+// that a prune under a smaller policy in between may have deleted.
 func (r *Retention) Add(name string, ended time.Duration, p Policy) (retained, certain bool) {
 	before, again := r.kept[name]
 	depth := len(r.kept)

@@ -13,8 +13,8 @@ type step struct {
 	grace  time.Duration
 }
 
-// The maximum of what retained deployments recorded counts. What only a larger policy
-// than an earlier one retains may be gone.
+// The maximum of the policies of the retained deployments counts. A deployment that an
+// earlier, smaller policy did not retain may be gone.
 func TestRetention(t *testing.T) {
 	const day = 24 * time.Hour
 	for name, c := range map[string]struct {

@@ -9,14 +9,14 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Record describes a deployment. It is written before the switch and counts only if one
-// of Cloudflare's deployments names its version.
+// Record describes a deployment. It is written before the switch, so the deployment
+// happened only if one of Cloudflare's deployments names its version.
 type Record struct {
 	Format     int    `json:"format"`
 	Deployment string `json:"deployment"`
 	Site       string `json:"site"`
 	Manifest   string `json:"manifest"`
-	// Index is that of [Meta].
+	// Index is the Index of [Meta].
 	Index   string    `json:"index,omitempty"`
 	Source  string    `json:"source"`
 	Commit  string    `json:"commit,omitempty"`
@@ -25,7 +25,7 @@ type Record struct {
 	Author  string    `json:"author,omitempty"`
 	Actor   string    `json:"actor,omitempty"`
 	Time    time.Time `json:"time"`
-	// Dirty and Repository are those of the [manifest.Origin].
+	// Dirty and Repository are those fields of the [manifest.Origin].
 	Dirty      bool                `json:"dirty,omitempty"`
 	Repository manifest.Repository `json:"repository,omitzero"`
 	// Previous is the deployment that this one replaced, or "".
@@ -35,17 +35,18 @@ type Record struct {
 	Changed   int    `json:"changed"`
 	Removed   int    `json:"removed"`
 	Unchanged int    `json:"unchanged"`
-	// Policy is that of [Meta].
+	// Policy is the Policy of [Meta].
 	Policy
-	// Forgot is what it removed for good; nil if there is nothing.
+	// Forgot has the contents that the deployment removed for good; nil if there are
+	// none.
 	Forgot *Forgot `json:"forgot,omitempty"`
-	// Past are the activations since the one that it replaced was made, newest first, as
-	// the API listed them: it lists only a few, and a rollback may go back further. A
-	// project has none: it keeps its activations itself.
+	// Past are the activations since the replaced deployment was made, newest first, as
+	// the API listed them. They are recorded because the API lists only a few, and a
+	// rollback may go back further. A project has none: its pointer has the activations.
 	Past []Activated `json:"past,omitempty"`
 }
 
-// Check refuses a record that is not one of this deployment of the site.
+// Check returns an error if the record is not that of this deployment of the site.
 func (r *Record) Check(site, deployment string) error {
 	if r.Format != RecordFormat || r.Site != site || r.Deployment != deployment {
 		return fmt.Errorf("%w, or it is of another deployment", manifest.ErrNewer)
@@ -53,7 +54,7 @@ func (r *Record) Check(site, deployment string) error {
 	return nil
 }
 
-// Activated is an activation, as a [Record] keeps it.
+// Activated is an activation in a [Record].
 type Activated struct {
 	ID       string    `json:"id"`
 	Time     time.Time `json:"time"`
@@ -61,14 +62,14 @@ type Activated struct {
 	Message  string    `json:"message,omitempty"`
 }
 
-// Part is a [cloud.Share], as a [Record] keeps it.
+// Part is a [cloud.Share] in a [Record].
 type Part struct {
 	Version string  `json:"version_id"`
 	Percent float64 `json:"percentage"`
 }
 
-// PastOf is the past that the record of a deployment over l keeps. The records of the
-// deployments before have what is older, so together they miss nothing.
+// PastOf returns the Past of the record of a deployment that replaces l. The records of the
+// deployments before have the older activations, so together they have all.
 func PastOf(l *Live) (past []Activated) {
 	var made time.Time
 	if l.Meta != nil {
@@ -87,7 +88,7 @@ func PastOf(l *Live) (past []Activated) {
 	return past
 }
 
-// Activation is the activation that was kept.
+// Activation returns the recorded activation.
 func (a Activated) Activation() cloud.Activation {
 	out := cloud.Activation{ID: a.ID, Created: a.Time, Message: a.Message}
 	for _, p := range a.Versions {
@@ -96,10 +97,10 @@ func (a Activated) Activation() cloud.Activation {
 	return out
 }
 
-// RecordFormat is that of a [Record].
+// RecordFormat is the format of a [Record].
 const RecordFormat = 1
 
-// DecodeRecord reads a record. The caller checks whose it is.
+// DecodeRecord reads a record. The caller checks its site and deployment.
 func DecodeRecord(b []byte) (*Record, error) {
 	r := new(Record)
 	if err := json.Unmarshal(b, r); err != nil {

@@ -27,8 +27,8 @@ func WorkerHash(w cloud.Worker, serving manifest.Serving, rights overlay.Rights)
 	if serving.Overlay {
 		h.put("overlay")
 	}
-	// The modules determine the rest of the routing. Retire is not in a module, and a
-	// change of it must deploy.
+	// Retire is the only part of the routing that no module contains. It is hashed so
+	// that a change of it is deployed.
 	if w.Routing != nil && len(w.Routing.Retire) > 0 {
 		h.put("retire", strconv.Itoa(len(w.Routing.Retire)))
 		h.put(w.Routing.Retire...)
@@ -96,5 +96,5 @@ func hashFields(h hash.Hash, fields map[string]json.RawMessage) {
 	for _, n := range names {
 		fmt.Fprintf(h, "%d:%s%d:%s", len(n), n, len(fields[n]), fields[n])
 	}
-	_, _ = io.WriteString(h, ";") // a hash never fails
+	_, _ = io.WriteString(h, ";") // writing to a hash never fails
 }

@@ -1,6 +1,6 @@
 // Package wait waits for a duration or for the end of a context, whichever
-// comes first. Every retry, poll and back-off of kv-sync uses it, so a
-// cancelled run never sleeps on.
+// comes first. Every retry, poll and back-off of kv-sync uses it, so that a
+// cancelled run does not keep sleeping.
 package wait
 
 import (

@@ -8,8 +8,8 @@ import (
 )
 
 // checkCache refuses Workers Caching if the new version inherits a worker loader. The
-// key of that cache has no host, so a project would be answered with the response of
-// another. The configuration reader refuses a configured loader.
+// key of that cache has no host, so one project would get the cached responses of
+// another. A loader in the configuration is refused where the configuration is read.
 func (c *Content) checkCache(l *version.Live, w cloud.Worker) error {
 	if c.Serving.EdgeCache == 0 {
 		return nil

@@ -25,9 +25,9 @@ type companionUpload struct {
 	apply *cloud.MigrationPlan
 }
 
-// planCompanion finds whether the companion has to be deployed, and refuses if it must
-// not be; nil means that it need not be. If the live version was deployed with this
-// companion it sends no request.
+// planCompanion decides whether the companion has to be deployed; nil means no. It
+// returns an error if it has to be and must not be. It sends no request if the live
+// version was deployed with this companion.
 func (c *Content) planCompanion(ctx context.Context, l *version.Live, p *contentDraft,
 	opt plan.Options) (*companionUpload,
 	error) {
@@ -90,8 +90,8 @@ func (c *Content) deployCompanion(ctx context.Context, p *contentDraft, namespac
 	if sent == nil {
 		return nil
 	}
-	// The answer may have been lost, or another deploy came first, whose migration
-	// cannot be applied twice. So the script itself decides.
+	// The answer may have been lost, or another deploy was first, and a migration
+	// cannot be applied twice. So look at the script itself.
 	if is, _, err := overlay.ReadCompanion(ctx, script); err == nil && is == want {
 		return nil
 	}

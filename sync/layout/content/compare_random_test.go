@@ -17,7 +17,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/site"
 )
 
-// definition is compare and retire by maps of all that there is.
+// definition is the expected result of compare and retire. It is computed with maps of
+// all files, so the computation is simple but slow.
 type definition struct {
 	added, changed, removed []plan.Change
 	unchanged               int
@@ -26,7 +27,7 @@ type definition struct {
 	guarded                 map[string]bool
 }
 
-// comparison is what a definition is made of.
+// comparison is the input of compare and retire.
 type comparison struct {
 	listing     *manifest.Listing
 	worker      cloud.Worker
@@ -103,10 +104,10 @@ func (c comparison) define(e *Content) definition {
 	return d
 }
 
-// The sorted walks of a plan give what maps of everything give: for content that is
-// equal at several paths, moves, swaps, returns, other types, blobs confirmed before,
-// a source that knows no hashes, retired paths that come back, and routings of which
-// one guards what the others do not.
+// The sorted walks of a plan and the maps of [comparison.define] have the same result.
+// The random cases contain equal content at several paths, moves, swaps, files that
+// return, other types, blobs confirmed before, a source without hashes, retired paths
+// that return, and routings that guard different files.
 func TestCompareByDefinition(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)
@@ -186,8 +187,8 @@ func TestCompareByDefinition(t *testing.T) {
 		if !maps.Equal(uploads, want.uploads) {
 			t.Fatalf("seed %d: uploads %v, want %v", seed, uploads, want.uploads)
 		}
-		// Each blob is one that holds these bytes: the live one's, one that was
-		// confirmed, or this run's.
+		// The blob of each file contains its bytes. It is a live one, one that was
+		// confirmed before, or one of this run.
 		holds := map[manifest.Ref]manifest.Content{}
 		if carry != nil {
 			for _, a := range carry.Assets {

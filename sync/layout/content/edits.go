@@ -35,8 +35,8 @@ func (c *Content) planOverlay(ctx context.Context, l *version.Live, p *contentDr
 	switch {
 	case errors.Is(err, overlay.ErrRecord):
 		// The deploy can continue: the overlay covers the new manifest as it covers
-		// the live one, and what that has adopted remains adopted. A refusal would
-		// delay the deploy only because of a notice.
+		// the live one, and edits that the live one contains stay adopted. Only the
+		// notice of what is covered is missing.
 		p.Notices = append(p.Notices, manifest.ProblemOf(overlayPlace, finding.CaseCoverUnknown, finding.Facts{Cause: err}))
 	case err != nil:
 		return err
@@ -109,7 +109,7 @@ func (p *contentDraft) applyEdits() {
 }
 
 // noteDiscarded adds a notice of the edits that were pulled and that the source does not
-// have: whoever discarded a pull may not know that visitors still see them.
+// have. A person who discarded a pull may not know that visitors still see them.
 func (p *contentDraft) noteDiscarded(paths []string) {
 	if len(paths) == 0 {
 		return
@@ -118,9 +118,10 @@ func (p *contentDraft) noteDiscarded(paths []string) {
 	p.Notices = append(p.Notices, manifest.ProblemOf(overlayPlace, finding.CaseDiscarded, facts))
 }
 
-// noteReturning adds a notice of new files that were edits and that the overlay does
-// not have any more. The overlay keeps nothing of a page that was created and deleted
-// at run time, and whoever deleted it after a pull does not expect it back.
+// noteReturning adds a notice of new files that were edits once and that the overlay
+// does not have any more: a page was created at run time, pulled, and then deleted at
+// run time. The person who deleted it does not expect it back, and the overlay has no
+// record of it.
 func (p *contentDraft) noteReturning() {
 	var back []string
 	for _, c := range p.Added {

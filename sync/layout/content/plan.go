@@ -111,9 +111,9 @@ func (p *contentDraft) check(ctx context.Context, base *manifest.Manifest) error
 	return p.FindResources(ctx, p.l, p.r.Worker.Bindings, p.r.Client)
 }
 
-// list reads the source against the live manifest. A folder has to be hashed before a
-// change is known, which needs no manifest. A commit is identified by its tree, and
-// needs the manifest to walk only what changed.
+// list reads the files of the source. The files of a folder have to be hashed to find
+// changes, and that needs no manifest. A commit has the id of its tree: its walk uses
+// the live manifest to read only what changed.
 func (c *Content) list(ctx context.Context, l *version.Live, r *layout.Run, o manifest.Origin,
 	mayStay bool) (listing *manifest.Listing, base *manifest.Manifest, err error) {
 	e, src := c.Client, r.Source
@@ -196,7 +196,8 @@ func (p *contentDraft) compare(e *Content, l *manifest.Listing, base, carry *man
 	p.Manifest = m
 }
 
-// keptByBrowsers returns the changed files that browsers keep as they are live.
+// keptByBrowsers returns the changed files whose live content browsers do not
+// request again.
 func keptByBrowsers(changed []plan.Change, live *manifest.Manifest) (paths []string) {
 	if len(changed) == 0 {
 		return nil
@@ -228,8 +229,8 @@ func (p *contentDraft) count(e *Content, carry *manifest.Manifest) {
 	}
 }
 
-// sameContent reports whether a file has the same content live. The first asset of before is
-// the first live one whose path is not less than the path of the file.
+// sameContent reports whether the live file at the same path has the same content. before
+// are the live assets from the first one whose path is not less than the path of the file.
 func sameContent(f *manifest.File, before []manifest.Asset) bool {
 	return len(before) > 0 && before[0].Path == f.Path && before[0].Content() == f.Content()
 }

@@ -79,14 +79,14 @@ func (c *Content) Sweep(ctx context.Context, opt layout.PruneOptions) (*layout.S
 // root is a deployment that a prune keeps.
 type root struct {
 	*version.Meta
-	// uncertain: it may not be there. Only a record names it, so it may never have gone
-	// live, or an earlier prune was allowed to delete it.
+	// uncertain: its keys may not exist. Only a record names it, so it may never have
+	// gone live, or an earlier prune may have deleted it.
 	uncertain bool
 }
 
-// roots collects every key that a root keeps alive. The records count beside the
+// roots collects every key that a root keeps alive. It reads the records as well as the
 // activations: Cloudflare's list of deployments is short, and a deployment that was
-// live an hour ago may not be in it. The policy is the maximum of all of them.
+// live an hour ago may not be in it. The policy is the maximum of all their policies.
 func (c *Content) roots(ctx context.Context, past *version.Past, namespace string,
 	listed []string) (map[string]bool, version.Policy, error) {
 	e, policy := c.Client, past.Policy
@@ -131,8 +131,9 @@ func (c *Content) roots(ctx context.Context, past *version.Past, namespace strin
 	return rooted, policy, nil
 }
 
-// markRoot marks the keys of a root. What is missing of an uncertain one, which neither
-// the listing nor a read finds, keeps nothing alive: it cannot be rolled back to.
+// markRoot marks the keys of a root. Keys of an uncertain root may be gone: a manifest or
+// an index that neither the listing nor a read finds keeps nothing alive, because nobody
+// can roll back to it.
 func (c *Content) markRoot(ctx context.Context, r root, there, rooted map[string]bool,
 	blobs *site.Blobs) error {
 	e, k := c.Client, c.Keys()
@@ -178,10 +179,10 @@ func markRooted(rooted map[string]bool, k manifest.Keys, m *version.Meta, stored
 	}
 }
 
-// recentRecords reads the records of the last deployments, as many and of as long a time
-// as the policy says, and the records themselves: it returns the maximum. A deployment
-// ends when the next one begins. Records of deployments that never went live count too,
-// which keeps a few keys longer than necessary.
+// recentRecords reads the records of the deployments that the policy keeps. A record may
+// have a longer policy, so it returns the maximum of all. A deployment ends when the next
+// one begins. Records of deployments that never went live count too, which keeps a few
+// keys longer than necessary.
 func (c *Content) recentRecords(ctx context.Context, namespace string, ids []string,
 	policy version.Policy) ([]version.Record, version.Policy, error) {
 	slices.Sort(ids)

@@ -79,8 +79,8 @@ func (p *contentDraft) UploadAhead(ctx context.Context) (uploaded int, receipt b
 	return p.Blobs, true, e.writeReceipt(ctx, store, p, e.FreshFor(p.l))
 }
 
-// writeReceipt writes the receipt of a plan whose every blob is confirmed. It is valid
-// for so long.
+// writeReceipt writes the receipt of a plan after all its blobs were confirmed. KV
+// deletes it after the given time.
 func (c *Content) writeReceipt(ctx context.Context, s cloud.Store, p *contentDraft, valid time.Duration) error {
 	b, err := encodeReceipt(c.ID(), p)
 	if err != nil {
@@ -156,8 +156,8 @@ type gitBlob struct {
 	size int64
 }
 
-// readReceipt reads the receipt of the plan's commit. It returns nil if there is none
-// that can be used, for whatever reason: then the files are uploaded.
+// readReceipt reads the receipt of the plan's commit. It returns nil if there is none or
+// if it cannot be used. Then the files are uploaded.
 func (c *Content) readReceipt(ctx context.Context, l *version.Live, p *contentDraft) *receiptBlobs {
 	live, m, err := c.fetchReceipt(ctx, p)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-const receiptCommit = "abababababababababababababababababababab" // as in stored
+const receiptCommit = "abababababababababababababababababababab" // the commit of testdata/stored
 
 // storedManifest reads a manifest of testdata/stored.
 func storedManifest(t testing.TB, name string) *manifest.Manifest {
@@ -57,8 +57,8 @@ func TestReceiptFormat(t *testing.T) {
 	}
 }
 
-// One bit more or less: the receipt is refused, or it says that another
-// deployment was live, which has less of it believed.
+// A receipt with one flipped bit is refused, or names another live deployment, so that
+// fewer of its blobs are used. A receipt that was cut short is refused.
 func TestReceiptOfFlippedBits(t *testing.T) {
 	t.Parallel()
 	const said = "20261121-024512-9f3c1a2b"
@@ -68,18 +68,18 @@ func TestReceiptOfFlippedBits(t *testing.T) {
 			b := bytes.Clone(good)
 			b[i] ^= 1 << bit
 			if live, _, err := decodeReceipt(b, "blog", receiptCommit); err == nil && (live == said || live == "") {
-				t.Fatalf("bit %d of byte %d: it was taken, of %q", bit, i, live)
+				t.Fatalf("bit %d of byte %d: it was accepted, with the live deployment %q", bit, i, live)
 			}
 		}
 		if _, _, err := decodeReceipt(good[:i], "blog", receiptCommit); err == nil {
-			t.Fatalf("its first %d bytes were taken", i)
+			t.Fatalf("its first %d bytes were accepted", i)
 		}
 	}
 }
 
-// A receipt whose parts are each in order is refused where they are not of one
-// commit and site.
-func TestReceiptWhoseManifestIsAnothers(t *testing.T) {
+// A receipt is refused if its line and its manifest are each valid, but of different
+// commits or sites.
+func TestReceiptWithAnotherManifest(t *testing.T) {
 	t.Parallel()
 	m := storedManifest(t, "site")
 	for name, change := range map[string]func(*manifest.Manifest){
@@ -121,7 +121,7 @@ func FuzzDecodeReceipt(f *testing.F) {
 		if err != nil {
 			return
 		}
-		// What is taken is of the commit, and is the rest of the bytes, whole.
+		// An accepted receipt is of the commit, and encodes to the same bytes.
 		line, err := receiptLine{receiptFormat, "blog", receiptCommit, live,
 			manifest.HashOf(b[bytes.IndexByte(b, '\n')+1:]).String()}.encode()
 		if err != nil || !bytes.HasPrefix(b, line) || m.Site != "blog" || m.Origin.Commit != receiptCommit {

@@ -16,10 +16,10 @@ import (
 // rollback. live is the live manifest.
 //
 // Files that code guards are not retired: their removal, alone or together with the
-// code that guarded them, must not publish them. The routings of the new deployment,
-// the live one and those that a rollback left count. For a file that is retired
-// already, the routings of earlier deployments were applied when those were made,
-// unless an older kv-sync, which did not consider routings, made the live deployment.
+// code that guarded them, must not publish them. A file counts as guarded if the routing
+// of the new deployment, of the live one, or of one that a rollback left guards it. For
+// a file that is retired already, earlier deployments have applied their routings,
+// unless an older kv-sync made the live deployment: it did not consider routings.
 func (c *Content) retire(ctx context.Context, l *version.Live, p *contentDraft, live *manifest.Manifest) {
 	stay, guarded := c.retired(p.Manifest, p.withRouting(live, l.Meta), c.rolledBackFrom(ctx, l, p), live.Routing != nil)
 	p.Manifest.Retired = stay
@@ -30,8 +30,8 @@ func (c *Content) retire(ctx context.Context, l *version.Live, p *contentDraft, 
 // guards. A file stays reachable while a deployment that names it is retained: for
 // Retain-1 more deployments and for the grace period. If filtered is false, retired
 // files of the live manifest may have been guarded, so all of them count as guarded. A
-// file that a redirect made unreachable is in neither result: to keep it would publish
-// it.
+// file that a redirect made unreachable is in neither result, because retiring it would
+// publish it.
 func (c *Content) retired(next, live *manifest.Manifest, left []*manifest.Manifest,
 	filtered bool) (stay []manifest.Retired, guarded []manifest.Asset) {
 	seen := make(map[string]bool)
@@ -72,10 +72,9 @@ func (c *Content) retired(next, live *manifest.Manifest, left []*manifest.Manife
 	return stay, guarded
 }
 
-// withRouting is a manifest with the routing that it must have had if it records none.
-// Code and settings determine the routing, so equal Workers have equal routings.
-// Therefore a site whose Worker does not change needs no special treatment after a
-// deploy by an older kv-sync.
+// withRouting returns a manifest with a routing. An older kv-sync recorded none. Then the
+// manifest gets the routing of this plan if its Worker is the same, because equal Workers
+// have equal routings.
 func (p *contentDraft) withRouting(m *manifest.Manifest, of *version.Meta) *manifest.Manifest {
 	if m.Routing != nil || of == nil || of.Worker != p.Hash {
 		return m
@@ -85,15 +84,15 @@ func (p *contentDraft) withRouting(m *manifest.Manifest, of *version.Meta) *mani
 	return &known
 }
 
-// removedFrom returns the assets of before that are not in now. Both are sorted by
+// removedFrom returns the assets of before whose path is not in now. Both are sorted by
 // path.
-func removedFrom(now, were []manifest.Asset) (gone []manifest.Asset) {
-	for i := range were {
-		for len(now) > 0 && now[0].Path < were[i].Path {
+func removedFrom(now, before []manifest.Asset) (gone []manifest.Asset) {
+	for i := range before {
+		for len(now) > 0 && now[0].Path < before[i].Path {
 			now = now[1:]
 		}
-		if len(now) == 0 || now[0].Path != were[i].Path {
-			gone = append(gone, were[i])
+		if len(now) == 0 || now[0].Path != before[i].Path {
+			gone = append(gone, before[i])
 		}
 	}
 	return gone

@@ -38,8 +38,8 @@ func TestNothingRedirectedIsRetired(t *testing.T) {
 	}
 }
 
-// Removing a file, with or without its guard, does not publish it: what code guarded
-// before or guards now is not retired. All other files are (promise 12).
+// Removing a file, with or without its guard, does not publish it: files that code
+// guarded before or guards now are not retired. All other files are (promise 12).
 func TestNothingGuardedIsRetired(t *testing.T) {
 	t.Parallel()
 	paths := []string{"/assets/app.js", "/index.html", "/open/a.css", "/private.html", "/private/index.html",
@@ -96,9 +96,8 @@ func pathsOf(list []manifest.Retired) (out []string) {
 	return out
 }
 
-// Over chains of deployments of random files under random patterns, no deployment
-// lists a path as retired that its own code gets, or that code got in the deployment
-// before it (promise 12).
+// In chains of random deployments, no deployment lists a path as retired that its own
+// code gets, or that code got in the deployment before it (promise 12).
 func TestNothingGuardedIsRetiredInChains(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)
@@ -149,8 +148,8 @@ func TestNothingGuardedIsRetiredInChains(t *testing.T) {
 	}
 }
 
-// An older kv-sync listed guarded files as retired. That list is not carried on, even
-// where the Worker is the same, so that its routing is known (promise 12).
+// An older kv-sync listed guarded files as retired. The next deployment does not take
+// over that list, even if the Worker is the same and its routing is known (promise 12).
 func TestRetiredByAnOlderRelease(t *testing.T) {
 	t.Parallel()
 	e := &Content{Client: &site.Client{Target: keyed("blog"),
@@ -173,7 +172,7 @@ func TestRetiredByAnOlderRelease(t *testing.T) {
 	}
 }
 
-// routings are one of each kind, by name.
+// routings has one routing of each kind, by name.
 var routings = map[string]*manifest.Routing{
 	"no code":                  {},
 	"some pathnames":           {Worker: []string{"/private/*"}},
@@ -183,8 +182,8 @@ var routings = map[string]*manifest.Routing{
 	"older kv-sync: not known": nil,
 }
 
-// routerGets says by the definition whether the code gets a request that is answered
-// with the file: worker/src/router.ts and worker/src/rules/html.ts.
+// routerGets reports whether the code gets a request for the file. It repeats
+// worker/src/router.ts and worker/src/rules/html.ts in a simple way.
 func routerGets(r *manifest.Routing, path string) bool {
 	matches := func(patterns []string, pathname string) bool {
 		return slices.ContainsFunc(patterns, func(p string) bool { return globByDefinition(p, pathname) })

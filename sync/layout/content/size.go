@@ -7,8 +7,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// checkSize refuses what is too large for Cloudflare, before anything is sent. A hash that only
-// the upload computes has the same length as any other.
+// checkSize refuses a plan that is too large for Cloudflare, before anything is sent. Hashes
+// that the upload has yet to compute do not change the size.
 func (p *contentDraft) checkSize() error {
 	m, limits := p.Manifest, p.c.Limits
 	if err := p.checkStored(); err != nil {

@@ -26,9 +26,9 @@ func (c *Content) Verify(ctx context.Context, v *layout.Verifier, d *version.Dep
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		out.Retained = out.Retained && (!d.Uncertain || !errors.Is(err, cloud.ErrNotFound)) // a prune deleted it
+		out.Retained = out.Retained && (!d.Uncertain || !errors.Is(err, cloud.ErrNotFound)) // a prune may delete it
 		out.Problem = err.Error()
-		return nil //nolint:nilerr // it is the finding
+		return nil //nolint:nilerr // out.Problem reports it
 	}
 	out.Files = len(m.Assets)
 	if err := v.Blobs.ReadIndexes(ctx, s, m.Assets); err != nil {

@@ -190,8 +190,8 @@ func (p *contentDraft) settle(read []*upload.Item, nonce manifest.Nonce) {
 	p.applyEdits()
 }
 
-// Release puts the plan's manifest, whose hashes are all known, into a version, and
-// makes its stored manifest and record.
+// release puts the plan's manifest into a version, and makes its stored manifest and its
+// record. All hashes of the manifest are known.
 func (c *Content) release(l *version.Live, p *contentDraft, r *layout.Run, url string) (*layout.Release, error) {
 	e := c.Client
 	var stored, served []byte
@@ -220,8 +220,8 @@ func (c *Content) release(l *version.Live, p *contentDraft, r *layout.Run, url s
 	return out, err
 }
 
-// liveChunks are the chunks that a plan does not have to upload, by their hash: those
-// of the live files that it replaces. A missing or damaged index has none.
+// liveChunks returns the chunks of the live files that the plan replaces, by their hash.
+// The plan does not have to upload them. A missing or damaged index has none.
 func (c *Content) liveChunks(ctx context.Context, p *contentDraft) (map[manifest.Hash]manifest.Ref, error) {
 	if len(p.replaced) == 0 {
 		return nil, nil

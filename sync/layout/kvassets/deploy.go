@@ -23,9 +23,9 @@ import (
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// Write writes everything that the switch relies on, each thing after everything that
-// it names: files, record, code. A build makes the code, and its inputs are unknown, so
-// it runs each time. Only after it is known whether there is anything to switch to.
+// Write writes everything that the switch relies on: the files, then the record that
+// names them, then the code. A build makes the code. Its inputs are unknown, so it runs
+// each time, and only its result shows whether anything changed.
 func (p *kvAssetsPlan) Write(ctx context.Context) (_ *layout.Prepared, err error) {
 	e, l, r, opt, build := p.e, p.l, p.r, p.r.Options, p.r.Worker.Build
 	if !p.sameFiles { // else only the build shows whether anything changed
@@ -170,7 +170,7 @@ func (k *kvAssets) recordsFor(ctx context.Context, l *version.Live, namespace st
 	}
 	switch active, err = k.indexOf(ctx, l.Meta); {
 	case errors.Is(err, cloud.ErrNotFound), errors.Is(err, manifest.ErrDamaged):
-		k.Note(site.StagePlan, "nothing of it is relied on: %v", err)
+		k.Note(site.StagePlan, "the record of the live index is not used: %v", err)
 		return newest, &Record{}, nil
 	case err != nil:
 		return nil, nil, err
@@ -220,8 +220,8 @@ func (p *kvAssetsPlan) fill(ctx context.Context, listing *manifest.Listing, newe
 	return p.CheckShrink(&manifest.Manifest{Assets: make([]manifest.Asset, len(active.Index))}, opt)
 }
 
-// settledOrigin is the origin of the files, with an id for a folder, whose hashes are
-// known by then.
+// settledOrigin returns the origin of the files. A folder gets its id here, because it is
+// computed from the hashes.
 func settledOrigin(l *manifest.Listing, r *Record) manifest.Origin {
 	if l.Origin.Kind != "folder" || l.Origin.ID != "" {
 		return l.Origin
@@ -287,8 +287,8 @@ func isDeployment(id string) bool {
 }
 
 // findDeployed finds the indexes of the deployments that can be rolled back to, and the
-// records of deployments that cannot be any more: those that are neither retained nor
-// younger than twice the grace period. A deployment ends when the next begins.
+// expired records: those of deployments that are neither retained nor younger than twice
+// the grace period. A deployment ends when the next begins.
 func (p *kvAssetsPrune) findDeployed(ctx context.Context) error {
 	p.deployed, p.policy = map[manifest.Hash]bool{}, p.opt.GivenPolicy(p.e.Client)
 	if len(p.activations) == 0 {

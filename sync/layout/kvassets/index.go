@@ -14,16 +14,15 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// Index is what the kv-assets layout has for a manifest: it is compiled
-// into a Worker written in Rust. It is sorted by Path, which names no two
-// entries.
+// Index is the manifest of the kv-assets layout. It is compiled into a Worker
+// written in Rust. It is sorted by Path, and no two entries have the same Path.
 type Index []Entry
 
 // Entry is one file of an [Index].
 type Entry struct {
 	// Path is relative to the folder of the assets: "docs/index.html".
 	Path string
-	// Key is where in KV the file's bytes lie.
+	// Key is the key in KV of the file's bytes.
 	Key string
 	// Modified is in seconds since 1970, UTC.
 	Modified uint64
@@ -31,12 +30,12 @@ type Entry struct {
 	Size uint64
 }
 
-// entryBytes is what an entry with an empty path and key takes: two
+// entryBytes is the size of an entry with an empty path and key: two
 // lengths, the time and the size.
 const entryBytes = 4 * 8
 
-// EncodeIndex returns the index as bincode 1.3 writes the Rust crate's
-// HashMap<String, AssetMetadata>, sorted by path, so that equal indexes are equal
+// EncodeIndex returns the index in the form in which bincode 1.3 writes the Rust crate's
+// HashMap<String, AssetMetadata>. It sorts by path, so that equal indexes have equal
 // bytes.
 func EncodeIndex(index Index) []byte {
 	size := 8
@@ -65,15 +64,15 @@ func sortedIndex(index Index) Index {
 	return slices.SortedFunc(slices.Values(index), byPath)
 }
 
-// DecodeIndex reads an index, in whatever order its entries are. What it takes
-// is what [EncodeIndex] and the Rust crate can have written, and nothing beyond:
-// no text that is not UTF-8, no path twice, no byte after the end. It needs
-// memory in proportion to b, whatever b says.
+// DecodeIndex reads an index with its entries in any order. It accepts only what
+// [EncodeIndex] and the Rust crate can write: it refuses text that is not UTF-8, a
+// repeated path, and bytes after the end. It needs memory in proportion to the length
+// of b, even if b is malicious.
 func DecodeIndex(b []byte) (Index, error) {
 	r := indexReader{rest: b}
 	n := r.number()
 	if r.err == nil && n > uint64(len(r.rest)/entryBytes) {
-		r.err = fmt.Errorf("it says it has %d entries, and %d bytes have no room for them", n, len(r.rest))
+		r.err = fmt.Errorf("it claims %d entries, which do not fit into %d bytes", n, len(r.rest))
 	}
 	var index Index
 	if r.err == nil {
@@ -95,13 +94,13 @@ func DecodeIndex(b []byte) (Index, error) {
 		}
 	}
 	if r.err != nil {
-		return nil, fmt.Errorf("it is no index of assets: %w", r.err)
+		return nil, fmt.Errorf("it is not an index of assets: %w", r.err)
 	}
 	return index, nil
 }
 
 // indexReader reads bincode's fixed-width numbers and texts. After an error it
-// gives zeros.
+// returns zero values.
 type indexReader struct {
 	rest []byte
 	err  error
@@ -137,43 +136,42 @@ func (r *indexReader) text() string {
 	return string(b)
 }
 
-// sumDigits is how much of a checksum goes into a key.
+// sumDigits is the number of digits of a checksum in a key.
 const sumDigits = 10
 
-// Hasher finds the checksum that a file's key in the kv-assets layout
-// has. The bytes are written to it, in pieces of any size.
+// Hasher computes the checksum in the key of a file in the kv-assets layout. The
+// file's bytes are written to it, in pieces of any size.
 type Hasher struct {
 	text   io.WriteCloser
 	digest *xxhash.Digest
 }
 
-// NewHasher returns a hasher of no bytes yet.
+// NewHasher returns a hasher to which nothing was written yet.
 func NewHasher() *Hasher {
 	d := xxhash.New()
 	return &Hasher{text: base64.NewEncoder(base64.StdEncoding, d), digest: d}
 }
 
-// Write adds bytes. It never fails.
+// Write adds bytes. It never returns an error.
 func (h *Hasher) Write(p []byte) (int, error) { return h.text.Write(p) }
 
-// Sum ends the hasher and returns the checksum: XXH64 of the contents' base64
-// text, the first ten hexadecimal digits of it. Leading zeros are left out
-// before it is cut, as in the Rust crate, so once in a great while there are
-// fewer.
+// Sum ends the hasher and returns the checksum: the first ten hexadecimal digits of
+// XXH64 of the contents' base64 text. Like the Rust crate, it leaves out leading
+// zeros first, so a checksum can very rarely have fewer than ten digits.
 func (h *Hasher) Sum() string {
-	_ = h.text.Close() // a digest takes all bytes
+	_ = h.text.Close() // writing to a digest cannot fail
 	sum := strconv.FormatUint(h.digest.Sum64(), 16)
 	return sum[:min(len(sum), sumDigits)]
 }
 
-// Key is the key in KV of the file at path whose contents have that
-// checksum: the checksum stands before the last extension of its name.
+// Key returns the key in KV of the file at path with that checksum. The checksum is
+// inserted before the last extension of the name.
 func Key(path, sum string) string {
 	dir, name := "", path
 	if i := strings.LastIndexByte(path, '/'); i >= 0 {
 		dir, name = path[:i+1], path[i+1:]
 	}
-	if i := strings.LastIndexByte(name, '.'); i > 0 { // a dot at the beginning begins no extension
+	if i := strings.LastIndexByte(name, '.'); i > 0 { // a leading dot does not start an extension
 		return dir + name[:i] + "." + sum + name[i:]
 	}
 	return dir + name + "." + sum

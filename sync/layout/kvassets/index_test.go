@@ -22,7 +22,7 @@ import (
 
 const vectors = "../../../testdata/kv-assets"
 
-// What kv-assets 0.2.3 itself writes for one file.
+// The expected bytes were written by kv-assets 0.2.3.
 func TestAssetIndexGolden(t *testing.T) {
 	t.Parallel()
 	index := Index{{Path: "hello.txt", Key: Key("hello.txt", sumOf("hello\n")), Modified: 1600000000, Size: 6}}
@@ -73,7 +73,7 @@ func TestKVAssetsKeys(t *testing.T) {
 	}
 }
 
-// The vectors are read by the Rust crate's tests too.
+// The Rust crate's tests read the same vectors.
 func TestAssetIndexVectors(t *testing.T) {
 	t.Parallel()
 	names, err := filepath.Glob(filepath.Join(vectors, "*.bin"))
@@ -110,7 +110,8 @@ func TestAssetIndexRefuses(t *testing.T) {
 	}
 }
 
-// A header may say anything: what is taken for it is bounded by what follows.
+// An index may claim any number of entries. The memory that is allocated for it is
+// bounded by the bytes that follow.
 func TestAssetIndexBoundsMemory(t *testing.T) {
 	for _, n := range []uint64{1, 1 << 20, 1 << 40, math.MaxInt64, math.MaxUint64} {
 		b := binary.LittleEndian.AppendUint64(nil, n)
@@ -183,7 +184,7 @@ func FuzzDecodeAssetIndex(f *testing.F) {
 		}
 		again, err := DecodeIndex(EncodeIndex(index))
 		if err != nil {
-			t.Fatalf("what was read is not read again: %v", err)
+			t.Fatalf("the decoded index cannot be encoded and decoded again: %v", err)
 		}
 		if d := cmp.Diff(index, again, cmpopts.EquateEmpty()); d != "" {
 			t.Fatal(d)
@@ -206,7 +207,7 @@ func readVectors[V any](t *testing.T, name string) (list []V) {
 		t.Fatal(err)
 	}
 	if len(list) == 0 {
-		t.Fatalf("%s holds nothing", name)
+		t.Fatalf("%s is empty", name)
 	}
 	return list
 }

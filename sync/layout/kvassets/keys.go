@@ -2,7 +2,7 @@ package kvassets
 
 import "github.com/kv-sync/kv-sync/sync/manifest"
 
-// Own begins every key of kv-sync that is not the key of a file.
+// Own is the prefix of every key of kv-sync that is not the key of a file.
 const Own = ".kv-sync/"
 
 // Keys are the keys of a site that do not belong to a file. The files of this layout
@@ -15,10 +15,10 @@ const Own = ".kv-sync/"
 //	.kv-sync/{name}/h/{deployment}.{nonce}  what is held back while it is live
 type Keys string
 
-// Prefix begins every key of the site.
+// Prefix is the prefix of every key of the site.
 func (k Keys) Prefix() string { return Own + string(k) + "/" }
 
-// Records begins the keys of the records.
+// Records is the prefix of the keys of the records.
 func (k Keys) Records() string { return k.Prefix() + "index/" }
 
 // Record is the key of a record.
@@ -30,5 +30,6 @@ func (k Keys) Upload(ref manifest.Ref) string { return k.Prefix() + "upload/" + 
 // Deployment is the key of the record of a deployment.
 func (k Keys) Deployment(id string) string { return k.Prefix() + "d/" + id }
 
-// Holds begins the keys of the records of a deployment's holds. A nonce follows.
+// Holds is the prefix of the keys of the records of a deployment's holds. A nonce
+// follows.
 func (k Keys) Holds(id string) string { return k.Prefix() + "h/" + id + "." }

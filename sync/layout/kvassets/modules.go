@@ -6,11 +6,11 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
-// InModules reports whether a Worker's modules hold the index as it is, as
-// include_bytes! compiles it in: in one piece of a module's bytes, or of the
-// memory that a WebAssembly module begins with. Tools that make modules smaller
-// leave long runs of zeros out of the latter, so bytes that belong together need
-// not lie together in the file.
+// InModules reports whether a Worker's modules contain the bytes of the index, as
+// include_bytes! compiles them in: contiguous in the bytes of a module, or contiguous in
+// the initial memory of a WebAssembly module. The memory is compared too because tools
+// that shrink modules leave out long runs of zeros, so the bytes of an index need not be
+// contiguous in the module.
 func InModules(modules []cloud.Module, index []byte) bool {
 	for _, m := range modules {
 		if bytes.Contains(m.Content, index) {
@@ -23,15 +23,15 @@ func InModules(modules []cloud.Module, index []byte) bool {
 	return false
 }
 
-// zeros are more than an index can end in: behind what a module's segments say its
-// memory is zero.
+// zeros is appended to the memory that the data segments fill, because the memory after
+// them is zero. It is longer than the zeros at the end of any index.
 var zeros [64]byte
 
-// maxWasmMemory bounds what wasmMemory makes, whatever a module says.
-const maxWasmMemory = 128 << 20 // what a Worker may have
+// maxWasmMemory bounds what wasmMemory allocates: a module may claim any size.
+const maxWasmMemory = 128 << 20 // the memory limit of a Worker
 
-// wasmMemory is the memory that a WebAssembly module begins with, as far as its
-// active data segments tell it; nil of what is no such module.
+// wasmMemory returns the initial memory of a WebAssembly module, as far as its active
+// data segments determine it. It returns nil if module is not WebAssembly.
 func wasmMemory(module []byte) []byte {
 	rest, ok := bytes.CutPrefix(module, []byte("\x00asm\x01\x00\x00\x00"))
 	if !ok {
@@ -75,7 +75,7 @@ func wasmData(section []byte) (memory []byte) {
 	return memory
 }
 
-// wasmReader reads WebAssembly's binary format. After an error it gives zeros.
+// wasmReader reads WebAssembly's binary format. After an error it returns zeros.
 type wasmReader struct {
 	rest []byte
 	bad  bool
@@ -99,7 +99,7 @@ func (r *wasmReader) byte() byte {
 	return b[0]
 }
 
-// number reads LEB128 of at most 32 bits.
+// number reads a LEB128 number of at most 32 bits.
 func (r *wasmReader) number() (n uint64) {
 	for shift := 0; shift < 35; shift += 7 {
 		b := r.byte()
@@ -112,14 +112,14 @@ func (r *wasmReader) number() (n uint64) {
 	return 0
 }
 
-// offset reads where an active segment lies, an expression that may be anything;
-// known is false where it is no number.
+// offset reads the expression that is the address of an active segment. known is false
+// if the expression is not a constant.
 func (r *wasmReader) offset() (at uint64, known bool) {
 	const i32Const, globalGet, end = 0x41, 0x23, 0x0b
 	switch r.byte() {
 	case i32Const:
-		// A signed number; addresses above 2 GiB, which would be negative, lie
-		// beyond what a Worker has.
+		// The number is signed. Addresses above 2 GiB would be negative, but a
+		// Worker does not have that much memory.
 		at, known = r.number(), true
 	case globalGet:
 		r.number()

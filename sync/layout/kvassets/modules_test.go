@@ -2,7 +2,7 @@ package kvassets
 
 import "testing"
 
-// A module may say anything of itself: it costs no more memory than a Worker has.
+// Whatever a module claims, reading it takes no more memory than a Worker has.
 func FuzzWasmMemory(f *testing.F) {
 	const header = "\x00asm\x01\x00\x00\x00"
 	good := header + "\x05\x03\x01\x00\x01" + "\x0b\x0f\x02\x00\x41\x02\x0b\x02ab" + "\x00\x41\x06\x0b\x02cd"

@@ -23,9 +23,9 @@ import (
 
 // Sweep finds files of earlier indexes that no retained index names. Retained are the
 // last indexes, as many as the policy says, those younger than the grace period, and
-// that of the active Worker. It refuses if the active index is not the newest, or is unknown. It never
-// includes keys of other tools in the namespace, and it fails if anything cannot be
-// read.
+// that of the active Worker. Sweep refuses if the active index is unknown or not the
+// newest, and fails if anything cannot be read. It never includes keys of other tools in
+// the namespace.
 func (k *kvAssets) Sweep(ctx context.Context, opt layout.PruneOptions) (*layout.Sweep, error) {
 	namespace, err := k.FindNamespace(ctx, &version.Live{})()
 	if err != nil {
@@ -124,7 +124,7 @@ func (p *kvAssetsPrune) read(ctx context.Context) error {
 	}
 	read := make([]*Record, len(own))
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(4) // each may have 25 MiB
+	g.SetLimit(4) // a record may have 25 MiB
 	for i, name := range own {
 		class, text, _ := strings.Cut(strings.TrimPrefix(name, p.keys.Prefix()), "/")
 		ref, err := manifest.ParseRef(text)

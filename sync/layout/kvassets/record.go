@@ -8,10 +8,9 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Record says which files are in KV: an index with the SHA-256 of each
-// file that it names, in its order. As a value in KV the hashes follow the
-// index. Its key has the hash of the index alone, the bytes that are compiled
-// into the Worker.
+// Record says which files are in KV: an index, and the SHA-256 of each file in the
+// order of the index. In its value in KV the hashes follow the index. Its key has
+// the hash of the index alone, because the index alone is compiled into the Worker.
 type Record struct {
 	Ref    manifest.Ref
 	Index  Index
@@ -27,7 +26,7 @@ func (r *Record) Encode() []byte {
 	return b
 }
 
-// indexOfRecord cuts the hashes off a record's value.
+// indexOfRecord returns a record's value without the hashes.
 func indexOfRecord(b []byte) []byte {
 	if len(b) < 8 {
 		return b
@@ -75,12 +74,12 @@ func (r *Record) Served() map[string]manifest.Hash {
 	return m
 }
 
-// KeepTimes gives files that did not change the time of an earlier index: in a fresh
-// checkout the time of a file says nothing. The record in KV has priority over the
-// local index, which may be old.
+// KeepTimes sets the time of files that did not change to the time in an earlier index,
+// because in a fresh checkout the times of the files mean nothing. The record in KV has
+// priority over the local index, which may be old.
 func (r *Record) KeepTimes(before *Record, local []byte) {
 	times := map[Entry]uint64{}
-	known, _ := DecodeIndex(local) // what is no index knows no times
+	known, _ := DecodeIndex(local) // local may not be an index: then known is nil
 	for _, e := range slices.Concat(known, before.Index) {
 		at := e.Modified
 		e.Modified = 0
@@ -104,7 +103,7 @@ func (r *Record) Obsolete(next *Record) int {
 	return len(left)
 }
 
-// And returns what one or the other says is in KV.
+// And returns a record of all files that are in either record.
 func (r *Record) And(other *Record) *Record {
 	return &Record{Index: slices.Concat(r.Index, other.Index), Hashes: slices.Concat(r.Hashes, other.Hashes)}
 }

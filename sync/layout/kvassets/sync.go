@@ -77,8 +77,8 @@ type Options struct {
 
 // Result is what [SyncKVAssets] did or, with DryRun, would do.
 type Result struct {
-	// Index is to be compiled into the Worker. The caller writes it to a file; all
-	// files that it names are in KV.
+	// Index is the index to compile into the Worker. All files that it names are in
+	// KV.
 	Index []byte
 	// Namespace is the id of the namespace, Title its title if known. Created: the
 	// run created it.
@@ -165,8 +165,8 @@ func (k *kvAssets) titleOf() string {
 	return k.NamespaceTitle
 }
 
-// nonceAfter is a new nonce that sorts after another one, even if both are of the same
-// second or a clock lags: the newest record must sort last.
+// nonceAfter returns a new nonce that sorts after another one, even if both are of the
+// same second or a clock is behind: the newest record must sort last.
 func (k *kvAssets) nonceAfter(before manifest.Nonce) manifest.Nonce {
 	n := manifest.NewNonce(k.Time())
 	if bytes.Compare(n[:], before[:]) <= 0 {
@@ -286,8 +286,9 @@ func checksums(f *manifest.File) (sum string, hash manifest.Hash, err error) {
 	return short.Sum(), hash, nil
 }
 
-// refuseIndex lists every file that this layout cannot store, or whose key has other
-// contents already: different files can have the same forty bits of a checksum.
+// refuseIndex returns an error that lists every file that this layout cannot store, or
+// whose key has other contents already. That can happen because a checksum has only
+// forty bits.
 func refuseIndex(r *Record, l *manifest.Listing, before *Record) error {
 	var problems []manifest.Problem
 	claimed := before.Contents()

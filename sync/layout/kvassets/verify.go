@@ -81,7 +81,7 @@ func (k *kvAssets) Verify(ctx context.Context, v *layout.Verifier, d *version.De
 		return ctx.Err()
 	case err != nil:
 		out.Problem = err.Error()
-		return nil //nolint:nilerr // it is the finding
+		return nil //nolint:nilerr // out.Problem reports it
 	}
 	out.Files = len(record.Index)
 	if out.Missing, err = k.missingOf(ctx, s, record, listed); err != nil || !d.Retained {
@@ -102,7 +102,7 @@ func (k *kvAssets) corruptOf(ctx context.Context, s cloud.Store, r *Record) ([]s
 	bad := make([]bool, len(r.Index))
 	err := k.EachValue(ctx, len(r.Index), func(ctx context.Context, i int) error {
 		_, err := cloud.ReadAs(ctx, s, r.Index[i].Key, r.Hashes[i].Whole)
-		// What is not there is reported as missing.
+		// Files that do not exist are reported as missing.
 		if bad[i] = errors.Is(err, manifest.ErrDamaged); bad[i] || err == nil || errors.Is(err, cloud.ErrNotFound) {
 			return nil
 		}

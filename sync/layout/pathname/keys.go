@@ -14,13 +14,13 @@ type Keys string
 // Manifest is the key of the manifest.
 func (k Keys) Manifest() string { return string(k) + "/manifest" }
 
-// Assets begins the keys of the files.
+// Assets is the prefix of the keys of the files, without the pathname's "/".
 func (k Keys) Assets() string { return string(k) + "/assets" }
 
 // Asset is the key of the file at a pathname.
 func (k Keys) Asset(path string) string { return k.Assets() + path }
 
-// Item writes the bytes of a file under its pathname.
+// Item returns the upload of a file under its pathname.
 func (k Keys) Item(f manifest.File) *upload.Item {
 	key := k.Asset(f.Path)
 	return &upload.Item{

@@ -11,8 +11,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Manifest is what handleAssetRequest of @cloudflare/worker-bundler takes for a
-// manifest, once its members are put into a Map.
+// Manifest is the manifest of handleAssetRequest in @cloudflare/worker-bundler, which
+// reads it as a Map of its members.
 type Manifest struct {
 	// Entries describes the files by their pathnames.
 	Entries map[string]Entry
@@ -25,8 +25,8 @@ type Manifest struct {
 // Entry describes a file.
 type Entry struct {
 	ContentType string `json:"contentType,omitempty"`
-	// ETag is the SHA-256 of the bytes if kv-sync wrote it. Any other value
-	// makes the file a changed one.
+	// ETag is the SHA-256 of the bytes if kv-sync wrote it. A file with any other value
+	// counts as changed.
 	ETag string `json:"etag"`
 }
 
@@ -86,9 +86,9 @@ func Decode(b []byte) (*Manifest, error) {
 	return m, nil
 }
 
-// DuringWrite returns the manifest for the time in which the paths are written. Their
-// ETags differ from those of the old bytes, those of the new bytes and each other. So
-// a client that receives a file in that time revalidates it later.
+// DuringWrite returns the manifest for the time in which the paths are written. Each of
+// them gets an ETag of its own, which is neither that of the old bytes nor that of the
+// new ones. So a client that receives a file in that time revalidates it later.
 func (m *Manifest) DuringWrite(paths []string, run manifest.Nonce) *Manifest {
 	out := &Manifest{Entries: maps.Clone(m.Entries), Unsettled: sorted(slices.Concat(m.Unsettled, paths))}
 	for i, path := range paths {

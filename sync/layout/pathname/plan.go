@@ -31,8 +31,8 @@ type pathnamePlan struct {
 	toDelete []string
 }
 
-// Plan compares the source with the manifest, and reads nothing else. It knows no old
-// sizes: those of removed files, and of changed files before, are zero.
+// Plan compares the source with the manifest, and reads nothing else. The manifest has no
+// sizes, so the sizes of removed files and the old sizes of changed files are zero.
 func (k *inPlaceFiles) Plan(ctx context.Context, l *version.Live, d *layout.Draft, r *layout.Run) (_ layout.Planned,
 	err error) {
 	e, opt := k.Client, r.Options
@@ -77,7 +77,7 @@ type pathnameLive struct {
 	strays []string
 }
 
-// read reads the manifest, and the strays if it is not trusted.
+// read reads the manifest, and lists the strays if the manifest is not trusted.
 func (p *pathnamePlan) read(ctx context.Context, e *site.Client, opt plan.Options) (found pathnameLive, err error) {
 	p.live = &Manifest{}
 	p.First = true
@@ -129,8 +129,8 @@ func refusePaths(k Keys, files []manifest.File) error {
 	return nil
 }
 
-// checkPath returns what is wrong with a file within the limits of this layout; "" if
-// nothing is.
+// checkPath returns the limit of this layout that a file exceeds; "" if it is within all
+// of them.
 func checkPath(k Keys, f manifest.File) (finding.Case, finding.Facts) {
 	switch n := len(k.Asset(f.Path)); {
 	case !utf8.ValidString(f.Path):
@@ -180,7 +180,7 @@ func (p *pathnamePlan) compare(l *manifest.Listing, found pathnameLive, opt plan
 	slices.Sort(p.toDelete)
 	p.toDelete = slices.Compact(p.toDelete)
 
-	// Unsettled files are among these, whether the source has them or not.
+	// Unsettled files are in one of these lists, whether the source has them or not.
 	if found.readable && !opt.Repair && len(p.Added)+len(p.Changed)+len(p.toDelete) == 0 {
 		p.Plan = plan.Plan{Site: p.Site, Layout: p.Layout, Origin: p.Origin, NoChange: true}
 		return
@@ -197,7 +197,7 @@ func setOf(list []string) map[string]bool {
 	return set
 }
 
-// manifests is how often the manifest is written.
+// manifests returns how many times the manifest is written.
 func (p *pathnamePlan) manifests() int {
 	n := 1
 	if len(p.Uploads) > 0 {
@@ -256,8 +256,9 @@ func (p *pathnamePlan) guardShrink(found pathnameLive, opt plan.Options) error {
 	return layout.CheckLeft(len(p.Manifest.Assets), all, gone)
 }
 
-// announced is the manifest while files are written. It also lists the unnamed files
-// that will be deleted, because if this run is interrupted nothing else names them.
+// announced returns the manifest for the time in which files are written. It also lists
+// the unnamed files that will be deleted: if this run is interrupted, nothing else names
+// them.
 func (p *pathnamePlan) announced(run manifest.Nonce) *Manifest {
 	paths := make([]string, len(p.Uploads))
 	for i, f := range p.Uploads {
@@ -271,7 +272,7 @@ func (p *pathnamePlan) announced(run manifest.Nonce) *Manifest {
 	return p.live.DuringWrite(paths, run)
 }
 
-// named is the manifest after the files are written.
+// named returns the manifest for after the files are written.
 func (p *pathnamePlan) named(unsettled []string) *Manifest {
 	m := &Manifest{Entries: make(map[string]Entry, len(p.Manifest.Assets)), Unsettled: unsettled}
 	for _, a := range p.Manifest.Assets {

@@ -20,8 +20,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
-// ErrUnfinished is returned (wrapped) by a deploy in place that fails after it has
-// begun to write: this layout has no switch, so old and new files may be live together.
+// ErrUnfinished is returned (wrapped) by a deploy in place that fails after its first
+// write. This layout has no switch, so old and new files may be live together.
 var ErrUnfinished = errors.New("some files may be new and others not yet")
 
 const pathnameName = "pathname"
@@ -77,7 +77,7 @@ type pathnameRun struct {
 	e     *site.Client
 	p     *pathnamePlan
 	store cloud.Store
-	last  time.Time // time that the manifest was written
+	last  time.Time // when the manifest was last written
 }
 
 // Write writes the files. Each is live as soon as it is written.
