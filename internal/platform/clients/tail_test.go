@@ -81,7 +81,8 @@ func (p *project) tail(script string, args ...string) (next func() event) {
 	}
 	p.Cleanup(func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGINT)
-		if err := cmd.Wait(); err != nil {
+		// wrangler ends with 0, or with 130 if a second handler of the signal is first.
+		if err := cmd.Wait(); err != nil && cmd.ProcessState.ExitCode() != 130 {
 			p.Errorf("wrangler tail after Ctrl-C: %v", err)
 		}
 		if !p.asked("workers.tails.delete") {
