@@ -235,7 +235,7 @@ const config :Workerd.Config = (
     );
   }
 
-  ask(path: string, headers: Record<string, string> = {}): Promise<{ status: number; etag: string }> {
+  request(path: string, headers: Record<string, string> = {}): Promise<{ status: number; etag: string }> {
     return new Promise((resolve, reject) => {
       const request = http.get(
         { host: "127.0.0.1", port: this.port, path, headers: { host: "example.com", ...headers }, agent: this.#agent },
@@ -252,19 +252,19 @@ const config :Workerd.Config = (
   /** Returns the CPU seconds for 1,000 requests of a kind, or undefined if the contender does not support that kind. */
   async measure(kind: Kind, requests: number): Promise<number | undefined> {
     const at = this.contender.pathnameOf(path(0));
-    const headers: Record<string, string> = kind === "304" ? { "if-none-match": (await this.ask(at)).etag } : {};
+    const headers: Record<string, string> = kind === "304" ? { "if-none-match": (await this.request(at)).etag } : {};
     const target = (i: number) =>
       kind === "404"
         ? `/no/such/page-${i}`
         : kind === "304"
           ? at
           : this.contender.pathnameOf(path((i * 7919) % this.files));
-    if (String((await this.ask(target(0), headers)).status) !== kind) return undefined;
+    if (String((await this.request(target(0), headers)).status) !== kind) return undefined;
     const before = this.cpu();
     let next = 0;
     const client = async () => {
       while (next < requests) {
-        const { status } = await this.ask(target(next++), headers);
+        const { status } = await this.request(target(next++), headers);
         if (String(status) !== kind) throw new Error(`${this.contender.name} answered ${status} instead of ${kind}`);
       }
     };
@@ -350,7 +350,7 @@ async function measureOnce(contenders: Contender[], files: number, measured: Map
     for (const contender of contenders) {
       const process = await Process.start(contender, files, folder, (kv.address() as AddressInfo).port);
       running.push(process);
-      await process.ask(contender.pathnameOf(path(0)));
+      await process.request(contender.pathnameOf(path(0)));
       const before = measured.get(contender.name);
       if (before) before.start = Math.min(before.start, process.cpu());
       else measured.set(contender.name, { start: process.cpu(), costs: { "200": [], "304": [], "404": [] } });

@@ -13,7 +13,7 @@ function wranglerType(path: string): string {
   return type.startsWith("text/") ? `${type}; charset=utf-8` : type;
 }
 
-test("every extension that Static Assets know has their type", () => {
+test("every extension that Static Assets know has the same type", () => {
   const extensions = [...Object.values(standard), ...Object.values(other)].flat().map((name) => name.replace("*", ""));
   assert.ok(extensions.length > 1_200, `${extensions.length} extensions`);
   for (const extension of extensions) {

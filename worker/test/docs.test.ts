@@ -77,7 +77,7 @@ describe("docs/dynamic-workers.md", () => {
 
   it("runs", async () => {
     const upload = (project: string, body: object) =>
-      platform.ask("uploads", `/${project}`, { method: "POST", body: JSON.stringify(body) });
+      platform.request("uploads", `/${project}`, { method: "POST", body: JSON.stringify(body) });
     const refused = await upload("shop", { files: { "/index.html": "<h1>Shop</h1>", "/.env": "KEY=1" } });
     assert.deepEqual(
       [refused.status, (JSON.parse(refused.body) as { problems: { path: string }[] }).problems[0]!.path],
@@ -96,16 +96,16 @@ describe("docs/dynamic-workers.md", () => {
     assert.match(platform.kv.values.get("project/shop/current")!.toString(), /customer@example\.com/);
 
     for (const service of ["quickStart", "parts", "namespace"]) {
-      const ask = async (project: string, path: string) => {
-        const { status, body } = await platform.ask(service, path, { headers: { host: `${project}.example.com` } });
+      const request = async (project: string, path: string) => {
+        const { status, body } = await platform.request(service, path, { headers: { host: `${project}.example.com` } });
         return [status, body];
       };
-      assert.deepEqual(await ask("shop", "/"), [200, "<h1>Shop</h1>"], service);
-      assert.deepEqual(await ask("shop", "/api/x"), [200, '{"hello":"world"}'], service);
-      assert.deepEqual(await ask("pages", "/"), [200, "pages"], service);
-      assert.deepEqual(await ask("none", "/"), [404, "There is no such project."], service);
+      assert.deepEqual(await request("shop", "/"), [200, "<h1>Shop</h1>"], service);
+      assert.deepEqual(await request("shop", "/api/x"), [200, '{"hello":"world"}'], service);
+      assert.deepEqual(await request("pages", "/"), [200, "pages"], service);
+      assert.deepEqual(await request("none", "/"), [404, "There is no such project."], service);
     }
-    const { status } = await platform.ask("deletion", "/pages", { method: "POST" });
+    const { status } = await platform.request("deletion", "/pages", { method: "POST" });
     assert.ok(status === 200 || status === 202, String(status));
     assert.deepEqual(JSON.parse(platform.kv.values.get("project/pages/current")!.toString()).format, 2);
   });

@@ -46,7 +46,7 @@ export interface Reply {
 }
 
 /** A request. */
-export interface Ask {
+export interface RequestOptions {
   method?: string;
   headers?: Record<string, string>;
   body?: string | Buffer;
@@ -235,12 +235,12 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
    * Sends a request with exactly this path to a service. workerd closes a connection that was idle for five seconds,
    * even if a request has just arrived on it. Such a request is sent again.
    */
-  ask(service: string, path: string, ask: Ask = {}): Promise<Reply> {
-    return this.#send(this.port(service), path, ask);
+  request(service: string, path: string, options: RequestOptions = {}): Promise<Reply> {
+    return this.#send(this.port(service), path, options);
   }
 
-  #send(port: number, path: string, ask: Ask): Promise<Reply> {
-    const { method = "GET", headers = {}, body } = ask;
+  #send(port: number, path: string, options: RequestOptions): Promise<Reply> {
+    const { method = "GET", headers = {}, body } = options;
     return new Promise((resolve, reject) => {
       const request = http.request(
         { host: "127.0.0.1", port, path, method, headers: { host: "example.com", ...headers }, agent: this.#agent },
@@ -259,7 +259,7 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
       );
       request.on("error", (error: NodeJS.ErrnoException) => {
         const closed = error.code === "ECONNRESET" || error.code === "EPIPE";
-        if (closed && request.reusedSocket) resolve(this.#send(port, path, ask));
+        if (closed && request.reusedSocket) resolve(this.#send(port, path, options));
         else reject(error);
       });
       request.end(body);

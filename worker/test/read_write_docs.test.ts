@@ -143,15 +143,15 @@ describe("docs/read-write-assets.md", () => {
   }
 
   it("runs in a site's own Worker", async () => {
-    assert.equal((await platform.ask("blog", "/")).body, "home");
+    assert.equal((await platform.request("blog", "/")).body, "home");
     const written = JSON.parse(
-      (await platform.ask("blog", "/guestbook", { method: "POST", body: "Ada was here" })).body,
+      (await platform.request("blog", "/guestbook", { method: "POST", body: "Ada was here" })).body,
     ) as { ok: boolean };
     assert.equal(written.ok, true);
   });
 
   it("runs in another Worker", async () => {
-    const reply = await platform.ask("editor", "/");
+    const reply = await platform.request("editor", "/");
     assert.equal(reply.status, 200, platform.log);
     const [fetched, got, , put, conditional, , published] = JSON.parse(reply.body) as { ok?: boolean }[][];
     assert.deepEqual(
@@ -178,10 +178,14 @@ describe("docs/read-write-assets.md", () => {
 
   it("runs on a platform of Dynamic Workers", async () => {
     const host = { host: "shop.example.com" };
-    const deployed = await platform.ask("platform", "/", { method: "PUT", headers: host, body: customer! });
+    const deployed = await platform.request("platform", "/", { method: "PUT", headers: host, body: customer! });
     assert.equal(deployed.status, 200, `${deployed.body}${platform.log}`);
-    const written = await platform.ask("platform", "/tides", { method: "POST", headers: host, body: "<h1>Tides</h1>" });
+    const written = await platform.request("platform", "/tides", {
+      method: "POST",
+      headers: host,
+      body: "<h1>Tides</h1>",
+    });
     assert.equal(written.status, 201, written.body);
-    assert.equal((await platform.ask("platform", "/tides", { headers: host })).body, "<h1>Tides</h1>");
+    assert.equal((await platform.request("platform", "/tides", { headers: host })).body, "<h1>Tides</h1>");
   });
 });

@@ -27,7 +27,7 @@ for (const [name, entry, limit] of [
   ],
   ["a loader that takes uploads", worker('export * from "@kv-sync/worker/dynamic";'), 49_000],
 ] as const) {
-  test(`${name} is at limit ${limit / 1000} KB, minified and compressed`, async () => {
+  test(`${name} is at most ${limit / 1000} KB, minified and compressed`, async () => {
     const folder = mkdtempSync(join(tmpdir(), "kv-sync-worker-"));
     try {
       const served = join(folder, "served.js");

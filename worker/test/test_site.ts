@@ -18,7 +18,9 @@ export interface Site {
   overlay?: boolean;
   /** The overlay writes that the manifest has adopted. */
   adopted?: Record<string, string>;
+  /** html_handling. */
   html?: string;
+  /** not_found_handling. */
   notFound?: string;
   /** The text of _redirects. */
   redirects?: string;
@@ -32,7 +34,9 @@ export interface Site {
   damage?: (manifest: Buffer) => void;
 }
 
+/** The modified time of all files. */
 export const modified = 1_700_000_000;
+/** The nonce of all blobs. */
 export const nonce = "0123456789abcdef";
 
 /** The content types of a test site's files. They equal those of the oracle. */
@@ -46,6 +50,7 @@ const types: Record<string, string> = {
   svg: "image/svg+xml",
 };
 
+/** Describes the manifest of a site for the encoder. */
 export function describe(site: Site): Description {
   const entries = (files: Record<string, string | Uint8Array>, retired: boolean): EntryDescription[] =>
     Object.entries(files).map(([path, content]) => ({

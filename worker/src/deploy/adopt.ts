@@ -1,5 +1,5 @@
-// Finds the overlay writes that a deploy adopts: those that the deployed files contain. The overlay then drops them.
-// docs/format.md describes it under "Overlay record".
+// A deploy adopts an overlay write if the deployed files contain the same content. The overlay then
+// drops the write. docs/format.md describes this under "Overlay record".
 
 import { list, record, string } from "../format/meta";
 import { describeThrown } from "../format/one_line";
@@ -50,9 +50,10 @@ function parseEntry(json: unknown): RecordedEntry {
 }
 
 /**
- * Returns the writes that a new manifest adopts (nonces by pathname), and its retired assets. It adopts the writes that
- * equal a new asset, and those that the live manifest has adopted (`liveAdopted`) and the record still has. A rule file
- * is not an asset, so no asset equals it. An asset that was deleted at run time is not retired: it must not become
+ * Returns the writes that a new manifest adopts (nonces by pathname), and its retired assets.
+ *
+ * A write is adopted if a new asset equals it, or if the live manifest has adopted it (`liveAdopted`). Rule files are
+ * never adopted, because they are not assets. An asset that was deleted at run time is not retired: it must not become
  * reachable again.
  */
 export function adopt(

@@ -22,7 +22,7 @@ export interface ProjectCode {
   /** The name of the main module. Its default export handles requests. */
   main: string;
   modules: Record<string, ProjectModule>;
-  /** "YYYY-MM-DD" */
+  /** The compatibility date, as "YYYY-MM-DD". */
   compatibilityDate: string;
   compatibilityFlags?: string[];
   /** Variables with JSON values. */

@@ -1,4 +1,4 @@
-// Deletes a project from inside a Worker: docs/format.md, "Projects".
+// Deletes a project from inside a Worker. docs/format.md describes it under "Projects".
 //
 //	write a tombstone to current ─► erase the Durable Object ─► delete all other keys
 //
@@ -20,8 +20,9 @@ export interface DeleteOptions {
   overlay?: OverlayNamespace | undefined;
   /** The maximum number of KV calls; the default is 980. */
   mostCalls?: number;
-  /** The clock in milliseconds, and the source of random bytes. */
+  /** The clock, in milliseconds since 1970 UTC. */
   now?: () => number;
+  /** The source of random bytes. */
   random?: (bytes: Uint8Array) => void;
 }
 

@@ -114,9 +114,9 @@ async function deployReserved(
   if (current && upload.streams.length === 0 && isUnchanged(await sourceOf(upload))) return noChange(current, upload);
 
   const live = current ? await readLive(kv, keys, current, repair) : undefined;
-  const before = options.overlay ?? live?.serving.overlay;
-  const record = before === false ? null : await readOverlay(kv, keys.site);
-  const overlay = before ?? record !== null;
+  const configuredOverlay = options.overlay ?? live?.serving.overlay;
+  const record = configuredOverlay === false ? null : await readOverlay(kv, keys.site);
+  const overlay = configuredOverlay ?? record !== null;
   const worker = await workerWith(overlay);
   const rolledBack = current && !repair ? await readRolledBack(kv, keys, current, retain) : [];
   if (!options.allowShrink) checkShrink(upload, live);

@@ -80,7 +80,7 @@ function optionChecks(): { [name in Exclude<keyof DeployOptions, CustomerOption>
     retire: [
       (value) =>
         Array.isArray(value) && value.every((pattern) => typeof pattern === "string" && pattern.startsWith("/")),
-      'patterns of pathnames from their beginning, such as ["/assets/*"]',
+      'patterns of pathnames that begin with a slash, such as ["/assets/*"]',
     ],
     overlay: flag,
     allowShrink: flag,

@@ -1,4 +1,4 @@
-// Checks of option objects. A caller without TypeScript may pass any value.
+// Checks option objects. A caller without TypeScript may pass any value.
 
 /** Whether a value is a plain object. A Uint8Array or a Blob is not. */
 export function isRecord(value: unknown): value is Record<string, unknown> {

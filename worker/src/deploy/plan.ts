@@ -15,14 +15,14 @@ export interface PlanInput {
   upload: Upload;
   /** The live manifest; undefined if nothing is live. */
   live: StoredManifest | undefined;
-  /** The manifests of the deployments that were live before the last rollbacks. */
+  /** The manifests of the deployments that the last rollbacks replaced. */
   rolledBack: StoredManifest[];
   /** Whether to upload everything, and to carry over nothing from the live deployment. */
   repair: boolean;
   /** The routing of the new code. */
   routing: Routing;
   nonce: string;
-  /** Seconds since 1970 UTC. */
+  /** The time of the deploy, in seconds since 1970 UTC. */
   now: number;
   /** The number of retained deployments, including this one. */
   retain: number;
@@ -50,7 +50,7 @@ export function contentOf({ hash, size }: { hash: string; size: number }): strin
   return `${hash} ${size}`;
 }
 
-/** The nonces of existing blobs, by content. */
+/** Returns the nonces of existing blobs, by content. */
 export function noncesOf(assets: StoredAsset[]): Map<string, string> {
   return new Map(assets.map((asset) => [contentOf(asset), asset.nonce]));
 }
@@ -96,9 +96,9 @@ export function makePlan({ upload, live, rolledBack, repair, routing, nonce, now
 }
 
 /**
- * Returns the retired assets, which open tabs can still load. These are the assets of the live deployment, and of those
- * before the last rollbacks, that the new deployment does not serve. An asset stays in the list while a deployment with
- * it is retained.
+ * Returns the retired assets, which open tabs can still load. They come from the live deployment and from the
+ * deployments that the last rollbacks replaced. The new deployment does not serve them. An asset stays retired while a
+ * deployment with it is retained.
  *
  * An asset is left out if code of one of these deployments guards it: removing a file, with or without its guard, must
  * not publish it. An asset is also left out if a redirect hid it.

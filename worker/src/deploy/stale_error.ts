@@ -1,6 +1,6 @@
 /**
- * KV does not show the version that the caller deployed last. Either that version is not visible at this location yet,
- * or somebody else has deployed since. Nothing was written, and nothing is damaged.
+ * Thrown if KV does not show the version that the caller deployed last. Either that version is not visible at this
+ * location yet, or somebody else has deployed since. Nothing was written, and nothing is damaged.
  */
 export class StaleError extends Error {
   override name = "StaleError";

@@ -14,7 +14,7 @@ import { checkPath, checkType, type Refusal } from "../rules/publishable";
 import { parseRedirects } from "../rules/redirects_file";
 import { isRecord } from "./options";
 
-/** The content of a file. A string becomes UTF-8. A stream is read once. */
+/** The content of a file. A string is encoded as UTF-8. A stream is read once. */
 export type FileContent = BlobBody;
 
 /** Files by pathname ("/docs/index.html"). */
@@ -99,7 +99,7 @@ export async function hashUpload({ files }: Upload): Promise<void> {
   }
 }
 
-/** The SHA-256 of bytes or of a text, in hexadecimal. */
+/** Returns the SHA-256 of bytes or of a text, in hexadecimal. */
 export async function sha256Hex(content: string | Uint8Array): Promise<string> {
   const bytes = typeof content === "string" ? encoder.encode(content) : content;
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>)).toHex();

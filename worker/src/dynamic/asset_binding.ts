@@ -61,32 +61,32 @@ export function assetBinding<Env>(options: {
     }
 
     get(path: string): Promise<AssetWithBody | null> {
-      return this.#ask((edits) => edits.get(path));
+      return this.#call((edits) => edits.get(path));
     }
 
     head(path: string): Promise<AssetInfo | null> {
-      return this.#ask((edits) => edits.head(path));
+      return this.#call((edits) => edits.head(path));
     }
 
     put(path: string, body: AssetBody, options?: PutOptions): Promise<WriteResult> {
-      return this.#ask((edits) => edits.put(path, body, options));
+      return this.#call((edits) => edits.put(path, body, options));
     }
 
     delete(path: string, options?: Authorship & { onlyIf?: OnlyIf }): Promise<WriteResult> {
-      return this.#ask((edits) => edits.delete(path, options));
+      return this.#call((edits) => edits.delete(path, options));
     }
 
     list(options?: ListOptions): Promise<AssetList> {
-      return this.#ask((edits) => edits.list(options));
+      return this.#call((edits) => edits.list(options));
     }
 
     publish(changes: AssetChange[], by?: Authorship): Promise<PublishResult> {
-      return this.#ask((edits) => edits.publish(changes, by));
+      return this.#call((edits) => edits.publish(changes, by));
     }
 
     readonly #bindings = (): SiteEnv => ({ KV_SYNC_BLOBS: kv(this.env), KV_SYNC_OVERLAY: overlay(this.env) });
 
-    #ask<T>(act: (edits: Edits) => Promise<T>): Promise<T> {
+    #call<T>(act: (edits: Edits) => Promise<T>): Promise<T> {
       return answerRPC(projectName(this.ctx.props), async () => {
         const edits = await openEdits(this.ctx.props, this.#bindings(), ttl);
         if (!edits) throw new EditError(503, "the project is not deployed; deploy it, or try again in a minute");

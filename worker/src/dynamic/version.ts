@@ -9,7 +9,7 @@ const format = 1;
 /** The format of a pointer with an incarnation. */
 export const incarnatedFormat = 2;
 
-/** A record of a project is damaged, or was written by a newer kv-sync. */
+/** Thrown if a record of a project is damaged, or was written by a newer kv-sync. */
 export class ProjectError extends Error {
   override name = "ProjectError";
 }
@@ -38,6 +38,7 @@ export interface Version {
   stamp: Stamp;
 }
 
+/** The code of a version. */
 export interface VersionCode {
   main: string;
   compatibilityDate: string;
@@ -60,7 +61,7 @@ export interface Activation {
 export interface Current {
   /** The incarnation of the project, which is a part of its keys; see siteOf. */
   incarnation: string;
-  /** Newest first, at least one. */
+  /** The activations, newest first. There is at least one. */
   activations: [Activation, ...Activation[]];
   version: Version;
 }

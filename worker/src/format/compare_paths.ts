@@ -1,5 +1,3 @@
-// The order of paths.
-
 /** Compares texts by their UTF-8 bytes. JavaScript's operators compare UTF-16 units, which gives another order. */
 export function comparePaths(a: string, b: string): number {
   for (let i = 0; i < a.length && i < b.length; i++) {

@@ -5,16 +5,17 @@ const unsafe = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
 
 const escapes: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
-/** The maximum lengths of a message or value, and of a stack, in characters. */
+/** The maximum length of a message or a value, in characters. */
 const maxTextLength = 1_000;
+/** The maximum length of a stack, in characters. */
 const maxStackLength = 2_000;
 
 /** The maximum number of causes that are shown. */
 const maxCauses = 3;
 
 /** Formats a text as one line, so that it cannot imitate another record of the log. */
-export function oneLine(text: string, longest = maxTextLength): string {
-  const shortened = text.length > longest ? `${text.slice(0, longest)}…` : text;
+export function oneLine(text: string, maxLength = maxTextLength): string {
+  const shortened = text.length > maxLength ? `${text.slice(0, maxLength)}…` : text;
   return shortened
     .toWellFormed()
     .replace(unsafe, (char) => escapes[char] ?? `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);

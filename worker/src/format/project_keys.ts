@@ -18,7 +18,7 @@ export function isSite(site: unknown): site is string {
   );
 }
 
-/** Whether a value is the incarnation of a project. It is "" until a project with that id was deleted. */
+/** Whether a value is the incarnation of a project. It is "" if no project with the id was deleted before. */
 export function isIncarnation(incarnation: unknown): incarnation is string {
   return typeof incarnation === "string" && /^(?:[0-9a-f]{16})?$/.test(incarnation);
 }

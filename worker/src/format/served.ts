@@ -15,7 +15,7 @@ const flagTombstone = 1 << 3;
 /** One entry of a manifest. An entry without content is a tombstone. */
 export interface ServedEntry {
   path: string;
-  /** In hexadecimal. */
+  /** The nonce in hexadecimal. */
   nonce: string;
   retired?: boolean;
   content: { hash: string; size: number; type: string; modified: number; chunked: boolean } | undefined;

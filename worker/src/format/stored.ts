@@ -31,9 +31,9 @@ export interface StoredAsset {
 
 /** An asset of an earlier deployment that stays reachable. */
 export interface RetiredAsset extends StoredAsset {
-  /** The time until which it is at least kept, in seconds since 1970 UTC. */
+  /** The asset is kept at least until this time, in seconds since 1970 UTC. */
   until: number;
-  /** The number of further deployments for which it is at least kept. */
+  /** The asset is kept for at least this number of further deployments. */
   left: number;
 }
 

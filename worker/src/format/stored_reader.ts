@@ -90,7 +90,7 @@ class StoredReader {
     return { ...rest, assets, directories, retired };
   }
 
-  /** Reads a list. It allocates memory for items that exist, whatever count the file claims. */
+  /** Reads a list. A wrong count does not cause a large allocation: memory grows only with the items. */
   #list<T>(item: () => T): T[] {
     const count = this.#uint();
     this.#path = new Uint8Array();

@@ -26,9 +26,9 @@ export const streamTiers: Tier[] = [
  * next larger one. It never uses a smaller tier, so that large calls cannot block small ones.
  */
 const callTiers: Tier[] = [
-  { bytes: 512 << 10, budget: new ByteBudget({ capacity: 4 << 20, share: 1 / 4, patience: 0 }) },
-  { bytes: 4 << 20, budget: new ByteBudget({ capacity: 8 << 20, share: 1 / 2, patience: 0 }) },
-  { bytes: Infinity, budget: new ByteBudget({ capacity: 12 << 20, share: 1 / 2, patience: 0 }) },
+  { bytes: 512 << 10, budget: new ByteBudget({ capacity: 4 << 20, share: 1 / 4, maxWaitMs: 0 }) },
+  { bytes: 4 << 20, budget: new ByteBudget({ capacity: 8 << 20, share: 1 / 2, maxWaitMs: 0 }) },
+  { bytes: Infinity, budget: new ByteBudget({ capacity: 12 << 20, share: 1 / 2, maxWaitMs: 0 }) },
 ];
 
 /** Returns the current and the highest use of each tier, for tests. */

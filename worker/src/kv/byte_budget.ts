@@ -24,9 +24,9 @@ export interface BudgetOptions {
   /** The fraction of the capacity, and of the queue, that one project may use. */
   share?: number;
   /** The maximum number of waiting requests. */
-  waiters?: number;
+  maxWaiters?: number;
   /** How long a request may wait, in milliseconds. With 0 it does not wait. */
-  patience?: number;
+  maxWaitMs?: number;
   now?: () => number;
   sleep?: (ms: number) => Promise<unknown>;
 }
@@ -36,7 +36,7 @@ interface Claim {
   tenant: string;
   bytes: number;
   /** The time of the last heartbeat. */
-  seen: number;
+  heartbeatAt: number;
 }
 
 /** The time between two checks of a waiting request, in milliseconds. */
@@ -59,7 +59,7 @@ export class ByteBudget {
   readonly #capacity: number;
   readonly #share: number;
   readonly #maxWaiters: number;
-  readonly #patience: number;
+  readonly #maxWaitMs: number;
   readonly #now: () => number;
   readonly #sleep: (ms: number) => Promise<unknown>;
   readonly #holders = new Set<Claim>();
@@ -69,15 +69,15 @@ export class ByteBudget {
   constructor({
     capacity,
     share = 1,
-    waiters = 64,
-    patience = 20_000,
+    maxWaiters = 64,
+    maxWaitMs = 20_000,
     now = Date.now,
     sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   }: BudgetOptions) {
     this.#capacity = capacity;
     this.#share = share;
-    this.#maxWaiters = waiters;
-    this.#patience = patience;
+    this.#maxWaiters = maxWaiters;
+    this.#maxWaitMs = maxWaitMs;
     this.#now = now;
     this.#sleep = sleep;
   }
@@ -93,24 +93,24 @@ export class ByteBudget {
    * count as the capacity. Throws a BusyError if too many requests are waiting, or the wait takes too long.
    */
   async acquire(bytes: number, tenant: string): Promise<Lease> {
-    const claim: Claim = { tenant, bytes: Math.min(bytes, this.#capacity), seen: this.#now() };
+    const claim: Claim = { tenant, bytes: Math.min(bytes, this.#capacity), heartbeatAt: this.#now() };
     this.#sweep();
     if (this.#isNext(claim)) return this.#grant(claim);
     if (
-      this.#patience === 0 ||
+      this.#maxWaitMs === 0 ||
       this.#waiters.size >= this.#maxWaiters ||
       count(this.#waiters, tenant) >= this.#maxWaiters * this.#shareOf(tenant)
     )
       throw new BusyError();
-    const until = claim.seen + this.#patience;
+    const until = claim.heartbeatAt + this.#maxWaitMs;
     this.#waiters.add(claim);
     try {
       do {
         await this.#sleep(interval);
-        claim.seen = this.#now();
+        claim.heartbeatAt = this.#now();
         this.#sweep();
         if (this.#isNext(claim)) return this.#grant(claim);
-      } while (claim.seen < until);
+      } while (claim.heartbeatAt < until);
       throw new BusyError();
     } finally {
       this.#waiters.delete(claim);
@@ -120,7 +120,7 @@ export class ByteBudget {
   #grant(claim: Claim): Lease {
     this.#holders.add(claim);
     this.#highest = Math.max(this.#highest, sum(this.#holders));
-    const timer = setInterval(() => (claim.seen = this.#now()), heartbeat);
+    const timer = setInterval(() => (claim.heartbeatAt = this.#now()), heartbeat);
     return {
       release: () => {
         clearInterval(timer);
@@ -155,7 +155,7 @@ export class ByteBudget {
   #sweep(): void {
     const oldest = this.#now() - maxSilence;
     for (const claims of [this.#holders, this.#waiters]) {
-      for (const claim of claims) if (claim.seen < oldest) claims.delete(claim);
+      for (const claim of claims) if (claim.heartbeatAt < oldest) claims.delete(claim);
     }
   }
 }

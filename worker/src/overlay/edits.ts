@@ -62,7 +62,7 @@ export interface EditTarget {
 interface CheckedChange {
   path: string;
   condition: Condition | undefined;
-  /** undefined for a deletion. */
+  /** The file to store; undefined for a deletion. */
   file: NewFile | undefined;
 }
 

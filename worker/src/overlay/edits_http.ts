@@ -12,6 +12,7 @@ import type { Authorship, OnlyIf } from "./edit_checks";
 import { EditError } from "./edit_error";
 import type { Edits } from "./edits";
 
+/** The path of the listing, and the prefix of the paths of all assets. */
 const basePath = "/_kv-sync/assets/";
 
 /** The minimum length of the token. A shorter one could be guessed. */
@@ -42,9 +43,9 @@ export async function answerEdits(request: Request, edits: () => Edits, token: u
 /** Checks the token in constant time. */
 async function isAuthorized(header: string | null, token: string): Promise<boolean> {
   // A regular expression for the spaces would backtrack: a header of many spaces would take seconds.
-  const given = /^Bearer /i.test(header ?? "") ? header!.slice("Bearer ".length).trim() : "";
+  const sentToken = /^Bearer /i.test(header ?? "") ? header!.slice("Bearer ".length).trim() : "";
   const [expected, actual] = await Promise.all(
-    [token, given].map((text) => crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))),
+    [token, sentToken].map((text) => crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))),
   );
   return crypto.subtle.timingSafeEqual(expected!, actual!);
 }

@@ -1,4 +1,4 @@
-// The limits of an overlay, and the checks of changes in the Durable Object.
+// The limits of an overlay. The Durable Object checks them.
 
 import type { OverlayChange, OverlayContent } from "../format/overlay_entry";
 

@@ -8,9 +8,8 @@ import { isDynamicRule, placeholders } from "./rule_file";
 const maxShownSteps = 5;
 
 /**
- * The maximum work of a search: the sum over all comparisons of the pathname's length times the pattern's length. A
- * file written by hand needs less. Loops beyond the limit are not found; browsers stop following them after some
- * redirects.
+ * The maximum work of a search. Each comparison adds the length of the pathname times the length of the pattern. A file
+ * that was written by hand needs less. Beyond the limit, loops are not reported.
  */
 const maxWork = 100_000_000;
 

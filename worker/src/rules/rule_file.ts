@@ -67,7 +67,7 @@ export class RuleFile {
 /** Matches ":name", a placeholder. */
 const placeholder = /:[A-Za-z]\w*/g;
 
-/** The placeholders of a text, with their colons. */
+/** Returns the placeholders of a text, with their colons. */
 export function placeholders(text: string): string[] {
   return [...text.matchAll(placeholder)].map(([name]) => name);
 }
@@ -89,7 +89,7 @@ export function trim(text: string): string {
   return text.slice(start, end);
 }
 
-/** The words of a line. */
+/** Splits a line into words. */
 export function words(line: string): string[] {
   return line.split(space).filter((word) => word !== "");
 }
@@ -126,7 +126,7 @@ export function isComment(line: string): boolean {
   return line === "" || line.startsWith("#");
 }
 
-/** The number of code points. */
+/** Returns the number of code points of a text. */
 export function characters(text: string): number {
   return [...text].length;
 }
@@ -161,7 +161,7 @@ export function normalizeRule(text: string): { path: string; query: string; frag
   };
 }
 
-/** Percent-encodes control characters, spaces, non-ASCII characters and those in `also`. Existing escapes stay. */
+/** Percent-encodes control characters, spaces, non-ASCII characters and those in `also`. Existing escapes are kept. */
 function encode(text: string, also: string): string {
   let out = "";
   for (const byte of new TextEncoder().encode(text)) {

@@ -8,7 +8,7 @@ export interface Env {
   KV_SYNC_BLOBS: KVNamespace;
   /** The stamp of the version. Serving does not need it. */
   KV_SYNC?: unknown;
-  /** The Durable Objects of overlays, in the companion script. Without the binding, adopted writes stay in them. */
+  /** The Durable Objects of overlays, in the companion script. Without the binding, adopted writes are not dropped. */
   KV_SYNC_OVERLAY?: OverlayNamespace | undefined;
 }
 

@@ -40,8 +40,8 @@ export const edgeControl = "Cloudflare-CDN-Cache-Control";
 const controls = [edgeControl, "CDN-Cache-Control", "Cache-Control", "Expires"];
 
 /**
- * Prevents Workers Caching from storing a response. Use it for responses that depend on more than path and query, such
- * as the project of the host.
+ * Prevents Workers Caching from storing a response. Use it for a response that depends on more than path and query, for
+ * example on the project of the host.
  */
 export function preventEdgeCaching(response: Response): Response {
   return withHeaders(response, (headers) => {

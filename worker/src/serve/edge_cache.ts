@@ -2,7 +2,7 @@ import type { Meta } from "../format/meta";
 import { namesHost } from "../rules/pattern";
 import { edgeControl, hasDirective, overlaidControl, preventEdgeCaching, sharedMaxAge } from "./caching";
 
-/** The maximum cache time of a site with an overlay, in seconds. After it, visitors see a write at run time. */
+/** The maximum cache time of a site with an overlay, in seconds. After this time, visitors see a write. */
 const maxOverlaidSeconds = 30;
 
 /**

@@ -9,7 +9,7 @@ import { LiveOverlay, openOverlay } from "./live_overlay";
 import { Overlaid } from "./overlaid";
 import { type Scope, View } from "./view";
 
-/** A site: a deployed manifest, and if the manifest says so an overlay. */
+/** A site: a deployed manifest and, if the manifest says so, an overlay. */
 export class Site implements Assets {
   readonly #manifest: Manifest;
   readonly #deployed: View;
@@ -22,15 +22,15 @@ export class Site implements Assets {
   }
 
   /**
-   * Answers a request of code. Workers Caching must not store the response, because the code may check the client
-   * first.
+   * Answers a request that comes from code. Workers Caching must not store the response, because the code may check the
+   * client first.
    */
   async fetch(request: Request, env: Env): Promise<Response> {
     const response = await this.serve(request, env);
     return this.usesEdgeCache ? preventEdgeCaching(response) : response;
   }
 
-  /** Answers a request of a visitor that did not pass through code. */
+  /** Answers a request that comes directly from a visitor, not from code. */
   serve(request: Request, env: Env): Promise<Response> {
     return this.serveIfFound(request, env) as Promise<Response>;
   }

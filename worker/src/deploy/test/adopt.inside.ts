@@ -35,12 +35,12 @@ test("a deploy adopts writes that equal its assets, and does not retire deleted 
     entry("/before", "a", { hash: hash("e") }),
     entry("/later", "b", { hash: hash("e") }),
   ];
-  const before = new Map([
+  const liveAdopted = new Map([
     ["/before", nonce("a")],
     ["/later", nonce("0")],
     ["/dropped", nonce("c")],
   ]);
-  const { adopted, retired } = adopt(entries, manifest, before);
+  const { adopted, retired } = adopt(entries, manifest, liveAdopted);
   assert.deepEqual(
     [...adopted],
     [
@@ -55,10 +55,10 @@ test("a deploy adopts writes that equal its assets, and does not retire deleted 
     ["/kept"],
     "an asset that was deleted at run time is not retired",
   );
-  assert.deepEqual(adopt(null, manifest, before), { adopted: new Map(), retired: manifest.retired });
+  assert.deepEqual(adopt(null, manifest, liveAdopted), { adopted: new Map(), retired: manifest.retired });
   assert.deepEqual(
-    adopt(undefined, manifest, before),
-    { adopted: before, retired: manifest.retired },
+    adopt(undefined, manifest, liveAdopted),
+    { adopted: liveAdopted, retired: manifest.retired },
     "an invalid record changes nothing",
   );
 });

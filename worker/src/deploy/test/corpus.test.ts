@@ -7,7 +7,7 @@ import { describe, it } from "node:test";
 import { sha256Hex } from "../../../test/encode";
 import { expand, type Value } from "../../../test/values";
 import { type ProjectVector, projectFiles, projectFolder } from "./project_vectors";
-import { ask, base64, deployed, type GoVector, platform } from "./shop";
+import { base64, type GoVector, mustDeploy, platform, request } from "./shop";
 
 describe("testdata/project", () => {
   /** The vectors that the Go side writes. The folder must have exactly these. */
@@ -49,11 +49,11 @@ describe("testdata/project", () => {
         readFileSync(join(projectFolder, "go", name), "utf8"),
       ) as GoVector;
       platform.kv.reset(decodeKV(kv));
-      const loaded = await platform.ask("loader", "/", {
+      const loaded = await platform.request("loader", "/", {
         headers: { "x-project": project, "x-way": "describe", "x-ttl": "0" },
       });
       assert.deepEqual(JSON.parse(loaded.body), { id: loader, hasCode: has_code }, name);
-      if (has_code) assert.equal(await ask("/code", project), "hello \u2028Ada", name);
+      if (has_code) assert.equal(await request("/code", project), "hello \u2028Ada", name);
       await checkServed(
         `go/${name}`,
         project,
@@ -89,13 +89,14 @@ describe("testdata/project", () => {
         .map(encodeURIComponent)
         .join("/")
         .replace(/(?:index)?\.html$/, "");
-      const reply = await platform.ask("loader", pathname, { headers });
+      const reply = await platform.request("loader", pathname, { headers });
       // With drop-trailing-slash the page has another pathname.
-      const final = reply.status === 307 ? await platform.ask("loader", reply.headers.location!, { headers }) : reply;
+      const final =
+        reply.status === 307 ? await platform.request("loader", reply.headers.location!, { headers }) : reply;
       assert.equal(final.status, 200, `${name}: ${path}`);
       assert.ok(final.body === new TextDecoder().decode(expand(body)), `${name}: ${path}`);
     }
-    const again = await deployed({ "/added.txt": "added" }, 72, {
+    const again = await mustDeploy({ "/added.txt": "added" }, 72, {
       project,
       files: { ...files, "/added.txt": base64("added") },
     });

@@ -265,7 +265,7 @@ export async function projectFiles(): Promise<Map<string, string>> {
       const described: Deploy = { project, now: begin + at, random: (0x9f3c1a2b + i).toString(16), ...rest };
       const before = chain === undefined ? new Map<string, Buffer>() : after.get(chain)!;
       platform.kv.reset(before);
-      const reply = await platform.ask("upload", "/", { method: "POST", body: JSON.stringify(described) });
+      const reply = await platform.request("upload", "/", { method: "POST", body: JSON.stringify(described) });
       if (reply.status !== 200) throw new Error(`${name}: ${reply.body}\n${platform.log}`);
       const isFile = (key: string) => /\/b\//.test(key) && !platform.kv.writes.slice(-3).includes(key);
       const written = [

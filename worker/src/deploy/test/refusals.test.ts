@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { checkShrink } from "../plan";
-import { type Answer, ask, deploy, deployed, film, pages, platform } from "./shop";
+import { type DeployResponse, deploy, film, mustDeploy, pages, platform, request } from "./shop";
 import type { Deploy } from "./upload";
 
 describe("refusals", () => {
@@ -122,15 +122,15 @@ describe("refusals", () => {
 
   it("refuses a deploy without files, or with less than half as many as are live", async () => {
     assert.match((await deploy({})).error, /there is no file to serve; give allowShrink/);
-    await deployed(pages);
+    await mustDeploy(pages);
     assert.match((await deploy({ "/a.txt": "a" }, 1)).error, /1 of 4 files would be left; give allowShrink/);
-    assert.equal(await ask("/b.txt"), "b");
+    assert.equal(await request("/b.txt"), "b");
     assert.equal(
-      (await deployed({ "/a.1f3c.txt": "a", "/b.9e0b.txt": "b" }, 1)).removed,
+      (await mustDeploy({ "/a.1f3c.txt": "a", "/b.9e0b.txt": "b" }, 1)).removed,
       4,
       "half of the number is enough, even if all names change",
     );
-    assert.equal((await deployed({}, 2, { options: { allowShrink: true } })).removed, 2);
+    assert.equal((await mustDeploy({}, 2, { options: { allowShrink: true } })).removed, 2);
   });
 
   it("has the shrink check of kv-sync deploy", () => {
@@ -153,15 +153,18 @@ describe("refusals", () => {
       (await deploy(many, 0, { options: { mostWrites: 14 } })).error,
       /15 KV writes are needed, the limit for one request is 14/,
     );
-    await deployed(many, 0, { options: { mostWrites: 15 } });
+    await mustDeploy(many, 0, { options: { mostWrites: 15 } });
     assert.equal(platform.kv.writes.length, 15);
   });
 
   it("reports invalid arguments", async () => {
     const call = async (...args: unknown[]) => {
-      const reply = await platform.ask("upload", "/", { method: "POST", body: JSON.stringify({ arguments: args }) });
+      const reply = await platform.request("upload", "/", {
+        method: "POST",
+        body: JSON.stringify({ arguments: args }),
+      });
       assert.equal(reply.status, 422, JSON.stringify(args));
-      return JSON.parse(reply.body) as Answer;
+      return JSON.parse(reply.body) as DeployResponse;
     };
     const good = { "/index.html": "home" };
     for (const files of [[], [null], [5], ["/index.html"], [[good]]]) {
@@ -330,16 +333,16 @@ describe("start", () => {
         "src/words.txt": { text: "hello" },
         "kv-sync-start.js": { text: "its own" },
       };
-      await deployed(pages, i, code("", { modules, env: { A: 1 } }));
+      await mustDeploy(pages, i, code("", { modules, env: { A: 1 } }));
       assert.ok(!platform.log.includes("a handler ran"));
-      assert.equal(await ask("/"), "ran");
+      assert.equal(await request("/"), "ran");
     }
   });
 
   it("starts only new code", async () => {
     const broken = code("throw new Error('boom')");
-    await deployed(pages, 0, { ...broken, start: false });
-    await deployed({ ...pages, "/d.txt": "d" }, 1, broken);
+    await mustDeploy(pages, 0, { ...broken, start: false });
+    await mustDeploy({ ...pages, "/d.txt": "d" }, 1, broken);
     assert.match((await deploy({ ...pages, "/d.txt": "d" }, 2, code("throw new Error('again')"))).error, /again/);
   });
 });

@@ -33,7 +33,8 @@ export interface GoVector {
   kv: Record<string, Value>;
 }
 
-export interface Answer {
+/** The response of the upload API: a DeployResult, or an error. */
+export interface DeployResponse {
   status: number;
   deployment: string;
   version: string;
@@ -47,12 +48,12 @@ export interface Answer {
   problems?: { path: string; line?: number; reason: string; fix: string }[];
 }
 
-/** Deploys to the project "shop". The clock is this number of hours after the time of the first deploy. */
+/** Deploys to the project "shop". `hours` is the time of the deploy, counted from `begin`. */
 export async function deploy(
   files: Record<string, string | Runs | DescribedFile>,
   hours = 0,
   more: Partial<Deploy> = {},
-): Promise<Answer> {
+): Promise<DeployResponse> {
   const body: Deploy = {
     project: "shop",
     now: begin + hours * 3_600_000,
@@ -69,19 +70,20 @@ export async function deploy(
     ),
     ...more,
   };
-  const reply = await platform.ask("upload", "/", { method: "POST", body: JSON.stringify(body) });
-  return { ...(JSON.parse(reply.body) as Answer), status: reply.status };
+  const reply = await platform.request("upload", "/", { method: "POST", body: JSON.stringify(body) });
+  return { ...(JSON.parse(reply.body) as DeployResponse), status: reply.status };
 }
 
-export async function deployed(...args: Parameters<typeof deploy>): Promise<Answer> {
+/** Deploys, and fails the test if the deploy fails. */
+export async function mustDeploy(...args: Parameters<typeof deploy>): Promise<DeployResponse> {
   const answer = await deploy(...args);
   assert.equal(answer.status, 200, answer.error);
   return answer;
 }
 
 /** Sends a request to a project, without the loader's cache. Returns the body, or the status if it is not 200. */
-export const ask = async (path: string, project = "shop") => {
-  const { status, body } = await platform.ask("loader", path, {
+export const request = async (path: string, project = "shop") => {
+  const { status, body } = await platform.request("loader", path, {
     headers: { host: `${project}.example.com`, "x-ttl": "0" },
   });
   return status === 200 ? body : status;

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "../../../test/inside/harness";
 import { checkStart } from "../start_check";
 
-// The limits also matter after the start: code that replaces the global Response runs when the check responds.
+// The limits are needed even though no handler is called: the code may replace the global Response, which the check
+// calls.
 test("the start check limits CPU time and allows no network", async () => {
   const given: WorkerLoaderWorkerCode[] = [];
   const loader = {

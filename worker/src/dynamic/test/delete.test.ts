@@ -60,22 +60,25 @@ async function deploy(project: string, files: Record<string, string>, options: D
     code: { main: "index.js", modules: { "index.js": { js: code } }, compatibilityDate: "2026-01-01" },
     options,
   };
-  const reply = await platform.ask("upload", "/", { method: "POST", body: JSON.stringify(body) });
+  const reply = await platform.request("upload", "/", { method: "POST", body: JSON.stringify(body) });
   assert.equal(reply.status, 200, reply.body);
 }
 
-const ask = async (project: string, path: string, more: object = {}) => {
-  const { status, body } = await platform.ask("loader", path, { headers: { host: `${project}.example.com` }, ...more });
+const request = async (project: string, path: string, more: object = {}) => {
+  const { status, body } = await platform.request("loader", path, {
+    headers: { host: `${project}.example.com` },
+    ...more,
+  });
   return status === 200 ? body : status;
 };
-const put = (project: string, path: string, body: string) => ask(project, path, { method: "PUT", body });
+const put = (project: string, path: string, body: string) => request(project, path, { method: "PUT", body });
 const remove = async (project: string, options: object = {}) => {
   const headers = { host: `${project}.example.com`, "x-options": JSON.stringify(options) };
-  const { body } = await platform.ask("loader", "/", { method: "DELETE", headers });
+  const { body } = await platform.request("loader", "/", { method: "DELETE", headers });
   return JSON.parse(body) as { deleted: number; complete: boolean; error?: string; name?: string };
 };
 const callCompanion = async (name: string, method: string, args: unknown[], ahead?: number) => {
-  const { body } = await platform.ask("companion", "/", {
+  const { body } = await platform.request("companion", "/", {
     method: "POST",
     body: JSON.stringify({ name, method, args, ahead }),
   });
@@ -94,23 +97,23 @@ describe("deleteProject", () => {
     await deploy("tenant", { "/index.html": "old" });
     await put("tenant", "/private.html", "the old customer's secret");
     await put("tenant", "/index.html", "the old customer's edit");
-    assert.equal(await ask("tenant", "/"), "the old customer's edit");
+    assert.equal(await request("tenant", "/"), "the old customer's edit");
 
     const { complete, deleted } = await remove("tenant");
     assert.ok(complete && deleted > 5);
     assert.deepEqual(keys(), ["project/tenant/current"]);
-    assert.equal(await ask("tenant", "/"), 404);
+    assert.equal(await request("tenant", "/"), 404);
 
     await deploy("tenant", { "/index.html": "new" });
     const prefix = `project/tenant@${pointer("tenant").incarnation}/`;
     assert.ok(keys().every((key) => key === "project/tenant/current" || key.startsWith(prefix)));
-    assert.equal(await ask("tenant", "/"), "new", platform.log);
-    assert.equal(await ask("tenant", "/private"), 404);
-    assert.equal(await ask("tenant", "/list"), '["/index.html"]');
+    assert.equal(await request("tenant", "/"), "new", platform.log);
+    assert.equal(await request("tenant", "/private"), 404);
+    assert.equal(await request("tenant", "/list"), '["/index.html"]');
     await put("tenant", "/new.html", "the new customer's page");
-    assert.equal(await ask("tenant", "/"), "new");
-    assert.equal(await ask("tenant", "/new"), "the new customer's page");
-    assert.equal(await ask("tenant", "/private"), 404);
+    assert.equal(await request("tenant", "/"), "new");
+    assert.equal(await request("tenant", "/new"), "the new customer's page");
+    assert.equal(await request("tenant", "/private"), 404);
     const { result } = await callCompanion("project/tenant", "look", ["project/tenant", ["/private.html"]]);
     assert.deepEqual(result, [null], "the Durable Object of the old project is erased");
   });
@@ -129,13 +132,13 @@ describe("deleteProject", () => {
       keys().filter((key) => key !== "project/shop/current"),
       others,
     );
-    assert.equal(await ask("shop2", "/"), "shop2");
+    assert.equal(await request("shop2", "/"), "shop2");
   });
 
   it("finishes when it is called again, and keeps the keys of the next project", async () => {
     await deploy("tenant", { "/index.html": "old", "/a.txt": "a", "/b.txt": "b" });
     const first = await remove("tenant", { mostCalls: 10 });
-    assert.deepEqual([first.complete, await ask("tenant", "/")], [false, 404]);
+    assert.deepEqual([first.complete, await request("tenant", "/")], [false, 404]);
     const { incarnation } = pointer("tenant");
     platform.kv.values.set(`project/tenant@${incarnation}/b/of-the-next`, Buffer.from("x"));
     let calls = 0;

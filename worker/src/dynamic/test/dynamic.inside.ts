@@ -9,11 +9,11 @@ test("customers can call the seven operations of an asset binding, and nothing e
     const names: PropertyKey[] = [];
     // The members of WorkerEntrypoint itself come from the runtime.
     for (
-      let at = binding.prototype as object;
-      at.constructor.name !== "WorkerEntrypoint";
-      at = Object.getPrototypeOf(at) as object
+      let prototype = binding.prototype as object;
+      prototype.constructor.name !== "WorkerEntrypoint";
+      prototype = Object.getPrototypeOf(prototype) as object
     )
-      names.push(...Reflect.ownKeys(at));
+      names.push(...Reflect.ownKeys(prototype));
     assert.deepEqual(names, ["constructor", "fetch", "get", "head", "put", "delete", "list", "publish"]);
   }
 });
@@ -50,12 +50,14 @@ test("the Worker Loader gets the platform's settings, with a different id for ea
     // In the second call the version is cached, and only the code is read.
     get: async (key: string) => (key === "project/shop/current" ? current : new Response(JSON.stringify(version)).body),
   } as unknown as KVNamespace;
-  const got: { id: string | null; code: WorkerLoaderWorkerCode }[] = [];
+  const started: { id: string | null; code: WorkerLoaderWorkerCode }[] = [];
   const env = {
     KV_SYNC_BLOBS: kv,
     LOADER: {
       get: (id: string | null, code: () => WorkerLoaderWorkerCode | Promise<WorkerLoaderWorkerCode>) => ({
-        getEntrypoint: () => ({ fetch: async () => (got.push({ id, code: await code() }), new Response("answer")) }),
+        getEntrypoint: () => ({
+          fetch: async () => (started.push({ id, code: await code() }), new Response("answer")),
+        }),
       }),
     },
   };
@@ -79,7 +81,7 @@ test("the Worker Loader gets the platform's settings, with a different id for ea
     env: { A: 1, B: 2, ASSETS: "a stub" },
     globalOutbound: null,
   };
-  assert.deepEqual(got, [
+  assert.deepEqual(started, [
     { id: version.loader, code: plain },
     { id: `${version.loader}2`, code: { ...plain, env: { ...plain.env, B: 3 }, limits: { cpuMs: 5 } } },
   ]);

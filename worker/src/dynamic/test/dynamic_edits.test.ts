@@ -71,23 +71,23 @@ async function deploy(
     code: { main: "index.js", modules: { "index.js": { js } }, compatibilityDate: "2026-01-01" },
     options: options as Deploy["options"] & object,
   };
-  const reply = await platform.ask("upload", "/", { method: "POST", body: JSON.stringify(body) });
+  const reply = await platform.request("upload", "/", { method: "POST", body: JSON.stringify(body) });
   assert.equal(reply.status, 200, reply.body);
 }
 
-const ask = (project: string, path: string, assets: object = {}, more: object = {}) =>
-  platform.ask("loader", path, {
+const request = (project: string, path: string, assets: object = {}, more: object = {}) =>
+  platform.request("loader", path, {
     ...more,
     headers: { host: `${project}.example.com`, "x-assets": JSON.stringify(assets) },
   });
 
 async function calls(project: string, assets: object, ...calls: Call[]): Promise<Outcome[]> {
-  const { status, body } = await ask(project, "/calls", assets, { method: "POST", body: JSON.stringify(calls) });
+  const { status, body } = await request(project, "/calls", assets, { method: "POST", body: JSON.stringify(calls) });
   assert.equal(status, 200, platform.log);
   return JSON.parse(body) as Outcome[];
 }
 const callCompanion = (name: string, method: string, args: unknown[], ahead?: number) =>
-  platform.ask("companion", "/", { method: "POST", body: JSON.stringify({ name, method, args, ahead }) });
+  platform.request("companion", "/", { method: "POST", body: JSON.stringify({ name, method, args, ahead }) });
 const values = async (...args: Parameters<typeof calls>) =>
   (await calls(...args)).map((outcome) => {
     assert.ok("value" in outcome, JSON.stringify(outcome));
@@ -118,7 +118,7 @@ describe("a project's binding", () => {
       ],
     );
     assert.equal(
-      (await ask("shop", "/news", { write: true })).body,
+      (await request("shop", "/news", { write: true })).body,
       "news",
       "the binding that wrote sees it immediately",
     );
@@ -127,7 +127,7 @@ describe("a project's binding", () => {
       [record("shop")!.entries[0]!["author"], record("shop")!.entries[0]!["message"]],
       ["the customer", "why"],
     );
-    await until(async () => (await ask("shop", "/news")).body === "news", "the response with the news");
+    await until(async () => (await request("shop", "/news")).body === "news", "the response with the news");
     const [listed] = await values("shop", {}, ["list", { prefix: "/n" }]);
     assert.deepEqual(
       listed!.assets.map(({ path }) => path),
@@ -199,7 +199,7 @@ describe("a hostile Dynamic Worker that may write", () => {
     for (const [key, value] of platform.kv.values) if (!key.startsWith("project/evil/")) before.set(key, value);
     platform.kv.reset();
 
-    const reply = await ask("evil", "/", { write: true, author: "evil itself" });
+    const reply = await request("evil", "/", { write: true, author: "evil itself" });
     assert.equal(reply.status, 200, platform.log);
     const found = JSON.parse(reply.body) as Record<string, string>;
     assert.ok(Object.keys(found).length > 500);

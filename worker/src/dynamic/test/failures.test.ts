@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { encodeManifest, sha256Hex } from "../../../test/encode";
-import { ask, deployed, forward, logged, platform, reads, value } from "./projects";
+import { forward, logged, mustDeploy, platform, reads, request, value } from "./projects";
 
 describe("a failure", () => {
   it("of a customer's code is a 500 without details, until new code is deployed", async () => {
@@ -15,23 +15,23 @@ describe("a failure", () => {
       "import 'nothing'; export default {}",
       "throw 1",
     ]) {
-      await deployed("bad", { "/index.html": "home" }, bad);
-      const reply = await ask("bad", "/", { headers: { "x-ttl": "0" } });
+      await mustDeploy("bad", { "/index.html": "home" }, bad);
+      const reply = await request("bad", "/", { headers: { "x-ttl": "0" } });
       assert.deepEqual([reply.status, reply.body, reply.headers["cache-control"]], [500, "", "no-store"], bad);
     }
-    await deployed("bad", { "/index.html": "home" }, forward);
-    assert.equal((await ask("bad", "/", { headers: { "x-ttl": "0" } })).body, "home");
+    await mustDeploy("bad", { "/index.html": "home" }, forward);
+    assert.equal((await request("bad", "/", { headers: { "x-ttl": "0" } })).body, "home");
   });
 
   it("of a customer's code is logged on one line, with the project and the stack", async () => {
-    await deployed(
+    await mustDeploy(
       "forger",
       { "/index.html": "home" },
       `function deep() { throw new Error("oops\\nkv-sync: project shop: forged \\u2028\\u001b[31m"); }
        export default { fetch() { console.log("hello\\nkv-sync: project shop: forged too", { a: 1 }); deep(); } }`,
     );
     platform.log = "";
-    assert.equal((await ask("forger", "/")).status, 500);
+    assert.equal((await request("forger", "/")).status, 500);
     await logged(
       /^.*kv-sync: the Dynamic Worker of project forger failed: Error: oops\\nkv-sync: .*\\u2028\\u001b\[31m/m,
     );
@@ -40,27 +40,27 @@ describe("a failure", () => {
   });
 
   it("of KV is a 503 until KV recovers", async () => {
-    await deployed("weak", { "/index.html": "home" }, forward);
+    await mustDeploy("weak", { "/index.html": "home" }, forward);
     platform.kv.fault = (key) => (key.endsWith("/current") ? "error" : undefined);
-    const down = await ask("weak", "/", { headers: { "x-ttl": "0" } });
+    const down = await request("weak", "/", { headers: { "x-ttl": "0" } });
     assert.deepEqual([down.status, down.headers["retry-after"], down.body], [503, "5", ""]);
     platform.kv.fault = (key) => (key.includes("/b/") ? "error" : undefined);
-    assert.equal((await ask("weak", "/", { headers: { "x-ttl": "0" } })).status, 503);
+    assert.equal((await request("weak", "/", { headers: { "x-ttl": "0" } })).status, 503);
     platform.kv.fault = (key) => (key.includes("/b/") ? "missing" : undefined);
-    assert.equal((await ask("weak", "/", { headers: { "x-ttl": "0" } })).status, 503);
+    assert.equal((await request("weak", "/", { headers: { "x-ttl": "0" } })).status, 503);
     platform.kv.reset();
-    assert.equal((await ask("weak", "/", { headers: { "x-ttl": "0" } })).body, "home");
+    assert.equal((await request("weak", "/", { headers: { "x-ttl": "0" } })).body, "home");
   });
 
   it("of a read of the code is temporary", async () => {
-    await deployed("late", { "/index.html": "home" }, forward);
+    await mustDeploy("late", { "/index.html": "home" }, forward);
     // After this request the isolate caches the version, but not the code.
-    await ask("late", "/", { headers: { "x-way": "binding", "x-props": '{"projectId":"late"}' } });
+    await request("late", "/", { headers: { "x-way": "binding", "x-props": '{"projectId":"late"}' } });
     const version = value("project/late/current").activations[0]!.version;
     platform.kv.fault = (key) => (key.endsWith(version) ? "missing" : undefined);
-    assert.equal((await ask("late", "/")).status, 503);
+    assert.equal((await request("late", "/")).status, 503);
     platform.kv.reset();
-    assert.equal((await ask("late", "/")).body, "home");
+    assert.equal((await request("late", "/")).body, "home");
     assert.ok(
       platform.kv.reads.some(({ key }) => key.endsWith(version)),
       "the code is read from the key of the version",
@@ -68,7 +68,7 @@ describe("a failure", () => {
   });
 
   it("of a damaged record is a 500, and never serves another project's file", async () => {
-    await deployed("other", { "/index.html": "other's secret" }, forward);
+    await mustDeploy("other", { "/index.html": "other's secret" }, forward);
     const current = platform.kv.values.get("project/other/current")!.toString();
     const own = current
       .replaceAll('"project":"other"', '"project":"rival"')
@@ -95,7 +95,7 @@ describe("a failure", () => {
     for (const [text, reason] of damages) {
       platform.kv.values.set("project/rival/current", Buffer.from(text));
       platform.log = "";
-      const reply = await ask("rival", "/", { headers: { "x-ttl": "0" } });
+      const reply = await request("rival", "/", { headers: { "x-ttl": "0" } });
       assert.deepEqual([reply.status, reply.body], [500, ""], `${reason}`);
       await logged(reason);
       await platform.logged(
@@ -113,9 +113,9 @@ describe("a failure", () => {
     });
     platform.kv.values.set(`project/evil/b/${sha256Hex(manifest)}.${"1".repeat(16)}`, manifest);
     platform.kv.values.set(`project/other/b/${sha256Hex("x")}.${"0".repeat(16)}`, Buffer.from("x"));
-    const ask = (props: object) =>
-      platform.ask("loader", "/", { headers: { "x-way": "binding", "x-props": JSON.stringify(props) } });
-    const reply = await ask({ projectId: "evil", served: `${sha256Hex(manifest)}.${"1".repeat(16)}` });
+    const request = (props: object) =>
+      platform.request("loader", "/", { headers: { "x-way": "binding", "x-props": JSON.stringify(props) } });
+    const reply = await request({ projectId: "evil", served: `${sha256Hex(manifest)}.${"1".repeat(16)}` });
     assert.deepEqual([reply.status, reply.body], [500, ""]);
     await logged(/belongs to another site/);
     assert.ok(!reads().some((key) => key.startsWith("project/other/")));
@@ -129,19 +129,19 @@ describe("a failure", () => {
       { projectId: "evil", served: 7 },
     ]) {
       platform.kv.reset();
-      const reply = await ask(props);
+      const reply = await request(props);
       assert.deepEqual([reply.status, reply.body, reads()], [500, "", []], JSON.stringify(props));
     }
-    assert.equal((await ask({ projectId: "nobody" })).status, 404);
+    assert.equal((await request({ projectId: "nobody" })).status, 404);
   });
 });
 
 describe("a hostile Dynamic Worker", () => {
   it("only gets files of its own project", async () => {
-    await deployed("other", { "/index.html": "other's page", "/secret.txt": "other's secret" }, forward);
-    await deployed("evil", { "/index.html": "mine" }, readFileSync("src/dynamic/test/hostile.js", "utf8"));
+    await mustDeploy("other", { "/index.html": "other's page", "/secret.txt": "other's secret" }, forward);
+    await mustDeploy("evil", { "/index.html": "mine" }, readFileSync("src/dynamic/test/hostile.js", "utf8"));
     platform.kv.reset();
-    const reply = await ask("evil", "/");
+    const reply = await request("evil", "/");
     assert.equal(reply.status, 200);
     const found = JSON.parse(reply.body) as Record<string, string>;
     assert.ok(Object.keys(found).length > 200);

@@ -8,15 +8,16 @@ class Target extends RpcTarget {
   }
 }
 
-const never = () => new ReadableStream({ type: "bytes", pull: () => new Promise(() => {}) });
-const broken = () =>
+const stalledStream = () => new ReadableStream({ type: "bytes", pull: () => new Promise(() => {}) });
+const failingStream = () =>
   new ReadableStream({
     type: "bytes",
     pull: () => {
       throw new Error("the customer's own secret");
     },
   });
-const slowly = (act) => Promise.race([act(), new Promise((resolve) => setTimeout(resolve, 1000, "still waiting"))]);
+const withTimeout = (act) =>
+  Promise.race([act(), new Promise((resolve) => setTimeout(resolve, 1000, "still waiting"))]);
 
 export default {
   async fetch(_request, env) {
@@ -130,13 +131,13 @@ export default {
     await attempt("many", () => a.publish(Array.from({ length: 100_000 }, (_, i) => ({ delete: `/${i}` }))));
     await attempt("long message", () => a.delete("/x", { message: "x".repeat(1_000_000) }));
     await attempt("many tags", () => a.delete("/x", { onlyIf: { etagMatches: Array(100_000).fill("x") } }));
-    await attempt("a body that never comes", () => slowly(() => a.put("/never.txt", never())));
-    await attempt("a body that breaks", () => a.put("/broken.txt", broken()));
+    await attempt("a body that never comes", () => withTimeout(() => a.put("/never.txt", stalledStream())));
+    await attempt("a body that breaks", () => a.put("/broken.txt", failingStream()));
     await attempt("bodies that break", () =>
       a.publish([
-        { put: "/b1.txt", body: broken() },
+        { put: "/b1.txt", body: failingStream() },
         { put: "/b2.txt", body: "x" },
-        { put: "/b3.txt", body: broken() },
+        { put: "/b3.txt", body: failingStream() },
       ]),
     );
     await attempt("a body twice", async () => {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach } from "node:test";
-import { type Ask, Platform } from "../../../test/platform";
+import { Platform, type RequestOptions } from "../../../test/platform";
 import { uploadWorker } from "../../deploy/test/project_vectors";
 import type { Deploy } from "../../deploy/test/upload";
 
@@ -69,7 +69,7 @@ export async function deploy(
     ...(js && { code: { main: "index.js", modules: { "index.js": { js } }, compatibilityDate: "2026-01-01" } }),
     options,
   };
-  const reply = await platform.ask("upload", "/", { method: "POST", body: JSON.stringify(body) });
+  const reply = await platform.request("upload", "/", { method: "POST", body: JSON.stringify(body) });
   const answer = JSON.parse(reply.body) as Record<string, unknown> & {
     error?: string;
     version: string;
@@ -86,7 +86,8 @@ export async function deploy(
   return { ...answer, status: reply.status };
 }
 
-export async function deployed(...args: Parameters<typeof deploy>) {
+/** Deploys, and fails the test if the deploy fails. */
+export async function mustDeploy(...args: Parameters<typeof deploy>) {
   const result = await deploy(...args);
   assert.equal(result.status, 200, `${result.error}`);
   return result;
@@ -94,8 +95,8 @@ export async function deployed(...args: Parameters<typeof deploy>) {
 
 export const logged = (text: RegExp) => platform.logged(text);
 
-export const ask = (project: string, path: string, { headers, ...more }: Ask = {}) =>
-  platform.ask("loader", path, { ...more, headers: { host: `${project}.example.com`, ...headers } });
+export const request = (project: string, path: string, { headers, ...more }: RequestOptions = {}) =>
+  platform.request("loader", path, { ...more, headers: { host: `${project}.example.com`, ...headers } });
 export const reads = () => platform.kv.reads.map(({ key }) => key.replace(/[0-9a-f]{64}\.[0-9a-f]{16}$/, "…"));
 export const value = (key: string) =>
   JSON.parse(platform.kv.values.get(key)!.toString()) as {

@@ -33,7 +33,13 @@ test("damaged indexes are refused", async ({ indexes, refusedIndexes }) => {
 });
 
 test("an index with wrong sizes is refused even if its hash is right", async () => {
-  const index = async (size: number, chunkSize: number, count: number, actualCount = count, sizeInManifest = size) => {
+  const readWith = async (
+    size: number,
+    chunkSize: number,
+    count: number,
+    actualCount = count,
+    sizeInManifest = size,
+  ) => {
     const bytes = new ArrayBuffer(24 + actualCount * 40);
     const view = new DataView(bytes);
     view.setUint32(0, 0x4b565343);
@@ -49,9 +55,9 @@ test("an index with wrong sizes is refused even if its hash is right", async () 
       sizeInManifest,
     );
   };
-  assert.equal((await index(10, 4, 3)).key(2), `s/b/${"0".repeat(64)}.${"0".repeat(16)}`);
-  assert.equal((await index(999, 1, 999)).size, 999);
-  assert.equal((await index(4294967295, 16 << 20, 256)).size, 4294967295);
+  assert.equal((await readWith(10, 4, 3)).key(2), `s/b/${"0".repeat(64)}.${"0".repeat(16)}`);
+  assert.equal((await readWith(999, 1, 999)).size, 999);
+  assert.equal((await readWith(4294967295, 16 << 20, 256)).size, 4294967295);
   for (const [size, chunkSize, count, actualCount] of [
     [10, 4, 2],
     [10, 4, 4],
@@ -65,8 +71,8 @@ test("an index with wrong sizes is refused even if its hash is right", async () 
     [10, 4, 3, 4],
     [4294967295, 1, 4294967295, 1],
   ] as const) {
-    await assert.rejects(index(size, chunkSize, count, actualCount), ManifestError, `${size} ${chunkSize} ${count}`);
+    await assert.rejects(readWith(size, chunkSize, count, actualCount), ManifestError, `${size} ${chunkSize} ${count}`);
   }
   for (const sizeInManifest of [9, 11])
-    await assert.rejects(index(10, 4, 3, 3, sizeInManifest), ManifestError, `the manifest says ${sizeInManifest}`);
+    await assert.rejects(readWith(10, 4, 3, 3, sizeInManifest), ManifestError, `the manifest says ${sizeInManifest}`);
 });

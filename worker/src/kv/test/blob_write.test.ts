@@ -18,8 +18,8 @@ before(async () => {
 after(() => platform.stop());
 beforeEach(() => platform.kv.reset(new Map()));
 
-async function ask(body: Write): Promise<Written> {
-  const { status, body: text } = await platform.ask("blobs", "/", {
+async function request(body: Write): Promise<Written> {
+  const { status, body: text } = await platform.request("blobs", "/", {
     method: "POST",
     body: JSON.stringify({ nonce, ...body }),
   });
@@ -57,7 +57,7 @@ function expected(content: Uint8Array): {
 
 async function checkWrites(body: Write, content: Uint8Array): Promise<void> {
   platform.kv.reset(new Map());
-  const { blob, error } = await ask(body);
+  const { blob, error } = await request(body);
   const want = expected(content);
   const what = `${body.kind} of ${body.size} bytes`;
   assert.deepEqual(
@@ -104,7 +104,7 @@ describe("writeBlob", () => {
   });
 
   it("writes equal chunks once", async () => {
-    const { blob } = await ask({ kind: "stream", size: 48 * MiB, fill: 7 });
+    const { blob } = await request({ kind: "stream", size: 48 * MiB, fill: 7 });
     assert.equal(blob!.writes, 2);
     assert.equal(platform.kv.writes.length, 2);
   });
@@ -115,7 +115,7 @@ describe("writeBlob", () => {
     const hashes = [0, 1, 2].map((i) => sha256Hex(content.subarray(i * chunkSize, (i + 1) * chunkSize)));
     for (const kind of ["bytes", "stream"] as const) {
       platform.kv.reset(new Map());
-      const { blob, chunks } = await ask({
+      const { blob, chunks } = await request({
         kind,
         size: content.length,
         chunks: { [hashes[0]!]: existing, [hashes[2]!]: existing },
@@ -137,12 +137,12 @@ describe("writeBlob", () => {
       const { hash } = expected(pattern(0, size));
       platform.kv.reset(new Map());
       assert.equal(
-        (await ask({ kind: "bytes", size, known: `${hash}.${size + 1}` })).blob!.writes,
+        (await request({ kind: "bytes", size, known: `${hash}.${size + 1}` })).blob!.writes,
         size > 1000 ? 3 : 1,
       );
-      const { chunks, blob: first } = await ask({ kind: "bytes", size });
+      const { chunks, blob: first } = await request({ kind: "bytes", size });
       platform.kv.reset(new Map());
-      const { blob } = await ask({ kind: "stream", size, known: `${hash}.${size}`, chunks });
+      const { blob } = await request({ kind: "stream", size, known: `${hash}.${size}`, chunks });
       assert.deepEqual(blob, { ...first, nonce: "77".repeat(8), writes: 0 });
       assert.deepEqual(platform.kv.writes, []);
     }
@@ -150,17 +150,17 @@ describe("writeBlob", () => {
 
   it("uses different keys for each write", async () => {
     const before = Math.floor(Date.now() / 1000);
-    await ask({ kind: "text", size: 2, nonce: "" });
+    await request({ kind: "text", size: 2, nonce: "" });
     const written = platform.kv.writes[0]!;
     assert.match(written, /^shop\/b\/[0-9a-f]{64}\.[0-9a-f]{16}$/);
     const time = parseInt(written.slice(-16, -8), 16);
     assert.ok(time >= before && time <= Date.now() / 1000, "the nonce begins with the time");
-    await ask({ kind: "text", size: 2, nonce: "" });
+    await request({ kind: "text", size: 2, nonce: "" });
     assert.notEqual(platform.kv.writes[1], written);
   });
 
   it("calls the check before it writes", async () => {
-    assert.equal((await ask({ kind: "stream", size: 9, refuse: true })).error, "refused 9 bytes");
+    assert.equal((await request({ kind: "stream", size: 9, refuse: true })).error, "refused 9 bytes");
     assert.deepEqual(platform.kv.writes, []);
   });
 
@@ -171,7 +171,7 @@ describe("writeBlob", () => {
       [{ kind: "locked", size: 9 }, "TypeError", /the stream is locked; give each file/],
       [{ kind: "read", size: 9 }, "TypeError", /the stream is locked; give each file/],
     ] as const) {
-      const answer = await ask(body);
+      const answer = await request(body);
       assert.deepEqual([answer.name, error.test(answer.error!)], [name, true], answer.error);
       assert.equal(answer.cancelled, body.kind === "text stream");
       assert.ok(platform.kv.writes.length <= 1);
@@ -180,19 +180,19 @@ describe("writeBlob", () => {
 
   it("cancels a stream that it does not read to its end", async () => {
     platform.kv.refuse = () => 403;
-    const { error, cancelled } = await ask({ kind: "stream", size: 60 * MiB, piece: MiB });
+    const { error, cancelled } = await request({ kind: "stream", size: 60 * MiB, piece: MiB });
     assert.match(error!, /^write shop\/b\/\S+ to KV, attempt 1: /);
     assert.equal(cancelled, true);
   });
 
   it("writes a Blob again if KV is busy", async () => {
     platform.kv.refuse = (_, earlier) => (earlier === 0 ? 429 : undefined);
-    await ask({ kind: "blob", size: 100_000 });
+    await request({ kind: "blob", size: 100_000 });
     assert.ok([...platform.kv.values.values()][0]!.equals(pattern(0, 100_000)));
   });
 
   it("refuses 4 GiB", async () => {
-    const { name, error, cancelled } = await ask({
+    const { name, error, cancelled } = await request({
       kind: "stream",
       size: 2 ** 32,
       piece: chunkSize,
@@ -208,14 +208,14 @@ describe("writeBlob", () => {
   it("limits the memory for a stream of any length", async () => {
     const own = await Platform.start([], [], [{ name: "blobs", main: "src/kv/test/blobs.ts" }]);
     try {
-      const ask = (size: number) =>
-        own.ask("blobs", "/", {
+      const request = (size: number) =>
+        own.request("blobs", "/", {
           method: "POST",
           body: JSON.stringify({ kind: "stream", size, piece: 65_536, fill: 1, placed: true } satisfies Write),
         });
-      await ask(1);
+      await request(1);
       const before = own.peakMemory();
-      const { blob } = JSON.parse((await ask(200 * MiB)).body) as Written;
+      const { blob } = JSON.parse((await request(200 * MiB)).body) as Written;
       assert.equal(blob!.writes, 14);
       const grown = own.peakMemory() - before;
       console.log(`workerd grew by ${(grown / MiB).toFixed(0)} MiB`);

@@ -10,8 +10,8 @@ function createBudget(options: Partial<BudgetOptions> = {}) {
   const budget = new ByteBudget({
     capacity: 100,
     share: 1 / 2,
-    waiters: 8,
-    patience: 1_000,
+    maxWaiters: 8,
+    maxWaitMs: 1_000,
     now: () => now,
     sleep: () => new Promise<void>((resolve) => waking.push(resolve)),
     ...options,
@@ -103,17 +103,17 @@ test("a claim that waits too long, or finds too many waiting, throws a BusyError
   await pass(1_000);
   assert.ok([...waiting, ...others].every(({ error }) => error instanceof BusyError));
   assert.equal(budget.state.waiting, 0);
-  const { pass: on, claim: of } = createBudget({ patience: 0 });
+  const { pass: on, claim: of } = createBudget({ maxWaitMs: 0 });
   of(100, "a");
   await on(0);
   const late = of(1, "b");
   await on(0);
-  assert.ok(late.error instanceof BusyError, "with patience 0 a claim does not wait");
+  assert.ok(late.error instanceof BusyError, "with maxWaitMs 0 a claim does not wait");
 });
 
 test("the bytes of an aborted request become free", async () => {
   // The heartbeat of an aborted request stops. Here no heartbeat runs, because no real time passes.
-  const { budget, pass, claim } = createBudget({ patience: 1e9 });
+  const { budget, pass, claim } = createBudget({ maxWaitMs: 1e9 });
   claim(100, "a");
   await pass(0);
   const b = claim(100, "b");
@@ -129,7 +129,7 @@ test("a slow request keeps its bytes while its heartbeat continues", async () =>
   const beats: (() => void)[] = [];
   globalThis.setInterval = ((beat: () => void) => beats.push(beat)) as unknown as typeof setInterval;
   try {
-    const { budget, pass, claim } = createBudget({ patience: 1e9 });
+    const { budget, pass, claim } = createBudget({ maxWaitMs: 1e9 });
     claim(100, "a");
     await pass(0);
     const b = claim(100, "b");

@@ -89,7 +89,10 @@ before(async () => {
       code: { main: "index.js", modules: { "index.js": { js: customer } }, compatibilityDate: "2026-01-01" },
       options: { overlay: true },
     };
-    const { status, body: text } = await platform.ask("upload", "/", { method: "POST", body: JSON.stringify(body) });
+    const { status, body: text } = await platform.request("upload", "/", {
+      method: "POST",
+      body: JSON.stringify(body),
+    });
     assert.equal(status, 200, text);
   }
 });
@@ -97,11 +100,11 @@ after(() => platform.stop());
 beforeEach(() => platform.kv.reset());
 
 type Held = { held: number; highest: number; waiting: number }[];
-const held = async (service: string) => JSON.parse((await platform.ask(service, "/held")).body) as Held;
+const held = async (service: string) => JSON.parse((await platform.request(service, "/held")).body) as Held;
 const isFree = async (service: string) =>
   (await held(service)).every(({ held, waiting }) => held === 0 && waiting === 0);
 const put = (project: string, path: string) =>
-  platform.ask("loader", path, { method: "POST", body: "x", headers: { host: `${project}.example.com` } });
+  platform.request("loader", path, { method: "POST", body: "x", headers: { host: `${project}.example.com` } });
 
 /** Holds the KV writes of one project's bodies. */
 function hold(project: string): () => void {
@@ -149,18 +152,18 @@ describe("simultaneous uploads", () => {
     await until(async () => (await held("loader"))[5]!.held >= 12 * MiB, "the first body");
     assert.match((await put("b", `/second.bin?size=${20 * MiB}&whole`)).body, busy);
     assert.match((await put("b", `/view.bin?size=${20 * MiB}&view`)).body, busy, "a view counts its whole buffer");
-    assert.equal((await platform.ask("loader", `/deploy?project=c&size=${20 * MiB}`)).body, "BusyError 5");
+    assert.equal((await platform.request("loader", `/deploy?project=c&size=${20 * MiB}`)).body, "BusyError 5");
     // The first call uses all of the memory for large bodies. Small bodies have their own memory.
     for (const size of [1000, MiB]) assert.equal((await put("b", `/small.txt?size=${size}&whole`)).body, "written");
     assert.equal(
-      (await platform.ask("loader", `/deploy?project=c&size=1000&code=${5 * MiB}`)).body,
+      (await platform.request("loader", `/deploy?project=c&size=1000&code=${5 * MiB}`)).body,
       "BusyError 5",
       "code counts, too",
     );
     release();
     assert.equal((await first).body, "written");
     await until(() => isFree("loader"), "the release of all memory");
-    assert.equal((await platform.ask("loader", `/deploy?project=c&size=${20 * MiB}`)).body, "deployed");
+    assert.equal((await platform.request("loader", `/deploy?project=c&size=${20 * MiB}`)).body, "deployed");
     assert.ok(await isFree("loader"));
   });
 

@@ -18,7 +18,7 @@ export const head = (path: string, caller: Caller = "WRITE") => world.call<Asset
 export const list = (options?: object, caller: Caller = "WRITE") => world.call<AssetList>(caller, "list", options);
 export const publish = (changes: object[], by?: object) => world.call<PublishResult>("WRITE", "publish", changes, by);
 export const visit = async (path: string, service = "blog") => {
-  const { status, body } = await world.platform.ask(service, path);
+  const { status, body } = await world.platform.request(service, path);
   return [status, body];
 };
 /** Makes writes visible to visitors: waits until they are in KV, and starts new isolates. */

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { sha256Hex } from "../../../test/encode";
-import type { Ask } from "../../../test/platform";
+import type { RequestOptions } from "../../../test/platform";
 import { hangLimit, token, World } from "./world";
 
 let world: World;
@@ -12,20 +12,23 @@ before(async () => void (world = await World.start()));
 after(() => world.platform.stop());
 
 const basePath = "/_kv-sync/assets";
-const ask = (path: string, { headers = {}, ...more }: Ask = {}, service = "blog") =>
-  world.platform.ask(service, basePath + path, { ...more, headers: { authorization: `Bearer ${token}`, ...headers } });
+const request = (path: string, { headers = {}, ...more }: RequestOptions = {}, service = "blog") =>
+  world.platform.request(service, basePath + path, {
+    ...more,
+    headers: { authorization: `Bearer ${token}`, ...headers },
+  });
 const put = (path: string, body: string, headers: Record<string, string> = {}) =>
-  ask(path, { method: "PUT", body, headers });
+  request(path, { method: "PUT", body, headers });
 const quoted = (text: string) => `"${sha256Hex(text)}"`;
 
 describe("the HTTP interface", () => {
   it("is disabled without a secret of at least 16 characters", async () => {
     for (const service of ["other", "plain"]) {
       for (const path of ["/", "/index.html"]) {
-        const reply = await ask(path, { headers: { authorization: "Bearer short" } }, service);
+        const reply = await request(path, { headers: { authorization: "Bearer short" } }, service);
         assert.deepEqual([reply.status, reply.body, reply.headers["www-authenticate"]], [404, "", undefined], service);
       }
-      assert.equal((await world.platform.ask(service, "/")).status, 200);
+      assert.equal((await world.platform.request(service, "/")).status, 200);
     }
   });
 
@@ -41,7 +44,7 @@ describe("the HTTP interface", () => {
       `Bearer x ${token}`,
     ]) {
       for (const method of ["GET", "PUT", "DELETE", "OPTIONS", "HEAD"]) {
-        const reply = await ask("/index.html", { method, headers: { authorization } });
+        const reply = await request("/index.html", { method, headers: { authorization } });
         assert.deepEqual(
           [reply.status, reply.headers["www-authenticate"], reply.headers["access-control-allow-origin"]],
           [401, 'Bearer realm="kv-sync"', undefined],
@@ -49,10 +52,10 @@ describe("the HTTP interface", () => {
         );
       }
     }
-    assert.equal((await world.platform.ask("blog", `${basePath}/index.html`)).status, 401);
-    assert.equal((await ask("/index.html", { headers: { authorization: `bearer ${token}` } })).status, 200);
+    assert.equal((await world.platform.request("blog", `${basePath}/index.html`)).status, 401);
+    assert.equal((await request("/index.html", { headers: { authorization: `bearer ${token}` } })).status, 200);
     assert.equal(
-      (await ask("/index.html", {}, "app")).status,
+      (await request("/index.html", {}, "app")).status,
       200,
       "the interface also answers before the site's own Worker",
     );
@@ -62,14 +65,14 @@ describe("the HTTP interface", () => {
   it("reads a long header in linear time", { timeout: hangLimit }, async () => {
     for (let i = 0; i < 100; i++) {
       for (const authorization of [`Bearer x${" ".repeat(60_000)}x`, `Bearer${" ".repeat(60_000)}x`])
-        assert.equal((await ask("/", { headers: { authorization } })).status, 401);
+        assert.equal((await request("/", { headers: { authorization } })).status, 401);
     }
   });
 
   it("does not answer other paths", async () => {
     for (const path of ["/_kv-sync/assets", "/_kv-sync/", "/_kv-sync/assetsx/", "/%5fkv-sync/assets/"])
-      assert.ok([404, 307].includes((await world.platform.ask("blog", path)).status), path);
-    assert.equal((await world.platform.ask("blog", "/")).body, "home");
+      assert.ok([404, 307].includes((await world.platform.request("blog", path)).status), path);
+    assert.equal((await world.platform.request("blog", "/")).body, "home");
   });
 
   it("creates, reads, replaces and deletes", async () => {
@@ -78,7 +81,7 @@ describe("the HTTP interface", () => {
       "x-message": "100% new",
     });
     assert.deepEqual([created.status, created.headers.etag, created.body], [201, quoted("one"), ""]);
-    const read = await ask("/notes/a%20b.txt");
+    const read = await request("/notes/a%20b.txt");
     assert.deepEqual(
       [
         read.status,
@@ -92,19 +95,19 @@ describe("the HTTP interface", () => {
       ],
       [200, "one", quoted("one"), "text/plain; charset=utf-8", "3", "no-store", "nosniff", "sandbox"],
     );
-    assert.equal((await ask("/notes/a%20b.txt", { headers: { "if-none-match": quoted("one") } })).status, 304);
-    const { headers } = await ask("/notes/a%20b.txt", { method: "HEAD" });
+    assert.equal((await request("/notes/a%20b.txt", { headers: { "if-none-match": quoted("one") } })).status, 304);
+    const { headers } = await request("/notes/a%20b.txt", { method: "HEAD" });
     assert.deepEqual([headers["content-length"], headers["last-modified"]], ["3", read.headers["last-modified"]]);
     assert.deepEqual(
       await put("/notes/a%20b.txt", "two", { "content-type": "text/x" }).then(({ status }) => status),
       204,
     );
-    assert.equal((await ask("/notes/a%20b.txt")).headers["content-type"], "text/x");
+    assert.equal((await request("/notes/a%20b.txt")).headers["content-type"], "text/x");
     const { entries } = await world.published();
     assert.deepEqual([entries[0]!["path"], entries[0]!["was"]], ["/notes/a b.txt", [sha256Hex("one"), null]]);
-    assert.equal((await ask("/notes/a%20b.txt", { method: "DELETE" })).status, 204);
-    assert.equal((await ask("/notes/a%20b.txt", { method: "DELETE" })).status, 404);
-    assert.equal((await ask("/notes/a%20b.txt")).status, 404);
+    assert.equal((await request("/notes/a%20b.txt", { method: "DELETE" })).status, 204);
+    assert.equal((await request("/notes/a%20b.txt", { method: "DELETE" })).status, 404);
+    assert.equal((await request("/notes/a%20b.txt")).status, 404);
   });
 
   it("records author and message", async () => {
@@ -115,7 +118,7 @@ describe("the HTTP interface", () => {
 
   it("supports conditions", async () => {
     const status = async (headers: Record<string, string>, method = "PUT") => {
-      const reply = await ask("/about.html", { method, headers, ...(method === "PUT" && { body: "new about" }) });
+      const reply = await request("/about.html", { method, headers, ...(method === "PUT" && { body: "new about" }) });
       return [reply.status, reply.headers.etag];
     };
     const [old, now] = [quoted("deployed about"), quoted("new about")];
@@ -133,16 +136,16 @@ describe("the HTTP interface", () => {
 
   it("refuses headers that would change the meaning of a write", async () => {
     await put("/whole.txt", "whole");
-    const modified = (await ask("/whole.txt")).headers["last-modified"]!;
+    const modified = (await request("/whole.txt")).headers["last-modified"]!;
     assert.equal((await put("/whole.txt", "ho", { "content-range": "bytes 1-2/5" })).status, 400);
     assert.equal((await put("/whole.txt", "packed", { "content-encoding": "gzip" })).status, 415);
     assert.equal((await put("/whole.txt", "late", { "if-unmodified-since": modified })).status, 400);
     assert.equal(
-      (await ask("/whole.txt", { method: "DELETE", headers: { "if-unmodified-since": modified } })).status,
+      (await request("/whole.txt", { method: "DELETE", headers: { "if-unmodified-since": modified } })).status,
       400,
     );
     assert.equal((await put("/whole.txt", "any", { "if-match": '"*"' })).status, 412, "a quoted * is a tag");
-    assert.equal((await ask("/whole.txt")).body, "whole");
+    assert.equal((await request("/whole.txt")).body, "whole");
     assert.equal(
       (
         await put("/whole.txt", "new", {
@@ -171,21 +174,21 @@ describe("the HTTP interface", () => {
       });
     }
     await put("/after.txt", "after");
-    assert.equal((await ask("/cut.txt")).body, "whole");
+    assert.equal((await request("/cut.txt")).body, "whole");
   });
 
   it("accepts the headers that curl sends for a file", async () => {
     await put("/curl.html", "<p>", { "content-type": "application/x-www-form-urlencoded" });
-    assert.equal((await ask("/curl.html")).headers["content-type"], "text/html; charset=utf-8");
-    const empty = await ask("/empty.txt", { method: "PUT" });
-    assert.deepEqual([empty.status, (await ask("/empty.txt")).body], [201, ""]);
+    assert.equal((await request("/curl.html")).headers["content-type"], "text/html; charset=utf-8");
+    const empty = await request("/empty.txt", { method: "PUT" });
+    assert.deepEqual([empty.status, (await request("/empty.txt")).body], [201, ""]);
     const large = Buffer.alloc(27 << 20, "x");
-    assert.equal((await ask("/large.bin", { method: "PUT", body: large })).status, 201);
-    assert.equal((await ask("/large.bin")).body.length, large.length);
+    assert.equal((await request("/large.bin", { method: "PUT", body: large })).status, 201);
+    assert.equal((await request("/large.bin")).body.length, large.length);
   });
 
   it("lists", async () => {
-    const page = await ask("/?prefix=/docs/&limit=1");
+    const page = await request("/?prefix=/docs/&limit=1");
     assert.match(page.headers["content-type"]!, /^application\/json/);
     const { assets, cursor } = JSON.parse(page.body) as {
       assets: { path: string; layer: string; modified: string }[];
@@ -195,13 +198,13 @@ describe("the HTTP interface", () => {
       assets.map(({ path, layer }) => [path, layer]),
       [["/docs/a.txt", "deployed"]],
     );
-    const rest = JSON.parse((await ask(`/?prefix=/docs/&cursor=${encodeURIComponent(cursor)}`)).body) as {
+    const rest = JSON.parse((await request(`/?prefix=/docs/&cursor=${encodeURIComponent(cursor)}`)).body) as {
       assets: { path: string }[];
       cursor?: string;
     };
     assert.deepEqual([rest.assets.map(({ path }) => path), rest.cursor], [["/docs/b.txt"], undefined]);
-    assert.equal((await ask("/?limit=x")).status, 400);
-    assert.equal((await ask("/", { method: "PUT", body: "x" })).status, 405);
+    assert.equal((await request("/?limit=x")).status, 400);
+    assert.equal((await request("/", { method: "PUT", body: "x" })).status, 405);
   });
 
   it("reports refusals with a status", async () => {
@@ -213,11 +216,11 @@ describe("the HTTP interface", () => {
       [put("/x", "x", { "x-author": "a".repeat(201) }), 422, /more than 200/],
       [put("/_redirects", "x"), 422, /_redirects:1: expected 2 or 3 words/],
       [put("/_redirects", `# ${"x".repeat(100_000)}`), 413, /100 KB/],
-      [ask("/x", { method: "PATCH", body: "x" }), 405, /PUT/],
-      [ask("/_redirects", { method: "PUT", body: "/a /b" }, "app"), 403, /cannot write rules/],
+      [request("/x", { method: "PATCH", body: "x" }), 405, /PUT/],
+      [request("/_redirects", { method: "PUT", body: "/a /b" }, "app"), 403, /cannot write rules/],
     ];
     for (const [reply, status, reason] of cases) {
-      const { body, status: found, headers } = (await reply) as Awaited<ReturnType<typeof ask>>;
+      const { body, status: found, headers } = (await reply) as Awaited<ReturnType<typeof request>>;
       assert.deepEqual(
         [found, headers["content-type"], headers["cache-control"]],
         [status, "text/plain; charset=utf-8", "no-store"],

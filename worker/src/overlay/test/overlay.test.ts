@@ -100,7 +100,7 @@ function publish(name: string, { files, chunked = {}, ...rules }: Written, revis
 const responses = async (name: string, paths: string[]) =>
   Promise.all(
     paths.map(async (path) => {
-      const { status, headers, body } = await platform.ask(name, path);
+      const { status, headers, body } = await platform.request(name, path);
       return [path, status, headers.location ?? body];
     }),
   );
@@ -158,7 +158,7 @@ describe("a site with an overlay", () => {
   });
 
   it("serves written assets like deployed ones", async () => {
-    const { headers } = await platform.ask("layers", "/a.txt");
+    const { headers } = await platform.request("layers", "/a.txt");
     assert.deepEqual(
       [
         headers.etag,
@@ -175,16 +175,19 @@ describe("a site with an overlay", () => {
         "public, max-age=0, must-revalidate",
       ],
     );
-    assert.equal((await platform.ask("layers", "/a.txt", { headers: { "if-none-match": headers.etag! } })).status, 304);
-    const part = await platform.ask("layers", "/long", { headers: { range: "bytes=3-8" } });
+    assert.equal(
+      (await platform.request("layers", "/a.txt", { headers: { "if-none-match": headers.etag! } })).status,
+      304,
+    );
+    const part = await platform.request("layers", "/long", { headers: { range: "bytes=3-8" } });
     assert.deepEqual([part.status, part.body], [206, "345678"]);
-    assert.equal((await platform.ask("layers", "/a.txt", { method: "POST" })).status, 405);
+    assert.equal((await platform.request("layers", "/a.txt", { method: "POST" })).status, 405);
   });
 
   it("does not treat a written asset with a hash in its name as immutable", async () => {
-    const { headers, body } = await platform.ask("layers", "/app.3f2a9c1b.js");
+    const { headers, body } = await platform.request("layers", "/app.3f2a9c1b.js");
     assert.deepEqual([body, headers["cache-control"]], ["hot fix", "public, max-age=0, must-revalidate"]);
-    assert.match((await platform.ask("none", "/app.3f2a9c1b.js")).headers["cache-control"]!, /immutable/);
+    assert.match((await platform.request("none", "/app.3f2a9c1b.js")).headers["cache-control"]!, /immutable/);
   });
 
   it("applies html_handling and not_found_handling", async () => {
@@ -229,26 +232,25 @@ describe("a site with an overlay", () => {
         ],
       },
     });
-    const both = await platform.ask("rules", "/both");
+    const both = await platform.request("rules", "/both");
     assert.deepEqual(
-      [both.status, both.headers.location, (await platform.ask("rules", "/moved")).headers.location],
+      [both.status, both.headers.location, (await platform.request("rules", "/moved")).headers.location],
       [302, "/written", "/a"],
     );
-    const a = await platform.ask("rules", "/a.txt");
+    const a = await platform.request("rules", "/a.txt");
     assert.deepEqual(
       [a.headers["x-rule"], a.headers["x-text"], a.headers["x-only"], a.headers["link"]],
       ["own :splat", "a", undefined, "</a>, </b>"],
     );
-    const b = await platform.ask("rules", "/b.txt");
+    const b = await platform.request("rules", "/b.txt");
     assert.deepEqual([b.headers["x-rule"], b.headers["link"]], ["deployed, written", undefined]);
-    assert.equal((await platform.ask("rules", "/first")).headers["x-rule"], "own :splat");
+    assert.equal((await platform.request("rules", "/first")).headers["x-rule"], "own :splat");
     assert.equal(
-      (await platform.ask("rules", "/a.txt", { headers: { "if-none-match": `"${sha256Hex("written")}"` } })).headers[
-        "x-rule"
-      ],
+      (await platform.request("rules", "/a.txt", { headers: { "if-none-match": `"${sha256Hex("written")}"` } }))
+        .headers["x-rule"],
       "own :splat",
     );
-    assert.equal((await platform.ask("rules", "/")).headers["x-only"], "deployed");
+    assert.equal((await platform.request("rules", "/")).headers["x-only"], "deployed");
   });
 
   it("ignores adopted writes, and no others", async () => {
@@ -261,7 +263,7 @@ describe("a site with an overlay", () => {
 
   it("limits the cache time of Workers Caching", async () => {
     assert.equal(
-      (await platform.ask("edge", "/")).headers["cloudflare-cdn-cache-control"],
+      (await platform.request("edge", "/")).headers["cloudflare-cdn-cache-control"],
       "public, max-age=30, stale-if-error=0",
     );
   });
@@ -280,7 +282,7 @@ describe("a site with an overlay", () => {
 describe("the cost of an overlay", () => {
   it("is zero for a site without an overlay", async () => {
     publish("plain", { files: { "/a.txt": "never seen" } });
-    assert.equal((await platform.ask("plain", "/a.txt")).body, "a");
+    assert.equal((await platform.request("plain", "/a.txt")).body, "a");
     await responses("plain", ["/", "/nothing", "/docs"]);
     assert.deepEqual(
       platform.kv.reads.map(({ key }) => key.replace(/[0-9a-f]{64}/, "")),
@@ -291,7 +293,7 @@ describe("the cost of an overlay", () => {
   it("is one KV read in ten seconds, even if there are no writes", async () => {
     for (const name of ["unwritten", "other"]) {
       if (name === "other") publish(name, { files: { "/a.txt": "written" } });
-      for (const path of ["/a.txt", "/nothing", "/", "/docs"]) await platform.ask(name, path);
+      for (const path of ["/a.txt", "/nothing", "/", "/docs"]) await platform.request(name, path);
     }
     assert.deepEqual(overlayReads(), [
       { key: "unwritten/o/current", ttl: 30 },
@@ -305,7 +307,7 @@ describe("a site whose overlay cannot be read", () => {
     publish("failing", { files: { "/a.txt": null } });
     platform.kv.fault = (key) => (key === "failing/o/current" ? "error" : undefined);
     for (const path of ["/a.txt", "/", "/nothing"]) {
-      const { status, headers, body } = await platform.ask("failing", path);
+      const { status, headers, body } = await platform.request("failing", path);
       assert.deepEqual(
         [status, headers["retry-after"], headers["cache-control"], body],
         [503, "5", "no-store", ""],
@@ -314,10 +316,10 @@ describe("a site whose overlay cannot be read", () => {
     }
     await logged(/cannot answer GET .*\/a\.txt: .*OverlayUnavailableError: cannot read the overlay of failing/);
     platform.kv.fault = () => undefined;
-    assert.equal((await platform.ask("failing", "/a.txt")).status, 404);
+    assert.equal((await platform.request("failing", "/a.txt")).status, 404);
     // If KV fails again, the cached overlay is used.
     platform.kv.fault = (key) => (key === "failing/o/current" ? "error" : undefined);
-    assert.equal((await platform.ask("failing", "/a.txt")).status, 404);
+    assert.equal((await platform.request("failing", "/a.txt")).status, 404);
   });
 
   it("is also a 503 if the overlay is damaged or belongs to another site", async () => {
@@ -330,10 +332,10 @@ describe("a site whose overlay cannot be read", () => {
       encodeManifest(describeSite(sites[0]!)),
     ]) {
       platform.kv.values.set("damaged/o/current", bad);
-      assert.equal((await platform.ask("damaged", "/a.txt")).status, 503);
+      assert.equal((await platform.request("damaged", "/a.txt")).status, 503);
     }
     platform.kv.values.set("damaged/o/current", whole);
-    assert.equal((await platform.ask("damaged", "/a.txt")).status, 404);
+    assert.equal((await platform.request("damaged", "/a.txt")).status, 404);
   });
 });
 
@@ -345,10 +347,10 @@ describe("a project with an overlay", () => {
     for (const content of Object.values(site(id).files))
       platform.kv.values.set(`project/${id}/b/${sha256Hex(content)}.${nonce}`, Buffer.from(content));
     return (path: string) =>
-      platform.ask("platform", path, { headers: { "x-props": JSON.stringify({ projectId: id, served }) } });
+      platform.request("platform", path, { headers: { "x-props": JSON.stringify({ projectId: id, served }) } });
   };
   const dropped = async (id: string) =>
-    (JSON.parse((await platform.ask("platform", "/dropped")).body) as [string, ...unknown[]][]).filter(
+    (JSON.parse((await platform.request("platform", "/dropped")).body) as [string, ...unknown[]][]).filter(
       ([name]) => name === `project/${id}`,
     );
 

@@ -35,11 +35,11 @@ describe("an asset binding", () => {
     assert.deepEqual(await world.call("WRITE", "fetch", "http://x/about"), [200, "deployed about"]);
     await makeVisible();
     assert.deepEqual(await visit("/news"), [200, "<h1>News</h1>"]);
-    assert.equal((await world.platform.ask("blog", "/news")).headers["x-robots-tag"], "noindex");
+    assert.equal((await world.platform.request("blog", "/news")).headers["x-robots-tag"], "noindex");
   });
 
   it("prevents Workers Caching from storing responses to code", async () => {
-    const { headers } = await world.platform.ask("app", "/about");
+    const { headers } = await world.platform.request("app", "/about");
     assert.equal(
       headers["cloudflare-cdn-cache-control"],
       "public, max-age=30, stale-if-error=0",
@@ -105,10 +105,10 @@ describe("an asset binding", () => {
     assert.equal(row!["chunked"], true);
     await makeVisible();
     assert.equal(
-      (await world.platform.ask("blog", "/film.mp4", { method: "HEAD" })).headers["content-length"],
+      (await world.platform.request("blog", "/film.mp4", { method: "HEAD" })).headers["content-length"],
       String(size),
     );
-    const part = await world.platform.ask("blog", "/film.mp4", { headers: { range: `bytes=${size - 3}-` } });
+    const part = await world.platform.request("blog", "/film.mp4", { headers: { range: `bytes=${size - 3}-` } });
     assert.deepEqual([part.status, part.body], [206, "\0\0\0"]);
   });
 
@@ -195,7 +195,7 @@ describe("the overlay", () => {
   });
 
   it("cannot be written if the site has no overlay", async () => {
-    const reply = await world.platform.ask("plain", "/");
+    const reply = await world.platform.request("plain", "/");
     assert.equal(reply.body, "plain");
     assert.match(await world.refused("app", "put", "/_headers", "/*\n  a: b"), /cannot write rules/);
   });

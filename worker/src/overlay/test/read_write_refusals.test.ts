@@ -62,16 +62,20 @@ describe("rule files", () => {
     await put("/docs/_headers", "/docs/*\n  X-Docs: yes", {}, "RULES");
     await put("/docs/c.txt", "c");
     await makeVisible();
-    assert.equal((await world.platform.ask("blog", "/docs/gone")).headers.location, "/docs/a.txt");
+    assert.equal((await world.platform.request("blog", "/docs/gone")).headers.location, "/docs/a.txt");
     assert.deepEqual(await visit("/docs/proxied"), [200, "c"]);
-    const reply = await world.platform.ask("blog", "/docs/c.txt");
+    const reply = await world.platform.request("blog", "/docs/c.txt");
     assert.equal(reply.headers["x-docs"], "yes");
-    assert.equal((await world.platform.ask("blog", "/docs/_redirects")).status, 404, "the file itself is not served");
+    assert.equal(
+      (await world.platform.request("blog", "/docs/_redirects")).status,
+      404,
+      "the file itself is not served",
+    );
     for (const caller of ["WRITE", "READ"] as const)
       assert.match((await get("/docs/_redirects", caller))!.body, /^\/docs\/gone/);
     await world.call("RULES", "delete", "/docs/_headers");
     await makeVisible();
-    assert.equal((await world.platform.ask("blog", "/docs/c.txt")).headers["x-docs"], undefined);
+    assert.equal((await world.platform.request("blog", "/docs/c.txt")).headers["x-docs"], undefined);
   });
 
   it("need the capability for rules", async () => {

@@ -94,7 +94,7 @@ export class World {
     { atOnce = false, props }: { atOnce?: boolean; props?: object } = {},
   ): Promise<Outcome[]> {
     const service = caller === "app" ? "app" : "caller";
-    const { status, body } = await this.platform.ask(service, "/calls", {
+    const { status, body } = await this.platform.request(service, "/calls", {
       method: "POST",
       body: JSON.stringify({ binding: caller, calls: calls.map(withoutTrailingUndefined), atOnce, props }),
     });
@@ -122,7 +122,7 @@ export class World {
     args: unknown[] = [],
     { name = "blog", ahead }: Partial<ObjectCall> = {},
   ): Promise<T> {
-    const { body } = await this.platform.ask("companion", "/", {
+    const { body } = await this.platform.request("companion", "/", {
       method: "POST",
       body: JSON.stringify({ name, method, args, ahead }),
     });

@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { type Ask, Platform, type Reply } from "../../../test/platform";
+import { Platform, type Reply, type RequestOptions } from "../../../test/platform";
 import type { Site } from "../../../test/test_site";
 import { randomRules } from "./random_rules";
 
@@ -249,8 +249,8 @@ const ruledPaths = [
   "/folder/",
 ];
 
-const methods: Ask[] = [{}, { method: "HEAD" }, { method: "POST" }];
-const extras: Ask[] = [
+const methods: RequestOptions[] = [{}, { method: "HEAD" }, { method: "POST" }];
+const extras: RequestOptions[] = [
   { method: "PUT" },
   { method: "DELETE" },
   { method: "OPTIONS" },
@@ -286,19 +286,19 @@ describe("compared with workerd's Static Assets", () => {
   before(async () => (platform = await Platform.start(sites, sites)));
   after(() => platform.stop());
 
-  async function compare(site: Site, requests: [path: string, ask: Ask][]): Promise<void> {
+  async function compare(site: Site, requests: [path: string, options: RequestOptions][]): Promise<void> {
     const differences: string[] = [];
     const queue = requests.values();
     await Promise.all(
       Array.from({ length: 8 }, async () => {
-        for (const [path, ask] of queue) {
+        for (const [path, options] of queue) {
           const [ours, theirs] = await Promise.all([
-            platform.ask(site.name, path, ask),
-            platform.ask(`oracle-${site.name}`, path, ask),
+            platform.request(site.name, path, options),
+            platform.request(`oracle-${site.name}`, path, options),
           ]);
           requestCount++;
           const [a, b] = [JSON.stringify(comparable(ours)), JSON.stringify(comparable(theirs))];
-          if (a !== b) differences.push(`${path} ${JSON.stringify(ask)}\n  ours   ${a}\n  theirs ${b}`);
+          if (a !== b) differences.push(`${path} ${JSON.stringify(options)}\n  ours   ${a}\n  theirs ${b}`);
         }
       }),
     );
@@ -326,7 +326,7 @@ describe("compared with workerd's Static Assets", () => {
     it(`index below a pathname, ${site.html}, ${site.notFound}`, async () => {
       const finalResponse = async (service: string, path: string): Promise<unknown> => {
         for (let steps = 0; ; steps++) {
-          const reply = await platform.ask(service, path);
+          const reply = await platform.request(service, path);
           requestCount++;
           const { location } = reply.headers;
           if (location === undefined) return comparable(reply);
@@ -351,11 +351,11 @@ describe("compared with workerd's Static Assets", () => {
     const paths = [...new Set([...ruledPaths, ...unusualPaths, ...everyFile.filter((_, i) => i % 5 === 0)])];
     await compare(
       ruled,
-      paths.flatMap((path) => methods.map((ask): [string, Ask] => [path, ask])),
+      paths.flatMap((path) => methods.map((options): [string, RequestOptions] => [path, options])),
     );
     await compare(
       ruled,
-      ruledPaths.flatMap((path) => extras.map((ask): [string, Ask] => [path, ask])),
+      ruledPaths.flatMap((path) => extras.map((options): [string, RequestOptions] => [path, options])),
     );
   });
 
@@ -376,8 +376,8 @@ describe("compared with workerd's Static Assets", () => {
           for (const spell of [(tag: string) => tag, (tag: string) => `W/${tag}`, () => '"no"', () => "nonsense"]) {
             const replies = [];
             for (const service of [site.name, `oracle-${site.name}`]) {
-              const { headers } = await platform.ask(service, path);
-              const reply = await platform.ask(service, path, {
+              const { headers } = await platform.request(service, path);
+              const reply = await platform.request(service, path, {
                 method,
                 headers: { "if-none-match": spell(headers.etag ?? '"none"') },
               });

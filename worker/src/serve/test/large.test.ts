@@ -46,7 +46,7 @@ async function length(response: http.IncomingMessage): Promise<number> {
 }
 
 it("1 GiB is served without growing memory", async () => {
-  await platform.ask("films", "/a.txt");
+  await platform.request("films", "/a.txt");
   const before = platform.peakMemory();
   assert.equal(await length(await open()), size);
   // A range that cuts chunks passes through JavaScript, whose garbage uses memory for a while.
@@ -62,12 +62,12 @@ it("a client that does not read has at most two chunks open", async () => {
   response.pause();
   // During the other requests, workerd could read further chunks.
   const film = () => platform.kv.reads.filter(({ key }) => key !== blobKey("films", "a"));
-  while (film().length < 2) await platform.ask("films", "/a.txt");
-  for (let i = 0; i < 100; i++) await platform.ask("films", "/a.txt");
+  while (film().length < 2) await platform.request("films", "/a.txt");
+  for (let i = 0; i < 100; i++) await platform.request("films", "/a.txt");
   assert.ok(platform.kv.open <= 2, `${platform.kv.open} chunks are open`);
   // The buffers of the sockets may hold more chunks. Their size depends on the system. Without the limit, all chunks
   // would be read.
   assert.ok(film().length < size / chunkSize / 2, `the index and ${film().length - 1} chunks were requested`);
   response.destroy();
-  assert.equal((await platform.ask("films", "/a.txt")).body, "a");
+  assert.equal((await platform.request("films", "/a.txt")).body, "a");
 });

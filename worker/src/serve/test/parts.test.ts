@@ -69,8 +69,8 @@ beforeEach(() => {
 /** The keys that were read, in order. */
 const read = () => platform.kv.reads.map(({ key }) => key);
 
-function ask(path: string, range?: string, more: Record<string, string> = {}) {
-  return platform.ask("parts", path, { headers: { ...(range === undefined ? {} : { range }), ...more } });
+function request(path: string, range?: string, more: Record<string, string> = {}) {
+  return platform.request("parts", path, { headers: { ...(range === undefined ? {} : { range }), ...more } });
 }
 
 describe("a request with Range", () => {
@@ -97,7 +97,7 @@ describe("a request with Range", () => {
         [1, length - 1],
         [Math.floor(length / 2), Math.floor(length / 2) + 1],
       ] as const) {
-        const reply = await ask(path, `bytes=${from}-${to - 1}`);
+        const reply = await request(path, `bytes=${from}-${to - 1}`);
         assert.equal(reply.status, 206);
         assert.equal(reply.body, content.slice(from, to), `${from}-${to}`);
         assert.equal(reply.headers["content-range"], `bytes ${from}-${to - 1}/${length}`);
@@ -106,8 +106,8 @@ describe("a request with Range", () => {
         assert.equal(reply.headers["accept-ranges"], "bytes");
         assert.equal(reply.headers["last-modified"], date);
       }
-      assert.equal((await ask(path, "bytes=-3")).body, content.slice(-3));
-      const whole = await ask(path);
+      assert.equal((await request(path, "bytes=-3")).body, content.slice(-3));
+      const whole = await request(path);
       assert.deepEqual(
         [whole.status, whole.headers["accept-ranges"], whole.headers["content-length"]],
         [200, "bytes", String(length)],
@@ -117,7 +117,7 @@ describe("a request with Range", () => {
 
     it(`with several ranges sends parts of ${path}`, async () => {
       for (const header of ["0-0,-1", "1-2,4-6", "0-3,4-7,9-9", "2-2,3-"]) {
-        const reply = await ask(path, `bytes=${header}`);
+        const reply = await request(path, `bytes=${header}`);
         assert.equal(reply.status, 206);
         const boundary = /^multipart\/byteranges; boundary=([0-9a-f]{64})$/.exec(reply.headers["content-type"]!)![1]!;
         assert.equal(reply.headers["content-length"], String(Buffer.byteLength(reply.body)));
@@ -140,7 +140,7 @@ describe("a request with Range", () => {
   it("outside of the file is a 416, without a read of KV", async () => {
     for (const path of ["/ten.txt", "/alphabet.txt"]) {
       for (const range of ["bytes=99-", "bytes=-0", "bytes=30-40,50-"]) {
-        const reply = await ask(path, range);
+        const reply = await request(path, range);
         assert.deepEqual(
           [reply.status, reply.body, reply.headers["content-range"]],
           [416, "", `bytes */${path === "/ten.txt" ? 10 : 26}`],
@@ -160,30 +160,30 @@ describe("a request with Range", () => {
       "bytes=5-6,0-1",
       `bytes=${"0-0,".repeat(2000)}0-0`,
     ]) {
-      const reply = await ask("/ten.txt", range);
+      const reply = await request("/ten.txt", range);
       assert.deepEqual(
         [reply.status, reply.body, reply.headers["content-range"]],
         [200, "0123456789", undefined],
         range.slice(0, 40),
       );
     }
-    const head = await platform.ask("parts", "/ten.txt", { method: "HEAD", headers: { range: "bytes=0-0" } });
+    const head = await platform.request("parts", "/ten.txt", { method: "HEAD", headers: { range: "bytes=0-0" } });
     assert.deepEqual(
       [head.status, head.headers["content-length"], head.headers["content-range"]],
       [200, "10", undefined],
     );
-    assert.equal((await ask("/empty.txt", "bytes=0-")).status, 200);
-    const post = await platform.ask("parts", "/ten.txt", { method: "POST", headers: { range: "bytes=0-0" } });
+    assert.equal((await request("/empty.txt", "bytes=0-")).status, 200);
+    const post = await platform.request("parts", "/ten.txt", { method: "POST", headers: { range: "bytes=0-0" } });
     assert.equal(post.status, 405);
   });
 
   it("is ignored for a 404 page or a redirect", async () => {
-    const missing = await ask("/nothing", "bytes=0-3");
+    const missing = await request("/nothing", "bytes=0-3");
     assert.deepEqual(
       [missing.status, missing.body, missing.headers["accept-ranges"]],
       [404, "nothing here", undefined],
     );
-    assert.equal((await ask("/index.html", "bytes=0-0")).status, 307);
+    assert.equal((await request("/index.html", "bytes=0-0")).status, 307);
   });
 
   it("is ignored if a rule sets Content-Encoding", async () => {
@@ -193,12 +193,12 @@ describe("a request with Range", () => {
     assert.deepEqual([reply.status, await reply.text()], [200, "1,2,3,4,5\n"]);
     const headers = ["content-encoding", "content-range", "accept-ranges"].map((name) => reply.headers.get(name));
     assert.deepEqual(headers, ["gzip", null, null]);
-    const head = await platform.ask("parts", "/table.csv", { method: "HEAD" });
+    const head = await platform.request("parts", "/table.csv", { method: "HEAD" });
     assert.deepEqual([head.headers["content-encoding"], head.headers["content-length"]], ["gzip", undefined]);
   });
 
   it("is checked after If-Range and If-None-Match", async () => {
-    assert.equal((await ask("/ten.txt", "bytes=0-0", { "if-range": etag("0123456789") })).status, 206);
+    assert.equal((await request("/ten.txt", "bytes=0-0", { "if-range": etag("0123456789") })).status, 206);
     for (const other of [
       '"x"',
       `W/${etag("0123456789")}`,
@@ -207,28 +207,28 @@ describe("a request with Range", () => {
       "Mon, 13 Nov 2023 22:13:20 GMT",
       "never",
     ]) {
-      const reply = await ask("/ten.txt", "bytes=0-0", { "if-range": other });
+      const reply = await request("/ten.txt", "bytes=0-0", { "if-range": other });
       assert.deepEqual([reply.status, reply.body], [200, "0123456789"], other);
     }
-    assert.equal((await ask("/ten.txt", "bytes=0-0", { "if-none-match": etag("0123456789") })).status, 304);
-    assert.equal((await ask("/ten.txt", "bytes=99-", { "if-range": '"x"' })).status, 200);
+    assert.equal((await request("/ten.txt", "bytes=0-0", { "if-none-match": etag("0123456789") })).status, 304);
+    assert.equal((await request("/ten.txt", "bytes=99-", { "if-range": '"x"' })).status, 200);
   });
 
   it("of a file with a missing blob is a 503, or a 404 if the file is retired", async () => {
     platform.kv.fault = () => "missing";
     assert.deepEqual(
-      [(await ask("/ten.txt", "bytes=0-0")).status, (await ask("/old.txt", "bytes=0-0")).status],
+      [(await request("/ten.txt", "bytes=0-0")).status, (await request("/old.txt", "bytes=0-0")).status],
       [503, 404],
     );
     platform.kv.fault = () => "error";
-    assert.equal((await ask("/ten.txt", "bytes=0-0")).status, 503);
+    assert.equal((await request("/ten.txt", "bytes=0-0")).status, 503);
   });
 
   it("is aborted if the blob is shorter than the manifest says", async () => {
     platform.kv.values.set(blobKey("parts", digits), Buffer.from("short"));
     try {
-      await assert.rejects(ask("/digits.txt", "bytes=3-100"));
-      await assert.rejects(ask("/digits.txt", "bytes=50-100"));
+      await assert.rejects(request("/digits.txt", "bytes=3-100"));
+      await assert.rejects(request("/digits.txt", "bytes=50-100"));
     } finally {
       platform.kv.values.set(blobKey("parts", digits), Buffer.from(digits));
     }
@@ -240,7 +240,7 @@ describe("a chunked file", () => {
   const index = indexKey("parts", 4);
 
   it("is read chunk by chunk, and a range reads only its chunks", async () => {
-    const whole = await ask("/alphabet.txt");
+    const whole = await request("/alphabet.txt");
     assert.deepEqual([whole.status, whole.body, whole.headers["content-length"]], [200, alphabet, "26"]);
     assert.equal(whole.headers.etag, `"${chunk(alphabet, 4).hash}"`);
     assert.deepEqual(read(), [index, ...keys]);
@@ -253,17 +253,17 @@ describe("a chunked file", () => {
       ["bytes=0-0,2-2,5-5", [0, 1]],
     ] as const) {
       platform.kv.reads = [];
-      assert.equal((await ask("/alphabet.txt", range)).status, 206);
+      assert.equal((await request("/alphabet.txt", range)).status, 206);
       assert.deepEqual(read(), [index, ...needed.map((i) => keys[i])], range);
     }
   });
 
   it("needs no read of KV for 304 and HEAD", async () => {
     assert.equal(
-      (await ask("/alphabet.txt", undefined, { "if-none-match": `"${chunk(alphabet, 4).hash}"` })).status,
+      (await request("/alphabet.txt", undefined, { "if-none-match": `"${chunk(alphabet, 4).hash}"` })).status,
       304,
     );
-    const head = await platform.ask("parts", "/alphabet.txt", { method: "HEAD" });
+    const head = await platform.request("parts", "/alphabet.txt", { method: "HEAD" });
     assert.deepEqual([head.status, head.headers["content-length"]], [200, "26"]);
     assert.deepEqual(read(), []);
   });
@@ -271,21 +271,21 @@ describe("a chunked file", () => {
   it("is a 503, or a 404 if it is retired, while its index or first chunk is missing", async () => {
     for (const missing of [index, keys[0]]) {
       platform.kv.fault = (key) => (key === missing ? "missing" : undefined);
-      const reply = await ask("/alphabet.txt");
+      const reply = await request("/alphabet.txt");
       assert.deepEqual([reply.status, reply.body, reply.headers["cache-control"]], [503, "", "no-store"]);
       assert.ok(reply.headers["retry-after"]);
     }
     for (const missing of [indexKey("parts", 4, "earlier film"), chunkKeys("parts", 4, "earlier film")[0]]) {
-      assert.equal((await ask("/old-film.txt")).body, "earlier film");
+      assert.equal((await request("/old-film.txt")).body, "earlier film");
       platform.kv.fault = (key) => (key === missing ? "missing" : undefined);
-      assert.equal((await ask("/old-film.txt")).status, 404);
+      assert.equal((await request("/old-film.txt")).status, 404);
       platform.kv.fault = () => undefined;
     }
   });
 
   it("causes a second read for a missing chunk, and is aborted if the chunk stays missing", async () => {
     platform.kv.fault = (key, earlier) => (key === keys[3] && earlier === 0 ? "missing" : undefined);
-    assert.equal((await ask("/alphabet.txt")).body, alphabet);
+    assert.equal((await request("/alphabet.txt")).body, alphabet);
     assert.deepEqual(
       platform.kv.reads.filter(({ key }) => key === keys[3]).map(({ ttl }) => ttl),
       [31_536_000, 30],
@@ -293,10 +293,14 @@ describe("a chunked file", () => {
     for (const at of [1, 3, 6]) {
       for (const fault of ["missing", "error"] as const) {
         platform.kv.fault = (key) => (key === keys[at] ? fault : undefined);
-        await assert.rejects(ask("/alphabet.txt"), `chunk ${at} ${fault}`);
-        await assert.rejects(ask("/alphabet.txt", "bytes=1-25"), `chunk ${at} ${fault}`);
-        await assert.rejects(ask("/alphabet.txt", "bytes=0-1,4-"), `chunk ${at} ${fault}`);
-        assert.equal((await ask("/alphabet.txt", "bytes=2-2")).body, "c", "a range without the chunk does not need it");
+        await assert.rejects(request("/alphabet.txt"), `chunk ${at} ${fault}`);
+        await assert.rejects(request("/alphabet.txt", "bytes=1-25"), `chunk ${at} ${fault}`);
+        await assert.rejects(request("/alphabet.txt", "bytes=0-1,4-"), `chunk ${at} ${fault}`);
+        assert.equal(
+          (await request("/alphabet.txt", "bytes=2-2")).body,
+          "c",
+          "a range without the chunk does not need it",
+        );
       }
     }
     await platform.logged(/response aborted/);
@@ -305,13 +309,13 @@ describe("a chunked file", () => {
   it("is aborted if a chunk has another length than the index says", async () => {
     for (const content of ["", "abc", "abcde"]) {
       platform.kv.values.set(keys[0]!, Buffer.from(content));
-      await assert.rejects(ask("/alphabet.txt"), content);
+      await assert.rejects(request("/alphabet.txt"), content);
     }
     platform.kv.values.set(keys[0]!, Buffer.from("abcd"));
   });
 
   it("is a 500 if its index is damaged", async () => {
-    const reply = await platform.ask("damaged", "/film.txt");
+    const reply = await platform.request("damaged", "/film.txt");
     assert.deepEqual([reply.status, reply.body, reply.headers["cache-control"]], [500, "", "no-store"]);
     await platform.logged(/its hash differs from the hash in its key/);
   });
@@ -319,15 +323,15 @@ describe("a chunked file", () => {
 
 describe("cache headers", () => {
   const control = async (path: string, service = "parts") =>
-    (await platform.ask(service, path)).headers["cache-control"];
+    (await platform.request(service, path)).headers["cache-control"];
   const immutable = "public, max-age=31536000, immutable";
 
   it("make a file with a hash in its name immutable", async () => {
     assert.equal(await control("/app.3f2a9c1b.js"), immutable);
     assert.equal(await control("/app.0a1b2c3d.js"), immutable, "a retired asset");
-    assert.equal((await ask("/app.3f2a9c1b.js", "bytes=0-0")).headers["cache-control"], immutable);
+    assert.equal((await request("/app.3f2a9c1b.js", "bytes=0-0")).headers["cache-control"], immutable);
     assert.equal(
-      (await ask("/app.3f2a9c1b.js", undefined, { "if-none-match": "*" })).headers["cache-control"],
+      (await request("/app.3f2a9c1b.js", undefined, { "if-none-match": "*" })).headers["cache-control"],
       immutable,
     );
     for (const [path, service] of [
@@ -340,7 +344,7 @@ describe("cache headers", () => {
     }
     assert.equal(await control("/own.3f2a9c1b.js"), "no-cache", "_headers takes precedence");
     assert.equal(
-      (await ask("/app.3f2a9c1b.js", undefined, { authorization: "Basic eDp5" })).headers["cache-control"],
+      (await request("/app.3f2a9c1b.js", undefined, { authorization: "Basic eDp5" })).headers["cache-control"],
       undefined,
     );
     platform.kv.fault = () => "missing";
@@ -349,28 +353,28 @@ describe("cache headers", () => {
   });
 
   it("allow Workers Caching to store assets if the site enables it", async () => {
-    const cacheHeaders = async (service: string, path: string, ask = {}) => {
-      const { headers } = await platform.ask(service, path, ask);
+    const cacheHeaders = async (service: string, path: string, options = {}) => {
+      const { headers } = await platform.request(service, path, options);
       return [headers["cloudflare-cdn-cache-control"], headers["cache-tag"]];
     };
     assert.deepEqual(await cacheHeaders("cached", "/"), ["public, max-age=3600", "cached"]);
     assert.deepEqual(await cacheHeaders("cached", "/nothing"), ["public, max-age=3600", "cached"]);
     assert.equal(await control("/", "cached"), "public, max-age=0, must-revalidate", "browsers revalidate anyway");
     assert.deepEqual(await cacheHeaders("cached", "/a"), ["max-age=5", "cached"], "_headers takes precedence");
-    for (const [path, ask] of [
+    for (const [path, options] of [
       ["/feed", {}],
       ["/a.html", {}],
       ["/", { method: "POST" }],
       ["/", { headers: { range: "bytes=99-" } }],
     ] as const) {
-      assert.deepEqual(await cacheHeaders("cached", path, ask), ["no-store", undefined], path);
+      assert.deepEqual(await cacheHeaders("cached", path, options), ["no-store", undefined], path);
     }
     assert.deepEqual(
       await cacheHeaders("cached", "/", { headers: { authorization: "x" } }),
       ["no-store", undefined],
       "a response to a client with credentials",
     );
-    const moved = (host: string) => platform.ask("cached", "/moved", { headers: { host } });
+    const moved = (host: string) => platform.request("cached", "/moved", { headers: { host } });
     assert.equal((await moved("example.com")).headers.location, "https://www.example.com/here");
     assert.deepEqual(
       await cacheHeaders("cached", "/moved"),

@@ -66,62 +66,65 @@ describe("the router", () => {
   before(async () => (platform = await Platform.start(sites, [])));
   after(() => platform.stop());
   beforeEach(() => void (platform.kv.reads = []));
-  const ask = async (name: string, path: string, options = {}) => {
-    const { status, body } = await platform.ask(name, path, options);
+  const request = async (name: string, path: string, options = {}) => {
+    const { status, body } = await platform.request(name, path, options);
     return [status, body];
   };
 
   it("calls an instance with private state, and passes the request body", async () => {
-    assert.deepEqual(await ask("object", "/"), [200, "home"]);
-    assert.match((await platform.ask("object", "/api")).body, /^\/api \d+$/);
-    assert.deepEqual(await ask("object", "/api", { method: "POST", body: "sent" }), [200, "sent"]);
+    assert.deepEqual(await request("object", "/"), [200, "home"]);
+    assert.match((await platform.request("object", "/api")).body, /^\/api \d+$/);
+    assert.deepEqual(await request("object", "/api", { method: "POST", body: "sent" }), [200, "sent"]);
   });
 
   it("answers with a retired asset only if the Worker answers 404", async () => {
-    assert.deepEqual(await ask("object", "/old.js"), [200, "earlier"]);
-    assert.match((await platform.ask("object", "/page")).body, /^\/page/);
-    assert.equal((await platform.ask("object", "/old.js", { method: "DELETE" })).status, 404);
+    assert.deepEqual(await request("object", "/old.js"), [200, "earlier"]);
+    assert.match((await platform.request("object", "/page")).body, /^\/page/);
+    assert.equal((await platform.request("object", "/old.js", { method: "DELETE" })).status, 404);
   });
 
   it("reads KV only for assets that it serves", async () => {
-    await platform.ask("object", "/nothing");
+    await platform.request("object", "/nothing");
     assert.deepEqual(platform.kv.reads, []);
   });
 
   for (const name of ["only-scheduled", "no-default"]) {
     it(`answers everything from the site: ${name}`, async () => {
-      assert.deepEqual(await ask(name, "/app.js"), [200, "let a"]);
-      assert.deepEqual(await ask(name, "/nothing"), [404, ""]);
+      assert.deepEqual(await request(name, "/app.js"), [200, "let a"]);
+      assert.deepEqual(await request(name, "/nothing"), [404, ""]);
     });
   }
 
   it("keeps the methods, the state and the env of a class", async () => {
-    assert.deepEqual(await ask("entrypoint", "/"), [200, "home"]);
-    assert.deepEqual(await ask("entrypoint", "/nothing"), [200, "hello from tides with files"]);
+    assert.deepEqual(await request("entrypoint", "/"), [200, "home"]);
+    assert.deepEqual(await request("entrypoint", "/nothing"), [200, "hello from tides with files"]);
   });
 
   it("sends requests to the Worker by its patterns, except requests that match a pattern of the site", async () => {
-    assert.deepEqual(await ask("patterns", "/"), [200, "code"]);
-    assert.deepEqual(await ask("patterns", "/app.js"), [200, "let a"]);
+    assert.deepEqual(await request("patterns", "/"), [200, "code"]);
+    assert.deepEqual(await request("patterns", "/app.js"), [200, "let a"]);
   });
 
   it("answers navigation requests with the site's page, and others with the Worker", async () => {
-    assert.deepEqual(await ask("navigation", "/route", { headers: { "sec-fetch-mode": "navigate" } }), [200, "home"]);
+    assert.deepEqual(await request("navigation", "/route", { headers: { "sec-fetch-mode": "navigate" } }), [
+      200,
+      "home",
+    ]);
     for (const headers of [{}, { "sec-fetch-mode": "cors" }])
-      assert.deepEqual(await ask("navigation", "/route", { headers }), [200, "code"]);
+      assert.deepEqual(await request("navigation", "/route", { headers }), [200, "code"]);
   });
 
   it("passes the Worker's exceptions to the platform", async () => {
-    assert.equal((await platform.ask("throws", "/nothing")).status, 500);
-    assert.deepEqual(await ask("throws", "/app.js"), [200, "let a"]);
+    assert.equal((await platform.request("throws", "/nothing")).status, 500);
+    assert.deepEqual(await request("throws", "/app.js"), [200, "let a"]);
   });
 
   it("gives the Worker a binding that follows redirects like any fetch()", async () => {
-    assert.deepEqual(await ask("redirects", "/"), [
+    assert.deepEqual(await request("redirects", "/"), [
       200,
       JSON.stringify([200, "https://other.example/?q=1", true, null, "home"]),
     ]);
-    assert.deepEqual(await ask("redirects", "/?mode=manual"), [
+    assert.deepEqual(await request("redirects", "/?mode=manual"), [
       200,
       JSON.stringify([307, "https://other.example/index.html?q=1", false, "/?q=1", ""]),
     ]);
@@ -129,7 +132,7 @@ describe("the router", () => {
 
   it("does not fail for hostile requests", async () => {
     for (const path of ["/%zz", "/constructor", "//", "/..%2f", `/${"a".repeat(8000)}`]) {
-      assert.ok((await platform.ask("object", path)).status < 500, path);
+      assert.ok((await platform.request("object", path)).status < 500, path);
     }
   });
 });

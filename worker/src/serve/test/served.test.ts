@@ -61,7 +61,7 @@ describe("the default Worker", () => {
   });
 
   it("serves an asset with one KV read", async () => {
-    const reply = await platform.ask("bare", "/a");
+    const reply = await platform.request("bare", "/a");
     assert.equal(reply.status, 200);
     assert.equal(reply.body, "a");
     assert.deepEqual(
@@ -87,41 +87,41 @@ describe("the default Worker", () => {
   });
 
   it("serves large, empty and unusually named files", async () => {
-    const big = await platform.ask("blog", "/big.bin");
+    const big = await platform.request("blog", "/big.bin");
     assert.equal(sha256Hex(big.body), sha256Hex(blog.files["/big.bin"]!));
     assert.equal(big.headers["content-length"], String(5 << 20));
-    const empty = await platform.ask("blog", "/empty.txt");
+    const empty = await platform.request("blog", "/empty.txt");
     assert.deepEqual([empty.status, empty.body, empty.headers["content-length"]], [200, "", "0"]);
-    assert.equal((await platform.ask("blog", "/%C3%BC%20b.txt")).body, "umlaut");
+    assert.equal((await platform.request("blog", "/%C3%BC%20b.txt")).body, "umlaut");
   });
 
   it("answers 304, HEAD, 404 without a page, 405 and redirects without KV", async () => {
     const etag = `"${sha256Hex("a")}"`;
     for (const headers of [{ "if-none-match": `"x", W/${etag}` }, { "if-none-match": "*" }]) {
-      const reply = await platform.ask("bare", "/a", { headers });
+      const reply = await platform.request("bare", "/a", { headers });
       assert.deepEqual([reply.status, reply.body, reply.headers.etag], [304, "", etag], JSON.stringify(headers));
     }
-    const head = await platform.ask("blog", "/big.bin", { method: "HEAD" });
+    const head = await platform.request("blog", "/big.bin", { method: "HEAD" });
     assert.deepEqual([head.status, head.headers["content-length"], head.body], [200, String(5 << 20), ""]);
-    assert.equal((await platform.ask("none", "/nothing")).status, 404);
-    const post = await platform.ask("bare", "/a", { method: "POST" });
+    assert.equal((await platform.request("none", "/nothing")).status, 404);
+    const post = await platform.request("bare", "/a", { method: "POST" });
     assert.deepEqual([post.status, post.headers.allow], [405, "GET, HEAD"]);
-    assert.equal((await platform.ask("bare", "/a.html?x=1")).headers.location, "/a?x=1");
-    assert.equal((await platform.ask("blog", "/feed?x=1")).headers.location, "/feed.xml?x=1");
+    assert.equal((await platform.request("bare", "/a.html?x=1")).headers.location, "/a?x=1");
+    assert.equal((await platform.request("blog", "/feed?x=1")).headers.location, "/feed.xml?x=1");
     assert.deepEqual(platform.kv.reads, []);
   });
 
   it("ignores If-Modified-Since", async () => {
     for (const seconds of [modified - 1, modified, modified + 1, modified + 86_400]) {
       const date = new Date(seconds * 1000).toUTCString();
-      const reply = await platform.ask("bare", "/a", { headers: { "if-modified-since": date } });
+      const reply = await platform.request("bare", "/a", { headers: { "if-modified-since": date } });
       assert.deepEqual([reply.status, reply.body], [200, "a"], date);
     }
   });
 
   it("sends Last-Modified only if no cache uses it", async () => {
     const dateOf = async (site: string, headers = {}) =>
-      (await platform.ask(site, "/a", { headers })).headers["last-modified"];
+      (await platform.request(site, "/a", { headers })).headers["last-modified"];
     assert.equal(await dateOf("bare"), new Date(modified * 1000).toUTCString());
     // Without Cache-Control, a browser computes the cache time from Last-Modified.
     assert.equal(await dateOf("bare", { authorization: "Basic eDp5" }), undefined);
@@ -129,24 +129,24 @@ describe("the default Worker", () => {
   });
 
   it("answers with the nearest 404 page, as a 404", async () => {
-    const top = await platform.ask("blog", "/nothing");
+    const top = await platform.request("blog", "/nothing");
     assert.deepEqual(
       [top.status, top.body, top.headers["content-type"]],
       [404, "nothing here", "text/html; charset=utf-8"],
     );
-    assert.equal((await platform.ask("blog", "/docs/a/b")).body, "no such docs");
+    assert.equal((await platform.request("blog", "/docs/a/b")).body, "no such docs");
     assert.equal(top.headers["last-modified"], undefined, "the page is not the requested asset");
     for (const headers of [
       { "if-none-match": "*" },
       { "if-modified-since": new Date(modified * 1000).toUTCString() },
     ]) {
-      assert.equal((await platform.ask("blog", "/nothing", { headers })).status, 404);
+      assert.equal((await platform.request("blog", "/nothing", { headers })).status, 404);
     }
   });
 
   it("reads a missing blob again with the shortest cacheTtl", async () => {
     platform.kv.fault = (_key, earlier) => (earlier === 0 ? "missing" : undefined);
-    const reply = await platform.ask("bare", "/a");
+    const reply = await platform.request("bare", "/a");
     assert.deepEqual([reply.status, reply.body], [200, "a"]);
     assert.deepEqual(platform.kv.reads.map(({ ttl }) => ttl).slice(1), [30]);
   });
@@ -161,7 +161,7 @@ describe("the default Worker", () => {
       ["app", "/app.js"],
       ["app", "/any/route"],
     ] as const) {
-      const reply = await platform.ask(site, path);
+      const reply = await platform.request(site, path);
       assert.deepEqual(
         [reply.status, reply.body, reply.headers["cache-control"]],
         [503, "", "no-store"],
@@ -174,7 +174,7 @@ describe("the default Worker", () => {
 
   it("answers 503 when KV fails, and logs why", async () => {
     platform.kv.fault = () => "error";
-    const reply = await platform.ask("blog", "/");
+    const reply = await platform.request("blog", "/");
     assert.deepEqual(
       [reply.status, reply.headers["cache-control"]],
       [503, "no-store"],
@@ -186,34 +186,38 @@ describe("the default Worker", () => {
   });
 
   it("serves a retired asset while its blob exists", async () => {
-    const reply = await platform.ask("blog", "/old.css");
+    const reply = await platform.request("blog", "/old.css");
     assert.deepEqual(
       [reply.status, reply.body, reply.headers["content-type"]],
       [200, "i{}", "text/css; charset=utf-8"],
     );
-    assert.equal((await platform.ask("blog", "/gone/")).body, "earlier page");
-    assert.equal((await platform.ask("blog", "/gone")).headers.location, "/gone/");
+    assert.equal((await platform.request("blog", "/gone/")).body, "earlier page");
+    assert.equal((await platform.request("blog", "/gone")).headers.location, "/gone/");
     assert.equal(
-      (await platform.ask("app", "/app.1.js")).body,
+      (await platform.request("app", "/app.1.js")).body,
       "earlier",
       "a retired asset takes precedence over the shell",
     );
     platform.kv.fault = (key) => (key === blobKey("blog", "lost") ? "missing" : undefined);
-    const lost = await platform.ask("blog", "/lost.css");
+    const lost = await platform.request("blog", "/lost.css");
     assert.deepEqual([lost.status, lost.body, lost.headers["cache-control"]], [404, "", "no-store"]);
   });
 
   it("prefers deployed assets to retired ones at all of their pathnames", async () => {
-    assert.equal((await platform.ask("blog", "/docs")).headers.location, "/docs/");
-    assert.equal((await platform.ask("blog", "/docs.html")).headers.location, "/docs/");
-    assert.equal((await platform.ask("blog", "/docs/")).body, "docs");
-    assert.equal((await platform.ask("bare", "/nothing")).body, "", "a retired 404.html is not used as the 404 page");
-    assert.equal((await platform.ask("bare", "/404")).body, "earlier 404");
+    assert.equal((await platform.request("blog", "/docs")).headers.location, "/docs/");
+    assert.equal((await platform.request("blog", "/docs.html")).headers.location, "/docs/");
+    assert.equal((await platform.request("blog", "/docs/")).body, "docs");
+    assert.equal(
+      (await platform.request("bare", "/nothing")).body,
+      "",
+      "a retired 404.html is not used as the 404 page",
+    );
+    assert.equal((await platform.request("bare", "/404")).body, "earlier 404");
   });
 
   it("answers an uncached 500 for a damaged manifest", async () => {
     for (const site of ["bad-meta", "encoded"]) {
-      const reply = await platform.ask(site, "/a");
+      const reply = await platform.request(site, "/a");
       assert.deepEqual([reply.status, reply.body, reply.headers["cache-control"]], [500, "", "no-store"], site);
     }
     await platform.logged(/damaged meta section/);
@@ -222,16 +226,16 @@ describe("the default Worker", () => {
 
   it("applies the site's headers to every response", async () => {
     for (const path of ["/", "/nothing", "/about.html", "/feed"]) {
-      assert.equal((await platform.ask("blog", path)).headers["x-frame-options"], "DENY", path);
+      assert.equal((await platform.request("blog", path)).headers["x-frame-options"], "DENY", path);
     }
-    assert.equal((await platform.ask("blog", "/")).headers["cache-control"], "public, max-age=600");
-    assert.equal((await platform.ask("blog", "/", { method: "POST" })).headers["x-frame-options"], "DENY");
+    assert.equal((await platform.request("blog", "/")).headers["cache-control"], "public, max-age=600");
+    assert.equal((await platform.request("blog", "/", { method: "POST" })).headers["x-frame-options"], "DENY");
   });
 
   it("can be called by a user's Worker as docs/serving.md shows", async () => {
-    assert.equal((await platform.ask("own", "/")).body, "home");
-    assert.deepEqual(JSON.parse((await platform.ask("own", "/api/x")).body), { hello: "world" });
-    assert.equal((await platform.ask("own", "/nothing")).status, 404);
+    assert.equal((await platform.request("own", "/")).body, "home");
+    assert.deepEqual(JSON.parse((await platform.request("own", "/api/x")).body), { hello: "world" });
+    assert.equal((await platform.request("own", "/nothing")).status, 404);
   });
 
   it("redirects to the canonical form of each pathname", async () => {
@@ -240,15 +244,15 @@ describe("the default Worker", () => {
       ["/%61?x=%61", "/a?x=%61"],
       ["/a%2Ehtml", "/a"],
     ] as const) {
-      const reply = await platform.ask("bare", path);
+      const reply = await platform.request("bare", path);
       assert.deepEqual([reply.status, reply.headers.location], [307, location], path);
     }
-    assert.equal((await platform.ask("blog", "/%c3%bc%20b.txt")).headers.location, "/%C3%BC%20b.txt");
+    assert.equal((await platform.request("blog", "/%c3%bc%20b.txt")).headers.location, "/%C3%BC%20b.txt");
   });
 
   it("does not log the query, which may contain secrets", async () => {
     platform.log = "";
-    assert.equal((await platform.ask("bad-meta", "/a?token=visitors-secret")).status, 500);
+    assert.equal((await platform.request("bad-meta", "/a?token=visitors-secret")).status, 500);
     await platform.logged(/cannot answer GET http:\/\/example\.com\/a:/);
     assert.doesNotMatch(platform.log, /visitors-secret/);
   });
@@ -296,7 +300,7 @@ describe("the default Worker", () => {
     ];
     for (const site of ["blog", "app", "bare", "none"]) {
       for (const path of paths) {
-        const reply = await platform.ask(site, path);
+        const reply = await platform.request(site, path);
         const name = `${site} ${path.slice(0, 60)}`;
         assert.ok([200, 301, 302, 307, 404].includes(reply.status), `${name}: ${reply.status}`);
         if (reply.status === 200) assert.ok(["", "shell", page].includes(reply.body), name);
@@ -347,7 +351,7 @@ describe("the default Worker", () => {
     ]) {
       for (const value of values) {
         if (name === "host" && !/^[\w.-]*$/.test(value)) continue; // refused before a Worker sees it
-        const reply = await platform.ask("bare", "/a", { headers: { range: "bytes=0-0", [name]: value } });
+        const reply = await platform.request("bare", "/a", { headers: { range: "bytes=0-0", [name]: value } });
         assert.ok(
           [200, 206, 304, 416, ...(name === "host" ? [400] : [])].includes(reply.status),
           `${name}: ${value.slice(0, 60)}: ${reply.status}`,
