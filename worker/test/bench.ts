@@ -226,7 +226,10 @@ const config :Workerd.Config = (
     throw new Error(`${contender.name}: workerd ended before it listened`);
   }
 
-  /** Returns the CPU seconds so far. The figures of the threads have nanoseconds, that of the process only 10 ms. */
+  /**
+   * Returns the CPU seconds so far. The figures of threads are exact to a nanosecond, that of the process only to 10
+   * ms.
+   */
   cpu(): number {
     const tasks = `/proc/${this.child.pid}/task`;
     return readdirSync(tasks).reduce(

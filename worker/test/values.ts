@@ -27,7 +27,7 @@ export function expand(value: Value): Uint8Array<ArrayBuffer> {
   return out;
 }
 
-/** The length of the text that a large value repeats. */
+/** The length of the text that a large value repeats, in bytes. */
 const period = 16;
 
 /** Converts bytes to their JSON form. A large value must repeat a text of 16 bytes. */

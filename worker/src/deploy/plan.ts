@@ -70,7 +70,7 @@ export function makePlan({ upload, live, rolledBack, repair, routing, nonce, now
     const unchanged = liveAsset !== undefined && contentOf(liveAsset) === content && liveAsset.type === type;
     plan[!liveAsset ? "added" : unchanged ? "unchanged" : "changed"]++;
     if (!nonces.has(content)) {
-      nonces.set(content, nonceOf(size, nonce)); // the same bytes at another path need no second blob
+      nonces.set(content, nonceOf(size, nonce)); // another file with the same content shares this blob
       plan.uploads.push(file);
     }
     plan.assets.push({

@@ -75,9 +75,9 @@ const cachedVersions = new WeakMap<KVNamespace, LRU<CachedVersion>>();
  */
 export async function readProject(projectId: string, kv: KVNamespace, ttl = defaultTtl): Promise<Project | null> {
   if (!isProjectId(projectId)) return null;
-  const known = cachedVersions.get(kv) ?? new LRU<CachedVersion>(cachedVersionsBudget);
-  cachedVersions.set(kv, known);
-  const cached = known.get(projectId);
+  const cache = cachedVersions.get(kv) ?? new LRU<CachedVersion>(cachedVersionsBudget);
+  cachedVersions.set(kv, cache);
+  const cached = cache.get(projectId);
   if (cached && Date.now() - cached.readAt < ttl * 1000) return new ActiveProject(kv, projectId, cached, undefined);
 
   const current = await readCurrent(kv, projectId, ttl);
@@ -93,7 +93,7 @@ export async function readProject(projectId: string, kv: KVNamespace, ttl = defa
     readAt: Date.now(),
     failures: cached?.loader === loader ? cached.failures : 0,
   };
-  known.set(projectId, fresh, cachedVersionBytes);
+  cache.set(projectId, fresh, cachedVersionBytes);
   return new ActiveProject(kv, projectId, fresh, code);
 }
 

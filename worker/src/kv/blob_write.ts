@@ -1,5 +1,4 @@
-// Writes bodies to KV as blobs. docs/format.md describes them under "Keys" and "Chunk
-// index".
+// Writes bodies to KV as blobs. docs/format.md describes blobs under "Keys" and "Chunk index".
 
 import { type BlobRef, encodeIndex, maxFileBytes, maxValueBytes } from "../format/chunks";
 import { type BlobBody, bytesOf, type InMemoryBody, type Part, partsOf, sizeOf } from "./body_parts";

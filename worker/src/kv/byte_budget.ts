@@ -20,6 +20,7 @@ export interface Lease {
 
 /** Options of a budget. */
 export interface BudgetOptions {
+  /** The maximum number of reserved bytes. */
   capacity: number;
   /** The fraction of the capacity, and of the queue, that one project may use. */
   share?: number;
@@ -40,9 +41,9 @@ interface Claim {
 }
 
 /** The time between two checks of a waiting request, in milliseconds. */
-const interval = 50;
+const pollInterval = 50;
 /** The time between two heartbeats of a request that holds bytes, in milliseconds. */
-const heartbeat = 1_000;
+const heartbeatInterval = 1_000;
 
 /** The time without a heartbeat after which a request counts as ended, and its bytes become free. In milliseconds. */
 const maxSilence = 15_000;
@@ -106,7 +107,7 @@ export class ByteBudget {
     this.#waiters.add(claim);
     try {
       do {
-        await this.#sleep(interval);
+        await this.#sleep(pollInterval);
         claim.heartbeatAt = this.#now();
         this.#sweep();
         if (this.#isNext(claim)) return this.#grant(claim);
@@ -120,7 +121,7 @@ export class ByteBudget {
   #grant(claim: Claim): Lease {
     this.#holders.add(claim);
     this.#highest = Math.max(this.#highest, sum(this.#holders));
-    const timer = setInterval(() => (claim.heartbeatAt = this.#now()), heartbeat);
+    const timer = setInterval(() => (claim.heartbeatAt = this.#now()), heartbeatInterval);
     return {
       release: () => {
         clearInterval(timer);

@@ -21,9 +21,9 @@ const sizeFactor = 5;
  */
 export async function readListing(kv: KVNamespace, site: string, ref: string): Promise<StoredAsset[]> {
   const key = `${site}/m/${ref}`;
-  const known = listings.get(kv) ?? new LRU<StoredAsset[]>(budget);
-  listings.set(kv, known);
-  const listing = known.get(key);
+  const cache = listings.get(kv) ?? new LRU<StoredAsset[]>(budget);
+  listings.set(kv, cache);
+  const listing = cache.get(key);
   if (listing) return listing;
 
   const blob = await readBlob(kv, key);
@@ -32,6 +32,6 @@ export async function readListing(kv: KVNamespace, site: string, ref: string): P
   const manifest = decodeStored(bytes);
   if (manifest.site !== site)
     throw new ManifestError(`kv-sync: the stored manifest ${key} belongs to another site; deploy again`);
-  known.set(key, manifest.assets, bytes.length * sizeFactor);
+  cache.set(key, manifest.assets, bytes.length * sizeFactor);
   return manifest.assets;
 }

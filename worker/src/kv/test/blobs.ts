@@ -11,7 +11,7 @@ export interface Write {
   size: number;
   /** The size of a stream's pieces. */
   piece?: number;
-  /** All bytes are this one; the default is `pattern`. */
+  /** The value of all bytes. Without it, the bytes are those of `pattern`. */
   fill?: number;
   /** Whether each piece begins with its position in the stream. */
   placed?: boolean;
@@ -33,7 +33,7 @@ export interface Written {
   chunks: Record<string, string>;
 }
 
-/** Bytes that differ between chunks. */
+/** Returns bytes that differ in each chunk. */
 export function pattern(from: number, to: number): Uint8Array {
   const bytes = new Uint8Array(to - from);
   for (let i = from; i < to; i++) bytes[i - from] = (Math.imul(i, i) >>> 12) + (i >>> 24);
