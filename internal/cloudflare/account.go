@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -64,6 +65,9 @@ type Options struct {
 	// Timeout ends a call if no call has had a successful answer for this time; 0 is
 	// DefaultTimeout.
 	Timeout time.Duration
+	// Jitter returns a duration from 0 to less than its argument, which is added to the pause
+	// before a request is sent again. Nil chooses at random; a simulation repeats what it chose.
+	Jitter func(most time.Duration) time.Duration `json:"-"`
 }
 
 // String names the account, never the token.
@@ -90,6 +94,7 @@ type Account struct {
 	tries      int
 	stall      time.Duration
 	timeout    time.Duration
+	jitter     func(time.Duration) time.Duration
 	admitted   atomic.Bool  // the API answered about this account, so the token is valid and for it
 	answered   atomic.Int64 // when a call succeeded last, in nanoseconds since 1970
 	count      struct{ requests, bytesUp, retries atomic.Int64 }
@@ -193,6 +198,9 @@ func New(o Options) (*Account, error) {
 	a.tries = cmp.Or(max(a.tries, 0), DefaultTries)
 	a.stall = cmp.Or(max(a.stall, 0), DefaultStall)
 	a.timeout = cmp.Or(max(o.Timeout, 0), DefaultTimeout)
+	if a.jitter = o.Jitter; a.jitter == nil {
+		a.jitter = rand.N[time.Duration]
+	}
 	a.pace = &pacer{log: a.log}
 	a.options = []option.RequestOption{
 		option.WithBaseURL(base.String()),
@@ -347,7 +355,7 @@ func (a *Account) CreateNamespace(ctx context.Context, title string) (string, er
 	// until the namespace appears.
 	for try := 1; hasCode(err, codeTitleTaken) && try <= a.tries; try++ {
 		taken := err
-		if err := wait.For(ctx, backoff(try)); err != nil {
+		if err := wait.For(ctx, a.backoff(try)); err != nil {
 			return "", fmt.Errorf("wait for KV namespace %q to be listed: %w", title, err)
 		}
 		id, err = a.FindNamespace(ctx, title)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"time"
@@ -81,7 +80,7 @@ func (c *call) sendWithRetries(req *http.Request, next option.MiddlewareNext) er
 		case fail.outcome == outcomeRefused, ctx.Err() != nil, try == a.tries:
 			return fail
 		}
-		delay := max(backoff(try), fail.requestedWait)
+		delay := max(a.backoff(try), fail.requestedWait)
 		if fail.Status == http.StatusTooManyRequests && fail.requestedWait > 0 {
 			a.pace.block(fail.requestedWait) // the rate limit applies to all calls with the token
 		}
@@ -129,12 +128,12 @@ const (
 
 // backoff returns how long to wait after a try. It is random within its upper half, so that
 // parallel uploads do not retry at the same time.
-func backoff(try int) time.Duration {
+func (a *Account) backoff(try int) time.Duration {
 	d := lastBackoff
 	if try < 6 {
 		d = firstBackoff << (try - 1)
 	}
-	return d/2 + rand.N(d/2)
+	return d/2 + a.jitter(d/2)
 }
 
 // requestedWait returns how long the server asks the client to wait: 0 to maxWait.
