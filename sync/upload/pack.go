@@ -45,8 +45,14 @@ func (b batch) weight() int64 {
 	if b.raw {
 		return n
 	}
-	return max(n/3*4+int64(len(b.items)+1)*pairBytes+keys, bulkBody)
+	if n = n/3*4 + int64(len(b.items)+1)*pairBytes + keys; n <= smallBody {
+		return n
+	}
+	return max(n, bulkBody)
 }
+
+// smallBody is up to which size a body is not worth a buffer that can be reused.
+const smallBody = 64 << 10
 
 // pack divides the items that are not chunked into batches. Values of at least rawMin
 // are sent raw, the largest first, as long as all requests, including those of chunks,
