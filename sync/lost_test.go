@@ -374,3 +374,83 @@ func (c *central) commit(t *testing.T) string {
 	defer c.mu.Unlock()
 	return version.ReadMessage(c.activations[0].Message).Commit
 }
+
+// Promise 8: an empty list of deployments after a switch says nothing about it.
+func TestEmptyListAfterASwitch(t *testing.T) {
+	for answered, unknown := range map[bool]bool{true: false, false: true} {
+		synctest.Test(t, func(t *testing.T) {
+			c, h := newCentral(), history(one, two)
+			if err := c.deploy(t.Context(), h[0]); err != nil {
+				t.Fatal(err)
+			}
+			c.meddle = func(_, kind string, do func() error) error {
+				if kind != "activate" {
+					return do()
+				}
+				c.listed = 0
+				if answered {
+					return do()
+				}
+				return errBroken
+			}
+			if err := c.deploy(t.Context(), h[1]); errors.Is(err, cloud.ErrUnknown) != unknown || !unknown && err != nil {
+				t.Errorf("the switch was answered: %v; got %v", answered, err)
+			}
+		})
+	}
+}
+
+// Promise 5: one request without an answer is no reason not to look after a switch, and a
+// switch that restores another deployment is waited for like any other.
+func TestLookAfterARace(t *testing.T) {
+	defer kvsync.SetLooks(settle.Pauses...)()
+	for name, strike := range map[string]func(c *central, kind string, n int, do func() error) error{
+		"one look fails": func(_ *central, kind string, n int, do func() error) error {
+			if kind == "look" && n == 1 {
+				return errors.New("no answer")
+			}
+			return do()
+		},
+		"the restore is 5 s late": func(c *central, kind string, n int, do func() error) error {
+			if kind == "activate" && n == 2 {
+				(&mishaps{}).after(c, 5*time.Second, do)
+				return errBroken
+			}
+			return do()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, h := newCentral(), history(one, two, three)
+				if err := c.deploy(t.Context(), h[0]); err != nil {
+					t.Fatal(err)
+				}
+				counts, newest := map[string]int{}, false
+				c.meddle = func(_, kind string, do func() error) error {
+					if kind == "activate" && !newest { // the newest commit, in the moment before
+						newest = true
+						c.mu.Unlock()
+						if err := c.deploy(t.Context(), h[2]); err != nil {
+							t.Error(err)
+						}
+						c.mu.Lock()
+						counts = map[string]int{}
+					}
+					if counts[kind]++; !newest {
+						return do()
+					}
+					return strike(c, kind, counts[kind], do)
+				}
+				err := c.deploy(t.Context(), h[1])
+				before := len(c.activations)
+				time.Sleep(time.Minute)
+				if err == nil || c.commit(t) != h[2].commit {
+					t.Errorf("got %v, and %s is live", err, c.commit(t))
+				}
+				if len(c.activations) != before {
+					t.Errorf("the run ended before its restore was carried out")
+				}
+			})
+		})
+	}
+}

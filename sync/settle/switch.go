@@ -137,7 +137,10 @@ func (s *Switch) Settle(ctx context.Context) error {
 // tool has switched after it.
 var ErrChosen = errors.New("another tool switched after it")
 
-var errNotListed = errors.New("the API has confirmed it, and does not list it")
+var (
+	errNotListed     = errors.New("the API has confirmed it, and does not list it")
+	errNothingListed = errors.New("the API lists no deployment of the script")
+)
 
 func isOwn(e Entry) bool { return e.Own }
 
@@ -174,22 +177,46 @@ func (s *Switch) top(since []Entry) *Entry {
 
 // await looks until the list shows the switch, or until the switch can no longer be
 // carried out. It looks at least once.
-func (s *Switch) await(ctx context.Context, sent error) (since []Entry, err error) {
-	pauses := s.Pauses
-	if pauses == nil {
-		pauses = Pauses
-	}
-	for i, pause := range pauses {
-		if i > 0 && (sent != nil && !errors.Is(sent, cloud.ErrUnknown) || s.Lagging ||
-			i >= pausesCancelled && ctx.Err() != nil) {
+func (s *Switch) await(ctx context.Context, sent error) ([]Entry, error) {
+	may := sent == nil || errors.Is(sent, cloud.ErrUnknown)
+	return s.lookUntil(ctx, may, func(since []Entry) bool { return slices.ContainsFunc(since, isOwn) })
+}
+
+// awaitRestored looks until what was made live again shows, if the answer to that was lost:
+// else it would be carried out after a later deployment.
+func (s *Switch) awaitRestored(ctx context.Context, key string, sent error) ([]Entry, error) {
+	may := errors.Is(sent, cloud.ErrUnknown)
+	return s.lookUntil(ctx, may, func(since []Entry) bool { return s.top(since).Key() == key })
+}
+
+// lookUntil looks until it sees something, or once if that may not change any more.
+func (s *Switch) lookUntil(ctx context.Context, may bool, seen func([]Entry) bool) (since []Entry, err error) {
+	for i, pause := range s.pauses() {
+		if i > 0 && (!may || s.Lagging || i >= pausesCancelled && ctx.Err() != nil) {
 			break
 		}
 		if err := wait.For(context.WithoutCancel(ctx), pause); err != nil {
 			return nil, err
 		}
-		if since, err = s.look(ctx); err != nil || slices.ContainsFunc(since, isOwn) {
+		if since, err = s.lookAgain(ctx); err != nil || seen(since) {
 			break
 		}
+	}
+	return since, err
+}
+
+func (s *Switch) pauses() []time.Duration {
+	if s.Pauses == nil {
+		return Pauses
+	}
+	return s.Pauses
+}
+
+// lookAgain is look, twice if the first one fails: a single request without an answer takes
+// longer than a look may.
+func (s *Switch) lookAgain(ctx context.Context) (since []Entry, err error) {
+	if since, err = s.look(ctx); err != nil && ctx.Err() == nil {
+		since, err = s.look(ctx)
 	}
 	return since, err
 }
@@ -291,6 +318,9 @@ func (s *Switch) look(ctx context.Context) ([]Entry, error) {
 	if s.gone = errors.Is(err, cloud.ErrNotFound); s.gone {
 		return s.since, nil
 	}
+	if err == nil && len(now) == 0 {
+		err = errNothingListed
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -339,7 +369,7 @@ func (s *Switch) resolve(ctx context.Context, since []Entry) error {
 			return &UnknownError{Live: top, Best: &v.Best, Cause: failed}
 		}
 		failed = s.restore(ctx, v.Best, errors.Is(failed, cloud.ErrSecretChanged))
-		if since, err = s.look(ctx); err != nil {
+		if since, err = s.awaitRestored(ctx, v.Best.Key(), failed); err != nil {
 			return &UnknownError{Best: &v.Best, Cause: errors.Join(failed, err)}
 		}
 	}
