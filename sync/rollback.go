@@ -32,6 +32,10 @@ type RollbackOptions struct {
 	// AllowForgottenOf does so if the target's commit begins with it.
 	AllowForgotten   bool
 	AllowForgottenOf string
+	// Compare orders what others deploy in the same moment; nil where no repository is at
+	// hand. Without it such a deployment may stay replaced by an older one, and the rollback
+	// ends with the guard overtaken.
+	Compare settle.Compare
 }
 
 // allowsForgotten reports whether the target may serve what was removed for good.
@@ -93,7 +97,7 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	if err != nil { // a rollback is the way out of an emergency: it does not wait for KV to recover
 		res.Notices = append(res.Notices, manifest.ProblemOf("", finding.CaseHoldUnkept, finding.Facts{Cause: err}))
 	}
-	err = e.rollTo(ctx, past, target, hold.Hold, opt.Force)
+	err = e.rollTo(ctx, past, target, hold.Hold, opt)
 	if errors.Is(err, cloud.ErrOvertaken) {
 		return nil, guard.Stop(guard.Overtaken, finding.CaseSwitched, finding.Facts{Site: e.Site})
 	}
@@ -109,7 +113,7 @@ func notDeployed(site string) *guard.Error {
 }
 
 func (e *Engine) rollTo(ctx context.Context, past *version.Past, target *version.Deployment, hold string,
-	force bool) error {
+	opt RollbackOptions) error {
 	before := past.Activations
 	if err := e.checkNotOvertaken(ctx, before); err != nil {
 		return err
@@ -119,8 +123,8 @@ func (e *Engine) rollTo(ctx context.Context, past *version.Past, target *version
 	}
 	says := version.Message{Deployment: target.ID, Rollback: true, Commit: target.Commit, Hold: hold,
 		Over: version.ActiveID(before), Actor: e.Actor, Run: e.Run}
-	s := e.newSwitch(before, entryOfPast(past), nil)
-	e.activates(s, target.Version, says.Text(""), force)
+	s := e.newSwitch(before, entryOfPast(past), opt.Compare)
+	e.activates(s, target.Version, says.Text(""), opt.Force)
 	e.noteRollback(says)
 	err := e.settle(ctx, s, target.ID)
 	unsettled := (*UnsettledError)(nil)

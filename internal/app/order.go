@@ -43,6 +43,17 @@ func (o *ordered) Compare(ctx context.Context, active, next string) (manifest.Re
 	return o.clone.deepen(ctx, o.log, active, next)
 }
 
+// compare orders two commits for a rollback, which needs that only if others deploy in the same
+// moment. So the source is opened here, and without one the order is not known.
+func (s *Site) compare(ctx context.Context, active, next string) (manifest.Relation, error) {
+	src, err := s.open(ctx, s.sourceKind())
+	if err != nil {
+		s.in.Log.Debug("the order of two commits is not known", "error", err)
+		return manifest.RelationUnknown, ctx.Err()
+	}
+	return src.Compare(ctx, active, next)
+}
+
 // ask asks GitHub. If GitHub has the new commit but not the live one, the live commit was
 // deployed from a clone and never pushed. No pushed commit contains it, so the two have diverged.
 func (o *ordered) ask(ctx context.Context, active, next string) (manifest.Relation, error) {

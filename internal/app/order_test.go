@@ -240,3 +240,24 @@ func TestOrderIgnoresReplacedCommits(t *testing.T) {
 		t.Errorf("got %v", rel)
 	}
 }
+
+// A rollback orders by the repository what others deploy in the same moment. Without one the
+// order is unknown, which is no error.
+func TestRollbackComparesCommits(t *testing.T) {
+	dir, ids := shallow(t, 3)
+	for at, want := range map[string]manifest.Relation{
+		dir: manifest.RelationNewer, t.TempDir(): manifest.RelationUnknown,
+	} {
+		s, err := Open(t.Context(), Inputs{Root: at, Name: "tides", DeployedOnly: true, Token: "token",
+			AccountID: strings.Repeat("a", 32), CacheDir: t.TempDir(), Getenv: func(string) string { return "" }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.compare(t.Context(), ids[0], ids[2]); err != nil || got != want {
+			t.Errorf("%s, %v; want %s", got, err, want)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

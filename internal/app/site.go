@@ -213,6 +213,7 @@ func (s *Site) Rollback(ctx context.Context, opt kvsync.RollbackOptions) (*kvsyn
 		return nil, err
 	}
 	opt.AllowForgottenOf = s.in.Waivers[options.AllowForgotten.Input]
+	opt.Compare = s.compare
 	res, err := e.Rollback(ctx, opt)
 	return res, s.lastName().Explain(err)
 }
