@@ -243,3 +243,25 @@ func TestRetentionWithinTheGracePeriod(t *testing.T) {
 		}
 	}
 }
+
+// halfAccount lists the first half of the keys, as if that were all.
+type halfAccount struct{ cloud.Account }
+
+func (h halfAccount) Store(id string) cloud.Store { return halfStore{h.Account.Store(id)} }
+
+type halfStore struct{ cloud.Store }
+
+func (s halfStore) List(ctx context.Context, prefix, _ string) ([]cloud.KeyInfo, string, error) {
+	var all []cloud.KeyInfo
+	err := cloud.EachKey(ctx, s.Store, prefix, func(k cloud.KeyInfo) error { all = append(all, k); return nil })
+	return all[:len(all)/2], "", err
+}
+
+// Promise 4: a listing that ends too early may lack what keeps a blob alive.
+func TestPruneStopsOverAPartialListing(t *testing.T) {
+	t.Parallel()
+	w, _ := aged(t, 5)
+	w.pass(30 * 24 * time.Hour)
+	w.config.Account = halfAccount{w.account}
+	w.wantKept(w.engine(), guard.Unread)
+}

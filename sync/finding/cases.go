@@ -115,6 +115,8 @@ const (
 		"of another layout was requested; nothing was deleted"
 	CasePruneRetain Case = "no deployment of {site} recorded how many are retained, because an older kv-sync " +
 		"made them; nothing was deleted"
+	CasePrunePartial Case = "the listing of {site} lacks the manifest of deployment {deployment}, so it is not whole; " +
+		"nothing was deleted"
 	CasePruneListing Case = "the listing of {site} is empty though a deployment is live; nothing was deleted"
 	CasePruneKey     Case = "the key {key} was not written by this release of kv-sync and may keep others " +
 		"alive; nothing was deleted"

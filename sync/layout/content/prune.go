@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -123,13 +124,18 @@ func (c *Content) roots(ctx context.Context, past *version.Past, namespace strin
 			found[r.Manifest] = root{&version.Meta{Deployment: r.Deployment, Manifest: r.Manifest, Namespace: namespace}, true}
 		}
 	}
-	for _, r := range found {
-		if err := c.markRoot(ctx, r, there, rooted, blobs); err != nil {
+	for _, name := range slices.Sorted(maps.Keys(found)) { // a simulation repeats the order of the requests
+		if err := c.markRoot(ctx, found[name], there, rooted, blobs); err != nil {
 			return nil, policy, err
 		}
 	}
 	return rooted, policy, nil
 }
+
+// listedWithin is how long a key may be missing from a listing because that is outdated. One
+// that lacks an older key, which can be read, is not the whole one: it may also lack the
+// record of a deployment that keeps blobs alive.
+const listedWithin = version.MinGrace
 
 // markRoot marks the keys of a root. Keys of an uncertain root may be gone: a manifest or
 // an index that neither the listing nor a read finds keeps nothing alive, because nobody
@@ -144,6 +150,10 @@ func (c *Content) markRoot(ctx context.Context, r root, there, rooted map[string
 	}
 	if err != nil {
 		return fmt.Errorf("nothing was deleted: %w", err)
+	}
+	if ref, bad := manifest.ParseRef(r.Manifest); bad == nil && !there[k.Manifest(ref)] &&
+		c.Time().Sub(ref.Nonce.Time()) > listedWithin {
+		return guard.Stop(guard.Unread, finding.CasePrunePartial, finding.Facts{Site: c.Site, Deployment: r.Deployment})
 	}
 	if err := blobs.ReadIndexes(ctx, e.Account.Store(r.Namespace), stored.Assets); err != nil {
 		return fmt.Errorf("nothing was deleted: %w", err)
