@@ -1,0 +1,132 @@
+package simulation
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Strike is one fault in one scenario.
+type Strike struct {
+	Scenario *Scenario
+	// Call is the number of the call of the run that is struck.
+	Call  int
+	Fault *Fault
+	// Persistent: it strikes all later calls, too.
+	Persistent bool
+	// Crash is the call of the recovery before which that is killed; 0 is none.
+	Crash int
+}
+
+// String names the strike, for a person and for the command that repeats it.
+func (s Strike) String() string {
+	name := fmt.Sprintf("%s, call %d: %s", s.Scenario.Name, s.Call, s.Fault.Name)
+	if s.Persistent {
+		name += ", and each later call"
+	}
+	if s.Crash > 0 {
+		name += fmt.Sprintf("; killed at call %d of the recovery", s.Crash)
+	}
+	return name
+}
+
+// Seen is one call of a run.
+type Seen struct{ Kind, Object string }
+
+// Calls are the calls of a scenario's run without a fault.
+func (s *Scenario) Calls(w *World) (calls []Seen) {
+	s.Before(w)
+	w.Strike = func(c *Call) *Fault {
+		calls = append(calls, Seen{c.Kind, c.Object})
+		return nil
+	}
+	w.Do(s.Actor, "ci", s.Run)
+	return calls
+}
+
+// longest is how long a run may take when nothing answers it: ten minutes without a
+// successful answer, and the looks for a switch whose answer was lost.
+const longest = 30 * time.Minute
+
+// Outcome is what came of a strike.
+type Outcome struct {
+	// Wrong says which promise was broken, or is "".
+	Wrong string
+	// Recovery is how many calls the recovery made.
+	Recovery int
+}
+
+// Try makes the scenario's run with the fault, and runs again until it succeeds.
+func (s Strike) Try(w *World) Outcome {
+	s.Scenario.Before(w)
+	before := w.Check.Live(blog)
+	begun := time.Now()
+	p := w.Start(s.Scenario.Actor, "ci", s.Scenario.Run)
+	w.Strike = func(c *Call) *Fault {
+		// The first call of a process is its begin.
+		at := c.Number - 1
+		if c.process == p && (at == s.Call || s.Persistent && at > s.Call) && s.Fault.Hits(c.Kind) {
+			return s.Fault
+		}
+		return nil
+	}
+	w.Run()
+	wrong := s.reported(w, p, before.Deployment)
+	if took := time.Since(begun); took > longest && !strings.HasPrefix(s.Fault.Name, "paused") {
+		wrong = append(wrong, fmt.Sprintf("the run took %s", took))
+	}
+	w.Strike = nil
+	done := Outcome{Wrong: strings.Join(wrong, "\n")}
+	if !s.Scenario.Once || p.Err != nil || p.Dead() {
+		done = s.recover(w, done)
+	}
+	w.Pass(5 * time.Minute)
+	w.Check.End()
+	if is := s.Scenario.After(w); is != "" {
+		done.add("promise 6: after the recovery " + is)
+	}
+	for _, v := range w.Check.Violations {
+		done.add(v)
+	}
+	return done
+}
+
+func (o *Outcome) add(wrong string) { o.Wrong = strings.TrimSpace(o.Wrong + "\n" + wrong) }
+
+// recover runs again, until it succeeds.
+func (s Strike) recover(w *World, done Outcome) Outcome {
+	if s.Crash > 0 {
+		dying := w.Start(s.Scenario.Actor+" dying", "ci", s.Scenario.Run)
+		w.Strike = func(c *Call) *Fault {
+			if c.process == dying && c.Number-1 == s.Crash {
+				return killed
+			}
+			return nil
+		}
+		w.Run()
+		w.Strike = nil
+	}
+	again := w.Do(s.Scenario.Actor+" again", "ci", s.Scenario.Run)
+	if again.Err != nil {
+		done.add(fmt.Sprintf("promise 6: run again, it says %v", again.Err))
+	}
+	done.Recovery = again.calls - 1
+	return done
+}
+
+// reported checks what the run says of itself against what is live.
+func (s Strike) reported(w *World, p *Process, before string) (wrong []string) {
+	if p.Dead() || unknown(p.Err) {
+		return nil
+	}
+	if p.Err == nil {
+		if is := s.Scenario.After(w); is != "" {
+			wrong = append(wrong, "promise 3: it says that it succeeded, and "+is)
+		}
+	} else if now := w.Check.Live(blog).Deployment; now != before {
+		wrong = append(wrong, fmt.Sprintf("promise 8: it says %v, and %s is live", p.Err, now))
+	}
+	return wrong
+}
+
+var killed = &Fault{Name: "killed before it", strike: func(s *Struck) { s.Call.process.Kill() }}

@@ -1,0 +1,321 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/simulation/inspect"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
+	"github.com/kv-sync/kv-sync/sync/plan"
+)
+
+// Schedule is a random number of processes that use one account at the same time, with random
+// faults: all of it decided by one seed.
+type Schedule struct {
+	*World
+	random  *rand.Rand
+	history []*Commit
+	foreign []*Commit // of another repository
+	runs    []*run
+	// secrets are the values that another tool has set, oldest first.
+	secrets []string
+	others  int // how often another tool has deployed
+}
+
+// run is a process of a schedule.
+type run struct {
+	*Process
+	what   string
+	commit *Commit // that it deploys, or nil
+	begun  time.Time
+	// target is what a rollback made live.
+	held string
+}
+
+// NewSchedule prepares the account: a site with three deployments, the last one two days ago.
+func NewSchedule(seed uint64) *Schedule {
+	s := &Schedule{World: NewWorld(seed), random: rand.New(rand.NewPCG(seed, 3))}
+	var contents []Files
+	for i := range 10 {
+		contents = append(contents, s.contents(i))
+	}
+	s.history = Repository("example.com/ada/blog", contents...)
+	s.foreign = Repository("example.com/eve/other", pages(100), pages(101))
+	s.Cloud.Listed = []int{10, 100}[s.random.IntN(2)]
+	s.start3()
+	return s
+}
+
+// start3 makes the first deployments.
+func (s *Schedule) start3() {
+	for _, c := range s.history[:3] {
+		s.Must(blog+"/deploy before", "ci", deploy(c, anySize))
+		s.Pass(time.Hour)
+	}
+	s.setSecret("first")
+	s.Pass(47 * time.Hour)
+}
+
+// contents are the files of the i-th commit: some files come and go, and some commits change
+// nothing.
+func (s *Schedule) contents(i int) Files {
+	edition := i - s.random.IntN(2)
+	f := pages(edition)
+	if s.random.IntN(4) == 0 {
+		f = many(edition)
+	}
+	if s.random.IntN(3) == 0 {
+		f["/sometimes.html"] = "now and then"
+	}
+	return f
+}
+
+func (s *Schedule) setSecret(value string) {
+	s.Do(blog+"/"+inspect.Other, "laptop", func(_ context.Context, p *Process) error { s.secret(p, value); return nil })
+}
+
+// secret changes a secret as another tool does.
+func (s *Schedule) secret(p *Process, value string) {
+	p.Act("secret", value, func() string {
+		if !s.Cloud.Script(blog).SetSecret(p.Name, "KEY", value) {
+			return "refused: the newest version is not active"
+		}
+		s.secrets = append(s.secrets, value)
+		return "set"
+	})
+}
+
+// Play runs the processes, and what a person does after them: whoever was refused because
+// others were at it, or does not know, or died, runs again.
+func (s *Schedule) Play() {
+	s.Strike = s.fault()
+	s.cast()
+	s.Run()
+	s.Strike = nil
+	for range 3 {
+		for _, r := range s.runs {
+			if r.commit != nil && (r.Dead() || unsettled(r.Err) || unchecked(r.Process)) {
+				s.again(r)
+			}
+		}
+	}
+	s.Pass(5 * time.Minute)
+	s.Check.End()
+}
+
+// unsettled reports whether a run ended so that it is to be run again.
+func unsettled(err error) bool {
+	var stopped *guard.Error
+	return err != nil && (!errors.As(err, &stopped) || stopped.Guard == guard.Overtaken)
+}
+
+// unchecked reports whether a run says that it could not look after its switch.
+func unchecked(p *Process) bool {
+	return slices.ContainsFunc(p.Notes, func(n string) bool { return strings.Contains(n, "could not be checked whether") })
+}
+
+// toldReplaced reports whether a run says that it may have replaced what others deployed: it
+// could not make that live again, or not look.
+func (s *Schedule) toldReplaced() bool {
+	return slices.ContainsFunc(s.processes, func(p *Process) bool {
+		var u *kvsync.UnsettledError
+		return unchecked(p) || errors.As(p.Err, &u) && (u.Finding.Case == finding.CaseNotRestored ||
+			u.Finding.Case == finding.CaseRestoreUnknown)
+	})
+}
+
+// late reports whether what is live was activated by a request that was carried out after its
+// process had ended, which says that it does not know.
+func (s *Schedule) late() bool {
+	d := s.Cloud.Script(blog).Active()
+	return slices.ContainsFunc(s.processes, func(p *Process) bool {
+		return p.Name == d.By && unknown(p.Err) && d.Created.After(p.end)
+	})
+}
+
+func (s *Schedule) again(r *run) {
+	p := s.Do(r.Name+" again", "ci", deploy(r.commit, anySize))
+	r.Process = p
+}
+
+// fault chooses what goes wrong, and how often.
+func (s *Schedule) fault() func(*Call) *Fault {
+	often := []int{0, 0, 200, 50, 20}[s.random.IntN(5)]
+	persistent := make(map[*Process]*Fault)
+	return func(c *Call) *Fault {
+		if f := persistent[c.process]; f != nil && f.Hits(c.Kind) {
+			return f
+		}
+		if often == 0 || s.random.IntN(often) > 0 {
+			return nil
+		}
+		f := Faults[s.random.IntN(len(Faults))]
+		if !f.Hits(c.Kind) {
+			return nil
+		}
+		if f.Persistent && s.random.IntN(4) == 0 {
+			persistent[c.process] = f
+		}
+		return f
+	}
+}
+
+// cast starts the processes.
+func (s *Schedule) cast() {
+	deployers := 1 + s.random.IntN(3)
+	first := 3 + s.random.IntN(2)
+	for i := range deployers {
+		s.deployer(fmt.Sprint("deploy ", i), s.history[first+i])
+	}
+	for _, actor := range []struct {
+		one   int // of so many schedules
+		start func()
+	}{
+		{3, func() { s.start(blog+"/prune", "prune", nil, prune) }},
+		{3, s.rollback},
+		{4, func() { s.start(blog+"/upload", "upload", nil, upload(s.history[8])) }},
+		{4, func() { s.deployer("deploy stranger", s.foreign[0]) }},
+		{3, s.secretKeeper},
+		{6, s.otherTool},
+		{5, func() { s.deployer("deploy late", s.history[s.random.IntN(3)]) }},
+		{6, s.splitter},
+	} {
+		if s.random.IntN(actor.one) == 0 {
+			actor.start()
+		}
+	}
+}
+
+// start starts a process after a while.
+func (s *Schedule) start(name, what string, c *Commit, f func(context.Context, *Process) error) *run {
+	wait := rand2(s.random, 200*time.Millisecond)
+	if s.random.IntN(4) == 0 {
+		wait = rand2(s.random, 3*time.Minute)
+	}
+	r := &run{what: what, commit: c, begun: time.Now()}
+	r.Process = s.Start(name, fmt.Sprint("machine ", len(s.runs)), func(ctx context.Context, p *Process) error {
+		time.Sleep(wait)
+		return f(ctx, p)
+	})
+	s.runs = append(s.runs, r)
+	return r
+}
+
+func (s *Schedule) deployer(name string, c *Commit) {
+	s.start(blog+"/"+name, "deploy", c, deploy(c, anySize))
+}
+
+func (s *Schedule) rollback() {
+	var r *run
+	r = s.start(blog+"/rollback", "rollback", nil, func(ctx context.Context, p *Process) error {
+		res, err := p.Engine(settings()).Rollback(ctx, kvsync.RollbackOptions{Compare: s.history[0].Compare})
+		if err == nil && !p.Dead() {
+			s.mu.Lock()
+			r.held = res.Hold
+			s.mu.Unlock()
+		}
+		return err
+	})
+}
+
+func (s *Schedule) secretKeeper() {
+	n := 1 + s.random.IntN(2)
+	s.start(blog+"/"+inspect.Other+" secret", "secret", nil, func(_ context.Context, p *Process) error {
+		for i := range n {
+			s.secret(p, fmt.Sprint("secret ", i))
+		}
+		return nil
+	})
+}
+
+func (s *Schedule) otherTool() {
+	s.start(blog+"/"+inspect.Other+" tool", "other", nil, func(_ context.Context, p *Process) error {
+		p.Act("deploys", "other.js", func() string {
+			s.others++
+			return s.Cloud.Script(blog).DeployOther(p.Name, "export default {}").ID
+		})
+		return nil
+	})
+}
+
+// splitter splits the traffic between the two newest versions of kv-sync, as a person does
+// in the dashboard.
+func (s *Schedule) splitter() {
+	s.start(blog+"/"+inspect.Other+" split", "split", nil, func(_ context.Context, p *Process) error {
+		p.Act("splits", "", func() string { return s.Cloud.Script(blog).Split(p.Name) })
+		return nil
+	})
+}
+
+// Wrong says which promise was broken, or is "".
+func (s *Schedule) Wrong() string {
+	wrong := slices.Clone(s.Check.Violations)
+	live := s.Check.Live(blog)
+	add := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
+	if s.others > 0 && !live.Foreign && !live.Rollback && !s.split() && !s.toldReplaced() {
+		add("another tool has deployed, and version %s of kv-sync is live", live.Version)
+	}
+	if live.Repository == s.foreign[0].Repository {
+		add("promise 9: a deploy of another repository is live")
+	}
+	if !live.Foreign && !s.toldReplaced() && !s.late() {
+		wrong = append(wrong, s.order(live)...)
+		wrong = append(wrong, s.secretLost(live)...)
+	}
+	return strings.Join(wrong, "\n")
+}
+
+// order checks that the newest commit is live whose run says that it is.
+func (s *Schedule) order(live inspect.Live) (wrong []string) {
+	place := func(commit string) int {
+		return slices.IndexFunc(s.history, func(c *Commit) bool { return c.ID == commit })
+	}
+	now, held := place(live.Commit), -1
+	for _, r := range s.runs {
+		held = max(held, place(r.held))
+	}
+	for _, r := range s.runs {
+		if r.commit == nil || r.Err != nil || r.Dead() || s.split() {
+			continue
+		}
+		if n := place(r.commit.ID); n > now && n > held {
+			wrong = append(wrong, fmt.Sprintf("promise 5: commit %d is live, and the run of %d says that that is", now, n))
+		}
+	}
+	if held >= 0 && now <= held && now >= 0 && !live.Rollback && live.Hold == "" && !s.split() {
+		wrong = append(wrong, fmt.Sprintf("promise 5: commit %d is live, and a rollback holds %d back", now, held))
+	}
+	return wrong
+}
+
+func (s *Schedule) split() bool {
+	return slices.ContainsFunc(s.runs, func(r *run) bool { return r.what == "split" })
+}
+
+// secretLost checks that the secret that was set last is there, or that a run has said that
+// it is not.
+func (s *Schedule) secretLost(live inspect.Live) []string {
+	// Of a race the API lists only the newest activations.
+	short := len(s.Cloud.Script(blog).Deployments) > s.Cloud.Listed
+	if short || len(s.secrets) < 2 || live.Secrets["KEY"] != "first" {
+		return nil
+	}
+	for _, p := range s.processes {
+		for _, note := range p.Notes {
+			if strings.Contains(note, "change it again") {
+				return nil
+			}
+		}
+	}
+	return []string{"promise 5: a secret is lost, and nobody says so"}
+}
+
+// anySize: the commits of a schedule have few files or many.
+var anySize = plan.Options{AllowShrink: true}

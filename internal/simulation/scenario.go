@@ -1,0 +1,132 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/layout"
+	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/site"
+)
+
+// Scenario is a run of kv-sync that a fault strikes.
+type Scenario struct {
+	Name string
+	// Actor is the process' name.
+	Actor string
+	// Before makes the account as it is before the run.
+	Before func(*World)
+	Run    func(context.Context, *Process) error
+	// Once: who repeats it after it has succeeded wants it twice.
+	Once bool
+	// After says what is wrong after the run has succeeded, or "".
+	After func(*World) string
+}
+
+const blog = "blog"
+
+// settings are those of the site in all scenarios.
+func settings() site.Config { return site.Config{Site: blog, Retain: 3} }
+
+func deploy(c *Commit, opt plan.Options) func(context.Context, *Process) error {
+	return func(ctx context.Context, p *Process) error {
+		res, err := p.Engine(settings()).Deploy(ctx, source{c}, worker, opt)
+		if err != nil {
+			return err
+		}
+		return p.claims(res)
+	}
+}
+
+// claims checks that what a run says that is live is live, in the moment in which it says so.
+func (p *Process) claims(res *kvsync.Result) error {
+	if p.isDead() {
+		return nil
+	}
+	w := p.world
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.Check.WasLive(blog, res.Deployment) {
+		return nil
+	}
+	return fmt.Errorf("it says that deployment %q is live, which never was", res.Deployment)
+}
+
+func rollback(opt kvsync.RollbackOptions) func(context.Context, *Process) error {
+	return func(ctx context.Context, p *Process) error {
+		_, err := p.Engine(settings()).Rollback(ctx, opt)
+		return err
+	}
+}
+
+func prune(ctx context.Context, p *Process) error {
+	_, err := p.Engine(settings()).Prune(ctx, layout.PruneOptions{})
+	return err
+}
+
+func upload(c *Commit) func(context.Context, *Process) error {
+	return func(ctx context.Context, p *Process) error {
+		_, err := p.Engine(settings()).UploadAhead(ctx, source{c}, worker, plan.Options{})
+		return err
+	}
+}
+
+// pages makes a site's files. Those of each edition differ in the index.
+func pages(edition int, more ...string) Files {
+	f := Files{"/index.html": fmt.Sprint("edition ", edition), "/about.html": "about", "/style.css": "body {}"}
+	for _, name := range more {
+		f[name] = "this is " + name
+	}
+	return f
+}
+
+// many are more files than a deploy writes beside its manifest, so that they are worth an
+// upload ahead.
+func many(edition int) Files {
+	f := pages(edition)
+	for i := range 12 {
+		f[fmt.Sprintf("/page-%02d.html", i)] = fmt.Sprint("page ", i, " of edition ", edition)
+	}
+	return f
+}
+
+// deployed has the commits deployed one after the other, an hour apart.
+func deployed(commits ...*Commit) func(*World) {
+	return func(w *World) {
+		for _, c := range commits {
+			w.Must(blog+"/deploy before", "ci", deploy(c, plan.Options{}))
+			w.Pass(time.Hour)
+		}
+	}
+}
+
+// Pass lets time pass, and has done what is late.
+func (w *World) Pass(d time.Duration) {
+	w.Do("time/passes", "ci", func(context.Context, *Process) error { time.Sleep(d); return nil })
+}
+
+// wants is what must be live: a commit with its files.
+func wants(c *Commit) func(*World) string {
+	return func(w *World) string {
+		live := w.Check.Live(blog)
+		if live.Commit != c.ID {
+			return fmt.Sprintf("commit %.12s is live, want %.12s", live.Commit, c.ID)
+		}
+		if len(live.Files) != len(c.Files) {
+			return fmt.Sprintf("live are %v", live.Files)
+		}
+		for _, path := range live.Files {
+			if _, ok := c.Files[path]; !ok {
+				return path + " is live"
+			}
+		}
+		return ""
+	}
+}
+
+// unknown reports whether a run says that it does not know what it has done.
+func unknown(err error) bool { return errors.Is(err, cloud.ErrUnknown) }

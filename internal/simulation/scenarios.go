@@ -1,0 +1,75 @@
+package simulation
+
+import (
+	"fmt"
+	"time"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/plan"
+)
+
+// history is the repository of the scenarios' site.
+func history() []*Commit {
+	moved := pages(4)
+	delete(moved, "/about.html")
+	moved["/who.html"] = pages(4)["/about.html"]
+	return Repository("example.com/ada/blog", pages(0, "/old.html"), pages(1, "/old.html"), pages(2, "/old.html"),
+		pages(2, "/old.html"), pages(3), moved, many(5), many(6))
+}
+
+// Scenarios are the runs that each fault strikes.
+func Scenarios() []*Scenario {
+	h := history()
+	deploys := func(name string, before func(*World), c *Commit) *Scenario {
+		return &Scenario{Name: name, Actor: blog + "/deploy", Before: before, Run: deploy(c, plan.Options{}), After: wants(c)}
+	}
+	return append([]*Scenario{
+		deploys("first deploy", func(*World) {}, h[0]),
+		deploys("deploy", deployed(h[0], h[1]), h[2]),
+		deploys("no change", deployed(h[0], h[1]), h[1]),
+		deploys("newer commit without a change", deployed(h[1], h[2]), h[3]),
+		deploys("file deleted", deployed(h[1], h[2]), h[4]),
+		deploys("file renamed", deployed(h[2], h[4]), h[5]),
+		deploys("deploy with a prune", aged(h[0], h[1], h[2], h[4], h[5]), h[6]),
+		deploys("deploy after an upload ahead", func(w *World) {
+			deployed(h[0], h[6])(w)
+			w.Must(blog+"/upload", "laptop", upload(h[7]))
+		}, h[7]),
+		deploys("deploy after a rollback", func(w *World) {
+			deployed(h[0], h[1])(w)
+			w.Must(blog+"/rollback", "laptop", rollback(kvsync.RollbackOptions{}))
+		}, h[2]),
+		{Name: "deploy --repair", Actor: blog + "/deploy", Before: deployed(h[0], h[6]),
+			Run: deploy(h[6], plan.Options{Repair: true}), After: wants(h[6])},
+		{Name: "deploy --forget", Actor: blog + "/forget", Before: deployed(h[0], h[2]),
+			Run: deploy(h[4], plan.Options{Forget: true}), After: wants(h[4])},
+		{Name: "upload ahead", Actor: blog + "/upload", Before: deployed(h[0], h[6]), Run: upload(h[7]), After: wants(h[6])},
+		{Name: "prune", Actor: blog + "/prune", Before: aged(h[0], h[1], h[2], h[4], h[5], h[6]), Run: prune,
+			After: wants(h[6])},
+	}, rollbacks(h)...)
+}
+
+func rollbacks(h []*Commit) []*Scenario {
+	holds := func(target, held *Commit) func(*World) string {
+		return func(w *World) string {
+			if live := w.Check.Live(blog); live.Hold != held.ID || !live.Rollback {
+				return fmt.Sprintf("it holds back %q", live.Hold)
+			}
+			return wants(target)(w)
+		}
+	}
+	return []*Scenario{
+		{Name: "rollback", Actor: blog + "/rollback", Once: true, Before: deployed(h[0], h[1], h[2]),
+			Run: rollback(kvsync.RollbackOptions{}), After: holds(h[1], h[2])},
+		{Name: "rollback to a commit", Actor: blog + "/rollback", Before: deployed(h[0], h[1], h[2]),
+			Run: rollback(kvsync.RollbackOptions{To: h[0].ID}), After: holds(h[0], h[2])},
+	}
+}
+
+// aged has the commits deployed two days ago, so that a prune is due.
+func aged(commits ...*Commit) func(*World) {
+	return func(w *World) {
+		deployed(commits...)(w)
+		w.Pass(48 * time.Hour)
+	}
+}
