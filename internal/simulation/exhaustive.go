@@ -11,6 +11,7 @@ type Strike struct {
 	Scenario *Scenario
 	// Call is the number of the call of the run that is struck.
 	Call  int
+	Kind  string // of that call
 	Fault *Fault
 	// Persistent: it strikes all later calls, too.
 	Persistent bool
@@ -20,7 +21,7 @@ type Strike struct {
 
 // String names the strike, for a person and for the command that repeats it.
 func (s Strike) String() string {
-	name := fmt.Sprintf("%s, call %d: %s", s.Scenario.Name, s.Call, s.Fault.Name)
+	name := fmt.Sprintf("%s, call %d, %s: %s", s.Scenario.Name, s.Call, s.Kind, s.Fault.Name)
 	if s.Persistent {
 		name += ", and each later call"
 	}
@@ -42,6 +43,20 @@ func (s *Scenario) Calls(w *World) (calls []Seen) {
 	}
 	w.Do(s.Actor, "ci", s.Run)
 	return calls
+}
+
+// strikesAt are the faults that can strike a call.
+func strikesAt(s *Scenario, n int, c Seen) (all []Strike) {
+	for _, f := range Faults {
+		if !f.Hits(c.Kind) {
+			continue
+		}
+		all = append(all, Strike{Scenario: s, Call: n, Kind: c.Kind, Fault: f})
+		if f.Persistent {
+			all = append(all, Strike{Scenario: s, Call: n, Kind: c.Kind, Fault: f, Persistent: true})
+		}
+	}
+	return all
 }
 
 // longest is how long a run may take when nothing answers it: ten minutes without a

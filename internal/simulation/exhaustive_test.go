@@ -8,7 +8,10 @@ import (
 	"testing/synctest"
 )
 
-var only = flag.String("strike", "", "only the strikes whose name contains this")
+var (
+	only  = flag.String("strike", "", "only the strikes whose name contains this, with their histories")
+	every = flag.Int("every", 10, "strike with each n-th fault only; 1 is all")
+)
 
 // inWorld runs f in a world of its own.
 func inWorld(t *testing.T, seed uint64, f func(*World)) {
@@ -47,32 +50,34 @@ func TestScenarios(t *testing.T) {
 
 // Promises 1 to 8: each call of each scenario is struck by each fault.
 func TestEveryFault(t *testing.T) {
+	all := strikes(t)
 	count := 0
-	for _, s := range Scenarios() {
-		var calls []Seen
-		inWorld(t, 1, func(w *World) { calls = s.Calls(w) })
-		for n, c := range calls {
-			for _, f := range Faults {
-				if !f.Hits(c.Kind) {
-					continue
-				}
-				for _, persistent := range []bool{false, true} {
-					strike := Strike{Scenario: s, Call: n + 1, Fault: f, Persistent: persistent}
-					if persistent && !f.Persistent || !strings.Contains(strike.String(), *only) {
-						continue
-					}
-					count++
-					inWorld(t, 1, func(w *World) {
-						if out := strike.Try(w); out.Wrong != "" {
-							t.Errorf("%s\n%s", strike, out.Wrong)
-							if *only != "" {
-								t.Log(w.History())
-							}
-						}
-					})
-				}
-			}
+	for i, s := range all {
+		if *only == "" && i%*every != 0 || !strings.Contains(s.String(), *only) {
+			continue
 		}
+		count++
+		inWorld(t, 1, func(w *World) {
+			if out := s.Try(w); out.Wrong != "" {
+				t.Errorf("%s\n%s\nreplay it: go test ./internal/simulation -run '^TestEveryFault$' -strike '%s'", s, out.Wrong, s)
+			}
+			if *only != "" {
+				t.Log("\n" + w.History())
+			}
+		})
 	}
-	t.Logf("%d strikes", count)
+	t.Logf("%d of %d strikes", count, len(all))
+}
+
+// strikes are all single faults in all scenarios.
+func strikes(t *testing.T) (all []Strike) {
+	t.Helper()
+	for _, s := range Scenarios() {
+		inWorld(t, 1, func(w *World) {
+			for n, c := range s.Calls(w) {
+				all = append(all, strikesAt(s, n+1, c)...)
+			}
+		})
+	}
+	return all
 }
