@@ -49,19 +49,12 @@ func ProjectAbove(root string) string {
 	}
 }
 
-// detectDirectory finds the site if no configuration names it.
+// detectDirectory finds the site if no configuration names it. A folder with a page is the site, but
+// for the input of a build. Without one, public or the top of the project is the site only if nothing
+// beside it shows that the project is more than files.
 func (l *loader) detectDirectory() {
-	var found []string
 	tool := l.buildTool()
-	input := l.inputOfBuild(tool)
-	for _, d := range Directories {
-		if d == public && (input != "" || l.leftToBuild()) {
-			continue
-		}
-		if l.files.isFile(filepath.Join(l.root, d, "index.html")) {
-			found = append(found, d)
-		}
-	}
+	found, inputs := l.sites(tool)
 	switch {
 	case len(found) == 1:
 		l.s.Directory = found[0]
@@ -70,17 +63,16 @@ func (l *loader) detectDirectory() {
 			"name the right one with --dir, or as \"directory\" in "+ProjectFile)
 	case l.refuseOutside():
 		return
-	case l.refuseUnbuilt(tool, input):
+	case l.refuseUnbuilt(tool, inputs):
 		return
-	case l.files.isDir(filepath.Join(l.root, public)):
-		l.s.Directory = public
-	case l.files.isFile(filepath.Join(l.root, "index.html")):
+	case l.has("index.html"):
 		l.detectTop()
+	case l.files.isDir(filepath.Join(l.root, public)):
+		l.detectPublic()
 	case l.s.Code.Main != "":
 		return // a Worker without files is valid
 	default:
-		l.refuse(l.here(), "no site was found: there is no index.html in "+strings.Join(Directories, ", "),
-			l.howToPublish())
+		l.refuse(l.here(), "no site was found: "+inputs.none(), l.howToPublish())
 	}
 	l.s.origins["directory"] = origin{place: Found}
 }

@@ -44,9 +44,10 @@ func (l *loader) onDisk() string {
 	return Directories[i]
 }
 
-// neverOutput are the names of folders that no build writes. The last four are of templates, as those
-// of Hugo, Jekyll and Eleventy.
-var neverOutput = []string{"node_modules", "src", ".git", "layouts", "_layouts", "_includes", "themes"}
+// neverOutput are the names of folders that no build writes: packages, sources and templates.
+var neverOutput = []string{
+	"node_modules", "vendor", "src", ".git", "layouts", "_layouts", "_includes", "themes", "templates", "views",
+}
 
 // elsewhere returns folders of the project that have an index.html, sorted and at most three: some
 // tools write the site to a folder such as dist/app/browser, site or docs/.vitepress/dist. It looks
@@ -54,7 +55,7 @@ var neverOutput = []string{"node_modules", "src", ".git", "layouts", "_layouts",
 func (l *loader) elsewhere() []string {
 	const deepest, mostEntries, mostFound = 4, 10_000, 3
 	var found []string
-	entries, input := 0, l.inputOfBuild(l.buildTool())
+	entries, tool := 0, l.buildTool()
 	_ = filepath.WalkDir(l.root, func(file string, d fs.DirEntry, err error) error { // errors skip a folder
 		if entries++; entries > mostEntries || len(found) == mostFound {
 			return fs.SkipAll
@@ -63,8 +64,8 @@ func (l *loader) elsewhere() []string {
 		if err != nil || relErr != nil || !d.IsDir() || rel == "." {
 			return relErr
 		}
-		if rel == public && input != "" || slices.Contains(neverOutput, d.Name()) ||
-			strings.Count(filepath.ToSlash(rel), "/") >= deepest {
+		if slices.Contains(neverOutput, d.Name()) || strings.Count(filepath.ToSlash(rel), "/") >= deepest ||
+			l.inputOfBuild(tool, rel) != "" {
 			return fs.SkipDir
 		}
 		if l.files.isFile(filepath.Join(file, "index.html")) {

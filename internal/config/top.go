@@ -10,8 +10,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
 // A project whose index.html is at its top is a site as a whole if it has nothing but files that
@@ -32,15 +30,73 @@ var webNames = regexp.MustCompile(`^(manifest\.json|(robots|humans|ads|security|
 var ownNames = regexp.MustCompile(`^(kv-sync\.toml|wrangler\.(json|jsonc|toml)|_headers|_redirects|_kv-sync.*|` +
 	`node_modules)$`)
 
-// aboutNames matches texts about a repository, which are left out of the site.
-var aboutNames = regexp.MustCompile(`(?i)^(readme|licen[cs]e|copying|notice|authors|changelog|contributing|` +
-	`code_of_conduct|security)([._-]\w+)?(\.(md|txt|rst))?$`)
+// configNames matches configuration files of kv-sync and wrangler, also those that a flag names.
+var configNames = regexp.MustCompile(`^(kv-sync|wrangler)[\w.-]*\.(json|jsonc|toml)$`)
+
+// aboutNames matches texts about a repository, and the lists of its packages. They are left out of the
+// site.
+var aboutNames = regexp.MustCompile(`(?i)^((readme|licen[cs]e|copying|notice|authors|changelog|contributing|` +
+	`code_of_conduct|security)([._-]\w+)?(\.(md|txt|rst))?|` +
+	`package(-lock)?\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-lock\.yaml|bun\.lockb?)$`)
 
 // toolNames matches code that a tool or a server runs, not a browser.
 var toolNames = regexp.MustCompile(`(\.config|rc)\.[cm]?js$|^(server|gulpfile|Gruntfile|_worker)\.[cm]?js$`)
 
 // codeNames matches the usual names of a Worker's code at the top of a project.
 var codeNames = regexp.MustCompile(`^(src/)?(index|main|worker)\.m?js$`)
+
+// outputs are folders of build tools that need not have an index.html.
+var outputs = []string{
+	"dist", "build", "out", "_site", "storybook-static", ".output", ".svelte-kit", ".next", ".vercel", ".open-next",
+}
+
+// output returns a folder that a build may have written, or "".
+func (l *loader) output() string {
+	i := slices.IndexFunc(outputs, func(dir string) bool { return l.files.isDir(filepath.Join(l.root, dir)) })
+	if i < 0 {
+		return ""
+	}
+	return outputs[i]
+}
+
+// detectPublic publishes a folder public that has no page, or refuses it and names what shows that a
+// build or a server uses the folder.
+func (l *loader) detectPublic() {
+	beside := l.output()
+	if beside == "" && l.s.Code.Main == "" && l.s.Project == "" {
+		beside = l.fileBeside()
+	}
+	if beside == "" {
+		l.s.Directory = public
+		return
+	}
+	l.refuse(origin{place: public}, fmt.Sprintf("it has no index.html, and %.200s beside it shows that a build or a "+
+		"server may use it", beside), "publish it with --dir public if it is the site; otherwise "+l.howToPublish())
+}
+
+// notOfPrograms are the extensions of files that say nothing about what a project is, beside webTypes.
+var notOfPrograms = strings.Fields(".md .txt .rst .pdf .csv")
+
+// fileBeside returns a file at the top of the project that shows that it is more than a folder public:
+// code, or the configuration of another tool. It returns "" if there is none.
+func (l *loader) fileBeside() string {
+	top, err := l.top()
+	if err != nil {
+		return ""
+	}
+	entries, _ := fs.ReadDir(top, ".") // what cannot be read shows nothing
+	i := slices.IndexFunc(entries, func(e fs.DirEntry) bool {
+		name := e.Name()
+		ext := strings.ToLower(path.Ext(name))
+		script := ext == ".js" || ext == ".mjs"
+		return !e.IsDir() && name[0] != '.' && !aboutNames.MatchString(name) && !configNames.MatchString(name) &&
+			(script || !slices.Contains(webTypes, ext)) && !slices.Contains(notOfPrograms, ext)
+	})
+	if i < 0 {
+		return ""
+	}
+	return entries[i].Name()
+}
 
 // detectTop publishes the whole folder, or refuses it and names a file that is no part of a site.
 func (l *loader) detectTop() {
@@ -59,7 +115,7 @@ func (l *loader) detectTop() {
 		for i, name := range about {
 			l.s.Ignore = slices.Insert(l.s.Ignore, i, "/"+name)
 		}
-		l.notice(l.here(), "it is the site, without "+humanize.List(about),
+		l.notice(l.here(), "it is the site, without "+strings.Join(about, ", "),
 			"publish all of it with --dir .")
 	}
 }
@@ -67,14 +123,20 @@ func (l *loader) detectTop() {
 // errOther ends the walk at the first file that may be no part of a site.
 var errOther = errors.New("no part of a site")
 
-// lookAtTop returns the texts about the repository at the top of the project, and the first file that
+// top returns the folder of the project. Its entries are only named, and no symlink is followed.
+func (l *loader) top() (fs.FS, error) {
+	if name, ok := l.files.inCommit(l.root); ok {
+		return fs.Sub(l.files.commit, name)
+	}
+	return os.DirFS(l.root), nil
+}
+
+// lookAtTop returns the files at the top of the project that are about it, and the first file that
 // may be no part of a site.
 func (l *loader) lookAtTop() (about []string, other string, err error) {
-	top := os.DirFS(l.root) // its entries are only named, and no symlink is followed
-	if name, ok := l.files.inCommit(l.root); ok {
-		if top, err = fs.Sub(l.files.commit, name); err != nil {
-			return nil, "", err
-		}
+	top, err := l.top()
+	if err != nil {
+		return nil, "", err
 	}
 	err = fs.WalkDir(top, ".", func(name string, e fs.DirEntry, err error) error {
 		base := path.Base(name)

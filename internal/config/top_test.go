@@ -31,9 +31,23 @@ func TestSiteAtTheTop(t *testing.T) {
 			".env": "", ".git/config": "", ".github/workflows/x.yml": "", "kv-sync.toml": "", "wrangler.jsonc": "{}",
 			"node_modules/x/index.py": "",
 		}},
-		"a server":            {files: map[string]string{"api/server.py": ""}, other: "api/server.py"},
-		"a server in node":    {files: map[string]string{"server.js": ""}, other: "server.js"},
-		"packages":            {files: map[string]string{"package.json": "{}"}, other: "package.json"},
+		"a server":                 {files: map[string]string{"api/server.py": ""}, other: "api/server.py"},
+		"a server in node":         {files: map[string]string{"server.js": ""}, other: "server.js"},
+		"a list of packages below": {files: map[string]string{"api/package.json": "{}"}, other: "api/package.json"},
+		"tools for development": {
+			files: map[string]string{
+				"package.json":      `{"scripts": {"start": "live-server"}, "devDependencies": {"prettier": "3"}}`,
+				"package-lock.json": "{}", "node_modules/prettier/index.js": "", ".gitignore": "node_modules", "README": "",
+			},
+			ignore: []string{"/README", "/package-lock.json", "/package.json"},
+		},
+		"more texts than a line has room for": {
+			files: map[string]string{
+				"AUTHORS": "", "CHANGELOG.md": "", "LICENSE": "", "NOTICE": "", "README.md": "", "package.json": "{}",
+				"yarn.lock": "",
+			},
+			ignore: []string{"/AUTHORS", "/CHANGELOG.md", "/LICENSE", "/NOTICE", "/README.md", "/package.json", "/yarn.lock"},
+		},
 		"a tool":              {files: map[string]string{"tailwind.config.cjs": ""}, other: "tailwind.config.cjs"},
 		"data":                {files: map[string]string{"data/users.json": ""}, other: "data/users.json"},
 		"a key of an account": {files: map[string]string{"service-account.json": ""}, other: "service-account.json"},
@@ -50,7 +64,7 @@ func TestSiteAtTheTop(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tt.files["index.html"] = ""
-			s, refused, _ := reported(t, Inputs{Root: project(t, tt.files), Flags: map[string]string{"name": "x"}})
+			s, refused, notices := reported(t, Inputs{Root: project(t, tt.files), Flags: map[string]string{"name": "x"}})
 			if tt.other != "" {
 				if len(refused) != 1 || !strings.Contains(refused[0], "such as "+tt.other+";") {
 					t.Errorf("errors %q", refused)
@@ -59,6 +73,10 @@ func TestSiteAtTheTop(t *testing.T) {
 			}
 			if len(refused) > 0 || s.Directory != "." || !slices.Equal(s.Ignore, tt.ignore) {
 				t.Errorf("errors %q, settings %+v", refused, s)
+			}
+			if left := strings.Join(tt.ignore, ", "); left != "" && (len(notices) != 1 ||
+				!strings.Contains(notices[0], "without "+strings.ReplaceAll(left, "/", "")+";")) {
+				t.Errorf("notices %q", notices)
 			}
 		})
 	}

@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,6 +19,10 @@ type projectFiles struct{ l *loader }
 
 func (p projectFiles) IsFile(name string) bool {
 	return p.l.files.isFile(p.l.resolve(name))
+}
+
+func (p projectFiles) IsDir(name string) bool {
+	return p.l.files.isDir(p.l.resolve(name))
 }
 
 func (p projectFiles) Read(name string) []byte {
@@ -48,57 +53,79 @@ func (l *loader) leftToBuild() bool {
 	return has && l.s.Project == ""
 }
 
-// inputOfBuild says why the folder public is not the site but the input of its build, or returns "".
-func (l *loader) inputOfBuild(tool *buildtool.Tool) string {
-	if tool != nil && !tool.IntoPublic {
-		return "its input"
+// input is a folder that is no site but the input of a build, or was not built yet.
+type input struct{ dir, why string }
+
+// inputs are those of Directories, and "." for the top of the project.
+type inputs []input
+
+// none says that no folder is the site. Folders that are known to be input are not among those that
+// it names.
+func (list inputs) none() string {
+	others := slices.DeleteFunc(slices.Clone(Directories), func(d string) bool {
+		return slices.ContainsFunc(list, func(in input) bool { return in.dir == d })
+	})
+	text := "there is no index.html in " + strings.Join(others, ", ")
+	for _, in := range list {
+		if in.why != "" {
+			text += fmt.Sprintf("; %s %s", cmp.Or(strings.TrimPrefix(in.dir, "."), "that at the top"), in.why)
+		}
 	}
-	if text := buildtool.Unbuilt(projectFiles{l}, public); text != "" {
-		return fmt.Sprintf("the input of a build, which replaces %s", text)
+	return text
+}
+
+// sites returns the folders that have a page and are no input, and those that are input.
+func (l *loader) sites(tool *buildtool.Tool) (found []string, list inputs) {
+	for _, dir := range append(slices.Clone(Directories), ".") {
+		page := l.has(path.Join(dir, "index.html"))
+		why := l.inputOfBuild(tool, dir)
+		switch {
+		case why != "" && l.files.isDir(filepath.Join(l.root, dir)):
+			list = append(list, input{dir, why})
+		case dir == public && l.leftToBuild():
+			list = append(list, input{dir: dir})
+		case page && dir != ".":
+			found = append(found, dir)
+		}
+	}
+	return found, list
+}
+
+// inputOfBuild says why a folder is not the site but the input of its build, or returns "".
+func (l *loader) inputOfBuild(tool *buildtool.Tool, dir string) string {
+	if dir == public && tool != nil && !tool.IntoPublic {
+		return "is its input"
+	}
+	project := projectFiles{l}
+	if text := buildtool.Unbuilt(project, dir); text != "" {
+		return "is the input of a build, which replaces " + text
+	}
+	if dir == public && l.s.Code.Main == "" && buildtool.Command(project) != "" {
+		if script := buildtool.MissingScript(project, dir); script != "" {
+			return fmt.Sprintf("was not built yet: its page loads %s, which is not there", script)
+		}
 	}
 	return ""
 }
 
-// outputs are folders of build tools that need not have an index.html.
-var outputs = []string{
-	"dist", "build", "out", "_site", "storybook-static", ".output", ".svelte-kit", ".next", ".vercel", ".open-next",
-}
-
-// output returns a folder that a build may have written, or "".
-func (l *loader) output() string {
-	i := slices.IndexFunc(outputs, func(dir string) bool { return l.files.isDir(filepath.Join(l.root, dir)) })
-	if i < 0 {
-		return ""
-	}
-	return outputs[i]
-}
-
-// refuseUnbuilt refuses a project whose build has not run, or has an output without an index.html. It
-// reports whether the project is one.
-func (l *loader) refuseUnbuilt(tool *buildtool.Tool, input string) bool {
-	none := "there is no index.html in " + strings.Join(slices.DeleteFunc(slices.Clone(Directories), func(d string) bool {
-		return d == public && (input != "" || l.leftToBuild())
-	}), ", ")
-	if input != "" && l.files.isDir(filepath.Join(l.root, public)) {
-		none += "; public is " + input
-	}
+// refuseUnbuilt refuses a project whose build has not run, or whose code makes the site. It reports
+// whether the project is one.
+func (l *loader) refuseUnbuilt(tool *buildtool.Tool, list inputs) bool {
+	program := buildtool.Program(projectFiles{l})
+	top, raw := l.has("index.html"), l.files.isDir(filepath.Join(l.root, public))
 	switch {
 	case l.leftToBuild():
 		l.refuse(l.s.origins["assets"], "assets has no directory, so a build tool decides which folder is published, and "+
-			none, l.howToPublish())
-	case tool != nil:
-		l.refuse(origin{place: tool.Evidence}, "the project has a build, and "+none, l.howToPublish())
-	case input != "":
-		l.refuse(origin{place: "public/index.html"}, none, l.howToPublish())
-	case !l.files.isDir(filepath.Join(l.root, public)):
-		return false
+			list.none(), l.howToPublish())
 	case l.has("public/index.php"):
-		l.refuse(origin{place: "public/index.php"}, none+"; public has the code of a server", l.howToPublish())
-	case l.s.Code.Main == "" && l.s.Project == "" && buildtool.Command(projectFiles{l}) != "":
-		l.refuse(origin{place: "package.json"}, `it has a script "build", and `+none, l.howToPublish())
-	case l.output() != "":
-		l.refuse(origin{place: public}, fmt.Sprintf("it has no index.html, and %s may be the output of a build", l.output()),
-			l.howToPublish())
+		l.refuse(origin{place: "public/index.php"}, "public has the code of a server, which is not run",
+			"name the folder of the site's files with --dir")
+	case tool != nil:
+		l.refuse(origin{place: tool.Evidence}, "the project has a build, and "+list.none(), l.howToPublish())
+	case len(list) > 0:
+		l.refuse(origin{place: path.Join(list[0].dir, "index.html")}, list.none(), l.howToPublish())
+	case program != "" && (top || raw && l.s.Code.Main == "" && l.s.Project == ""):
+		l.refuse(origin{place: "package.json"}, program+", and "+list.none(), l.howToPublish())
 	default:
 		return false
 	}

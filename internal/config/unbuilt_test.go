@@ -54,7 +54,7 @@ func TestInputOfABuild(t *testing.T) {
 		"Hugo before its build":          {map[string]string{"hugo.toml": "", "content/a.md": "#"}, "run hugo first"},
 		"output without a page": {
 			map[string]string{"public/icon.svg": "i", "dist/_worker.js": "x"},
-			"public: it has no index.html, and dist may be the output of a build",
+			"public: it has no index.html, and dist beside it shows that a build or a server may use it",
 		},
 		"a build that no rule knows": {
 			map[string]string{"package.json": `{"scripts": {"build": "rsbuild build"}}`, "public/icon.svg": "i"},
@@ -74,7 +74,7 @@ func TestInputOfABuild(t *testing.T) {
 		},
 		"a site in PHP": {
 			map[string]string{"public/index.php": "<?php", "public/robots.txt": "r"},
-			"public/index.php: there is no index.html in public, dist, build, out, _site, www; public has the code of a server",
+			"public/index.php: public has the code of a server",
 		},
 		"files without a page": {map[string]string{"public/icon.svg": "i"}, "public"},
 		"a package without a build": {

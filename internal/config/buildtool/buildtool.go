@@ -7,11 +7,8 @@
 package buildtool
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
-	"path"
-	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -19,13 +16,15 @@ import (
 type Files interface {
 	// IsFile reports whether there is a file of this name.
 	IsFile(name string) bool
+	// IsDir reports whether there is a folder of this name.
+	IsDir(name string) bool
 	// Read returns a small file, or nil.
 	Read(name string) []byte
 }
 
 // Tool builds a site.
 type Tool struct {
-	// Evidence is the file that shows that the project uses the tool.
+	// Evidence is the file or the folder that shows that the project uses the tool.
 	Evidence string
 	// Command runs the build; "" if it is not known.
 	Command string
@@ -34,30 +33,49 @@ type Tool struct {
 	IntoPublic bool
 }
 
-// tools are the tools that are recognised: by a configuration file with one of these names and any
-// of the extensions, or by a package on which a project with a script "build" depends. Vite and
-// Parcel take the index.html at the top for their input, so beside one they need no script.
-var tools = []struct {
-	configs, pkg string
-	command      string // without a script "build"
-	intoPublic   bool
-}{
-	{configs: "angular", pkg: "@angular/cli"},
-	{configs: "astro.config", pkg: "astro"},
-	{configs: "docusaurus.config", pkg: "@docusaurus/core"},
-	{configs: "eleventy.config .eleventy", pkg: "@11ty/eleventy"},
-	{configs: "gatsby-config", pkg: "gatsby", intoPublic: true},
-	{configs: "hugo", command: "hugo", intoPublic: true},
-	{configs: "next.config", pkg: "next"},
-	{configs: "nuxt.config", pkg: "nuxt"},
-	{configs: "react-router.config", pkg: "@react-router/dev"},
-	{configs: "remix.config", pkg: "@remix-run/dev"},
-	{configs: "svelte.config", pkg: "@sveltejs/kit"},
-	{configs: "vue.config", pkg: "@vue/cli-service"},
-	{configs: "webpack.config", pkg: "webpack"},
-	{configs: "vite.config", pkg: "vite", command: "npx vite build"},
-	{pkg: "parcel", command: "npx parcel build index.html"},
-	{pkg: "react-scripts"},
+// kind is a tool that is recognised.
+type kind struct {
+	names string // of its files and folders at the top, with "*" for each of extensions
+	pkg   string // the package of npm
+	// bundler reports that projects also use the package for other purposes, such as tests. Then the
+	// package counts only with a script "build", or beside the input.
+	bundler bool
+	input   string // a file that a bundler reads if no configuration names another one
+
+	command    string // without a script "build"
+	intoPublic bool   // whatever the configuration says
+}
+
+// kinds are in the order in which they are looked for. A framework comes before the bundler that it
+// uses.
+var kinds = []kind{
+	{names: "angular.json", pkg: "@angular/cli", command: "npx ng build"},
+	{names: "astro.config.*", pkg: "astro", command: "npx astro build"},
+	{names: "docusaurus.config.*", pkg: "@docusaurus/core", command: "npx docusaurus build"},
+	{names: "eleventy.config.* .eleventy.*", pkg: "@11ty/eleventy", command: "npx @11ty/eleventy"},
+	{names: "ember-cli-build.*", pkg: "ember-cli", command: "npx ember build"},
+	{pkg: "expo", command: "npx expo export --platform web"},
+	{names: "gatsby-config.*", pkg: "gatsby", command: "npx gatsby build", intoPublic: true},
+	{pkg: "hexo", command: "npx hexo generate", intoPublic: true},
+	{names: "next.config.*", pkg: "next", command: "npx next build"},
+	{names: "nuxt.config.*", pkg: "nuxt", command: "npx nuxt generate"},
+	{names: "react-router.config.*", pkg: "@react-router/dev", command: "npx react-router build"},
+	{pkg: "react-scripts", command: "npx react-scripts build"},
+	{names: "remix.config.*", pkg: "@remix-run/dev", command: "npx remix build"},
+	{names: "svelte.config.*", pkg: "@sveltejs/kit", command: "npx vite build"},
+	{names: ".vitepress", pkg: "vitepress", command: "npx vitepress build"},
+	{names: "vue.config.*", pkg: "@vue/cli-service", command: "npx vue-cli-service build"},
+	{names: "rsbuild.config.*", pkg: "@rsbuild/core", command: "npx rsbuild build"},
+	{names: "webpack.config.* rspack.config.*", pkg: "webpack", bundler: true, command: "npx webpack"},
+	{names: "vite.config.*", pkg: "vite", bundler: true, input: "index.html", command: "npx vite build"},
+	{names: ".parcelrc", pkg: "parcel", bundler: true, input: "index.html", command: "npx parcel build index.html"},
+	{names: "hugo.*", command: "hugo", intoPublic: true},
+	{names: "config.toml", intoPublic: true}, // Zola, or Hugo by its former name
+	{names: "book.toml", command: "mdbook build"},
+	{names: "mkdocs.yml", command: "mkdocs build"},
+	{names: "pelicanconf.py", command: "pelican content"},
+	{names: "_config.yml _layouts _posts", command: "jekyll build"},
+	{names: "_includes"}, // Eleventy, or Jekyll
 }
 
 var extensions = []string{".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".json", ".toml", ".yaml"}
@@ -65,73 +83,41 @@ var extensions = []string{".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".json",
 // Of returns the tool that builds a project, nil if none is recognised.
 func Of(files Files) *Tool {
 	pkg := readPackage(files)
-	for _, t := range tools {
-		for _, name := range strings.Fields(t.configs) {
-			for _, ext := range extensions {
-				if files.IsFile(name + ext) {
-					return &Tool{Evidence: name + ext, Command: cmp.Or(pkg.command(files), t.command), IntoPublic: t.intoPublic}
-				}
-			}
+	for _, k := range kinds {
+		evidence := k.evidence(files, pkg)
+		if evidence == "" {
+			continue
+		}
+		return &Tool{
+			Evidence: evidence, Command: cmp.Or(pkg.command(files), k.command),
+			IntoPublic: k.intoPublic || namesPublic(files.Read(evidence)) || namesPublic([]byte(pkg.Scripts["build"])),
 		}
 	}
-	for _, t := range tools {
-		command := pkg.command(files)
-		if files.IsFile("index.html") {
-			command = cmp.Or(command, t.command)
-		}
-		if command != "" && t.pkg != "" && pkg.dependsOn(t.pkg) {
-			return &Tool{Evidence: "package.json", Command: command, IntoPublic: t.intoPublic}
+	for _, page := range []string{"index.html", "index.md"} {
+		if frontMatter.Match(files.Read(page)) {
+			return &Tool{Evidence: page, Command: cmp.Or(pkg.command(files), "jekyll build")}
 		}
 	}
 	return nil
 }
 
-// Command returns the command that runs the script "build" of package.json, or "". The script may be
-// of a tool that [Of] does not recognise.
-func Command(files Files) string { return readPackage(files).command(files) }
-
-// manifest is the part of package.json that describes a build.
-type manifest struct {
-	Scripts         map[string]string `json:"scripts"`
-	Dependencies    map[string]string `json:"dependencies"`
-	DevDependencies map[string]string `json:"devDependencies"`
-}
-
-// byteOrderMark is at the beginning of files of some editors on Windows. npm ignores it.
-var byteOrderMark = []byte("\ufeff")
-
-func readPackage(files Files) (m manifest) {
-	_ = json.Unmarshal(bytes.TrimPrefix(files.Read("package.json"), byteOrderMark), &m) // else there is no build
-	return m
-}
-
-func (m manifest) dependsOn(pkg string) bool {
-	_, ok := m.Dependencies[pkg]
-	_, dev := m.DevDependencies[pkg]
-	return ok || dev
-}
-
-// command returns the command of the package manager that the project uses.
-func (m manifest) command(files Files) string {
-	if m.Scripts["build"] == "" {
-		return ""
-	}
-	for _, manager := range []struct{ lock, command string }{
-		{"pnpm-lock.yaml", "pnpm run build"}, {"yarn.lock", "yarn run build"}, {"bun.lock", "bun run build"},
-		{"bun.lockb", "bun run build"},
-	} {
-		if files.IsFile(manager.lock) {
-			return manager.command
+// evidence returns what shows that a project uses a tool of this kind, or "".
+func (k kind) evidence(files Files, pkg manifest) string {
+	for name := range strings.FieldsSeq(k.names) {
+		names := []string{name}
+		if stem, ok := strings.CutSuffix(name, ".*"); ok {
+			names = nil
+			for _, ext := range extensions {
+				names = append(names, stem+ext)
+			}
+		}
+		if i := slices.IndexFunc(names, func(n string) bool { return files.IsFile(n) || files.IsDir(n) }); i >= 0 {
+			return names[i]
 		}
 	}
-	return "npm run build"
-}
-
-// placeholder is what a build replaces in a page: that of Create React App, and those of the Vue CLI.
-// Other text in "<% %>" may belong to a template that runs in the browser.
-var placeholder = regexp.MustCompile(`%PUBLIC_URL%|<%= (BASE_URL|htmlWebpackPlugin\.[\w.]+) %>`)
-
-// Unbuilt returns a placeholder in the page of a folder that only a build replaces, or "".
-func Unbuilt(files Files, dir string) string {
-	return string(placeholder.Find(files.Read(path.Join(dir, "index.html"))))
+	builds := !k.bundler || pkg.Scripts["build"] != "" || k.input != "" && files.IsFile(k.input)
+	if builds && pkg.dependsOn(k.pkg) {
+		return packageFile
+	}
+	return ""
 }

@@ -1,10 +1,22 @@
 package buildtool
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 type files map[string]string
 
 func (f files) IsFile(name string) bool { _, ok := f[name]; return ok }
+
+func (f files) IsDir(name string) bool {
+	for n := range f {
+		if strings.HasPrefix(n, name+"/") {
+			return true
+		}
+	}
+	return false
+}
 
 func (f files) Read(name string) []byte { return []byte(f[name]) }
 
@@ -15,7 +27,7 @@ func TestOf(t *testing.T) {
 		files files
 		want  Tool // zero is none
 	}{
-		"a configuration file": {files{"astro.config.mjs": ""}, Tool{Evidence: "astro.config.mjs"}},
+		"a configuration file": {files{"astro.config.mjs": ""}, Tool{"astro.config.mjs", "npx astro build", false}},
 		"with a package": {
 			files{"next.config.ts": "", "package.json": vite}, Tool{"next.config.ts", "npm run build", false},
 		},
