@@ -4,7 +4,8 @@
 // It differs from Cloudflare in one point. Cloudflare warns about an invalid line and
 // publishes the rest. This package reports each invalid line as a [manifest.Problem], so that a
 // typing mistake does not remove a redirect or a security header. It also reports every redirect
-// loop; Cloudflare detects only loops to index.html.
+// loop. Cloudflare ignores some rules to index.html, which it takes for loops: they are left out with
+// a notice.
 //
 // The paths of rules are percent-encoded and have no dot segments, like the pathname of a
 // request's URL after a URL parser has read it.

@@ -20,12 +20,22 @@ var statuses = map[string]int{"200": 200, "301": 301, "302": 302, "303": 303, "3
 
 var toIndex = regexp.MustCompile(`/index(\.html)?$`)
 
+// Redirects are the rules of a _redirects file.
+type Redirects struct {
+	// Rules are in the order of the file. They are complete only if there is no problem.
+	Rules []manifest.Redirect
+	// Problems are the lines that cannot be used.
+	Problems []manifest.Problem
+	// Notices are about the rules that Cloudflare ignores, which are not among Rules.
+	Notices []manifest.Problem
+
+	path, html string
+	lineOf     map[string]int // the line of each From
+}
+
 // ParseRedirects reads the text of a _redirects file. path is the file's name in problems.
-// htmlHandling is [kvsync.Serving.HTMLHandling]. It decides whether a redirect to index.html is a
-// loop.
-//
-// The redirects are in the order of the file. They are complete only if there is no problem.
-func ParseRedirects(path string, text []byte, htmlHandling string) ([]manifest.Redirect, []manifest.Problem) {
+// htmlHandling is [kvsync.Serving.HTMLHandling]. It decides which rules Cloudflare takes for loops.
+func ParseRedirects(path string, text []byte, htmlHandling string) *Redirects {
 	p := redirects{report: report{path: path}, html: htmlHandling, lineOf: map[string]int{}}
 	for i, line := range p.lines(text) {
 		if isComment(line) {
@@ -36,11 +46,14 @@ func ParseRedirects(path string, text []byte, htmlHandling string) ([]manifest.R
 		}
 	}
 	p.checkLoops()
-	return p.rules, p.problems
+	return &Redirects{
+		Rules: p.rules, Problems: p.problems, Notices: p.notices.problems, path: path, html: htmlHandling, lineOf: p.lineOf,
+	}
 }
 
 type redirects struct {
 	report
+	notices         report
 	html            string
 	rules           []manifest.Redirect
 	lineOf          map[string]int // the line of each From
@@ -84,10 +97,8 @@ func (p *redirects) parse(n int, line string) (more bool) {
 			return true
 		}
 	}
-	if relative && p.loops(from, to) {
-		p.add(n, "remove the rule: index.html is served for its directory without one, and "+
-			`not_found_handling = "single-page-application" serves it for every path`,
-			"%s to %s redirects for ever, because the site redirects to the path without %q", from, to, toIndex.FindString(to))
+	if relative && p.ignored(from, to) {
+		p.noteIgnored(n, from, to)
 		return true
 	}
 	if first, dup := p.lineOf[from]; dup {
@@ -179,11 +190,24 @@ func (p *redirects) count(n int, from string) bool {
 	return true
 }
 
-// loops reports whether a redirect to index.html is a loop. It is one if the site redirects
-// index.html back to the source of the redirect.
-func (p *redirects) loops(from, to string) bool {
+// ignored reports whether Cloudflare ignores a rule. It takes these rules for loops, also those that
+// serve the page (status 200) and those that lead to another folder.
+func (p *redirects) ignored(from, to string) bool {
 	if !toIndex.MatchString(to) {
 		return false
 	}
 	return strings.HasSuffix(from, "/*") || strings.HasSuffix(from, "/") && p.html != "none"
+}
+
+func (p *redirects) noteIgnored(n int, from, to string) {
+	fix := "remove the rule, or leave " + toIndex.FindString(to)[1:] + " off its target"
+	switch {
+	case from == "/*":
+		fix = `remove the rule; not_found_handling = "single-page-application" serves index.html for a path without a file`
+	case strings.HasSuffix(from, "/"):
+		fix = "remove the rule; index.html is served for its folder without one"
+	}
+	p.notices.path = p.path
+	p.notices.add(n, fix, "%s to %s is not used: Cloudflare ignores a rule from this path to an index.html, as a loop",
+		from, to)
 }

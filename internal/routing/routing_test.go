@@ -28,9 +28,9 @@ func TestRedirects(t *testing.T) {
 		"/x/ /y 200\n" +
 		"/://x /y\n" +
 		"/l/:lang https://:lang.example.com:8443/x\n"
-	got, problems := ParseRedirects("_redirects", []byte(text), "")
-	if len(problems) > 0 {
-		t.Fatal(problems)
+	parsed := ParseRedirects("_redirects", []byte(text), "")
+	if len(parsed.Problems) > 0 || len(parsed.Notices) > 0 {
+		t.Fatal(parsed.Problems, parsed.Notices)
 	}
 	want := []manifest.Redirect{
 		{From: "/home301", To: "/", Status: 301},
@@ -47,7 +47,7 @@ func TestRedirects(t *testing.T) {
 		{From: "/://x", To: "/y", Status: 302},
 		{From: "/l/:lang", To: "https://:lang.example.com:8443/x", Status: 302},
 	}
-	if d := cmp.Diff(want, got); d != "" {
+	if d := cmp.Diff(want, parsed.Rules); d != "" {
 		t.Error(d)
 	}
 }
@@ -67,10 +67,6 @@ func TestRedirectProblems(t *testing.T) {
 		{"/to/* https://www.:splat 301", "could choose the host"},
 		{"/to/:shop https://:lang.example.com/", "does not capture"},
 		{"/a https://b.example/ 200", "can only lead to a path"},
-		{"/* /index.html 200", "for ever"},
-		{"/* /index", "for ever"},
-		{"/ /index.html", "for ever"},
-		{"/docs/ /docs/index 301", "for ever"},
 		{"/a/*/b/* /c", "more than one splat"},
 		{"/:a/:a /c", "uses :a twice"},
 		{"/:splat/* /c", "uses :splat twice"},
@@ -79,7 +75,7 @@ func TestRedirectProblems(t *testing.T) {
 		{"/" + strings.Repeat("é", 1000) + " /b", "longer than 1000"},
 		{"/\xff /b", "not UTF-8"},
 	} {
-		_, problems := ParseRedirects("public/_redirects", []byte("# first\n/dup /1\n"+tt.line+"\n"), "")
+		problems := ParseRedirects("public/_redirects", []byte("# first\n/dup /1\n"+tt.line+"\n"), "").Problems
 		if len(problems) != 1 {
 			t.Errorf("%.40q: %d problems: %v", tt.line, len(problems), problems)
 			continue
@@ -91,19 +87,41 @@ func TestRedirectProblems(t *testing.T) {
 	}
 }
 
-// Without HTML handling, / to /index.html is not a loop, because the site does not redirect
-// /index.html to /.
-func TestRootToIndexWithoutHTMLHandling(t *testing.T) {
-	if _, problems := ParseRedirects("_redirects", []byte("/ /index.html 200"), "none"); len(problems) > 0 {
-		t.Error(problems)
-	}
-	if _, problems := ParseRedirects("_redirects", []byte("/* /index.html 200"), "none"); len(problems) != 1 {
-		t.Error("a wildcard to index.html is a loop with every HTML handling:", problems)
+// Cloudflare ignores rules from a folder, or from all paths below one, to an index.html, whatever their
+// status and their target. They are left out here, too.
+func TestIgnoredRedirects(t *testing.T) {
+	for _, tt := range []struct{ rule, html, fix string }{
+		{"/* /index.html 200", "", `not_found_handling = "single-page-application" serves`},
+		{"/* /index.html 200", "none", `not_found_handling = "single-page-application" serves`},
+		{"/app/* /app/index.html 200", "", "leave index.html off its target"},
+		{"/app/* /app/index 302", "", "leave index off its target"},
+		{"/category/* /tags/:splat/index.html 200", "", "leave index.html off its target"},
+		{"/ /index.html", "", "index.html is served for its folder without one"},
+		{"/docs/ /docs/index 301", "", "index.html is served for its folder without one"},
+		{"/ /index.html 200", "none", ""},
+		{"/app/* https://b.example/index.html", "", ""},
+		{"/app /app/index.html 200", "", ""},
+		{"/app/* /app/ 200", "", ""},
+	} {
+		got := ParseRedirects("_redirects", []byte("/a /b\n"+tt.rule), tt.html)
+		if len(got.Problems) > 0 {
+			t.Errorf("%s: %v", tt.rule, got.Problems)
+		}
+		if tt.fix == "" {
+			if len(got.Notices) > 0 || len(got.Rules) != 2 {
+				t.Errorf("%s: %v, rules %v", tt.rule, got.Notices, got.Rules)
+			}
+			continue
+		}
+		if len(got.Notices) != 1 || len(got.Rules) != 1 || got.Notices[0].Line != 2 ||
+			!strings.Contains(got.Notices[0].Fix, tt.fix) {
+			t.Errorf("%s: %v, rules %v", tt.rule, got.Notices, got.Rules)
+		}
 	}
 }
 
 func TestRedirectsReportsAllLines(t *testing.T) {
-	_, problems := ParseRedirects("_redirects", []byte("bad\n/ok /fine\n/a b\n/c /d 999\n"), "")
+	problems := ParseRedirects("_redirects", []byte("bad\n/ok /fine\n/a b\n/c /d 999\n"), "").Problems
 	var lines []int
 	for _, p := range problems {
 		lines = append(lines, p.Line)
@@ -130,7 +148,7 @@ func TestRedirectLimits(t *testing.T) {
 		{"dynamic", rules("/d%d/:p /x", 101), 101},
 		{"static below dynamic", "/d/* /x\n" + rules("/s%d /x", 100), 101},
 	} {
-		_, problems := ParseRedirects("_redirects", []byte(tt.text), "")
+		problems := ParseRedirects("_redirects", []byte(tt.text), "").Problems
 		if tt.line == 0 && len(problems) > 0 || tt.line > 0 && (len(problems) != 1 || problems[0].Line != tt.line) {
 			t.Errorf("%s: %v; want line %d", tt.name, problems, tt.line)
 		}
@@ -258,7 +276,7 @@ func TestRedirectLoops(t *testing.T) {
 		{"/D /d", 0, ""},
 		{"/:a /x/y", 0, ""},
 	} {
-		_, problems := ParseRedirects("_redirects", []byte(tt.text), "")
+		problems := ParseRedirects("_redirects", []byte(tt.text), "").Problems
 		switch {
 		case tt.line == 0 && len(problems) > 0, tt.line > 0 && len(problems) != 1:
 			t.Errorf("%q: %v", tt.text, problems)
@@ -270,7 +288,7 @@ func TestRedirectLoops(t *testing.T) {
 	for i := range 2000 {
 		fmt.Fprintf(&chain, "/%d /%d\n", i, (i+1)%2000)
 	}
-	_, problems := ParseRedirects("_redirects", []byte(chain.String()), "")
+	problems := ParseRedirects("_redirects", []byte(chain.String()), "").Problems
 	if len(problems) != 1 || problems[0].Line != 2000 || len(problems[0].Reason) > 200 {
 		t.Errorf("a loop of 2,000 rules: %v", problems)
 	}
@@ -281,7 +299,8 @@ func FuzzParseRedirects(f *testing.F) {
 	f.Add([]byte("/a /b 301\n/c/* https://d.example/:splat # why\n/:x/y /z?x=:x#é\n"))
 	f.Add([]byte("/a\\b //c/../../.. 200\n\ufeff#\n/ /index 308\n% %%2e\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		rules, problems := ParseRedirects("_redirects", text, "")
+		parsed := ParseRedirects("_redirects", text, "")
+		rules, problems := parsed.Rules, parsed.Problems
 		checkProblems(t, problems)
 		looped := slices.ContainsFunc(problems, func(p manifest.Problem) bool {
 			return strings.Contains(p.Reason, "for ever")
@@ -290,7 +309,8 @@ func FuzzParseRedirects(f *testing.F) {
 		for _, r := range rules {
 			fmt.Fprintf(&b, "%s %s %d\n", r.From, r.To, r.Status)
 		}
-		again, problems := ParseRedirects("_redirects", []byte(b.String()), "")
+		repeated := ParseRedirects("_redirects", []byte(b.String()), "")
+		again, problems := repeated.Rules, repeated.Problems
 		for _, p := range problems {
 			// A percent-encoded line may be too long. The rules of a loop are among the rules,
 			// so the loop is reported again.

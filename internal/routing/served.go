@@ -9,7 +9,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// maxStartPages bounds the pages from which [ServedLoops] starts. A pathname counts as growing
+// maxStartPages bounds the pages from which [Redirects.ServedLoops] starts. A pathname counts as growing
 // without end if one rule makes it longer maxGrowths times, which is when browsers give up, or if
 // it gets longer than maxTarget.
 const (
@@ -24,19 +24,15 @@ const (
 // and follows the answers as the Worker gives them: the first rule that matches, then the file,
 // then html_handling's redirect. files are the sorted pathnames of the site, not encoded.
 //
-// ServedLoops misses a loop that needs a placeholder's value that no page has, or another host.
-func ServedLoops(path string, text []byte, htmlHandling string, files []string) []manifest.Problem {
-	p := redirects{report: report{path: path}, html: htmlHandling, lineOf: map[string]int{}}
-	for i, line := range p.lines(text) {
-		if !isComment(line) && !p.parse(i+1, line) {
-			break
-		}
+// ServedLoops misses a loop that needs a placeholder's value that no page has, or another host. Without rules, or with
+// problems in them, it follows nothing.
+func (r *Redirects) ServedLoops(files []string) []manifest.Problem {
+	if len(r.Rules) == 0 || len(r.Problems) > 0 {
+		return nil
 	}
-	if len(p.rules) == 0 || len(p.problems) > 0 {
-		return nil // ParseRedirects has reported the problems
-	}
-	s := server{rules: p.rules, html: htmlHandling, files: files, static: map[string]int{}}
-	for i, r := range p.rules {
+	found := report{path: r.path}
+	s := server{rules: r.Rules, html: r.html, files: files, static: map[string]int{}}
+	for i, r := range r.Rules {
 		if dynamic(r.From) {
 			s.dynamic = append(s.dynamic, compiledRule{i, capturing(r.From)})
 		} else {
@@ -51,10 +47,10 @@ func ServedLoops(path string, text []byte, htmlHandling string, files []string) 
 		}
 		last := slices.Max(used)
 		reported[last] = true
-		p.add(p.lineOf[p.rules[last].From], "remove the rule, or point it at a pathname at which a file is served",
+		found.add(r.lineOf[r.Rules[last].From], "remove the rule, or point it at a pathname at which a file is served",
 			"a request for %s is redirected for ever", where)
 	}
-	return p.problems
+	return found.problems
 }
 
 type compiledRule struct {

@@ -51,7 +51,7 @@ func TestServedLoops(t *testing.T) {
 		{"/notes /notes.txt", "", 0},
 		{"/a /b\n/b /c\n/c /contact", "", 0},
 	} {
-		problems := ServedLoops("_redirects", []byte(tt.rules), tt.html, files)
+		problems := ParseRedirects("_redirects", []byte(tt.rules), tt.html).ServedLoops(files)
 		switch {
 		case tt.line == 0 && len(problems) > 0, tt.line > 0 && len(problems) == 0:
 			t.Errorf("%q %s: %v", tt.rules, tt.html, problems)
@@ -69,7 +69,7 @@ func TestServedLoopsFollowsALoopOnce(t *testing.T) {
 		files = append(files, fmt.Sprintf("/section/page-%04d/index.html", i))
 	}
 	allocations := testing.AllocsPerRun(1, func() {
-		if problems := ServedLoops("_redirects", []byte("/* /en/:splat"), "", files); len(problems) != 1 {
+		if problems := ParseRedirects("_redirects", []byte("/* /en/:splat"), "").ServedLoops(files); len(problems) != 1 {
 			t.Error(problems)
 		}
 	})

@@ -28,6 +28,7 @@ func TestVectors(t *testing.T) {
 		Text     []byte
 		Rules    json.RawMessage
 		Problems []problem
+		Notices  []problem
 	}
 	if err := json.Unmarshal(raw, &vectors); err != nil {
 		t.Fatal(err)
@@ -38,12 +39,13 @@ func TestVectors(t *testing.T) {
 	quoted := regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 	for _, v := range vectors {
 		var got, want any
-		var found []manifest.Problem
+		var found, noticed []manifest.Problem
 		if v.Kind == "redirects" {
 			var rules []manifest.Redirect
 			err = json.Unmarshal(v.Rules, &rules)
 			want = rules
-			got, found = ParseRedirects("_redirects", v.Text, v.HTML)
+			parsed := ParseRedirects("_redirects", v.Text, v.HTML)
+			got, found, noticed = parsed.Rules, parsed.Problems, parsed.Notices
 		} else {
 			var rules []manifest.HeaderRule
 			err = json.Unmarshal(v.Rules, &rules)
@@ -56,15 +58,20 @@ func TestVectors(t *testing.T) {
 		if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
 			t.Errorf("%.200q: rules (-worker +here):\n%s", v.Text, d)
 		}
-		var problems []problem
-		for _, p := range found {
-			problems = append(problems, problem{p.Line, quoted.ReplaceAllString(p.Reason, `""`), p.Fix})
+		plain := func(list []manifest.Problem) (out []problem) {
+			for _, p := range list {
+				out = append(out, problem{p.Line, quoted.ReplaceAllString(p.Reason, `""`), p.Fix})
+			}
+			return out
 		}
 		for i := range v.Problems {
 			v.Problems[i].Reason = quoted.ReplaceAllString(v.Problems[i].Reason, `""`)
 		}
-		if d := cmp.Diff(v.Problems, problems, cmpopts.EquateEmpty()); d != "" {
+		if d := cmp.Diff(v.Problems, plain(found), cmpopts.EquateEmpty()); d != "" {
 			t.Errorf("%.200q: problems (-worker +here):\n%s", v.Text, d)
+		}
+		if d := cmp.Diff(v.Notices, plain(noticed), cmpopts.EquateEmpty()); d != "" {
+			t.Errorf("%.200q: notices (-worker +here):\n%s", v.Text, d)
 		}
 	}
 }

@@ -16,11 +16,9 @@ import (
 // Listing collects the files and problems of a walk, so that all problems are reported together.
 type Listing struct {
 	manifest.Listing
-	refused []manifest.Problem
-	// redirects is the text of the rules, and htmlHandling how pages are served.
-	redirects    []byte
-	htmlHandling string
-	excluded     map[Selection]manifest.Excluded
+	refused   []manifest.Problem
+	redirects *routing.Redirects // nil without the file
+	excluded  map[Selection]manifest.Excluded
 }
 
 // NewListing returns an empty listing.
@@ -64,15 +62,14 @@ func (l *Listing) Add(f manifest.File) { l.Files = append(l.Files, f) }
 
 // Configure compiles _redirects and _headers. A nil text means that the file does not exist.
 func (l *Listing) Configure(redirects, headers []byte, htmlHandling string) {
-	var bad []manifest.Problem
 	if redirects != nil {
-		l.Redirects, bad = routing.ParseRedirects(RedirectsFile, redirects, htmlHandling)
-		l.refused = append(l.refused, bad...)
-		if len(bad) == 0 {
-			l.redirects, l.htmlHandling = redirects, htmlHandling
-		}
+		l.redirects = routing.ParseRedirects(RedirectsFile, redirects, htmlHandling)
+		l.Redirects = l.redirects.Rules
+		l.refused = append(l.refused, l.redirects.Problems...)
+		l.Notices = append(l.Notices, l.redirects.Notices...)
 	}
 	if headers != nil {
+		var bad []manifest.Problem
 		l.Headers, bad = routing.ParseHeaders(HeadersFile, headers)
 		l.refused = append(l.refused, bad...)
 	}
@@ -132,14 +129,14 @@ func sortFiles(files []manifest.File) {
 
 // refuseLoops refuses redirect loops that depend on the files of the site.
 func (l *Listing) refuseLoops() {
-	if len(l.redirects) == 0 {
+	if l.redirects == nil || len(l.redirects.Rules) == 0 {
 		return
 	}
 	paths := make([]string, 0, len(l.Files))
 	for i := range l.Files {
 		paths = append(paths, l.Files[i].Path)
 	}
-	l.refused = append(l.refused, routing.ServedLoops(RedirectsFile, l.redirects, l.htmlHandling, paths)...)
+	l.refused = append(l.refused, l.redirects.ServedLoops(paths)...)
 }
 
 // refuseSame refuses files with the same pathname, which are neighbours in the sorted list. Only a

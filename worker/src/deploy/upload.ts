@@ -142,9 +142,9 @@ async function parseRules(
   if (!text) {
     problems.push({ path, reason: "the file is larger than 25 MiB", fix: "make it smaller" });
   } else if (name === "/_redirects") {
-    const { rules, problems: bad } = parseRedirects(path, text, htmlHandling);
+    const { rules, problems: bad, notices } = parseRedirects(path, text, htmlHandling);
     upload.redirects = rules;
-    problems.push(...bad);
+    problems.push(...bad, ...notices); // there is no plan that could show a notice
   } else {
     const { rules, problems: bad } = parseHeaders(path, text);
     upload.headers = rules;

@@ -20,25 +20,26 @@ const toIndex = /\/index(?:\.html)?$/;
 
 /**
  * Parses a _redirects file. Returns its rules in order, and the line of each. The rules are valid only if there are no
- * problems. html_handling is needed to find redirect loops.
+ * problems. Notices are about the rules that Cloudflare ignores, which html_handling decides; these are not returned.
  */
 export function parseRedirects(
   path: string,
   text: Uint8Array,
   htmlHandling: string,
-): { rules: Redirect[]; lines: number[]; problems: Problem[] } {
+): { rules: Redirect[]; lines: number[]; problems: Problem[]; notices: Problem[] } {
   const parser = new Parser(path, htmlHandling);
   for (const [n, line] of parser.file.lines(text)) {
     if (!isComment(line) && !parser.parse(n, line)) break;
   }
   parser.checkLoops();
-  return { rules: parser.rules, lines: parser.lines, problems: parser.file.problems };
+  return { rules: parser.rules, lines: parser.lines, problems: parser.file.problems, notices: parser.notices };
 }
 
 class Parser {
   readonly file: RuleFile;
   readonly rules: Redirect[] = [];
   readonly lines: number[] = [];
+  readonly notices: Problem[] = [];
   readonly #htmlHandling: string;
   /** The line of each redirect, by its source. */
   readonly #seen = new Map<string, number>();
@@ -75,14 +76,8 @@ class Parser {
       return true;
     }
     const relative = to.startsWith("/");
-    if (relative && this.#redirectsBack(from, to)) {
-      this.file.add(
-        n,
-        "remove the rule: index.html is served for its directory without one, " +
-          'and not_found_handling = "single-page-application" serves it for every path',
-        `${from} to ${to} redirects for ever, ` +
-          `because the site redirects to the path without ${quote(toIndex.exec(to)![0])}`,
-      );
+    if (relative && this.#ignored(from, to)) {
+      this.#noteIgnored(n, from, to);
       return true;
     }
     const first = this.#seen.get(from);
@@ -184,8 +179,25 @@ class Parser {
     return false;
   }
 
-  /** Whether html_handling redirects the target back to the source. */
-  #redirectsBack(from: string, to: string): boolean {
+  /**
+   * Whether Cloudflare ignores a rule. It takes these rules for loops, also those that serve the page (status 200) and
+   * those that lead to another folder.
+   */
+  #ignored(from: string, to: string): boolean {
     return toIndex.test(to) && (from.endsWith("/*") || (from.endsWith("/") && this.#htmlHandling !== "none"));
+  }
+
+  #noteIgnored(line: number, from: string, to: string): void {
+    let fix = `remove the rule, or leave ${toIndex.exec(to)![0].slice(1)} off its target`;
+    if (from === "/*")
+      fix =
+        'remove the rule; not_found_handling = "single-page-application" serves index.html for a path without a file';
+    else if (from.endsWith("/")) fix = "remove the rule; index.html is served for its folder without one";
+    this.notices.push({
+      path: this.file.path,
+      line,
+      reason: `${from} to ${to} is not used: Cloudflare ignores a rule from this path to an index.html, as a loop`,
+      fix,
+    });
   }
 }

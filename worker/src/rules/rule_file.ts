@@ -13,14 +13,10 @@ const maxProblems = 1_000;
 /** A _redirects or _headers file that is being parsed. */
 export class RuleFile {
   readonly problems: Problem[] = [];
-  readonly #path: string;
-
-  constructor(path: string) {
-    this.#path = path;
-  }
+  constructor(readonly path: string) {}
 
   add(line: number, fix: string, reason: string): void {
-    this.problems.push({ path: this.#path, line, reason, fix });
+    this.problems.push({ path: this.path, line, reason, fix });
   }
 
   /**

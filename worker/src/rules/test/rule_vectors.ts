@@ -2,6 +2,7 @@
 // testdata/project/rule-files.json. The Go side must have the same results.
 
 import { parseHeaders } from "../headers_file";
+import type { Problem } from "../problem";
 import { parseRedirects } from "../redirects_file";
 
 /** One text and its parsed rules. */
@@ -13,8 +14,12 @@ export interface RuleVector {
   text: string;
   rules: object[];
   /** The problems. The Go side compares the reasons without their quoted parts, because Go quotes differently. */
-  problems: { line: number; reason: string; fix: string }[];
+  problems: PlainProblem[];
+  /** About the rules that are left out. */
+  notices: PlainProblem[];
 }
+
+type PlainProblem = { line: number; reason: string; fix: string };
 
 const redirects: (string | Uint8Array)[] = [
   "",
@@ -38,6 +43,7 @@ const redirects: (string | Uint8Array)[] = [
   "/* /index",
   "/ /index.html",
   "/docs/ /docs/index 301",
+  "/app/* /app/index.html 200\n/category/* /tags/:splat/index 301\n/app /app/index.html\n",
   "/a/*/b/* /c",
   "/:a/:a /c",
   "/:splat/* /c",
@@ -172,14 +178,18 @@ const headerPieces = [
 export function ruleVectors(): RuleVector[] {
   const encode = (text: string | Uint8Array) => (typeof text === "string" ? new TextEncoder().encode(text) : text);
   const vector = (kind: RuleVector["kind"], html_handling: string, text: Uint8Array): RuleVector => {
-    const { rules, problems } =
-      kind === "redirects" ? parseRedirects("_redirects", text, html_handling) : parseHeaders("_headers", text);
+    const { rules, problems, notices } =
+      kind === "redirects"
+        ? parseRedirects("_redirects", text, html_handling)
+        : { ...parseHeaders("_headers", text), notices: [] };
+    const plain = (list: Problem[]) => list.map(({ line, reason, fix }) => ({ line: line!, reason, fix }));
     return {
       kind,
       html_handling,
       text: Buffer.from(text).toString("base64"),
       rules,
-      problems: problems.map(({ line, reason, fix }) => ({ line: line!, reason, fix })),
+      problems: plain(problems),
+      notices: plain(notices),
     };
   };
   return [
