@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/kv-sync/kv-sync/internal/git/attributes"
 	"github.com/kv-sync/kv-sync/internal/git/command"
 	"github.com/kv-sync/kv-sync/internal/git/ignore"
 	"github.com/kv-sync/kv-sync/internal/git/objects"
@@ -30,6 +31,9 @@ type Commit struct {
 	boundary map[string]bool
 	// attributeFiles are those in force in dir, from the repository's root down to dir.
 	attributeFiles []attributeFile
+	// inForce are their attributes, once they are read.
+	inForce    *attributes.Scope
+	hasInForce bool
 	// contents keeps small blobs that Files read until the upload opens them.
 	contents contentCache
 }

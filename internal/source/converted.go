@@ -41,8 +41,11 @@ func (c *Commit) noteAttributes(dir string, entries []objects.Entry) {
 	}
 }
 
-// attributes returns the attributes that are in force in the published directory.
+// attributes returns the attributes that are in force in the published directory. It reads them once.
 func (c *Commit) attributes(ctx context.Context) (*attributes.Scope, error) {
+	if c.hasInForce {
+		return c.inForce, nil
+	}
 	var scope *attributes.Scope
 	for _, f := range c.attributeFiles {
 		text, err := blobText(ctx, c.objects, f.id)
@@ -51,6 +54,7 @@ func (c *Commit) attributes(ctx context.Context) (*attributes.Scope, error) {
 		}
 		scope = scope.Within(f.dir, string(text))
 	}
+	c.inForce, c.hasInForce = scope, true
 	return scope, nil
 }
 

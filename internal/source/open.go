@@ -49,6 +49,9 @@ func Open(ctx context.Context, options Options) (manifest.Source, error) {
 		}
 	}
 	if err == nil && why == "" {
+		why, err = commit.converted(ctx)
+	}
+	if err == nil && why == "" {
 		options.Log.Debug("source is the commit", "commit", commit.id)
 		return commit, nil
 	}

@@ -211,6 +211,18 @@ func (s *Scope) macro(name string) []setting {
 
 // Names reports whether a line sets one of these attributes to a text.
 func (s *Scope) Names(attributes ...string) bool {
+	return s.any(func(x setting) bool { return x.state == '=' && slices.Contains(attributes, x.name) })
+}
+
+// Converts reports whether a line may have git convert files, in either direction.
+func (s *Scope) Converts() bool {
+	converting := []string{"text", "eol", "crlf", "ident", "filter", "working-tree-encoding"}
+	return s.any(func(x setting) bool {
+		return (x.state == '=' || x.state == '+') && slices.Contains(converting, x.name)
+	})
+}
+
+func (s *Scope) any(is func(setting) bool) bool {
 	for at := s; at != nil; at = at.outer {
 		lists := make([][]setting, 0, len(at.lines)+len(at.macros))
 		for _, l := range at.lines {
@@ -220,10 +232,8 @@ func (s *Scope) Names(attributes ...string) bool {
 			lists = append(lists, settings)
 		}
 		for _, settings := range lists {
-			for _, x := range settings {
-				if x.state == '=' && slices.Contains(attributes, x.name) {
-					return true
-				}
+			if slices.ContainsFunc(settings, is) {
+				return true
 			}
 		}
 	}

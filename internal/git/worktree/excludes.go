@@ -38,12 +38,5 @@ func (r *Repository) excludesFile(ctx context.Context) string {
 			return under(r.Top, file)
 		}
 	}
-	if dir := os.Getenv("XDG_CONFIG_HOME"); dir != "" {
-		return filepath.Join(dir, "git", "ignore")
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return ""
-	}
-	return filepath.Join(home, ".config", "git", "ignore")
+	return userFile("ignore")
 }
