@@ -166,7 +166,7 @@ func (p Push) plan(ctx context.Context, site *Site, u update) error {
 	case err == nil && plan.NoChange:
 		p.say("%s changes nothing on the live site", u.localRef)
 	case err == nil:
-		v := planview.Of(advice.Terminal, plan, "kv-sync deploy --forget")
+		v := planview.Reader{Place: advice.Terminal, Forget: "kv-sync deploy --forget"}.View(plan)
 		p.say("%s: %s", u.localRef, v.Summary())
 		if v.Retires {
 			p.say("%s", v.Notes[0])

@@ -15,7 +15,9 @@ const loggedPaths = 500
 // viewOf returns the view of a plan for a workflow. Removed files stay reachable for a time. The
 // view names the command that ends that, because a pushed workflow has no input for it.
 func viewOf(p *plan.Plan) *planview.View {
-	return planview.Of(advice.Workflow, p, "run kv-sync deploy "+named(p.Site)+" --forget by hand")
+	return planview.Reader{
+		Place: advice.Workflow, Forget: "run kv-sync deploy " + named(p.Site) + " --forget by hand",
+	}.View(p)
 }
 
 // plan prints a plan. Its notices are annotations: see [console.notices].

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/app/local"
 	"github.com/kv-sync/kv-sync/internal/platform"
 	"github.com/kv-sync/kv-sync/internal/term"
@@ -30,6 +32,9 @@ func (c *devCommand) Run(ctx context.Context, s streams) (err error) {
 		CacheDir: cache, Project: ".", Addr: fmt.Sprintf("127.0.0.1:%d", c.Port), Log: s.err,
 		Behaviour: platform.Behaviour{Latency: c.Latency, RateLimit: c.RateLimit, ListLag: c.ListLag, EdgeTTL: c.EdgeTTL},
 	})
+	if running := (*local.RunningError)(nil); errors.As(err, &running) {
+		return alreadyRunning(running)
+	}
 	if err != nil {
 		return err
 	}
@@ -45,18 +50,30 @@ func (c *devCommand) Run(ctx context.Context, s streams) (err error) {
 	fmt.Fprintf(&b, "  export CLOUDFLARE_API_BASE_URL=%s\n  export CLOUDFLARE_ACCOUNT_ID=%s\n", p.API, p.Account)
 	fmt.Fprintf(&b, "  export CLOUDFLARE_API_TOKEN=%s\n\n", p.Token)
 	if sites := p.Sites(ctx); len(sites) > 0 {
-		fmt.Fprintln(&b, "Sites:")
-		maps.DeleteFunc(sites, func(name, _ string) bool { // a companion has no address
-			site, ok := strings.CutSuffix(name, overlay.CompanionName(""))
-			return ok && sites[site] != ""
-		})
-		for _, name := range slices.Sorted(maps.Keys(sites)) {
-			fmt.Fprintf(&b, "  %s  %s\n", sites[name], term.Visible(name))
-		}
-		fmt.Fprintln(&b)
+		fmt.Fprintf(&b, "Sites:\n%s\n\n", listed(sites))
 	}
 	fmt.Fprintln(&b, "Ctrl-C stops it; what was deployed stays.")
 	fmt.Fprint(s.out, b.String())
 	<-ctx.Done()
 	return nil
+}
+
+// listed returns a line for each site that has pages. A companion has none.
+func listed(sites map[string]string) string {
+	var lines []string
+	for _, name := range slices.Sorted(maps.Keys(sites)) {
+		if site, ok := strings.CutSuffix(name, overlay.CompanionName("")); !ok || sites[site] == "" {
+			lines = append(lines, "  "+sites[name]+"  "+term.Visible(name))
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// alreadyRunning says where the sites of the running platform are.
+func alreadyRunning(e *local.RunningError) error {
+	fix := "kv-sync deploy --local deploys to it, and Ctrl-C in its terminal ends it"
+	if len(e.Sites) > 0 {
+		fix += "; its sites:\n" + listed(e.Sites)
+	}
+	return &app.UsageError{Err: e, Fix: fix}
 }

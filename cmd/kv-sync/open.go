@@ -7,7 +7,10 @@ import (
 	"os/exec"
 	"runtime"
 
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/term"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 )
 
 type openCommand struct{ siteFlags }
@@ -19,11 +22,14 @@ func (c *openCommand) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
+		person := !se.flags.JSON && s.getenv("CI") == "" && term.IsTerminal(s.out)
 		if se.served() {
-			address = se.platform.URL(ctx, se.site.Name)
+			if address = se.platform.URL(ctx, se.site.Name); se.platform.Mine() && !person {
+				return guard.Stop(guard.Target, advice.CaseNotServed, finding.Facts{Name: se.site.Name, What: address})
+			}
 		}
 		se.console.Address(address)
-		if se.flags.JSON || s.getenv("CI") != "" || !term.IsTerminal(s.out) {
+		if !person {
 			return nil
 		}
 		if err := browse(ctx, address); err != nil {

@@ -232,25 +232,20 @@ func versionText() string {
 	if info.Main.Version != "(devel)" && info.Main.Version != "" {
 		return info.Main.Version
 	}
-	return developmentVersion(info.Settings)
+	return developmentVersion(info)
 }
 
 // developmentVersion returns the version of a build without one: the commit that was built, if go build
-// recorded it.
-func developmentVersion(settings []debug.BuildSetting) string {
-	text, dirty := version, ""
-	for _, s := range settings {
-		switch s.Key {
-		case "vcs.revision":
-			text += fmt.Sprintf(" (commit %.12s", s.Value)
-		case "vcs.modified":
-			if s.Value == "true" {
-				dirty = ", with changes"
-			}
+// recorded it, and the release of Go.
+func developmentVersion(info *debug.BuildInfo) string {
+	text := "no version and no commit recorded"
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			text = fmt.Sprintf("commit %.12s", s.Value)
+		case s.Key == "vcs.modified" && s.Value == "true":
+			text += ", with changes"
 		}
 	}
-	if text != version {
-		text += dirty + ")"
-	}
-	return text
+	return fmt.Sprintf("%s (%s, built by %s)", version, text, info.GoVersion)
 }

@@ -54,7 +54,8 @@ var synonyms = []synonym{
 	{words: "check, test, lint, validate, doctor", answer: "kv-sync verify checks the site that is live, kv-sync plan " +
 		"checks a deploy and sends nothing, and kv-sync hook install checks each push"},
 	{words: "secret, secrets, secret put, secret list, secret bulk, env, vars", answer: "wrangler secret put KEY --name " +
-		"NAME sets a secret, and later deploys keep it; vars stand in the wrangler file"},
+		"NAME sets a secret, and later deploys keep it; for watch and --local, write KEY=VALUE into .dev.vars; vars stand " +
+		"in the wrangler file"},
 	{words: "domain, domains, route, routes, triggers, triggers deploy, alias", answer: "a deploy never changes routes, " +
 		"domains and crons: set them in Cloudflare's dashboard, or with wrangler triggers deploy"},
 	{words: "kv, kv key, kv namespace, r2, d1, queues", answer: "kv-sync has no commands for the account's storage: " +

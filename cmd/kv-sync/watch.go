@@ -154,7 +154,7 @@ func (w *watching) report(err error) {
 		w.console.Say("There is no file to show; the site stays as it was until there is one.")
 		return
 	}
-	w.console.Failure(app.Explain(advice.Terminal, err))
+	w.console.Failure(app.Explain(advice.Watch, err))
 	w.console.Say("The site stays as it was; the next save tries again.")
 }
 
@@ -203,6 +203,9 @@ func (w *watching) attach(ctx context.Context) error {
 	p, err := local.Attach(ctx, w.at)
 	if err != nil {
 		return err
+	}
+	if w.platform == nil || w.platform.API != p.API {
+		p.Follow(ctx, w.at.Log)
 	}
 	w.platform = p
 	w.in.Token, w.in.AccountID, w.in.BaseURL = p.Token, p.Account, p.API
@@ -311,7 +314,7 @@ func decides(saved watch.Batch, configuration []string) bool {
 
 // notices prints new notices.
 func (w *watching) notices(list []manifest.Problem) {
-	for _, n := range advice.Terminal.Problems(list) {
+	for _, n := range advice.Watch.Problems(list) {
 		if text := n.String(); !w.said[text] {
 			w.said[text] = true
 			w.console.Say("Note: %s", text)

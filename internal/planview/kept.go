@@ -9,7 +9,7 @@ import (
 
 // keptText says of which changed files browsers keep showing the old content. It returns "" if
 // there are none.
-func keptText(p *plan.Plan) string {
+func (r Reader) keptText(p *plan.Plan) string {
 	if len(p.Kept) == 0 {
 		return ""
 	}
@@ -18,5 +18,5 @@ func keptText(p *plan.Plan) string {
 		subject = humanize.Count(n, "changed file") + " have"
 	}
 	return fmt.Sprintf("%s been served with a long Cache-Control, because of a hash in the name or of _headers. "+
-		"Browsers that have the old content keep it without asking; a new name helps: %s", subject, humanize.List(p.Kept))
+		"Browsers that have the old content keep it without asking; a new name helps: %s", subject, r.list(p.Kept))
 }

@@ -9,8 +9,8 @@ import (
 )
 
 // retiredText says which removed files stay reachable, and until when. It returns "" if there
-// are none. how says how to make them unreachable at once.
-func retiredText(p *plan.Plan, how string) string {
+// are none.
+func (r Reader) retiredText(p *plan.Plan) string {
 	if len(p.Retired) == 0 {
 		return ""
 	}
@@ -35,7 +35,7 @@ func retiredText(p *plan.Plan, how string) string {
 	}
 	const text = "%s that this deployment does not have %s reachable for open tabs, %s%s (to end that at once: %s): %s"
 	return fmt.Sprintf(text,
-		humanize.Count(len(paths), "file"), stay, last, retiredUntil(deployments, until), how, humanize.List(paths))
+		humanize.Count(len(paths), "file"), stay, last, retiredUntil(deployments, until), r.Forget, r.list(paths))
 }
 
 // retiredUntil says when files stop being reachable: at the first deploy after the given
@@ -58,7 +58,7 @@ func retiredUntil(deployments int, until time.Time) string {
 
 // guardedText says which removed files do not stay reachable, because code decides who may read
 // them. It returns "" if there are none.
-func guardedText(p *plan.Plan) string {
+func (r Reader) guardedText(p *plan.Plan) string {
 	if len(p.Guarded) == 0 {
 		return ""
 	}
@@ -76,5 +76,5 @@ func guardedText(p *plan.Plan) string {
 		reason = "the live deployment, which an older kv-sync made, does not say which requests its code gets"
 	}
 	return fmt.Sprintf("%s %s not kept for open tabs, because %s: %s",
-		humanize.Count(len(paths), "file"), are, reason, humanize.List(paths))
+		humanize.Count(len(paths), "file"), are, reason, r.list(paths))
 }

@@ -30,7 +30,7 @@ func TestRetiredText(t *testing.T) {
 			"deployments are made and at least until 2999-12-01 16:12 UTC (to end that at once: do): /a, /b": {file("/a", 2,
 			future), file("/b", 4, past)},
 	} {
-		if got := retiredText(&plan.Plan{Retired: list}, "do"); got != want {
+		if got := (Reader{Forget: "do"}).retiredText(&plan.Plan{Retired: list}); got != want {
 			t.Errorf("got  %q\nwant %q", got, want)
 		}
 	}
@@ -48,7 +48,7 @@ func TestGuardedText(t *testing.T) {
 		"7 files are not kept for open tabs, because the live deployment, which an older kv-sync made, does not say which " +
 			"requests its code gets: /0, /1, /2, /3, /4 and 2 more": {Guarded: many, RoutingUnknown: true},
 	} {
-		if got := guardedText(&p); got != want {
+		if got := (Reader{}).guardedText(&p); got != want {
 			t.Errorf("got  %q\nwant %q", got, want)
 		}
 	}

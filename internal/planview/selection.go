@@ -10,7 +10,7 @@ import (
 )
 
 // selection says which published files git ignores, and which files are not published.
-func selection(p *plan.Plan) []string {
+func (r Reader) selection(p *plan.Plan) []string {
 	var out []string
 	if n := len(p.Ignored); n > 0 {
 		are := "is"
@@ -19,12 +19,12 @@ func selection(p *plan.Plan) []string {
 		}
 		const text = "%s that git ignores %s published (gitignore = true in kv-sync.toml leaves them out): %s"
 		out = append(out, fmt.Sprintf(text,
-			humanize.Count(n, "file"), are, humanize.List(p.Ignored)))
+			humanize.Count(n, "file"), are, r.list(p.Ignored)))
 	}
 	if len(p.Excluded) > 0 {
 		parts := make([]string, 0, len(p.Excluded))
 		for _, e := range p.Excluded {
-			parts = append(parts, excludedText(e))
+			parts = append(parts, r.excludedText(e))
 		}
 		out = append(out, "not published: "+strings.Join(parts, "; "))
 	}
@@ -32,9 +32,14 @@ func selection(p *plan.Plan) []string {
 }
 
 // excludedText names the entries of one kind.
-func excludedText(e manifest.Excluded) string {
+func (r Reader) excludedText(e manifest.Excluded) string {
 	first := e.First
-	if e.Count > 1 {
+	switch more := e.Count - len(e.Paths); {
+	case r.Whole && len(e.Paths) > 0:
+		if first = strings.Join(e.Paths, ", "); more > 0 {
+			first += fmt.Sprintf(" and %d more", more)
+		}
+	case e.Count > 1:
 		first = fmt.Sprintf("%s and %d more", e.First, e.Count-1)
 	}
 	switch e.Kind {

@@ -1,9 +1,9 @@
-// Package planview writes the text of a plan for people. [Of] turns a plan into a
+// Package planview writes the text of a plan for people. [Reader.View] turns a plan into a
 // [View]: sections of unformatted text, in the order in which every output shows
 // them. The terminal, the Action's log, the job summary, the pre-push hook and the
 // daemon's page only format the View.
 //
-//	view := planview.Of(advice.Terminal, plan, "deploy with --forget")
+//	view := planview.Reader{Place: advice.Terminal, Forget: "deploy with --forget"}.View(plan)
 //	for _, group := range view.Files {
 //		for _, file := range group.Files {
 //			fmt.Println(group.Mark, escape(file.Path), file.Size)
@@ -101,9 +101,25 @@ type Line struct {
 // Source: https://developers.cloudflare.com/kv/platform/limits/
 const freeWrites = 1000
 
-// Of returns the view of a plan. forget says how to make removed files unreachable at once, in
-// words for the output: it names a flag, an input or a command.
-func Of(place advice.Place, p *plan.Plan, forget string) *View {
+// Reader says for whom a view is.
+type Reader struct {
+	Place advice.Place
+	// Forget says how to make removed files unreachable at once, in words for the output: it names
+	// a flag, an input or a command.
+	Forget string
+	// Whole reports whether notes name all files, and not only the first ones.
+	Whole bool
+}
+
+func (r Reader) list(paths []string) string {
+	if r.Whole {
+		return strings.Join(paths, ", ")
+	}
+	return humanize.List(paths)
+}
+
+// View returns the view of a plan.
+func (r Reader) View(p *plan.Plan) *View {
 	v := &View{Site: p.Site, Origin: origin(p.Origin), plan: p}
 	if p.NoChange {
 		v.NoChange = noChange(p)
@@ -111,10 +127,10 @@ func Of(place advice.Place, p *plan.Plan, forget string) *View {
 	}
 	v.Files = groups(p)
 	v.Others = others(p, len(v.Files) > 0)
-	for _, n := range place.Problems(p.Notices) {
+	for _, n := range r.Place.Problems(p.Notices) {
 		v.Notices = append(v.Notices, n.String())
 	}
-	v.Notes = notes(p, forget)
+	v.Notes = r.notes(p)
 	v.Retires = len(p.Retired) > 0 && len(p.Removed) > 0
 	return v
 }
@@ -206,14 +222,14 @@ func others(p *plan.Plan, files bool) []Line {
 	return out
 }
 
-func notes(p *plan.Plan, forget string) []string {
+func (r Reader) notes(p *plan.Plan) []string {
 	var out []string
-	for _, text := range []string{retiredText(p, forget), guardedText(p), keptText(p)} {
+	for _, text := range []string{r.retiredText(p), r.guardedText(p), r.keptText(p)} {
 		if text != "" {
 			out = append(out, text)
 		}
 	}
-	out = append(out, selection(p)...)
+	out = append(out, r.selection(p)...)
 	if p.Writes > freeWrites {
 		out = append(out, "the free plan has "+humanize.Number(freeWrites)+" KV writes a day, for the whole account.")
 	}

@@ -77,7 +77,7 @@ func TestOf(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.want.Site, c.want.Origin = "tides", "from this folder"
-			got := Of(advice.Terminal, &c.plan, "do")
+			got := Reader{Place: advice.Terminal, Forget: "do"}.View(&c.plan)
 			if d := cmp.Diff(&c.want, got, cmpopts.IgnoreUnexported(View{})); d != "" {
 				t.Error(d)
 			}
@@ -120,7 +120,7 @@ func TestSummary(t *testing.T) {
 			"0 to add, 1 to change, 0 to remove, 0 unchanged; at most 5 blobs (60 MB), 7 KV writes.",
 			"0 added, 1 changed, 0 removed, 0 unchanged; at most 5 blobs (60 MB), 7 KV writes."},
 	} {
-		if v := Of(advice.Terminal, &c.plan, ""); v.Summary() != c.planned || v.Done() != c.after {
+		if v := (Reader{Place: advice.Terminal}).View(&c.plan); v.Summary() != c.planned || v.Done() != c.after {
 			t.Errorf("got  %q and %q\nwant %q and %q", v.Summary(), v.Done(), c.planned, c.after)
 		}
 	}

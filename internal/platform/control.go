@@ -72,6 +72,7 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 		})
 	}
 	handle("GET /__platform/hold", s.hold)
+	handle("GET /__platform/log", s.followLog)
 	handle("GET /__platform/requests", func(w http.ResponseWriter, _ *http.Request) error {
 		api.WriteJSON(w, http.StatusOK, s.Requests())
 		return nil

@@ -32,6 +32,7 @@ type Server struct {
 	mux       *http.ServeMux
 	behaviour behaviour
 	journal   journal
+	log       *feed
 	holders   sync.RWMutex // each client that holds the platform is a reader
 
 	kv        *kv.Store
@@ -64,7 +65,7 @@ func Open(options Options) (*Server, error) {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	s := &Server{options: options, dir: options.Dir, control: options.ControlToken}
+	s := &Server{options: options, dir: options.Dir, control: options.ControlToken, log: &feed{to: options.Log}}
 	s.journal.idle.L = &s.journal.mu
 	if s.control == "" {
 		s.control = api.NewID()
@@ -123,7 +124,7 @@ func (s *Server) open() (err error) {
 		return err
 	}
 	s.workers, err = workers.New(s.life, s.scripts, workers.Options{
-		Find: s.findWorkerd(), Edge: s.edge, Log: s.options.Log,
+		Find: s.findWorkerd(), Edge: s.edge, Log: s.log,
 	})
 	if err != nil {
 		return err
@@ -151,7 +152,7 @@ func (s *Server) findWorkerd() func() (string, error) {
 
 // logf writes a line into the platform's log.
 func (s *Server) logf(format string, args ...any) {
-	_, _ = fmt.Fprintf(s.options.Log, format+"\n", args...)
+	_, _ = fmt.Fprintf(s.log, format+"\n", args...)
 }
 
 // Start listens on Options.Addr and serves until Close. It starts the processes of stored

@@ -51,9 +51,9 @@ func TestFolder(t *testing.T) {
 		t.Errorf("git ignores %s", got)
 	}
 	excluded := []manifest.Excluded{
-		{Kind: manifest.ExcludedPattern, Count: 1, First: "a.map"},
-		{Kind: manifest.ExcludedDotfile, Count: 2, First: ".ignore"},
-		{Kind: manifest.ExcludedPackages, Count: 1, First: "node_modules/"},
+		{Kind: manifest.ExcludedPattern, Count: 1, First: "a.map", Paths: []string{"a.map"}},
+		{Kind: manifest.ExcludedDotfile, Count: 2, First: ".ignore", Paths: []string{".ignore", "sub/.gitignore"}},
+		{Kind: manifest.ExcludedPackages, Count: 1, First: "node_modules/", Paths: []string{"node_modules/"}},
 	}
 	if d := cmp.Diff(excluded, l.Excluded); d != "" {
 		t.Errorf("excluded (-want +got):\n%s", d)

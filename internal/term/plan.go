@@ -14,7 +14,11 @@ const forget = "deploy with --forget"
 
 // Plan prints what a deploy would do, or is about to do.
 func (c *Console) Plan(p *plan.Plan) {
-	c.print(c.page(c.color).planText(planview.Of(advice.Terminal, p, forget)))
+	c.print(c.page(c.color).planText(c.view(p)))
+}
+
+func (c *Console) view(p *plan.Plan) *planview.View {
+	return planview.Reader{Place: advice.Terminal, Forget: forget, Whole: c.all}.View(p)
 }
 
 func (t *page) planText(v *planview.View) string {

@@ -4,7 +4,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/planview"
 	"github.com/kv-sync/kv-sync/sync/humanize"
 	"github.com/kv-sync/kv-sync/sync/plan"
@@ -17,7 +16,7 @@ const shownSaved = 3
 func (c *Console) Saved(p *plan.Plan, at time.Time, took time.Duration) {
 	color := paint(c.color)
 	parts := []string{color.with(faint, at.Format("15:04:05"))}
-	parts = append(parts, saved(planview.Of(advice.Terminal, p, forget), color)...)
+	parts = append(parts, saved(c.view(p), color)...)
 	parts = append(parts, color.with(faint, "in "+humanize.Milliseconds(took)))
 	c.print(strings.Join(parts, "  ") + "\n")
 }

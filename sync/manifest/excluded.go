@@ -7,7 +7,12 @@ type Excluded struct {
 	Count int          `json:"count"`
 	// First is the first entry by path. A folder ends in a slash.
 	First string `json:"first"`
+	// Paths are the entries, ascending. Beyond [MostExcluded] they are only counted.
+	Paths []string `json:"paths"`
 }
+
+// MostExcluded is how many entries of one kind are named.
+const MostExcluded = 1000
 
 // ExcludedKind is a reason why an entry is not published.
 type ExcludedKind string

@@ -5,6 +5,7 @@ package advice
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
@@ -19,6 +20,7 @@ const (
 	Terminal Place = iota // the person types flags
 	Workflow              // the person edits a workflow, and can start it by hand
 	Daemon                // the person uses the daemon's page, or edits its configuration
+	Watch                 // the person saves files, and each save is deployed
 )
 
 // remedy says what to do in each place; "" means that nothing has to be done.
@@ -33,11 +35,20 @@ func (p Place) Fix(g guard.ID, f *finding.Finding) string {
 	if !ok {
 		r = guardRemedies[g]
 	}
-	return f.Facts.Fill(r[p])
+	return f.Facts.Fill(r.in(p))
 }
 
 // Remedy says what to do about a guard in general.
-func (p Place) Remedy(g guard.ID) string { return guardRemedies[g][p] }
+func (p Place) Remedy(g guard.ID) string { return guardRemedies[g].in(p) }
+
+// in returns the remedy for a place. What says at a terminal to run a command again says to save
+// the file while a folder is watched.
+func (r remedy) in(p Place) string {
+	if p == Watch {
+		return strings.NewReplacer(againSame, "save the file", again, "save the file").Replace(r[Terminal])
+	}
+	return r[p]
+}
 
 // Problems returns a copy of the list in which the engine's findings have their fix.
 func (p Place) Problems(list []manifest.Problem) []manifest.Problem {

@@ -28,6 +28,7 @@ const (
 	CaseOtherName    finding.Case = "nothing is deployed as {site}; this folder was last deployed as {name}"
 	CaseAbove        finding.Case = "nothing is deployed as {site}; the project may be the folder {path}"
 	CaseNoAddress    finding.Case = "no address of {name} is known: it has none under workers.dev"
+	CaseNotServed    finding.Case = "the local platform does not run, so nothing answers at {what}, the address of {name}"
 	CaseNotWhole     finding.Case = "{site} is not whole: visitors, or a rollback, would miss what is listed"
 	CaseEditsMissing finding.Case = "{site} is not whole: visitors would miss what is listed, also edits " +
 		"made at run time"

@@ -141,6 +141,7 @@ var caseRemedies = map[finding.Case]remedy{
 		"give the name in the daemon's configuration",
 	},
 	CaseNoAddress:    everywhere("see its domains and routes in Cloudflare's dashboard"),
+	CaseNotServed:    everywhere("kv-sync dev serves what was deployed, and kv-sync watch also each change"),
 	CaseNotWhole:     repairing(notThere),
 	CaseEditsMissing: repairing(notThere + onlyCopy),
 	CaseConflict:     merge,

@@ -20,7 +20,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/atomicfile"
@@ -32,8 +31,21 @@ import (
 // account is the id of the only account of a local platform.
 const account = "10ca110ca110ca110ca110ca110ca110"
 
-// ErrRunning is returned (wrapped) by Start if the project's platform is already running.
-var ErrRunning = errors.New("the local platform of this project runs already")
+// RunningError is the error of Start if the project's platform runs already.
+type RunningError struct {
+	// PID is the process that runs it, and Sites are its sites. They are 0 and nil if that process
+	// is starting or ending.
+	PID   int
+	Sites map[string]string
+}
+
+// Error says which process runs the platform.
+func (e *RunningError) Error() string {
+	if e.PID == 0 {
+		return "the local platform of this folder runs already"
+	}
+	return fmt.Sprintf("the local platform of this folder runs already, in process %d", e.PID)
+}
 
 // Platform is a running local platform.
 type Platform struct {
@@ -98,7 +110,7 @@ func Attach(ctx context.Context, o Options) (*Platform, error) {
 			return p, nil
 		}
 		p, err := Start(ctx, o)
-		if !errors.Is(err, ErrRunning) || time.Now().After(deadline) {
+		if running := (*RunningError)(nil); !errors.As(err, &running) || time.Now().After(deadline) {
 			return p, err
 		}
 		if err := wait.For(ctx, 100*time.Millisecond); err != nil {
@@ -144,10 +156,11 @@ func Start(ctx context.Context, o Options) (_ *Platform, err error) {
 	}
 	lock, err := filelock.Acquire(filepath.Join(home, "lock"))
 	if errors.Is(err, filelock.ErrHeld) {
-		err = ErrRunning
+		running := &RunningError{}
 		if p := find(ctx, home); p != nil {
-			err = fmt.Errorf("%w at %s", ErrRunning, strings.TrimSuffix(p.API, "/client/v4"))
+			running.PID, running.Sites = p.PID, p.Sites(ctx)
 		}
+		return nil, running
 	}
 	if err != nil {
 		return nil, fmt.Errorf("start the local platform: %w", err)
@@ -185,6 +198,22 @@ func (p *Platform) publish() error {
 }
 
 func secret() string { return rand.Text() }
+
+// Follow copies the log of a platform in another process to a writer, until ctx or that platform
+// ends. If the platform runs in this process, [Options.Log] has the log.
+func (p *Platform) Follow(ctx context.Context, to io.Writer) {
+	if p.Mine() {
+		return
+	}
+	res, err := p.control(ctx, "/__platform/log")
+	if err != nil {
+		return // an older kv-sync, or one that ends
+	}
+	go func() {
+		defer res.Body.Close()
+		_, _ = io.Copy(to, res.Body)
+	}()
+}
 
 // Mine reports whether the platform runs in this process.
 func (p *Platform) Mine() bool { return p.server != nil }

@@ -37,7 +37,7 @@ func TestOnePlatformForEachProject(t *testing.T) {
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the file with the token is %v, %v", info.Mode(), err)
 	}
-	if _, err := local.Start(t.Context(), o); !errors.Is(err, local.ErrRunning) {
+	if _, err := local.Start(t.Context(), o); !errors.As(err, new(*local.RunningError)) {
 		t.Errorf("starting a second platform: %v", err)
 	}
 	second, err := local.Attach(t.Context(), o)

@@ -51,7 +51,10 @@ func (l *Listing) Exclude(s Selection, rel string, isDir bool) {
 	if e.Count == 0 || rel < e.First {
 		e.First = rel
 	}
-	l.excluded[s] = manifest.Excluded{Kind: s, Count: e.Count + 1, First: e.First}
+	if e.Kind, e.Count = s, e.Count+1; e.Count <= manifest.MostExcluded {
+		e.Paths = append(e.Paths, rel)
+	}
+	l.excluded[s] = e
 }
 
 // Pathname returns the pathname at which a file is served: its name as it is spelled.
@@ -99,6 +102,9 @@ func (l *Listing) Finish() (*manifest.Listing, error) {
 	l.Excluded = slices.SortedFunc(maps.Values(l.excluded), func(a, b manifest.Excluded) int {
 		return cmp.Compare(a.Kind, b.Kind)
 	})
+	for _, e := range l.Excluded {
+		slices.Sort(e.Paths)
+	}
 	if len(l.refused) > 0 {
 		slices.SortStableFunc(l.refused, byPath)
 		return nil, &manifest.RefusedError{Problems: slices.Compact(l.refused)}
