@@ -2,7 +2,9 @@ package kvsync
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/deletion"
@@ -47,7 +49,30 @@ func (e *Engine) PlanDelete(ctx context.Context, takeOver bool) (*Deletion, erro
 	if plan.Empty() {
 		return nil, guard.Stop(guard.Target, finding.CaseNothingToDelete, finding.Facts{Site: e.Site})
 	}
+	if plan.Bound, err = e.bound(ctx, l.Version.Bindings); err != nil {
+		return nil, err
+	}
 	return &Deletion{Plan: plan, before: l.Activations}, nil
+}
+
+// bound returns the namespaces that have the title that a deploy gives, and that the bindings name.
+func (e *Engine) bound(ctx context.Context, bindings []cloud.Binding) ([]deletion.Namespace, error) {
+	var found []deletion.Namespace
+	for _, b := range bindings {
+		var bound string
+		if b.Type != "kv_namespace" || cloud.IsOwnBinding(b.Name) || json.Unmarshal(b.Fields["namespace_id"], &bound) != nil {
+			continue
+		}
+		title := layout.ProvisionedTitle(e.Site, b.Name)
+		id, err := e.Account.FindNamespace(ctx, title)
+		if err != nil && !errors.Is(err, cloud.ErrNotFound) {
+			return nil, fmt.Errorf("find the namespace %q: %w", title, err)
+		}
+		if err == nil && id == bound {
+			found = append(found, deletion.Namespace{Binding: b.Name, Title: title, ID: id})
+		}
+	}
+	return found, nil
 }
 
 // Delete deletes a site or a project as planned, unless somebody deployed meanwhile. It

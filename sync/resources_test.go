@@ -11,6 +11,7 @@ import (
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/deletion"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
@@ -282,5 +283,38 @@ func TestStandIn(t *testing.T) {
 	}
 	if got := fieldOf(w.bound("DB"), "id"); got != "full" {
 		t.Errorf("the database is %q, want that of the active version", got)
+	}
+}
+
+// The plan of a deletion names the namespaces that deploys made for bindings, and no other. They stay.
+func TestDeleteNamesNamespacesThatStay(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	own, err := w.account.CreateNamespace(t.Context(), "blog-own")
+	if err != nil {
+		t.Fatal(err)
+	}
+	given, err := w.account.CreateNamespace(t.Context(), "given")
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := unnamed(sessions, "")
+	for name, id := range map[string]string{"GIVEN": given, "OWN": given} {
+		of.Bindings = append(of.Bindings, cloud.Binding{Name: name, Type: "kv_namespace",
+			Fields: map[string]json.RawMessage{"namespace_id": cloud.JSONString(id)}})
+	}
+	if _, err := w.engine().Deploy(t.Context(), history(one)[0], of, plan.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	id := fieldOf(w.bound("SESSION_Data"), "namespace_id")
+	d := w.mustDelete()
+	want := []deletion.Namespace{{Binding: "SESSION_Data", Title: "blog-session-data", ID: id}}
+	if d := cmp.Diff(want, d.Bound); d != "" {
+		t.Errorf("the plan of the deletion (-want +got):\n%s", d)
+	}
+	for title, want := range map[string]string{"blog-session-data": id, "blog-own": own, "given": given} {
+		if got, err := w.account.FindNamespace(t.Context(), title); err != nil || got != want {
+			t.Errorf("after the deletion the namespace %s is %s, %v", title, got, err)
+		}
 	}
 }

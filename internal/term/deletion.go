@@ -30,6 +30,10 @@ func (c *Console) Deletion(d *kvsync.Deletion) {
 	if d.Namespace != "" {
 		t.line("The KV namespace %s stays, with the keys of other sites and projects.", Visible(d.Namespace))
 	}
+	for _, n := range d.Bound {
+		t.line("Stays: the KV namespace %s, made for the binding %s, with what the Worker wrote; delete it with "+
+			"npx wrangler kv namespace delete --namespace-id %s", Visible(n.Title), Visible(n.Binding), Visible(n.ID))
+	}
 	t.problems(d.Notices)
 	c.print(t.String())
 }

@@ -57,6 +57,8 @@ type Plan struct {
 	// Namespace is the id of the namespace that the keys are in. It is not deleted,
 	// because it may have keys of other sites and projects.
 	Namespace string `json:"namespace,omitempty"`
+	// Bound are the namespaces that were made for bindings. They stay, with what the Worker wrote.
+	Bound []Namespace `json:"bound,omitempty"`
 	// Keys counts the keys. Edits counts the files that were written or deleted at run
 	// time.
 	Keys  int `json:"keys"`
@@ -70,6 +72,13 @@ type Plan struct {
 	subject Subject
 	store   cloud.Store // nil if there is no namespace
 	keys    []string
+}
+
+// Namespace is a KV namespace that a deploy made for a binding, because the configuration named none.
+type Namespace struct {
+	Binding string `json:"binding"`
+	Title   string `json:"title"`
+	ID      string `json:"id"`
 }
 
 // Make finds what there is to delete. It only reads.

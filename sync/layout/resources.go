@@ -46,7 +46,7 @@ func (p *Draft) FindResources(ctx context.Context, l *version.Live, bindings []c
 			return guard.Stop(guard.Resource, finding.CaseNoResource, facts)
 		default:
 			var err error
-			resource.Title = provisionedTitle(c.Site, b.Name)
+			resource.Title = ProvisionedTitle(c.Site, b.Name)
 			resource.ID, err = c.Account.FindNamespace(ctx, resource.Title)
 			if err != nil && !errors.Is(err, cloud.ErrNotFound) {
 				return fmt.Errorf("find the namespace %q: %w", resource.Title, err)
@@ -89,9 +89,9 @@ func inheritable(b, live cloud.Binding) bool {
 	return len(live.Fields["jurisdiction"]) == 0 || len(b.Fields["jurisdiction"]) > 0
 }
 
-// provisionedTitle returns the title of the namespace that wrangler creates for a binding.
+// ProvisionedTitle returns the title of the namespace that wrangler creates for a binding.
 // Source: workers-sdk, packages/deploy-helpers/src/deploy/helpers/provision-bindings.ts.
-func provisionedTitle(script, binding string) string {
+func ProvisionedTitle(script, binding string) string {
 	return script + "-" + strings.ReplaceAll(strings.ToLower(binding), "_", "-")
 }
 
