@@ -156,3 +156,25 @@ func TestRemediesFitTheirPlace(t *testing.T) {
 		check(string(c), r)
 	}
 }
+
+// While a folder is watched, a mistake is corrected by a save: nobody runs a command again.
+func TestWatchSaysToSave(t *testing.T) {
+	told := 0
+	for c, r := range caseRemedies {
+		text := Watch.Fix("", &finding.Finding{Case: c})
+		if strings.Contains(text, again) || strings.Contains(text, againSame) {
+			t.Errorf("%s: %s", c, text)
+		}
+		if text != (finding.Facts{}).Fill(r[Terminal]) {
+			told++
+		}
+	}
+	if told == 0 {
+		t.Error("no remedy says to save")
+	}
+	for g := range guardRemedies {
+		if text := Watch.Remedy(g); strings.Contains(text, againSame) {
+			t.Errorf("%s: %s", g, text)
+		}
+	}
+}

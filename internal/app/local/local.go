@@ -205,7 +205,7 @@ func (p *Platform) Follow(ctx context.Context, to io.Writer) {
 	if p.Mine() {
 		return
 	}
-	res, err := p.control(ctx, "/__platform/log")
+	res, err := p.control(ctx, "/__platform/log") //nolint:bodyclose // the goroutine below closes it
 	if err != nil {
 		return // an older kv-sync, or one that ends
 	}
