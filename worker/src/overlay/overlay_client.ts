@@ -53,6 +53,7 @@ export class OverlayClient {
     return this.#cached.latest!.view;
   }
 
+  /** Returns the entries at these paths, in the same order. null means that there is no entry, or an adopted one. */
   async look(paths: string[]): Promise<(OverlayEntry | null)[]> {
     const entries = await this.#call((object, site) => object.look(site, paths));
     return entries.map((entry) => (entry && this.#isAdopted(entry) ? null : entry));
@@ -81,6 +82,7 @@ export class OverlayClient {
     this.#cached.reported = true;
   }
 
+  /** Commits changes. The Durable Object ignores the writes that this site's deployed manifest has adopted. */
   commit(changes: Omit<OverlayChange, "adopted">[], by: { author?: string; message?: string }): Promise<CommitResult> {
     const { adopted } = this.#site.meta;
     const withAdopted = changes.map((change): OverlayChange => ({ ...change, adopted: adopted.get(change.path) }));

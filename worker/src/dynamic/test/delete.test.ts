@@ -171,18 +171,18 @@ describe("the overlay of a deleted project", () => {
     const { error } = await callCompanion(name, "commit", [name, [change()], {}], 0);
     assert.equal(error, undefined);
     const edits = () => callCompanion(name, "query", ["SELECT path FROM entries"]);
-    const day = 25 * 3_600_000;
+    const overADay = 25 * 3_600_000;
     let days = 0;
 
     for (const pointer of [undefined, { format: 1, activations: [{ incarnation: "ffffffffffffffff" }] }]) {
       if (pointer) write(pointer);
-      await runAlarm(++days * day);
+      await runAlarm(++days * overADay);
       assert.deepEqual((await edits()).result, [{ path: "/a.html" }]);
     }
     assert.ok(keys().includes(`${name}/o/record`));
     write({ format: 2, incarnation: "6b00000000000001", deleted: "2026-12-01T00:00:00.000Z" });
     platform.kv.values.set("project/gone2/o/record", Buffer.from("another's"));
-    const { result } = await runAlarm(++days * day);
+    const { result } = await runAlarm(++days * overADay);
     assert.equal(result, null, "no alarm is set");
     assert.deepEqual(keys(), [`${name}/current`, "project/gone2/o/record"]);
     assert.deepEqual((await callCompanion(name, "look", [name, ["/a.html"]])).result, [null]);

@@ -172,28 +172,29 @@ describe("a project", () => {
   });
 
   it("does not retire files of a deployment with code by an older kv-sync, which recorded no routing", async () => {
-    const asOlder = () => {
+    /** Makes the stored manifests look like those of an older kv-sync. */
+    const removeRouting = () => {
       for (const [key, bytes] of platform.kv.values) {
         const text = bytes.toString("latin1");
         if (key.includes("/m/"))
-          platform.kv.values.set(key, Buffer.from(text.replace('"routing":', '"unheard":'), "latin1"));
+          platform.kv.values.set(key, Buffer.from(text.replace('"routing":', '"unknown":'), "latin1"));
       }
     };
     const files = { "/index.html": "home", "/old.txt": "old", "/a.txt": "a" };
     const { ["/old.txt"]: _, ...less } = files;
     await mustDeploy("older", files, forward, { retire: ["/*"] });
-    asOlder();
+    removeRouting();
     assert.equal((await mustDeploy("older", less, forward, { retire: ["/*"] })).retired, 0);
     assert.equal((await request("older", "/old.txt", { headers: { "x-ttl": "0" } })).status, 404);
     // The retired files of such a deployment are dropped too: the older kv-sync did not check whether code guarded
     // them.
     await mustDeploy("listed", files);
     assert.equal((await mustDeploy("listed", less)).retired, 1);
-    asOlder();
+    removeRouting();
     assert.equal((await mustDeploy("listed", { ...less, "/b.txt": "b" })).retired, 0);
     // Without code nothing was guarded, so the first deploy after the upgrade retires files.
     await mustDeploy("assets", files);
-    asOlder();
+    removeRouting();
     assert.equal((await mustDeploy("assets", less)).retired, 1);
     assert.equal((await request("assets", "/old.txt", { headers: { "x-ttl": "0" } })).body, "old");
   });

@@ -16,15 +16,19 @@ export interface Write {
   /** Whether each piece begins with its position in the stream. */
   placed?: boolean;
   nonce?: string;
+  /** The "hash.size" of a content that counts as existing. */
   known?: string;
+  /** The nonces of existing chunks, by hash. */
   chunks?: Record<string, string>;
   /** Whether the body is hashed before the write. For a stream, every part gets the hash of the first one. */
   hashed?: boolean;
+  /** Whether the check refuses the body. */
   refuse?: boolean;
   /** Whether an Uploader writes the body as /film.mp4. */
   deploy?: boolean;
 }
 
+/** The result of a write, or its error. */
 export interface Written {
   error?: string;
   name?: string;
@@ -60,15 +64,17 @@ export default {
     let cancelled = false;
     const stream = () => {
       let at = 0;
-      const same = fill === undefined ? undefined : make(0, piece);
+      const repeatedPiece = fill === undefined ? undefined : make(0, piece);
       return new ReadableStream(
         {
           pull(controller) {
             if (at >= size) return controller.close();
             if (kind === "breaks" && at > size / 2) return controller.error(new Error("connection lost"));
             const end = Math.min(at + piece, size);
-            if (placed) new DataView(same!.buffer).setUint32(0, at);
-            controller.enqueue(kind === "text stream" ? "text" : (same?.subarray(0, end - at) ?? make(at, end)));
+            if (placed) new DataView(repeatedPiece!.buffer).setUint32(0, at);
+            controller.enqueue(
+              kind === "text stream" ? "text" : (repeatedPiece?.subarray(0, end - at) ?? make(at, end)),
+            );
             at = end;
           },
           cancel() {
@@ -87,10 +93,10 @@ export default {
     };
     const written = body();
     if (kind === "locked") (written as ReadableStream).getReader();
-    const map = new Map(Object.entries(chunks ?? {}));
+    const knownChunks = new Map(Object.entries(chunks ?? {}));
     const answer = (rest: Partial<Written>) =>
-      Response.json({ cancelled, chunks: Object.fromEntries(map), ...rest } satisfies Written);
-    const same = {
+      Response.json({ cancelled, chunks: Object.fromEntries(knownChunks), ...rest } satisfies Written);
+    const hashes = {
       hash: "",
       size,
       parts: Array<string>(300).fill((await hashBlob(make(0, Math.min(piece, size)))).hash),
@@ -103,14 +109,14 @@ export default {
           body: written as ReadableStream,
           hash: "",
           size: 0,
-          hashed: same,
+          hashed: hashes,
         });
       if (kind === "read") await writeBlob(env.KV_SYNC_BLOBS, "shop", written);
       const blob = await writeBlob(env.KV_SYNC_BLOBS, "shop", written, {
         ...(nonce && { nonce }),
-        chunks: map,
+        chunks: knownChunks,
         ...(known && { known: (hash, size) => (known === `${hash}.${size}` ? "77".repeat(8) : undefined) }),
-        ...(hashed && { hashed: written instanceof ReadableStream ? same : await hashBlob(written) }),
+        ...(hashed && { hashed: written instanceof ReadableStream ? hashes : await hashBlob(written) }),
         ...(refuse && {
           check: (bytes) => {
             throw new Error(`refused ${bytes.length} bytes`);
