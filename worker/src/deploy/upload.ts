@@ -144,7 +144,7 @@ async function parseRules(
   } else if (name === "/_redirects") {
     const { rules, problems: bad, notices } = parseRedirects(path, text, htmlHandling);
     upload.redirects = rules;
-    problems.push(...bad, ...notices); // there is no plan that could show a notice
+    problems.push(...bad, ...notices); // nothing shows notices here, so an ignored rule is refused
   } else {
     const { rules, problems: bad } = parseHeaders(path, text);
     upload.headers = rules;

@@ -32,7 +32,7 @@ export function compileRules(
   const checkRule = checkInside(name, folder);
   if (path.endsWith("/_redirects")) {
     const { rules, problems, notices, lines } = parseRedirects(name, text, htmlHandling);
-    problems.push(...notices); // a write has no other answer for them
+    problems.push(...notices); // a write cannot report a notice, so an ignored rule is refused
     for (const [i, { from, to, status }] of rules.entries()) {
       checkRule(problems, lines[i]!, from);
       if (status === 200) checkRule(problems, lines[i]!, to);

@@ -20,7 +20,8 @@ const toIndex = /\/index(?:\.html)?$/;
 
 /**
  * Parses a _redirects file. Returns its rules in order, and the line of each. The rules are valid only if there are no
- * problems. Notices are about the rules that Cloudflare ignores, which html_handling decides; these are not returned.
+ * problems. `notices` describe the rules that are left out, because Cloudflare ignores them. html_handling decides
+ * which rules these are.
  */
 export function parseRedirects(
   path: string,
@@ -180,8 +181,8 @@ class Parser {
   }
 
   /**
-   * Whether Cloudflare ignores a rule. It takes these rules for loops, also those that serve the page (status 200) and
-   * those that lead to another folder.
+   * Whether Cloudflare ignores a rule. Cloudflare treats such a rule as a loop, even if it serves the page (status 200)
+   * or leads to another folder.
    */
   #ignored(from: string, to: string): boolean {
     return toIndex.test(to) && (from.endsWith("/*") || (from.endsWith("/") && this.#htmlHandling !== "none"));

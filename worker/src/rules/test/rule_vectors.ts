@@ -15,7 +15,7 @@ export interface RuleVector {
   rules: object[];
   /** The problems. The Go side compares the reasons without their quoted parts, because Go quotes differently. */
   problems: PlainProblem[];
-  /** About the rules that are left out. */
+  /** The notices, which describe the rules that are left out. */
   notices: PlainProblem[];
 }
 
