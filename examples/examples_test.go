@@ -43,7 +43,8 @@ var kvSync = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", bin, "../cmd/kv-sync") // as make build
+	// As make build, but without -trimpath: then the tests and the command share compiled packages.
+	build := exec.Command("go", "build", "-ldflags", "-s -w", "-o", bin, "../cmd/kv-sync")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return bin, fmt.Errorf("build: %w: %s", err, out)
