@@ -85,6 +85,7 @@ func TestHookManagers(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			f := newForge(t)
 			f.env = append(f.env, f.account()...)
 			// The tools pass the remote's name to the hook. The path has characters that shells interpret.

@@ -253,6 +253,7 @@ func TestHookToolsInAnyOrder(t *testing.T) {
 			"kv-sync, tool, remove kv-sync, remove tool",
 		} {
 			t.Run(name+"/"+steps, func(t *testing.T) {
+				t.Parallel()
 				o, twin := newOrder(t, tool), newOrder(t, tool)
 				done := ""
 				for step := range strings.SplitSeq(steps, ", ") {
