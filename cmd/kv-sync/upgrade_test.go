@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -60,8 +61,9 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
-// buildAt builds the command from the sources of a commit. It works offline, because the commit
-// needs no modules that the current one does not need.
+// buildAt builds the command from the sources of a commit, once for each release of Go: the user's
+// cache folder keeps it. The build works offline, because the commit needs no modules that the
+// current one does not need.
 func buildAt(t *testing.T, commit string) string {
 	t.Helper()
 	const top = "../.."
@@ -69,14 +71,40 @@ func buildAt(t *testing.T, commit string) string {
 		commit+"^{commit}").CombinedOutput(); err != nil {
 		t.Skipf("the sources of %s are not in this clone; git fetch --unshallow brings them (%v: %s)", commit, err, out)
 	}
-	dir := t.TempDir()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache = filepath.Join(cache, "kv-sync")
+	binary := filepath.Join(cache, fmt.Sprintf("kv-sync-%s-%s-%s", commit, runtime.Version(), runtime.GOARCH))
+	if _, err := os.Stat(binary); err == nil {
+		return binary
+	}
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp(cache, "release-tmp-") // beside the binary, which is renamed into place
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // a leftover in a cache folder is harmless
+	buildIn(t, dir, top, commit)
+	if err := os.Rename(filepath.Join(dir, "kv-sync"), binary); err != nil {
+		t.Fatal(err)
+	}
+	return binary
+}
+
+// buildIn builds the command in a folder from the sources of a commit of the repository top.
+func buildIn(t *testing.T, dir, top, commit string) {
+	t.Helper()
 	sources := filepath.Join(dir, "sources")
 	if err := os.Mkdir(sources, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	tar, binary := filepath.Join(dir, "sources.tar"), filepath.Join(dir, "kv-sync")
+	tar := filepath.Join(dir, "sources.tar")
 	git(t, top, "archive", "--output", tar, commit)
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", binary, "./cmd/kv-sync")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "kv-sync"), "./cmd/kv-sync")
 	build.Dir = sources
 	build.Env = append(os.Environ(), "GOPROXY=off", "GOWORK=off")
 	for _, cmd := range []*exec.Cmd{exec.CommandContext(t.Context(), "tar", "-xf", tar, "-C", sources), build} {
@@ -84,7 +112,6 @@ func buildAt(t *testing.T, commit string) string {
 			t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
 		}
 	}
-	return binary
 }
 
 // upgrade is a platform and a repository that two releases of the command use.
