@@ -21,6 +21,7 @@ var wranglerLock []byte
 // Wrangler is an installed wrangler, and a node that can run it.
 type Wrangler struct {
 	node, script string
+	compiled     string // the folder of node's compile cache
 }
 
 // InstallWrangler installs wrangler and node from npm into the user's cache folder,
@@ -30,7 +31,8 @@ func InstallWrangler(ctx context.Context) (*Wrangler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("install wrangler: %w", err)
 	}
-	w := &Wrangler{script: filepath.Join(dir, "node_modules", "wrangler", "bin", "wrangler.js")}
+	w := &Wrangler{script: filepath.Join(dir, "node_modules", "wrangler", "bin", "wrangler.js"),
+		compiled: filepath.Join(filepath.Dir(dir), "node-compile-cache")}
 	arch := map[string]string{"amd64": "x64"}[runtime.GOARCH]
 	if arch == "" {
 		arch = runtime.GOARCH
@@ -63,7 +65,7 @@ func (w *Wrangler) Command(ctx context.Context, api API, dir string, args ...str
 	}
 	cmd.Env = append(cmd.Env, w.Path(),
 		"CLOUDFLARE_API_BASE_URL="+api.BaseURL, "CLOUDFLARE_API_TOKEN="+api.Token,
-		"CLOUDFLARE_ACCOUNT_ID="+api.AccountID,
+		"CLOUDFLARE_ACCOUNT_ID="+api.AccountID, "NODE_COMPILE_CACHE="+w.compiled,
 		"WRANGLER_SEND_METRICS=false", "WRANGLER_LOG_PATH="+filepath.Join(dir, ".wrangler", "logs"), "CI=1", "NO_COLOR=1")
 	return cmd
 }
