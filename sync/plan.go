@@ -78,5 +78,17 @@ func (e *Engine) plan(ctx context.Context, l *version.Live, r *layout.Run) (layo
 	if l.Meta != nil {
 		d.Live = l.Meta.Deployment
 	}
-	return e.layout.Plan(ctx, l, d, r)
+	p, err := e.layout.Plan(ctx, l, d, r)
+	if err != nil {
+		return p, err
+	}
+	if last := l.Displaced(); last != "" && !e.Target.InKV() {
+		facts := finding.Facts{Deployment: d.Live, Than: last}
+		moved := manifest.ProblemOf("", finding.CaseMoved, facts)
+		if !l.HasAllTraffic() {
+			moved = manifest.ProblemOf("", finding.CaseSplit, facts)
+		}
+		p.Base().Notices = append(p.Base().Notices, moved)
+	}
+	return p, nil
 }

@@ -519,8 +519,12 @@ func TestRollbackOutOfASplit(t *testing.T) {
 	w.wantSite(two)
 	split(cloud.Share{Version: b.Version, Percent: 90}, cloud.Share{Version: a.Version, Percent: 10})
 	if res, err = w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil ||
-		res.PreviousVersion != b.Version || res.Version != a.Version {
-		t.Fatalf("from the larger share: %+v, %v", res, err)
+		res.PreviousVersion != a.Version || res.Version != b.Version {
+		t.Fatalf("to what was live before the split: %+v, %v", res, err)
+	}
+	w.wantSite(two)
+	if res, err = w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil || res.Version != a.Version {
+		t.Fatalf("to the deployment before: %+v, %v", res, err)
 	}
 	w.wantSite(one)
 	if _, err = w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: b.Deployment}); err != nil {

@@ -73,11 +73,12 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 		return nil, err
 	}
 	res := &Result{Deployment: target.ID, Version: target.Version, Commit: target.Commit, URL: target.Meta.URL}
-	if live != nil {
+	if live != nil && target.ID == live.ID && live.Percent == 100 {
 		res.PreviousDeployment, res.PreviousVersion = live.ID, live.Version
-		if target.ID == live.ID && live.Percent == 100 {
-			return res, nil
-		}
+		return res, nil
+	}
+	if left := past.Leaves(target); left != nil {
+		res.PreviousDeployment, res.PreviousVersion = left.ID, left.Version
 	}
 	if res.Notices, err = e.layoutOf(target.Meta).Check(ctx, target); err != nil {
 		return nil, err
@@ -209,15 +210,27 @@ func entryOfPast(p *version.Past) settle.Entry {
 	return x
 }
 
-// findTarget finds the deployment to roll back to. Without a name it is the one that was
-// live before the live one was first activated. So two rollbacks go back twice, and
-// skip what was rolled back from.
-func findTarget(p *version.Past, live *version.Deployment, to string) (*version.Deployment, error) {
-	from := 0
+// earlier is where the deployments that were live earlier begin: before the live one was
+// first activated. So two rollbacks go back twice, and skip what was rolled back from. Out
+// of a split the way leads to what had all the traffic before it.
+func earlier(p *version.Past, live *version.Deployment) (from int) {
 	for i, d := range p.Deployments {
-		if to == "" && d.ID == live.ID {
+		if live.Percent < 100 && !d.Live && d.Percent == 100 && !d.Foreign() {
+			return i
+		}
+		if d.ID == live.ID {
 			from = i + 1
 		}
+	}
+	return from
+}
+
+// findTarget finds the deployment to roll back to. Without a name it is the one that was
+// live before.
+func findTarget(p *version.Past, live *version.Deployment, to string) (*version.Deployment, error) {
+	from := 0
+	if to == "" {
+		from = earlier(p, live)
 	}
 	for i := from; i < len(p.Deployments); i++ {
 		d := &p.Deployments[i]
@@ -249,7 +262,10 @@ func findTarget(p *version.Past, live *version.Deployment, to string) (*version.
 // far as that is known.
 func (e *Engine) holdBack(ctx context.Context, past *version.Past,
 	target *version.Deployment) (*version.HoldRecord, error) {
-	live := past.Live()
+	live := past.Leaves(target)
+	if live == nil || live.Meta == nil {
+		live = past.Live() // its hold remains in force
+	}
 	out := &version.HoldRecord{Format: version.HoldFormat, Site: e.ID(), Deployment: target.ID, Version: target.Version,
 		Rollback: true, Commit: target.Commit, Over: version.ActiveID(past.Activations)}
 	if live == nil {
@@ -350,7 +366,7 @@ func holdAfter(live, target *version.Deployment) string {
 			return ""
 		}
 		return live.Hold
-	case live.Commit == "":
+	case live.Commit == "" || live.ID == target.ID:
 		return live.Hold
 	case live.Commit != target.Commit:
 		return live.Commit

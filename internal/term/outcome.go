@@ -65,7 +65,11 @@ func (c *Console) Rollback(res *kvsync.Result, st app.Stats, dry bool) {
 	case res.Version == res.PreviousVersion:
 		t.line("No change: %s is live already.", target)
 	case dry:
-		t.line("Would go back from deployment %s to %s.", Visible(res.PreviousDeployment), target)
+		from := "a version of another tool"
+		if res.PreviousDeployment != "" {
+			from = "deployment " + Visible(res.PreviousDeployment)
+		}
+		t.line("Would go back from %s to %s.", from, target)
 	default:
 		t.line("%s %s again, in %s (%s)", t.with(green, "Live:"), target, humanize.Seconds(st.Duration), statsText(st))
 		if res.URL != "" {
@@ -181,6 +185,9 @@ func remarks(d version.Deployment) string {
 	actor := d.RolledBackBy
 	if d.Record != nil && !d.Rollback { // of a rollback, the record has who made the deployment
 		actor = d.Record.Actor
+	}
+	if d.OtherTool {
+		actor = "another tool"
 	}
 	if actor != "" {
 		r = append(r, "by "+planview.Cut(Visible(actor), 30))

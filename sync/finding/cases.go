@@ -7,6 +7,9 @@ const (
 		"the one before it"
 	CaseForeignPrune Case = "a live version of {site} was not deployed by kv-sync, so what it needs is not " +
 		"known; nothing was deleted"
+	CaseMoved Case = "another tool has made {deployment} live since kv-sync made {than} live"
+	CaseSplit Case = "another tool has split the traffic; this is compared with {deployment}, which has the " +
+		"larger share, and a deploy ends the split"
 	CaseForeignCompanion Case = "{name} is the name of the companion of {site}, and a script of that name was " +
 		"not deployed as one"
 	CaseForeignClass Case = "{name} is the name of the companion of {site}, and that script has Durable " +

@@ -112,6 +112,7 @@ func (r *pastReader) deployment(i int, s cloud.Share, v versionInfo) version.Dep
 			d.Commit = message.Commit
 		}
 		message.Deployment = m.Deployment
+		d.OtherTool = !r.Target.InKV() && version.ReadMessage(r.all[i].Message).Deployment == ""
 	} else if _, read := r.versions[s.Version]; v.missing || !read {
 		message = version.ReadMessage(r.all[i].Message)
 	}

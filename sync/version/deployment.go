@@ -25,6 +25,9 @@ type Deployment struct {
 	Retained bool `json:"retained"`
 	// Rollback: a rollback activated it again.
 	Rollback bool `json:"rollback,omitempty"`
+	// OtherTool: another tool activated a version of ours, to go back, to split the traffic,
+	// or with a changed secret or setting.
+	OtherTool bool `json:"by_other_tool,omitempty"`
 	// RolledBackBy is the person who rolled back, or "" if that is not known. The person
 	// who deployed is in the record.
 	RolledBackBy string `json:"rolled_back_by,omitempty"`
@@ -83,15 +86,35 @@ func (p *Past) Live() *Deployment {
 	return best
 }
 
+// Leaves returns the live deployment that visitors do not see any more once all of them get
+// the target, or nil. Of several it is the one of ours that was made live last.
+func (p *Past) Leaves(target *Deployment) (left *Deployment) {
+	first := p.firsts()
+	for i := range p.Deployments {
+		d := &p.Deployments[i]
+		if d.Live && d.Version != target.Version && (left == nil || left.Meta == nil ||
+			d.Meta != nil && first[d.ID] < first[left.ID]) {
+			left = d
+		}
+	}
+	return left
+}
+
+// firsts returns the index of the first activation of each deployment.
+func (p *Past) firsts() map[string]int {
+	first := make(map[string]int)
+	for i, d := range p.Deployments {
+		first[d.ID] = i
+	}
+	return first
+}
+
 // ForgettersAfter lists the deployments that removed contents for good and were made after
 // the target. A deployment counts if the order of the list or the time in its id says so.
 // Each of the two can be wrong alone: the list may contain only a rollback's activation of
 // the target, and the times in ids are from the clocks of different machines.
 func (p *Past) ForgettersAfter(target *Deployment) (out []*Deployment) {
-	first := make(map[string]int) // the index of the first activation of each deployment
-	for i, d := range p.Deployments {
-		first[d.ID] = i
-	}
+	first := p.firsts()
 	made, _ := manifest.DeploymentTime(target.ID)
 	for i := range p.Deployments {
 		d := &p.Deployments[i]

@@ -68,6 +68,23 @@ func (l *Live) Unlisted() bool {
 	return l.Meta != nil && !listed && len(l.Activations) > 1
 }
 
+// Displaced is the deployment that kv-sync made live last, if another tool has made another
+// one live since, or has split the traffic; or "". A changed secret displaces nothing.
+func (l *Live) Displaced() string {
+	if l.Meta == nil || ReadMessage(l.Active().Message).Deployment != "" {
+		return ""
+	}
+	for i := range l.Activations {
+		last := ReadMessage(l.Activations[i].Message).Deployment
+		if last != "" && (last != l.Meta.Deployment || !l.HasAllTraffic()) {
+			return last
+		} else if last != "" {
+			break
+		}
+	}
+	return ""
+}
+
 // CommitOf returns the commit that an activation of a version made live, or "".
 func CommitOf(a cloud.Activation, m *Meta) string {
 	if message := ReadMessage(a.Message); message.Deployment == m.Deployment && message.Commit != "" {

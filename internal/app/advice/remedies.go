@@ -38,6 +38,7 @@ const (
 	update     = "update kv-sync"
 	updateStep = "use a newer release of the Action"
 	updateHost = "update kv-sync where the daemon runs"
+	deleteKey  = "; if another tool wrote the key, delete it"
 	again      = "run again"
 	againSame  = "run the same command again"
 	againJob   = "run the job again"

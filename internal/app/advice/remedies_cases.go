@@ -92,7 +92,7 @@ var caseRemedies = map[finding.Case]remedy{
 		"prune once by hand: kv-sync prune --retain N; or push a change, whose deploy records the number",
 	},
 	finding.CasePruneLayout: everywhere("name that layout in kv-sync.toml"),
-	finding.CasePruneKey:    newer,
+	finding.CasePruneKey:    {update + deleteKey, updateStep + deleteKey, updateHost + deleteKey},
 	finding.CasePruneChunks: {
 		"see kv-sync verify; if the live deployment is concerned, deploy with --repair",
 		"see kv-sync verify; if the live deployment is concerned, deploy with " + input(options.Repair),
@@ -309,6 +309,8 @@ var caseRemedies = map[finding.Case]remedy{
 		"switch it on in the dashboard",
 	},
 	finding.CaseHoldUnkept:       {},
+	finding.CaseMoved:            {},
+	finding.CaseSplit:            {},
 	finding.CaseSettingsDropped:  everywhere("deploy a change of the Worker to try again"),
 	finding.CaseNameUnchecked:    everywhere("write its {key} to choose another one"),
 	finding.CasePruneAfterDeploy: {},
