@@ -25,7 +25,7 @@ type console struct {
 	w       io.Writer
 	hide    *strings.Replacer
 	verbose bool
-	// flat reports whether stages begin no groups, because all lines are in one group.
+	// flat is set if all lines are in one group, so that stages begin no groups.
 	flat bool
 
 	mu    sync.Mutex
@@ -58,8 +58,8 @@ func (c *console) clean(s string) string {
 			b.WriteString(q[1 : len(q)-1])
 		}
 	}
-	// The runner executes "##[command]" anywhere in a line, but "::command::" at its
-	// beginning only.
+	// The runner executes "##[command]" anywhere in a line, but "::command::" only at the
+	// beginning of a line.
 	s = strings.ReplaceAll(b.String(), "##[", "# #[")
 	if strings.HasPrefix(strings.TrimSpace(s), "::") {
 		s = "| " + s
@@ -124,7 +124,7 @@ var titles = map[site.Stage]string{
 	site.StageSwitch: "Switch",
 }
 
-// enter ends the current group and begins the group of a stage; "" begins none.
+// enter ends the current group and begins the group of a stage. With "" it begins none.
 func (c *console) enter(s site.Stage) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -152,7 +152,7 @@ func (c *console) fold(title string, kept *bytes.Buffer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.a.Group(title)
-	_, _ = kept.WriteTo(c.w) // an error of the log itself cannot be reported
+	_, _ = kept.WriteTo(c.w) // an error of the log cannot be reported
 	c.a.EndGroup()
 }
 

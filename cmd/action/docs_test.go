@@ -161,8 +161,9 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// A rollback is of the site that the deploy makes, and never runs beside it: the workflows to copy
-// have the same group and the same name.
+// The example workflows for a deploy and for a rollback have the same site name and the same
+// concurrency group. So the rollback changes the deployed site, and the two never run at the same
+// time.
 func TestRollbackFitsTheDeploy(t *testing.T) {
 	group, name := regexp.MustCompile(`group: ([\w-]+)`), regexp.MustCompile(`(?m)^ +name: (my-[\w-]+)`)
 	readme := read(t, "../../README.md")

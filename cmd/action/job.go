@@ -28,8 +28,8 @@ type job struct {
 // repository can cause them.
 var trusted = []string{"push", "schedule", "workflow_dispatch"}
 
-// readJob reads the environment and the event. If the event does not say whose code is checked
-// out although it should, the code counts as that of a fork.
+// readJob reads the environment and the event. If the event should say whose code is checked out
+// but does not, the code counts as that of a fork.
 func readJob(getenv func(string) string) (job, error) {
 	j := job{
 		workspace: getenv("GITHUB_WORKSPACE"), sha: getenv("GITHUB_SHA"),
@@ -103,12 +103,13 @@ func (j job) confine(getenv func(string) string) func(string) string {
 	}
 }
 
-// errNoSecret ends a step that gets no token because of its event. For a pull request that is
-// no failure.
+// errNoSecret ends a step that gets no token because of its event. For a pull request, the step
+// then succeeds.
 var errNoSecret = errors.New("there is no API token")
 
-// allow refuses to use secrets with the code of other people, and to change what is live with
-// code that is not merged. It allows a deploy of unmerged code, of which readStep makes a plan.
+// allow refuses to use secrets with the code of other people, and to change the live site with
+// code that is not merged. It allows a deploy of unmerged code, because readStep turns such a
+// deploy into a plan.
 func (j job) allow(in inputs) error {
 	if j.event == "pull_request_target" {
 		return &app.UsageError{

@@ -16,14 +16,13 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// build is one deploy of a cell: a commit, and the page in the published
-// folder.
+// build is the input of one deploy of a cell: a commit, and the page in the published folder.
 type build struct {
 	nth          int // the number of earlier deploys of the cell
 	commit, page string
 }
 
-// place is a row of the table: how a deploy gets its files and learns the commit.
+// place is a row of the table: where a deploy gets its files from, and how it finds out the commit.
 type place struct {
 	name   string
 	deploy func(*cell, build) outcome
@@ -33,11 +32,12 @@ type place struct {
 	unordered bool
 	// unpushed: a commit that was never pushed cannot be recognised.
 	unpushed bool
-	// not has the columns that do not apply to this row, with the reason.
+	// not has the columns that do not apply to this row, each with the reason.
 	not map[string]string
 }
 
-// cell is a cell of the table. It has a site of its own.
+// cell is a cell of the table: the deploys of one column, in the way of one row. It has a site of
+// its own.
 type cell struct {
 	*past
 	place
@@ -318,8 +318,8 @@ func (c *cell) requests() int {
 	return n
 }
 
-// The live site never goes back to an older commit, wherever a deploy runs and however it
-// learns the commit (promise 5).
+// The live site never goes back to an older commit. This holds for every place where a deploy
+// runs, and for every way to find out the commit (promise 5).
 func TestOrderOfEveryOrigin(t *testing.T) {
 	p := newPast(t)
 	for i, row := range places {

@@ -11,7 +11,7 @@ import (
 
 // overview collects the job summary of several projects. Its size is limited.
 type overview struct {
-	// failed, changed and same are the rows of the table; faults and diffs are the text below it.
+	// failed, changed and same are the rows of the table. faults and diffs are the text below it.
 	failed, changed, same rows
 	faults, diffs         strings.Builder
 }

@@ -15,7 +15,7 @@ const (
 	noSecondDeploy = "the deploy of two is refused, so nothing can be rolled back"
 )
 
-// laptopRow has the columns that do not apply to a deploy with the command.
+// laptopRow has the columns that do not apply to a row that deploys with the command.
 var laptopRow = map[string]string{"a commit that was never pushed is live": byHand}
 
 // committedRow has the columns that do not apply if the files come from the commit.

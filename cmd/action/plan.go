@@ -9,11 +9,11 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// loggedPaths is how many paths of a plan the log lists.
+// loggedPaths is the largest number of paths of a plan in the log.
 const loggedPaths = 500
 
 // viewOf returns the view of a plan for a workflow. Removed files stay reachable for a time. The
-// view names the command that ends that, because a pushed workflow has no input for it.
+// view names the command that makes them unreachable at once, because there is no input for that.
 func viewOf(p *plan.Plan) *planview.View {
 	return planview.Reader{
 		Place: advice.Workflow, Forget: "run kv-sync deploy " + named(p.Site) + " --forget by hand",

@@ -89,7 +89,7 @@ func (p *plans) text() (string, error) {
 		all[t.id] = json.RawMessage(t.text)
 	}
 	if p.full {
-		all["truncated"] = true // a plan is never a boolean, so it differs from a project of that id
+		all["truncated"] = true // a boolean, so it is not mistaken for the plan of a project "truncated"
 	}
 	b, err := json.Marshal(all)
 	if p.err != nil {

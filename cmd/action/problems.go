@@ -51,9 +51,9 @@ func (c *console) fault(t *turn) {
 	c.files([]planview.Group{planview.Removed(f.Removed)})
 }
 
-// locate makes the paths of problems relative to the repository's root. The paths are relative
-// to dir, the published folder. dir is "" for problems of the configuration, which may also be
-// about inputs and variables; locate does not change these.
+// locate changes the paths of problems, which are relative to dir, to be relative to the
+// repository's root. dir is the published folder, or "" for problems of the configuration. Such a
+// problem may also be about an input or a variable; locate does not change its path.
 func (t *turn) locate(problems []manifest.Problem, dir string) {
 	for i := range problems {
 		p := &problems[i]

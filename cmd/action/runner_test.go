@@ -83,8 +83,7 @@ func write(t *testing.T, name string, content []byte) {
 	}
 }
 
-// runnerID is the user and group that GitHub's runners have; the container that
-// the Action runs in is root's.
+// runnerID is the user and group of GitHub's runners. The Action's container runs as root.
 const runnerID = 1001
 
 // give changes the owner of a folder to the runner's user, if the tests run as root.
@@ -240,8 +239,8 @@ func (r *runner) run(workspace, commit string, with, env map[string]string) outc
 	return o
 }
 
-// files lists what is below a folder and when each was written, but for git's own:
-// a pull makes a commit.
+// files lists the files below a folder with their times. It leaves out git's own files, because a
+// pull makes a commit.
 func files(t *testing.T, dir string) (list []string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(name string, entry os.DirEntry, err error) error {

@@ -40,7 +40,7 @@ func (s step) onSite(ctx context.Context, c *console, err error) (*app.Report, s
 	return t.rep, summary(t.rep)
 }
 
-// turn is the work on one site or project, and its outcome.
+// turn is the run of the mode for one site or project, and its outcome.
 type turn struct {
 	workspace string
 	// folder is the folder of the site's configuration, in the workspace.
@@ -67,7 +67,7 @@ func (s step) on(ctx context.Context, c *console) *turn {
 	if t.site, t.err = app.Open(ctx, in); t.err == nil {
 		t.err = s.act(ctx, c, t.site, t.rep)
 	}
-	_ = t.site.Close() // everything is confirmed, or the error is reported
+	_ = t.site.Close() // everything is confirmed already, or t.err has the error
 	t.notices = slices.Clone(t.rep.Notices)
 	if t.site != nil {
 		t.locate(t.site.Notices, "")
@@ -172,8 +172,8 @@ func ofCommit(commit string) string {
 	return " of commit " + planview.Commit(commit)
 }
 
-// heldText says what a rollback holds back: a commit, or a deployment that has the commit of the one
-// that is live now.
+// heldText says what a rollback holds back. This is a commit, or a deployment if the live deployment
+// has the same commit.
 func heldText(hold string) string {
 	if strings.Contains(hold, "-") {
 		return "Deployment " + hold + " is held back: the same build is refused until the input release names its commit."

@@ -74,8 +74,8 @@ func TestForkOfTheRepository(t *testing.T) {
 	c.refused(c.step("revert"), "site was deployed from the repository github.com/mona/site (id 8)", "take-over")
 }
 
-// A site without a name gets the name of the repository, also without a checkout. The folder
-// cannot name it, because in the container every job's folder is called "workspace".
+// A site without a name gets the name of the repository, also without a checkout. It does not get
+// the name of the folder, because in the container every job's folder is called "workspace".
 func TestSitesAreCalledAfterTheirRepository(t *testing.T) {
 	c := newCell(t, "")
 	for _, name := range []string{"alpha", "beta"} {
@@ -99,7 +99,7 @@ func TestSitesAreCalledAfterTheirRepository(t *testing.T) {
 
 // A project in a repository of dotfiles is not part of that repository, so its deploy has no
 // commit and no order. A later deploy is compared with the last commit that was live.
-func TestDotfilesAreNoOrigin(t *testing.T) {
+func TestRepositoryOfDotfilesIsIgnored(t *testing.T) {
 	c := newCell(t, "site")
 	c.place = places[0]
 	c.deployed("two")

@@ -104,7 +104,7 @@ func linkTo(url string) string {
 	return "[" + escape(url) + "](" + url + ")"
 }
 
-// removedTable lists the files that a guard kept from being removed.
+// removedTable lists the files that the deploy would have removed if a guard had not stopped it.
 func removedTable(b *strings.Builder, removed []plan.Change) {
 	if len(removed) == 0 {
 		return

@@ -12,9 +12,8 @@ import (
 // commitPrefix matches a commit's id, or at least its first 7 characters.
 var commitPrefix = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
 
-// waiversOf divides the inputs that waive a guard into those that apply to this run and
-// those that name a commit. It warns of an input without an effect, because the guard stays
-// in force.
+// waiversOf divides the inputs that waive a guard into those that apply to this run and those
+// that name a commit. warnings names the inputs that have no effect.
 func waiversOf(in inputs, event string) (opt plan.Options, byCommit map[string]string, warnings []string) {
 	byCommit = map[string]string{}
 	for _, w := range options.Waivers() {

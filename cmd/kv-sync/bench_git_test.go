@@ -27,7 +27,7 @@ const (
 	gitRuns = 9
 )
 
-// took is the cost of one run, or the best of several runs.
+// took is the cost of one run, or the lowest cost of several runs.
 type took struct {
 	wall, cpu time.Duration
 	peak      int64
@@ -43,7 +43,7 @@ func (k took) String() string {
 // commits and a pack of 429 MB, against a local platform.
 func TestBenchGit(t *testing.T) {
 	if !*benchGit {
-		t.Skip("make bench-git measures; internal/source and internal/app count what it rests on, in every run")
+		t.Skip("run by make bench-git only; the tests of internal/source and internal/app count git's work in every run")
 	}
 	repo := &sourcetest.Large{Files: 100_000, FileBytes: 4 << 10, Commits: 3000}
 	repo.Make(t)
@@ -145,7 +145,7 @@ func (b *gitBench) run(cmd *exec.Cmd) took {
 	}
 }
 
-// best takes the least time of several runs, and the most memory.
+// best returns the least time of several runs, and the most memory.
 func (b *gitBench) best(command func() *exec.Cmd) took {
 	b.t.Helper()
 	var runs []took

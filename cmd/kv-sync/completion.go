@@ -18,9 +18,9 @@ type completionCommand struct {
 }
 
 // completions are the scripts for shells. Each asks "kv-sync __complete" for the words that can
-// follow: the first argument is "=" and the beginning of the word at the cursor, because
-// PowerShell drops empty arguments, and the others are the words before it. Without an answer the
-// shell completes names of files.
+// follow. The first argument is "=" and the beginning of the word at the cursor; the "=" is needed
+// because PowerShell drops empty arguments. The other arguments are the words before it. If the
+// answer is empty, the shell completes names of files.
 var completions = map[string]string{
 	"bash": `# kv-sync: put this line into ~/.bashrc:  source <(kv-sync completion bash)
 _kv_sync() {

@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// crawl sends the same requests to two sites, and collects where the answers differ.
+// crawl sends the same requests to two sites, and collects the differences of the answers.
 type crawl struct {
 	t            *testing.T
 	ours, theirs string // addresses without a slash at the end
@@ -59,7 +59,8 @@ func paths(files, others []string) []string {
 	return slices.DeleteFunc(slices.Compact(all), doubleIndex.MatchString)
 }
 
-// forms are the requests for each path. A value of "ETag" is that of the site's own answer.
+// forms are the requests for each path. The header value "ETag" stands for the ETag of the same
+// site's answer.
 var forms = []struct {
 	method string
 	header map[string]string
@@ -103,19 +104,19 @@ func (c *crawl) visit(path string) {
 	}
 }
 
-// lost reports whether the answers differ because kv-sync uses the site's 404.html, which wrangler
-// does only where the configuration says so (docs/serving.md).
+// lost reports whether the answers differ because kv-sync uses the site's 404.html. wrangler uses
+// it only if the configuration says so (docs/serving.md).
 func (c *crawl) lost(ours, theirs reply) bool {
 	return ours.status == http.StatusNotFound && theirs.status == http.StatusNotFound && theirs.body == "" &&
 		len(theirs.header) == 0 && c.lostPage != "" && (ours.body == c.lostPage || ours.body == "")
 }
 
-// reply is what is comparable of an answer.
+// reply has the parts of an answer that can be compared.
 type reply struct {
 	status int
 	header map[string][]string
 	body   string
-	tag    string // the ETag, which is not comparable
+	tag    string // the ETag, which cannot be compared
 }
 
 func (r reply) text() string {
@@ -135,7 +136,7 @@ func (c *crawl) ask(site, method, path string, header map[string]string) reply {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	req.URL.Opaque = "//" + req.URL.Host + path // as it is spelled
+	req.URL.Opaque = "//" + req.URL.Host + path // keeps the spelling of path
 	req.Header["Idempotency-Key"] = nil         // not sent; allows another attempt on a closed connection
 	for name, value := range header {
 		req.Header.Set(name, value)

@@ -14,8 +14,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
-// TestDaemonCheck: --check refuses what the start refuses, with the same words, and
-// changes nothing.
+// TestDaemonCheck checks that --check refuses the same configurations as a start, with the same
+// words, and that it changes nothing.
 func TestDaemonCheck(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it lasts as long as the test
 	if err != nil {
@@ -40,8 +40,8 @@ func TestDaemonCheck(t *testing.T) {
 		"a token without base64": {
 			config: "[listen]\nwebhooks = \"127.0.0.1:0\"\n[webhook.gitlab]\nsecret-env = \"WHSEC\"\n" + site, want: "base64",
 		},
-		"a port above 65535": {config: "[listen]\nmetrics = \"127.0.0.1:99999\"\n" + site, want: "99999"},
-		"another's address":  {config: "[listen]\nmetrics = \"192.0.2.1:0\"\n" + site, want: "192.0.2.1"},
+		"a port above 65535":     {config: "[listen]\nmetrics = \"127.0.0.1:99999\"\n" + site, want: "99999"},
+		"another host's address": {config: "[listen]\nmetrics = \"192.0.2.1:0\"\n" + site, want: "192.0.2.1"},
 		"a port in use": {config: fmt.Sprintf("[listen]\nmetrics = %q\n", taken.Addr()) + site,
 			want: "address already in use"},
 		"a file in place of the state":      {files: map[string]string{"": ""}, want: "is not a folder"},
@@ -104,9 +104,9 @@ func listFiles(t *testing.T, dir string) string {
 	return strings.Join(names, "\n")
 }
 
-// TestDaemonReload: SIGHUP reads the configuration again. One that cannot be used
-// changes nothing. The secrets in the environment count as at the start. SIGPIPE has no
-// effect.
+// TestDaemonReload checks that SIGHUP reads the configuration again. A configuration that cannot
+// be used changes nothing. Secrets from the environment have the values of the start. SIGPIPE has
+// no effect.
 func TestDaemonReload(t *testing.T) {
 	// Under nohup a daemon ignores SIGHUP. A child of a process that handles it does not.
 	handled := make(chan os.Signal, 1)
@@ -124,7 +124,7 @@ func TestDaemonReload(t *testing.T) {
 	site := fmt.Sprintf("[[site]]\nname = \"victim\"\nremote = %q\n", repo)
 	valid := "state = \"state\"\npoll = \"0\"\n[listen]\nmetrics = \"127.0.0.1:0\"\n" + site
 	v := &victim{t: t, repo: repo, cache: t.TempDir(), p: platformtest.Start(t)}
-	d := &keeper{victim: v, config: config}
+	d := &daemonProcess{victim: v, config: config}
 	logged := func(text string, times int) func() bool {
 		return func() bool { return strings.Count(d.log.String(), text) >= times }
 	}

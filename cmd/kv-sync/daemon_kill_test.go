@@ -20,7 +20,7 @@ import (
 
 // kill sends SIGKILL to the daemon and waits until all its child processes have ended. They
 // would otherwise work in the same folders as the next daemon.
-func (k *keeper) kill() {
+func (k *daemonProcess) kill() {
 	k.t.Helper()
 	if err := k.cmd.Process.Kill(); err != nil {
 		k.t.Fatal(err)
@@ -28,12 +28,12 @@ func (k *keeper) kill() {
 	if err := <-k.ended; err == nil {
 		k.t.Fatal("the daemon was not killed")
 	}
-	k.await("everything that it started to end", func() bool { return len(k.family()) == 0 })
+	k.await("its child processes to end", func() bool { return len(k.descendants()) == 0 })
 }
 
-// family lists the processes that have the daemon's environment. Without /proc the list is
+// descendants lists the processes that have the daemon's environment. Without /proc the list is
 // empty.
-func (k *keeper) family() (out []string) {
+func (k *daemonProcess) descendants() (out []string) {
 	list, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, file := range list {
 		if b, err := os.ReadFile(file); err == nil && bytes.Contains(b, []byte("KV_SYNC_FAMILY="+k.config+"\x00")) {
@@ -44,7 +44,7 @@ func (k *keeper) family() (out []string) {
 	return out
 }
 
-// half writes a number of bytes of the response and then hangs.
+// half is a response that hangs after a number of bytes.
 type half struct {
 	http.ResponseWriter
 	left    int
@@ -108,7 +108,7 @@ func TestDaemonKilledInAFetch(t *testing.T) {
 	write(t, config, fmt.Sprintf("state = %q\npoll = \"0\"\n[[site]]\nname = \"victim\"\nremote = %q\n", state,
 		server.URL+"/site.git"))
 	v := &victim{t: t, repo: repo, cache: t.TempDir(), p: platformtest.Start(t)}
-	d := &keeper{victim: v, config: config}
+	d := &daemonProcess{victim: v, config: config}
 	for _, page := range []string{"first", "second"} {
 		push(page)
 		slow.Store(true)
@@ -154,7 +154,7 @@ func TestDaemonKilledInABuild(t *testing.T) {
 	write(t, config, fmt.Sprintf("state = \"state\"\npoll = \"0\"\n[[site]]\nname = \"victim\"\nremote = %q\ndir = "+
 		"\"dist\"\nbuild = %q\n", repo, build))
 	v := &victim{t: t, repo: repo, cache: t.TempDir(), p: platformtest.Start(t)}
-	d := &keeper{victim: v, config: config}
+	d := &daemonProcess{victim: v, config: config}
 	d.start()
 	d.await("the build", func() bool { _, err := os.Stat(began); return err == nil })
 	d.kill()

@@ -20,7 +20,7 @@ import (
 // TestDaemonHidesItsSecrets checks that no other process of the daemon's user can read the
 // daemon's memory or environment, and that its child processes have none of its secrets.
 func TestDaemonHidesItsSecrets(t *testing.T) {
-	// Takes from the child processes root's right to read every process.
+	// Take root's right to read every process from the child processes.
 	runtime.LockOSThread()
 	for _, capability := range []uintptr{unix.CAP_SYS_PTRACE, unix.CAP_SYS_ADMIN, unix.CAP_PERFMON} {
 		if err := unix.Prctl(unix.PR_CAPBSET_DROP, capability, 0, 0, 0); err != nil && os.Geteuid() == 0 {
@@ -44,7 +44,7 @@ func TestDaemonHidesItsSecrets(t *testing.T) {
 		"%q\nwebhook-secret-env = \"HOOK\"\n", server.URL+"/site.git"))
 	t.Setenv("HOOK", "hook-s3cret-value")
 	t.Setenv("BESIDE", "Bearer hook-s3cret-value")
-	d := &keeper{victim: &victim{t: t, p: platformtest.Start(t)}, config: config}
+	d := &daemonProcess{victim: &victim{t: t, p: platformtest.Start(t)}, config: config}
 	d.start()
 	<-fetching
 	read := func(pid int, file string) (string, error) {

@@ -17,8 +17,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
-// keeper is a daemon in a process of its own.
-type keeper struct {
+// daemonProcess is the daemon in a process of its own.
+type daemonProcess struct {
 	*victim
 	config string
 	cmd    *exec.Cmd
@@ -26,7 +26,7 @@ type keeper struct {
 	ended  chan error
 }
 
-func (k *keeper) start() {
+func (k *daemonProcess) start() {
 	k.t.Helper()
 	k.cmd = exec.Command("kv-sync", "daemon", "--config", k.config)
 	k.cmd.Env = append(append(os.Environ(), "KV_SYNC_FAMILY="+k.config), account(k.p)...)
@@ -41,7 +41,7 @@ func (k *keeper) start() {
 	k.t.Cleanup(func() { _ = cmd.Process.Kill() })
 }
 
-func (k *keeper) await(what string, is func() bool) {
+func (k *daemonProcess) await(what string, is func() bool) {
 	k.t.Helper()
 	if !eventually(is) {
 		k.t.Fatalf("waited for %s\n%s", what, k.log)
@@ -49,7 +49,7 @@ func (k *keeper) await(what string, is func() bool) {
 }
 
 // stop ends the daemon with SIGTERM.
-func (k *keeper) stop() {
+func (k *daemonProcess) stop() {
 	k.t.Helper()
 	if err := k.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		k.t.Fatal(err)
@@ -65,7 +65,7 @@ func (k *keeper) stop() {
 }
 
 // activations counts the activations of the site.
-func (k *keeper) activations() int {
+func (k *daemonProcess) activations() int {
 	k.t.Helper()
 	account, err := cloudflare.New(cloudflare.Options{Token: k.p.Token, AccountID: k.p.AccountID, BaseURL: k.p.BaseURL})
 	if err != nil {
@@ -98,7 +98,7 @@ func TestDaemonKilledAtEveryRequest(t *testing.T) {
 		for k := int64(1); ; k++ {
 			v := &victim{t: t, repo: repo, cache: t.TempDir(), p: platformtest.Start(t)}
 			v.mustRun("deploy", "--commit", old)
-			d := &keeper{victim: v, config: config}
+			d := &daemonProcess{victim: v, config: config}
 			if err := os.RemoveAll(state); err != nil {
 				t.Fatal(err)
 			}
@@ -175,7 +175,7 @@ func TestDaemonListens(t *testing.T) {
 		"= \"127.0.0.1:0\"\n"+
 		"[admin]\nuser = \"admin\"\npassword-file = \"password\"\n[webhook.github]\nsecret-file = \"password\"\n"+
 		"[[site]]\nname = \"victim\"\nremote = %q\nwebhook-secret-file = \"password\"\n", repo))
-	d := &keeper{victim: &victim{t: t, repo: repo, p: platformtest.Start(t)}, config: config}
+	d := &daemonProcess{victim: &victim{t: t, repo: repo, p: platformtest.Start(t)}, config: config}
 	// The daemon notifies systemd, and keeps its state in the folder that systemd names.
 	socket := filepath.Join(dir, "notify")
 	told, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
@@ -189,7 +189,7 @@ func TestDaemonListens(t *testing.T) {
 	d.await("the deploy", func() bool { return strings.Contains(d.log.String(), "msg=done") })
 	b := make([]byte, 100)
 	if n, err := told.Read(b); err != nil || string(b[:n]) != "READY=1" {
-		t.Errorf("systemd is told %q, %v", b[:n], err)
+		t.Errorf("the message to systemd is %q, %v", b[:n], err)
 	}
 	at := map[string]string{}
 	for line := range strings.Lines(d.log.String()) {
@@ -222,7 +222,7 @@ func TestDaemonListens(t *testing.T) {
 	}
 	d.stop()
 	if n, err := told.Read(b); err != nil || string(b[:n]) != "STOPPING=1" {
-		t.Errorf("systemd is told %q, %v", b[:n], err)
+		t.Errorf("the message to systemd is %q, %v", b[:n], err)
 	}
 	for _, secret := range []string{d.p.Token, "correct horse"} {
 		if strings.Contains(d.log.String(), secret) {

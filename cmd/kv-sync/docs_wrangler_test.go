@@ -17,10 +17,10 @@ import (
 var wranglerLine = regexp.MustCompile("(?m)(?:^\\$ |`|npx |with |: )(?:npx )?wrangler " +
 	"((?:[a-z][a-z0-9-]*)(?: [a-z][a-z0-9-]*)?)")
 
-// prose are words after "wrangler" in sentences, not commands.
+// prose matches a word that can follow "wrangler" in a sentence and is not a command.
 var prose = regexp.MustCompile(`^(file|files|does|is|has|itself|in|and|or|on|as|instead|wrote|generates|would|can)\b`)
 
-// wranglerCommands returns each command of wrangler that documents and messages name, with the place.
+// wranglerCommands returns each command of wrangler that documents and messages name, and where.
 func wranglerCommands(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}

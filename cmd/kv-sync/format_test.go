@@ -23,7 +23,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// stored is all that the reader of docs/format.md gets: see testdata/format/reader.py.
+// stored is the input of the reader of docs/format.md: see testdata/format/reader.py.
 type stored struct {
 	Keys     map[string][]byte      `json:"keys"`
 	Metadata []string               `json:"metadata"`
@@ -60,8 +60,9 @@ type readerOutput struct {
 	Problems, Unseen []string
 }
 
-// read runs the reader. It returns the reader's output, and the members on the page that nothing
-// had. An error says where docs/format.md, what is stored, and the engine differ.
+// read runs the reader. It returns the reader's output. unseen has the members that the page
+// describes and that no stored value has. An error says how docs/format.md, the stored values and
+// the engine differ.
 func (dump *stored) read() (text []byte, unseen []string, err error) {
 	if text, err = dump.runReader(); err != nil {
 		return nil, nil, err
@@ -71,7 +72,8 @@ func (dump *stored) read() (text []byte, unseen []string, err error) {
 		return nil, nil, fmt.Errorf("decode the reader's output: %w", err)
 	}
 	if len(out.Problems) > 0 {
-		return nil, nil, fmt.Errorf("docs/format.md does not describe what is stored:\n%s", strings.Join(out.Problems, "\n"))
+		return nil, nil, fmt.Errorf("docs/format.md does not describe the stored values:\n%s",
+			strings.Join(out.Problems, "\n"))
 	}
 	return text, out.Unseen, dump.compare(&out)
 }
@@ -139,9 +141,10 @@ func visit(ts *testscript.TestScript, neg bool, args []string) {
 	fetch(ts, neg, []string{rigOf(ts).server.SiteURL(args[0]) + args[1], args[2]})
 }
 
-// reads SITE... reads all that the script's platform stores as docs/format.md says, and compares it
-// with what the engine reads, of these sites also with the output of commands. The file out.json
-// gets the reader's output, and unseen the members on the page that nothing had.
+// reads SITE... reads everything that the script's platform stores with the reader of
+// docs/format.md, and compares that with what the engine reads. For these sites it also compares
+// it with the output of commands. It writes the reader's output to out.json, and the members that
+// no stored value has to unseen.
 func reads(ts *testscript.TestScript, neg bool, args []string) {
 	text, unseen, err := dumpOf(ts).read()
 	ts.Check(err)
@@ -152,7 +155,7 @@ func reads(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs("unseen"), []byte(strings.Join(unseen, "\n")+"\n"), 0o600))
 }
 
-// compareCommands compares what the reader found of a site with what commands say.
+// compareCommands compares what the reader found of a site with the output of commands.
 func compareCommands(ts *testscript.TestScript, site string, found gjson.Result) {
 	flag, name := "--name", site
 	if id, ok := strings.CutPrefix(site, "project/"); ok {
@@ -168,7 +171,7 @@ func compareCommands(ts *testscript.TestScript, site string, found gjson.Result)
 		read := [3]string{found.Get("live.meta.deployment").String(), found.Get("live.message.commit").String(),
 			found.Get("live.message.hold").String()}
 		if d.Get("live").Bool() && read != live {
-			ts.Fatalf("%s: what is live, and what is held back, is %q, the reader has %q", site, live, read)
+			ts.Fatalf("%s: deployment, commit and hold of kv-sync history are %q, of the reader %q", site, live, read)
 		}
 	}
 	ts.Check(ts.Exec("kv-sync", "verify", flag, name, "--read-data", "--json"))
@@ -184,10 +187,10 @@ func compareCommands(ts *testscript.TestScript, site string, found gjson.Result)
 	}
 }
 
-// gjsonPath is a member's name as a path.
+// gjsonPath returns a member's name as a path of gjson.
 func gjsonPath(member string) string { return strings.ReplaceAll(member, ".", `\.`) }
 
-// dumpOf gets all that the script's platform stores.
+// dumpOf gets everything that the script's platform stores.
 func dumpOf(ts *testscript.TestScript) *stored {
 	dump := newStored()
 	get := func(path string) string { return toDev(ts, http.MethodGet, path, "") }
@@ -217,7 +220,7 @@ func dumpOf(ts *testscript.TestScript) *stored {
 	return dump
 }
 
-// servedModule is the served manifest in a script's content, which is multipart.
+// servedModule returns the served manifest in a script's multipart content.
 func servedModule(ts *testscript.TestScript, content string) []byte {
 	boundary, _, _ := strings.Cut(strings.TrimPrefix(content, "--"), "\r\n")
 	for parts := multipart.NewReader(strings.NewReader(content), boundary); ; {
@@ -234,7 +237,7 @@ func servedModule(ts *testscript.TestScript, content string) []byte {
 	}
 }
 
-// The reader understands the projects that Workers and Go wrote.
+// The reader understands the projects that the TypeScript library and Go wrote.
 func TestReaderOfProjects(t *testing.T) {
 	t.Parallel()
 	names, err := filepath.Glob("../../testdata/project/*.json")
@@ -274,8 +277,8 @@ func TestReaderOfDamage(t *testing.T) {
 	}
 }
 
-// projectVector has what is in KV after the deploy in a file of testdata/project; nothing if the
-// file has no deploy.
+// projectVector returns the content of KV after the deploy in a file of testdata/project. It
+// returns nil if the file has no deploy.
 func projectVector(t *testing.T, name string) *stored {
 	t.Helper()
 	b, err := os.ReadFile(name)
@@ -292,7 +295,7 @@ func projectVector(t *testing.T, name string) *stored {
 	return dump
 }
 
-// vectorValue is a value of testdata/project.
+// vectorValue returns a value of testdata/project.
 func vectorValue(t *testing.T, value gjson.Result) []byte {
 	t.Helper()
 	if runs := value.Get("runs"); runs.Exists() {

@@ -28,10 +28,10 @@ type framework struct {
 	//
 	//	install   the shell command that installs the pinned packages
 	//	build     the shell command that builds the site
-	//	output    what the build leaves, and a recording keeps
+	//	output    the files and folders that the build writes and a recording keeps
 	//	assets    the folder of the site's files
 	//	deploy    further arguments of kv-sync deploy
-	//	wrangler  the configuration for wrangler, where the project has none
+	//	wrangler  the configuration for wrangler, if the project has none
 	//	paths     paths that have no file
 	about map[string]string
 }
@@ -110,7 +110,7 @@ func (f *framework) unpack(t *testing.T, root string) {
 	}
 }
 
-// emptyMap is a source map without a line. Real ones are larger than the code.
+// emptyMap replaces source maps in recordings, because source maps are larger than the code.
 const emptyMap = `{"version":3,"sources":[],"names":[],"mappings":""}`
 
 // record writes the recording: the output with empty source maps. Equal outputs give equal

@@ -25,9 +25,10 @@ var (
 	recordFrameworks = flag.Bool("record", false, "with -frameworks: write the recordings")
 )
 
-// What a framework builds is deployed by kv-sync deploy as it is. Each request gets the same answer
-// as from the site that wrangler deploys from the same folder, but for the differences that
-// docs/serving.md lists. A build without a change uploads nothing but what the generator changed.
+// kv-sync deploy deploys the output of a framework unchanged. Each request gets the same answer as
+// from the site that wrangler deploys from the same folder, except for the differences that
+// docs/serving.md lists. After a build without a change, a deploy uploads only what the generator
+// changed.
 func TestFrameworks(t *testing.T) {
 	for _, f := range frameworks(t) {
 		if f.about["recorded"] == "no" && !*buildFrameworks {
@@ -63,7 +64,7 @@ func TestFrameworksAreDocumented(t *testing.T) {
 	}
 }
 
-// The recordings are in every clone of the repository.
+// The recordings must be small, because they are in every clone of the repository.
 func TestRecordingsAreSmall(t *testing.T) {
 	const most = 300 << 10
 	names, err := filepath.Glob(filepath.Join(frameworksDir, "*.tgz"))
@@ -122,8 +123,8 @@ func (p *project) compare() {
 	}
 }
 
-// deploy runs kv-sync deploy --local and returns its report. Where the project needs further
-// arguments, a deploy without them fails and says which.
+// deploy runs kv-sync deploy --local and returns its report. If the project needs further
+// arguments, deploy checks that a deploy without them fails and names them.
 func (p *project) deploy() gjson.Result {
 	t := p.t
 	t.Helper()
@@ -153,7 +154,8 @@ func (p *project) kvSync(args ...string) (stdout, stderr string, err error) {
 	return out.String(), errs.String(), err
 }
 
-// deployWithWrangler returns the address of the site, and how long the deploy took.
+// deployWithWrangler deploys with wrangler. It returns the address of the site, and how long the
+// deploy took.
 func (p *project) deployWithWrangler() (address string, took time.Duration) {
 	t := p.t
 	t.Helper()
@@ -216,8 +218,8 @@ func (p *project) run(key string) {
 	}
 }
 
-// again builds the site without a change, and deploys it again. Only the files that the generator
-// changed are uploaded, and each new content once.
+// again builds the site without a change, deploys it again, and checks that only the files that
+// the generator changed are uploaded, and each new content once.
 func (p *project) again() {
 	t := p.t
 	t.Helper()

@@ -269,7 +269,7 @@ func repository(ctx context.Context) (*hooks.Repository, error) {
 	if errors.Is(err, hooks.ErrNoRepository) {
 		return nil, &app.UsageError{Err: err, Fix: "run this in a git repository"}
 	}
-	return r, err // the reason that git gives, such as another owner, has its own way out
+	return r, err // git's message, for example about another owner, has its own fix
 }
 
 // explained is an error with the text and the fix that a command prints.

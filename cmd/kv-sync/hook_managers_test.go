@@ -12,8 +12,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
-// recipe returns the code block of docs/hooks.md for a file. after is what follows the
-// name, if several recipes are for one file.
+// recipe returns the code block of docs/hooks.md for a file. If several recipes are for one file,
+// after is the text after its name.
 func recipe(t *testing.T, file, after string) string {
 	t.Helper()
 	m := regexp.MustCompile("(?s)`" + regexp.QuoteMeta(file+"`"+after) +

@@ -45,7 +45,7 @@ func (c *hookRunCommand) Run(ctx context.Context, s streams) error {
 	signal.Ignore(syscall.SIGPIPE)
 	h := &hookRun{s: s, kind: hooks.Kind(c.Hook)}
 	defer h.close()
-	if err := h.settle(ctx, c.hookFlags); err != nil {
+	if err := h.configure(ctx, c.hookFlags); err != nil {
 		if h.kind == hooks.PrePushHook && ctx.Err() == nil {
 			fmt.Fprintln(s.err, "kv-sync: this push was not checked: "+term.Lines(err.Error()))
 			return nil // the push continues
@@ -61,7 +61,7 @@ func (c *hookRunCommand) Run(ctx context.Context, s streams) error {
 	}, h.pushed)
 	var refused *manifest.RefusedError
 	if errors.As(err, &refused) {
-		// The hook's own message names the branch and how to push anyway.
+		// Print the hook's own message: it names the branch and how to push anyway.
 		fmt.Fprintln(s.err, term.Lines(err.Error()))
 		return exit(hooks.Blocked)
 	}
@@ -90,13 +90,13 @@ type hookRun struct {
 
 func (h *hookRun) close() {
 	for _, site := range h.opened {
-		_ = site.Close() // only read, or reported on
+		_ = site.Close() // an error of the run was reported already
 	}
 }
 
-// settle reads the repository and the settings of the hook. Flags, which a hook manager gives,
+// configure reads the repository and the settings of the hook. Flags, which a hook manager gives,
 // override the installed settings.
-func (h *hookRun) settle(ctx context.Context, f hookFlags) (err error) {
+func (h *hookRun) configure(ctx context.Context, f hookFlags) (err error) {
 	if h.r, err = hooks.Find(ctx, ""); err != nil {
 		return err
 	}
@@ -157,8 +157,8 @@ func (h *hookRun) getenv(name string) string {
 	return h.s.getenv(name)
 }
 
-// named returns the site's name from the hook's settings or variables, or "". A suggested command
-// needs it, because the shell of a person may not have these variables.
+// named returns the site's name from the hook's settings or variables, or "". Suggested commands
+// contain it, because a person's shell may not have these variables.
 func (h *hookRun) named() string { return cmp.Or(h.set.Name, h.s.getenv("KV_SYNC_NAME")) }
 
 // typed returns the flags that select the same site and folder.
@@ -246,7 +246,7 @@ func (h *hookRun) plan(ctx context.Context, commit string) (*plan.Plan, error) {
 	return p, h.explain(err)
 }
 
-// impatient calls giveUp at the first connection that fails.
+// impatient is a transport that calls giveUp when a connection fails.
 type impatient struct {
 	http.RoundTripper
 	giveUp context.CancelCauseFunc
@@ -318,13 +318,13 @@ func (h *hookRun) act(
 		}
 		printed = len(site.Notices)
 	}
-	note() // these are about the configuration; notices about the code follow
+	note() // prints the notices about the configuration; those about the code follow
 	err = work(site, console)
 	note()
 	return h.explain(err)
 }
 
-// lively calls alive whenever a part of a request is sent, and for every response.
+// lively is a transport that calls alive when a part of a request is sent, and for every response.
 type lively struct {
 	http.RoundTripper
 	alive func()
@@ -343,7 +343,7 @@ func (l lively) RoundTrip(req *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// moving is a request body that calls alive for every read.
+// moving is a request body that calls alive at every read.
 type moving struct {
 	io.ReadCloser
 	alive func()

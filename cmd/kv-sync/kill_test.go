@@ -191,7 +191,7 @@ func (v *victim) live() string {
 	}
 	report, err := e.Verify(ctx, true)
 	if err != nil || !report.Whole() {
-		v.t.Fatalf("the live site is not whole: %+v, %v", report, err)
+		v.t.Fatalf("the live site is incomplete: %+v, %v", report, err)
 	}
 	namespace, err := account.FindNamespace(ctx, "kv-sync")
 	if err != nil {

@@ -8,11 +8,11 @@ import (
 )
 
 const (
-	// softLimit keeps a first deploy of 10,000 files below 128 MB, garbage included.
-	// The engine bounds live memory to less.
+	// softLimit keeps a first deploy of 10,000 files below 128 MB, including garbage.
+	// Live memory is less, because the engine bounds it.
 	softLimit = 96 << 20
-	// perFile is added to the limit for each file of a large site. A limit below the
-	// live memory would keep the collector busy for nothing.
+	// perFile is added to the limit for each file of a large site. With a limit below
+	// the live memory, the garbage collector would run all the time.
 	perFile = 4 << 10
 )
 

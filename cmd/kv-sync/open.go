@@ -48,12 +48,12 @@ func browse(ctx context.Context, address string) error {
 	return exec.CommandContext(ctx, command[0], command[1:]...).Run()
 }
 
-// browser returns the command that opens an address. A Worker's version says which address it has,
-// so the address may be anything: only one of the web is opened.
+// browser returns the command that opens an address. The address comes from the metadata of a
+// Worker's version, so it is not trusted: browser refuses any that is not http or https.
 func browser(system, address string) ([]string, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
-		return nil, fmt.Errorf("%q is no address of the web", address)
+		return nil, fmt.Errorf("%q is not a web address", address)
 	}
 	switch system {
 	case "darwin":

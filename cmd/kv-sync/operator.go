@@ -44,7 +44,7 @@ func (o *operator) load() (*daemon.Config, error) {
 	return daemon.LoadConfig(o.command.file(), o.getenv, webhook.ForgeNames())
 }
 
-// check returns why start would refuse a configuration.
+// check returns the error with which start would refuse a configuration, or nil.
 func (o *operator) check(ctx context.Context, cfg *daemon.Config) error {
 	s, err := newService(cfg, o.environ, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -66,8 +66,8 @@ func (o *operator) start(ctx context.Context, cfg *daemon.Config) (*service, err
 	return s, s.open(ctx)
 }
 
-// serve runs the daemon until ctx ends, a listener fails, or another configuration takes
-// its place. It returns the service to go on with, or nil.
+// serve runs the daemon until ctx ends, a listener fails, or another configuration replaces it. It
+// returns the service to run next, or nil.
 func (o *operator) serve(ctx context.Context, s *service, hangups <-chan os.Signal) (*service, error) {
 	running, stop := context.WithCancel(ctx)
 	defer stop()
@@ -97,8 +97,8 @@ func (o *operator) serve(ctx context.Context, s *service, hangups <-chan os.Sign
 	return after, nil
 }
 
-// awaitReload returns the configuration that a SIGHUP has read, if it can be used. It
-// returns nil when ctx ends.
+// awaitReload waits for a SIGHUP after which the configuration can be used, and returns that
+// configuration. It returns nil when ctx ends.
 func (o *operator) awaitReload(ctx context.Context, hangups <-chan os.Signal) *daemon.Config {
 	for {
 		select {

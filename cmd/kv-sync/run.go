@@ -24,7 +24,7 @@ var version = "dev"
 // interrupted is the exit code after Ctrl-C, as in shells.
 var interrupted = app.KindInterrupted.Code()
 
-// streams are what a run reads and writes.
+// streams are the inputs and outputs of a run.
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
@@ -106,7 +106,7 @@ func run(ctx context.Context, args []string, s streams) int {
 }
 
 // pushes reports whether the command is a pre-push hook. Only a refused file stops a push, with an
-// exit code of its own. No other failure may stop it, such as an unknown flag in the
+// exit code of its own. Any other failure must not stop it, for example an unknown flag in the
 // configuration of a hook manager.
 func pushes(args []string) bool {
 	return len(args) > 2 && args[0] == "hook" && args[1] == "run" && !slices.Contains(args, string(hooks.PostReceiveHook))
@@ -143,7 +143,8 @@ func parse(ctx context.Context, args []string, s streams) (err error) {
 	return chosen.Run()
 }
 
-// interpret returns the arguments as the parser takes them, and the grammar that they are for.
+// interpret returns the arguments for the parser, and the struct that describes the command line:
+// a [commandLine] or a [bareCommand].
 func interpret(args []string, s streams) ([]string, any, error) {
 	switch {
 	case len(args) == 1 && slices.Contains([]string{"-v", "-V", "--version"}, args[0]):
@@ -162,7 +163,8 @@ func interpret(args []string, s streams) ([]string, any, error) {
 	return args, newCommandLine(), nil
 }
 
-// named are the flags for what people give as an argument to commands that take none.
+// named has, for commands without arguments, the flag for the text that people write as an
+// argument.
 var named = map[string]string{
 	"rollback": "--to ID", "delete": "--name NAME", "history": "--name NAME", "open": "--name NAME",
 }
@@ -235,8 +237,8 @@ func versionText() string {
 	return developmentVersion(info)
 }
 
-// developmentVersion returns the version of a build without one: the commit that was built, if go build
-// recorded it, and the release of Go.
+// developmentVersion returns the version of a build that is not a release: the commit that was built,
+// if go build recorded it, and the release of Go.
 func developmentVersion(info *debug.BuildInfo) string {
 	text := "no version and no commit recorded"
 	for _, s := range info.Settings {

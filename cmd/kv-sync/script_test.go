@@ -97,8 +97,8 @@ const (
 	testAccount = "0123456789abcdef0123456789abcdef"
 )
 
-// startPlatform starts a platform and points the script's environment at it. With "!" the account has
-// no subdomain of workers.dev, as a new one.
+// startPlatform starts a platform and sets the script's environment to use it. With "!" the account
+// has no subdomain of workers.dev, like a new account.
 func startPlatform(ts *testscript.TestScript, neg bool, _ []string) {
 	subdomain := ""
 	if neg {
@@ -268,7 +268,7 @@ func checkJSON(ts *testscript.TestScript, neg bool, args []string) {
 	d := json.NewDecoder(strings.NewReader(out))
 	var object map[string]any
 	if err := d.Decode(&object); err != nil {
-		ts.Fatalf("stdout is no JSON object: %v\n%s", err, out)
+		ts.Fatalf("stdout is not a JSON object: %v\n%s", err, out)
 	}
 	if _, err := d.Token(); err != io.EOF {
 		ts.Fatalf("there is more than one object on stdout:\n%s", out)

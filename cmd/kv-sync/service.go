@@ -36,8 +36,9 @@ func newService(cfg *daemon.Config, environ []string, log *slog.Logger) (*servic
 	return &service{cfg: cfg, daemon: d, mounts: mounts, log: log}, nil
 }
 
-// check returns why open would fail. It changes nothing, and may be called while a
-// daemon uses the same state folder; then the addresses are that daemon's.
+// check returns the error with which open would fail, or nil. It changes nothing, and may be called
+// while a daemon uses the same state folder. Then it does not check whether addresses are free,
+// because that daemon uses them.
 func (s *service) check(ctx context.Context) error {
 	if err := s.daemon.Check(); err != nil || s.daemon.Running() {
 		return err
@@ -182,7 +183,7 @@ func (s *servers) close(ctx context.Context) error {
 			_ = server.Close()
 		}
 	}
-	for _, l := range s.open { // those of servers that were never started
+	for _, l := range s.open { // also closes listeners of servers that were never started
 		_ = l.Close()
 	}
 	s.done.Wait()

@@ -125,7 +125,8 @@ func (t task) open(ctx context.Context, s streams, se *session) (err error) {
 	return nil
 }
 
-// notModelled says what the site's bindings lack on the local platform.
+// notModelled returns notices of the bindings of the site that the local platform does not
+// implement completely.
 func notModelled(ctx context.Context, p *local.Platform, site *app.Site) []manifest.Problem {
 	return p.Notices(ctx, site.Name, site.Settings().Worker.Bindings)
 }
@@ -146,9 +147,9 @@ func (se *session) notices() {
 	}
 }
 
-// brief leaves out what would be repeated with every command. Of more than two notices about lines of
-// one file it keeps the first, and says how many follow. It keeps none for a command that publishes
-// nothing.
+// brief shortens notices that every command would repeat. If more than two are about lines of one
+// file, it keeps the first and adds the number of the others. For a command that publishes nothing,
+// it keeps none of them.
 func (se *session) brief(list []manifest.Problem) (short []manifest.Problem) {
 	left := map[string]int{} // notices about lines, by file
 	for _, n := range list {

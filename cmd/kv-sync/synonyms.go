@@ -8,15 +8,15 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app"
 )
 
-// synonym is what people type in place of a command, because another tool has a command of that
-// name. A word that only reads is run. A word that would write is only answered, so that a guess
-// never changes a site.
+// synonym is a word that people type in place of a command, because another tool has a command of
+// that name. If the command that it stands for only reads, it is run. If the command would write,
+// the word is refused with an answer, so that a guess never changes a site.
 type synonym struct {
-	words string // separated by commas; one of them may be several words of the command line
+	words string // alternatives, separated by commas; each may have several words
 	runs  string // the command that it stands for, or ""
 	// answer says what to type instead, if there is no such command.
 	answer string
-	// account adds which variables of the account are set.
+	// account: the answer also says which variables of the account are set.
 	account bool
 }
 
@@ -54,7 +54,7 @@ var synonyms = []synonym{
 	{words: "check, test, lint, validate, doctor", answer: "kv-sync verify checks the site that is live, kv-sync plan " +
 		"checks a deploy and sends nothing, and kv-sync hook install checks each push"},
 	{words: "secret, secrets, secret put, secret list, secret bulk, env, vars", answer: "wrangler secret put KEY --name " +
-		"NAME sets a secret, and later deploys keep it; for watch and --local, write KEY=VALUE into .dev.vars; vars stand " +
+		"NAME sets a secret, and later deploys keep it; for watch and --local, write KEY=VALUE into .dev.vars; vars are " +
 		"in the wrangler file"},
 	{words: "domain, domains, route, routes, triggers, triggers deploy, alias", answer: "a deploy never changes routes, " +
 		"domains and crons: set them in Cloudflare's dashboard, or with wrangler triggers deploy"},
@@ -72,8 +72,8 @@ var synonyms = []synonym{
 		"https://github.com/kv-sync/kv-sync/blob/main/docs/configuration.md; -v says which ones a run uses"},
 }
 
-// synonymOf returns the synonym that a command line begins with, and the arguments after it. The
-// longest one counts: "pages deploy" is more than "pages".
+// synonymOf returns the synonym with which a command line begins, and the arguments after it. It
+// prefers the longest one: "pages deploy" to "pages".
 func synonymOf(args []string) (found *synonym, typed string, rest []string) {
 	for i, s := range synonyms {
 		for words := range strings.SplitSeq(s.words, ", ") {

@@ -15,8 +15,8 @@ func typed() (words []string) {
 	return words
 }
 
-// The table has each word once, and no word that is a command. A word runs a command, or has an
-// answer, which names commands that exist.
+// The table has each word once, and no word that is a command. A word runs a command or has an
+// answer. An answer names only commands that exist.
 func TestSynonyms(t *testing.T) {
 	seen := map[string]bool{}
 	for _, w := range typed() {
@@ -48,7 +48,7 @@ func TestSynonyms(t *testing.T) {
 	}
 }
 
-// A word that is answered fails without any effect, so that a script that has it does not go on.
+// A word with an answer fails without any effect, so that a script with it does not continue.
 func TestSynonymsAreRefused(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, s := range synonyms {
@@ -67,7 +67,7 @@ func TestSynonymsAreRefused(t *testing.T) {
 	}
 }
 
-// Each word completes to words that the command line takes.
+// Completion returns only words that the command line accepts.
 func TestCompletedWords(t *testing.T) {
 	parser, err := newParser(t.Context(), streams{out: io.Discard, err: io.Discard}, newCommandLine())
 	if err != nil {
@@ -96,7 +96,7 @@ func TestCompletedWords(t *testing.T) {
 	}
 }
 
-// Only an address of the web reaches the program that opens it.
+// Only a web address is passed to the program that opens addresses.
 func TestBrowser(t *testing.T) {
 	for _, address := range []string{"file:///etc/passwd", "javascript:alert(1)", "--help", "", "https://"} {
 		if got, err := browser("linux", address); err == nil {

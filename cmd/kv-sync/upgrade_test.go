@@ -119,8 +119,8 @@ type upgrade struct {
 	*testing.T
 	p                        *platformtest.Fixture
 	older, newer, repo, home string
-	vars                     map[string]string // more of the environment
-	behind                   atomic.Int64      // by which the clock of the aged API is behind
+	vars                     map[string]string // further environment variables
+	behind                   atomic.Int64      // how far the clock of the proxied API is behind, in nanoseconds
 }
 
 func (u *upgrade) git(args ...string) string {
@@ -305,7 +305,7 @@ func (u *upgrade) prunedByOlder() {
 	at := age
 	deploy := func(page string) *kvsync.Result {
 		u.commit(page)
-		at -= time.Minute // records are in the order of their ids, which tell the second
+		at -= time.Minute // ids of records have the time in seconds, so each deploy needs its own time
 		return u.deployAgo(account, at)
 	}
 	var deployments []string
@@ -319,7 +319,7 @@ func (u *upgrade) prunedByOlder() {
 	}
 
 	if n := u.run(u.older, 0, "prune", "--name", "tides").Get("pruned").Int(); n == 0 {
-		u.Error("the older kv-sync deleted nothing, so this shows nothing")
+		u.Error("the older kv-sync deleted nothing, so the test proves nothing")
 	}
 	u.run(u.newer, 0, "verify", "--name", "tides", "--read-data")
 	u.run(u.newer, 0, "rollback", "--name", "tides", "--to", deployments[8-5])

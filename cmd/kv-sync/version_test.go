@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A development build says from which commit it was made.
+// The version of a development build names its commit.
 func TestDevelopmentVersion(t *testing.T) {
 	t.Parallel()
 	revision := debug.BuildSetting{Key: "vcs.revision", Value: "0123456789abcdef0123"}

@@ -61,7 +61,7 @@ func (c *watchCommand) Run(ctx context.Context, s streams) (err error) {
 	return w.run(ctx)
 }
 
-// developing are variables with Cloudflare's prefix that say nothing about an account.
+// developing are variables with Cloudflare's prefix that are not about an account.
 var developing = []string{"CLOUDFLARE_ENV", "CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV", "CLOUDFLARE_INCLUDE_PROCESS_ENV"}
 
 // withoutAccount removes Cloudflare's credentials from the environment, because watch deploys
@@ -97,7 +97,7 @@ type watching struct {
 // first clears its output folder has written it again after that time.
 const settle = time.Second
 
-// errGone means that there is no file to show. The site that was shown before stays.
+// errGone means that there is no file to show. The site that is shown does not change.
 var errGone = errors.New("the folder of the site is gone, or empty")
 
 // run deploys after each change, until ctx ends.
@@ -194,8 +194,8 @@ func (w *watching) deploy(ctx context.Context, saved watch.Batch, settled bool) 
 	return nil
 }
 
-// attach finds the running platform, which may be another one than before, or starts one in this
-// process.
+// attach finds the running platform, or starts one in this process. The platform may be another
+// one than before.
 func (w *watching) attach(ctx context.Context) error {
 	if w.platform != nil && w.platform.Mine() {
 		return nil
@@ -213,9 +213,10 @@ func (w *watching) attach(ctx context.Context) error {
 	return nil
 }
 
-// open opens the site. If the folder was found by its index.html, it stays the site's folder
-// while a build clears it. A project that is the site as a whole is checked on each change, as a deploy
-// does: no file that may be no part of a site is published by a guess.
+// open opens the site. If the folder was found by its index.html, it stays the site's folder while
+// a build clears it. If the whole project is the site's folder, this choice is checked at each
+// change, like at a deploy, because a new file may show that only a part of the project is the
+// site.
 func (w *watching) open(ctx context.Context) (*app.Site, error) {
 	site, err := app.Open(ctx, w.in)
 	if err == nil && folderOf(site) != "" && site.Settings().Where("directory") != config.Found {
@@ -234,7 +235,7 @@ func (w *watching) open(ctx context.Context) (*app.Site, error) {
 	return site, err
 }
 
-// whole reports whether the found folder is the project as a whole, with its page.
+// whole reports whether the found folder is the whole project, and has its index.html.
 func (w *watching) whole() bool {
 	project, err := filepath.Abs(".")
 	if err != nil || w.found != project {
@@ -290,9 +291,9 @@ func empty(ctx context.Context, site *app.Site) (bool, error) {
 	return err == nil && len(list.Files) == 0, err
 }
 
-// watch watches the paths of the basis and those in still, because after a failure the basis is
-// incomplete. It also reports changes since began, because files may have been read before they
-// were watched. reread reports whether the ignored folders may have changed.
+// watch watches the paths of the basis and those in still: after a failure the basis is incomplete,
+// so still has the earlier paths. It also reports changes since began, because files may have been
+// read before they were watched. reread reports whether the ignored folders may have changed.
 func (w *watching) watch(b app.Basis, began time.Time, still []string, reread bool) {
 	paths := slices.Concat(b.Paths, still)
 	slices.Sort(paths)

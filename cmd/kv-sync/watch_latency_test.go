@@ -14,8 +14,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/workerd"
 )
 
-// A save of one file among a thousand takes little more than the start of one workerd,
-// which runs the new version. The test logs the time, and checks the number of starts.
+// After a save of one file among a thousand, watch starts workerd once for the new version, and
+// does little else. The test logs the time, and checks the number of starts.
 func TestWatchLatency(t *testing.T) {
 	const files, saves = 1000, 10
 	binary, err := workerd.Find(t.Context(), t.Logf)
@@ -99,6 +99,6 @@ func awaitPage(t *testing.T, url, want string) {
 		last = a.status + " " + a.body
 		return strings.HasPrefix(a.body, want)
 	}) {
-		t.Fatalf("%s: %q did not come, the last answer was %q", url, want, last)
+		t.Fatalf("%s: no answer had %q, the last one was %q", url, want, last)
 	}
 }

@@ -174,7 +174,8 @@ func writeProgram(path string, from io.Reader) error {
 }
 
 // Current reports whether this platform's release of workerd is Version, with which kv-sync is
-// tested. An older one lacks D1 and queues, as its modules /workerd/d1.js and /workerd/queues.js.
+// tested. An older release lacks the modules /workerd/d1.js and /workerd/queues.js, and so D1 and
+// queues.
 func Current() bool {
 	rel, ok := releases[runtime.GOOS+"/"+runtime.GOARCH]
 	return !ok || rel.version == Version

@@ -2,7 +2,7 @@ package workerd
 
 import "fmt"
 
-// progress logs how much of a download has been written to it: each tenth.
+// progress is a writer that logs each tenth of a download that was written to it.
 type progress struct {
 	total, done int64 // in bytes; total is negative if it is unknown
 	log         func(format string, args ...any)

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// A download tells its size, and each tenth once.
+// The progress of a download has its size, and logs each tenth once.
 func TestProgress(t *testing.T) {
 	var got []string
 	p := &progress{total: 50_000_000}

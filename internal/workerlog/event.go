@@ -8,13 +8,12 @@ import (
 
 // event is what the tail Worker reports.
 type event struct {
-	Service string `json:"service"`
-	Type    string `json:"type"` // "exception" or "log"
-	// Of an exception. The stack has the frames only.
-	Name  string          `json:"name"`
-	Text  json.RawMessage `json:"message"` // a string; of a log a list of values
-	Stack string          `json:"stack"`
-	Level string          `json:"level"`
+	Service string          `json:"service"`
+	Type    string          `json:"type"`    // "exception" or "log"
+	Name    string          `json:"name"`    // of the exception
+	Text    json.RawMessage `json:"message"` // of an exception a string, of a log a list of values
+	Stack   string          `json:"stack"`   // the frames of the exception
+	Level   string          `json:"level"`   // of the log
 }
 
 // report writes an event.
@@ -35,7 +34,7 @@ func (p *Process) report(e event) {
 // exception returns the text of an exception with its stack.
 func (e event) exception(w Worker) string {
 	var message string
-	_ = json.Unmarshal(e.Text, &message) // "" if it is none
+	_ = json.Unmarshal(e.Text, &message) // "" if Text is not a string
 	text := "Uncaught " + e.Name + ": " + message
 	if frames := mapped(e.Stack, w.Map); frames != "" {
 		text += "\n" + frames
@@ -43,7 +42,7 @@ func (e event) exception(w Worker) string {
 	return text
 }
 
-// values returns what was given to a method of console.
+// values returns the text of the values that were passed to a method of console.
 func (e event) values() string {
 	var list []any
 	if json.Unmarshal(e.Text, &list) != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/go-sourcemap/sourcemap"
 )
 
-// position is where in a module a frame of a stack is.
+// position matches the position in a module at the end of a stack's frame.
 var position = regexp.MustCompile(`([^\s()]+):(\d+):(\d+)\)?$`)
 
 // mapped replaces positions in modules by those in the source.
@@ -36,7 +36,7 @@ func mapped(stack string, mapOf func(module string) []byte) string {
 	return strings.Join(lines, "\n")
 }
 
-// consumer reads a source map. It returns nil if it is none.
+// consumer reads a source map. It returns nil if raw is not a source map.
 func consumer(raw []byte) *sourcemap.Consumer {
 	if raw == nil {
 		return nil

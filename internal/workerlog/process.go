@@ -23,7 +23,7 @@ type Process struct {
 
 // Worker is a Worker of a process.
 type Worker struct {
-	// Name is how people call it.
+	// Name is the Worker's name in the log.
 	Name string
 	// Map returns the source map of a module, or nil. It may be nil.
 	Map func(module string) []byte
@@ -34,10 +34,10 @@ func NewProcess(workers map[string]Worker, to io.Writer) *Process {
 	return &Process{workers: workers, to: to}
 }
 
-// maxLine is where a line without an end is cut.
+// maxLine is the length at which a line without an end is cut.
 const maxLine = 256 << 10
 
-// Write takes what the process prints. It implements [io.Writer].
+// Write writes the output of the process to the log. It implements [io.Writer].
 func (p *Process) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -63,7 +63,7 @@ func (p *Process) write(lines []string) {
 	}
 }
 
-// output is a line of workerd: of itself, with a source, or of a Worker's console.
+// output is a line of output. It is from a Worker's console, or if it has a source, from workerd.
 type output struct {
 	Level   string          `json:"level"`
 	Source  string          `json:"source"`
@@ -71,7 +71,7 @@ type output struct {
 	Time    json.RawMessage `json:"timestamp"`
 }
 
-// rendered returns the lines for one line of workerd.
+// rendered returns the lines of the log for one line of output.
 func (p *Process) rendered(line string) []string {
 	var out output
 	switch {
@@ -90,20 +90,21 @@ func (p *Process) reported(out output) bool {
 	return strings.HasPrefix(out.Message, "Uncaught exception: ") && strings.Contains(out.Message, "jsg.")
 }
 
-// console returns what a Worker printed. If there are several, only the tail Worker knows which.
+// console returns the lines of the log for the output of a Worker. If there are several Workers, it
+// returns none: the tail Worker reports the output with the Worker's name.
 func (p *Process) console(out output) []string {
 	names := map[string]bool{}
 	for _, w := range p.workers {
 		names[w.Name] = true
 	}
-	if len(names) > 1 && string(out.Time) != "0" { // an output at the start has no time, and no tail Worker sees it
+	if len(names) > 1 && string(out.Time) != "0" { // time 0 is at the start, when no tail Worker runs
 		return nil
 	}
 	name := strings.Join(slices.Sorted(maps.Keys(names)), " or ")
 	return named(name, leveled(out.Level, out.Message))
 }
 
-// leveled puts the level before a text, unless it is that of console.log.
+// leveled adds the level in front of a text, unless the text is from console.log.
 func leveled(level, text string) string {
 	if level == "log" || level == "" {
 		return text

@@ -16,7 +16,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/workerd"
 )
 
-// Receiver takes the reports of tail Workers, over a socket that only this user can reach. Its
+// Receiver receives the reports of tail Workers, over a socket that only this user can open. Its
 // methods are safe for concurrent use.
 type Receiver struct {
 	dir  string
@@ -27,10 +27,12 @@ type Receiver struct {
 	added     int
 }
 
-// headerProcess has the id of a process. The configuration of the process adds it, and no Worker.
+// headerProcess is the header with the id of a process. The configuration of the process adds it,
+// so a Worker cannot set it.
 const headerProcess = "X-Workerlog-Process"
 
-// maxReport limits a report. workerd limits what it hands to a tail Worker to about the same.
+// maxReport is the largest size of a report. It is about the limit that workerd has for the events
+// of a tail Worker.
 const maxReport = 1 << 20
 
 // Listen returns a receiver that listens. The caller closes it.
@@ -58,7 +60,7 @@ func (r *Receiver) Close() {
 	_ = os.RemoveAll(r.dir)
 }
 
-// Add makes the receiver hand reports to a process, and returns the id of the process.
+// Add makes the receiver pass reports to a process, and returns the id of the process.
 func (r *Receiver) Add(p *Process) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -91,8 +93,8 @@ var tail []byte
 
 const tailService = "kv-sync-log"
 
-// Services returns the services of the tail Worker for a process with an id. Its module is added to
-// files.
+// Services returns the configuration of the tail Worker's services for the process with this id. It
+// adds the tail Worker's module to files.
 func (r *Receiver) Services(id string, files map[string][]byte) []string {
 	files[tailService+".mjs"] = tail
 	receiver := fmt.Sprintf(`external = (address = %s, http = (injectRequestHeaders = [(name = %q, value = %q)]))`,
@@ -105,8 +107,8 @@ func (r *Receiver) Services(id string, files map[string][]byte) []string {
 	}
 }
 
-// Tails returns the member of a Worker's configuration that makes the tail Worker report on it.
-// With console, it also reports what the Worker prints.
+// Tails returns the part of a Worker's configuration with which the tail Worker reports the
+// exceptions of that Worker. With console, it also reports its output.
 func Tails(service string, console bool) string {
 	props := fmt.Sprintf(`{"service": %q, "console": %t}`, service, console)
 	return fmt.Sprintf("streamingTails = [(name = %q, props = (json = %s))]", tailService, workerd.Quote(props))

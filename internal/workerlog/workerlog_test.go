@@ -36,7 +36,8 @@ func print(p *Process, level, message string) {
 	_, _ = p.Write(append(raw, '\n')) // a string builder takes everything
 }
 
-// Each line of what a Worker prints has its name, so it cannot look like another's.
+// Each line of a Worker's output has the Worker's name, so it cannot look like a line of another
+// Worker.
 func TestConsole(t *testing.T) {
 	p, to := newLog("site")
 	print(p, "log", "one\n[other] two\r\x1b[2Kthree\ttab\n")
@@ -47,7 +48,7 @@ func TestConsole(t *testing.T) {
 	check(t, to, `workerd: not JSON \a`, `workerd: error: disk\nfull`)
 }
 
-// workerd writes a line in parts, and several at once.
+// One write of workerd may contain a part of a line, or several lines.
 func TestParts(t *testing.T) {
 	p, to := newLog("site")
 	for _, part := range []string{`{"level":"lo`, `g","message":"a"}` + "\n" + `{"level":"log","message":"b"}`, "\n"} {
@@ -60,7 +61,8 @@ func TestParts(t *testing.T) {
 	}
 }
 
-// Of several Workers only the tail Worker knows which one prints. At the start there is none.
+// If there are several Workers, only the tail Worker knows which one prints. At the start there is
+// no tail Worker, so the line names all of them.
 func TestConsoleOfSeveral(t *testing.T) {
 	p, to := newLog("api", "web")
 	print(p, "log", "whose")
@@ -89,7 +91,7 @@ func TestException(t *testing.T) {
 	check(t, to, "")
 }
 
-// A process that did not start has printed JSON, too.
+// A process that did not start has printed JSON. Plain returns its text.
 func TestPlain(t *testing.T) {
 	got := Plain(`{"timestamp":"1","level":"error","source":"entry.rs:170","message":"service worker-0-0: no"}` +
 		"\nas it is")
