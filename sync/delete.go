@@ -33,6 +33,10 @@ func (e *Engine) PlanDelete(ctx context.Context, takeOver bool) (*Deletion, erro
 	if l.Foreign && !takeOver {
 		return nil, guard.Stop(guard.Foreign, finding.CaseForeignDelete, finding.Facts{Site: e.Site})
 	}
+	of := e.layout
+	if l.Meta != nil {
+		of = e.layoutOf(l.Meta)
+	}
 	is := deletion.Live{Exists: l.Exists() || l.Foreign, Bindings: l.Version.Bindings, Keys: e.Keys()}
 	if l.Meta != nil {
 		is.Deployment = l.Meta.Deployment
@@ -40,9 +44,9 @@ func (e *Engine) PlanDelete(ctx context.Context, takeOver bool) (*Deletion, erro
 	if is.Namespace, err = e.FindNamespace(ctx, l)(); err != nil {
 		return nil, err
 	}
-	of := deletion.Subject{Site: e.Site, Account: e.Account, Workers: e.Target, Project: e.Target.InKV(),
-		Leftovers: e.Target.Leftovers}
-	plan, err := deletion.Make(ctx, of, is)
+	what := deletion.Subject{Site: e.Site, Account: e.Account, Workers: e.Target, Project: e.Target.InKV(),
+		Leftovers: of.Leftovers}
+	plan, err := deletion.Make(ctx, what, is)
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,9 @@ import (
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/layout"
+	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
 	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/site"
 )
 
 // mustDelete plans and deletes.
@@ -327,5 +329,70 @@ func TestDeployAcrossADeletion(t *testing.T) {
 	}
 	if v, err := w.engine().Verify(t.Context(), true); err != nil || !v.Whole() {
 		t.Errorf("%+v, %v", v, err)
+	}
+}
+
+// In the layout kv-assets a deletion deletes the files that the site's records name, also
+// those of earlier deployments. What another site names, and what no record names, stays.
+func TestDeleteOfKVAssets(t *testing.T) {
+	t.Parallel()
+	w := startAssets(t)
+	w.config.NamespaceTitle = "shared"
+	h := history(one, two)
+	w.must(h[0])
+	store := w.store()
+	if err := store.Put(t.Context(), "somebody.0123456789.css", []byte("else's")); err != nil {
+		t.Fatal(err)
+	}
+	w.config.Site = "blog2"
+	w.must(h[0]) // the same keys
+	others := values(t, store)
+	maps.DeleteFunc(others, func(key, _ string) bool { return strings.HasPrefix(key, ".kv-sync/blog/") })
+	w.config.Site = "blog"
+	w.must(h[1])
+
+	w.config.Layout = "" // another folder does not know it; the live version does
+	e := w.engine()
+	d, err := e.PlanDelete(t.Context(), false)
+	if err != nil || d.Worker != "blog" || d.Keys == 0 {
+		t.Fatalf("%+v, %v", d, err)
+	}
+	if err := e.Delete(t.Context(), d); err != nil || !d.Done || !d.Offline {
+		t.Fatalf("%+v, %v", d, err)
+	}
+	if left := values(t, store); !maps.Equal(left, others) {
+		t.Errorf("left are %v, want %v", slices.Sorted(maps.Keys(left)), slices.Sorted(maps.Keys(others)))
+	}
+	w.config.Site, w.config.Layout = "blog2", "kv-assets"
+	if v, err := w.engine().Verify(t.Context(), true); err != nil || !v.Whole() {
+		t.Errorf("the other site: %+v, %v", v, err)
+	}
+}
+
+// The records are deleted after the files that they name, so the next run finishes what
+// was interrupted.
+func TestDeleteOfKVAssetsIsFinished(t *testing.T) {
+	t.Parallel()
+	w := startAssets(t)
+	w.must(history(one)[0])
+	store := w.store()
+	of, err := kvassets.Layout.Of(&site.Client{Config: w.timed()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := of.Leftovers(t.Context(), store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := slices.IndexFunc(keys, func(key string) bool { return strings.HasPrefix(key, ".kv-sync/") })
+	if first != len(one) {
+		t.Fatalf("of %v the first %d are not the files", keys, len(one))
+	}
+	if _, err := store.DeleteBulk(t.Context(), keys[:1]); err != nil { // and then it died
+		t.Fatal(err)
+	}
+	w.mustDelete()
+	if left := values(t, store); len(left) > 0 {
+		t.Errorf("left are %v", slices.Sorted(maps.Keys(left)))
 	}
 }

@@ -28,7 +28,8 @@ type Subject struct {
 	Workers cloud.Workers
 	// Project: the subject is a project, which has no scripts.
 	Project bool
-	// Leftovers lists the keys that Workers.Delete leaves.
+	// Leftovers lists the keys that Workers.Delete leaves, in the order in which to delete
+	// them: what names a key comes after it.
 	Leftovers func(context.Context, cloud.Store) ([]string, error)
 }
 
@@ -178,9 +179,14 @@ func (p *Plan) deleteKeys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	keys := slices.Concat(p.keys, listed)
-	slices.Sort(keys)
-	keys = slices.Compact(keys)
+	seen := make(map[string]bool, len(p.keys))
+	var keys []string
+	for _, key := range slices.Concat(p.keys, listed) {
+		if !seen[key] {
+			seen[key] = true
+			keys = append(keys, key)
+		}
+	}
 	p.Keys = len(keys)
 	for some := range slices.Chunk(keys, cloud.MaxBulkPairs) {
 		left, err := cloud.DeleteConfirmed(ctx, p.store, some, 2*time.Second)

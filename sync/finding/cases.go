@@ -154,8 +154,6 @@ const (
 
 // Cases of what a layout does not have.
 const (
-	CaseNoDelete Case = "there is no delete in the layout \"kv-assets\": the files of {site} are among the keys " +
-		"of others in its namespace"
 	CaseNoCommand Case = "there is no {what} in the layout \"pathname\", which overwrites files in " +
 		"place and keeps nothing of earlier deploys"
 	CaseNoRollback Case = "there is no rollback in the layout \"pathname\", which overwrites files in " +

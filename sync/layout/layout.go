@@ -3,6 +3,7 @@ package layout
 import (
 	"context"
 
+	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/version"
@@ -38,6 +39,8 @@ type Layout struct {
 type Deployer interface {
 	// Lacks returns why the layout does not have a command, or nil.
 	Lacks(command string) error
+	// Leftovers lists what Target.Delete leaves in KV, in the order in which to delete it.
+	Leftovers(ctx context.Context, s cloud.Store) ([]string, error)
 	// Plan compares the source of the run with what is live, and refuses what it
 	// cannot deploy. d is what is known in every layout. It writes nothing.
 	Plan(ctx context.Context, l *version.Live, d *Draft, r *Run) (Planned, error)

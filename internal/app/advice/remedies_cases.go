@@ -28,7 +28,6 @@ var caseRemedies = map[finding.Case]remedy{
 		"check the name; kv-sync history shows what is deployed under it",
 		"check the name", "check the name",
 	},
-	finding.CaseNoDelete:      everywhere("use wrangler delete, and delete its namespace if nothing else uses it"),
 	finding.CaseDeleteIgnored: {againSame, againJob, ""},
 	finding.CaseDeleteLoader:  {},
 	finding.CaseDeleteOther:   {},

@@ -1,6 +1,9 @@
 package content
 
 import (
+	"context"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/overlay"
@@ -24,6 +27,11 @@ func (c *Content) Owns(m *version.Meta) bool { return m != nil && m.Index == "" 
 
 // Lacks implements [layout.Deployer]. This layout has every command.
 func (c *Content) Lacks(string) error { return nil }
+
+// Leftovers implements [layout.Deployer].
+func (c *Content) Leftovers(ctx context.Context, s cloud.Store) ([]string, error) {
+	return c.Target.Leftovers(ctx, s)
+}
 
 // RecordKey implements [layout.Keeper].
 func (c *Content) RecordKey(deployment string) string {

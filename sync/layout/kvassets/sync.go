@@ -42,11 +42,8 @@ type kvAssets struct{ *site.Client }
 func (k *kvAssets) Owns(m *version.Meta) bool { return m != nil && m.Index != "" }
 
 func (k *kvAssets) Lacks(command string) error {
-	switch command {
-	case layout.CommandAhead: // only the build knows the code
+	if command == layout.CommandAhead { // only the build knows the code
 		return guard.Stop(guard.Layout, finding.CaseNoAhead, finding.Facts{Name: kvAssetsName})
-	case layout.CommandDelete:
-		return guard.Stop(guard.Layout, finding.CaseNoDelete, finding.Facts{Site: k.Site})
 	}
 	return nil
 }

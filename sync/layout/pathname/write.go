@@ -71,6 +71,11 @@ func (*inPlaceFiles) Lacks(command string) error {
 	return guard.Stop(guard.Layout, c, finding.Facts{What: command, Name: pathnameName})
 }
 
+// Leftovers implements [layout.Deployer].
+func (e *inPlaceFiles) Leftovers(ctx context.Context, s cloud.Store) ([]string, error) {
+	return e.Target.Leftovers(ctx, s)
+}
+
 // pathnameRun executes a plan. At no time does the manifest name a missing file, or
 // omit from its unsettled files one that is being written or deleted.
 type pathnameRun struct {
