@@ -145,8 +145,7 @@ func (r *round) check(deployers int) string {
 		return fmt.Sprintf("commit %d is live, and %d was rolled back from", live, held)
 	}
 	told := slices.ContainsFunc(r.notes, func(n string) bool { return strings.Contains(n, "change it again") })
-	// A list that is too short to show the whole race may not show a secret either.
-	if r.secret != "" && secret == "first" && !told && len(r.world.activations) <= r.world.listed {
+	if r.secret != "" && secret == "first" && !told {
 		return "a secret is lost, and nobody said so"
 	}
 	return ""

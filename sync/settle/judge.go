@@ -28,6 +28,9 @@ type Entry struct {
 	// Own: this run made the activation. Again: it is a repetition that this run made of
 	// an earlier activation.
 	Own, Again bool
+	// Late: after its plan more was activated than the API lists. It may lack a secret that
+	// was changed in between.
+	Late bool
 	// Same is set if this activation repeats an earlier one and its message does not show
 	// that. It is the id of the earlier one.
 	Same string
@@ -94,6 +97,8 @@ func Judge(ctx context.Context, base Entry, since []Entry, compare Compare) (Ver
 		case x.Key() == best:
 			v.Stood = v.Stood || x.Own
 			continue
+		case x.Own && x.Late:
+			continue // its run plans again
 		case known && over == best, x.Choice && !x.Again:
 			v.replace(x)
 			continue
@@ -175,7 +180,7 @@ func supersedes(ctx context.Context, best, x Entry, compare Compare) (bool, erro
 	case manifest.RelationOlder:
 		return false, nil
 	case manifest.RelationSame:
-		return x.Rollback, nil // a rollback also holds back commits that it did not see
+		return x.Rollback || best.Late, nil // a rollback also holds back commits that it did not see
 	case manifest.RelationNewer:
 		// If best is a rollback or changed a secret, the run of x plans again: x may
 		// contain what the rollback left, and its version has the old secret.

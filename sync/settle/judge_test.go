@@ -79,6 +79,23 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// If more followed a plan than the API lists, its run cannot know what the deployment lacks.
+// It plans again. Of two deployments of one commit, the one that was planned later wins.
+func TestJudgeTooLate(t *testing.T) {
+	base, since := entries("a b d/a*")
+	since[1].Late = true
+	v, err := settle.Judge(t.Context(), base, since, byLetter)
+	if err != nil || v.Best.ID != "b" || v.Stood || v.Own == "" {
+		t.Errorf("%q wins, %v: %+v", v.Best.ID, err, v)
+	}
+	base, since = entries("d b/a d2/b")
+	base.Late = true
+	since[1].Commit = "d"
+	if v, err = settle.Judge(t.Context(), base, since, byLetter); err != nil || v.Best.ID != since[1].ID {
+		t.Errorf("%q wins, %v; want the later one", v.Best.ID, err)
+	}
+}
+
 // A run reports that its switch was right even if another activation replaced it later.
 // The exception is a rollback that did not see it and holds it back.
 func TestStood(t *testing.T) {

@@ -49,6 +49,7 @@ type Switch struct {
 	base     Entry              // the activation after which they are judged
 	since    []Entry            // the activations after base, oldest first
 	gone     bool               // the last look showed no script
+	gap      bool               // the list does not show all activations since the plan
 	told     bool               // noted that the change of another tool does not stay
 	restored string             // the key of the activation that was last made live again
 }
@@ -233,6 +234,10 @@ func (s *Switch) read(ctx context.Context) (err error) {
 		if s.base, err = s.describe(ctx, s.list[start], Entry{}); err != nil {
 			return err
 		}
+		s.base.Late = start == 0 // what it was planned on is not listed
+		if _, ok := s.Planned(s.list[start]); !ok {
+			s.base.Edit = true // it may have changed a secret of that
+		}
 	}
 	s.remember(s.base)
 	beneath := s.base
@@ -304,7 +309,7 @@ func (s *Switch) describe(ctx context.Context, a cloud.Activation, beneath Entry
 			x.key = first.Key()
 		}
 	}
-	x.Activation, x.Again = a, again && x.Key() == s.restored
+	x.Activation, x.Again, x.Late = a, again && x.Key() == s.restored, s.gap && x.Over == s.Base.ID
 	s.remember(x)
 	return x, nil
 }
@@ -327,7 +332,7 @@ func (s *Switch) look(ctx context.Context) ([]Entry, error) {
 	if i := slices.IndexFunc(now, s.listed); i >= 0 {
 		now = now[:i]
 	} else if len(s.list) > 0 {
-		s.list = nil // there is a gap, so the activations before it cannot be used
+		s.list, s.gap = nil, true // the activations before the gap cannot be used
 	}
 	for _, a := range slices.Backward(now) {
 		s.list = append(s.list, a)
