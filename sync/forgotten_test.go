@@ -124,6 +124,24 @@ func TestForgottenIsAllThatWasReachable(t *testing.T) {
 	}
 }
 
+// A deployment that forgot counts as well where its target was made live again since.
+func TestForgottenBeforeTheTargetCameBack(t *testing.T) {
+	w := start(t)
+	h := history(leaked, clean, leaked, two)
+	w.mustDeploy(h[0])
+	w.mustForget(h[1])
+	if _, err := w.back(kvsync.RollbackOptions{AllowForgotten: true}); err != nil {
+		t.Fatal(err)
+	}
+	// A newer commit with the same files makes the target live once more.
+	if _, err := w.deploy(h[2], plan.Options{Release: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.mustDeploy(h[3])
+	_, err := w.back(kvsync.RollbackOptions{})
+	wantCase(t, err, guard.Forgotten, finding.CaseForgotten)
+}
+
 // Only a rollback past a deployment that forgets reads more: its record, and the target's
 // manifest if no cache has it.
 func TestForgottenCostsOnlyPastIt(t *testing.T) {

@@ -15,7 +15,6 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
-	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
@@ -321,16 +320,8 @@ func TestDamagedLargeFile(t *testing.T) {
 						t.Errorf("verify, data %v: %+v", read, d)
 					}
 				}
-				_, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{})
-				if what == "chunk" && how == "damaged" {
-					if err != nil { // as with any blob, its content is for verify to check
-						t.Error(err)
-					}
-				} else {
-					wantGuard(t, err, guard.Missing)
-				}
 				if what == "index" {
-					_, err = w.later().Prune(t.Context(), layout.PruneOptions{})
+					_, err := w.later().Prune(t.Context(), layout.PruneOptions{})
 					if err == nil || !strings.Contains(err.Error(), "nothing was deleted") {
 						t.Errorf("prune says %v", err)
 					}

@@ -15,6 +15,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/settle"
+	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
@@ -52,26 +53,29 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	if err := e.layout.Lacks(layout.CommandRollback); err != nil {
 		return nil, err
 	}
-	past, err := e.past(ctx)
+	past, err := e.Past(ctx, site.Lookup{Otherwise: e.Policy(), Newest: downTo(opt.To)})
 	if errors.Is(err, cloud.ErrNotFound) {
 		return nil, notDeployed(e.Site)
 	} else if err != nil {
 		return nil, err
 	}
-	live := past.Live()
 	if opt.To == "" && !opt.DryRun {
 		if done := e.rolledBack(past); done != "" {
+			live := past.Live()
 			return &Result{Deployment: live.ID, Version: live.Version, Commit: live.Commit, URL: live.Meta.URL, Hold: live.Hold,
 				Notices: []manifest.Problem{manifest.ProblemOf("", done, finding.Facts{})}}, nil
 		}
 	}
-	if live == nil && opt.To == "" {
-		return nil, guard.Stop(guard.Foreign, finding.CaseForeignRollback, finding.Facts{Site: e.Site})
+	target, err := e.findTarget(past, opt.To)
+	if err != nil || target.Rollback { // what is before it may decide
+		if past, err = e.past(ctx); err != nil {
+			return nil, err
+		}
+		if target, err = e.findTarget(past, opt.To); err != nil {
+			return nil, err
+		}
 	}
-	target, err := findTarget(past, live, opt.To)
-	if err != nil {
-		return nil, err
-	}
+	live := past.Live()
 	res := &Result{Deployment: target.ID, Version: target.Version, Commit: target.Commit, URL: target.Meta.URL}
 	if live != nil && target.ID == live.ID && live.Percent == 100 {
 		res.PreviousDeployment, res.PreviousVersion = live.ID, live.Version
@@ -80,7 +84,7 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	if left := past.Leaves(target); left != nil {
 		res.PreviousDeployment, res.PreviousVersion = left.ID, left.Version
 	}
-	if res.Notices, err = e.layoutOf(target.Meta).Check(ctx, target); err != nil {
+	if res.Notices, err = e.layoutOf(target.Meta).Check(ctx, target, live); err != nil {
 		return nil, err
 	}
 	if !opt.allowsForgotten(target) {
@@ -116,6 +120,8 @@ func notDeployed(site string) *guard.Error {
 func (e *Engine) rollTo(ctx context.Context, past *version.Past, target *version.Deployment, hold string,
 	opt RollbackOptions) error {
 	before := past.Activations
+	// A rollback may have no repository at hand to compare commits, so it does not rely on
+	// the look after its switch.
 	if err := e.checkNotOvertaken(ctx, before); err != nil {
 		return err
 	}
@@ -210,6 +216,33 @@ func entryOfPast(p *version.Past) settle.Entry {
 	return x
 }
 
+// downTo is a [site.Lookup].Newest: down to the first activation of the target, if what
+// the messages say is enough to find it.
+func downTo(to string) func([]cloud.Activation) int {
+	return func(listed []cloud.Activation) int {
+		live := version.ReadMessage(listed[0].Message).Deployment
+		target, first := "", 0
+		for i, a := range listed {
+			says := version.ReadMessage(a.Message)
+			d := version.Deployment{ID: says.Deployment, Commit: says.Commit, Version: a.Main()}
+			switch {
+			case d.ID == "", len(a.Versions) > 1: // only the versions of another tool's say what they are
+				return 0
+			case to == "" && d.ID == live:
+				target, first = "", 0 // it was live before, too
+			case target == "" && (to == "" || d.Named(to)):
+				target, first = d.ID, i
+			case d.ID == target:
+				first = i
+			}
+		}
+		if target == "" || to != target && strings.HasPrefix(target, to) && to != "" { // there may be another one
+			return 0
+		}
+		return first + 1
+	}
+}
+
 // earlier is where the deployments that were live earlier begin: before the live one was
 // first activated. So two rollbacks go back twice, and skip what was rolled back from. Out
 // of a split the way leads to what had all the traffic before it.
@@ -227,9 +260,13 @@ func earlier(p *version.Past, live *version.Deployment) (from int) {
 
 // findTarget finds the deployment to roll back to. Without a name it is the one that was
 // live before.
-func findTarget(p *version.Past, live *version.Deployment, to string) (*version.Deployment, error) {
+func (e *Engine) findTarget(p *version.Past, to string) (*version.Deployment, error) {
 	from := 0
 	if to == "" {
+		live := p.Live()
+		if live == nil {
+			return nil, guard.Stop(guard.Foreign, finding.CaseForeignRollback, finding.Facts{Site: e.Site})
+		}
 		from = earlier(p, live)
 	}
 	for i := from; i < len(p.Deployments); i++ {

@@ -31,13 +31,12 @@ func (e *Engine) activate(ctx context.Context, l *version.Live, rel *layout.Prep
 	final := rel.Upload.Apply != nil // an activation cannot undo migrations
 	s := e.newSwitch(l.Activations, entryOf(l), compare)
 	s.Final = final
-	if final || e.Time().Sub(l.At) >= settled {
-		if err := e.checkNotOvertaken(ctx, l.Activations); err != nil {
-			return err
-		}
+	at := l.At
+	if final {
+		at = time.Time{}
 	}
-	if err := ctx.Err(); err != nil {
-		return err // after this, an interruption has a cost
+	if err := e.lookAgain(ctx, l.Activations, at); err != nil {
+		return err
 	}
 	byScript := rel.Version == ""
 	describe := s.Describe
@@ -71,18 +70,24 @@ func (e *Engine) activate(ctx context.Context, l *version.Live, rel *layout.Prep
 
 // reactivate activates the live version again, for the newer commit of the plan.
 func (e *Engine) reactivate(ctx context.Context, l *version.Live, p *layout.Draft, compare settle.Compare) error {
-	if e.Time().Sub(l.At) >= settled {
-		if err := e.checkNotOvertaken(ctx, l.Activations); err != nil {
-			return err
-		}
-	}
-	if err := ctx.Err(); err != nil {
+	if err := e.lookAgain(ctx, l.Activations, l.At); err != nil {
 		return err
 	}
 	says := version.Message{Deployment: l.Meta.Deployment, Commit: p.Origin.Commit, Over: version.ActiveID(l.Activations)}
 	s := e.newSwitch(l.Activations, entryOf(l), compare)
 	e.activates(s, l.Version.ID, says.Text(p.Origin.Subject), false)
 	return e.settle(ctx, s, says.Deployment)
+}
+
+// lookAgain is before every switch over what was active at that time: it looks again if
+// that is long ago. After it, an interruption has a cost.
+func (e *Engine) lookAgain(ctx context.Context, before []cloud.Activation, at time.Time) error {
+	if e.Time().Sub(at) >= settled {
+		if err := e.checkNotOvertaken(ctx, before); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
 }
 
 // activates makes it a switch to a version that exists.

@@ -55,9 +55,10 @@ type Keeper interface {
 	RecordKey(deployment string) string
 	// Holds is the prefix of the keys of the records of a deployment's holds.
 	Holds(deployment string) string
-	// Check refuses if something that a deployment serves is missing. The notices
-	// say what visitors will miss.
-	Check(ctx context.Context, d *version.Deployment) (notices []manifest.Problem, err error)
+	// Check refuses if something that a deployment serves is missing. Whatever the live
+	// deployment serves, too, is assumed to exist; live is nil if it is not ours. The
+	// notices say what visitors will miss.
+	Check(ctx context.Context, d, live *version.Deployment) (notices []manifest.Problem, err error)
 	// Contents returns the contents that a deployment serves.
 	Contents(ctx context.Context, m *version.Meta) (Contents, error)
 	// Prefix is the prefix of the key of everything that a deployment serves.

@@ -80,6 +80,19 @@ func (b *Blobs) Chunks(a manifest.Asset) ([]manifest.Ref, error) {
 	return b.chunks[a.Blob].chunks, b.chunks[a.Blob].err
 }
 
+// Keys are the keys of the blobs and chunks of a manifest whose indexes were read.
+func (b *Blobs) Keys(m *manifest.Manifest) (keys []string) {
+	for _, a := range m.Assets {
+		for _, ref := range b.chunks.blobsOf(a) {
+			if _, read := b.chunks[ref]; !read {
+				keys = append(keys, b.keys.Blob(ref))
+			}
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
 // Missing returns the assets whose blob does not exist. Keys that the listing lacks are
 // requested one by one, because listings may be outdated. The indexes must have been
 // read.

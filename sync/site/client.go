@@ -62,6 +62,34 @@ func (c *Client) KeysBelow(ctx context.Context, s cloud.Store, prefix string) (m
 	return there, err
 }
 
+// mostAsked is how many keys are looked for one by one. More of them are found sooner by
+// a listing, a page of which has 1,000 keys.
+const mostAsked = 100
+
+// There lists those of the keys below a prefix that exist. Few keys are listed one by one,
+// so that this takes as long as there are keys, and not as the site is large.
+func (c *Client) There(ctx context.Context, s cloud.Store, below string, keys []string) (map[string]bool, error) {
+	if len(keys) > mostAsked {
+		return c.KeysBelow(ctx, s, below)
+	}
+	there := make([]bool, len(keys))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(c.Parallel)
+	for i, key := range keys {
+		g.Go(func() error {
+			found, err := c.KeysBelow(ctx, s, key)
+			there[i] = found[key]
+			return err
+		})
+	}
+	err := g.Wait()
+	out := make(map[string]bool, len(keys))
+	for i, key := range keys {
+		out[key] = there[i]
+	}
+	return out, err
+}
+
 // EachValue calls do for each of n values, with [Client.WholeValues] calls in parallel.
 func (c *Client) EachValue(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
 	g, ctx := errgroup.WithContext(ctx)

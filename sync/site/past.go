@@ -22,6 +22,9 @@ type Lookup struct {
 	// Given is a policy that counts in addition to those that deployments recorded.
 	// Otherwise counts if the live deployment recorded none.
 	Given, Otherwise version.Policy
+	// Newest returns how many of the listed activations are read; 0 means all. If it is nil,
+	// all are read.
+	Newest func(listed []cloud.Activation) int
 	// Records returns the prefix of the keys of the records in the layout of what is live.
 	// Records name retained deployments that the API does not list any more. If it is nil,
 	// only the API's list is used.
@@ -45,6 +48,9 @@ func (c *Client) Past(ctx context.Context, look Lookup) (*version.Past, error) {
 	}
 	r := &pastReader{Client: c, look: look, need: look.Given.Max(look.Otherwise), all: activations,
 		versions: make(map[string]versionInfo), ours: make(map[string]bool)}
+	if look.Newest != nil {
+		r.all = activations[:cmp.Or(look.Newest(activations), len(activations))]
+	}
 	if err := r.read(ctx, 0); err != nil {
 		return nil, err
 	}

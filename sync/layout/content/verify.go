@@ -62,10 +62,14 @@ func (c *Content) Counts(key string) (own, prunable bool) {
 }
 
 // Check implements [layout.Keeper].
-func (c *Content) Check(ctx context.Context, target *version.Deployment) (notices []manifest.Problem,
+func (c *Content) Check(ctx context.Context, target, live *version.Deployment) (notices []manifest.Problem,
 	err error) {
-	stored, err := c.checkBlobs(ctx, target.Meta)
-	if err != nil {
+	var now *version.Meta
+	if live != nil {
+		now = live.Meta
+	}
+	stored, err := c.checkBlobs(ctx, target.Meta, now)
+	if err != nil || now == nil || now.Overlay == nil {
 		return nil, err
 	}
 	return c.uncovered(ctx, target, stored), nil
@@ -80,9 +84,10 @@ func (c *Content) Contents(ctx context.Context, m *version.Meta) (layout.Content
 	return layout.ContentsOf(stored), nil
 }
 
-// checkBlobs refuses if a blob or a chunk of the deployment does not exist. A listing
-// may be outdated, so keys that it lacks are requested one by one.
-func (c *Content) checkBlobs(ctx context.Context, m *version.Meta) (*manifest.Manifest, error) {
+// checkBlobs refuses if a blob or a chunk of the deployment does not exist that the live
+// one does not have. A listing may be outdated, so keys that it lacks are requested one by
+// one.
+func (c *Content) checkBlobs(ctx context.Context, m, live *version.Meta) (*manifest.Manifest, error) {
 	stored, err := c.Manifest(ctx, m)
 	if errors.Is(err, cloud.ErrNotFound) {
 		return nil, guard.Stop(guard.Missing, finding.CaseManifestMissing, finding.Facts{Deployment: m.Deployment})
@@ -90,19 +95,24 @@ func (c *Content) checkBlobs(ctx context.Context, m *version.Meta) (*manifest.Ma
 		return nil, err
 	}
 	store := c.Account.Store(m.Namespace)
-	listed, err := c.KeysBelow(ctx, store, c.Keys().Blobs())
-	if err != nil {
+	own := *stored
+	if own.Assets, err = c.without(ctx, stored.Assets, m, live); err != nil {
 		return nil, err
 	}
 	blobs := c.Blobs(c.Keys())
-	if err := blobs.ReadIndexes(ctx, store, stored.Assets); err != nil {
+	if err := blobs.ReadIndexes(ctx, store, own.Assets); err != nil {
 		return nil, err
 	}
-	missing, err := blobs.Missing(ctx, store, m.WithKept(stored), listed)
+	needed := m.WithKept(&own)
+	there, err := c.There(ctx, store, c.Keys().Blobs(), blobs.Keys(needed))
 	if err != nil {
 		return nil, err
 	}
-	for _, a := range stored.Assets {
+	missing, err := blobs.Missing(ctx, store, needed, there)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range own.Assets {
 		if _, err := blobs.Chunks(a); errors.Is(err, manifest.ErrDamaged) {
 			return nil, guard.Stop(guard.Missing, finding.CaseBlobsUnread, finding.Facts{Deployment: m.Deployment, Cause: err})
 		}
@@ -112,4 +122,27 @@ func (c *Content) checkBlobs(ctx context.Context, m *version.Meta) (*manifest.Ma
 		return nil, guard.Stop(guard.Missing, finding.CaseBlobsMissing, facts)
 	}
 	return stored, nil
+}
+
+// without are the assets of a deployment whose blobs the live one does not have: all of
+// them, if what it has cannot be read.
+func (c *Content) without(ctx context.Context, all []manifest.Asset, m, live *version.Meta) ([]manifest.Asset, error) {
+	if !c.Owns(live) || live.Namespace != m.Namespace {
+		return all, nil
+	}
+	now, err := c.Manifest(ctx, live)
+	if err != nil {
+		return all, ctx.Err()
+	}
+	has := make(map[manifest.Ref]bool, len(now.Assets))
+	for _, a := range now.Assets {
+		has[a.Blob] = true
+	}
+	var own []manifest.Asset
+	for _, a := range all {
+		if !has[a.Blob] {
+			own = append(own, a)
+		}
+	}
+	return own, nil
 }

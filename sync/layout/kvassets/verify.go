@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
@@ -15,8 +16,9 @@ import (
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// Check refuses if a file of the index of a version is missing.
-func (k *kvAssets) Check(ctx context.Context, d *version.Deployment) ([]manifest.Problem, error) {
+// Check refuses if a file of the index of a version is missing, which the index of the
+// live one does not name.
+func (k *kvAssets) Check(ctx context.Context, d, live *version.Deployment) ([]manifest.Problem, error) {
 	m := d.Meta
 	record, err := k.indexOf(ctx, m)
 	if errors.Is(err, cloud.ErrNotFound) || errors.Is(err, manifest.ErrDamaged) {
@@ -24,12 +26,25 @@ func (k *kvAssets) Check(ctx context.Context, d *version.Deployment) ([]manifest
 	} else if err != nil {
 		return nil, err
 	}
+	there := make(map[string]bool)
+	if live != nil && k.Owns(live.Meta) && live.Meta.Namespace == m.Namespace {
+		if now, err := k.indexOf(ctx, live.Meta); err == nil {
+			now.Index.Mark(there)
+		}
+	}
+	var keys []string
+	for _, e := range record.Index {
+		if !there[e.Key] {
+			keys = append(keys, e.Key)
+		}
+	}
 	store := k.Account.Store(m.Namespace)
-	listed, err := k.KeysBelow(ctx, store, k.Prefix())
+	listed, err := k.There(ctx, store, k.Prefix(), keys)
 	if err != nil {
 		return nil, err
 	}
-	missing, err := k.missingOf(ctx, store, record, listed)
+	maps.Copy(there, listed)
+	missing, err := k.missingOf(ctx, store, record, there)
 	if err != nil || len(missing) == 0 {
 		return nil, err
 	}
