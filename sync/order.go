@@ -118,6 +118,14 @@ func (e *Engine) recall(ctx context.Context, l *version.Live) (err error) {
 	return nil
 }
 
+// recordHold records a hold. A project keeps its activations itself, with their messages.
+func (e *Engine) recordHold(ctx context.Context, target *version.Deployment, h *version.HoldRecord) error {
+	if e.Target.InKV() {
+		return nil
+	}
+	return e.WriteHold(ctx, e.Account.Store(target.Meta.Namespace), e.layoutOf(target.Meta).Holds(target.ID), h)
+}
+
 // checkHold refuses the commit that a rollback holds back, and its ancestors.
 func checkHold(ctx context.Context, src manifest.Source, o manifest.Origin, hold string, opt plan.Options) error {
 	if !version.IsCommit(hold) {

@@ -204,18 +204,6 @@ func (e *Engine) rolledBack(p *version.Past) finding.Case {
 	return ""
 }
 
-// entryOfPast is what was live, for the comparison with what others activate meanwhile.
-func entryOfPast(p *version.Past) settle.Entry {
-	x := baseEntry(p.Activations)
-	if d := p.Live(); d != nil {
-		x.Choice, x.Deployment, x.Commit, x.Rollback = false, d.ID, d.Commit, d.Rollback
-		if version.IsCommit(d.Hold) {
-			x.Hold = d.Hold
-		}
-	}
-	return x
-}
-
 // downTo is a [site.Lookup].Newest: down to the first activation of the target, if what
 // the messages say is enough to find it.
 func downTo(to string) func([]cloud.Activation) int {
@@ -320,14 +308,6 @@ func (e *Engine) holdBack(ctx context.Context, past *version.Past,
 		out.Held = append(out.Held, l.Recalled.Held...)
 	}
 	return out, err
-}
-
-// recordHold records a hold. A project keeps its activations itself, with their messages.
-func (e *Engine) recordHold(ctx context.Context, target *version.Deployment, h *version.HoldRecord) error {
-	if e.Target.InKV() {
-		return nil
-	}
-	return e.WriteHold(ctx, e.Account.Store(target.Meta.Namespace), e.layoutOf(target.Meta).Holds(target.ID), h)
 }
 
 // checkForgotten refuses to bring back what a deployment after the target removed for

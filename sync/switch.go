@@ -244,6 +244,18 @@ func entryOf(l *version.Live) settle.Entry {
 	return x
 }
 
+// entryOfPast is what was live, for the comparison with what others activate meanwhile.
+func entryOfPast(p *version.Past) settle.Entry {
+	x := baseEntry(p.Activations)
+	if d := p.Live(); d != nil {
+		x.Choice, x.Deployment, x.Commit, x.Rollback = false, d.ID, d.Commit, d.Rollback
+		if version.IsCommit(d.Hold) {
+			x.Hold = d.Hold
+		}
+	}
+	return x
+}
+
 // looks are the pauses between looks for a switch whose answer was lost.
 var looks = settle.Pauses // shorter in tests
 

@@ -3,7 +3,6 @@ package settle
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -70,24 +69,6 @@ const (
 	// lookTime limits each look, and each activation that is made again.
 	lookTime = 30 * time.Second
 )
-
-// UnknownError is the result of a switch that could not be settled. It wraps
-// [cloud.ErrUnknown].
-type UnknownError struct {
-	// Live is the active one at the last look. It is zero if none was active, and nil if
-	// the last look failed.
-	Live *Entry
-	// Best should be live instead. It is nil if the result of the switch is unknown.
-	Best  *Entry
-	Cause error
-}
-
-// Error returns a message with the cause.
-func (e *UnknownError) Error() string { return fmt.Sprintf("%s (%v)", cloud.ErrUnknown, e.Cause) }
-
-// Unwrap returns ErrUnknown and not the cause: the cause may be the refusal of another
-// request.
-func (e *UnknownError) Unwrap() error { return cloud.ErrUnknown }
 
 // Settle sends the switch and waits until its result is known. If the live activation is
 // not the one that [Judge] decides for, Settle activates that one again. It returns
