@@ -104,7 +104,7 @@ export async function makeRelease(input: {
   // `current` contains the same bytes of the version as the version's own key.
   const head = incarnation === "" ? '{"format":1' : `{"format":${incarnatedFormat},"incarnation":"${incarnation}"`;
   const currentValue = `${head},"activations":${JSON.stringify(activations)},"version":${version}}`;
-  checkSize(currentValue);
+  checkSizes(stored, served, currentValue);
   return {
     deployment,
     version: versionRef,
@@ -119,18 +119,26 @@ export async function makeRelease(input: {
   };
 }
 
-/** Throws a RefusedError if KV cannot store this value of `current`. */
-function checkSize(current: string): void {
-  const size = new TextEncoder().encode(current).length;
-  if (size > maxValueBytes) {
-    throw new RefusedError([
-      {
-        path: "code",
-        reason: `the code takes ${(size / (1 << 20)).toFixed(1)} MiB in KV, the limit is 25`,
-        fix: "make it smaller; WebAssembly and data take a third more than their size",
-      },
-    ]);
-  }
+/** Throws a RefusedError if KV cannot store one of these values. Nothing is written before. */
+export function checkSizes(stored: Uint8Array, served: Uint8Array, current: string): void {
+  const fewerFiles = "publish fewer files, or shorter pathnames, or split them into several projects";
+  const problems = [
+    { path: "files", what: "the list of the files", size: stored.length, fix: fewerFiles },
+    { path: "files", what: "the list of the files that are served", size: served.length, fix: fewerFiles },
+    {
+      path: "code",
+      what: "the code",
+      size: new TextEncoder().encode(current).length,
+      fix: "make it smaller; WebAssembly and data take a third more than their size",
+    },
+  ]
+    .filter(({ size }) => size > maxValueBytes)
+    .map(({ path, what, size, fix }) => ({
+      path,
+      reason: `${what} takes ${(size / (1 << 20)).toFixed(1)} MiB in KV, the limit is 25`,
+      fix,
+    }));
+  if (problems.length > 0) throw new RefusedError(problems);
 }
 
 /** Returns the retention that the deployment records. A prune reads it. */

@@ -3,7 +3,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import { maxValueBytes } from "../../format/chunks";
 import { checkShrink } from "../plan";
+import { checkSizes } from "../release";
 import { type DeployResponse, deploy, film, mustDeploy, pages, platform, request } from "./shop";
 import type { Deploy } from "./upload";
 
@@ -85,6 +87,13 @@ describe("refusals", () => {
       /the code takes 25.0 MiB in KV/,
     );
     assert.deepEqual(platform.kv.writes, []);
+  });
+
+  it("refuses a list of files that is too large for KV, before anything is written", () => {
+    const [small, large] = [new Uint8Array(1), new Uint8Array(maxValueBytes + 1)];
+    checkSizes(small, small, "");
+    assert.throws(() => checkSizes(large, small, ""), /files: the list of the files takes 25.0 MiB in KV/);
+    assert.throws(() => checkSizes(small, large, ""), /files: the list of the files that are served takes 25.0 MiB/);
   });
 
   it("refuses invalid code", async () => {
