@@ -9,10 +9,9 @@ import (
 )
 
 // A first deployment is two calls: the script, then its address. If the run ends
-// between them, the site has no workers.dev address. With a note in the cache the next
-// run on this machine switches the address on. Without the note the engine cannot
-// distinguish such a site from one whose owner has switched the address off, which it
-// never undoes.
+// between them, the site has no workers.dev address. A note in the cache makes the next
+// run on this machine switch the address on. Without the note the engine leaves the address
+// off, because the owner of the site may have switched it off.
 
 // Address returns the address of the live site under workers.dev, "" if it has none. It only reads.
 func (e *Engine) Address(ctx context.Context) (string, error) {
@@ -37,7 +36,7 @@ func (e *Engine) noteName(about string) string {
 	return manifest.Ref{Hash: manifest.HashOf([]byte(about + " " + e.Site + " in account " + e.AccountID))}.String()
 }
 
-// noteFirstDeployment notes that the deployment is about to become a site's first one.
+// noteFirstDeployment writes the note, before the first deployment of a site goes live.
 func (e *Engine) noteFirstDeployment(deployment string) {
 	if e.Cache != nil && !e.OffWorkersDev {
 		e.Cache.Put(e.addressNote(), []byte(deployment))
@@ -66,12 +65,12 @@ func (e *Engine) enableAddress(ctx context.Context) error {
 	return err
 }
 
-// finishAddress switches the address of a first or interrupted deployment on, and
+// finishAddress switches on the address of a first or interrupted deployment, and
 // returns notices about it.
 func (e *Engine) finishAddress(ctx context.Context, l *version.Live, begun <-chan error) (notices []manifest.Problem) {
 	var err error
 	switch {
-	case begun != nil: // in parallel to the check after the switch
+	case begun != nil: // the address is being switched on already, in parallel
 		err = <-begun
 	case l.Exists() && !e.firstInterrupted(l), e.OffWorkersDev:
 		return nil

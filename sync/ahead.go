@@ -12,20 +12,21 @@ import (
 
 // Ahead is what [Engine.UploadAhead] did.
 type Ahead struct {
-	// Plan is what a deploy would do without this upload: its Blobs are those that
-	// this call had to upload.
+	// Plan is the plan of a deploy without this upload: its Blobs are those that this
+	// call had to upload.
 	Plan *plan.Plan
 	// Uploaded counts blobs.
 	Uploaded int
 	// Receipt: there is a receipt, so a deploy of the commit does not upload these
-	// blobs. false: nothing is worth an upload ahead.
+	// blobs. It is false if there was too little to upload ahead.
 	Receipt bool
 }
 
-// UploadAhead uploads what a deploy of the source, a commit, would upload, so that the
-// deploy, from this clone or another, only has to switch. It refuses what the deploy
-// would refuse. Nothing that it writes is visible, and nothing is trusted before all of
-// it is confirmed. What no deploy uses within half the grace period is left to prune.
+// UploadAhead uploads what a deploy of the source, a commit, would upload. A later deploy of
+// the commit, from this clone or another, then only has to switch. UploadAhead refuses what
+// the deploy would refuse. Nothing that it writes is visible. A deploy uses the blobs only
+// if all were confirmed, and only within half the grace period. After that prune deletes
+// them.
 func (e *Engine) UploadAhead(ctx context.Context, src manifest.Source, w cloud.Worker, opt plan.Options) (*Ahead,
 	error) {
 	if err := e.CheckAhead(); err != nil {

@@ -16,9 +16,9 @@ import (
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// Result is what a run did.
+// Result is the result of a run.
 type Result struct {
-	// Deployment is live now: the new one, or the one before if nothing changed.
+	// Deployment is live now. It is the new one, or the one before if nothing changed.
 	Deployment string
 	Version    string
 	// PreviousDeployment and PreviousVersion were live before, or "".
@@ -37,17 +37,18 @@ type Result struct {
 	Notices []manifest.Problem
 }
 
-// Undoable reports whether a rollback undoes the deploy, and nobody meant it to be final.
+// Undoable reports whether a rollback can undo the deploy. It is false for a deploy that was
+// requested to be final.
 func (r *Result) Undoable() bool {
 	return r.Switched && r.PreviousDeployment != "" && (r.Plan == nil || !r.Plan.Forgets)
 }
 
-const planAgain = 4 // times, if others keep switching
+const planAgain = 4 // the number of further plans if other runs keep switching
 
 // Deploy makes the source live, and returns only after that is confirmed.
 //
-// Nothing that it writes before the switch is visible. Whatever it returns, visitors
-// have the complete deployment before or the complete new one. If nothing changed it
+// Nothing that it writes before the switch is visible. Even after an error, visitors get
+// either the complete deployment before or the complete new one. If nothing changed it
 // sends two requests.
 func (e *Engine) Deploy(ctx context.Context, src manifest.Source, w cloud.Worker, opt plan.Options) (*Result, error) {
 	e.Target.Distrust(opt.Repair)
@@ -57,7 +58,7 @@ func (e *Engine) Deploy(ctx context.Context, src manifest.Source, w cloud.Worker
 		if err != nil {
 			return nil, err
 		}
-		if r == nil { // the answer gave the time
+		if r == nil { // start the run after the first answer, which has the time
 			r = e.newRun(src, w, opt)
 		}
 		p, err := e.plan(ctx, l, r)
@@ -85,8 +86,8 @@ func (e *Engine) Deploy(ctx context.Context, src manifest.Source, w cloud.Worker
 	return nil, guard.Stop(guard.Overtaken, finding.CaseOvertaken, finding.Facts{Site: e.Site})
 }
 
-// switchTo makes what was written live. If nothing was written, the live version stays,
-// or is activated again for a newer commit.
+// switchTo makes the prepared release live. If there is none, the live version stays, or is
+// activated again for a newer commit.
 func (e *Engine) switchTo(ctx context.Context, l *version.Live, p *layout.Draft, rel *layout.Prepared,
 	compare settle.Compare) error {
 	switch {
@@ -100,7 +101,7 @@ func (e *Engine) switchTo(ctx context.Context, l *version.Live, p *layout.Draft,
 	return nil
 }
 
-// unchanged is the result of a run that keeps the live version.
+// unchanged returns the result of a run that keeps the live version.
 func (e *Engine) unchanged(ctx context.Context, l *version.Live, p *layout.Draft) *Result {
 	if l.Meta == nil {
 		return &Result{Commit: p.Origin.Commit, Plan: p.Shown()}
@@ -116,7 +117,8 @@ func (e *Engine) unchanged(ctx context.Context, l *version.Live, p *layout.Draft
 	return res
 }
 
-// finish does everything after the switch. Its failures do not harm the site.
+// finish does everything after the switch. Its errors become notices, because the site is
+// live.
 func (e *Engine) finish(ctx context.Context, l *version.Live, p *layout.Draft, rel *layout.Prepared) *Result {
 	if rel == nil {
 		return e.unchanged(ctx, l, p)

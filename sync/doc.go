@@ -15,7 +15,7 @@
 //   - A deployment is one activation of a manifest and a Worker version.
 //   - The switch is the one step after which visitors see the new manifest.
 //     Nothing before it is visible, and nothing after it is required.
-//   - A root keeps blobs alive; prune deletes blobs that no root reaches.
+//   - A root keeps blobs alive; prune deletes blobs that no root names.
 //
 // Each stage has a file of its own. Their order is:
 //

@@ -19,7 +19,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// Engine deploys one site. One call at a time.
+// Engine deploys one site. Only one call may run at a time.
 type Engine struct {
 	*site.Client
 	layout layout.Deployer
@@ -38,7 +38,7 @@ func New(c site.Config) (*Engine, error) {
 		return nil, fmt.Errorf("project id %.80q: %s", c.Project, idRule)
 	case c.Project != "":
 		c.Site, c.OffWorkersDev = manifest.ProjectPrefix+"/"+c.Project, true
-		// The cache belongs to the loader, whose version is not the project's.
+		// The cache would belong to the version of the loader, not to that of the project.
 		c.Serving.EdgeCache = 0
 	case !siteID.MatchString(c.Site):
 		return nil, fmt.Errorf("site name %.80q: %s", c.Site, idRule)
@@ -56,8 +56,8 @@ func New(c site.Config) (*Engine, error) {
 		return nil, errors.New("retain, grace, parallel, memory and the prune cap cannot be negative")
 	}
 	if c.Grace != 0 && c.Grace < version.MinGrace {
-		return nil, fmt.Errorf("a grace period of %s is too short: what was written may take a minute and more to be "+
-			"seen, so %s is the least", c.Grace, version.MinGrace)
+		return nil, fmt.Errorf("a grace period of %s is too short: it may take more than a minute until a write is "+
+			"visible, so %s is the minimum", c.Grace, version.MinGrace)
 	}
 	kind, err := LayoutNamed(c.Layout)
 	if err != nil {
@@ -110,8 +110,8 @@ func (e *Engine) newProject() *project.Workers {
 	})
 }
 
-// detached gives clean-up and confirmation a limited time after ctx was cancelled: the
-// result of a switch must still be read and reported.
+// detached returns a context that ends some time after ctx was cancelled. Clean-up needs it,
+// and the result of a switch must still be read and reported.
 func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 }

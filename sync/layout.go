@@ -29,7 +29,7 @@ func LayoutNamed(name string) (layout.Layout, error) {
 	return layout.Layout{}, fmt.Errorf("there is no layout %.80q", name)
 }
 
-// Keeper is the engine's layout, or why it does not have the command.
+// keeper returns the engine's layout, or an error if it does not have the command.
 func (e *Engine) keeper(command string) (layout.Keeper, error) {
 	if err := e.layout.Lacks(command); err != nil {
 		return nil, err
@@ -37,12 +37,12 @@ func (e *Engine) keeper(command string) (layout.Keeper, error) {
 	return e.layout.(layout.Keeper), nil
 }
 
-// CheckAhead returns why the layout has no upload ahead, or nil. A caller can use it
-// before it makes a Worker.
+// CheckAhead returns an error if the layout has no upload ahead. A caller can use it before it
+// makes a Worker.
 func (e *Engine) CheckAhead() error { return e.layout.Lacks(layout.CommandAhead) }
 
-// layoutOf is the layout in which a version of ours was deployed. The default layout
-// comes last: it does not mark its versions.
+// layoutOf returns the layout in which a version of kv-sync was deployed. It tries the
+// default layout last, because that does not mark its versions.
 func (e *Engine) layoutOf(m *version.Meta) layout.Keeper {
 	for _, known := range slices.Backward(Layouts()) {
 		if l, err := known.Of(e.Client); err == nil {

@@ -34,8 +34,8 @@ func (e *Engine) checkRepository(l *version.Live, o manifest.Origin, opt plan.Op
 }
 
 // checkName refuses the first deploy of a site without a configured name if an earlier
-// kv-sync deployed it under another derived name: an upgrade must not make a second
-// site. It costs one or two requests, only on a first deploy.
+// kv-sync deployed it under another derived name. Otherwise an upgrade of kv-sync would make
+// a second site. It costs one or two requests, only on a first deploy.
 func (e *Engine) checkName(ctx context.Context, l *version.Live) error {
 	if e.Formerly == "" || l.Exists() {
 		return nil
@@ -61,9 +61,9 @@ func (e *Engine) checkName(ctx context.Context, l *version.Live) error {
 // order is the stage that all layouts call: see [ordering].
 type order struct{ *Engine }
 
-// Check prevents that the live site goes backwards: it refuses an older commit, a
-// commit that a rollback left and its ancestors, and a newer commit with the same
-// content. It returns notices for the plan.
+// Check prevents that an older state goes live. It refuses an older commit, a commit that a
+// rollback left and its ancestors, and a newer commit with the content of the commit that a
+// rollback left. It returns notices for the plan.
 func (e order) Check(ctx context.Context, l *version.Live, p *layout.Draft, r *layout.Run) ([]manifest.Problem, error) {
 	active, o, src, opt := l.Commit(), p.Origin, r.Source, r.Options
 	if o.Commit == "" {
@@ -107,7 +107,7 @@ func (e order) Check(ctx context.Context, l *version.Live, p *layout.Draft, r *l
 
 // recall reads the record of the live deployment's hold, once.
 func (e *Engine) recall(ctx context.Context, l *version.Live) (err error) {
-	if l.Meta == nil || l.Recalled != nil || e.Target.InKV() { // a project's activations are its own
+	if l.Meta == nil || l.Recalled != nil || e.Target.InKV() { // a project keeps its activations itself
 		return nil
 	}
 	k := e.layoutOf(l.Meta)
@@ -129,7 +129,7 @@ func (e *Engine) recordHold(ctx context.Context, target *version.Deployment, h *
 // checkHold refuses the commit that a rollback holds back, and its ancestors.
 func checkHold(ctx context.Context, src manifest.Source, o manifest.Origin, hold string, opt plan.Options) error {
 	if !version.IsCommit(hold) {
-		return nil // a deployment is known by its content
+		return nil // the hold names deployments: CheckContent compares their content
 	}
 	rel, err := src.Compare(ctx, hold, o.Commit)
 	if err != nil {
@@ -147,9 +147,9 @@ func checkHold(ctx context.Context, src manifest.Source, o manifest.Origin, hold
 	return nil
 }
 
-// CheckContent refuses a deploy with the same content as what a rollback holds
-// back. The content of a folder is known only after it was read, so a plan may call
-// this twice. It refuses nothing if the content is unknown.
+// CheckContent refuses a deploy with the content that a rollback holds back. It refuses
+// nothing while the content is unknown. The content of a folder is known only after it was
+// read, so a plan may call this twice.
 func (e order) CheckContent(ctx context.Context, l *version.Live, p *layout.Draft, opt plan.Options) error {
 	hold, o := l.Message().Hold, p.Origin
 	if hold == "" || opt.Release || o.Commit == "" || o.ID == "" || p.Hash == "" {
@@ -162,9 +162,9 @@ func (e order) CheckContent(ctx context.Context, l *version.Live, p *layout.Draf
 	return guard.Stop(guard.Held, finding.CaseHeldSame, finding.Facts{Commit: o.Commit, Than: shortHold(hold)})
 }
 
-// sameAsHeld reports whether a source and a Worker are those of a deployment that is
-// held back, by its commit or by its id: in a repository of many projects most commits
-// change other projects. It sends requests only after a rollback.
+// sameAsHeld reports whether a deployment with this source and Worker is held back, by its
+// commit or by its id. The commit alone is not enough: in a repository of many projects most
+// commits change other projects. It sends requests only after a rollback.
 func (e order) sameAsHeld(ctx context.Context, l *version.Live, hold, source, worker string) (bool, error) {
 	deployments := strings.Split(hold, ",")
 	for _, a := range l.Activations[1:min(len(l.Activations), 1+e.Retain)] {
@@ -180,14 +180,14 @@ func (e order) sameAsHeld(ctx context.Context, l *version.Live, hold, source, wo
 			return false, nil
 		}
 	}
-	if err := e.recall(ctx, l); err != nil || l.Recalled == nil { // what is held back is not listed any more
+	if err := e.recall(ctx, l); err != nil || l.Recalled == nil { // the held deployments are not listed any more
 		return false, err
 	}
 	same := slices.Contains(l.Recalled.Held, version.Content{Source: source, Worker: worker})
 	return same && l.Recalled.Hold == hold, nil
 }
 
-// shortHold is what a rollback holds back, as messages name it.
+// shortHold returns the name in messages of what a rollback holds back.
 func shortHold(hold string) string {
 	if version.IsCommit(hold) {
 		return version.ShortCommit(hold)

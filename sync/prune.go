@@ -14,12 +14,11 @@ import (
 	"github.com/kv-sync/kv-sync/sync/layout"
 )
 
-// Prune deletes keys that no root reaches. It deletes only keys below the site's prefix
-// that kv-sync made and that are older than the grace period, and at most PruneCap of
-// them. It deletes nothing if something that may keep blobs alive cannot be read, or if
-// the listing fails or is empty. It also deletes nothing if nothing is live: then it
-// cannot distinguish a site's files from the rest of a failed first deploy, and KV may
-// not show the live version yet.
+// Prune deletes keys that no root names. It deletes only keys below the site's prefix that
+// kv-sync made and that are older than the grace period, and at most PruneCap of them. It
+// deletes nothing if something that may keep blobs alive cannot be read, or if the listing
+// fails or is empty. It also deletes nothing if nothing is live: the keys may be the rest of
+// a failed first deploy, or KV may not show the live version yet.
 func (e *Engine) Prune(ctx context.Context, opt layout.PruneOptions) (*layout.Pruned, error) {
 	k, err := e.keeper(layout.CommandPrune)
 	if err != nil {
@@ -53,8 +52,8 @@ func (e *Engine) Prune(ctx context.Context, opt layout.PruneOptions) (*layout.Pr
 	return out, nil
 }
 
-// deleteAll deletes the keys while the active version is the one from which the roots
-// were read. A person may make a deployment live again that is not retained.
+// deleteAll deletes the keys, as long as the active version is the one from which the roots
+// were read. Meanwhile a person may make a deployment live again that is not retained.
 func (e *Engine) deleteAll(ctx context.Context, s cloud.Store, keys []string, before []cloud.Activation) (int, error) {
 	left, err := cloud.DeleteConfirmed(ctx, guardedStore{s, e, before}, keys, 2*time.Second)
 	if err == nil && len(left) > 0 {
@@ -64,7 +63,7 @@ func (e *Engine) deleteAll(ctx context.Context, s cloud.Store, keys []string, be
 	return len(keys) - len(left), err
 }
 
-// guardedStore deletes only while the activations are the ones of before.
+// guardedStore deletes only as long as the activations are those in before.
 type guardedStore struct {
 	cloud.Store
 	e      *Engine

@@ -18,12 +18,12 @@ import (
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
-// settled is how long after the plan the active version is not read again before the
-// switch. The look after the switch also covers the time since the plan, and undoes a
-// switch over a newer deployment of another run.
+// settled is the age up to which a plan is used without reading the active version again
+// before the switch. This is safe: the look after the switch covers the time since the
+// plan, and undoes a switch over a newer deployment of another run.
 const settled = 10 * time.Second
 
-// activate is the switch to what was written.
+// activate switches to a release.
 func (e *Engine) activate(ctx context.Context, l *version.Live, rel *layout.Prepared, compare settle.Compare) error {
 	if !e.Fresh(l, rel.Started) {
 		return errStale
@@ -90,7 +90,7 @@ func (e *Engine) lookAgain(ctx context.Context, before []cloud.Activation, at ti
 	return ctx.Err()
 }
 
-// activates makes it a switch to a version that exists.
+// activates makes s a switch to an existing version.
 func (e *Engine) activates(s *settle.Switch, id, message string, force bool) {
 	describe := s.Describe
 	s.Describe = func(ctx context.Context, a cloud.Activation, beneath settle.Entry) (settle.Entry, error) {
@@ -111,15 +111,15 @@ func (e *Engine) newSwitch(before []cloud.Activation, base settle.Entry, compare
 	}
 }
 
-// plannedOver is the id of the activation on which another one was planned. That of
-// another tool has none, and is as if it were planned on the one before it.
+// plannedOver returns the id of the activation on which a was planned. ok is false for an
+// activation by another tool. It counts as planned on the one before it.
 func plannedOver(a cloud.Activation) (over string, ok bool) {
 	says := version.ReadMessage(a.Message)
 	over = cmp.Or(says.Again, says.Over)
 	return over, over != ""
 }
 
-// baseEntry is what was active when a run made its plan, before it is known what that is.
+// baseEntry describes what was active when a run made its plan, from the messages alone.
 func baseEntry(list []cloud.Activation) settle.Entry {
 	if len(list) == 0 {
 		return settle.Entry{}
@@ -132,8 +132,9 @@ func baseEntry(list []cloud.Activation) settle.Entry {
 	return x
 }
 
-// messageAgain is the message with which a run makes an activation live again. That of
-// another tool gets a mark, so that others do not take it for the choice of a person.
+// messageAgain returns the message with which a run makes an activation live again. The
+// message of another tool gets a mark, so that other runs do not take the new activation
+// for the choice of a person.
 func messageAgain(x settle.Entry) string {
 	if says := version.ReadMessage(x.Message); says.Deployment != "" || says.Again != "" {
 		return x.Message
@@ -162,11 +163,11 @@ func (e *Engine) settle(ctx context.Context, s *settle.Switch, deployment string
 // newer deployment. It wraps [cloud.ErrUnknown].
 type UnsettledError struct{ Finding finding.Finding }
 
-// Error is the finding.
+// Error returns the text of the finding.
 func (e *UnsettledError) Error() string { return e.Finding.Error() }
 
-// Unwrap returns ErrUnknown and not the cause: what a call was refused for is no reason
-// to say that nothing was switched.
+// Unwrap returns ErrUnknown and not the cause. A cause may be a refused call, which does not
+// mean that nothing was switched.
 func (e *UnsettledError) Unwrap() error { return cloud.ErrUnknown }
 
 func (e *Engine) unsettled(u *settle.UnknownError, deployment string) error {
@@ -183,7 +184,7 @@ func (e *Engine) unsettled(u *settle.UnknownError, deployment string) error {
 	return &UnsettledError{finding.Finding{Case: c, Facts: facts}}
 }
 
-// nameOf is what was made live, as messages name it.
+// nameOf returns the name in messages of what was made live.
 func nameOf(x *settle.Entry) string {
 	switch {
 	case x == nil || x.ID == "":
@@ -196,8 +197,8 @@ func nameOf(x *settle.Entry) string {
 	return "version " + x.Main()
 }
 
-// describeActivation says what is known about an activation. It sends a request only
-// for one without a message of kv-sync, or of an older one.
+// describeActivation returns what is known about an activation. It sends a request only if
+// the activation has no message of kv-sync, or one of an older kv-sync.
 func (e *Engine) describeActivation(ctx context.Context, a cloud.Activation,
 	beneath settle.Entry) (settle.Entry, error) {
 	says := version.ReadMessage(a.Message)
@@ -231,7 +232,7 @@ func (e *Engine) describeActivation(ctx context.Context, a cloud.Activation,
 	return x, nil
 }
 
-// entryOf is what is live, for the comparison with what others activate.
+// entryOf describes what is live, for the comparison with later activations.
 func entryOf(l *version.Live) settle.Entry {
 	x := baseEntry(l.Activations)
 	if l.Meta != nil {
@@ -259,8 +260,8 @@ func entryOfPast(p *version.Past) settle.Entry {
 // looks are the pauses between looks for a switch whose answer was lost.
 var looks = settle.Pauses // shorter in tests
 
-// patience is how long a switch may still take after ctx was cancelled. GitHub's runner
-// kills a job 10 s after it has interrupted it.
+// patience is the time that a switch may take after ctx was cancelled. GitHub's runner kills
+// a job 10 s after it has interrupted it.
 var patience = 6 * time.Second // shorter in tests
 
 // send makes the call of a switch. A cancellation does not end the call at once,

@@ -19,7 +19,7 @@ type script struct {
 	name string
 }
 
-var errCompanion = errors.New("a site with an overlay, and no other, is deployed with the code of a companion")
+var errCompanion = errors.New("a companion must be given for a site with an overlay, and for no other site")
 
 func (script) Admit(w cloud.Worker, overlay bool) ([]manifest.Problem, error) {
 	if overlay != (w.Companion != nil) {

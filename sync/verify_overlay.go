@@ -9,26 +9,27 @@ import (
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// VerifiedOverlay is the result for what was written at run time.
+// VerifiedOverlay is the result for the edits made at run time.
 type VerifiedOverlay struct {
 	// Edits counts the pathnames, Files those with content.
 	Edits int `json:"edits"`
 	Files int `json:"files"`
-	// Missing and Corrupt are as those of a deployment.
+	// Missing and Corrupt are as in [layout.VerifiedDeployment].
 	Missing []string `json:"missing,omitempty"`
 	Corrupt []string `json:"corrupt,omitempty"`
 	// Problem is why the record cannot be read, or "".
 	Problem string `json:"problem,omitempty"`
 }
 
-// Whole reports whether everything that was written at run time exists; true if nothing
-// was written.
+// Whole reports whether everything that was written at run time exists. It is true if
+// nothing was written.
 func (v *VerifiedOverlay) Whole() bool {
 	return v == nil || v.Problem == "" && len(v.Missing) == 0 && len(v.Corrupt) == 0
 }
 
-// overlay checks the overlay of the live deployment. It uses the listing that exists
-// already, so it costs one request for the record, and none if nothing was written.
+// overlay checks the overlay of the live deployment. It uses the listing of the namespace
+// that was made before, so it costs one request for the record, and none if nothing was
+// written.
 func (v *verification) overlay(ctx context.Context, live *version.Deployment) (*VerifiedOverlay, error) {
 	listed := v.Known(v.e.layoutOf(live.Meta), live.Meta)
 	if !listed[v.Keys().OverlayRecord()] {
@@ -49,7 +50,7 @@ func (v *verification) overlay(ctx context.Context, live *version.Deployment) (*
 		}
 	}
 	out.Files = len(m.Assets)
-	// The keys of its blobs are below those of the overlay.
+	// The blobs of the overlay have keys of their own.
 	over := v.Client.Blobs(v.Keys().Overlay())
 	if err := over.ReadIndexes(ctx, store, m.Assets); err != nil {
 		return nil, err

@@ -230,10 +230,9 @@ func TestUnmergedCodeIsPlanned(t *testing.T) {
 			`","head_repository":{"full_name":"someone/site"}}}`
 	}
 	for name, env := range map[string]map[string]string{
-		"a pull request": {"GITHUB_EVENT_NAME": "pull_request", "event": pull(`{"full_name":"someone/site"}`)},
-		"a fork's pull request": {"GITHUB_EVENT_NAME": "pull_request",
-			"event": pull(`{"full_name":"stranger/site"}`)},
-		"a pull request of a deleted fork": {"GITHUB_EVENT_NAME": "pull_request", "event": pull(`null`)},
+		"a pull request":           {"GITHUB_EVENT_NAME": "pull_request", "event": pull(`{"full_name":"someone/site"}`)},
+		"a fork's pull request":    {"GITHUB_EVENT_NAME": "pull_request", "event": pull(`{"full_name":"stranger/site"}`)},
+		"a deleted fork's request": {"GITHUB_EVENT_NAME": "pull_request", "event": pull(`null`)},
 		"a pull request closed without a merge": {"GITHUB_EVENT_NAME": "pull_request",
 			"event": strings.Replace(pull(`{"full_name":"someone/site"}`), "opened", "closed", 1)},
 		"a review": {"GITHUB_EVENT_NAME": "pull_request_review",

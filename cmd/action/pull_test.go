@@ -206,14 +206,14 @@ esac
 
 	// While the pull request is open, somebody pushes to its branch, and another page is written.
 	r.git(r.origin, "checkout", "-q", branch[1])
-	write(t, filepath.Join(r.origin, "public/index.html"), []byte("second, mended"))
-	r.git(r.origin, "commit", "-q", "-a", "-m", "Mend it")
-	mended := r.git(r.origin, "rev-parse", "HEAD")
+	write(t, filepath.Join(r.origin, "public/index.html"), []byte("second, fixed"))
+	r.git(r.origin, "commit", "-q", "-a", "-m", "Fix it")
+	fixed := r.git(r.origin, "rev-parse", "HEAD")
 	r.git(r.origin, "checkout", "-q", "--detach")
 	r.overlay(edit("/index.html", "second", "first"), edit("/news.html", "news", ""))
 	two := run()
 	if got := r.git(r.origin, "rev-parse", branch[1]); got != two.outputs["commit"] ||
-		r.git(r.origin, "rev-parse", got+"^") != mended || requests() != 1 {
+		r.git(r.origin, "rev-parse", got+"^") != fixed || requests() != 1 {
 		t.Errorf("the branch is at %s on %s, %d pull requests", got, r.git(r.origin, "rev-parse", got+"^"), requests())
 	}
 

@@ -68,12 +68,13 @@ type Failure struct {
 	Fix     string `json:"fix,omitempty"`
 	// Problems are the files at fault, in path order.
 	Problems []manifest.Problem `json:"problems,omitempty"`
-	// Removed are the files that the guard kept from being removed, in path order.
+	// Removed are the files that the run would have removed if the guard had not stopped it, in
+	// path order.
 	Removed []plan.Change `json:"removed,omitempty"`
 	// Code is the exit code.
 	Code int `json:"exit_code"`
 
-	found *finding.Finding // Explain makes Fix of it; nil if Fix is set already
+	found *finding.Finding // Explain computes Fix from it; nil if Fix is set already
 }
 
 // UsageError is a mistake in the command line, the environment or the
@@ -128,8 +129,8 @@ type nothingLiveError struct{ error }
 
 func (e *nothingLiveError) Unwrap() error { return e.error }
 
-// whereNothingLives marks the failure of a deploy that found nothing live. Then a folder without
-// files is one that the build has not written.
+// whereNothingLives marks the failure of a deploy that found nothing live. In that case a folder
+// without files probably means that the build has not run.
 func (s *Site) whereNothingLives(err error) error {
 	if err == nil || s.Live().Version != "" {
 		return err
@@ -146,7 +147,7 @@ type offlineError struct{ error }
 
 func (e *offlineError) Unwrap() error { return e.error }
 
-// remains says what is live after a failure before the switch.
+// remains returns a text about what is live after a failure before the switch.
 func remains(err error) string {
 	if offline := (*offlineError)(nil); errors.As(err, &offline) {
 		return "it is offline, and not all of it is deleted"

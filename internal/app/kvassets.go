@@ -99,11 +99,11 @@ func (s *Site) Prune(ctx context.Context, o Prune) (*layout.Pruned, error) {
 	}
 	opt := layout.PruneOptions{DryRun: o.DryRun}
 	if s.in.Given.Text(options.Retain) != "" {
-		opt.Retain = s.settings.Retain // nothing counts before a flag
+		opt.Retain = s.settings.Retain // the flag is set
 	}
 	if s.Layout().Compiled {
 		if s.in.Name == "" && s.in.Given.Text(options.Name) == "" && opt.Retain == 0 {
-			// An index records nothing, and it is this folder's.
+			// The index has no policy, so that of this folder's settings counts.
 			opt.Retain, opt.Grace = s.settings.Retain, s.settings.Grace
 		}
 		opt.Code, opt.Force, opt.Unrecorded = s.account.Script(s.settings.Name), o.Force, o.Unrecorded

@@ -103,11 +103,11 @@ func (s *Site) identify(ctx context.Context, src manifest.Source, o source.Optio
 	return i, nil
 }
 
-// followed returns the commit of the run that triggered a workflow_run event. It applies if
-// the job has checked out the default branch, which is what actions/checkout does there
-// without ref. Then the folder is an artifact of that run. The checkout is the same for all
-// such runs, so it cannot order them. If the job built the folder itself, the folder is newer
-// than this commit, and the deploy may be refused.
+// followed returns the commit of the run that triggered a workflow_run event. ok is true if the
+// job has checked out the default branch, which actions/checkout does without ref. Then the
+// folder is taken for an artifact of that run, because the same checkout in all such runs cannot
+// order them. If the job built the folder itself, the folder is newer than this commit, and the
+// deploy may be refused.
 func followed(head manifest.Origin, getenv func(string) string) (manifest.Origin, bool) {
 	if getenv("GITHUB_EVENT_NAME") != "workflow_run" || head.Commit != getenv("GITHUB_SHA") {
 		return manifest.Origin{}, false

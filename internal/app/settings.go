@@ -45,7 +45,7 @@ func loadSettings(
 			WorkDir: in.Root, Top: top, Revision: in.Commit, Boundary: inside, Getenv: in.Getenv,
 		})
 		switch {
-		case errors.Is(err, worktree.ErrNoRepository): // the repository is below the project, and has no settings of it
+		case errors.Is(err, worktree.ErrNoRepository): // a repository below the project does not have its settings
 		case err != nil:
 			return nil, nil, err
 		default:
@@ -126,14 +126,14 @@ func configProblems(err error) []manifest.Problem {
 	return nil
 }
 
-// progress passes on the progress of a run, when the site's notices are complete.
+// progress passes on the progress of a run. It first adds the notice about the name.
 func (s *Site) progress(p site.Progress) {
 	if s.noteName(p.Plan); s.in.Progress != nil {
 		s.in.Progress(p)
 	}
 }
 
-// noteName adds a notice about the name that nobody chose, if the plan is for the first deploy.
+// noteName adds a notice about a name that was not configured, if the plan is for the first deploy.
 func (s *Site) noteName(p *plan.Plan) {
 	if p != nil && p.First && s.settings.Derived && !s.named {
 		s.named = true

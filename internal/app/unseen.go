@@ -43,7 +43,7 @@ func viewOf(dir string) *gitView {
 func (v *gitView) ignores(ctx context.Context, names []string) ([]string, error) {
 	var ask strings.Builder
 	for _, name := range names {
-		ask.WriteString("./" + path.Join(v.folder, name) + "\x00") // git interprets a colon at the beginning
+		ask.WriteString("./" + path.Join(v.folder, name) + "\x00") // "./" because git interprets a leading colon
 	}
 	call := command.Call{Args: []string{"check-ignore", "-z", "--stdin"}, Stdin: strings.NewReader(ask.String())}
 	out, err := v.Do(ctx, call)
@@ -91,8 +91,8 @@ func (v *gitView) skipped(ctx context.Context) (files, submodules map[string]boo
 	return files, submodules, nil
 }
 
-// unseen returns the reason why git would not commit an edit in the folder, by pathname of the
-// overlay. ignored reports that the folder is meant to be ignored, which then is no reason.
+// unseen returns the reasons why git would not commit edits in the folder, by pathname of the
+// overlay. If ignored is set, git ignores the whole folder on purpose, and that is not a reason.
 func (v *gitView) unseen(
 	ctx context.Context, tree *pull.WorkTree, entries []overlay.Entry, ignored bool,
 ) (map[string]string, error) {

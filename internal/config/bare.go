@@ -62,9 +62,9 @@ func (l *loader) finishBare() {
 }
 
 // MeansBare reports whether kv-sync without a command acts like the Rust kv-sync in this
-// folder: whether the project has an index of files, or names one. Without that evidence it
-// would upload the files of a site of another kind. A layout in kv-sync.toml decides. Without
-// one, the index exists, kv-sync.toml names it, or the code of a Rust Worker does.
+// folder. A layout in kv-sync.toml decides. Without one, the project must have an index of
+// files, or kv-sync.toml or the code of a Rust Worker must name one. Otherwise kv-sync could
+// upload the files of another kind of site.
 func MeansBare(root string) bool {
 	l := onDisk(root)
 	if l == nil {

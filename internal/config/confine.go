@@ -40,8 +40,9 @@ func (l *loader) confine(abs string, from origin, key string) bool {
 	return false
 }
 
-// ofCommit reports whether a path is in the commit, or does not exist at all. In a bare
-// repository every path on the disk is one of git's own, but files come from the commit.
+// ofCommit reports whether a path is in the commit, or does not exist at all. It is needed for a bare
+// repository: every path on the disk is one of git's own files, but the site's files come from the
+// commit.
 func (l *loader) ofCommit(abs string) bool {
 	if l.in.Commit == nil {
 		return false

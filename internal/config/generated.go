@@ -52,8 +52,8 @@ func (l *loader) redirect() string {
 }
 
 // sourceOf returns the file from which a build tool generated a wrangler file, nil if it is not in
-// the project. The tool records an absolute path, so a build of another machine, such as an
-// artifact, names a place that does not exist: then it is the file of that name in the project.
+// the project. The tool records an absolute path. An artifact that another machine built names a
+// path that does not exist here. Then sourceOf returns the file of that name in the project.
 func (l *loader) sourceOf(generated string, top *tree.Table) *tree.Source {
 	text := func(member string) string {
 		if n := top.Get(member); n != nil {
@@ -95,8 +95,8 @@ func (l *loader) checkEnvironment(top *tree.Table, env value) {
 	}
 }
 
-// checkBuilt refuses a project whose build has not run: its configuration leaves it to the build
-// tool which code runs.
+// checkBuilt refuses a project whose build has not run, if the build tool decides which code is
+// deployed.
 func (l *loader) checkBuilt() {
 	s := l.s
 	main, at := s.Code.Main, s.origins["worker"]

@@ -9,8 +9,8 @@ import (
 // BuildCommand names the command that builds the project, for messages.
 func (s *Settings) BuildCommand() string { return s.buildCommand() }
 
-// NameNotice says how a site that nobody named is called. It is for the first deploy: later the name is
-// the one that is live.
+// NameNotice returns a notice with the name of a site for which no name is configured. It is only
+// useful for the first deploy.
 func (s *Settings) NameNotice() manifest.Problem {
 	return manifest.Problem{
 		Reason: fmt.Sprintf("the site is called %q, after %s", s.Name, s.Where("name")),
@@ -18,8 +18,8 @@ func (s *Settings) NameNotice() manifest.Problem {
 	}
 }
 
-// Unset returns notices about the required secrets, which a deploy does not set. local reports that it
-// is a deploy to the local platform.
+// Unset returns notices about the required secrets, because a deploy does not set them. local reports
+// whether the deploy is to the local platform.
 func (s *Settings) Unset(local bool) []manifest.Problem {
 	var out []manifest.Problem
 	for _, name := range s.RequiredSecrets {

@@ -18,7 +18,7 @@ type origin struct {
 	file bool
 }
 
-// flagPrefix begins the place of a flag, or of an input of the Action.
+// flagPrefix is the prefix of the place of a flag, or of an input of the Action.
 const flagPrefix = "--"
 
 // explicit reports whether a flag or an input sets the value. Only these may name paths

@@ -41,14 +41,14 @@ func (l *loader) checkPages() {
 	}
 }
 
-// asWorker says what a wrangler file has for a Worker that serves a site by the binding ASSETS.
+// asWorker returns the lines of a wrangler file for a Worker that serves a site with the binding ASSETS.
 func asWorker(main, dir string) string {
 	return fmt.Sprintf(`main = %q and a table [assets] with directory = %q, binding = "ASSETS" and `+
 		"run_worker_first = true", main, dir)
 }
 
-// ignoreWorker says how the Worker's code stays private. A file .assetsignore in the output is lost with
-// the next build, so its line comes before the deploy.
+// ignoreWorker says how to keep the Worker's code private. The next build deletes .assetsignore in its
+// output, so the file has to be written after each build.
 func ignoreWorker(dir string) string {
 	return fmt.Sprintf("; write the line %s into %s, after each build", pagesWorker, path.Join(dir, ".assetsignore"))
 }

@@ -111,9 +111,9 @@ func (l *loader) addShared(own map[string]value) {
 	}
 }
 
-// isOwn reports whether a kv-sync.toml sets a value for this site or project alone. A shared file is
-// for other projects, too. The file in the folder of the platform is its own site's, unless it names
-// the project.
+// isOwn reports whether a kv-sync.toml sets a value only for this site or project. A shared file is
+// also for other projects. The file in the folder of the platform is for the platform's own site,
+// unless it names the project.
 func (l *loader) isOwn(from origin) bool {
 	return from.place == l.own && (l.s.Project == "" || l.below || l.s.origins["project"].file)
 }

@@ -139,7 +139,7 @@ func variablesOf(o *options.Option) string {
 }
 
 func commandsOf(o *options.Option) string {
-	if slices.Contains(o.Commands, "history") { // which has the flags of every command only
+	if slices.Contains(o.Commands, "history") { // history has only the flags that every command has
 		return "every command about a site"
 	}
 	out := make([]string, 0, len(o.Commands))

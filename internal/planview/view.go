@@ -82,8 +82,8 @@ type File struct {
 	Size, Before string
 }
 
-// Sizes returns the size, for a changed file with the live size before it if the two look
-// different.
+// Sizes returns the size. For a changed file it returns both sizes, "before → after", if their
+// texts differ.
 func (f File) Sizes() string {
 	if f.Before == "" || f.Before == f.Size {
 		return f.Size
@@ -135,7 +135,7 @@ func (r Reader) View(p *plan.Plan) *View {
 	return v
 }
 
-// InPlace reports whether the layout writes files in place. Such a layout has no deployments,
+// inPlace reports whether the layout writes files in place. Such a layout has no deployments,
 // and does not know live sizes.
 func inPlace(p *plan.Plan) bool { return traits(p).InPlace }
 

@@ -57,7 +57,7 @@ func TestParts(t *testing.T) {
 	check(t, to, "[site] a", "[site] b")
 	_, _ = p.Write([]byte(strings.Repeat("x", 2*maxLine+10)))
 	if lines := strings.Count(to.String(), "\n"); lines != 2 {
-		t.Errorf("an endless line is cut into %d", lines)
+		t.Errorf("a line without an end is cut into %d lines, want 2", lines)
 	}
 }
 

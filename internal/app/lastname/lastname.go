@@ -1,8 +1,8 @@
-// Package lastname remembers with which name a folder was last deployed.
+// Package lastname remembers the name with which a folder was last deployed.
 //
-// A deploy with --name leaves nothing in the project, so a later command without it means the site that
-// the folder is called after. The name is told when nothing is deployed under the other one. It is never
-// used: a command must mean the same site on every machine.
+// A deploy with --name does not change the project, so a later command without --name is for a site with
+// the name of the folder. If no such site is deployed, the error shows the remembered name. The name is
+// not used for anything else: a command must mean the same site on every machine.
 package lastname
 
 import (
@@ -34,14 +34,14 @@ func Of(cacheDir string, set *config.Settings) Note {
 	return Note{filepath.Join(cacheDir, "kv-sync", "names", of.String()), set}
 }
 
-// Put stores the name after a deploy. A failure costs a hint.
+// Put stores the name after a deploy. Errors are ignored, because then only a hint is missing.
 func (n Note) Put() {
 	if n.file != "" {
 		_ = atomicfile.Write(n.file, []byte(n.set.Name), 0o600)
 	}
 }
 
-// Explain adds the stored name to the error of a site that is not deployed, if nobody gave its name.
+// Explain adds the stored name to the error for a site that is not deployed, if no name was given.
 func (n Note) Explain(err error) error {
 	var stopped *guard.Error
 	if n.file == "" || !n.set.Derived || !errors.As(err, &stopped) {

@@ -1,4 +1,4 @@
-// Package pointers reads what is live of many projects with few requests.
+// Package pointers reads the pointers of many projects, which say what is live, with few requests.
 package pointers
 
 import (
@@ -13,20 +13,20 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// fresh is how long a pointer that was read along counts as what is live. A deploy reads it again
+// fresh is the age up to which a pointer that was read in advance is used. A deploy reads it again
 // before it switches.
 const fresh = 5 * time.Second
 
-// Pointers are those of the projects that a run opens, a few at a time. The first read of one
-// reads its neighbours in the order along, with one request. Its methods are safe for concurrent
-// use.
+// Pointers are the pointers of the projects that a run opens, a few at a time. The first read of a
+// pointer also reads the next ones in the order of the run, with one request. Its methods are safe
+// for concurrent use.
 type Pointers struct {
 	mu   sync.Mutex
 	keys []string       // of the projects, in the order of the run
 	at   map[string]int // where each key is
-	off  bool           // the API refuses the bulk read, as for too many bytes
-	// read has what was read along and not asked for yet, and asked has every key that was asked
-	// for, both by place.
+	off  bool           // the API refused a bulk read, for example because of too many bytes
+	// read has the pointers that were read in advance. asked has every key that was read by a
+	// caller.
 	read  map[place]pointer
 	asked map[place]bool
 }
@@ -34,7 +34,7 @@ type Pointers struct {
 // place is a key of a namespace of an account.
 type place struct{ namespace, key string }
 
-// pointer is a value, nil for a key that does not exist, and when it was read.
+// pointer is a value and the time when it was read. The value is nil if the key does not exist.
 type pointer struct {
 	value []byte
 	when  time.Time
@@ -50,8 +50,8 @@ func New(ids []string) *Pointers {
 	return p
 }
 
-// In returns a namespace whose pointers are read along. name identifies it among all accounts.
-// answered is called after each bulk read.
+// In returns a namespace that reads pointers in advance. name identifies the namespace among all
+// accounts. answered is called after each bulk read.
 func (p *Pointers) In(s cloud.Store, name string, answered func()) cloud.Store {
 	bulk, ok := s.(cloud.BulkReader)
 	if p == nil || !ok {
@@ -82,7 +82,7 @@ func (s store) Get(ctx context.Context, key string) ([]byte, error) {
 	return value, nil
 }
 
-// first answers the first read of a pointer. known is false for any other read.
+// first returns the value for the first read of a pointer. known is false for any other read.
 func (p *Pointers) first(ctx context.Context, s store, key string) (value []byte, known bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -103,8 +103,8 @@ func (p *Pointers) first(ctx context.Context, s store, key string) (value []byte
 	return got.value, read, nil
 }
 
-// readAlong reads the pointer at a place of the order, and its neighbours that nobody has asked
-// for yet: projects do not ask in their order exactly.
+// readAlong reads the pointer at an index of the order, and its neighbours that no caller has read
+// yet. The neighbours on both sides are read, because projects are not opened exactly in order.
 func (p *Pointers) readAlong(ctx context.Context, s store, at int) error {
 	maps.DeleteFunc(p.read, func(_ place, got pointer) bool { return time.Since(got.when) > fresh })
 	begin := at - at%cloud.MaxBulkReads

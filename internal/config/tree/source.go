@@ -60,8 +60,8 @@ func (s *Source) addNode(n *Node, prefix string) {
 	}
 }
 
-// place returns where the source sets the value with a path, or else the object or the list in
-// which it would be.
+// place returns the position of the value with a path in the source. If the source does not set it,
+// this is the position of the object or list around it.
 func (s *Source) place(path string) Place {
 	for path != "" {
 		if line, ok := s.lines[path]; ok {

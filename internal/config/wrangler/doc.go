@@ -1,6 +1,6 @@
 // Package wrangler reads a wrangler file: the Worker with its bindings, and the site. It refuses
-// what would make the Worker behave differently from a deploy by wrangler, and reports what has
-// no effect. It knows no other source of settings.
+// settings with which the Worker would behave differently from a deploy by wrangler, and reports
+// settings without an effect. It reads no other source of settings.
 //
 //	file, errors, notices := wrangler.Read("wrangler.jsonc", top, nil, "staging")
 package wrangler

@@ -24,8 +24,8 @@ type File struct {
 	// WorkersDev is nil if the file does not set it.
 	WorkersDev *bool
 	Secrets    []string // the names of required secrets
-	// Places has the places of settings, by their names in kv-sync.toml. What only a wrangler
-	// file has is there, too: "assets", "pages", "base_dir".
+	// Places has the places of settings, by their names in kv-sync.toml. It also has those that
+	// only a wrangler file can set: "assets", "pages", "base_dir".
 	Places map[string]tree.Place
 }
 

@@ -104,7 +104,7 @@ func TestEqualRunsAreMerged(t *testing.T) {
 	page := s.get("/sites/tides")
 	page.says(t, "20 times in a row")
 	if n := strings.Count(page.text, "the network is down"); n != 1 {
-		t.Errorf("it is shown %d times", n)
+		t.Errorf("the failure is shown %d times", n)
 	}
 }
 
@@ -203,7 +203,7 @@ func TestRollback(t *testing.T) {
 
 	s.sites.err = nil
 	if at := s.post(path, form).is(t, http.StatusSeeOther).Header.Get("Location"); at != "/sites/tides" {
-		t.Errorf("it leads to %q", at)
+		t.Errorf("the rollback leads to %q", at)
 	}
 	s.get("/sites/tides").says(t, "Rolled back to deployment "+twoID+" (222222222222).", "holds back 333333333333")
 	if got := s.sites.changed(); got != "tides: rollback "+twoID+" by ada" {
@@ -216,7 +216,7 @@ func TestRollback(t *testing.T) {
 }
 
 // A rollback is finished even if the browser disconnects.
-func TestRollbackOutlivesTheRequest(t *testing.T) {
+func TestRollbackContinuesAfterDisconnect(t *testing.T) {
 	sites := &leaving{fake: tides()}
 	s := serve(t, sites.fake, func(o *admin.Options) { o.Sites = sites })
 	s.logIn()

@@ -19,7 +19,7 @@ type Conversion struct {
 	Filter, Encoding string
 }
 
-// conversionOf isKnown as convert_attrs in git's convert.c, without configuration.
+// conversionOf decides like convert_attrs in git's convert.c, without configuration.
 func conversionOf(values map[string]value) Conversion {
 	c := Conversion{Ident: values["ident"].state == '+'}
 	text := values["text"]
