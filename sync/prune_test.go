@@ -2,6 +2,7 @@ package kvsync_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -265,4 +266,37 @@ func TestPruneAfterAFailedFirstDeploy(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Promise 11: another tool can make a version live whose files prune has deleted. The next
+// deploy does not rely on them, even if it still has the manifest.
+func TestDeployOverAPrunedVersion(t *testing.T) {
+	t.Parallel()
+	w, contents := aged(t, 5)
+	acts, err := w.workers().Activations(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := "blog/m/" + w.metaOf(acts[len(acts)-1].Main()).Manifest
+	kept, err := w.store().Get(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.pass(30 * 24 * time.Hour)
+	if _, err := w.engine().Prune(t.Context(), layout.PruneOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.store().Put(t.Context(), key, kept); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.workers().Activate(t.Context(), acts[len(acts)-1].Versions, "", true); err != nil {
+		t.Fatal(err)
+	}
+	next := maps.Clone(contents[0])
+	next["/new"] = "new"
+	h := history(append(contents, next)...)
+	if res := w.mustDeploy(h[5]); !res.Switched {
+		t.Error("nothing was deployed")
+	}
+	w.wantSite(next)
 }

@@ -67,16 +67,19 @@ func (c *Content) Plan(ctx context.Context, l *version.Live, d *layout.Draft, r 
 	}
 	p.Notices = slices.Concat(notices, listing.Notices, order)
 	p.PruneDue = c.Owns(l.Meta) && c.PruneDue(time.Unix(l.Meta.Pruned, 0))
-	carry := base
-	if l.Meta != nil && c.Namespace != "" && c.Namespace != l.Meta.Namespace || opt.Repair {
-		carry = nil // a new namespace has no live blob, and a repair trusts none
+	carry, reachable := base, base
+	switch {
+	case l.Meta != nil && c.Namespace != "" && c.Namespace != l.Meta.Namespace || opt.Repair:
+		carry, reachable = nil, nil // a new namespace has no live blob, and a repair trusts none
+	case l.Displaced() != "" && l.Displaced() != l.Meta.Deployment:
+		carry = nil // another tool made it live again, and it may not have been retained
 	}
 	r.MoveTo(p.Namespace, c.Keys())
 	p.compare(c, listing, base, carry, r)
 	p.Kept = keptByBrowsers(p.Changed, base)
 	p.count(c, carry)
-	if carry != nil && !opt.Forget && !opt.KeepNone {
-		c.retire(ctx, l, p, carry)
+	if reachable != nil && !opt.Forget && !opt.KeepNone {
+		c.retire(ctx, l, p, reachable)
 	}
 	if err := p.check(ctx, base); err != nil {
 		return nil, err
