@@ -7,7 +7,7 @@ ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo demo-projects demo-publisher demo-rust check hook lint lint-worker test test-go \
-	test-worker test-rust test-frameworks fuzz mutation large soak bench bench-serving bench-git image image-daemon clean
+	test-worker test-rust test-frameworks fuzz torture mutation large soak bench bench-serving bench-git image image-daemon clean
 
 # make help prints the text after ##. ##@ begins a section of the help.
 help: ## show this list
@@ -77,6 +77,11 @@ fuzz: ## fuzz each target for a minute
 	@for p in $$(grep -rl 'func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u); do \
 	  for f in $$(grep -rhoE 'func Fuzz[A-Za-z0-9_]+' $$p/*_test.go | cut -c6-); do \
 	    echo "$$p $$f"; $(GO) test $$p -run '^$$' -fuzz "^$$f$$" -fuzztime 60s || exit 1; done; done
+
+DURATION ?= 10m
+torture: ## search for an order and a fault that break a promise, for DURATION=10m and the time of every fault
+	$(GO) test ./internal/simulation -count 1 -timeout 0 -v -run '^TestEveryFault$$|^TestSchedules$$' -every 1 -crash 1 \
+	  -first $$(date +%s) -duration $(DURATION)
 
 mutation: worker/node_modules/.package-lock.json ## remove each guard, and check that a test fails (over an hour; resumes)
 	$(GO) run ./mutation

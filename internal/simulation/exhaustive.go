@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -85,9 +86,18 @@ func (s Strike) Try(w *World) Outcome {
 		}
 		return nil
 	}
+	if s.Fault == paused && !switches(s.Kind) {
+		w.Start(blog+"/prune meanwhile", "laptop", func(ctx context.Context, p *Process) error {
+			time.Sleep(pauseTime - time.Minute)
+			return prune(ctx, p)
+		})
+	}
 	w.Run()
 	wrong := s.reported(w, p, before.Deployment)
-	if took := time.Since(begun); took > longest && !strings.HasPrefix(s.Fault.Name, "paused") {
+	if p.Err != nil && !s.Persistent && !s.Fault.Fatal {
+		wrong = append(wrong, fmt.Sprintf("one such fault ends the run: %v", p.Err))
+	}
+	if took := time.Since(begun); took > longest && s.Fault != paused {
 		wrong = append(wrong, fmt.Sprintf("the run took %s", took))
 	}
 	w.Strike = nil
@@ -127,6 +137,12 @@ func (s Strike) recover(w *World, done Outcome) Outcome {
 	}
 	done.Recovery = again.calls - 1
 	return done
+}
+
+// switches reports whether a call makes something live. A machine that sleeps in the moment in
+// which it sends that switches to what was pruned: nothing can prevent it.
+func switches(kind string) bool {
+	return kind == "workers.deployments.create" || kind == "workers.scripts.put"
 }
 
 // reported checks what the run says of itself against what is live.

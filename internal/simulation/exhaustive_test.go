@@ -9,8 +9,10 @@ import (
 )
 
 var (
-	only  = flag.String("strike", "", "only the strikes whose name contains this, with their histories")
-	every = flag.Int("every", 10, "strike with each n-th fault only; 1 is all")
+	only  = flag.String("strike", "", "only the strike with this name; it prints the history")
+	every = flag.Int("every", 10, "try each n-th strike only; 1 is all")
+	stop  = flag.Bool("stop", false, "end with the first violation")
+	crash = flag.Int("crash", 20, "kill the recovery, too, of each n-th strike that is tried")
 )
 
 // inWorld runs f in a world of its own.
@@ -48,25 +50,44 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
-// Promises 1 to 8: each call of each scenario is struck by each fault.
+// Promises 1 to 8: each call of each scenario is struck by each fault. The recovery of some is
+// killed at each of its calls, too.
 func TestEveryFault(t *testing.T) {
 	all := strikes(t)
-	count := 0
+	count, crashes := 0, 0
 	for i, s := range all {
-		if *only == "" && i%*every != 0 || !strings.Contains(s.String(), *only) {
+		if *only == "" && i%*every != 0 || !strings.HasPrefix(*only, s.String()) && *only != "" {
 			continue
 		}
-		count++
-		inWorld(t, 1, func(w *World) {
-			if out := s.Try(w); out.Wrong != "" {
-				t.Errorf("%s\n%s\nreplay it: go test ./internal/simulation -run '^TestEveryFault$' -strike '%s'", s, out.Wrong, s)
-			}
-			if *only != "" {
-				t.Log("\n" + w.History())
-			}
-		})
+		if count++; *stop && t.Failed() {
+			return
+		}
+		out := try(t, s)
+		if i%(*every**crash) > 0 {
+			continue
+		}
+		for s.Crash = 1; s.Crash <= out.Recovery; s.Crash++ {
+			crashes++
+			try(t, s)
+		}
 	}
-	t.Logf("%d of %d strikes", count, len(all))
+	t.Logf("%d of %d strikes, and %d with a crash in the recovery", count, len(all), crashes)
+}
+
+func try(t *testing.T, s Strike) (out Outcome) {
+	t.Helper()
+	inWorld(t, 1, func(w *World) {
+		if out = s.Try(w); *only != "" && s.String() != *only {
+			return // it leads to the one that is asked for
+		}
+		if out.Wrong != "" {
+			t.Errorf("%s\n%s\nreplay it: go test ./internal/simulation -run '^TestEveryFault$' -strike '%s'", s, out.Wrong, s)
+		}
+		if *only != "" {
+			t.Log("\n" + w.History())
+		}
+	})
+	return out
 }
 
 // strikes are all single faults in all scenarios.

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing/synctest"
 	"time"
@@ -14,6 +15,8 @@ type Fault struct {
 	Name string
 	// Persistent: it may strike all calls from one on. Else it makes no sense more than once.
 	Persistent bool
+	// Fatal: a run may end because of it, even if it strikes once.
+	Fatal bool
 
 	hits   func(kind string) bool // nil is every kind
 	strike func(*Struck)
@@ -34,6 +37,9 @@ func (s *Struck) Apply(v model.View) *model.Reply {
 	if c.act != nil {
 		s.log("%s %s %s %s", c.process.Name, c.Kind, c.Object, c.act())
 		return &model.Reply{}
+	}
+	if c.Kind == "workers.deployments.list" {
+		s.Check.Looked(c.process.Name)
 	}
 	r := s.Cloud.Handle(c.request, v)
 	s.log("%s #%d %s %s: %d", c.process.Name, c.Number, c.Kind, c.Object, r.Status)
@@ -106,7 +112,7 @@ func retryAfter(seconds string) *model.Reply {
 const pauseTime = 25 * time.Hour
 
 // Faults are all that can strike one call.
-var Faults = []*Fault{
+var Faults = append([]*Fault{
 	{Name: "not sent", Persistent: true, strike: func(s *Struck) {
 		if s.Call.trace != nil && s.Call.trace.GetConn != nil {
 			s.Call.trace.GetConn("api.cloudflare.com:443") // and never a connection
@@ -119,8 +125,8 @@ var Faults = []*Fault{
 		s.Later(5 * time.Second)
 		s.Fail(errBroken)
 	}},
-	{Name: "killed before it", strike: func(s *Struck) { s.Call.process.Kill() }},
-	{Name: "killed after it", hits: model.Writes, strike: func(s *Struck) {
+	{Name: "killed before it", Fatal: true, strike: func(s *Struck) { s.Call.process.Kill() }},
+	{Name: "killed after it", Fatal: true, hits: model.Writes, strike: func(s *Struck) {
 		s.Apply(model.View{})
 		s.Call.process.Kill()
 	}},
@@ -134,49 +140,67 @@ var Faults = []*Fault{
 	appliedThen("524, carried out", status(524)),
 	answers("HTML with status 200", status(200)),
 	appliedThen("HTML with status 200, carried out", status(200)),
-	answers("success: false with status 200", model.Failure(200, 10001, "it did not work")),
-	answers("expired token", model.Failure(401, 10000, "Authentication error")),
+	fatal(answers("success: false with status 200", model.Failure(200, 10001, "it did not work"))),
+	fatal(answers("expired token", model.Failure(401, 10000, "Authentication error"))),
 	{Name: "no answer", Persistent: true, strike: (*Struck).Hang},
 	{Name: "no answer, carried out", hits: model.Writes, strike: func(s *Struck) { s.Apply(model.View{}); s.Hang() }},
 	viewed("unsuccessful_keys", func(kind string) bool { return kind == "kv.bulk.put" || kind == "kv.bulk.delete" },
 		model.View{Skips: func(i int) bool { return i%2 == 0 }}),
-	viewed("duplicated list", isList, model.View{List: func(n int) (all []int) {
-		for i := range n {
-			all = append(all, i, i)
-		}
-		return all
-	}}),
-	viewed("truncated list", isList, model.View{List: func(n int) (all []int) {
-		for i := range n / 2 {
-			all = append(all, i)
-		}
-		return all
-	}}),
-	viewed("empty list", isList, model.View{List: func(int) []int { return nil }}),
-	stale("stale list", func(kind string) bool { return kind == "kv.keys.list" }),
-	stale("stale read", func(kind string) bool { return kind == "kv.values.get" || kind == "kv.bulk.get" }),
+	stale("list of keys outdated", func(kind string) bool { return kind == "kv.keys.list" }),
+	stale("outdated read", func(kind string) bool { return kind == "kv.values.get" || kind == "kv.bulk.get" }),
 	{Name: "duplicated, the second one 20 s later", hits: repeatable, strike: func(s *Struck) {
 		s.Later(20 * time.Second)
 		s.Answer(s.Apply(model.View{}))
 	}},
-	{Name: "cancelled before it", strike: func(s *Struck) {
+	{Name: "cancelled before it", Fatal: true, strike: func(s *Struck) {
 		if s.Cancel() {
 			s.Answer(s.Apply(model.View{}))
 		}
 	}},
-	{Name: "cancelled after it", hits: model.Writes, strike: func(s *Struck) {
+	{Name: "cancelled after it", Fatal: true, hits: model.Writes, strike: func(s *Struck) {
 		r := s.Apply(model.View{})
 		if s.Cancel() {
 			s.Answer(r)
 		}
 	}},
-	{Name: "cancelled, then killed", strike: func(s *Struck) {
+	{Name: "cancelled, then killed", Fatal: true, strike: func(s *Struck) {
 		if s.Cancel() {
 			s.Apply(model.View{})
 		}
 		s.Call.process.Kill()
 	}},
-	{Name: "paused for longer than the grace period, before it", strike: func(s *Struck) { s.Pause(pauseTime) }},
+	paused,
+}, slices.Concat(wrongLists("of keys", "kv.keys.list"), wrongLists("of deployments", "workers.deployments.list"))...)
+
+// wrongLists are the ways in which a list can be wrong.
+func wrongLists(of, kind string) []*Fault {
+	lists := func(k string) bool { return k == kind }
+	twice := func(n int) (all []int) {
+		for i := range n {
+			all = append(all, i, i)
+		}
+		return all
+	}
+	half := func(n int) (all []int) {
+		for i := range n / 2 {
+			all = append(all, i)
+		}
+		return all
+	}
+	none := func(int) []int { return nil }
+	return []*Fault{
+		viewed("list "+of+" has each twice", lists, model.View{List: twice}),
+		fatal(viewed("list "+of+" cut in half", lists, model.View{List: half})),
+		fatal(viewed("list "+of+" empty", lists, model.View{List: none})),
+	}
+}
+
+// paused is a machine that sleeps.
+var paused = &Fault{Name: "paused for longer than the grace period", strike: func(s *Struck) { s.Pause(pauseTime) }}
+
+func fatal(f *Fault) *Fault {
+	f.Fatal = true
+	return f
 }
 
 func viewed(name string, hits func(string) bool, v model.View) *Fault {
@@ -189,8 +213,6 @@ func stale(name string, hits func(string) bool) *Fault {
 		s.Answer(s.Apply(model.View{At: time.Now().Add(-model.SeenWithin)}))
 	}}
 }
-
-func isList(kind string) bool { return kind == "kv.keys.list" || kind == "workers.deployments.list" }
 
 // repeatable calls change nothing when they are carried out twice in a row: a proxy may send
 // them again.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/simulation/inspect"
+	"github.com/kv-sync/kv-sync/internal/simulation/model"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
@@ -186,6 +187,7 @@ func (s *Schedule) cast() {
 		{6, s.otherTool},
 		{5, func() { s.deployer("deploy late", s.history[s.random.IntN(3)]) }},
 		{6, s.splitter},
+		{6, s.dashboard},
 	} {
 		if s.random.IntN(actor.one) == 0 {
 			actor.start()
@@ -216,12 +218,13 @@ func (s *Schedule) rollback() {
 	var r *run
 	r = s.start(blog+"/rollback", "rollback", nil, func(ctx context.Context, p *Process) error {
 		res, err := p.Engine(settings()).Rollback(ctx, kvsync.RollbackOptions{Compare: s.history[0].Compare})
-		if err == nil && !p.Dead() {
-			s.mu.Lock()
-			r.held = res.Hold
-			s.mu.Unlock()
+		if err != nil {
+			return err
 		}
-		return err
+		s.mu.Lock()
+		r.held = res.Hold
+		s.mu.Unlock()
+		return p.keeps(res)
 	})
 }
 
@@ -254,6 +257,17 @@ func (s *Schedule) splitter() {
 	})
 }
 
+// dashboard makes the first version live again, whether it is retained or not.
+func (s *Schedule) dashboard() {
+	s.start(blog+"/"+inspect.Other+" dashboard", "split", nil, func(_ context.Context, p *Process) error {
+		p.Act("rolls back", "", func() string {
+			script := s.Cloud.Script(blog)
+			return script.Activate(p.Name, []model.Share{{Version: script.Versions[0].ID, Percent: 100}}, "").ID
+		})
+		return nil
+	})
+}
+
 // Wrong says which promise was broken, or is "".
 func (s *Schedule) Wrong() string {
 	wrong := slices.Clone(s.Check.Violations)
@@ -277,7 +291,7 @@ func (s *Schedule) order(live inspect.Live) (wrong []string) {
 	place := func(commit string) int {
 		return slices.IndexFunc(s.history, func(c *Commit) bool { return c.ID == commit })
 	}
-	now, held := place(live.Commit), -1
+	now, held := place(live.Commit), place(live.Hold) // whoever rolled back may be dead
 	for _, r := range s.runs {
 		held = max(held, place(r.held))
 	}
@@ -304,7 +318,13 @@ func (s *Schedule) split() bool {
 func (s *Schedule) secretLost(live inspect.Live) []string {
 	// Of a race the API lists only the newest activations.
 	short := len(s.Cloud.Script(blog).Deployments) > s.Cloud.Listed
-	if short || len(s.secrets) < 2 || live.Secrets["KEY"] != "first" {
+	value, there := live.Secrets["KEY"]
+	switch {
+	case short || s.split():
+		return nil
+	case !there:
+		return []string{"promise 5: a secret that was set long ago is lost"}
+	case len(s.secrets) < 2 || value != "first":
 		return nil
 	}
 	for _, p := range s.processes {

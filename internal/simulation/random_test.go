@@ -9,11 +9,9 @@ import (
 var (
 	seed     = flag.Uint64("seed", 0, "the only seed to play; it prints the history")
 	first    = flag.Uint64("first", 1, "the first seed to play")
+	slice    = flag.Uint64("slice", 300, "how many seeds to play at least")
 	duration = flag.Duration("duration", 0, "how long to play seeds; 0 plays a fixed number")
 )
-
-// slice is how many seeds the tests of each change play.
-const slice = 300
 
 // Promises 1 to 11: whatever the order of the requests of several processes is, and whatever
 // goes wrong.
@@ -23,7 +21,10 @@ func TestSchedules(t *testing.T) {
 		return
 	}
 	begun, count := time.Now(), uint64(0)
-	for ; count < slice || time.Since(begun) < *duration; count++ {
+	for ; count < *slice || time.Since(begun) < *duration; count++ {
+		if *stop && t.Failed() {
+			return
+		}
 		play(t, *first+count, false)
 	}
 	t.Logf("%d schedules in %s", count, time.Since(begun).Round(time.Second))

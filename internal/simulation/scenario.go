@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/layout"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/site"
 )
@@ -58,9 +61,27 @@ func (p *Process) claims(res *kvsync.Result) error {
 
 func rollback(opt kvsync.RollbackOptions) func(context.Context, *Process) error {
 	return func(ctx context.Context, p *Process) error {
-		_, err := p.Engine(settings()).Rollback(ctx, opt)
-		return err
+		res, err := p.Engine(settings()).Rollback(ctx, opt)
+		if err != nil {
+			return err
+		}
+		return p.keeps(res)
 	}
+}
+
+// keeps checks that a rollback that does not say otherwise has recorded what it holds back.
+func (p *Process) keeps(res *kvsync.Result) error {
+	said := slices.ContainsFunc(res.Notices, func(n manifest.Problem) bool {
+		return n.Finding != nil && n.Finding.Case == finding.CaseHoldUnkept
+	})
+	w := p.world
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	records := w.Cloud.Namespaces()[0].KeysAt(blog+"/h/"+res.Deployment+".", time.Now())
+	if p.dead || !res.Switched || said || len(records) > 0 {
+		return nil
+	}
+	return errors.New("it says nothing, and there is no record of what it holds back")
 }
 
 func prune(ctx context.Context, p *Process) error {

@@ -1,9 +1,11 @@
 package simulation
 
 import (
+	"context"
 	"fmt"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/simulation/inspect"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
@@ -39,7 +41,14 @@ func Scenarios() []*Scenario {
 			deployed(h[0], h[1])(w)
 			w.Must(blog+"/rollback", "laptop", rollback(kvsync.RollbackOptions{}))
 		}, h[2]),
-		{Name: "deploy --repair", Actor: blog + "/deploy", Before: deployed(h[0], h[6]),
+		deploys("deploy after an upload ahead that has expired", func(w *World) {
+			w.Cloud.KeepsExpired = true
+			deployed(h[0], h[6])(w)
+			w.Must(blog+"/upload", "laptop", upload(h[7]))
+			w.Pass(48 * time.Hour)
+			w.Must(blog+"/prune", "ci", prune)
+		}, h[7]),
+		{Name: "deploy --repair", Actor: blog + "/deploy", Before: damaged(h[0], h[6]),
 			Run: deploy(h[6], plan.Options{Repair: true}), After: wants(h[6])},
 		{Name: "deploy --forget", Actor: blog + "/forget", Before: deployed(h[0], h[2]),
 			Run: deploy(h[4], plan.Options{Forget: true}), After: wants(h[4])},
@@ -71,5 +80,18 @@ func aged(commits ...*Commit) func(*World) {
 	return func(w *World) {
 		deployed(commits...)(w)
 		w.Pass(48 * time.Hour)
+	}
+}
+
+// damaged has the commits deployed, and then a file of the last one deleted by another tool.
+func damaged(commits ...*Commit) func(*World) {
+	return func(w *World) {
+		deployed(commits...)(w)
+		w.Must(blog+"/"+inspect.Other, "ci", func(_ context.Context, p *Process) error {
+			n := w.Cloud.Namespaces()[0]
+			key := n.KeysAt(blog+"/b/", time.Now())[0]
+			p.Act("deletes", key, func() string { n.Delete(p.Name, key); return "deleted" })
+			return nil
+		})
 	}
 }

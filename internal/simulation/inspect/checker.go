@@ -17,6 +17,9 @@ type Checker struct {
 	Violations []string
 
 	cloud     *model.Cloud
+	damaged   map[string]bool      // keys that another tool has deleted
+	chosen    map[string]bool      // ids of deployments of another tool
+	looked    map[string]time.Time // when somebody last listed the deployments
 	locations []*model.Location
 	seen      map[*model.Version]*view
 }
@@ -25,7 +28,8 @@ var _ model.Observer = (*Checker)(nil)
 
 // New observes a cloud. The seed decides how late locations see what is written.
 func New(c *model.Cloud, seed uint64) *Checker {
-	k := &Checker{cloud: c, seen: make(map[*model.Version]*view)}
+	k := &Checker{cloud: c, seen: make(map[*model.Version]*view), damaged: make(map[string]bool),
+		chosen: make(map[string]bool), looked: make(map[string]time.Time)}
 	for _, name := range []string{"Vienna", "Tokyo", "Lima"} {
 		k.locations = append(k.locations, &model.Location{Name: name, Seed: seed})
 	}
@@ -110,6 +114,10 @@ func (k *Checker) may(by, key string) {
 
 // Deleted implements [model.Observer].
 func (k *Checker) Deleted(by string, n *model.Namespace, key string) {
+	if _, kind := actor(by); kind == Other {
+		k.damaged[key] = true
+		return
+	}
 	k.may(by, key)
 	id, rest := split(key)
 	if strings.HasPrefix(rest, "o/") {
@@ -120,7 +128,7 @@ func (k *Checker) Deleted(by string, n *model.Namespace, key string) {
 		k.violation(4, "%s deletes %s, and nothing is live", by, key)
 		return
 	}
-	kept := k.retained(s)
+	kept := k.retained(s, k.looked[by])
 	if at, ok := written(rest); !ok {
 		k.violation(4, "%s deletes %s, whose age is not known", by, key)
 	} else if age := time.Since(at); age < kept.grace {
@@ -138,6 +146,7 @@ func (k *Checker) Deleted(by string, n *model.Namespace, key string) {
 func (k *Checker) Activated(by string, s *model.Script, d *model.Deployment) {
 	site, kind := actor(by)
 	if kind == Other {
+		k.chosen[d.ID] = true
 		return
 	}
 	if site != s.Name {
@@ -150,6 +159,10 @@ func (k *Checker) Activated(by string, s *model.Script, d *model.Deployment) {
 	}
 	k.tabs(by, s, d)
 }
+
+// Looked says that somebody lists the deployments. Who deletes keys cannot know what another
+// tool makes live after that.
+func (k *Checker) Looked(by string) { k.looked[by] = time.Now() }
 
 // bindingSays is the binding in which a version says what it is.
 const bindingSays = "KV_SYNC"
@@ -205,8 +218,22 @@ func (k *Checker) End() {
 		if s.Active() == nil {
 			continue
 		}
-		for _, v := range k.retained(s).versions {
-			k.whole("at the end "+v.ID+" is retained", v)
+		for _, v := range k.retained(s, time.Time{}).versions {
+			if !k.isDamaged(v) {
+				k.whole("at the end "+v.ID+" is retained", v)
+			}
 		}
 	}
+}
+
+// isDamaged reports whether another tool has deleted something that a version needs.
+func (k *Checker) isDamaged(v *model.Version) bool {
+	if w := k.view(v); w != nil {
+		for key := range w.keys {
+			if k.damaged[key] {
+				return true
+			}
+		}
+	}
+	return false
 }

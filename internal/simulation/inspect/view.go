@@ -89,13 +89,17 @@ type retention struct {
 }
 
 // retained are the versions of the active deployment, of the last ones, and of all that
-// were active within the grace period.
-func (k *Checker) retained(s *model.Script) retention {
+// were active within the grace period. What another tool made live after a look does not count;
+// without a look, nothing that it made live does: it may be a version that was not retained.
+func (k *Checker) retained(s *model.Script, looked time.Time) retention {
 	const minGrace = 10 * time.Minute
 	out := retention{grace: minGrace}
-	keep, ids := 1, make(map[string]bool)
+	keep, ids, gone := 1, make(map[string]bool), make(map[string]bool)
 	for i := len(s.Deployments) - 1; i >= 0; i-- {
 		d := s.Deployments[i]
+		if k.chosen[d.ID] && !looked.IsZero() && d.Created.After(looked) {
+			continue
+		}
 		for _, share := range d.Shares {
 			v := s.Version(share.Version)
 			if v == nil {
@@ -112,7 +116,12 @@ func (k *Checker) retained(s *model.Script) retention {
 			}
 			ids[says.Deployment] = true
 			keep, out.grace = max(keep, says.Retain), max(out.grace, time.Duration(says.Grace)*time.Second)
-			out.versions = append(out.versions, v)
+			if k.chosen[d.ID] && looked.IsZero() {
+				gone[says.Deployment] = true
+			}
+			if !gone[says.Deployment] {
+				out.versions = append(out.versions, v)
+			}
 		}
 	}
 	return out

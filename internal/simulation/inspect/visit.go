@@ -12,7 +12,7 @@ func (k *Checker) Visit() {
 	for _, s := range k.cloud.Scripts() {
 		for i, l := range k.locations {
 			d := l.Active(s)
-			if d == nil {
+			if d == nil || k.chosen[d.ID] {
 				continue
 			}
 			v := s.Version(d.Shares[i%len(d.Shares)].Version)
@@ -31,7 +31,7 @@ func (k *Checker) visit(l *model.Location, v *model.Version, w *view) {
 		switch {
 		case ok && uint64(len(value)) != a.size: // its hash was checked when it was written
 			k.violation(2, "in %s version %s serves %d bytes for %s", l.Name, v.ID, len(value), a.path)
-		case !ok && (!written || time.Since(at) > model.SeenWithin+model.CachedFor):
+		case !ok && !k.damaged[key] && (!written || time.Since(at) > model.SeenWithin+model.CachedFor):
 			k.violation(2, "in %s version %s answers 503 for %s", l.Name, v.ID, a.path)
 		}
 	}

@@ -23,6 +23,9 @@ type Cloud struct {
 	Observer Observer
 	// Listed is how many deployments of a script the API lists.
 	Listed int
+	// KeepsExpired: keys that have expired are still there, as Workers KV may have them for a
+	// while.
+	KeepsExpired bool
 
 	namespaces []*Namespace
 	scripts    map[string]*Script
@@ -115,7 +118,7 @@ func (n *Namespace) Get(key string) ([]byte, bool) { return n.GetAt(key, time.No
 // GetAt reads a value as it was.
 func (n *Namespace) GetAt(key string, at time.Time) ([]byte, bool) {
 	w, ok := last(n.keys[key], func(w Write) bool { return !w.At.After(at) })
-	if !ok || w.Gone || !w.Until.IsZero() && !at.Before(w.Until) {
+	if !ok || w.Gone || !w.Until.IsZero() && !at.Before(w.Until) && !n.cloud.KeepsExpired {
 		return nil, false
 	}
 	return w.Value, true

@@ -1,0 +1,55 @@
+package simulation
+
+import (
+	"flag"
+	"os"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "strike with every fault, and write the tables of docs/safety.md")
+
+const (
+	page  = "../../docs/safety.md"
+	begin = "<!-- written by go test ./internal/simulation -run TestTables -update -->\n"
+	end   = "<!-- end -->\n"
+)
+
+// The tables in docs/safety.md have each scenario and each fault. With -update each strike is
+// tried, and the tables have what came of it. The numbers are not compared: they change with
+// each request that a run makes more or less.
+func TestTables(t *testing.T) {
+	all := strikes(t)
+	none := func(Strike) bool { return false }
+	if *update {
+		none = func(s Strike) bool { return try(t, s).Wrong != "" }
+	}
+	want := Tables(all, none)
+	b, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, found := strings.Cut(string(b), begin)
+	got, after, ended := strings.Cut(rest, end)
+	switch {
+	case !found || !ended:
+		t.Fatalf("%s has no place for the tables", page)
+	case *update:
+		if err := os.WriteFile(page, []byte(before+begin+want+end+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	case rows(got) != rows(want):
+		t.Errorf("%s has other tables than the code; run: go test ./internal/simulation -run TestTables -update", page)
+	}
+}
+
+// rows are the first cells of the rows of tables.
+func rows(tables string) string {
+	var out strings.Builder
+	for line := range strings.Lines(tables) {
+		if name := strings.Split(line, "|"); len(name) > 1 {
+			out.WriteString(name[1] + "\n")
+		}
+	}
+	return out.String()
+}
