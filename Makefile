@@ -7,7 +7,8 @@ ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo demo-projects demo-publisher demo-rust check hook lint lint-worker test test-go \
-	test-worker test-rust test-frameworks fuzz torture mutation large soak bench bench-serving bench-git image image-daemon clean
+	test-worker test-rust test-frameworks fuzz torture mutation large rounds soak bench bench-serving bench-git image \
+	image-daemon clean
 
 # make help prints the text after ##. ##@ begins a section of the help.
 help: ## show this list
@@ -88,6 +89,9 @@ mutation: worker/node_modules/.package-lock.json ## remove each guard, and check
 
 large: ## deploy and serve a file of 1 GiB (make test: 256 MiB)
 	$(GO) test ./cmd/kv-sync -count 1 -run '^TestLargeFile$$' -large 1024 -v
+
+rounds: ## let several processes deploy at the same moment (half an hour; ROUNDS=…)
+	$(GO) test ./cmd/kv-sync -count 1 -timeout 6h -run '^TestRounds$$' -rounds $(or $(ROUNDS),200) -v
 
 soak: ## run make test 20 times (RUNS=…), half of them on busy cores; resumes
 	bash .ci/soak $(RUNS)
