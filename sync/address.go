@@ -15,16 +15,16 @@ import (
 
 // Address returns the address of the live site under workers.dev, "" if it has none. It only reads.
 func (e *Engine) Address(ctx context.Context) (string, error) {
-	l, err := e.ReadLive(ctx)
+	l, err := e.client.ReadLive(ctx)
 	switch {
 	case err != nil:
 		return "", err
 	case !l.Exists():
-		return "", notDeployed(e.Site)
+		return "", notDeployed(e.client.Site)
 	case l.Meta != nil && l.Meta.URL != "":
 		return l.Meta.URL, nil
 	}
-	return e.Target.URL(ctx)
+	return e.client.Target.URL(ctx)
 }
 
 // addressNote is the name of the note.
@@ -33,23 +33,24 @@ func (e *Engine) addressNote() string { return e.noteName("first deployment of")
 // noteName is the name of a note about the site in this account. It has the form of
 // every name in the cache.
 func (e *Engine) noteName(about string) string {
-	return manifest.Ref{Hash: manifest.HashOf([]byte(about + " " + e.Site + " in account " + e.AccountID))}.String()
+	name := about + " " + e.client.Site + " in account " + e.client.AccountID
+	return manifest.Ref{Hash: manifest.HashOf([]byte(name))}.String()
 }
 
 // noteFirstDeployment writes the note, before the first deployment of a site goes live.
 func (e *Engine) noteFirstDeployment(deployment string) {
-	if e.Cache != nil && !e.OffWorkersDev {
-		e.Cache.Put(e.addressNote(), []byte(deployment))
+	if e.client.Cache != nil && !e.client.OffWorkersDev {
+		e.client.Cache.Put(e.addressNote(), []byte(deployment))
 	}
 }
 
 // firstInterrupted reports whether the live deployment is a first one whose address was
 // not confirmed. It sends nothing.
 func (e *Engine) firstInterrupted(l *version.Live) bool {
-	if e.Cache == nil || e.OffWorkersDev || l.Meta == nil {
+	if e.client.Cache == nil || e.client.OffWorkersDev || l.Meta == nil {
 		return false
 	}
-	id, ok := e.Cache.Get(e.addressNote())
+	id, ok := e.client.Cache.Get(e.addressNote())
 	return ok && string(id) == l.Meta.Deployment
 }
 
@@ -58,9 +59,9 @@ func (e *Engine) firstInterrupted(l *version.Live) bool {
 func (e *Engine) enableAddress(ctx context.Context) error {
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	err := e.Target.EnableURL(ctx)
-	if err == nil && e.Cache != nil {
-		e.Cache.Put(e.addressNote(), nil)
+	err := e.client.Target.EnableURL(ctx)
+	if err == nil && e.client.Cache != nil {
+		e.client.Cache.Put(e.addressNote(), nil)
 	}
 	return err
 }
@@ -72,7 +73,7 @@ func (e *Engine) finishAddress(ctx context.Context, l *version.Live, begun <-cha
 	switch {
 	case begun != nil: // the address is being switched on already, in parallel
 		err = <-begun
-	case l.Exists() && !e.firstInterrupted(l), e.OffWorkersDev:
+	case l.Exists() && !e.firstInterrupted(l), e.client.OffWorkersDev:
 		return nil
 	default:
 		if err = e.enableAddress(ctx); err == nil && l.Exists() {

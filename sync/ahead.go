@@ -42,7 +42,7 @@ func (e *Engine) UploadAhead(ctx context.Context, src manifest.Source, w cloud.W
 	if !o.IsCommit() {
 		return nil, finding.New(finding.CaseFolderAhead, finding.Facts{Path: o.Dir})
 	}
-	l, err := e.ReadLive(ctx)
+	l, err := e.client.ReadLive(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func (e *Engine) UploadAhead(ctx context.Context, src manifest.Source, w cloud.W
 		return nil, err
 	}
 	p := made.Base()
-	p.Show(e.Client)
+	p.Show(e.client)
 	out := &Ahead{}
 	if out.Uploaded, out.Receipt, err = made.(layout.Ahead).UploadAhead(ctx); err != nil {
 		return nil, err

@@ -193,7 +193,7 @@ func TestKVAssetsWithAWrongClock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = kvassets.Sync(t.Context(), e.Client, &memory{files: one}, kvassets.Options{})
+	_, err = kvassets.Sync(t.Context(), e.Client(), &memory{files: one}, kvassets.Options{})
 	wantCase(t, err, guard.Clock, finding.CaseClockAhead)
 	if len(r.values) != before {
 		t.Error("it wrote something")

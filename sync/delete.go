@@ -26,32 +26,32 @@ func (e *Engine) PlanDelete(ctx context.Context, takeOver bool) (*Deletion, erro
 	if err := e.layout.Lacks(layout.CommandDelete); err != nil {
 		return nil, err
 	}
-	l, err := e.ReadLive(ctx)
+	l, err := e.client.ReadLive(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if l.Foreign && !takeOver {
-		return nil, guard.Stop(guard.Foreign, finding.CaseForeignDelete, finding.Facts{Site: e.Site})
+		return nil, guard.Stop(guard.Foreign, finding.CaseForeignDelete, finding.Facts{Site: e.client.Site})
 	}
 	of := e.layout
 	if l.Meta != nil {
 		of = e.layoutOf(l.Meta)
 	}
-	is := deletion.Live{Exists: l.Exists() || l.Foreign, Bindings: l.Version.Bindings, Keys: e.Keys()}
+	is := deletion.Live{Exists: l.Exists() || l.Foreign, Bindings: l.Version.Bindings, Keys: e.client.Keys()}
 	if l.Meta != nil {
 		is.Deployment = l.Meta.Deployment
 	}
-	if is.Namespace, err = e.FindNamespace(ctx, l)(); err != nil {
+	if is.Namespace, err = e.client.FindNamespace(ctx, l)(); err != nil {
 		return nil, err
 	}
-	what := deletion.Subject{Site: e.Site, Account: e.Account, Workers: e.Target, Project: e.Target.InKV(),
-		Leftovers: of.Leftovers}
+	what := deletion.Subject{Site: e.client.Site, Account: e.client.Account, Workers: e.client.Target,
+		Project: e.client.Target.InKV(), Leftovers: of.Leftovers}
 	plan, err := deletion.Make(ctx, what, is)
 	if err != nil {
 		return nil, err
 	}
 	if plan.Empty() {
-		return nil, guard.Stop(guard.Target, finding.CaseNothingToDelete, finding.Facts{Site: e.Site})
+		return nil, guard.Stop(guard.Target, finding.CaseNothingToDelete, finding.Facts{Site: e.client.Site})
 	}
 	if plan.Bound, err = e.bound(ctx, l.Version.Bindings); err != nil {
 		return nil, err
@@ -67,8 +67,8 @@ func (e *Engine) bound(ctx context.Context, bindings []cloud.Binding) ([]deletio
 		if b.Type != "kv_namespace" || cloud.IsOwnBinding(b.Name) || json.Unmarshal(b.Fields["namespace_id"], &bound) != nil {
 			continue
 		}
-		title := layout.ProvisionedTitle(e.Site, b.Name)
-		id, err := e.Account.FindNamespace(ctx, title)
+		title := layout.ProvisionedTitle(e.client.Site, b.Name)
+		id, err := e.client.Account.FindNamespace(ctx, title)
 		if err != nil && !errors.Is(err, cloud.ErrNotFound) {
 			return nil, fmt.Errorf("find the namespace %q: %w", title, err)
 		}
@@ -83,14 +83,14 @@ func (e *Engine) bound(ctx context.Context, bindings []cloud.Binding) ([]deletio
 // never touches a key of another one.
 func (e *Engine) Delete(ctx context.Context, d *Deletion) error {
 	if err := e.checkNotOvertaken(ctx, d.before); errors.Is(err, cloud.ErrOvertaken) {
-		return guard.Stop(guard.Overtaken, finding.CaseSwitched, finding.Facts{Site: e.Site})
+		return guard.Stop(guard.Overtaken, finding.CaseSwitched, finding.Facts{Site: e.client.Site})
 	} else if err != nil {
 		return err
 	}
-	e.Note(site.StageSwitch, "taking %s offline", e.Site)
+	e.client.Note(site.StageSwitch, "taking %s offline", e.client.Site)
 	err := d.Execute(ctx)
 	if d.Offline {
-		e.ForgetLive()
+		e.client.ForgetLive()
 	}
 	return err
 }

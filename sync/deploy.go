@@ -51,10 +51,10 @@ const planAgain = 4 // the number of further plans if other runs keep switching
 // either the complete deployment before or the complete new one. If nothing changed it
 // sends two requests.
 func (e *Engine) Deploy(ctx context.Context, src manifest.Source, w cloud.Worker, opt plan.Options) (*Result, error) {
-	e.Target.Distrust(opt.Repair)
+	e.client.Target.Distrust(opt.Repair)
 	var r *layout.Run
 	for range planAgain {
-		l, err := e.ReadLive(ctx)
+		l, err := e.client.ReadLive(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -71,10 +71,10 @@ func (e *Engine) Deploy(ctx context.Context, src manifest.Source, w cloud.Worker
 		}
 		switch err = e.switchTo(ctx, l, p.Base(), rel, src.Compare); {
 		case errors.Is(err, cloud.ErrOvertaken):
-			e.Note(site.StageSwitch, "another deployment switched meanwhile; planning again")
-			r.Nonce = manifest.NewNonce(e.Time())
+			e.client.Note(site.StageSwitch, "another deployment switched meanwhile; planning again")
+			r.Nonce = manifest.NewNonce(e.client.Time())
 		case errors.Is(err, errStale):
-			e.Note(site.StageSwitch, "the uploads took longer than half the grace period; planning again")
+			e.client.Note(site.StageSwitch, "the uploads took longer than half the grace period; planning again")
 			r = e.newRun(src, w, opt)
 			r.IgnoreReceipt = true
 		case err != nil:
@@ -83,7 +83,7 @@ func (e *Engine) Deploy(ctx context.Context, src manifest.Source, w cloud.Worker
 			return e.finish(ctx, l, p.Base(), rel), nil
 		}
 	}
-	return nil, guard.Stop(guard.Overtaken, finding.CaseOvertaken, finding.Facts{Site: e.Site})
+	return nil, guard.Stop(guard.Overtaken, finding.CaseOvertaken, finding.Facts{Site: e.client.Site})
 }
 
 // switchTo makes the prepared release live. If there is none, the live version stays, or is
@@ -133,7 +133,7 @@ func (e *Engine) finish(ctx context.Context, l *version.Live, p *layout.Draft, r
 	if l.Meta != nil {
 		res.PreviousDeployment = l.Meta.Deployment
 	}
-	if res.URL == "" && !e.OffWorkersDev {
+	if res.URL == "" && !e.client.OffWorkersDev {
 		res.Notices = append(res.Notices, manifest.ProblemOf("", finding.CaseNoSubdomain, finding.Facts{}))
 	}
 	res.Notices = append(res.Notices, e.finishAddress(ctx, l, rel.Enabled)...)
@@ -145,8 +145,8 @@ func (e *Engine) finish(ctx context.Context, l *version.Live, p *layout.Draft, r
 	if p.PruneDue {
 		pruned, err := e.Prune(ctx, layout.PruneOptions{})
 		if err != nil {
-			res.Notices = append(res.Notices, manifest.ProblemOf("", finding.CasePruneAfterDeploy, finding.Facts{Span: e.Grace,
-				Cause: err}))
+			res.Notices = append(res.Notices, manifest.ProblemOf("", finding.CasePruneAfterDeploy,
+				finding.Facts{Span: e.client.Grace, Cause: err}))
 		} else {
 			res.Pruned = pruned.Deleted
 		}
@@ -165,7 +165,7 @@ func (e *Engine) patchSettings(ctx context.Context, w cloud.Worker) error {
 	if len(settings) == 0 {
 		return nil
 	}
-	return e.Target.PatchSettings(ctx, settings)
+	return e.client.Target.PatchSettings(ctx, settings)
 }
 
 // errStale: the plan is so old that prune may have deleted its blobs.

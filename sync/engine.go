@@ -21,7 +21,7 @@ import (
 
 // Engine deploys one site. Only one call may run at a time.
 type Engine struct {
-	*site.Client
+	client *site.Client
 	layout layout.Deployer
 }
 
@@ -82,33 +82,45 @@ func New(c site.Config) (*Engine, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	e := &Engine{Client: &site.Client{Config: c}}
+	e := &Engine{client: &site.Client{Config: c}}
 	if c.Project == "" {
-		e.Target = script{c.Account.Workers(c.Site), c.Site}
+		e.client.Target = script{c.Account.Workers(c.Site), c.Site}
 	} else {
-		e.Target = projectTarget{e.newProject()}
+		e.client.Target = projectTarget{e.newProject()}
 	}
-	if e.layout, err = kind.Of(e.Client); err != nil {
+	if e.layout, err = kind.Of(e.client); err != nil {
 		return nil, err
 	}
 	if kind.InPlace {
-		e.Target = inPlace{e.Target, kind.Root}
+		e.client.Target = inPlace{e.client.Target, kind.Root}
 	}
 	return e, nil
 }
 
 func (e *Engine) newProject() *project.Workers {
 	return project.New(project.Config{
-		ID: e.Project, Account: e.Account, Actor: e.Actor, Now: e.Time,
+		ID: e.client.Project, Account: e.client.Account, Actor: e.client.Actor, Now: e.client.Time,
 		FindNamespace: func(ctx context.Context) (string, error) {
-			if e.Namespace != "" {
-				return e.Namespace, nil
+			if e.client.Namespace != "" {
+				return e.client.Namespace, nil
 			}
-			return e.Account.FindNamespace(ctx, e.NamespaceTitle)
+			return e.client.Account.FindNamespace(ctx, e.client.NamespaceTitle)
 		},
-		Upload: upload.Options{Parallel: e.Parallel, Memory: e.Memory, Budget: e.Budget},
+		Upload: upload.Options{Parallel: e.client.Parallel, Memory: e.client.Memory, Budget: e.client.Budget},
 	})
 }
+
+// Client returns the client of the site, for a command that only one layout has. It has the
+// configuration with its defaults.
+func (e *Engine) Client() *site.Client { return e.client }
+
+// Live returns what was live at the last request of a call, before the call switched. It
+// sends no request.
+func (e *Engine) Live() site.Live { return e.client.Live() }
+
+// Prefetch begins to read what is live for the next Deploy or Plan, so that the caller
+// can make the Worker meanwhile. stop cancels the read and waits for its end.
+func (e *Engine) Prefetch(ctx context.Context) (stop func()) { return e.client.Prefetch(ctx) }
 
 // detached returns a context that ends some time after ctx was cancelled. Clean-up needs it,
 // and the result of a switch must still be read and reported.

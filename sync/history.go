@@ -21,7 +21,7 @@ func (e *Engine) History(ctx context.Context) ([]version.Deployment, error) {
 	}
 	p, err := e.past(ctx)
 	if errors.Is(err, cloud.ErrNotFound) {
-		return nil, notDeployed(e.Site)
+		return nil, notDeployed(e.client.Site)
 	} else if err != nil {
 		return nil, err
 	}
@@ -30,7 +30,7 @@ func (e *Engine) History(ctx context.Context) ([]version.Deployment, error) {
 
 // past is what was live, as far as it is listed or retained.
 func (e *Engine) past(ctx context.Context) (*version.Past, error) {
-	return e.Past(ctx, site.Lookup{Otherwise: e.Policy(), Records: e.records})
+	return e.client.Past(ctx, site.Lookup{Otherwise: e.client.Policy(), Records: e.records})
 }
 
 // records begins the keys of the records in the layout of what is live.
@@ -58,7 +58,7 @@ func (e *Engine) describe(ctx context.Context, p *version.Past) error {
 		of[at] = append(of[at], d)
 	}
 	for namespace, all := range keys {
-		read, err := cloud.ReadMany(ctx, e.Account.Store(namespace), all, version.DecodeRecord)
+		read, err := cloud.ReadMany(ctx, e.client.Account.Store(namespace), all, version.DecodeRecord)
 		if err != nil {
 			return fmt.Errorf("read the records of deployments: %w", err)
 		}

@@ -88,7 +88,7 @@ func (r rack) engine(t *testing.T) *kvsync.Engine {
 
 func (r rack) sync(t *testing.T, f files, opt kvassets.Options) *kvassets.Result {
 	t.Helper()
-	res, err := kvassets.Sync(t.Context(), r.engine(t).Client, &memory{files: f, time: time.Unix(1_600_000_000, 0)}, opt)
+	res, err := kvassets.Sync(t.Context(), r.engine(t).Client(), &memory{files: f, time: time.Unix(1_600_000_000, 0)}, opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +182,7 @@ func TestKVAssetsKeepsTimes(t *testing.T) {
 			opt.Local = first.Index
 		}
 		f["/b.txt"] = "B"
-		res, err := kvassets.Sync(t.Context(), r.engine(t).Client, &memory{files: f, time: time.Unix(1_700_000_000, 0)}, opt)
+		res, err := kvassets.Sync(t.Context(), r.engine(t).Client(), &memory{files: f, time: time.Unix(1_700_000_000, 0)}, opt)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -215,7 +215,7 @@ func TestKVAssetsRefuses(t *testing.T) {
 			"reserved by kv-sync"},
 	} {
 		before := maps.Clone(r.values)
-		_, err := kvassets.Sync(t.Context(), r.engine(t).Client, &memory{files: c.files, time: time.Unix(1, 0)},
+		_, err := kvassets.Sync(t.Context(), r.engine(t).Client(), &memory{files: c.files, time: time.Unix(1, 0)},
 			kvassets.Options{})
 		var refused *manifest.RefusedError
 		if !errors.As(err, &refused) || len(refused.Problems) != 1 || refused.Problems[0].Path != c.path ||
@@ -227,7 +227,7 @@ func TestKVAssetsRefuses(t *testing.T) {
 		}
 	}
 	for _, f := range []files{{}, {"/p.txt": "p"}} {
-		_, err := kvassets.Sync(t.Context(), r.engine(t).Client, &memory{files: f}, kvassets.Options{})
+		_, err := kvassets.Sync(t.Context(), r.engine(t).Client(), &memory{files: f}, kvassets.Options{})
 		var stopped *guard.Error
 		if !errors.As(err, &stopped) || stopped.Guard != guard.Shrink {
 			t.Errorf("%d files left: %v", len(f), err)
@@ -289,7 +289,7 @@ func FuzzKVAssets(f *testing.F) {
 					}
 				} else {
 					tree := randomTree(rnd)
-					res, err := kvassets.Sync(t.Context(), r.engine(t).Client, &memory{files: tree, time: time.Now()},
+					res, err := kvassets.Sync(t.Context(), r.engine(t).Client(), &memory{files: tree, time: time.Now()},
 						kvassets.Options{AllowShrink: true})
 					if err == nil {
 						done = append(done, res.Index)

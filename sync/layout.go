@@ -45,13 +45,13 @@ func (e *Engine) CheckAhead() error { return e.layout.Lacks(layout.CommandAhead)
 // default layout last, because that does not mark its versions.
 func (e *Engine) layoutOf(m *version.Meta) layout.Keeper {
 	for _, known := range slices.Backward(Layouts()) {
-		if l, err := known.Of(e.Client); err == nil {
+		if l, err := known.Of(e.client); err == nil {
 			if k, ok := l.(layout.Keeper); ok && k.Owns(m) {
 				return k
 			}
 		}
 	}
-	return &content.Content{Client: e.Client}
+	return &content.Content{Client: e.client}
 }
 
 // Overlay reads the edits made at run time; it is empty if there are none. It first
@@ -60,12 +60,12 @@ func (e *Engine) Overlay(ctx context.Context) (*overlay.Snapshot, error) {
 	if err := e.layout.Lacks(layout.CommandPull); err != nil {
 		return nil, err
 	}
-	l, err := e.ReadLive(ctx)
+	l, err := e.client.ReadLive(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if l.Meta == nil {
-		return nil, notDeployed(e.Site)
+		return nil, notDeployed(e.client.Site)
 	}
-	return overlay.Read(ctx, e.Account.Store(l.Meta.Namespace), e.ID())
+	return overlay.Read(ctx, e.client.Account.Store(l.Meta.Namespace), e.client.ID())
 }

@@ -28,7 +28,7 @@ func (e *Engine) checkRepository(l *version.Live, o manifest.Origin, opt plan.Op
 		name = o.Repository.Remotes[0]
 	}
 	return guard.Stop(guard.Repository, finding.CaseRepository, finding.Facts{
-		Site: e.Site, From: l.Meta.Repository.Label(), Repository: manifest.Repository{Name: name,
+		Site: e.client.Site, From: l.Meta.Repository.Label(), Repository: manifest.Repository{Name: name,
 			ID: o.Repository.ID}.Label(),
 	})
 }
@@ -37,25 +37,25 @@ func (e *Engine) checkRepository(l *version.Live, o manifest.Origin, opt plan.Op
 // kv-sync deployed it under another derived name. Otherwise an upgrade of kv-sync would make
 // a second site. It costs one or two requests, only on a first deploy.
 func (e *Engine) checkName(ctx context.Context, l *version.Live) error {
-	if e.Formerly == "" || l.Exists() {
+	if e.client.Formerly == "" || l.Exists() {
 		return nil
 	}
-	workers := e.Account.Workers(e.Formerly)
+	workers := e.client.Account.Workers(e.client.Formerly)
 	list, err := workers.Activations(ctx)
 	if errors.Is(err, cloud.ErrNotFound) || err == nil && len(list) == 0 {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("find whether the site is live as %s: %w", e.Formerly, err)
+		return fmt.Errorf("find whether the site is live as %s: %w", e.client.Formerly, err)
 	}
 	v, err := workers.Version(ctx, list[0].Main())
 	if err != nil {
-		return fmt.Errorf("read the active version of %s: %w", e.Formerly, err)
+		return fmt.Errorf("read the active version of %s: %w", e.client.Formerly, err)
 	}
-	if m, err := version.ReadMeta(v, e.Formerly); err != nil || m == nil {
+	if m, err := version.ReadMeta(v, e.client.Formerly); err != nil || m == nil {
 		return err
 	}
-	return guard.Stop(guard.Name, finding.CaseName, finding.Facts{Site: e.Site, Name: e.Formerly})
+	return guard.Stop(guard.Name, finding.CaseName, finding.Facts{Site: e.client.Site, Name: e.client.Formerly})
 }
 
 // order is the stage that all layouts call: see [ordering].
@@ -96,7 +96,7 @@ func (e order) Check(ctx context.Context, l *version.Live, p *layout.Draft, r *l
 		return nil, guard.Stop(guard.Order, finding.CaseOrder, finding.Facts{Commit: o.Commit,
 			Than: version.ShortCommit(active)})
 	case manifest.RelationAbsent:
-		return nil, guard.Stop(guard.Order, finding.CaseOrderAbsent, finding.Facts{Site: e.Site,
+		return nil, guard.Stop(guard.Order, finding.CaseOrderAbsent, finding.Facts{Site: e.client.Site,
 			Than: version.ShortCommit(active)})
 	case manifest.RelationDiverged:
 		return []manifest.Problem{manifest.ProblemOf("order", finding.CaseDiverged,
@@ -107,23 +107,25 @@ func (e order) Check(ctx context.Context, l *version.Live, p *layout.Draft, r *l
 
 // recall reads the record of the live deployment's hold, once.
 func (e *Engine) recall(ctx context.Context, l *version.Live) (err error) {
-	if l.Meta == nil || l.Recalled != nil || e.Target.InKV() { // a project keeps its activations itself
+	if l.Meta == nil || l.Recalled != nil || e.client.Target.InKV() { // a project keeps its activations itself
 		return nil
 	}
 	k := e.layoutOf(l.Meta)
-	l.Recalled, err = e.ReadHold(ctx, e.Account.Store(l.Meta.Namespace), k.Holds(l.Meta.Deployment), l.Meta.Deployment)
+	store := e.client.Account.Store(l.Meta.Namespace)
+	l.Recalled, err = e.client.ReadHold(ctx, store, k.Holds(l.Meta.Deployment), l.Meta.Deployment)
 	if err != nil {
-		return fmt.Errorf("find whether a rollback of %s holds anything back: %w", e.Site, err)
+		return fmt.Errorf("find whether a rollback of %s holds anything back: %w", e.client.Site, err)
 	}
 	return nil
 }
 
 // recordHold records a hold. A project keeps its activations itself, with their messages.
 func (e *Engine) recordHold(ctx context.Context, target *version.Deployment, h *version.HoldRecord) error {
-	if e.Target.InKV() {
+	if e.client.Target.InKV() {
 		return nil
 	}
-	return e.WriteHold(ctx, e.Account.Store(target.Meta.Namespace), e.layoutOf(target.Meta).Holds(target.ID), h)
+	store := e.client.Account.Store(target.Meta.Namespace)
+	return e.client.WriteHold(ctx, store, e.layoutOf(target.Meta).Holds(target.ID), h)
 }
 
 // checkHold refuses the commit that a rollback holds back, and its ancestors.
@@ -167,8 +169,8 @@ func (e order) CheckContent(ctx context.Context, l *version.Live, p *layout.Draf
 // commits change other projects. It sends requests only after a rollback.
 func (e order) sameAsHeld(ctx context.Context, l *version.Live, hold, source, worker string) (bool, error) {
 	deployments := strings.Split(hold, ",")
-	for _, a := range l.Activations[1:min(len(l.Activations), 1+e.Retain)] {
-		m, err := e.MetaOf(ctx, a.Main())
+	for _, a := range l.Activations[1:min(len(l.Activations), 1+e.client.Retain)] {
+		m, err := e.client.MetaOf(ctx, a.Main())
 		if err != nil {
 			return false, err
 		}

@@ -16,7 +16,7 @@ import (
 // Plan returns what Deploy would do, and refuses what Deploy would refuse. With the error of a
 // guard the plan is what a deploy would do without its guards; it may be nil.
 func (e *Engine) Plan(ctx context.Context, src manifest.Source, w cloud.Worker, opt plan.Options) (*plan.Plan, error) {
-	l, err := e.ReadLive(ctx)
+	l, err := e.client.ReadLive(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +31,7 @@ func (e *Engine) Plan(ctx context.Context, src manifest.Source, w cloud.Worker, 
 }
 
 func (e *Engine) newRun(src manifest.Source, w cloud.Worker, opt plan.Options) *layout.Run {
-	r := layout.StartRun(e.Client, src, w, opt)
+	r := layout.StartRun(e.client, src, w, opt)
 	r.Order = order{e}
 	return r
 }
@@ -45,10 +45,10 @@ func foreignWorker(site string) *guard.Error {
 // with what is live.
 func (e *Engine) plan(ctx context.Context, l *version.Live, r *layout.Run) (layout.Planned, error) {
 	if l.Foreign && !r.Options.TakesOver(l) {
-		return nil, foreignWorker(e.Site)
+		return nil, foreignWorker(e.client.Site)
 	}
 	if _, ages := e.layout.(layout.Keeper); ages { // else no key is deleted for its age
-		if err := e.CheckClock(e.GraceOver(l)); err != nil {
+		if err := e.client.CheckClock(e.client.GraceOver(l)); err != nil {
 			return nil, err
 		}
 	}
@@ -67,7 +67,7 @@ func (e *Engine) plan(ctx context.Context, l *version.Live, r *layout.Run) (layo
 			return nil, err
 		}
 	}
-	d := &layout.Draft{Plan: plan.Plan{Site: e.Site, Origin: origin, First: !l.Exists(),
+	d := &layout.Draft{Plan: plan.Plan{Site: e.client.Site, Origin: origin, First: !l.Exists(),
 		Forgets: r.Options.Forget && l.Exists()}}
 	d.LiveContents = func(ctx context.Context) (layout.Contents, error) {
 		if l.Meta == nil { // another tool knows what it served
@@ -82,7 +82,7 @@ func (e *Engine) plan(ctx context.Context, l *version.Live, r *layout.Run) (layo
 	if err != nil {
 		return p, err
 	}
-	if last := l.Displaced(); last != "" && !e.Target.InKV() {
+	if last := l.Displaced(); last != "" && !e.client.Target.InKV() {
 		facts := finding.Facts{Deployment: d.Live, Than: last}
 		moved := manifest.ProblemOf("", finding.CaseMoved, facts)
 		if !l.HasAllTraffic() {

@@ -42,8 +42,8 @@ func TestDefaultsVector(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e.Retain != want.Retain || e.Grace != time.Duration(want.Grace)*time.Second {
-		t.Errorf("%d deployments and %s, want %+v", e.Retain, e.Grace, want)
+	if e.Client().Retain != want.Retain || e.Client().Grace != time.Duration(want.Grace)*time.Second {
+		t.Errorf("%d deployments and %s, want %+v", e.Client().Retain, e.Client().Grace, want)
 	}
 }
 

@@ -118,15 +118,15 @@ func testProjectVector(t *testing.T, v *projectVector) {
 	if verified, err := e.Verify(t.Context(), true); err != nil || !verified.Whole() {
 		t.Errorf("verify: %+v, %v", verified, err)
 	}
-	l, err := e.ReadLive(t.Context())
+	l, err := e.Client().ReadLive(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := e.Manifest(t.Context(), l.Meta)
+	m, err := e.Client().Manifest(t.Context(), l.Meta)
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := e.Keys()
+	k := e.Client().Keys()
 	stored, err := manifest.EncodeStored(m)
 	if ref, _ := manifest.ParseRef(l.Meta.Manifest); err != nil || !bytes.Equal(stored, kv[k.Manifest(ref)]) {
 		t.Errorf("the stored manifest is written otherwise here: %v\n%q\n%q", err, stored, kv[k.Manifest(ref)])
@@ -152,7 +152,7 @@ func testProjectVector(t *testing.T, v *projectVector) {
 			testChunkedVector(t, kv, k, a)
 		}
 	}
-	e.Serving = m.Serving
+	e.Client().Serving = m.Serving
 	p, err := e.Plan(t.Context(), &listed{m, kv, k}, cloud.Worker{}, plan.Options{})
 	if err != nil || len(p.Added)+len(p.Changed)+len(p.Removed)+p.Blobs > 0 || p.Unchanged != len(m.Assets) {
 		t.Errorf("the same files are the plan %+v, %v", p, err)

@@ -28,10 +28,10 @@ func (e *Engine) Prune(ctx context.Context, opt layout.PruneOptions) (*layout.Pr
 	if err != nil {
 		return nil, err
 	}
-	if err := e.CheckClock(s.Grace); err != nil {
+	if err := e.client.CheckClock(s.Grace); err != nil {
 		return nil, err
 	}
-	out := s.Limited(e.PruneCap)
+	out := s.Limited(e.client.PruneCap)
 	if opt.DryRun || len(out.Keys)+len(s.Expired) == 0 {
 		out.Deleted = len(out.Keys)
 		return out, nil
@@ -58,7 +58,7 @@ func (e *Engine) deleteAll(ctx context.Context, s cloud.Store, keys []string, be
 	left, err := cloud.DeleteConfirmed(ctx, guardedStore{s, e, before}, keys, 2*time.Second)
 	if err == nil && len(left) > 0 {
 		err = finding.New(finding.CasePruneIgnored,
-			finding.Facts{Site: e.Site, What: humanize.Count(len(left), "key"), Cause: cloud.ErrIgnored})
+			finding.Facts{Site: e.client.Site, What: humanize.Count(len(left), "key"), Cause: cloud.ErrIgnored})
 	}
 	return len(keys) - len(left), err
 }
@@ -73,13 +73,13 @@ type guardedStore struct {
 // DeleteBulk implements [cloud.Store].
 func (s guardedStore) DeleteBulk(ctx context.Context, keys []string) ([]string, error) {
 	if err := s.e.checkNotOvertaken(ctx, s.before); errors.Is(err, cloud.ErrOvertaken) {
-		return nil, guard.Stop(guard.Overtaken, finding.CasePruneSwitched, finding.Facts{Site: s.e.Site})
+		return nil, guard.Stop(guard.Overtaken, finding.CasePruneSwitched, finding.Facts{Site: s.e.client.Site})
 	} else if err != nil {
 		return nil, err
 	}
 	unconfirmed, err := s.Store.DeleteBulk(ctx, keys)
 	if err != nil {
-		return nil, fmt.Errorf("prune %s: %w", s.e.Site, err)
+		return nil, fmt.Errorf("prune %s: %w", s.e.client.Site, err)
 	}
 	return unconfirmed, nil
 }

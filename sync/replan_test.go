@@ -75,7 +75,7 @@ func TestPruneCapIsOneBulkDelete(t *testing.T) {
 	t.Parallel()
 	w := start(t)
 	w.config.PruneCap = 10 * cloud.MaxBulkPairs
-	if got := w.engine().PruneCap; got != cloud.MaxBulkPairs {
+	if got := w.engine().Client().PruneCap; got != cloud.MaxBulkPairs {
 		t.Errorf("one prune deletes %d keys", got)
 	}
 }

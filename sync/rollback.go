@@ -53,9 +53,9 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	if err := e.layout.Lacks(layout.CommandRollback); err != nil {
 		return nil, err
 	}
-	past, err := e.Past(ctx, site.Lookup{Otherwise: e.Policy(), Newest: downTo(opt.To)})
+	past, err := e.client.Past(ctx, site.Lookup{Otherwise: e.client.Policy(), Newest: downTo(opt.To)})
 	if errors.Is(err, cloud.ErrNotFound) {
-		return nil, notDeployed(e.Site)
+		return nil, notDeployed(e.client.Site)
 	} else if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	}
 	err = e.rollTo(ctx, past, target, hold.Hold, opt)
 	if errors.Is(err, cloud.ErrOvertaken) {
-		return nil, guard.Stop(guard.Overtaken, finding.CaseSwitched, finding.Facts{Site: e.Site})
+		return nil, guard.Stop(guard.Overtaken, finding.CaseSwitched, finding.Facts{Site: e.client.Site})
 	}
 	if err != nil {
 		return nil, err
@@ -129,7 +129,7 @@ func (e *Engine) rollTo(ctx context.Context, past *version.Past, target *version
 		return err
 	}
 	says := version.Message{Deployment: target.ID, Rollback: true, Commit: target.Commit, Hold: hold,
-		Over: version.ActiveID(before), Actor: e.Actor, Run: e.Run}
+		Over: version.ActiveID(before), Actor: e.client.Actor, Run: e.client.Run}
 	s := e.newSwitch(before, entryOfPast(past), opt.Compare)
 	e.activates(s, target.Version, says.Text(""), opt.Force)
 	e.noteRollback(says)
@@ -146,7 +146,7 @@ func (e *Engine) rollTo(ctx context.Context, past *version.Past, target *version
 	}
 	e.forgetRollback()
 	if errors.Is(err, cloud.ErrSecretChanged) {
-		return guard.Stop(guard.Secret, finding.CaseSecret, finding.Facts{Site: e.Site, Deployment: target.ID})
+		return guard.Stop(guard.Secret, finding.CaseSecret, finding.Facts{Site: e.client.Site, Deployment: target.ID})
 	}
 	return err
 }
@@ -163,14 +163,14 @@ func (e *Engine) rollbackNote() string { return e.noteName("rollback of") }
 
 // noteRollback notes what a rollback is about to activate.
 func (e *Engine) noteRollback(says version.Message) {
-	if e.Cache != nil {
-		e.Cache.Put(e.rollbackNote(), []byte(says.Text("")))
+	if e.client.Cache != nil {
+		e.client.Cache.Put(e.rollbackNote(), []byte(says.Text("")))
 	}
 }
 
 func (e *Engine) forgetRollback() {
-	if e.Cache != nil {
-		e.Cache.Put(e.rollbackNote(), nil)
+	if e.client.Cache != nil {
+		e.client.Cache.Put(e.rollbackNote(), nil)
 	}
 }
 
@@ -181,13 +181,13 @@ func (e *Engine) rolledBack(p *version.Past) finding.Case {
 	if live == nil || !live.Rollback || live.Percent < 100 {
 		live = nil
 	}
-	if live != nil && e.Run != "" && live.Run == e.Run {
+	if live != nil && e.client.Run != "" && live.Run == e.client.Run {
 		return finding.CaseRollbackRepeated
 	}
-	if e.Cache == nil {
+	if e.client.Cache == nil {
 		return ""
 	}
-	note, ok := e.Cache.Get(e.rollbackNote())
+	note, ok := e.client.Cache.Get(e.rollbackNote())
 	if !ok || len(note) == 0 {
 		return ""
 	}
@@ -196,7 +196,7 @@ func (e *Engine) rolledBack(p *version.Past) finding.Case {
 			continue
 		}
 		e.forgetRollback()
-		if live != nil && live.ID == version.ReadMessage(a.Message).Deployment && e.Time().Sub(a.Created) < noteAge {
+		if live != nil && live.ID == version.ReadMessage(a.Message).Deployment && e.client.Time().Sub(a.Created) < noteAge {
 			return finding.CaseRollbackDone
 		}
 		break
@@ -253,7 +253,7 @@ func (e *Engine) findTarget(p *version.Past, to string) (*version.Deployment, er
 	if to == "" {
 		live := p.Live()
 		if live == nil {
-			return nil, guard.Stop(guard.Foreign, finding.CaseForeignRollback, finding.Facts{Site: e.Site})
+			return nil, guard.Stop(guard.Foreign, finding.CaseForeignRollback, finding.Facts{Site: e.client.Site})
 		}
 		from = earlier(p, live)
 	}
@@ -291,8 +291,8 @@ func (e *Engine) holdBack(ctx context.Context, past *version.Past,
 	if live == nil || live.Meta == nil {
 		live = past.Live() // its hold remains in force
 	}
-	out := &version.HoldRecord{Format: version.HoldFormat, Site: e.ID(), Deployment: target.ID, Version: target.Version,
-		Rollback: true, Commit: target.Commit, Over: version.ActiveID(past.Activations)}
+	out := &version.HoldRecord{Format: version.HoldFormat, Site: e.client.ID(), Deployment: target.ID,
+		Version: target.Version, Rollback: true, Commit: target.Commit, Over: version.ActiveID(past.Activations)}
 	if live == nil {
 		return out, nil
 	}
@@ -342,7 +342,7 @@ func (e *Engine) checkForgotten(ctx context.Context, past *version.Past, target 
 func (e *Engine) forgotten(ctx context.Context, d *version.Deployment, serves layout.Contents) (paths []string,
 	err error) {
 	key := e.layoutOf(d.Meta).RecordKey(d.ID)
-	r, err := cloud.ReadAs(ctx, e.Account.Store(d.Meta.Namespace), key, version.DecodeRecord)
+	r, err := cloud.ReadAs(ctx, e.client.Account.Store(d.Meta.Namespace), key, version.DecodeRecord)
 	if err == nil && r.Forgot == nil {
 		err = manifest.ErrDamaged
 	}

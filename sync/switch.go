@@ -25,7 +25,7 @@ const settled = 10 * time.Second
 
 // activate switches to a release.
 func (e *Engine) activate(ctx context.Context, l *version.Live, rel *layout.Prepared, compare settle.Compare) error {
-	if !e.Fresh(l, rel.Started) {
+	if !e.client.Fresh(l, rel.Started) {
 		return errStale
 	}
 	final := rel.Upload.Apply != nil // an activation cannot undo migrations
@@ -50,7 +50,7 @@ func (e *Engine) activate(ctx context.Context, l *version.Live, rel *layout.Prep
 	}
 	if !byScript {
 		s.Send = func(ctx context.Context) error {
-			return e.Target.Activate(ctx, []cloud.Share{{Version: rel.Version, Percent: 100}}, rel.Upload.Message, false)
+			return e.client.Target.Activate(ctx, []cloud.Share{{Version: rel.Version, Percent: 100}}, rel.Upload.Message, false)
 		}
 		return e.settle(ctx, s, rel.ID)
 	}
@@ -58,8 +58,8 @@ func (e *Engine) activate(ctx context.Context, l *version.Live, rel *layout.Prep
 		e.noteFirstDeployment(rel.ID)
 	}
 	s.Send = func(ctx context.Context) error {
-		err := e.Target.PutScript(ctx, rel.Upload)
-		if err == nil && !l.Exists() && !e.OffWorkersDev {
+		err := e.client.Target.PutScript(ctx, rel.Upload)
+		if err == nil && !l.Exists() && !e.client.OffWorkersDev {
 			rel.Enabled = make(chan error, 1)
 			go func() { rel.Enabled <- e.enableAddress(ctx) }()
 		}
@@ -82,7 +82,7 @@ func (e *Engine) reactivate(ctx context.Context, l *version.Live, p *layout.Draf
 // lookAgain is before every switch over what was active at that time: it looks again if
 // that is long ago. After it, an interruption has a cost.
 func (e *Engine) lookAgain(ctx context.Context, before []cloud.Activation, at time.Time) error {
-	if e.Time().Sub(at) >= settled {
+	if e.client.Time().Sub(at) >= settled {
 		if err := e.checkNotOvertaken(ctx, before); err != nil {
 			return err
 		}
@@ -99,15 +99,15 @@ func (e *Engine) activates(s *settle.Switch, id, message string, force bool) {
 		return x, err
 	}
 	s.Send = func(ctx context.Context) error {
-		return e.Target.Activate(ctx, []cloud.Share{{Version: id, Percent: 100}}, message, force)
+		return e.client.Target.Activate(ctx, []cloud.Share{{Version: id, Percent: 100}}, message, force)
 	}
 }
 
 func (e *Engine) newSwitch(before []cloud.Activation, base settle.Entry, compare settle.Compare) *settle.Switch {
 	return &settle.Switch{
-		Target: e.Target, Before: before, Base: base, Describe: e.describeActivation, Compare: compare,
-		Planned: plannedOver, Again: messageAgain, Lagging: e.Target.InKV(), Pauses: looks,
-		Note: func(format string, args ...any) { e.Note(site.StageSwitch, format, args...) },
+		Target: e.client.Target, Before: before, Base: base, Describe: e.describeActivation, Compare: compare,
+		Planned: plannedOver, Again: messageAgain, Lagging: e.client.Target.InKV(), Pauses: looks,
+		Note: func(format string, args ...any) { e.client.Note(site.StageSwitch, format, args...) },
 	}
 }
 
@@ -154,9 +154,9 @@ func (e *Engine) settle(ctx context.Context, s *settle.Switch, deployment string
 	case errors.As(err, &unknown):
 		return e.unsettled(unknown, deployment)
 	case errors.Is(err, settle.ErrChosen):
-		return guard.Stop(guard.Overtaken, finding.CaseSwitched, finding.Facts{Site: e.Site})
+		return guard.Stop(guard.Overtaken, finding.CaseSwitched, finding.Facts{Site: e.client.Site})
 	}
-	return fmt.Errorf("switch %s: %w", e.Site, err)
+	return fmt.Errorf("switch %s: %w", e.client.Site, err)
 }
 
 // UnsettledError is a switch whose result is not known, or that may have replaced a
@@ -171,7 +171,7 @@ func (e *UnsettledError) Error() string { return e.Finding.Error() }
 func (e *UnsettledError) Unwrap() error { return cloud.ErrUnknown }
 
 func (e *Engine) unsettled(u *settle.UnknownError, deployment string) error {
-	facts := finding.Facts{Site: e.Site, Deployment: deployment, Cause: u.Cause, What: nameOf(u.Live)}
+	facts := finding.Facts{Site: e.client.Site, Deployment: deployment, Cause: u.Cause, What: nameOf(u.Live)}
 	c := finding.CaseSwitchUnknown
 	switch {
 	case u.Best != nil && u.Live != nil:
@@ -211,7 +211,7 @@ func (e *Engine) describeActivation(ctx context.Context, a cloud.Activation,
 	if says.Commit != "" || says.Deployment != "" && says.Over != "" {
 		return x, nil
 	}
-	m, err := e.MetaOf(ctx, a.Main())
+	m, err := e.client.MetaOf(ctx, a.Main())
 	switch {
 	case err != nil:
 		return x, err
@@ -270,7 +270,7 @@ func (e *Engine) send(ctx context.Context, call func(context.Context) error) err
 	patient, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	defer context.AfterFunc(ctx, func() {
-		e.Note(site.StageSwitch, "interrupted during the switch; waiting for its answer")
+		e.client.Note(site.StageSwitch, "interrupted during the switch; waiting for its answer")
 		if wait.For(patient, patience) == nil {
 			cancel(context.Cause(ctx))
 		}
@@ -281,15 +281,15 @@ func (e *Engine) send(ctx context.Context, call func(context.Context) error) err
 // checkNotOvertaken returns cloud.ErrOvertaken if another run switched since before, or
 // deleted the project.
 func (e *Engine) checkNotOvertaken(ctx context.Context, before []cloud.Activation) error {
-	keys := e.Keys()
-	now, err := e.Target.Activations(ctx)
+	keys := e.client.Keys()
+	now, err := e.client.Target.Activations(ctx)
 	if errors.Is(err, cloud.ErrNotFound) {
 		now, err = nil, nil
 	}
 	if err != nil {
-		return fmt.Errorf("find again which version of %s is active: %w", e.Site, err)
+		return fmt.Errorf("find again which version of %s is active: %w", e.client.Site, err)
 	}
-	if version.ActiveID(now) != version.ActiveID(before) || e.Keys() != keys {
+	if version.ActiveID(now) != version.ActiveID(before) || e.client.Keys() != keys {
 		return cloud.ErrOvertaken
 	}
 	return nil

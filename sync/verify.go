@@ -41,11 +41,11 @@ func (e *Engine) Verify(ctx context.Context, readData bool) (*Verification, erro
 	}
 	past, err := e.past(ctx)
 	if errors.Is(err, cloud.ErrNotFound) {
-		return nil, notDeployed(e.Site)
+		return nil, notDeployed(e.client.Site)
 	} else if err != nil {
 		return nil, err
 	}
-	v := &verification{layout.NewVerifier(e.Client, readData), e, &Verification{}}
+	v := &verification{layout.NewVerifier(e.client, readData), e, &Verification{}}
 	seen := make(map[string]bool)
 	for i := range past.Deployments {
 		d := &past.Deployments[i]

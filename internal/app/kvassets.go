@@ -62,7 +62,7 @@ func (s *Site) SyncKVAssets(ctx context.Context, o KVAssetsSync) (*kvassets.Resu
 	if err != nil {
 		return nil, "", err
 	}
-	res, err := kvassets.Sync(ctx, e.Client, src, kvassets.Options{
+	res, err := kvassets.Sync(ctx, e.Client(), src, kvassets.Options{
 		Local: local, AllowShrink: o.AllowShrink, Repair: o.Repair, DryRun: o.DryRun,
 	})
 	if err != nil {
