@@ -182,7 +182,8 @@ func TestKVAssetsKeepsTimes(t *testing.T) {
 			opt.Local = first.Index
 		}
 		f["/b.txt"] = "B"
-		res, err := kvassets.Sync(t.Context(), r.engine(t).Client(), &memory{files: f, time: time.Unix(1_700_000_000, 0)}, opt)
+		src := &memory{files: f, time: time.Unix(1_700_000_000, 0)}
+		res, err := kvassets.Sync(t.Context(), r.engine(t).Client(), src, opt)
 		if err != nil {
 			t.Fatal(err)
 		}
