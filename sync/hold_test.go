@@ -264,6 +264,8 @@ func (w *world) holds() (keys []string) {
 }
 
 // A rollback does not wait for KV to take writes again: it happens, and says what is not kept.
+// Without a record the message of the rollback alone has the hold. A secret that is changed
+// later does not end it.
 func TestRollbackWithoutWrites(t *testing.T) {
 	t.Parallel()
 	w, h := start(t), history(one, two)
@@ -275,6 +277,9 @@ func TestRollbackWithoutWrites(t *testing.T) {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	w.wantSite(one)
+	w.secretEdit("KEY", "v1")
+	_, err = w.deploy(h[1], plan.Options{})
+	wantGuard(t, err, guard.Held)
 }
 
 // Prune keeps the record of a hold while its deployment is retained, however old it is,
