@@ -90,7 +90,7 @@ func TestRefusedKVRequests(t *testing.T) {
 	c.refused("GET", ns+"/keys?cursor=%21", "", 400, 10024)
 	c.refused("POST", "/storage/kv/namespaces", `{"title":"n"}`, 400, 10014)
 	c.refused("GET", "/storage/kv/namespaces/ffffffffffffffffffffffffffffffff/keys", "", 404, 10013)
-	c.refused("GET", "/no/such/thing", "", 404, 7000)
+	c.refused("GET", "/no/such/thing", "", 400, 7000)
 	if names, _ := c.keys(ns, ""); len(names) != 0 {
 		t.Errorf("refused writes created the keys %q", names)
 	}
