@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -21,6 +20,7 @@ import (
 	"github.com/cloudflare/cloudflare-go/v7/kv"
 	"github.com/cloudflare/cloudflare-go/v7/option"
 
+	"github.com/kv-sync/kv-sync/internal/loopback"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
@@ -172,7 +172,7 @@ func New(o Options) (*Account, error) {
 	}
 	a := &Account{
 		id:    o.AccountID,
-		local: loopback(base.Hostname()),
+		local: loopback.Host(base.Hostname()),
 		base:  base,
 		client: &http.Client{
 			Transport: transport,
@@ -224,17 +224,12 @@ func parseBase(raw string) (*url.URL, error) {
 			DefaultBaseURL)
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		return nil, fmt.Errorf("the API's base URL (host %s) has a user, a query or a fragment: remove them", u.Host)
-	case u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())):
+	case !loopback.Private(u):
 		return nil, fmt.Errorf("the API's base URL %s://%s is not https, so the API token would be sent unencrypted: "+
 			"use https, or an address of this machine", u.Scheme, u.Host)
 	}
 	u.Path, u.RawPath = strings.TrimRight(u.Path, "/")+"/", ""
 	return u, nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // Stats returns the counts so far.

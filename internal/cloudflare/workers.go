@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"time"
 
 	"github.com/cloudflare/cloudflare-go/v7/option"
 	"github.com/cloudflare/cloudflare-go/v7/workers"
 
+	"github.com/kv-sync/kv-sync/internal/loopback"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
@@ -324,7 +324,7 @@ func (s *Script) localURL(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if u, err := url.Parse(script.URL); err == nil && loopback(u.Hostname()) {
+	if loopback.URL(script.URL) {
 		return script.URL, nil
 	}
 	return "", nil

@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"regexp"
 	"slices"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/config/tree"
 	"github.com/kv-sync/kv-sync/internal/config/wrangler"
+	"github.com/kv-sync/kv-sync/internal/loopback"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -201,8 +201,7 @@ func setBaseURL(s *Settings, v string) error {
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return fmt.Errorf("write an address such as %s", DefaultBaseURL)
 	}
-	loopback := u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()
-	if u.Scheme != "https" && (u.Scheme != "http" || !loopback) {
+	if !loopback.Private(u) {
 		return errors.New("write an https address; http is allowed for this machine only")
 	}
 	s.BaseURL = strings.TrimRight(v, "/")

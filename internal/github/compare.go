@@ -6,13 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/loopback"
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
@@ -61,7 +61,7 @@ func New(api, repository, token string) (*Client, error) {
 	if err != nil || base.Host == "" || base.User != nil {
 		return nil, errors.New("GITHUB_API_URL is not a URL; unset it or use " + DefaultAPI)
 	}
-	if base.Scheme != "https" && (base.Scheme != "http" || !loopback(base.Hostname())) {
+	if !loopback.Private(base) {
 		return nil, fmt.Errorf("GITHUB_API_URL (host %s) would send the token unencrypted; use https", base.Host)
 	}
 	name := repository[strings.LastIndex(repository, "/")+1:]
@@ -93,11 +93,6 @@ func sameHost(req *http.Request, via []*http.Request) error {
 		return http.ErrUseLastResponse
 	}
 	return nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // Compare returns the status of commit head relative to commit base. Both are full ids in

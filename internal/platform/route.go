@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kv-sync/kv-sync/internal/loopback"
 	"github.com/kv-sync/kv-sync/internal/platform/api"
-	"github.com/kv-sync/kv-sync/internal/platform/loopback"
 	"github.com/kv-sync/kv-sync/internal/platform/tails"
 )
 

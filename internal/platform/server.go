@@ -11,10 +11,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/loopback"
 	"github.com/kv-sync/kv-sync/internal/platform/api"
 	"github.com/kv-sync/kv-sync/internal/platform/edge"
 	"github.com/kv-sync/kv-sync/internal/platform/kv"
-	"github.com/kv-sync/kv-sync/internal/platform/loopback"
 	"github.com/kv-sync/kv-sync/internal/platform/resources"
 	"github.com/kv-sync/kv-sync/internal/platform/scripts"
 	"github.com/kv-sync/kv-sync/internal/platform/tails"

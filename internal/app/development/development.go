@@ -5,11 +5,10 @@ package development
 
 import (
 	"errors"
-	"net"
-	"net/url"
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
 	"github.com/kv-sync/kv-sync/internal/config"
+	"github.com/kv-sync/kv-sync/internal/loopback"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
@@ -27,19 +26,9 @@ type Options struct {
 // Prepare adds to the settings what the Worker gets on this machine only. It returns a notice for
 // each file that it has read.
 func Prepare(set *config.Settings, o Options) ([]manifest.Problem, error) {
-	if !onThisMachine(o.API) {
+	if !loopback.URL(o.API) {
 		return nil, errors.New("the variables for development are for the local platform only")
 	}
 	nameResources(set)
 	return addVariables(set, o)
-}
-
-// onThisMachine reports whether the API's address is a loopback address.
-func onThisMachine(api string) bool {
-	u, err := url.Parse(api)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(u.Hostname())
-	return ip != nil && ip.IsLoopback()
 }

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+
+	"github.com/kv-sync/kv-sync/internal/loopback"
 )
 
 // hostList has the configured host names in lower case, with a port if configured.
@@ -33,12 +35,7 @@ func (l hostList) allow(host string) bool {
 	if err != nil {
 		name = host
 	}
-	return l[host] || l[name] || isLoopback(strings.Trim(name, "[]"))
-}
-
-func isLoopback(name string) bool {
-	ip := net.ParseIP(name)
-	return name == "localhost" || strings.HasSuffix(name, ".localhost") || ip != nil && ip.IsLoopback()
+	return l[host] || l[name] || loopback.Host(strings.Trim(name, "[]"))
 }
 
 // peer is the sender of a request. secure means TLS, here or at the proxy.

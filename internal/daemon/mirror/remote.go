@@ -2,10 +2,11 @@ package mirror
 
 import (
 	"errors"
-	"net"
 	"net/url"
 	"path/filepath"
 	"strings"
+
+	"github.com/kv-sync/kv-sync/internal/loopback"
 )
 
 // Remote is the address of a repository, in a form that git only opens with its own
@@ -74,7 +75,7 @@ func (r *Remote) url(s string) error {
 			return errRemote
 		}
 	case "http":
-		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		if !loopback.Host(host) {
 			return errors.New("use https; http is allowed only on this machine")
 		}
 	default:

@@ -10,9 +10,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/loopback"
 	"github.com/kv-sync/kv-sync/internal/platform/api"
 	"github.com/kv-sync/kv-sync/internal/platform/edge"
-	"github.com/kv-sync/kv-sync/internal/platform/loopback"
 	"github.com/kv-sync/kv-sync/internal/workerd"
 )
 

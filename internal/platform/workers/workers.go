@@ -18,8 +18,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/loopback"
 	"github.com/kv-sync/kv-sync/internal/platform/edge"
-	"github.com/kv-sync/kv-sync/internal/platform/loopback"
 	"github.com/kv-sync/kv-sync/internal/platform/scripts"
 	"github.com/kv-sync/kv-sync/internal/workerd"
 	"github.com/kv-sync/kv-sync/internal/workerlog"

@@ -1,5 +1,3 @@
-// Package loopback keeps other machines, and the web pages of other sites, away from the
-// platform's servers.
 package loopback
 
 import (
@@ -12,14 +10,14 @@ import (
 
 // Listen listens on a loopback address, and refuses any other address.
 func Listen(addr string) (net.Listener, error) {
-	host, _, err := net.SplitHostPort(addr)
+	at, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
 		return nil, err
 	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if !at.IP.IsLoopback() {
 		return nil, fmt.Errorf("%s is not a loopback address; use 127.0.0.1", addr)
 	}
-	return net.Listen("tcp", addr)
+	return net.ListenTCP("tcp", at)
 }
 
 // RefusalReason returns why a request must be refused, or "". Any web page can make a browser
@@ -30,7 +28,7 @@ func RefusalReason(r *http.Request) string {
 	if err != nil {
 		host, port = strings.Trim(r.Host, "[]"), "80"
 	}
-	if !isLoopback(host) {
+	if !Host(host) {
 		return "the Host header must name this machine's loopback address"
 	}
 	if local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
@@ -40,7 +38,7 @@ func RefusalReason(r *http.Request) string {
 	}
 	if origin := r.Header.Get("Origin"); origin != "" {
 		u, err := url.Parse(origin)
-		if err != nil || !isLoopback(u.Hostname()) {
+		if err != nil || !Host(u.Hostname()) {
 			return "requests from other origins are refused"
 		}
 	}
@@ -49,9 +47,4 @@ func RefusalReason(r *http.Request) string {
 		return "requests from other sites are refused"
 	}
 	return ""
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
 }
