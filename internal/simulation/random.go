@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -28,6 +29,9 @@ type Schedule struct {
 	// secrets are the values that another tool has set, oldest first.
 	secrets []string
 	others  int // how often another tool has deployed
+	// written are the keys that a Worker has written at run time, and got an answer for.
+	written []string
+	shop    []*Commit // of another site in the same namespace
 }
 
 // run is a process of a schedule.
@@ -49,6 +53,7 @@ func NewSchedule(seed uint64) *Schedule {
 	}
 	s.history = Repository("example.com/ada/blog", contents...)
 	s.foreign = Repository("example.com/eve/other", pages(100), pages(101))
+	s.shop = Repository("example.com/ada/shop", pages(200), pages(201), many(202), pages(203), pages(204))
 	s.Cloud.Listed = []int{10, 100}[s.random.IntN(2)]
 	s.start3()
 	return s
@@ -59,6 +64,9 @@ func (s *Schedule) start3() {
 	for _, c := range s.history[:3] {
 		s.Must(blog+"/deploy before", "ci", deploy(c, anySize))
 		s.Pass(time.Hour)
+	}
+	for _, c := range s.shop[:4] {
+		s.Must(shop+"/deploy before", "ci", deployTo(shop, c, anySize))
 	}
 	s.setSecret("first")
 	s.Pass(47 * time.Hour)
@@ -188,6 +196,9 @@ func (s *Schedule) cast() {
 		{5, func() { s.deployer("deploy late", s.history[s.random.IntN(3)]) }},
 		{6, s.splitter},
 		{6, s.dashboard},
+		{4, s.writer},
+		{4, func() { s.start(shop+"/deploy", "neighbour", nil, deployTo(shop, s.shop[4], anySize)) }},
+		{4, func() { s.start(shop+"/prune", "neighbour", nil, pruneOf(shop)) }},
 	} {
 		if s.random.IntN(actor.one) == 0 {
 			actor.start()
@@ -268,6 +279,27 @@ func (s *Schedule) dashboard() {
 	})
 }
 
+// shop is another site in the namespace, whose keys begin like those of the first one.
+const shop = "blog2"
+
+// writer writes at run time, as the Durable Object of an overlay does.
+func (s *Schedule) writer() {
+	n := 1 + s.random.IntN(3)
+	s.start(blog+"/"+inspect.Writer, "writer", nil, func(_ context.Context, p *Process) error {
+		for i := range n {
+			hash := fmt.Sprintf("%x", sha256.Sum256([]byte{byte(i)}))
+			for _, key := range []string{blog + "/o/b/" + hash + ".386d438000000000", blog + "/o/current", blog + "/o/record"} {
+				p.Act("writes", key, func() string {
+					s.Cloud.Namespaces()[0].Put(p.Name, key, []byte{byte(i)}, 0)
+					s.written = append(s.written, key)
+					return "written"
+				})
+			}
+		}
+		return nil
+	})
+}
+
 // Wrong says which promise was broken, or is "".
 func (s *Schedule) Wrong() string {
 	wrong := slices.Clone(s.Check.Violations)
@@ -275,6 +307,11 @@ func (s *Schedule) Wrong() string {
 	add := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	if s.others > 0 && !live.Foreign && !live.Rollback && !s.split() && !s.toldReplaced() {
 		add("another tool has deployed, and version %s of kv-sync is live", live.Version)
+	}
+	for _, key := range s.written {
+		if _, ok := s.Cloud.Namespaces()[0].Get(key); !ok {
+			add("promise 10: %s was written at run time, and is gone", key)
+		}
 	}
 	if live.Repository == s.foreign[0].Repository {
 		add("promise 9: a deploy of another repository is live")

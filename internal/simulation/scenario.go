@@ -33,27 +33,33 @@ type Scenario struct {
 const blog = "blog"
 
 // settings are those of the site in all scenarios.
-func settings() site.Config { return site.Config{Site: blog, Retain: 3} }
+func settings() site.Config { return settingsOf(blog) }
+
+func settingsOf(name string) site.Config { return site.Config{Site: name, Retain: 3} }
 
 func deploy(c *Commit, opt plan.Options) func(context.Context, *Process) error {
+	return deployTo(blog, c, opt)
+}
+
+func deployTo(name string, c *Commit, opt plan.Options) func(context.Context, *Process) error {
 	return func(ctx context.Context, p *Process) error {
-		res, err := p.Engine(settings()).Deploy(ctx, source{c}, worker, opt)
+		res, err := p.Engine(settingsOf(name)).Deploy(ctx, source{c}, worker, opt)
 		if err != nil {
 			return err
 		}
-		return p.claims(res)
+		return p.claims(name, res)
 	}
 }
 
 // claims checks that what a run says that is live is live, in the moment in which it says so.
-func (p *Process) claims(res *kvsync.Result) error {
+func (p *Process) claims(name string, res *kvsync.Result) error {
 	if p.isDead() {
 		return nil
 	}
 	w := p.world
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.Check.WasLive(blog, res.Deployment) {
+	if w.Check.WasLive(name, res.Deployment) {
 		return nil
 	}
 	return fmt.Errorf("it says that deployment %q is live, which never was", res.Deployment)
@@ -84,9 +90,13 @@ func (p *Process) keeps(res *kvsync.Result) error {
 	return errors.New("it says nothing, and there is no record of what it holds back")
 }
 
-func prune(ctx context.Context, p *Process) error {
-	_, err := p.Engine(settings()).Prune(ctx, layout.PruneOptions{})
-	return err
+func prune(ctx context.Context, p *Process) error { return pruneOf(blog)(ctx, p) }
+
+func pruneOf(name string) func(context.Context, *Process) error {
+	return func(ctx context.Context, p *Process) error {
+		_, err := p.Engine(settingsOf(name)).Prune(ctx, layout.PruneOptions{})
+		return err
+	}
 }
 
 func upload(c *Commit) func(context.Context, *Process) error {

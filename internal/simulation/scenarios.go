@@ -55,7 +55,24 @@ func Scenarios() []*Scenario {
 		{Name: "upload ahead", Actor: blog + "/upload", Before: deployed(h[0], h[6]), Run: upload(h[7]), After: wants(h[6])},
 		{Name: "prune", Actor: blog + "/prune", Before: aged(h[0], h[1], h[2], h[4], h[5], h[6]), Run: prune,
 			After: wants(h[6])},
+		{Name: "prune after changes of a secret", Actor: blog + "/prune", Before: func(w *World) {
+			deployed(h[0], h[1], h[2], h[4], h[5])(w)
+			changeSecrets(w, 12)
+			w.Pass(48 * time.Hour)
+		}, Run: prune, After: wants(h[5])},
 	}, rollbacks(h)...)
+}
+
+// changeSecrets has another tool change a secret so often that Cloudflare lists nothing else.
+func changeSecrets(w *World, times int) {
+	w.Must(blog+"/"+inspect.Other, "ci", func(_ context.Context, p *Process) error {
+		for i := range times {
+			p.Act("secret", fmt.Sprint(i), func() string {
+				return fmt.Sprint(w.Cloud.Script(blog).SetSecret(p.Name, "KEY", fmt.Sprint(i)))
+			})
+		}
+		return nil
+	})
 }
 
 func rollbacks(h []*Commit) []*Scenario {

@@ -1,0 +1,33 @@
+package simulation
+
+import "testing"
+
+// killers are what finds the defects of mutation/guards/simulation.toml that the slices of the
+// other tests do not find.
+var (
+	killingStrikes = []string{
+		"deploy, call 4, kv.bulk.put: paused for longer than the grace period",
+		"first deploy, call 7, workers.scripts.put: request lost",
+		"rollback, call 5, kv.values.put: success: false with status 200",
+	}
+	killingSeeds = []uint64{}
+)
+
+// Promises 1 to 11: what has found a defect once finds it again.
+func TestKillers(t *testing.T) {
+	byName := make(map[string]Strike)
+	for _, s := range strikes(t) {
+		byName[s.String()] = s
+	}
+	for _, name := range killingStrikes {
+		s, ok := byName[name]
+		if !ok {
+			t.Errorf("there is no strike %q any more", name)
+			continue
+		}
+		try(t, s)
+	}
+	for _, seed := range killingSeeds {
+		play(t, seed, false)
+	}
+}
