@@ -51,7 +51,7 @@ const planAgain = 4 // the number of further plans if other runs keep switching
 // either the complete deployment before or the complete new one. If nothing changed it
 // sends two requests.
 func (e *Engine) Deploy(ctx context.Context, src manifest.Source, w cloud.Worker, opt plan.Options) (*Result, error) {
-	e.client.Target.Distrust(opt.Repair)
+	e.client.Distrust(ctx, opt.Repair)
 	var r *layout.Run
 	for range planAgain {
 		l, err := e.client.ReadLive(ctx)

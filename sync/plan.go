@@ -16,6 +16,7 @@ import (
 // Plan returns what Deploy would do, and refuses what Deploy would refuse. With the error of a
 // guard the plan is what a deploy would do without its guards; it may be nil.
 func (e *Engine) Plan(ctx context.Context, src manifest.Source, w cloud.Worker, opt plan.Options) (*plan.Plan, error) {
+	e.client.Distrust(ctx, opt.Repair)
 	l, err := e.client.ReadLive(ctx)
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -131,7 +132,82 @@ func TestProjectHostileCurrent(t *testing.T) {
 			if !maps.EqualFunc(before, kv, bytes.Equal) {
 				t.Error("something was written or deleted")
 			}
+			switch c.says {
+			case "not written by kv-sync":
+				checkRepaired(t, kv, "project/shop/")
+			case "a newer release":
+				_, err := shopIn(t, kv).Deploy(t.Context(), src, cloud.Worker{}, plan.Options{Repair: true})
+				if !errors.Is(err, manifest.ErrNewer) || !maps.EqualFunc(before, kv, bytes.Equal) {
+					t.Errorf("a repair: %v, want %v and no write", err, manifest.ErrNewer)
+				}
+			}
 		})
+	}
+}
+
+// checkRepaired deploys with a repair. What is live is then below the prefix, and whole.
+func checkRepaired(t *testing.T, kv memoryKV, prefix string) {
+	t.Helper()
+	src := textSource(kv, "mended")
+	e, notes := shopIn(t, kv), []string{}
+	e.client.Progress = func(p site.Progress) { notes = append(notes, p.Note) }
+	if _, err := e.Deploy(t.Context(), src, cloud.Worker{}, plan.Options{Repair: true}); err != nil {
+		t.Fatalf("a repair: %v", err)
+	}
+	if !slices.ContainsFunc(notes, func(n string) bool { return strings.HasPrefix(n, "read project/shop/current: ") }) {
+		t.Errorf("the run does not say what it replaced: %q", notes)
+	}
+	for range 2 { // it goes on as usual
+		past, err := shopIn(t, kv).History(t.Context())
+		if err != nil || !past[0].Live || kv[prefix+"m/"+past[0].Meta.Manifest] == nil {
+			t.Fatalf("history: %+v, %v; want a manifest below %s", past, err, prefix)
+		}
+		if v, err := shopIn(t, kv).Verify(t.Context(), true); err != nil || !v.Whole() {
+			t.Fatalf("verify: %+v, %v", v, err)
+		}
+		deployText(t, kv, "after")
+	}
+	if _, err := shopIn(t, kv).Rollback(t.Context(), RollbackOptions{}); err != nil {
+		t.Errorf("rollback: %v", err)
+	}
+}
+
+// A repair replaces a value that is no JSON. It stays in the incarnation of the project's
+// keys, because its Durable Object has that name. If there are no keys, the project may
+// have been deleted, and the next one must not have its incarnation.
+func TestProjectRepairKeepsTheIncarnation(t *testing.T) {
+	t.Parallel()
+	kv := deployedTwice(t)
+	kv["project/shop/current"] = []byte("{")
+	checkRepaired(t, kv, "project/shop/")
+
+	e := shopIn(t, kv)
+	planned, err := e.PlanDelete(t.Context(), false)
+	if err == nil {
+		err = e.Delete(t.Context(), planned)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	deployText(t, kv, "another one")
+	var at pointer
+	if err := json.Unmarshal(kv["project/shop/current"], &at); err != nil || at.Incarnation.IsZero() {
+		t.Fatalf("%+v, %v", at, err)
+	}
+	kv["project/shop/current"] = []byte("{")
+	checkRepaired(t, kv, "project/shop@"+at.Incarnation.String()+"/")
+
+	empty := memoryKV{"project/shop/current": []byte("{")}
+	deploy := func(opt plan.Options) error {
+		_, err := shopIn(t, empty).Deploy(t.Context(), textSource(empty, "one"), cloud.Worker{}, opt)
+		return err
+	}
+	if err := errors.Join(deploy(plan.Options{Repair: true}), deploy(plan.Options{})); err != nil {
+		t.Fatal(err)
+	}
+	at = pointer{}
+	if err := json.Unmarshal(empty["project/shop/current"], &at); err != nil || at.Incarnation.IsZero() {
+		t.Errorf("%+v, %v; want an incarnation", at, err)
 	}
 }
 
@@ -162,7 +238,7 @@ func TestProjectCurrentHoldsAnotherVersion(t *testing.T) {
 			before := maps.Clone(kv)
 			for what, do := range map[string]func(*Engine) error{
 				"deploy": func(e *Engine) error {
-					_, err := e.Deploy(t.Context(), src, cloud.Worker{}, plan.Options{TakeOver: true, Repair: true})
+					_, err := e.Deploy(t.Context(), src, cloud.Worker{}, plan.Options{TakeOver: true})
 					return err
 				},
 				"rollback": func(e *Engine) error { _, err := e.Rollback(t.Context(), RollbackOptions{}); return err },
@@ -178,6 +254,7 @@ func TestProjectCurrentHoldsAnotherVersion(t *testing.T) {
 			if !maps.EqualFunc(before, kv, bytes.Equal) {
 				t.Error("something was written or deleted")
 			}
+			checkRepaired(t, kv, "project/shop/")
 		})
 	}
 }

@@ -240,6 +240,7 @@ var (
 		Group: GroupOnce, Waiver: ForCommit,
 		Engine: func(o *plan.Options) *bool { return &o.Repair },
 		Help:   "Upload every file again, whatever is live.",
-		Doc:    "the manifest or a blob of the live deployment is gone: every file is uploaded again",
+		Doc: "the manifest or a blob of the live deployment is gone or damaged, or a project's `current` is: every file " +
+			"is uploaded again",
 	})
 )

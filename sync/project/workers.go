@@ -46,9 +46,10 @@ type Config struct {
 type Workers struct {
 	Config
 
-	distrust  bool // see Distrust
 	mu        sync.Mutex
-	namespace string // "" if it is not known yet
+	distrust  bool     // see Distrust
+	mended    *Pointer // in place of one that cannot be read; see Distrust
+	namespace string   // "" if it is not known yet
 	last      Pointer
 	made      map[string]json.RawMessage // versions that this run has uploaded, by id
 }
@@ -57,10 +58,6 @@ var _ cloud.Workers = (*Workers)(nil)
 
 // New returns the Workers of a project. It sends nothing.
 func New(c Config) *Workers { return &Workers{Config: c} }
-
-// Distrust sets whether an upload writes the served manifest again although the live
-// version has an equal one, whose blob may be missing.
-func (p *Workers) Distrust(live bool) { p.distrust = live }
 
 // versionStamp is the part of a version that this package reads: all but the code.
 type versionStamp struct {
@@ -103,6 +100,9 @@ func (p *Workers) current(ctx context.Context) (at Pointer, err error) {
 		}
 		return at, err
 	})
+	if cloud.Undecodable(err) {
+		return p.replaced(ctx, store, err)
+	}
 	return at, cmp.Or(err, absent)
 }
 
@@ -128,6 +128,9 @@ func (p *Workers) decode(b []byte) (at Pointer, err error) {
 			Path: p.pointerKey(), What: fmt.Sprintf("%.100q", at.version()), Cause: manifest.ErrDamaged,
 		})
 	}
+	if err := p.checkActive(at); err != nil {
+		return Pointer{}, err
+	}
 	return at, nil
 }
 
@@ -137,6 +140,11 @@ func (p *Workers) Version(ctx context.Context, id string) (cloud.Version, error)
 	if err != nil {
 		return cloud.Version{}, err
 	}
+	return p.describe(id, b)
+}
+
+// describe returns what the bytes of a version say.
+func (p *Workers) describe(id string, b []byte) (cloud.Version, error) {
 	v, err := p.parse(id, b)
 	if err != nil {
 		return cloud.Version{}, err

@@ -63,6 +63,9 @@ func (c *Client) fetchLive(ctx context.Context) (*version.Live, error) {
 	l.Activations, err = c.Target.Activations(ctx)
 	l.At = c.Time() // the time in the answer
 	if errors.Is(err, cloud.ErrNotFound) {
+		if unread := (*cloud.DecodeError)(nil); errors.As(err, &unread) {
+			c.Note(StagePlan, "%v; it is written again, and the deployments before this one cannot be rolled back to", unread)
+		}
 		return l, nil
 	} else if err != nil {
 		return nil, fmt.Errorf("find which version of %s is active: %w", c.Site, err)
@@ -86,6 +89,18 @@ func (c *Client) fetchLive(ctx context.Context) (*version.Live, error) {
 		}
 	}
 	return l, nil
+}
+
+// Distrust prepares a deploy that repairs: see [Target]. It uses no result of Prefetch.
+func (c *Client) Distrust(ctx context.Context, repair bool) {
+	if repair && c.prefetched != nil {
+		select {
+		case <-c.prefetched:
+		case <-ctx.Done():
+		}
+		c.prefetched = nil
+	}
+	c.Target.Distrust(repair)
 }
 
 // Prefetch begins to read what is live for the next Deploy or Plan, so that the caller

@@ -23,7 +23,8 @@ type Target interface {
 	//   - their times are those of the machines that deployed;
 	//   - each activation costs writes.
 	InKV() bool
-	// Distrust sets whether to write values again although they are live already.
+	// Distrust sets whether to write values again although they are live already, and to
+	// replace what says which version is live if it cannot be read.
 	Distrust(live bool)
 	// Keys returns the keys of the site. Those of a project are known after its
 	// activations were read.

@@ -40,6 +40,7 @@ const (
 	updateHost = "update kv-sync where the daemon runs"
 	deleteKey  = "; if another tool wrote the key, delete it"
 	again      = "run again"
+	findWriter = "; if it stays so, find out what wrote the key besides kv-sync, and do not delete it: "
 	againSame  = "run the same command again"
 	againJob   = "run the job again"
 	byItself   = "the daemon tries again by itself"
@@ -69,8 +70,15 @@ var (
 		"run the job of {than} again",
 		"push {than} again, or poll now",
 	}
-	loader     = everywhere("give handleAssetRequest() its config in the loader's code")
-	unreadable = "leave that key as it is; run again, and if it stays so, find out what wrote the key besides kv-sync"
+	loader = everywhere("give handleAssetRequest() its config in the loader's code")
+	// unreadable is the remedy for a project whose key "current" cannot be read. Without that
+	// key its incarnation would be lost, so the remedy is never to delete it.
+	unreadable = remedy{
+		again + findWriter + "kv-sync deploy --repair replaces it, and uploads every file of what it deploys again",
+		againJob + findWriter + "a deploy with " + input(options.Repair) + " replaces it, and uploads every file again",
+		"poll again" + findWriter + "kv-sync deploy --repair, once by hand, replaces it, and uploads every file of what " +
+			"it deploys again",
+	}
 )
 
 // fewer is the remedy for a site that is too large.

@@ -169,9 +169,9 @@ var caseRemedies = map[finding.Case]remedy{
 		"commit what is to be published",
 		"commit what is to be published",
 	},
-	project.CaseRecordUnread:  everywhere(unreadable),
-	project.CaseCurrentUnread: everywhere(unreadable),
-	project.CaseActiveUnread:  everywhere(unreadable),
+	project.CaseRecordUnread:  unreadable,
+	project.CaseCurrentUnread: unreadable,
+	project.CaseActiveUnread:  unreadable,
 	project.CaseVersionUnread: everywhere("delete that key to go on without it"),
 
 	CaseSome: {

@@ -85,7 +85,9 @@ const minTtl = 30;
 export async function readPointer(kv: KVNamespace, projectId: string, ttl: number): Promise<Pointer> {
   const text = await kv.get(currentKey(projectId), { type: "text", cacheTtl: Math.max(ttl, minTtl) });
   if (text === null) return { incarnation: "", current: null, deleted: false };
-  return parse(projectId, "current", text, (json) => parsePointer(json, projectId));
+  // Without this key the incarnation would be lost, so the fix is not to delete it.
+  const fix = `kv-sync deploy --project ${projectId} --repair replaces it`;
+  return parse(projectId, "current", fix, text, (json) => parsePointer(json, projectId));
 }
 
 /** Reads the record of the active version, which may be up to `ttl` seconds old. Returns null if there is none. */
@@ -99,16 +101,17 @@ export async function readVersion(kv: KVNamespace, keys: ProjectKeys, ref: strin
   const projectId = keys.projectId;
   if (!blob) return null;
   const text = await new Response(blob).text();
-  return parse(projectId, `version ${ref}`, text, (json) => parseVersion(json, projectId, keys.incarnation));
+  const fix = "delete the key and deploy again";
+  return parse(projectId, `version ${ref}`, fix, text, (json) => parseVersion(json, projectId, keys.incarnation));
 }
 
-function parse<T>(projectId: string, what: string, text: string, reader: (json: unknown) => T): T {
+function parse<T>(projectId: string, what: string, fix: string, text: string, reader: (json: unknown) => T): T {
   try {
     return reader(JSON.parse(text));
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    const fix = "update kv-sync if a newer one wrote it, else delete the key and deploy again";
-    throw new ProjectError(`project ${projectId}: cannot read its ${what}: ${reason}; ${fix}`, { cause });
+    const advice = `update kv-sync if a newer one wrote it, else: ${fix}`;
+    throw new ProjectError(`project ${projectId}: cannot read its ${what}: ${reason}; ${advice}`, { cause });
   }
 }
 
