@@ -24,9 +24,10 @@ var errSuperseded = errors.New("a newer commit was pushed while this one was bei
 // that a site whose builds are slower than its pushes is still published.
 const maxSuperseded = 2
 
-// build checks a commit out, builds it and deploys the result.
-func (w *siteWorker) build(ctx context.Context, commit string, opt plan.Options) (*kvsync.Result, error) {
-	tree := filepath.Join(w.dir, "tree")
+// build checks the commit of a run out, builds it and deploys the result. It adds the
+// run's warnings.
+func (w *siteWorker) build(ctx context.Context, r *Run, opt plan.Options) (*kvsync.Result, error) {
+	commit, tree := r.Commit, filepath.Join(w.dir, "tree")
 	if err := w.measure(ctx, commit); err != nil {
 		return nil, err
 	}
@@ -35,7 +36,9 @@ func (w *siteWorker) build(ctx context.Context, commit string, opt plan.Options)
 		return nil, err
 	}
 	for _, submodule := range empty {
-		w.log.Warn("a submodule is empty in the build", "commit", commit, "submodule", w.d.redact(submodule))
+		submodule = w.d.redact(submodule)
+		w.log.Warn("a submodule is empty in the build", "commit", commit, "submodule", submodule)
+		r.Warnings = append(r.Warnings, "a submodule is empty in the build: "+submodule)
 	}
 	log, err := openBuildLog(filepath.Join(w.dir, "build.log"), w.d.redact)
 	if err != nil {

@@ -99,6 +99,31 @@ func TestBuild(t *testing.T) {
 	}
 }
 
+// A submodule that the daemon does not fetch is named in the run, whether the build succeeds
+// or not.
+func TestEmptySubmoduleIsNamed(t *testing.T) {
+	t.Parallel()
+	o := newOrigin(t)
+	one := o.push(map[string]string{
+		".gitmodules": "[submodule \"theme\"]\n\tpath = theme\n\turl = ssh://git@192.0.2.1/theme.git\n",
+	})
+	o.git(o.dir, "update-index", "--add", "--cacheinfo", "160000,"+one+",theme")
+	if err := os.Mkdir(filepath.Join(o.dir, "theme"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	two := o.push(nil)
+	r := start(t, noPoll+siteOf(o, `build = "test ! -e broken"`))
+	live := r.awaitLive(two)
+	o.push(map[string]string{"broken": ""})
+	r.poll("push")
+	for _, s := range []daemon.Status{live, r.awaitPhase(daemon.PhaseRefused)} {
+		if run := s.Runs[0]; len(run.Warnings) != 1 ||
+			!strings.HasPrefix(run.Warnings[0], "a submodule is empty in the build: theme: ") {
+			t.Errorf("the warnings of the run are %q", run.Warnings)
+		}
+	}
+}
+
 // A failed build changes nothing. It is not repeated until the branch moves or a person
 // requests it.
 func TestFailedBuild(t *testing.T) {

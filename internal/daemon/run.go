@@ -29,7 +29,7 @@ func (w *siteWorker) deploy(ctx context.Context, head, actor string) {
 	}
 	w.setPhase(phase, "")
 	w.log.Info("deploying", "commit", head, "actor", actor)
-	res, err := w.publish(ctx, head, before)
+	res, err := w.publish(ctx, &r, before)
 	r.Duration = time.Since(r.Started)
 	if err == nil {
 		w.runSucceeded(r, res)
@@ -99,22 +99,22 @@ func (w *siteWorker) getenv(name string) string {
 	return ""
 }
 
-// publish deploys a commit, or what is built from it. before is the state before
-// the run began.
-func (w *siteWorker) publish(ctx context.Context, commit string, before state) (*kvsync.Result, error) {
+// publish deploys the commit of a run, or what is built from it. before is the state
+// before the run began.
+func (w *siteWorker) publish(ctx context.Context, r *Run, before state) (*kvsync.Result, error) {
 	granted, err := w.releaseGranted(ctx, before)
 	if err != nil {
 		return nil, err
 	}
 	opt := plan.Options{Release: granted}
 	if w.site.Build.Allowed() {
-		if res, err := w.alreadyLive(ctx, commit, before); res != nil || err != nil {
+		if res, err := w.alreadyLive(ctx, r.Commit, before); res != nil || err != nil {
 			return res, err
 		}
-		return w.build(ctx, commit, opt)
+		return w.build(ctx, r, opt)
 	}
 	in := w.inputs("")
-	in.Commit = commit
+	in.Commit = r.Commit
 	return w.withSite(ctx, in, func(site *app.Site) (*kvsync.Result, error) {
 		if site.Layout().Compiled {
 			return nil, &app.UsageError{

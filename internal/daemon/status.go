@@ -82,6 +82,9 @@ type Run struct {
 	Added, Changed         int
 	Removed                int
 	Problem                string
+	// Warnings say what the result of a build may lack: submodules that stayed empty, each
+	// with the reason.
+	Warnings []string
 }
 
 // Observer counts events. Its methods are called from many goroutines and must

@@ -141,6 +141,23 @@ func TestRunsAreJoinedByTime(t *testing.T) {
 	}
 }
 
+// The warnings of a build are shown with its deployment, or with the run that has none.
+func TestWarningsOfABuild(t *testing.T) {
+	sites := tides()
+	run := daemon.Run{Deployment: twoID, Commit: commit("2"), Outcome: daemon.OutcomeDeployed,
+		Started: sites.lists["tides"][0].Time, Duration: time.Second, Warnings: []string{"theme is <empty>"}}
+	failed := daemon.Run{Commit: commit("3"), Outcome: daemon.OutcomeFailed, Warnings: []string{"font is empty"}}
+	sites.statuses[0].Runs = []daemon.Run{run, failed}
+	s := serve(t, sites)
+	s.logIn()
+	page := s.get("/sites/tides")
+	got := row(t, page, "Second subject")
+	if !strings.Contains(got, "theme is &lt;empty&gt;") {
+		t.Errorf("the warning is not with its deployment: %s", got)
+	}
+	page.says(t, "Other runs", "font is empty")
+}
+
 func TestUnreachableAccount(t *testing.T) {
 	s := serve(t, tides())
 	s.logIn()

@@ -33,6 +33,14 @@ func visibleLines(s string) string {
 	return cut(term.Lines(s), maxProblem)
 }
 
+// visibleAll does the same as visible for each text of a list.
+func visibleAll(list []string) (out []string) {
+	for _, s := range list {
+		out = append(out, visible(s, maxProblem))
+	}
+	return out
+}
+
 func firstLine(s string) string {
 	first, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
 	return visible(first, maxSubject)

@@ -172,6 +172,8 @@ type deploymentView struct {
 	Remarks []string
 	// Back is the path of the rollback's confirmation, or "".
 	Back string
+	// Warnings are those of the build.
+	Warnings []string
 }
 
 func viewDeployment(d version.Deployment, of *daemon.Run, now time.Time) deploymentView {
@@ -182,7 +184,7 @@ func viewDeployment(d version.Deployment, of *daemon.Run, now time.Time) deploym
 		v.By, v.Changes = r.Actor, changes(r.Added, r.Changed, r.Removed)
 	}
 	if of != nil {
-		v.By, v.Took = of.Actor, took(of.Duration)
+		v.By, v.Took, v.Warnings = of.Actor, took(of.Duration), visibleAll(of.Warnings)
 		if d.Record == nil {
 			v.Commit, v.Changes = viewCommit(cmp.Or(d.Commit, of.Commit), of.Subject, of.Author),
 				changes(of.Added, of.Changed, of.Removed)
@@ -227,6 +229,7 @@ type runView struct {
 	Kind     string
 	By, Took string
 	Problem  string
+	Warnings []string
 	// Times is the number of equal runs in a row. When is the time of the last one.
 	Times int
 }
@@ -234,7 +237,8 @@ type runView struct {
 func viewRun(r daemon.Run, now time.Time) runView {
 	v := runView{
 		When: at(r.Started, now), Commit: viewCommit(r.Commit, r.Subject, r.Author), Outcome: string(r.Outcome), Kind: "idle",
-		By: visible(r.Actor, maxName), Took: took(r.Duration), Problem: visibleLines(r.Problem), Times: 1,
+		By: visible(r.Actor, maxName), Took: took(r.Duration), Problem: visibleLines(r.Problem),
+		Warnings: visibleAll(r.Warnings), Times: 1,
 	}
 	switch r.Outcome {
 	case daemon.OutcomeRefused, daemon.OutcomeFailed:
