@@ -131,8 +131,8 @@ func (s *server) follow(start string, reported map[int]bool) (used []int, where 
 		if err != nil {
 			return nil, ""
 		}
-		next := s.canonical(decoded)
-		if next == "" || next == decoded {
+		_, next := s.resolve(decoded)
+		if next == "" {
 			return nil, ""
 		}
 		at = manifest.EncodePathname(next)
@@ -178,24 +178,34 @@ func (s *server) redirect(at string) (rule int, target string, ok bool) {
 	return rule, path, true
 }
 
-// canonical returns the pathname to which html_handling redirects a request. It returns the same
-// pathname if a file is served there, and "" if no file is found.
-func (s *server) canonical(pathname string) string {
+// resolve returns the file that is served at a pathname, or the pathname to which html_handling
+// redirects. Both are "" if no file is found. It decides as resolvePathname in
+// worker/src/rules/html.ts; testdata/policy/pathnames.json has the cases.
+func (s *server) resolve(pathname string) (file, redirect string) {
 	if s.has(pathname) {
-		if to := manifest.PathnameOf(pathname, s.html); s.servedAt(to) == pathname {
-			return to
+		if to := manifest.PathnameOf(pathname, s.html); to != pathname && s.servedAt(to) == pathname {
+			return "", to
 		}
-		return pathname
+		return pathname, ""
 	}
 	if s.html == "none" {
-		return ""
+		return "", ""
 	}
-	for _, file := range spellings(pathname) {
-		if to := manifest.PathnameOf(file, s.html); s.has(file) && s.servedAt(to) == file {
-			return to
+	for _, candidate := range spellings(pathname) {
+		if !s.has(candidate) {
+			continue
+		}
+		to := manifest.PathnameOf(candidate, s.html)
+		switch served := s.servedAt(to); {
+		case served == candidate && to == pathname:
+			return candidate, ""
+		case served == candidate:
+			return "", to
+		case redirect == "" && served != "" && !s.has(to) && to != pathname:
+			redirect = to // the page that takes precedence, unless another spelling resolves
 		}
 	}
-	return ""
+	return "", redirect
 }
 
 // spellings returns the files that a pathname may mean, as in worker/src/rules/html.ts.

@@ -6,11 +6,20 @@ import { join } from "node:path";
 import test from "node:test";
 import { defaultGrace, defaultRetain } from "../src/deploy/deploy_options";
 import { maxFileBytes, maxValueBytes } from "../src/format/chunks";
-import { htmlHandlings, notFoundHandlings, parseMeta } from "../src/format/meta";
+import {
+  type HTMLHandling,
+  htmlHandlings,
+  type NotFoundHandling,
+  notFoundHandlings,
+  parseMeta,
+} from "../src/format/meta";
 import { isProjectId, isSite } from "../src/format/project_keys";
 import { isInspected } from "../src/rules/content_check";
 import { contentType } from "../src/rules/content_type";
 import { parseHeaders } from "../src/rules/headers_file";
+import { resolvePathname } from "../src/rules/html";
+import { resolveNotFound } from "../src/rules/not_found";
+import { decodePathname, encodePathname } from "../src/rules/pathname";
 import { checkPath } from "../src/rules/publishable";
 import { parseRedirects } from "../src/rules/redirects_file";
 import { isContentHashed } from "../src/serve/caching";
@@ -65,6 +74,46 @@ test("values of html_handling and not_found_handling", () => {
   const meta = parseMeta(new TextEncoder().encode('{"site":"a","types":[]}'));
   assert.equal(meta.htmlHandling, want.html_handling[0]);
   assert.equal(meta.notFoundHandling, want.not_found_handling[0]);
+});
+
+interface Pathnames {
+  files: string[];
+  cases: { request: string; answers: Record<HTMLHandling, string> }[];
+  not_found: { request: string; answers: Record<NotFoundHandling, string> }[];
+}
+
+test("the file or the redirect for a pathname", () => {
+  const { files, cases } = read<Pathnames>("pathnames.json");
+  assert.ok(cases.length >= 45);
+  const find = (file: string) => files.indexOf(file);
+  for (const { request, answers } of cases) {
+    assert.deepEqual(Object.keys(answers), [...htmlHandlings], request);
+    for (const handling of htmlHandlings) {
+      const found = resolvePathname(decodePathname(request), handling, find);
+      const answer = !found
+        ? "-"
+        : "redirect" in found
+          ? `>${encodePathname(found.redirect)}`
+          : `=${files[found.asset]}`;
+      assert.equal(answer, answers[handling], `${handling} ${request}`);
+    }
+  }
+});
+
+test("the response for a pathname without a file", () => {
+  const { files, not_found: cases } = read<Pathnames>("pathnames.json");
+  assert.ok(cases.length >= 5);
+  const find = (file: string) => files.indexOf(file);
+  for (const { request, answers } of cases) {
+    const pathname = decodePathname(request);
+    assert.equal(resolvePathname(pathname, "auto-trailing-slash", find), undefined, request);
+    assert.deepEqual(Object.keys(answers), [...notFoundHandlings], request);
+    for (const handling of notFoundHandlings) {
+      const found = resolveNotFound(pathname, handling, find);
+      const answer = found ? `${found.status} ${files[found.asset]}` : "404";
+      assert.equal(answer, answers[handling], `${handling} ${request}`);
+    }
+  }
 });
 
 interface Limits {

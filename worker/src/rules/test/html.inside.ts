@@ -11,63 +11,6 @@ function resolve(path: string, handling: HTMLHandling, files: string[]): string 
   return "redirect" in found ? `>${found.redirect}` : `=${files[found.asset]}`;
 }
 
-// The expected results follow the table for html_handling in Cloudflare's documentation.
-const files = [
-  "/index.html",
-  "/file.html",
-  "/folder/index.html",
-  "/both.html",
-  "/both/index.html",
-  "/raw.txt",
-  "/a/index",
-  "/bin",
-  "/bin.html",
-];
-const expected: Record<string, [auto: string, force: string, drop: string, none: string]> = {
-  "/": ["=/index.html", "=/index.html", "=/index.html", "-"],
-  "/index": [">/", ">/", ">/", "-"],
-  "/index.html": [">/", ">/", ">/", "=/index.html"],
-  "/file": ["=/file.html", ">/file/", "=/file.html", "-"],
-  "/file/": [">/file", "=/file.html", ">/file", "-"],
-  "/file.html": [">/file", ">/file/", ">/file", "=/file.html"],
-  "/file/index": [">/file", ">/file/", ">/file", "-"],
-  "/file/index.html": [">/file", ">/file/", ">/file", "-"],
-  "/folder": [">/folder/", ">/folder/", "=/folder/index.html", "-"],
-  "/folder/": ["=/folder/index.html", "=/folder/index.html", ">/folder", "-"],
-  "/folder.html": [">/folder/", ">/folder/", ">/folder", "-"],
-  "/folder/index": [">/folder/", ">/folder/", ">/folder", "-"],
-  "/folder/index.html": [">/folder/", ">/folder/", ">/folder", "=/folder/index.html"],
-  "/both": ["=/both.html", ">/both/", "=/both.html", "-"],
-  "/both/": ["=/both/index.html", "=/both/index.html", ">/both", "-"],
-  "/both.html": [">/both", "=/both.html", ">/both", "=/both.html"],
-  "/both/index.html": [">/both/", ">/both/", "=/both/index.html", "=/both/index.html"],
-  // With drop-trailing-slash, /both.html has precedence at the pathname of /both/index.html.
-  "/both/index": [">/both/", ">/both/", ">/both", "-"],
-  "/both/index/": [">/both/", ">/both/", ">/both", "-"],
-  "/raw.txt": ["=/raw.txt", "=/raw.txt", "=/raw.txt", "=/raw.txt"],
-  "/raw.txt/": ["-", "-", "-", "-"],
-  "/a/index": ["=/a/index", "=/a/index", "=/a/index", "=/a/index"],
-  "/a/": ["-", "-", "-", "-"],
-  // A file without an extension takes precedence at its name.
-  "/bin": ["=/bin", "=/bin", "=/bin", "=/bin"],
-  "/bin.html": ["=/bin.html", ">/bin/", "=/bin.html", "=/bin.html"],
-  "/bin/": ["-", "=/bin.html", "-", "-"],
-  "/bin/index": ["-", ">/bin/", "-", "-"],
-  "/constructor": ["-", "-", "-", "-"],
-  // Static Assets differ here: they redirect to /index, or serve the page at both pathnames.
-  "/index/": [">/", ">/", ">/", "-"],
-  "/index/index": [">/", ">/", ">/", "-"],
-};
-
-test("pathnames resolve as Cloudflare documents html_handling", () => {
-  const handlings: HTMLHandling[] = ["auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", "none"];
-  for (const [path, results] of Object.entries(expected)) {
-    for (const [i, handling] of handlings.entries()) {
-      assert.equal(resolve(path, handling, files), results[i], `${handling} ${path}`);
-    }
-  }
-});
-
 test("every redirect ends at an asset", () => {
   const names = [
     "/index.html",
