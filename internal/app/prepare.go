@@ -92,6 +92,9 @@ func (s *Site) sourceOptions(kind string) source.Options {
 		PlainIgnore: s.Layout().IgnoreFiles, HTMLHandling: s.settings.Serving.HTMLHandling, Getenv: s.in.Getenv,
 		Log: s.in.Log, Rehash: s.in.Given.Is(options.Rehash),
 	}
+	of.Discarded = func(ctx context.Context, record manifest.Pulled) map[string]bool {
+		return s.discarded(ctx, s.pathOf(of.Dir), record)
+	}
 	if s.in.CacheDir != "" {
 		of.CacheDir = filepath.Join(s.in.CacheDir, "kv-sync")
 	}

@@ -35,6 +35,8 @@ type PullOptions struct {
 	SaveConflicts string
 	// DryRun changes nothing.
 	DryRun bool
+	// discarded returns the pathnames of the record that do not count; nil means none.
+	discarded func(manifest.Pulled) map[string]bool
 }
 
 // Pulled is the result of a pull.
@@ -55,8 +57,8 @@ func (p *Pulled) Done() bool { return p != nil && p.done }
 // pulledTree is a [pull.Tree] that also stores which edits were pulled.
 type pulledTree interface {
 	pull.Tree
-	Pulled() (map[string]manifest.Nonce, error)
-	SetPulled(map[string]manifest.Nonce) error
+	Pulled() (manifest.Pulled, error)
+	SetPulled(manifest.Pulled) error
 }
 
 // Pull brings edits made at run time into git. If there are conflicts, it pulls all other edits,
@@ -90,16 +92,23 @@ func (s *Site) Pull(ctx context.Context, o PullOptions) (*Pulled, error) {
 
 // pullInto makes the three-way comparison and updates the record of pulled edits. It leaves the
 // record unchanged if it has nothing to add: entries of edits that the overlay no longer has are
-// harmless, and removing them would need a commit.
+// harmless, and removing them would need a commit. Entries that do not count are removed, because
+// they would count once somebody commits the record.
 func pullInto(ctx context.Context, overlay *overlay.Snapshot, tree pulledTree, o PullOptions, out *Pulled) error {
 	pulled, err := tree.Pulled()
 	if err != nil {
 		return err
 	}
+	listed := len(pulled.Writes)
+	if o.discarded != nil {
+		for pathname := range o.discarded(pulled) {
+			delete(pulled.Writes, pathname)
+		}
+	}
 	out.Report, err = pull.Pull(ctx, overlay.Entries, overlay, tree, pull.Options{
 		Known: pulled, Resolved: o.Resolved, ContentType: rules.ContentType, DryRun: o.DryRun,
 	})
-	if err != nil || o.DryRun || out.Noted {
+	if err != nil || o.DryRun || out.Noted && listed == len(pulled.Writes) {
 		return err
 	}
 	if err := tree.SetPulled(out.Pulled); err != nil {
@@ -132,6 +141,7 @@ func (s *Site) pullWorkTree(ctx context.Context, overlay *overlay.Snapshot, o Pu
 			return err
 		}
 		tree.Hide(hidden)
+		o.discarded = func(p manifest.Pulled) map[string]bool { return s.discarded(ctx, dir, p) }
 	}
 	return pull.AsOwner(nearest(dir), func() error { return pullInto(ctx, overlay, tree, o, out) })
 }

@@ -270,34 +270,34 @@ func (b *Branch) Remove(pathname string) error {
 }
 
 // Pulled reads the record of the writes that are in git.
-func (b *Branch) Pulled() (map[string]manifest.Nonce, error) {
+func (b *Branch) Pulled() (manifest.Pulled, error) {
 	p, err := b.find(b.fileName("/"+manifest.PulledName), false)
 	if err != nil || !p.exists {
-		return nil, err
+		return manifest.Pulled{}, err
 	}
 	e, ok := p.folder().entries[p.name()]
 	if !ok {
-		return nil, nil
+		return manifest.Pulled{}, nil
 	}
 	blob, err := b.repo.BlobObject(e.Hash)
 	if err != nil {
-		return nil, err
+		return manifest.Pulled{}, err
 	}
 	r, err := blob.Reader()
 	if err != nil {
-		return nil, err
+		return manifest.Pulled{}, err
 	}
 	defer r.Close()
 	text, err := io.ReadAll(r)
 	if err != nil {
-		return nil, err
+		return manifest.Pulled{}, err
 	}
 	return parsePulled(text)
 }
 
 // SetPulled replaces the record of the writes that are in git. It removes an empty record.
-func (b *Branch) SetPulled(pulled map[string]manifest.Nonce) error {
-	if len(pulled) == 0 {
+func (b *Branch) SetPulled(pulled manifest.Pulled) error {
+	if len(pulled.Writes) == 0 {
 		p, err := b.find(b.fileName("/"+manifest.PulledName), false)
 		if err == nil && p.exists && p.folder().entries[p.name()].Name != "" {
 			p.remove()

@@ -88,7 +88,7 @@ func pullOn(t *testing.T, top, name string) string {
 		t.Fatal(err)
 	}
 	entries, from := caseOverlay()
-	r, err := Pull(t.Context(), entries, from, b, withKnown(options, pulled))
+	r, err := Pull(t.Context(), entries, from, b, Options{ContentType: options.ContentType, Known: pulled})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func TestBranchMovedConcurrently(t *testing.T) {
 	}
 	runGit(t, top, "commit", "-q", "--allow-empty", "-m", "meanwhile")
 	runGit(t, top, "branch", "-f", "edits", "main")
-	if err := b.SetPulled(map[string]manifest.Nonce{"/a": {1}}); err != nil {
+	if err := b.SetPulled(manifest.Pulled{Writes: map[string]manifest.Nonce{"/a": {1}}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.Commit(Message{Author: tool, Text: "x\n"}, time.Now()); err == nil ||
@@ -230,7 +230,7 @@ func TestCommitDate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := b.SetPulled(map[string]manifest.Nonce{"/a": {byte(i + 1)}}); err != nil {
+		if err := b.SetPulled(manifest.Pulled{Writes: map[string]manifest.Nonce{"/a": {byte(i + 1)}}}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := b.Commit(Message{Author: tool, Text: "x\n", Time: when}, time.Now()); err != nil {

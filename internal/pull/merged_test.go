@@ -34,14 +34,14 @@ func TestMergedInGit(t *testing.T) {
 		tree,
 		withKnown(o, map[string]manifest.Nonce{"/page.html": pulledBefore.Nonce}),
 	)
-	if err != nil || len(r.InGit) != 2 || r.Pulled["/both.html"] != both.Nonce ||
-		r.Pulled["/page.html"] != pulledBefore.Nonce {
+	if err != nil || len(r.InGit) != 2 || r.Pulled.Writes["/both.html"] != both.Nonce ||
+		r.Pulled.Writes["/page.html"] != pulledBefore.Nonce {
 		t.Errorf("the report is %+v, %v", r, err)
 	}
 
 	// The next edit of the pulled page at run time is a conflict.
 	next := newEntry("/page.html", "newest", "new", "old")
-	r, err = Pull(t.Context(), []overlay.Entry{next}, contentMap{}, tree, withKnown(options, r.Pulled))
+	r, err = Pull(t.Context(), []overlay.Entry{next}, contentMap{}, tree, withKnown(options, r.Pulled.Writes))
 	if err != nil || len(r.Conflicts) != 1 {
 		t.Errorf("the report is %+v, %v", r, err)
 	}
@@ -68,7 +68,7 @@ func TestContentWithHeaders(t *testing.T) {
 	from := contentMap{"/headers.html": "new", "/feed": "new"}
 	for range 2 { // in the second pull, git has the contents
 		r, err := Pull(t.Context(), []overlay.Entry{typed, headers}, from, tree, options)
-		if err != nil || len(r.Kept) != 2 || len(r.Pulled) != 0 {
+		if err != nil || len(r.Kept) != 2 || len(r.Pulled.Writes) != 0 {
 			t.Errorf("the report is %+v, %v", r, err)
 		}
 	}
@@ -100,7 +100,7 @@ func TestFileAndFolder(t *testing.T) {
 	from := contentMap{"/a": "new", "/a-b": "new", "/a/b": "new", "/a/b/c": "new"}
 	for _, tree := range []Tree{branch, folder} {
 		r, err := Pull(t.Context(), entries, from, tree, options)
-		if err != nil || len(r.Taken) != 2 || len(r.Conflicts) != 2 || len(r.Pulled) != 2 {
+		if err != nil || len(r.Taken) != 2 || len(r.Conflicts) != 2 || len(r.Pulled.Writes) != 2 {
 			t.Errorf("%T: the report is %+v, %v", tree, r, err)
 			continue
 		}

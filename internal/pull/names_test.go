@@ -16,7 +16,7 @@ import (
 
 type pulledTree interface {
 	Tree
-	SetPulled(map[string]manifest.Nonce) error
+	SetPulled(manifest.Pulled) error
 }
 
 // eachTree runs a test with a work tree and with a branch. Both have files. read returns the

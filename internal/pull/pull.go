@@ -45,6 +45,19 @@ type FileState struct {
 	Blocked string
 }
 
+// mark returns the mark of the content in the record.
+func (s FileState) mark() string {
+	if len(s.Hashes) == 0 {
+		return ""
+	}
+	return manifest.ContentMark(s.Hashes[0])
+}
+
+// Holds reports whether the file has the content of a mark in the record.
+func (s FileState) Holds(mark string) bool {
+	return slices.ContainsFunc(s.Hashes, func(h manifest.Hash) bool { return manifest.ContentMark(h) == mark })
+}
+
 // Source reads the contents of run-time edits. [overlay.Snapshot] implements it.
 type Source interface {
 	Copy(ctx context.Context, entry *overlay.Entry, w io.Writer) error
@@ -55,8 +68,8 @@ type Options struct {
 	// Resolved are pathnames whose conflicts a person has merged in git. With "@" and a nonce
 	// after the pathname, the conflict is resolved only if the last edit has that nonce.
 	Resolved []string
-	// Known are the nonces of the edits that are recorded as pulled, by pathname.
-	Known map[string]manifest.Nonce
+	// Known are the edits that are recorded as pulled.
+	Known manifest.Pulled
 	// ContentType returns the Content-Type with which a deploy publishes a pathname.
 	ContentType func(path string) string
 	// DryRun makes the report without a change of the tree.
@@ -75,8 +88,8 @@ type Report struct {
 	Conflicts []Edit `json:"conflicts"`
 	// Kept are the edits that stay in the overlay, because a file cannot represent them.
 	Kept []Edit `json:"kept"`
-	// Pulled are the nonces to record: those of the edits that are in git now.
-	Pulled map[string]manifest.Nonce `json:"-"`
+	// Pulled are the edits to record: those that are in git now.
+	Pulled manifest.Pulled `json:"-"`
 	// Noted says that all of Pulled were recorded before the pull.
 	Noted bool `json:"-"`
 }
@@ -107,7 +120,7 @@ func (r *Report) Changes() bool { return len(r.Taken)+len(r.Removed) > 0 }
 func Pull(ctx context.Context, entries []overlay.Entry, from Source, tree Tree, o Options) (*Report, error) {
 	p := &puller{from: from, tree: tree, Options: o, Report: &Report{
 		Taken: []Edit{}, Removed: []Edit{}, InGit: []Edit{}, Conflicts: []Edit{}, Kept: []Edit{},
-		Pulled: make(map[string]manifest.Nonce),
+		Pulled: manifest.Pulled{Writes: map[string]manifest.Nonce{}, Contents: map[string]string{}},
 	}, taken: takenPaths{}}
 	if err := p.readResolved(entries); err != nil {
 		return nil, err
@@ -126,8 +139,8 @@ func Pull(ctx context.Context, entries []overlay.Entry, from Source, tree Tree, 
 		slices.SortFunc(edits, func(a, b Edit) int { return strings.Compare(a.Path, b.Path) })
 	}
 	p.Noted = true
-	for path, write := range p.Pulled {
-		p.Noted = p.Noted && p.Known[path] == write
+	for path, write := range p.Pulled.Writes {
+		p.Noted = p.Noted && p.Known.Writes[path] == write && p.Known.Contents[path] == p.Pulled.Contents[path]
 	}
 	return p.Report, nil
 }
@@ -194,13 +207,14 @@ func (p *puller) entry(ctx context.Context, e *overlay.Entry) error {
 	case invalidPathReason(e.Path) != "":
 		report(&p.Kept, invalidPathReason(e.Path))
 		return nil
-	case p.resolved[e.Path] == resolved:
-		p.record(e, &p.InGit, report)
-		return nil
 	}
 	state, err := p.tree.State(e.Path)
 	if err != nil {
 		return err
+	}
+	if p.resolved[e.Path] == resolved {
+		p.record(e, &p.InGit, state.mark(), report)
+		return nil
 	}
 	result, why := compare(e, state)
 	if result == take && e.Content != nil {
@@ -208,12 +222,16 @@ func (p *puller) entry(ctx context.Context, e *overlay.Entry) error {
 			result = conflict
 		}
 	}
-	if result == conflict && p.Known[e.Path] == e.Nonce && !e.Nonce.IsZero() {
+	if result == conflict && p.isKnown(e) {
 		result = same // git changed the file after the pull; if git had the old content, the pull was discarded
 	}
 	switch result {
 	case same:
-		p.record(e, &p.InGit, report)
+		mark := state.mark()
+		if p.isKnown(e) {
+			mark = p.Known.Contents[e.Path]
+		}
+		p.record(e, &p.InGit, mark, report)
 	case conflict:
 		if p.resolved[e.Path] == outdated {
 			why = "it was edited again at run time after it was merged"
@@ -252,7 +270,7 @@ func (p *puller) take(ctx context.Context, e *overlay.Entry, report func(*[]Edit
 				return err
 			}
 		}
-		p.record(e, &p.Removed, report)
+		p.record(e, &p.Removed, "", report)
 		return nil
 	}
 	if !p.DryRun {
@@ -265,14 +283,14 @@ func (p *puller) take(ctx context.Context, e *overlay.Entry, report func(*[]Edit
 		}
 	}
 	p.taken.add(e.Path)
-	p.record(e, &p.Taken, report)
+	p.record(e, &p.Taken, manifest.ContentMark(e.Content.Hash), report)
 	return nil
 }
 
 // record adds an edit that is in git to Pulled and to a list of the report. A deploy drops the
 // edits in Pulled from the overlay. So an edit with headers or a type that a file cannot have
-// is not added to Pulled.
-func (p *puller) record(e *overlay.Entry, list *[]Edit, report func(*[]Edit, string)) {
+// is not added to Pulled. mark is the mark of what git has.
+func (p *puller) record(e *overlay.Entry, list *[]Edit, mark string, report func(*[]Edit, string)) {
 	kept := ""
 	switch {
 	case e.Content == nil:
@@ -288,7 +306,13 @@ func (p *puller) record(e *overlay.Entry, list *[]Edit, report func(*[]Edit, str
 		report(&p.Kept, kept)
 		return
 	}
-	p.Pulled[e.Path] = e.Nonce
+	p.Pulled.Writes[e.Path] = e.Nonce
+	p.Pulled.Contents[e.Path] = mark
+}
+
+// isKnown reports whether this very edit is recorded as pulled.
+func (p *puller) isKnown(e *overlay.Entry) bool {
+	return p.Known.Writes[e.Path] == e.Nonce && !e.Nonce.IsZero()
 }
 
 // comparison is the result of a three-way comparison.

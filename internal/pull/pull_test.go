@@ -124,7 +124,7 @@ func caseOverlay() (entries []overlay.Entry, from contentMap) {
 var options = Options{ContentType: rules.ContentType}
 
 func withKnown(o Options, known map[string]manifest.Nonce) Options {
-	o.Known = known
+	o.Known = manifest.Pulled{Writes: known}
 	return o
 }
 
@@ -141,7 +141,7 @@ func check(t *testing.T, r *Report, read func(path string) string) {
 		if got[c.entry.Path] != c.want {
 			t.Errorf("%q: the result is %q, want %q", c.entry.Path, got[c.entry.Path], c.want)
 		}
-		_, pulled := r.Pulled[c.entry.Path]
+		_, pulled := r.Pulled.Writes[c.entry.Path]
 		if inGit := c.want == "taken" || c.want == "removed" || c.want == "in git"; pulled != inGit {
 			t.Errorf("%q: recorded as pulled: %t", c.entry.Path, pulled)
 		}
@@ -194,7 +194,7 @@ func TestWorkTree(t *testing.T) {
 
 	// If the first pull was killed before SetPulled, the next pull reports the same writes.
 	rerun, err := Pull(t.Context(), entries, from, tree, options)
-	if err != nil || rerun.Changes() || rerun.Noted || !maps.Equal(rerun.Pulled, r.Pulled) {
+	if err != nil || rerun.Changes() || rerun.Noted || !maps.Equal(rerun.Pulled.Writes, r.Pulled.Writes) {
 		t.Errorf("after a killed pull: %+v, %v", rerun, err)
 	}
 
@@ -202,10 +202,10 @@ func TestWorkTree(t *testing.T) {
 		t.Fatal(err)
 	}
 	pulled, err := tree.Pulled()
-	if err != nil || len(pulled) != len(r.Pulled) {
+	if err != nil || len(pulled.Writes) != len(r.Pulled.Writes) {
 		t.Fatalf("the record is %v, %v", pulled, err)
 	}
-	again, err := Pull(t.Context(), entries, from, tree, withKnown(options, pulled))
+	again, err := Pull(t.Context(), entries, from, tree, withKnown(options, pulled.Writes))
 	if err != nil || again.Changes() || !again.Noted || len(again.Conflicts) != len(r.Conflicts) {
 		t.Errorf("the report of the second pull is %+v, %v", again, err)
 	}
@@ -276,7 +276,7 @@ func TestContentNotInKV(t *testing.T) {
 	eachTree(t, map[string]string{"page.html": "old"}, func(t *testing.T, tree pulledTree, read func(string) string) {
 		from := broken{fmt.Errorf("read: %w", cloud.ErrNotFound)}
 		r, err := Pull(t.Context(), []overlay.Entry{newEntry("/page.html", "new", "old")}, from, tree, options)
-		if err != nil || len(r.Kept) != 1 || len(r.Taken) != 0 || len(r.Pulled) != 0 || read("page.html") != "old" {
+		if err != nil || len(r.Kept) != 1 || len(r.Taken) != 0 || len(r.Pulled.Writes) != 0 || read("page.html") != "old" {
 			t.Errorf("the report is %+v, %v; git has %q", r, err, read("page.html"))
 		}
 	})

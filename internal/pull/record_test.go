@@ -15,7 +15,7 @@ import (
 // recordedTree is a tree that reads and writes the record of pulled writes.
 type recordedTree interface {
 	pulledTree
-	Pulled() (map[string]manifest.Nonce, error)
+	Pulled() (manifest.Pulled, error)
 }
 
 // Pulled returns an error for a damaged record. If the record counted as empty, the pull would
@@ -28,7 +28,7 @@ func TestDamagedRecord(t *testing.T) {
 		func(t *testing.T, tree pulledTree, _ func(string) string) {
 			pulled, err := tree.(recordedTree).Pulled()
 			var refused *manifest.RefusedError
-			if !errors.As(err, &refused) || len(pulled) > 0 {
+			if !errors.As(err, &refused) || len(pulled.Writes) > 0 {
 				t.Errorf("got %v, %v", pulled, err)
 			}
 		},
@@ -38,18 +38,19 @@ func TestDamagedRecord(t *testing.T) {
 // SetPulled removes the file if the record is empty. If the old file stayed, the next deploy
 // would drop writes that git does not have.
 func TestEmptyRecordIsRemoved(t *testing.T) {
-	one := map[string]manifest.Nonce{"/a.html": {1}}
+	one := manifest.Pulled{Writes: map[string]manifest.Nonce{"/a.html": {1}}}
 	files := map[string]string{"index.html": "x", manifest.PulledName: string(manifest.FormatPulled(one))}
 	eachTree(t, files, func(t *testing.T, tree pulledTree, read func(string) string) {
-		if pulled, err := tree.(recordedTree).Pulled(); err != nil || len(pulled) != 1 {
+		if pulled, err := tree.(recordedTree).Pulled(); err != nil || len(pulled.Writes) != 1 {
 			t.Fatalf("%v, %v", pulled, err)
 		}
 		for range 2 { // the second time the file does not exist
-			if err := tree.SetPulled(nil); err != nil {
+			if err := tree.SetPulled(manifest.Pulled{}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if pulled, err := tree.(recordedTree).Pulled(); err != nil || len(pulled) > 0 || read(manifest.PulledName) != "" {
+		pulled, err := tree.(recordedTree).Pulled()
+		if err != nil || len(pulled.Writes) > 0 || read(manifest.PulledName) != "" {
 			t.Errorf("the record is still %v, %v", pulled, err)
 		}
 	})
@@ -65,7 +66,7 @@ func TestWriteWithoutNonce(t *testing.T) {
 			map[string]string{"page.html": "theirs"},
 			func(t *testing.T, tree pulledTree, _ func(string) string) {
 				r, err := Pull(t.Context(), []overlay.Entry{entry}, contentMap{}, tree, withKnown(options, pulled))
-				if err != nil || len(r.Conflicts) != 1 || len(r.Pulled) > 0 {
+				if err != nil || len(r.Conflicts) != 1 || len(r.Pulled.Writes) > 0 {
 					t.Errorf("the report is %+v, %v", r, err)
 				}
 			},
@@ -89,7 +90,7 @@ func TestResolvedWithNonce(t *testing.T) {
 			func(t *testing.T, tree pulledTree, _ func(string) string) {
 				r, err := Pull(t.Context(), []overlay.Entry{tt.entry}, contentMap{}, tree, o)
 				if err != nil || (len(r.InGit) == 1) != tt.inGit || len(r.InGit)+len(r.Conflicts) != 1 ||
-					(len(r.Pulled) == 1) != tt.inGit {
+					(len(r.Pulled.Writes) == 1) != tt.inGit {
 					t.Errorf("the report is %+v, %v", r, err)
 				}
 			},
@@ -110,7 +111,7 @@ func TestFileIgnoredByGit(t *testing.T) {
 	tree.Hide(map[string]string{"/ignored.html": "git ignores it", "/new.html": "git ignores it"})
 	entries := []overlay.Entry{newEntry("/ignored.html", "new", "old"), newEntry("/new.html", "new", "")}
 	r, err := Pull(t.Context(), entries, contentMap{"/ignored.html": "new", "/new.html": "new"}, tree, options)
-	if err != nil || len(r.Conflicts) != 2 || r.Conflicts[0].Reason != "git ignores it" || len(r.Pulled) > 0 {
+	if err != nil || len(r.Conflicts) != 2 || r.Conflicts[0].Reason != "git ignores it" || len(r.Pulled.Writes) > 0 {
 		t.Errorf("the report is %+v, %v", r, err)
 	}
 }
@@ -131,7 +132,7 @@ func TestNestedRepository(t *testing.T) {
 		from := contentMap{"/module/page.html": "new", "/module/new.html": "new"}
 		r, err := Pull(t.Context(), entries, from, tree, options)
 		if err != nil || len(r.Conflicts) != 2 || !strings.Contains(r.Conflicts[0].Reason, "submodule") ||
-			len(r.Pulled) > 0 {
+			len(r.Pulled.Writes) > 0 {
 			t.Errorf("%s: the report is %+v, %v", name, r, err)
 		}
 		if text, _ := os.ReadFile(filepath.Join(dir, "module", "page.html")); string(text) != "old" {
@@ -180,7 +181,7 @@ func TestBranchCreatedConcurrently(t *testing.T) {
 	runGit(t, top, "checkout", "-q", "-b", "edits")
 	runGit(t, top, "commit", "-q", "--allow-empty", "-m", "theirs")
 	theirs := runGit(t, top, "rev-parse", "edits")
-	if err := b.SetPulled(map[string]manifest.Nonce{"/a": {1}}); err != nil {
+	if err := b.SetPulled(manifest.Pulled{Writes: map[string]manifest.Nonce{"/a": {1}}}); err != nil {
 		t.Fatal(err)
 	}
 	_, err = b.Commit(Message{Author: tool, Text: "x\n"}, time.Now())

@@ -273,20 +273,20 @@ func (t *WorkTree) Remove(pathname string) error {
 }
 
 // Pulled reads the record of the writes that are in git.
-func (t *WorkTree) Pulled() (map[string]manifest.Nonce, error) {
+func (t *WorkTree) Pulled() (manifest.Pulled, error) {
 	if t.root == nil {
-		return nil, nil
+		return manifest.Pulled{}, nil
 	}
 	text, err := t.root.ReadFile(manifest.PulledName)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+		return manifest.Pulled{}, err
 	}
 	return parsePulled(text)
 }
 
 // SetPulled replaces the record of the writes that are in git. It removes an empty record.
-func (t *WorkTree) SetPulled(pulled map[string]manifest.Nonce) error {
-	if len(pulled) > 0 {
+func (t *WorkTree) SetPulled(pulled manifest.Pulled) error {
+	if len(pulled.Writes) > 0 {
 		return t.Put("/"+manifest.PulledName, func(w io.Writer) error {
 			_, err := w.Write(manifest.FormatPulled(pulled))
 			return err
@@ -302,10 +302,10 @@ func (t *WorkTree) SetPulled(pulled map[string]manifest.Nonce) error {
 	return err
 }
 
-func parsePulled(text []byte) (map[string]manifest.Nonce, error) {
+func parsePulled(text []byte) (manifest.Pulled, error) {
 	pulled, bad := manifest.ParsePulled(text)
 	if len(bad) > 0 {
-		return nil, &manifest.RefusedError{Problems: bad}
+		return manifest.Pulled{}, &manifest.RefusedError{Problems: bad}
 	}
 	return pulled, nil
 }

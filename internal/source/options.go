@@ -11,6 +11,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/boundary"
 	"github.com/kv-sync/kv-sync/internal/git/worktree"
 	"github.com/kv-sync/kv-sync/internal/source/folder"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Kinds of source.
@@ -48,6 +49,8 @@ type Options struct {
 	// Rehash reads every file on disk, even if its time stamps say that it did not change: neither
 	// the stat cache nor git's index is trusted.
 	Rehash bool
+	// Discarded is as in [folder.Options].
+	Discarded func(context.Context, manifest.Pulled) map[string]bool
 	// HTMLHandling is [kvsync.Serving.HTMLHandling]. It decides whether a redirect is a loop.
 	HTMLHandling string
 	// Boundary limits where the folder and the files that decide what is published may be; nil
@@ -122,7 +125,7 @@ func (o Options) ofFolder() folder.Options {
 	return folder.Options{
 		Path: o.folder(), Name: o.Dir, Patterns: o.Patterns, HTMLHandling: o.HTMLHandling,
 		GitIgnore: o.GitIgnore, PlainIgnore: o.PlainIgnore,
-		Boundary: o.Boundary, CacheDir: o.CacheDir, Rehash: o.Rehash, Log: o.Log,
+		Boundary: o.Boundary, CacheDir: o.CacheDir, Rehash: o.Rehash, Discarded: o.Discarded, Log: o.Log,
 	}
 }
 

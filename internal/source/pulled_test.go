@@ -15,7 +15,8 @@ import (
 func TestPulled(t *testing.T) {
 	t.Parallel()
 	w := gittest.Site(t)
-	note := manifest.FormatPulled(map[string]manifest.Nonce{"/index.html": {1, 2, 3}, "/a b.html": {4}})
+	writes := map[string]manifest.Nonce{"/index.html": {1, 2, 3}, "/a b.html": {4}}
+	note := manifest.FormatPulled(manifest.Pulled{Writes: writes})
 	first := map[string]string{}
 	for _, text := range []string{"", string(note)} {
 		if text != "" {

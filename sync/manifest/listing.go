@@ -27,8 +27,11 @@ type Listing struct {
 	Redirects []Redirect
 	Headers   []HeaderRule
 	// Pulled has the nonces of the run-time writes that are in the source, by
-	// pathname: the content of the file [PulledName].
+	// pathname: those that the file [PulledName] lists.
 	Pulled map[string]Nonce
+	// Discarded are the pathnames of Pulled whose writes the source lists, but somebody has
+	// discarded the files.
+	Discarded map[string]bool
 	// Excluded counts the entries of the source that are not published, by kind.
 	Excluded []Excluded
 	// Ignored are the paths of the files that .gitignore names and that are published,
@@ -58,7 +61,8 @@ func FolderID(l *Listing) string {
 	}
 	_ = json.NewEncoder(h).Encode([]any{l.Redirects, l.Headers}) // strings and numbers always encode
 	if len(l.Pulled) > 0 {
-		h.Write(FormatPulled(l.Pulled))
+		h.Write(FormatPulled(Pulled{Writes: l.Pulled}))
+		_ = json.NewEncoder(h).Encode(l.Discarded)
 	}
 	return "folder:" + hex.EncodeToString(h.Sum(nil)) + ":" + l.Origin.Rules
 }

@@ -14,6 +14,9 @@ type Edits struct {
 	// Adopted has the nonces of the writes that the live manifest contains, Pulled the
 	// nonces of those that the source contains, by pathname.
 	Adopted, Pulled map[string]manifest.Nonce
+	// Discarded are the pathnames of Pulled that the source lists although it does not have
+	// the write.
+	Discarded map[string]bool
 }
 
 // Adopt records in a manifest which edits it contains already. It returns the entries
@@ -23,11 +26,11 @@ func (e *Edits) Adopt(m *manifest.Manifest) (covering []*Entry, discarded []stri
 	for i := range e.Entries {
 		edit := &e.Entries[i]
 		deployed := m.At(edit.Path)
-		if e.pulled(edit) && !e.live(edit) && edit.isUndone(deployed) {
+		if e.pulled(edit) && !e.live(edit) && e.undone(edit, deployed) {
 			discarded = append(discarded, edit.Path)
 		}
 		switch {
-		case e.live(edit), e.pulled(edit) && !edit.isUndone(deployed):
+		case e.live(edit), e.pulled(edit) && !e.undone(edit, deployed):
 			edit.adoptInto(m)
 		case edit.IsRules(): // rules are not served, so they cover no file
 		case edit.equals(deployed):
@@ -55,6 +58,11 @@ func (e *Edits) Returns(path string) bool {
 func (e *Edits) live(edit *Entry) bool {
 	live, adopted := e.Adopted[edit.Path]
 	return adopted && live == edit.Nonce
+}
+
+// undone reports whether the source lists the edit as pulled and does not have it.
+func (e *Edits) undone(edit *Entry, deployed *manifest.Asset) bool {
+	return edit.isUndone(deployed) || e.Discarded[edit.Path] && !edit.equals(deployed)
 }
 
 // pulled reports whether the source lists the edit as pulled.

@@ -115,7 +115,10 @@ type Options struct {
 	CacheDir string
 	// Rehash reads every file, whatever the stat cache has, and writes the cache anew.
 	Rehash bool
-	Log    *slog.Logger
+	// Discarded returns the pathnames of pulled edits whose files somebody has discarded. An
+	// uncommitted list of pulled edits stays then. nil means none.
+	Discarded func(context.Context, manifest.Pulled) map[string]bool
+	Log       *slog.Logger
 }
 
 // Open returns a folder as a source. The caller must close it.
@@ -202,7 +205,9 @@ func (f *Folder) Files(ctx context.Context, base *manifest.Manifest) (*manifest.
 		return nil, err
 	}
 	w.Configure(w.redirects, w.headers, f.options.HTMLHandling)
-	w.SetPulled(w.pulled)
+	if pulled := w.SetPulled(w.pulled); len(pulled.Writes) > 0 && f.options.Discarded != nil {
+		w.Discarded = f.options.Discarded(ctx, pulled)
+	}
 	l, err := w.Finish()
 	if err != nil {
 		return nil, err

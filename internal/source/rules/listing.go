@@ -80,13 +80,14 @@ func (l *Listing) Configure(redirects, headers []byte, htmlHandling string) {
 
 // SetPulled reads the file that lists which run-time edits are in the source. A nil text means
 // that the file does not exist.
-func (l *Listing) SetPulled(text []byte) {
+func (l *Listing) SetPulled(text []byte) manifest.Pulled {
 	if text == nil {
-		return
+		return manifest.Pulled{}
 	}
-	var bad []manifest.Problem
-	l.Pulled, bad = manifest.ParsePulled(text)
+	pulled, bad := manifest.ParsePulled(text)
+	l.Pulled = pulled.Writes
 	l.refused = append(l.refused, bad...)
+	return pulled
 }
 
 // Finish sorts the listing, checks it as a whole, and returns it. The error is a

@@ -52,6 +52,7 @@ type contentDraft struct {
 	r *layout.Run
 
 	pulled    map[string]manifest.Nonce // the run-time writes that the source contains
+	discarded map[string]bool           // of pulled, those whose files were discarded
 	replaced  []manifest.Asset          // chunked live assets that changed or were removed
 	companion *companionUpload
 	edits     overlay.Edits

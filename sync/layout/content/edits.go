@@ -19,7 +19,7 @@ import (
 // that visitors see now.
 func (c *Content) planOverlay(ctx context.Context, l *version.Live, p *contentDraft, base *manifest.Manifest,
 	opt plan.Options) error {
-	p.edits.Pulled = p.pulled
+	p.edits.Pulled, p.edits.Discarded = p.pulled, p.discarded
 	if base != nil {
 		p.edits.Adopted = base.Adopted
 	}

@@ -52,7 +52,7 @@ func (c *Content) Plan(ctx context.Context, l *version.Live, d *layout.Draft, r 
 	if p.Namespace, err = namespace(); err != nil {
 		return nil, err
 	}
-	p.pulled, p.Origin = listing.Pulled, listing.Origin
+	p.pulled, p.discarded, p.Origin = listing.Pulled, listing.Discarded, listing.Origin
 	p.Ignored, p.Excluded = listing.Ignored, listing.Excluded
 	if origin.ID == "" {
 		if err := r.Order.CheckContent(ctx, l, p.Draft, opt); err != nil {

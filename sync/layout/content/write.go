@@ -175,7 +175,8 @@ func (p *contentDraft) settle(read []*upload.Item, nonce manifest.Nonce) {
 	for _, it := range read {
 		byPath[it.Name] = it.Got
 	}
-	l := manifest.Listing{Origin: p.Origin, Redirects: p.Manifest.Redirects, Headers: p.Manifest.Headers, Pulled: p.pulled}
+	l := manifest.Listing{Origin: p.Origin, Redirects: p.Manifest.Redirects, Headers: p.Manifest.Headers,
+		Pulled: p.pulled, Discarded: p.discarded}
 	for i := range p.Manifest.Assets {
 		a := &p.Manifest.Assets[i]
 		if a.Blob.Hash.IsZero() {
