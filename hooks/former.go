@@ -17,19 +17,40 @@ const formerSuffix = ".before-kv-sync"
 // formerDir returns the folder of former hooks.
 func formerDir(hooksDir string) string { return resolved(hooksDir) + formerSuffix }
 
-// keepFormer moves a hook into the folder of former hooks.
+// keepFormer puts a hook into the folder of former hooks. The hook also stays at its path
+// until the script replaces it. So a killed Install leaves a hook that runs.
 func keepFormer(path string, k Kind) (kept string, err error) {
 	dir := formerDir(filepath.Dir(path))
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return "", fmt.Errorf("make the folder for the former hook: %w", err)
 	}
 	kept = filepath.Join(dir, string(k))
-	if err := os.Rename(path, kept); err != nil {
+	if err := linkOrMove(path, kept); err != nil {
 		removeFormerDir(dir)
 		return "", err
 	}
 	linkOthers(resolved(filepath.Dir(path)), dir)
 	return kept, nil
+}
+
+// linkOrMove makes a hard link to a file or a symlink, and replaces what is at the new path. It
+// moves the file where that is not possible: not every file system has hard links, and some
+// systems link what a symlink names.
+func linkOrMove(from, to string) error {
+	link := to + ".new"
+	_ = os.Remove(link)   // of a killed process
+	defer os.Remove(link) // it remains if the two paths already are the same file
+	if err := os.Link(from, link); err == nil && sameEntry(from, link) {
+		return os.Rename(link, to)
+	}
+	return os.Rename(from, to)
+}
+
+// sameEntry reports whether two paths are the same file or the same symlink.
+func sameEntry(a, b string) bool {
+	infoA, errA := os.Lstat(a)
+	infoB, errB := os.Lstat(b)
+	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
 }
 
 // linkOthers links the other files of the hooks folder. The script links new files before

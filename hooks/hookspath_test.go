@@ -201,3 +201,23 @@ func TestNoRepository(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// git runs no hook with an empty core.hooksPath, or one that is a file.
+func TestHooksPathWithoutHooks(t *testing.T) {
+	w := newWorld(t)
+	for value, want := range map[string]string{"": "is empty", os.DevNull: "is not a folder"} {
+		w.git(w.work, "config", "core.hooksPath", value)
+		before := snapshot(t, w.work)
+		if _, err := hooks.Install(t.Context(), w.find(), hooks.PrePushHook, hooks.Options{}); err == nil ||
+			!strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "git config --show-origin core.hooksPath") {
+			t.Errorf("%q: installing: %v", value, err)
+		}
+		if s, err := hooks.StatusOf(t.Context(), w.find(), hooks.PrePushHook); err != nil || s.Installed || s.Refused == nil {
+			t.Errorf("%q: the status is %+v, %v", value, s, err)
+		}
+		if s, err := hooks.Uninstall(t.Context(), w.find(), hooks.PrePushHook); err != nil || s.Removed {
+			t.Errorf("%q: uninstalling: %+v, %v", value, s, err)
+		}
+		equal(t, "refusing", snapshot(t, w.work), before)
+	}
+}

@@ -25,6 +25,11 @@ type Options struct {
 // again changes only the binary and the settings. If another tool already runs kv-sync
 // (Status.RunFrom) without the script, nothing changes.
 func Install(ctx context.Context, r *Repository, k Kind, o Options) (*Status, error) {
+	unlock, err := r.lockHooks(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("install the hook: %w", err)
+	}
+	defer unlock()
 	places, err := inspect(ctx, r, k)
 	if err != nil {
 		return nil, err
@@ -51,12 +56,12 @@ func Install(ctx context.Context, r *Repository, k Kind, o Options) (*Status, er
 
 // write keeps the former hook and writes the script.
 func (p *place) write(script []byte) (err error) {
-	kept := p.occupied
 	switch {
 	case p.occupied:
 		p.Chained, err = keepFormer(p.target, p.Kind)
 	case p.Chained == p.beside():
 		p.Chained, err = keepFormer(p.Chained, p.Kind)
+		defer os.Remove(p.beside()) // the earlier script runs it until it is replaced
 	}
 	if err != nil {
 		return err
@@ -65,7 +70,7 @@ func (p *place) write(script []byte) (err error) {
 		return nil
 	}
 	if err := writeScript(p.target, script); err != nil {
-		if kept {
+		if p.occupied {
 			err = errors.Join(err, p.restore())
 			removeFormerDir(formerDir(filepath.Dir(p.Path)))
 		}
@@ -79,6 +84,9 @@ func (p *place) write(script []byte) (err error) {
 
 // restore undoes keepFormer, unless there is a new hook.
 func (p *place) restore() error {
+	if sameEntry(p.target, p.Chained) {
+		return os.Remove(p.Chained)
+	}
 	if _, err := os.Lstat(p.target); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

@@ -1,14 +1,19 @@
 package hooks_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/kv-sync/kv-sync/hooks"
+	"github.com/kv-sync/kv-sync/internal/filelock"
 )
 
 // snapshot returns every file of a folder with its mode, time and target or content.
@@ -177,7 +182,7 @@ func TestEditedScript(t *testing.T) {
 	}
 	// A script of another release, or for another binary, is not an edited one.
 	for _, text := range []string{
-		strings.Replace(string(ours), " 4, written", " 3, written", 1) + "more\n",
+		strings.Replace(string(ours), " 5, written", " 4, written", 1) + "more\n",
 		strings.Replace(string(ours), "installed='", "installed='/it'\\''s", 1),
 	} {
 		write(t, hook, text, 0o755)
@@ -198,4 +203,80 @@ func TestHuskyIsRefused(t *testing.T) {
 		t.Errorf("installing: %v", err)
 	}
 	equal(t, "refusing", snapshot(t, filepath.Join(w.work, ".husky")), before)
+}
+
+// Two installs at once, as of the packages of one repository, would both move a hook: the
+// second one kv-sync's script over the former hook.
+func TestOneInstallAtATime(t *testing.T) {
+	w := newWorld(t)
+	dir := filepath.Join(w.work, ".git", "hooks")
+	write(t, filepath.Join(dir, "pre-push"), "#!/bin/sh\ncat >/dev/null\n", 0o755)
+	before := snapshot(t, dir)
+	lock, err := filelock.Folder(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := w.find()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	var both sync.WaitGroup
+	both.Go(func() {
+		if _, err := hooks.Install(ctx, r, hooks.PrePushHook, hooks.Options{}); err == nil {
+			t.Error("an install beside another one succeeds")
+		}
+	})
+	both.Go(func() {
+		if _, err := hooks.Uninstall(ctx, r, hooks.PrePushHook); err == nil {
+			t.Error("an uninstall beside an install succeeds")
+		}
+	})
+	both.Wait()
+	equal(t, "waiting", snapshot(t, dir), before)
+	if err := lock.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		both.Go(func() {
+			if s, err := hooks.Install(t.Context(), r, hooks.PrePushHook, hooks.Options{}); err != nil || s.Chained == "" {
+				t.Errorf("%+v, %v", s, err)
+			}
+		})
+	}
+	both.Wait()
+	if _, err := hooks.Uninstall(t.Context(), r, hooks.PrePushHook); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "uninstalling", snapshot(t, dir), before)
+}
+
+// An install that was killed before it wrote the script is completed by the next one, or undone.
+func TestKilledInstall(t *testing.T) {
+	w := newWorld(t)
+	hook := filepath.Join(w.work, ".git", "hooks", "pre-push")
+	write(t, hook, "#!/bin/sh\ncat >/dev/null; echo mine >&2\n", 0o755)
+	before := snapshot(t, filepath.Dir(hook))
+	for _, again := range []bool{true, false} {
+		mkdir(t, filepath.Dir(kept(hook)))
+		if err := os.Link(hook, kept(hook)); err != nil {
+			t.Fatal(err)
+		}
+		w.commit(map[string]string{"public/index.html": fmt.Sprint(again)})
+		if out := w.pushes(true); strings.Count(out, "mine") != 1 {
+			t.Errorf("the push says\n%s", out)
+		}
+		if again {
+			w.install(hooks.Options{})
+			w.commit(map[string]string{"public/index.html": "more"})
+			if out := w.pushes(true); strings.Count(out, "mine") != 1 || !strings.Contains(w.traced(), "check") {
+				t.Errorf("after installing again, the push says\n%s", out)
+			}
+		}
+		if _, err := hooks.Uninstall(t.Context(), w.find(), hooks.PrePushHook); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "uninstalling", snapshot(t, filepath.Dir(hook)), before)
+		if _, err := os.Stat(filepath.Dir(kept(hook))); !os.IsNotExist(err) {
+			t.Errorf("the folder of former hooks: %v", err)
+		}
+	}
 }

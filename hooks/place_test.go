@@ -1,6 +1,10 @@
 package hooks
 
-import "testing"
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
 
 func TestSameRepository(t *testing.T) {
 	same := [][]string{
@@ -57,5 +61,40 @@ func TestShownRemoteHasNoSecret(t *testing.T) {
 		if got := Shown(in); got != want {
 			t.Errorf("%s is shown as %s", in, got)
 		}
+	}
+}
+
+// A former hook is in both places until the script replaces it: at every moment one of them
+// runs.
+func TestFormerHookStaysUntilItIsReplaced(t *testing.T) {
+	for name, make := range map[string]func(path string) error{
+		"file": func(path string) error { return os.WriteFile(path, []byte("#!/bin/sh\n"), 0o755) },
+		"again": func(path string) error {
+			kept := filepath.Join(formerDir(filepath.Dir(path)), string(PrePushHook))
+			if err := os.MkdirAll(filepath.Dir(kept), 0o755); err != nil {
+				return err
+			}
+			if err := os.WriteFile(path, []byte("#!/bin/sh\n"), 0o755); err != nil {
+				return err
+			}
+			return os.Link(path, kept) // the state after a killed Install
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "hooks", string(PrePushHook))
+			if err := os.Mkdir(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := make(path); err != nil {
+				t.Fatal(err)
+			}
+			kept, err := keepFormer(path, PrePushHook)
+			if err != nil || !sameEntry(path, kept) {
+				t.Errorf("%s is not the hook: %v", kept, err)
+			}
+			if entries, err := os.ReadDir(filepath.Dir(kept)); err != nil || len(entries) != 1 {
+				t.Errorf("the folder has %v, %v", entries, err)
+			}
+		})
 	}
 }

@@ -57,6 +57,9 @@ func PostReceive(ctx context.Context, r *Repository, in Received, open func(cont
 	at := slices.IndexFunc(updates, func(u update) bool { return u.remoteRef == ref })
 	switch {
 	case at < 0:
+		if site.Branch == "" {
+			in.unborn(ctx, r, ref, updates)
+		}
 		return malformed
 	case updates[at].deletes():
 		say(in.Notices, "%s is deleted; what is live stays as it is", branch)
@@ -75,6 +78,17 @@ func PostReceive(ctx context.Context, r *Repository, in Received, open func(cont
 	deploy := func(ctx context.Context, alive func()) error { return site.Deploy(ctx, ref, alive) }
 	err = withStallLimit(ctx, cmp.Or(in.Stall, 2*time.Minute), deploy)
 	return errors.Join(malformed, err)
+}
+
+// unborn says that HEAD names a branch that does not exist, as in a new bare repository whose
+// first push has a branch of another name.
+func (in Received) unborn(ctx context.Context, r *Repository, head string, updates []update) {
+	at := slices.IndexFunc(updates, func(u update) bool { return !u.deletes() })
+	if exists, err := r.hasCommit(ctx, head); at < 0 || exists || err != nil {
+		return
+	}
+	say(in.Notices, "nothing is deployed, because HEAD of this repository names %s, which does not exist; "+
+		"to deploy the received branch, on the server: git symbolic-ref HEAD %s", head, updates[at].remoteRef)
 }
 
 // Deployed returns the branch that a server deploys: the given one, else that of HEAD.

@@ -92,7 +92,7 @@ func TestFormerHookOfAServer(t *testing.T) {
 	if got := w.traced(); !strings.Contains(got, "deploy refs/heads/main") {
 		t.Errorf("traced %q", got)
 	}
-	if s, err := hooks.Uninstall(t.Context(), r, hooks.PostReceiveHook); err != nil || !s.Removed || !s.Other {
+	if s, err := hooks.Uninstall(t.Context(), r, hooks.PostReceiveHook); err != nil || !s.Removed || !s.Restored {
 		t.Errorf("%+v, %v", s, err)
 	}
 	equal(t, "uninstalling", snapshot(t, filepath.Dir(hook)), before)
@@ -158,5 +158,28 @@ func TestUnreadableBranchIsReported(t *testing.T) {
 		})
 	if err == nil || !strings.Contains(err.Error(), "broken ref refs/heads/main") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A new bare repository may name another branch in HEAD than the one that is pushed.
+func TestHeadOfAServerWithoutItsBranch(t *testing.T) {
+	w := newWorld(t)
+	r := w.server(hooks.Options{})
+	w.git(r.GitDir, "symbolic-ref", "HEAD", "refs/heads/master")
+	w.commit(map[string]string{"public/index.html": "two"})
+	const say = "HEAD of this repository names refs/heads/master, which does not exist; " +
+		"to deploy the received branch, on the server: git symbolic-ref HEAD refs/heads/main"
+	if out := w.pushes(true); !strings.Contains(out, say) {
+		t.Errorf("the push says\n%s", out)
+	}
+	if out := w.pushes(true, "origin", "main:other", ":main"); !strings.Contains(out, "HEAD refs/heads/other") {
+		t.Errorf("another branch: the push says\n%s", out)
+	}
+	if out := w.pushes(true, "origin", ":other"); strings.Contains(out, "deployed") {
+		t.Errorf("a deletion: the push says\n%s", out)
+	}
+	w.server(hooks.Options{Settings: hooks.Settings{Branch: "live"}})
+	if out := w.pushes(true, "origin", "main:other"); strings.Contains(out, "deployed") {
+		t.Errorf("with a branch of its own: the push says\n%s", out)
 	}
 }

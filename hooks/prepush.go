@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/app/advice"
@@ -109,6 +110,11 @@ func PrePush(ctx context.Context, r *Repository, p Push, open func(context.Conte
 				`write remote = "…" to kv-sync.toml`)
 		}
 		return ctx.Err()
+	}
+	if (p.Mode == Upload || p.Mode == Deploy) && r.unclear(ctx, target, updates) {
+		p.say(`it is not known whether %s is deployed, so this push is only checked; write branch = "…" to kv-sync.toml`,
+			strings.Join(target.Branches, " or "))
+		p.Mode = Check
 	}
 	seen := map[string]bool{}
 	for _, u := range updates {

@@ -84,11 +84,17 @@ func trimmed(out string, err error) (string, error) {
 	return strings.TrimSuffix(strings.TrimSuffix(out, "\n"), "\r"), err
 }
 
-// hooksDir returns git's folder of hooks: core.hooksPath in any form, or the default.
+// hooksDir returns git's folder of hooks: core.hooksPath in any form, or the default. It is
+// "" if core.hooksPath is empty.
 func (r *Repository) hooksDir(ctx context.Context) (string, error) {
 	dir, err := r.git(ctx, "rev-parse", "--git-path", "hooks")
 	if err != nil {
 		return "", fmt.Errorf("ask git where its hooks are: %w", err)
+	}
+	if filepath.Clean(dir) == "." { // also for an empty value, with which git looks in the root folder
+		if set, err := r.git(ctx, "config", "--get", "core.hooksPath"); err == nil && set == "" {
+			return "", nil
+		}
 	}
 	if dir = filepath.FromSlash(dir); filepath.IsAbs(dir) {
 		return dir, nil

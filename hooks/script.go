@@ -25,16 +25,18 @@ func (k Kind) edited(script []byte) bool {
 // the same input and arguments, and its failure still stops the push. Then the script ends
 // with kv-sync's exit code, if that is one of the deliberate ones (@meant). If kv-sync is
 // missing, was killed or failed in another way (2 for an unknown flag), the script reports
-// that and the push continues, also if standard error is closed.
+// that and the push continues, also if standard error is closed. What kv-sync did before it
+// was killed is unknown.
 //
 // The script may be in a folder of several repositories, or be copied with one, so it
 // checks whether it is enabled in the current repository.
-const scriptBody = ` 4, written by "kv-sync hook install".
+const scriptBody = ` 5, written by "kv-sync hook install".
 # "kv-sync hook uninstall" removes it and puts back the hook that was here.
 # @bypass
 
-lines=$(cat; echo .)
-hooks=$(CDPATH='' cd -P -- "${0%/*}" && pwd -P) || exit
+@signalslines=$(cat; echo .)
+case $0 in */*) hooks=${0%/*} ;; *) hooks=. ;; esac
+hooks=$(CDPATH='' cd -P -- "$hooks" && pwd -P) || exit
 kept=$hooks.before-kv-sync
 if [ -x "$kept/@hook" ]; then
 	# The hook from before runs under its own name, with links to the files that were beside it.
@@ -52,14 +54,17 @@ kv_sync=$installed
 [ -x "$kv_sync" ] || kv_sync=$(command -v kv-sync) || {
 	trap '' PIPE
 	printf 'kv-sync: the command is gone from %s, so nothing was done for this push;\n' "$installed" >&2
-	printf 'kv-sync: install it again, or delete %s\n' "$0" >&2
+	undo="delete $hooks/${0##*/}"
+	[ ! -e "$kept/@hook" ] || undo="move $kept/@hook to $hooks/${0##*/}"
+	printf 'kv-sync: install it again, or %s\n' "$undo" >&2
 	exit 0
 }
 printf %s "${lines%.}" | "$kv_sync" hook run @hook "$@" >&2
 status=$?
 case $status in @meant) exit "$status" ;; esac
 trap '' PIPE
-printf 'kv-sync: %s could not run (status %s), so nothing was done for this push\n' "$kv_sync" "$status" >&2
+printf 'kv-sync: %s failed (status %s), so it is not known what was done for this push;\n' "$kv_sync" "$status" >&2
+printf 'kv-sync: to see what is live: kv-sync history\n' >&2
 exit 0
 `
 
@@ -72,22 +77,28 @@ const failed = `{
 		exit "$status"
 	}`
 
+// ignored makes the script continue after the person who pushes to a path on this machine
+// presses Ctrl-C. That ends the former hook, as it does without kv-sync.
+const ignored = `trap : HUP INT # the push is complete, so an interrupted client does not stop the deploy
+`
+
 // Blocked is the exit code of "kv-sync hook run pre-push" that blocks a push. 130 (Ctrl-C)
 // blocks it, too.
 const Blocked = 3
 
 // script returns the hook that runs binary.
 func (k Kind) script(binary string) []byte {
-	fail, bypass := failed, "To push without it: KV_SYNC_HOOK=off git push, or git push --no-verify."
+	fail, signals, bypass := failed, "", "To push without it: KV_SYNC_HOOK=off git push, or git push --no-verify."
 	meant := fmt.Sprintf("0 | %d | 130", Blocked)
 	if k == PostReceiveHook {
 		meant = "[0-9] | 130" // the codes of a deploy
 		// Git ignores the exit code, and a failure of the former hook, such as a mail
 		// that could not be sent, must not prevent a deploy.
-		fail, bypass = ":", "To receive without it: KV_SYNC_HOOK=off in the server's environment."
+		fail, signals, bypass = ":", ignored, "To receive without it: KV_SYNC_HOOK=off in the server's environment."
 	}
-	body := strings.NewReplacer("@bypass", bypass, "@hook", string(k), "@meant", meant, "@binary", quote(binary)).
-		Replace(strings.Replace(scriptBody, "@fail", fail, 1))
+	body := strings.NewReplacer(
+		"@signals", signals, "@bypass", bypass, "@hook", string(k), "@meant", meant, "@binary", quote(binary),
+	).Replace(strings.Replace(scriptBody, "@fail", fail, 1))
 	return append(k.mark(), body...)
 }
 

@@ -74,7 +74,7 @@ func TestScriptInEveryShell(t *testing.T) {
 	for name, shell := range shells(t) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			root := t.TempDir()
+			root, hook := t.TempDir(), filepath.Join(w.work, ".git", "hooks", "pre-push")
 			out := filepath.Join(root, "out")
 			run := func(env ...string) (string, string, int) {
 				t.Helper()
@@ -111,7 +111,7 @@ func TestScriptInEveryShell(t *testing.T) {
 				}
 				for _, code := range []int{1, 2, 4, 13, 30, 125, 126, 127, 128, 131, 137, 143, 255} {
 					if _, stderr, ended := run(fmt.Sprintf("CODE=%d", code)); ended != 0 ||
-						!strings.Contains(stderr, fmt.Sprintf("could not run (status %d)", code)) {
+						!strings.Contains(stderr, fmt.Sprintf(" failed (status %d), so it is not known what was done", code)) {
 						t.Errorf("exit code %d of the binary: %d, %q", code, ended, stderr)
 					}
 				}
@@ -121,7 +121,8 @@ func TestScriptInEveryShell(t *testing.T) {
 				if err := os.Remove(path); err != nil {
 					t.Fatal(err)
 				}
-				if _, stderr, code := run("PATH=/usr/bin:/bin"); code != 0 || !strings.Contains(stderr, "gone from "+path+",") {
+				if _, stderr, code := run("PATH=/usr/bin:/bin"); code != 0 || !strings.Contains(stderr, "gone from "+path+",") ||
+					!strings.Contains(stderr, "install it again, or delete "+hook+"\n") {
 					t.Errorf("a missing binary: %d, %q", code, stderr)
 				}
 				// Then a kv-sync on PATH runs.
@@ -133,14 +134,38 @@ func TestScriptInEveryShell(t *testing.T) {
 			// The former hook gets the same input. If it fails, the script fails.
 			write(t, filepath.Join(root, "plain", "kv-sync.exe"), binary, 0o755)
 			w.install(hooks.Options{Binary: filepath.Join(root, "plain", "kv-sync.exe")})
-			write(t, kept(filepath.Join(w.work, ".git", "hooks", "pre-push")),
-				"#!/bin/sh\nprintf '%s|' \"$@\" >&2; cat >&2; exit $BEFORE\n", 0o755)
+			write(t, kept(hook), "#!/bin/sh\nprintf '%s|' \"$@\" >&2; cat >&2; exit $BEFORE\n", 0o755)
 			if got, stderr, code := run("BEFORE=0"); got != called || code != 0 ||
 				stderr != "origin|https://example.com/it's \\a $repository|"+lines+"nothing of this on stdout\n" {
 				t.Errorf("after the former hook: %q, %q, %d", got, stderr, code)
 			}
 			if got, _, code := run("BEFORE=7"); got != "" || code != 7 {
 				t.Errorf("after a former hook that failed: %q, %d", got, code)
+			}
+			// Who gives kv-sync up gets the former hook back.
+			if err := os.Remove(filepath.Join(root, "plain", "kv-sync.exe")); err != nil {
+				t.Fatal(err)
+			}
+			if _, stderr, code := run("BEFORE=0", "PATH=/usr/bin:/bin"); code != 0 ||
+				!strings.Contains(stderr, "or move "+kept(hook)+" to "+hook+"\n") {
+				t.Errorf("a missing binary beside a former hook: %d, %q", code, stderr)
+			}
+		})
+	}
+}
+
+// A person's own hook may call the script by its bare name.
+func TestScriptCalledInItsFolder(t *testing.T) {
+	for name, shell := range shells(t) {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			dir := filepath.Join(w.work, ".git", "hooks")
+			write(t, filepath.Join(dir, "pre-push"), "#!/bin/sh\necho former >&2\n", 0o755)
+			w.install(hooks.Options{})
+			cmd := exec.Command(shell[0], append(slices.Clone(shell[1:]), "pre-push", "origin", "url")...)
+			cmd.Dir, cmd.Env = dir, slices.Concat(w.env, []string{"GIT_DIR=" + filepath.Dir(dir)})
+			if out, err := cmd.CombinedOutput(); err != nil || string(out) != "former\n" {
+				t.Errorf("%v, %q", err, out)
 			}
 		})
 	}

@@ -43,8 +43,10 @@ type Status struct {
 	Unused string
 	// Refused is why Install would change nothing, or nil.
 	Refused error
-	// Removed: Uninstall removed something.
-	Removed bool
+	// Removed: Uninstall removed something. RemovedScripts are the scripts among it. Restored:
+	// a former hook is back.
+	Removed, Restored bool
+	RemovedScripts    []string
 }
 
 // place is the state of one hook in one hooks folder, for Install and Uninstall.
@@ -105,8 +107,8 @@ func inspectDir(ctx context.Context, r *Repository, k Kind, dir string) (*place,
 	if p.Settings, err = r.Settings(ctx, k); err != nil {
 		return nil, err
 	}
-	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
-		p.Refused = fmt.Errorf("core.hooksPath is %s, which is not a folder, so git runs no hooks", dir)
+	if reason := noHooks(dir); reason != "" {
+		p.Refused = errors.New(reason)
 		return p, nil
 	}
 	hook, err := readHook(p.Path)
@@ -139,6 +141,18 @@ func inspectDir(ctx context.Context, r *Repository, k Kind, dir string) (*place,
 	p.findRunFrom(r, m)
 	p.Refused = p.refusal(ctx, r, m)
 	return p, nil
+}
+
+// noHooks returns the reason why git runs no hook from a folder, or "".
+func noHooks(dir string) string {
+	const fix = "; see where it is set: git config --show-origin core.hooksPath"
+	if dir == "" {
+		return "core.hooksPath is empty, so git runs no hooks" + fix
+	}
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return "core.hooksPath is " + dir + ", which is not a folder, so git runs no hooks" + fix
+	}
+	return ""
 }
 
 // findChained looks for the former hook. Earlier scripts kept it beside themselves. text is

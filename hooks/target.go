@@ -84,6 +84,33 @@ func (t *Target) has(ref string) bool {
 	return ok && slices.Contains(t.Branches, name)
 }
 
+// unclear reports whether a push may be of a branch that is not the deployed one: more than
+// one of the target's branches is pushed or known here.
+func (r *Repository) unclear(ctx context.Context, t *Target, updates []update) bool {
+	commits := map[string]string{}
+	for _, u := range updates {
+		if !u.deletes() {
+			commits[strings.TrimPrefix(u.remoteRef, "refs/heads/")] = u.local
+		}
+	}
+	if len(commits) == 0 {
+		return false
+	}
+	found := map[string]bool{} // the different commits of these branches
+	for _, branch := range t.Branches {
+		commit := commits[branch]
+		for _, ref := range []string{"refs/remotes/" + t.Remote + "/" + branch, "refs/heads/" + branch} {
+			if commit == "" {
+				commit, _ = r.git(ctx, "rev-parse", "--verify", "--quiet", ref+"^{commit}") // "" if there is none
+			}
+		}
+		if commit != "" {
+			found[commit] = true
+		}
+	}
+	return len(found) > 1
+}
+
 // pushedTo reports whether a push goes to the target. name and to are the hook's
 // arguments; if to is "", git knows the URL by the name. Different URLs of one
 // repository match.

@@ -107,3 +107,40 @@ func TestUnknownRemote(t *testing.T) {
 		t.Errorf("%+v, %v", target, err)
 	}
 }
+
+// If main and master have different commits, and nothing says which is deployed, a push of
+// either goes live by chance.
+func TestMainBesideMaster(t *testing.T) {
+	for _, mode := range []hooks.Mode{hooks.Upload, hooks.Deploy} {
+		w := newWorld(t)
+		w.install(hooks.Options{Settings: hooks.Settings{Mode: mode}})
+		act := string(mode) + " "
+		pushed := func(args ...string) (string, string) {
+			w.t.Helper()
+			w.commit(map[string]string{"public/index.html": strings.Join(args, " ") + w.git(w.work, "rev-parse", "HEAD")})
+			w.traced()
+			out := w.pushes(true, append([]string{"origin"}, args...)...)
+			return w.traced(), out
+		}
+		if got, _ := pushed("main", "main:master"); strings.Count(got, act) != 1 {
+			t.Errorf("one commit for both: traced %q", got)
+		}
+		for _, args := range [][]string{{"main"}, {"main:master"}, {"main", "main~:master"}} {
+			if got, out := pushed(args...); strings.Contains(got, act) || !strings.Contains(got, "check") ||
+				!strings.Contains(out, `main or master is deployed, so this push is only checked; write branch = `) {
+				t.Errorf("git push %q traced %q and says\n%s", args, got, out)
+			}
+		}
+		if got, out := pushed(":master"); strings.Contains(got, "check") || strings.Contains(out, "is not known") {
+			t.Errorf("a deletion traced %q and says\n%s", got, out)
+		}
+		if got, _ := pushed("main"); !strings.Contains(got, act) {
+			t.Errorf("without master: traced %q", got)
+		}
+		w.git(w.work, "branch", "master", "HEAD~")
+		w.git(w.work, "remote", "set-head", "origin", "main")
+		if got, _ := pushed("main"); !strings.Contains(got, act) {
+			t.Errorf("with a known default branch: traced %q", got)
+		}
+	}
+}

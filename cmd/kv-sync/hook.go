@@ -103,26 +103,40 @@ func (c *hookUninstallCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	removed := false
+	changed := false
 	for _, k := range []hooks.Kind{hooks.PrePushHook, hooks.PostReceiveHook} {
 		status, err := hooks.Uninstall(ctx, r, k)
 		if err != nil {
 			return err
 		}
-		if !status.Removed {
-			continue
-		}
-		removed = true
-		fmt.Fprintf(s.out, "Removed %s: kv-sync does nothing for pushes %s this repository any more.\n",
-			term.Visible(status.Path), map[hooks.Kind]string{hooks.PrePushHook: "from", hooks.PostReceiveHook: "to"}[k])
-		if status.Other {
-			fmt.Fprintf(s.out, "The hook that was there before is back.\n")
-		}
+		changed = changed || status.Removed || status.RunFrom != ""
+		printRemoved(s, status)
 	}
-	if !removed {
+	if !changed {
 		fmt.Fprintf(s.out, "Nothing was installed: kv-sync does nothing for pushes from or to this repository.\n")
 	}
 	return nil
+}
+
+// printRemoved prints what was removed, and what still runs kv-sync.
+func printRemoved(s streams, status *hooks.Status) {
+	what := "Switched the hook off"
+	if len(status.RemovedScripts) > 0 {
+		what = "Removed " + term.Visible(strings.Join(status.RemovedScripts, " and "))
+	}
+	direction := map[hooks.Kind]string{hooks.PrePushHook: "from", hooks.PostReceiveHook: "to"}[status.Kind]
+	switch {
+	case status.RunFrom != "" && status.Removed:
+		fmt.Fprintf(s.out, "%s.\n", what)
+	case status.Removed:
+		fmt.Fprintf(s.out, "%s: kv-sync does nothing for pushes %s this repository any more.\n", what, direction)
+	}
+	if status.Restored {
+		fmt.Fprintf(s.out, "The hook that was there before is back.\n")
+	}
+	if status.RunFrom != "" {
+		fmt.Fprintf(s.out, "A push still runs kv-sync, because %s does: remove it there.\n", term.Visible(status.RunFrom))
+	}
 }
 
 type hookStatusCommand struct{}

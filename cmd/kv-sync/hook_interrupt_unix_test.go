@@ -63,3 +63,30 @@ func TestInterruptedPush(t *testing.T) {
 		})
 	}
 }
+
+// Ctrl-C of a client on the same machine reaches the hook of the server. The push is complete
+// by then, so the deploy continues.
+func TestInterruptedReceive(t *testing.T) {
+	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGHUP} {
+		t.Run(signal.String(), func(t *testing.T) {
+			f := newForge(t)
+			f.serve()
+			head := f.must(f.work, "git", "rev-parse", "HEAD")
+			came, release := f.hold("kv.bulk.put", platform.Fault{})
+			push := f.command(f.work, "git", "push", "-q", "origin", "main")
+			push.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+			if err := push.Start(); err != nil {
+				t.Fatal(err)
+			}
+			f.wait(came)
+			if err := syscall.Kill(-push.Process.Pid, signal); err != nil { // as a terminal does
+				t.Fatal(err)
+			}
+			_ = push.Wait()
+			release()
+			if !eventually(func() bool { return f.live() == head }) {
+				t.Fatal("the received commit is not live")
+			}
+		})
+	}
+}

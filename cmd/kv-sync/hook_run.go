@@ -43,6 +43,10 @@ func (c *hookRunCommand) Run(ctx context.Context, s streams) error {
 	// A closed standard error, as in "git push 2>&1 | head", must not stop the push. On a server
 	// it must not stop the deploy, because the commit is already pushed.
 	signal.Ignore(syscall.SIGPIPE)
+	if c.Hook == string(hooks.PostReceiveHook) {
+		// They come from the client's terminal if it pushes to a path on this machine.
+		signal.Ignore(syscall.SIGINT, syscall.SIGHUP)
+	}
 	h := &hookRun{s: s, kind: hooks.Kind(c.Hook)}
 	defer h.close()
 	if err := h.configure(ctx, c.hookFlags); err != nil {

@@ -3,11 +3,13 @@
 package filelock_test
 
 import (
+	"context"
 	"errors"
 	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/kv-sync/kv-sync/internal/filelock"
 )
@@ -61,4 +63,34 @@ func TestCloseWhileProcessesStart(t *testing.T) {
 	}
 	close(done)
 	starting.Wait()
+}
+
+func TestFolder(t *testing.T) {
+	dir := t.TempDir()
+	lock, err := filelock.Folder(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := filelock.Folder(ctx, dir); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a folder whose lock is held: %v", err)
+	}
+	next := make(chan error, 1)
+	go func() {
+		lock, err := filelock.Folder(t.Context(), dir)
+		if err == nil {
+			err = lock.Close()
+		}
+		next <- err
+	}()
+	if err := lock.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-next; err != nil {
+		t.Errorf("the next one: %v", err)
+	}
+	if _, err := filelock.Folder(t.Context(), filepath.Join(dir, "missing")); err == nil {
+		t.Error("a folder that does not exist is locked")
+	}
 }

@@ -3,9 +3,11 @@
 package filelock
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,14 +19,42 @@ func Acquire(file string) (io.Closer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		_ = f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, ErrHeld
-		}
-		return nil, err
+	if err := lock(f); err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 	return held{f}, nil
+}
+
+// Folder locks a folder itself, so that no file is left in it. While another process has the
+// lock, it waits. On a file system without locks it locks nothing.
+func Folder(ctx context.Context, dir string) (io.Closer, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		switch err := lock(f); {
+		case err == nil:
+			return held{f}, nil
+		case !errors.Is(err, ErrHeld):
+			return f, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(ctx.Err(), f.Close())
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+const pollEvery = 10 * time.Millisecond
+
+func lock(f *os.File) error {
+	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return ErrHeld
+	}
+	return err
 }
 
 type held struct{ *os.File }

@@ -1,0 +1,53 @@
+package hooks
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/kv-sync/kv-sync/internal/filelock"
+)
+
+// lockHooks waits until no other process installs or uninstalls hooks in the same folders.
+func (r *Repository) lockHooks(ctx context.Context) (unlock func(), err error) {
+	dir, err := r.hooksDir(ctx)
+	if err != nil {
+		return nil, err
+	}
+	folders := []string{existing(filepath.Join(r.CommonDir, "hooks"))}
+	if dir = existing(dir); !sameEntry(dir, folders[0]) {
+		folders = append(folders, dir)
+	}
+	slices.Sort(folders) // with one order, two processes cannot wait for each other
+	var locks []io.Closer
+	unlock = func() {
+		for _, l := range locks {
+			_ = l.Close()
+		}
+	}
+	for _, folder := range folders {
+		lock, err := filelock.Folder(ctx, folder)
+		if err != nil {
+			unlock()
+			return nil, fmt.Errorf("lock %s: %w", folder, err)
+		}
+		locks = append(locks, lock)
+	}
+	return unlock, nil
+}
+
+// existing returns a folder by its real path, or the nearest folder above that exists.
+func existing(dir string) string {
+	dir = resolved(dir)
+	for {
+		info, err := os.Stat(dir)
+		if parent := filepath.Dir(dir); (err != nil || !info.IsDir()) && parent != dir {
+			dir = parent
+			continue
+		}
+		return dir
+	}
+}
