@@ -95,7 +95,7 @@ func (t task) open(ctx context.Context, s streams, se *session) (err error) {
 	cache, _ := os.UserCacheDir() // "" caches nothing
 	in := app.Inputs{
 		Shared: t.shared, CacheDir: cache, Getenv: s.getenv, Log: se.console.Log(t.site.Verbose),
-		DeployedOnly: t.sourceless, Bare: t.bare, BuildOutput: se.console.Through(),
+		DeployedOnly: t.sourceless, HeadOfBare: t.command == "pull", Bare: t.bare, BuildOutput: se.console.Through(),
 		Progress: func(p site.Progress) {
 			if p.Plan != nil {
 				allowFor(p.Plan)

@@ -64,6 +64,9 @@ type Inputs struct {
 	// DeployedOnly is for commands that read no source, such as rollback and history. They also
 	// work in a project without files to publish.
 	DeployedOnly bool
+	// HeadOfBare is for other commands without an option that names a commit. Such a command, and one
+	// with DeployedOnly, reads the settings of a bare repository from the commit of HEAD.
+	HeadOfBare bool
 	// Offline says that the caller does not reach the account, so that Open reports no mistake of the
 	// credentials.
 	Offline bool

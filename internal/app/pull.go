@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/app/advice"
+	"github.com/kv-sync/kv-sync/internal/git/worktree"
 	"github.com/kv-sync/kv-sync/internal/pull"
 	"github.com/kv-sync/kv-sync/internal/source/rules"
 	"github.com/kv-sync/kv-sync/sync/finding"
@@ -64,6 +65,9 @@ type pulledTree interface {
 // Pull brings edits made at run time into git. If there are conflicts, it pulls all other edits,
 // and returns the result together with a [guard.Error].
 func (s *Site) Pull(ctx context.Context, o PullOptions) (*Pulled, error) {
+	if o.Branch == "" && worktree.Bare(s.settings.Root, s.in.Getenv) {
+		return nil, refuse(advice.CasePulledBare, finding.Facts{})
+	}
 	e, err := s.reach()
 	if err != nil {
 		return nil, err
@@ -176,6 +180,9 @@ func (s *Site) pullBranch(ctx context.Context, overlay *overlay.Snapshot, o Pull
 		return err
 	}
 	top := repositoryOf(s.settings.Root)
+	if worktree.Bare(s.top, s.in.Getenv) {
+		top = s.top
+	}
 	if out.Folder, err = filepath.Rel(top, dir); err != nil || !filepath.IsLocal(out.Folder) {
 		return refuse(advice.CasePulledOutside, finding.Facts{Path: dir, Name: top})
 	}

@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"embed"
 	"errors"
 	"os"
 	"path/filepath"
@@ -53,6 +54,8 @@ func loadSettings(
 			// A bare repository may be inside a work tree, but is no part of it.
 			from.Commit, from.CommitRoot = commit.Tree(ctx), cmp.Or(commit.Top(), top)
 		}
+	} else if in.DeployedOnly && worktree.Bare(in.Root, in.Getenv) {
+		from.Commit = embed.FS{} // without a commit there are no settings files
 	}
 	set, notices, err := config.Load(from)
 	if err != nil && in.Commit == "" && worktree.Bare(in.Root, in.Getenv) {
@@ -64,6 +67,24 @@ func loadSettings(
 		}
 	}
 	return set, notices, err
+}
+
+// atHead returns the inputs with the commit of HEAD, if the settings are read from it: see
+// [Inputs.HeadOfBare]. It changes nothing if HEAD names a branch without a commit.
+func (in Inputs) atHead(ctx context.Context) Inputs {
+	if !in.DeployedOnly && !in.HeadOfBare || in.Commit != "" || in.BuiltFrom != "" || !worktree.Bare(in.Root, in.Getenv) {
+		return in
+	}
+	head := in
+	head.Commit = "HEAD"
+	_, done, err := head.tree(ctx)
+	switch {
+	case err == nil:
+		done()
+	case errors.Is(err, source.ErrNotCommitted) && in.DeployedOnly:
+		return in
+	}
+	return head
 }
 
 func inPlace(layout string) bool {

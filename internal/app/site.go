@@ -57,7 +57,7 @@ func Open(ctx context.Context, in Inputs) (*Site, error) {
 		return nil, err
 	}
 	in = in.withDefaults()
-	in, shared, err := in.place(ctx)
+	in, shared, err := in.atHead(ctx).place(ctx)
 	if err != nil {
 		return nil, in.Report(err)
 	}

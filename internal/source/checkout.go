@@ -24,7 +24,7 @@ func OpenCheckout(ctx context.Context, options Options) (*Commit, error) {
 	at := options
 	at.WorkDir, at.Dir, at.Patterns, at.HTMLHandling = repo.ProjectDir(options.WorkDir), "", nil, ""
 	c, err := openIn(ctx, repo, at)
-	if errors.Is(err, errNotCommitted) {
+	if errors.Is(err, ErrNotCommitted) {
 		return nil, fmt.Errorf("%s: %w that tracks it", options.WorkDir, worktree.ErrNoRepository)
 	}
 	return c, err

@@ -60,8 +60,9 @@ func OpenCommit(ctx context.Context, options Options) (*Commit, error) {
 	return openIn(ctx, repo, options)
 }
 
-// errNotCommitted is the cause of an error about a folder that the commit does not have.
-var errNotCommitted = errors.New("no commit has the folder")
+// ErrNotCommitted is the cause of an error about a folder that the commit does not have, and about a
+// branch that has no commit.
+var ErrNotCommitted = errors.New("no commit has the folder")
 
 // LimitError reports a commit that is too large to be read. A retry gives the same error.
 type LimitError = objects.LimitError
@@ -102,7 +103,7 @@ func openIn(ctx context.Context, repo *worktree.Repository, options Options) (_ 
 	}
 	if c.tree == "" {
 		return nil, causedError{fmt.Errorf("commit %.12s has no folder %s; commit it, name another one (--dir), "+
-			"or publish the folder on disk (--source folder)", c.id, c.dir), errNotCommitted}
+			"or publish the folder on disk (--source folder)", c.id, c.dir), ErrNotCommitted}
 	}
 	return c, nil
 }
@@ -115,7 +116,7 @@ func (c *Commit) find(ctx context.Context) (err error) {
 	}
 	if branch := c.repo.Branch(); revision == "HEAD" && branch != "" && errors.Is(err, objects.ErrNoRevision) {
 		return causedError{fmt.Errorf("find commit: the branch %s has no commit yet; commit first, "+
-			"or deploy the folder (source: folder)", branch), errNotCommitted}
+			"or deploy the folder (source: folder)", branch), ErrNotCommitted}
 	}
 	if said := (*command.Error)(nil); errors.As(err, &said) {
 		return fmt.Errorf("find commit: %w", err)

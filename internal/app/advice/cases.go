@@ -51,5 +51,6 @@ const (
 	CaseBuildsNothing finding.Case = "the site has to be built, and kv-sync runs no build here: {what}"
 	CasePulledIgnored finding.Case = "git ignores {path}, so it is the output of a build, and a pull into it would be lost"
 	CasePulledOutside finding.Case = "the folder {path} is not in the repository {name}"
+	CasePulledBare    finding.Case = "this is a bare repository, which has no folder to pull into"
 	CasePulledNowhere finding.Case = "this project publishes no folder"
 )

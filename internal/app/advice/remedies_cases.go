@@ -245,6 +245,11 @@ var caseRemedies = map[finding.Case]remedy{
 		"name a folder of the repository with the input into",
 		"name a folder of the repository with kv-sync pull --into",
 	},
+	CasePulledBare: {
+		"name the branch for a commit of the edits with --branch",
+		"name the branch for a commit of the edits with the input branch",
+		"name the branch for a commit of the edits with kv-sync pull --branch",
+	},
 	CasePulledNowhere: {
 		"name the folder for the edits with --into",
 		"name the folder for the edits with the input into",
