@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -179,7 +180,8 @@ func TestProjects(t *testing.T) {
 	}
 	r.job(second, one("shop", "mode", "prune", "dry-run", "true"), nil).want(t, 0, "project/shop: 0 keys would be deleted")
 	r.job(second, one("blog"), nil).want(t, 0, "project/blog: nothing to do")
-	r.job(second, all("mode", "plan"), map[string]string{"GITHUB_OUTPUT": "/nonexistent/output"}).want(t, 1,
+	nowhere := filepath.Join(t.TempDir(), "absent", "output")
+	r.job(second, all("mode", "plan"), map[string]string{"GITHUB_OUTPUT": nowhere}).want(t, 1,
 		"::error title=kv-sync plan::set output")
 }
 
