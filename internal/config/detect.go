@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path"
 	"path/filepath"
@@ -15,7 +16,7 @@ import (
 )
 
 // Directories are the usual names of a site's folder.
-var Directories = []string{"public", "dist", "build", "out", "_site", "www"}
+var Directories = []string{public, "dist", "build", "out", "_site", www}
 
 // Found is the origin of a directory that was detected.
 const Found = "the project's folders"
@@ -71,6 +72,9 @@ func (l *loader) detectDirectory() {
 		l.detectPublic()
 	case l.s.Code.Main != "":
 		return // a Worker without files is valid
+	case l.pageAtTop() != "":
+		l.refuse(l.here(), fmt.Sprintf("no site was found: there is %.200s and no index.html", l.pageAtTop()),
+			"rename the page of the start to index.html, or publish the folder as it is with --dir .")
 	default:
 		l.refuse(l.here(), "no site was found: "+inputs.none(), l.howToPublish())
 	}

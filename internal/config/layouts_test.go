@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"strings"
 	"testing"
 )
@@ -139,6 +140,11 @@ var layouts = map[string]layout{
 			"package.json": `{"scripts": {"build": "rollup -c"}}`, "public/index.html": bundlePage,
 		},
 		want: "run npm run build first",
+	},
+	"CRACO": {
+		files:    "package.json craco.config.js public/index.html",
+		contents: map[string]string{"public/index.html": `<div id="root"></div>`},
+		want:     "run npx craco build first",
 	},
 	"Eleventy into public/": {
 		files:    "eleventy.config.js package.json src/index.md public/index.html",
@@ -319,7 +325,9 @@ module.exports = {
 // No configuration names the folder, and no input of a build goes live.
 func TestLayouts(t *testing.T) {
 	t.Parallel()
-	for name, c := range layouts {
+	all := maps.Clone(layouts)
+	maps.Copy(all, pageLayouts)
+	for name, c := range all {
 		files := map[string]string{}
 		for file := range strings.FieldsSeq(c.files) {
 			files[file] = c.contents[file]

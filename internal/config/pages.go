@@ -2,8 +2,10 @@ package config
 
 import (
 	"fmt"
+	"io/fs"
 	"path"
 	"path/filepath"
+	"regexp"
 )
 
 // Server code of Cloudflare Pages: functions, which wrangler bundles to a Worker, and the Worker of the
@@ -26,11 +28,12 @@ func (l *loader) checkPages() {
 	}
 	abs := l.resolve(s.Directory)
 	has := func(name string) bool { return l.files.isFile(filepath.Join(abs, filepath.FromSlash(name))) }
+	worker := has(pagesWorker) || has(pagesWorker+"/index.js") // in place of the functions
 	switch {
-	case pages && l.files.isDir(filepath.Join(l.root, pagesFunctions)):
-		l.refuse(from, "functions has Pages Functions, which a site without a Worker does not run",
-			"build them with npx wrangler pages functions build --outdir functions-worker, and "+into+
-				asWorker("functions-worker/index.js", s.Directory))
+	case !worker && pages && l.files.isDir(filepath.Join(l.root, pagesFunctions)):
+		l.refuse(from, functionsDoNotRun, buildFunctions+into+asWorker(builtFunctions, s.Directory))
+	case !worker && l.hasPagesFunctions():
+		l.functionsWithoutSettings(into)
 	case has(".assetsignore"): // the file decides whether the code is public
 	case has(pagesWorker + "/index.js"):
 		l.refuse(from, pagesWorker+" is a Worker of Cloudflare Pages, and the site would be deployed without it",
@@ -40,6 +43,60 @@ func (l *loader) checkPages() {
 			into+asWorker(path.Join(s.Directory, pagesWorker), s.Directory)+ignoreWorker(s.Directory))
 	}
 }
+
+// functionsWithoutSettings refuses a project whose code alone shows that it has Pages Functions. A
+// wrangler file with assets and no Worker is deployed as wrangler does.
+func (l *loader) functionsWithoutSettings(into string) {
+	from := origin{place: pagesFunctions}
+	if l.hasAssets() {
+		l.notice(from, functionsDoNotRun, fmt.Sprintf("%swrite main = %q into %s, or remove the folder",
+			buildFunctions, builtFunctions, l.wranglerName()))
+		return
+	}
+	l.refuse(from, functionsDoNotRun, buildFunctions+into+asWorker(builtFunctions, l.s.Directory)+
+		"; without main in that file, the files are deployed alone")
+}
+
+const (
+	builtFunctions    = "functions-worker/index.js"
+	functionsDoNotRun = "functions has Pages Functions, which a site without a Worker does not run"
+	buildFunctions    = "build them with npx wrangler pages functions build --outdir functions-worker, and "
+)
+
+// pagesHandler matches an exported handler of a Pages Function. Those of other platforms in a folder
+// of the same name have no such export.
+var pagesHandler = regexp.MustCompile(`\bexport\s+(async\s+)?(const|let|var|function)\s+onRequest([A-Z][a-z]+)?\b|` +
+	`\bexport\s*\{[^}]*\bonRequest([A-Z][a-z]+)?\b`)
+
+// hasPagesFunctions reports whether the project has Pages Functions. Its settings may be in Cloudflare's
+// dashboard, so their code is what shows it.
+func (l *loader) hasPagesFunctions() bool {
+	const mostEntries = 1000
+	top, err := l.top()
+	if err != nil {
+		return false
+	}
+	entries, found := 0, false
+	_ = fs.WalkDir(top, pagesFunctions, func(name string, e fs.DirEntry, err error) error { // errors skip a folder
+		switch {
+		case err != nil, e.IsDir() && e.Name() == "node_modules":
+			return fs.SkipDir
+		case e.IsDir() || !codeOfFunction.MatchString(name):
+			return nil
+		case entries == mostEntries:
+			return fs.SkipAll
+		}
+		entries++
+		if found = pagesHandler.Match(l.files.readSmall(l.resolve(name))); found {
+			return fs.SkipAll
+		}
+		return nil
+	})
+	return found
+}
+
+// codeOfFunction matches the files that wrangler takes for Pages Functions.
+var codeOfFunction = regexp.MustCompile(`\.(m?js|jsx|tsx?)$`)
 
 // asWorker returns the lines of a wrangler file for a Worker that serves a site with the binding ASSETS.
 func asWorker(main, dir string) string {

@@ -1,8 +1,11 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Server code of Cloudflare Pages is not left out in silence, and the message has what makes it run.
@@ -10,6 +13,8 @@ func TestPages(t *testing.T) {
 	t.Parallel()
 	const assets = ` and a table [assets] with directory = "dist", binding = "ASSETS" and run_worker_first = true`
 	const dropped = "_worker.js is a Worker of Cloudflare Pages, and the site would be deployed without it; "
+	const functionsFirst = "functions has Pages Functions, which a site without a Worker does not run; build them with " +
+		"npx wrangler pages functions build --outdir functions-worker, and "
 	const ignored = "; write the line _worker.js into dist/.assetsignore, after each build"
 	site := map[string]string{"dist/index.html": "x"}
 	for name, c := range map[string]struct {
@@ -27,6 +32,26 @@ func TestPages(t *testing.T) {
 		"a Pages project": {
 			map[string]string{"dist/_worker.js": "export default {}", "wrangler.toml": `pages_build_output_dir = "dist"`},
 			"wrangler.toml:1: " + dropped + `replace this line by main = "dist/_worker.js"` + assets + ignored,
+		},
+		"functions, settings in the dashboard": {
+			map[string]string{"functions/api/[id].ts": "export const onRequestGet: PagesFunction = () => new Response()"},
+			"functions: " + functionsFirst + `write into wrangler.toml: main = "functions-worker/index.js"` + assets,
+		},
+		"a middleware": {
+			map[string]string{"functions/_middleware.js": "async function onRequest(c) {}\nexport { onRequest };"},
+			"functions: " + functionsFirst,
+		},
+		"functions beside assets of a wrangler file": {
+			map[string]string{"functions/a.js": "export async function onRequest() {}",
+				"wrangler.json": `{"name": "a", "assets": {"directory": "dist"}}`}, "",
+		},
+		"functions, which a Worker replaces": {
+			map[string]string{"functions/a.js": "export const onRequest = () => {}", "dist/_worker.js": "export default {}",
+				"wrangler.toml": `pages_build_output_dir = "dist"`}, "wrangler.toml:1: " + dropped,
+		},
+		"functions of another platform": {
+			map[string]string{"functions/index.js": "const {onRequest} = require('firebase-functions/https')\n" +
+				"export const hello = onRequest((req, res) => res.send('x'))"}, "",
 		},
 		"named as main": {
 			map[string]string{"dist/_worker.js": "export default {}",
@@ -49,5 +74,19 @@ func TestPages(t *testing.T) {
 		case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
 			t.Errorf("%s: %v, want %s", name, err, c.want)
 		}
+	}
+}
+
+// A wrangler file that names the files alone is deployed as it stands, and the functions are named.
+func TestFunctionsBesideAssets(t *testing.T) {
+	t.Parallel()
+	_, notices, err := Load(Inputs{Root: project(t, map[string]string{
+		"dist/index.html": "x", "functions/a.js": "export const onRequest = () => {}",
+		"wrangler.json": `{"name": "a", "assets": {"directory": "dist"}}`,
+	})})
+	if err != nil || !slices.ContainsFunc(notices, func(p manifest.Problem) bool {
+		return p.Path == "functions" && strings.Contains(p.Reason, "Pages Functions")
+	}) {
+		t.Errorf("%v, %v", notices, err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -19,11 +20,14 @@ import (
 
 // webTypes are the extensions of pages, styles, scripts, images, fonts and media.
 var webTypes = strings.Fields(".html .htm .xhtml .css .js .mjs .map .webmanifest .wasm " +
-	".svg .png .apng .jpg .jpeg .gif .webp .avif .ico .bmp .woff .woff2 .ttf .otf .eot " +
+	".svg .png .apng .jpg .jpeg .jfif .gif .webp .avif .ico .bmp .woff .woff2 .ttf .otf .eot " +
 	".mp3 .m4a .oga .ogg .opus .wav .flac .mp4 .m4v .ogv .webm .vtt")
 
+// linkedTypes are the extensions of documents and data. They are part of a site if its page names them.
+var linkedTypes = strings.Fields(".pdf .zip .epub .docx .txt .csv .json .xml .ics .vcf .glb")
+
 // webNames matches files of a site whose extension could be that of other data.
-var webNames = regexp.MustCompile(`^(manifest\.json|(robots|humans|ads|security|llms(-full)?)\.txt|` +
+var webNames = regexp.MustCompile(`^(manifest\.json|(robots|humans|(app-)?ads|security|llms(-full)?)\.txt|` +
 	`(sitemap[\w-]*|feed|rss|atom|browserconfig|opensearch)\.xml|CNAME)$`)
 
 // ownNames matches files that are left out of what is published, wherever that is decided.
@@ -33,14 +37,24 @@ var ownNames = regexp.MustCompile(`^(kv-sync\.toml|wrangler\.(json|jsonc|toml)|_
 // configNames matches configuration files of kv-sync and wrangler, also those that a flag names.
 var configNames = regexp.MustCompile(`^(kv-sync|wrangler)[\w.-]*\.(json|jsonc|toml)$`)
 
-// aboutNames matches texts about a repository, and the lists of its packages. They are left out of the
-// site.
-var aboutNames = regexp.MustCompile(`(?i)^((readme|licen[cs]e|copying|notice|authors|changelog|contributing|` +
-	`code_of_conduct|security)([._-]\w+)?(\.(md|txt|rst))?|` +
-	`package(-lock)?\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-lock\.yaml|bun\.lockb?)$`)
+// aboutTexts match texts about a repository, or about a library that a site has.
+const aboutTexts = `(readme|licen[cs]e|copying|notice|authors|changelog|contributing|` +
+	`code_of_conduct|security)([._-]\w+)?(\.(md|txt|rst))?`
+
+// aboutNames matches texts about a repository, the lists of its packages, and the configuration of
+// editors and of tools that check code. They are left out of the site.
+var aboutNames = regexp.MustCompile(`(?i)^(` + aboutTexts + `|` +
+	`package(-lock)?\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-lock\.yaml|bun\.lockb?|` +
+	`(eslint|prettier|stylelint)\.config\.[cm]?js|biome\.jsonc?|jsconfig\.json)$`)
+
+// libraryNames matches texts about a library below the top, which belong to it.
+var libraryNames = regexp.MustCompile(`(?i)^` + aboutTexts + `$`)
 
 // toolNames matches code that a tool or a server runs, not a browser.
 var toolNames = regexp.MustCompile(`(\.config|rc)\.[cm]?js$|^(server|gulpfile|Gruntfile|_worker)\.[cm]?js$`)
+
+// serverCode matches scripts in the folders of which other hosts run each script as a function.
+var serverCode = regexp.MustCompile(`^(netlify|functions|server)/.*\.[cm]?js$|^api/[^/]+\.[cm]?js$`)
 
 // codeNames matches the usual names of a Worker's code at the top of a project.
 var codeNames = regexp.MustCompile(`^(src/)?(index|main|worker)\.m?js$`)
@@ -80,18 +94,30 @@ var notOfPrograms = strings.Fields(".md .txt .rst .pdf .csv")
 // fileBeside returns a file at the top of the project that shows that it is more than a folder public:
 // code, or the configuration of another tool. It returns "" if there is none.
 func (l *loader) fileBeside() string {
-	top, err := l.top()
-	if err != nil {
-		return ""
-	}
-	entries, _ := fs.ReadDir(top, ".") // what cannot be read shows nothing
-	i := slices.IndexFunc(entries, func(e fs.DirEntry) bool {
+	return l.entryAtTop(func(e fs.DirEntry) bool {
 		name := e.Name()
 		ext := strings.ToLower(path.Ext(name))
 		script := ext == ".js" || ext == ".mjs"
 		return !e.IsDir() && name[0] != '.' && !aboutNames.MatchString(name) && !configNames.MatchString(name) &&
 			(script || !slices.Contains(webTypes, ext)) && !slices.Contains(notOfPrograms, ext)
 	})
+}
+
+// pageAtTop returns a page at the top of the project, or "".
+func (l *loader) pageAtTop() string {
+	return l.entryAtTop(func(e fs.DirEntry) bool {
+		return !e.IsDir() && strings.HasPrefix(strings.ToLower(path.Ext(e.Name())), ".htm")
+	})
+}
+
+// entryAtTop returns the name of the first entry at the top of the project that matches, or "".
+func (l *loader) entryAtTop(match func(fs.DirEntry) bool) string {
+	top, err := l.top()
+	if err != nil {
+		return ""
+	}
+	entries, _ := fs.ReadDir(top, ".") // what cannot be read shows nothing
+	i := slices.IndexFunc(entries, match)
 	if i < 0 {
 		return ""
 	}
@@ -168,8 +194,22 @@ func (l *loader) browserLoads(name string) bool {
 	base, main := path.Base(name), l.s.Code.Main
 	switch {
 	case main != "" && l.resolve(main) == filepath.Join(l.root, filepath.FromSlash(name)),
-		l.s.Project != "" && codeNames.MatchString(name), toolNames.MatchString(base):
+		l.s.Project != "" && codeNames.MatchString(name), toolNames.MatchString(base),
+		serverCode.MatchString(name):
 		return false
+	case strings.HasPrefix(name, ".well-known/"), name != base && libraryNames.MatchString(base):
+		return true
 	}
-	return slices.Contains(webTypes, strings.ToLower(path.Ext(base))) || webNames.MatchString(base)
+	ext := strings.ToLower(path.Ext(base))
+	return slices.Contains(webTypes, ext) || webNames.MatchString(base) ||
+		slices.Contains(linkedTypes, ext) && l.pageNames(name)
+}
+
+// pageNames reports whether the page at the top has the name of a file in quotes, as in a link.
+func (l *loader) pageNames(name string) bool {
+	page := l.files.readSmall(filepath.Join(l.root, "index.html"))
+	escaped := (&url.URL{Path: name}).EscapedPath()
+	return slices.ContainsFunc([]string{name, escaped}, func(n string) bool {
+		return regexp.MustCompile(`["'](\./|/)?` + regexp.QuoteMeta(n) + `["'#?]`).Match(page)
+	})
 }

@@ -31,6 +31,28 @@ func TestSiteAtTheTop(t *testing.T) {
 			".env": "", ".git/config": "", ".github/workflows/x.yml": "", "kv-sync.toml": "", "wrangler.jsonc": "{}",
 			"node_modules/x/index.py": "",
 		}},
+		"documents that the page names": {files: map[string]string{
+			"index.html": `<a href="cv.pdf">CV</a> <a href='/files/Plan%20B.zip#top'><script>fetch("./data/a.json")</script>`,
+			"cv.pdf":     "", "files/Plan B.zip": "", "data/a.json": "",
+		}},
+		"code that the page names": {
+			files: map[string]string{"index.html": `<form action="contact.php">`, "contact.php": ""}, other: "contact.php",
+		},
+		"a document beside one that the page names": {
+			files: map[string]string{"index.html": `<a href="a-cv.pdf">`, "a-cv.pdf": "", "cv.pdf": ""}, other: "cv.pdf",
+		},
+		"files for other programs, and a library": {files: map[string]string{
+			".well-known/apple-app-site-association": "", "lib/lightbox/LICENSE": "", "lib/lightbox/CHANGELOG.md": "",
+		}},
+		"configuration of editors and checks": {
+			files:  map[string]string{"eslint.config.mjs": "", "jsconfig.json": "", "biome.json": ""},
+			ignore: []string{"/biome.json", "/eslint.config.mjs", "/jsconfig.json"},
+		},
+		"functions of another host": {files: map[string]string{"api/hello.js": ""}, other: "api/hello.js"},
+		"functions of another host, deeper": {
+			files: map[string]string{"netlify/functions/a/b.mjs": ""}, other: "netlify/functions/a/b.mjs",
+		},
+		"pages about an API":       {files: map[string]string{"api/assets/main.js": "", "api/index.html": ""}},
 		"a server":                 {files: map[string]string{"api/server.py": ""}, other: "api/server.py"},
 		"a server in node":         {files: map[string]string{"server.js": ""}, other: "server.js"},
 		"a list of packages below": {files: map[string]string{"api/package.json": "{}"}, other: "api/package.json"},
@@ -53,7 +75,7 @@ func TestSiteAtTheTop(t *testing.T) {
 		"a key of an account": {files: map[string]string{"service-account.json": ""}, other: "service-account.json"},
 		"a database":          {files: map[string]string{"shop.db": ""}, other: "shop.db"},
 		"downloads":           {files: map[string]string{"Invoice 7.pdf": ""}, other: "Invoice 7.pdf"},
-		"a document below":    {files: map[string]string{"docs/README.md": ""}, other: "docs/README.md"},
+		"a document below":    {files: map[string]string{"docs/plan.md": ""}, other: "docs/plan.md"},
 		"without extension":   {files: map[string]string{"Makefile": ""}, other: "Makefile"},
 		"notes":               {files: map[string]string{"passwords.txt": ""}, other: "passwords.txt"},
 		"a Worker's code": {
@@ -63,7 +85,9 @@ func TestSiteAtTheTop(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			tt.files["index.html"] = ""
+			if _, ok := tt.files["index.html"]; !ok {
+				tt.files["index.html"] = ""
+			}
 			s, refused, notices := reported(t, Inputs{Root: project(t, tt.files), Flags: map[string]string{"name": "x"}})
 			if tt.other != "" {
 				if len(refused) != 1 || !strings.Contains(refused[0], "such as "+tt.other+";") {

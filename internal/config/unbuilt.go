@@ -14,6 +14,9 @@ import (
 // public is the folder that most build tools take for input, and that is the site without a build.
 const public = "public"
 
+// www is the site as it is, or the folder into which a build writes scripts.
+const www = "www"
+
 // projectFiles are the files of the project for package buildtool.
 type projectFiles struct{ l *loader }
 
@@ -48,9 +51,12 @@ func (l *loader) buildFirst() string {
 }
 
 // leftToBuild reports whether a wrangler file has assets, and leaves their folder to the build.
-func (l *loader) leftToBuild() bool {
+func (l *loader) leftToBuild() bool { return l.hasAssets() && l.s.Project == "" }
+
+// hasAssets reports whether a wrangler file has assets.
+func (l *loader) hasAssets() bool {
 	_, has := l.s.origins["assets"]
-	return has && l.s.Project == ""
+	return has
 }
 
 // input is a folder that is no site but the input of a build, or was not built yet.
@@ -96,14 +102,28 @@ func (l *loader) inputOfBuild(tool *buildtool.Tool, dir string) string {
 	if dir == public && tool != nil && !tool.IntoPublic {
 		return "is its input"
 	}
-	project := projectFiles{l}
-	if text := buildtool.Unbuilt(project, dir); text != "" {
+	if text := buildtool.Unbuilt(projectFiles{l}, dir); text != "" {
 		return "is the input of a build, which replaces " + text
 	}
-	if dir == public && l.s.Code.Main == "" && buildtool.Command(project) != "" {
-		if script := buildtool.MissingScript(project, dir); script != "" {
-			return fmt.Sprintf("was not built yet: its page loads %s, which is not there", script)
-		}
+	if dir == public || dir == www {
+		return l.unfinished(tool, dir)
+	}
+	return ""
+}
+
+// unfinished says why the page of a folder is the input of a build that writes into the folder, or
+// returns "". A Worker may serve what a page lacks, and a generator has written the page itself.
+func (l *loader) unfinished(tool *buildtool.Tool, dir string) string {
+	project := projectFiles{l}
+	built := buildtool.Command(project) != ""
+	switch {
+	case l.s.Code.Main != "", tool != nil && tool.Pages, !built && l.fileBeside() == "":
+		return ""
+	case built && buildtool.Empty(project, dir):
+		return "was not built yet: its page is empty and loads no script"
+	}
+	if name := buildtool.Missing(project, dir); name != "" {
+		return fmt.Sprintf("was not built yet: its page loads %s, which is not there", name)
 	}
 	return ""
 }

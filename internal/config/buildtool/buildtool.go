@@ -31,6 +31,9 @@ type Tool struct {
 	// IntoPublic reports whether the folder public is the output. For other tools it is input,
 	// which they copy into their output.
 	IntoPublic bool
+	// Pages reports whether the tool writes the pages of its output. A bundler may write scripts beside
+	// pages that are its input.
+	Pages bool
 }
 
 // kind is a tool that is recognised.
@@ -60,6 +63,8 @@ var kinds = []kind{
 	{names: "next.config.*", pkg: "next", command: "npx next build"},
 	{names: "nuxt.config.*", pkg: "nuxt", command: "npx nuxt generate"},
 	{names: "react-router.config.*", pkg: "@react-router/dev", command: "npx react-router build"},
+	{names: "craco.config.*", pkg: "@craco/craco", command: "npx craco build"},
+	{names: "config-overrides.*", pkg: "react-app-rewired", command: "npx react-app-rewired build"},
 	{pkg: "react-scripts", command: "npx react-scripts build"},
 	{names: "remix.config.*", pkg: "@remix-run/dev", command: "npx remix build"},
 	{names: "svelte.config.*", pkg: "@sveltejs/kit", command: "npx vite build"},
@@ -89,13 +94,13 @@ func Of(files Files) *Tool {
 			continue
 		}
 		return &Tool{
-			Evidence: evidence, Command: cmp.Or(pkg.command(files), k.command),
+			Evidence: evidence, Command: cmp.Or(pkg.command(files), k.command), Pages: !k.bundler,
 			IntoPublic: k.intoPublic || namesPublic(files.Read(evidence)) || namesPublic([]byte(pkg.Scripts["build"])),
 		}
 	}
 	for _, page := range []string{"index.html", "index.md"} {
 		if frontMatter.Match(files.Read(page)) {
-			return &Tool{Evidence: page, Command: cmp.Or(pkg.command(files), "jekyll build")}
+			return &Tool{Evidence: page, Command: cmp.Or(pkg.command(files), "jekyll build"), Pages: true}
 		}
 	}
 	return nil

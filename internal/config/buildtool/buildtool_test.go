@@ -27,24 +27,24 @@ func TestOf(t *testing.T) {
 		files files
 		want  Tool // zero is none
 	}{
-		"a configuration file": {files{"astro.config.mjs": ""}, Tool{"astro.config.mjs", "npx astro build", false}},
+		"a configuration file": {files{"astro.config.mjs": ""}, Tool{"astro.config.mjs", "npx astro build", false, true}},
 		"with a package": {
-			files{"next.config.ts": "", "package.json": vite}, Tool{"next.config.ts", "npm run build", false},
+			files{"next.config.ts": "", "package.json": vite}, Tool{"next.config.ts", "npm run build", false, true},
 		},
-		"a package with a build": {files{"package.json": vite}, Tool{"package.json", "npm run build", false}},
+		"a package with a build": {files{"package.json": vite}, Tool{"package.json", "npm run build", false, false}},
 		"after a byte order mark": {
-			files{"package.json": "\ufeff" + vite}, Tool{"package.json", "npm run build", false},
+			files{"package.json": "\ufeff" + vite}, Tool{"package.json", "npm run build", false, false},
 		},
 		"yarn": {
-			files{"package.json": vite, "yarn.lock": ""}, Tool{"package.json", "yarn run build", false},
+			files{"package.json": vite, "yarn.lock": ""}, Tool{"package.json", "yarn run build", false, false},
 		},
 		"bun": {
-			files{"package.json": vite, "bun.lock": ""}, Tool{"package.json", "bun run build", false},
+			files{"package.json": vite, "bun.lock": ""}, Tool{"package.json", "bun run build", false, false},
 		},
-		"Hugo": {files{"hugo.toml": ""}, Tool{"hugo.toml", "hugo", true}},
+		"Hugo": {files{"hugo.toml": ""}, Tool{"hugo.toml", "hugo", true, true}},
 		"a package beside its input": {
 			files{"package.json": `{"devDependencies": {"vite": "8"}}`, "index.html": ""},
-			Tool{"package.json", "npx vite build", false},
+			Tool{"package.json", "npx vite build", false, false},
 		},
 		"a package alone": {files{"package.json": `{"devDependencies": {"vite": "8"}}`}, Tool{}},
 		"a script alone":  {files{"package.json": `{"scripts": {"build": "tsc"}}`}, Tool{}},

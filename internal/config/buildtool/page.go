@@ -10,30 +10,44 @@ import (
 // frontMatter is what a generator of sites takes off the head of a page.
 var frontMatter = regexp.MustCompile(`^(\x{feff})?---[ \t]*\r?\n(?s:.*?\n)?---[ \t]*\r?(\n|$)`)
 
-// placeholder is what a build or a server replaces in a page: names such as those of Create React App
-// and Expo, those of the Vue CLI, Flutter and Trunk, and the lines of Django, Jekyll and Hugo that
-// put pages together. Other text in "<% %>" and "{{ }}" may belong to a template that runs in the
-// browser.
-var placeholder = regexp.MustCompile(`%[A-Z]+(_[A-Z]+)+%|<%= (BASE_URL|htmlWebpackPlugin\.[\w.]+) %>|` +
-	`\$FLUTTER_BASE_HREF|<link data-trunk|` +
-	`(?m:^\s*(\{%[-+]?\s*(extends|include|layout|load|block)\b|\{\{-?\s*(define|partial|template|block)\b))`)
+// placeholder is what a build or a server replaces in a page: in a tag or the title, names such as those
+// of Create React App and Expo, and those of the Vue CLI, Flutter and Trunk; the lines of Django, Jekyll
+// and Hugo that put pages together; and PHP. Other text in "<% %>" and "{{ }}" may belong to a template
+// that runs in the browser.
+var placeholder = regexp.MustCompile(`(?:<[a-zA-Z][^<>]*|<title>[^<]*)(%[A-Z]{3,}(?:_[A-Z]+)+%)|` +
+	`(<%= (?:BASE_URL|htmlWebpackPlugin\.[\w.]+) %>|\$FLUTTER_BASE_HREF|<link data-trunk|<\?(?:php\b|=))|` +
+	`(?m:^\s*(\{%[-+]?\s*(?:extends|include|layout|load|block)\b|` +
+	`\{\{-?\s*(?:define|partial|template|block)\s+["\x60(]))`)
 
-// Unbuilt returns what only a build replaces in the page of a folder, or "".
+// listing is text that a page shows as it is.
+var listing = regexp.MustCompile(`(?is)<pre\b.*?</pre>|<code\b.*?</code>|<textarea\b.*?</textarea>`)
+
+// Unbuilt returns what only a build or a server replaces in the page of a folder, or "".
 func Unbuilt(files Files, dir string) string {
 	page := files.Read(path.Join(dir, "index.html"))
 	if frontMatter.Match(page) {
 		return "its front matter"
 	}
-	return string(bytes.TrimSpace(placeholder.Find(page)))
+	groups := placeholder.FindSubmatch(listing.ReplaceAll(page, nil))
+	if groups == nil {
+		return ""
+	}
+	return string(bytes.Join(groups[1:], nil)) // one of them is not empty
 }
 
-var script = regexp.MustCompile(`<script\b[^>]*?\bsrc=["']?([\w./~@-]+\.m?js)\b`)
+// loaded matches a script or a style sheet that a page loads.
+var loaded = regexp.MustCompile(`<script\b[^>]*?\bsrc=["']?([\w./~@-]+\.m?js)\b|` +
+	`<link\b[^>]*?\bhref=["']?([\w./~@-]+\.css)\b`)
 
-// MissingScript returns a script that the page of a folder loads from the site and that is not
-// there, or "".
-func MissingScript(files Files, dir string) string {
-	for _, m := range script.FindAllSubmatch(files.Read(path.Join(dir, "index.html")), -1) {
-		src := string(m[1])
+// Missing returns a script or a style sheet that the page of a folder loads from the site and that is
+// not there, or "".
+func Missing(files Files, dir string) string {
+	page := files.Read(path.Join(dir, "index.html"))
+	if bytes.Contains(page, []byte("<base ")) {
+		return "" // its links are those of another folder
+	}
+	for _, m := range loaded.FindAllSubmatch(page, -1) {
+		src := string(bytes.Join(m[1:], nil))
 		if strings.HasPrefix(src, "//") || strings.HasPrefix(src, "/cdn-cgi/") {
 			continue // of another site, or of Cloudflare
 		}
@@ -42,6 +56,18 @@ func MissingScript(files Files, dir string) string {
 		}
 	}
 	return ""
+}
+
+// invisible matches what a browser does not show of a page without scripts.
+var invisible = regexp.MustCompile(`(?is)<!--.*?-->|<head\b.*?</head>|<noscript\b.*?</noscript>|<style\b.*?</style>|` +
+	`</?(!doctype|html|body|div|main|span)\b[^>]*>`)
+
+// Empty reports whether the page of a folder shows nothing and loads no script, as a page does into
+// which a build writes the scripts.
+func Empty(files Files, dir string) bool {
+	page := files.Read(path.Join(dir, "index.html"))
+	return len(page) > 0 && !bytes.Contains(page, []byte("<script")) &&
+		len(bytes.TrimSpace(invisible.ReplaceAll(page, nil))) == 0
 }
 
 // comment is a comment of a configuration in JavaScript.
