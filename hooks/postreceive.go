@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -57,9 +58,7 @@ func PostReceive(ctx context.Context, r *Repository, in Received, open func(cont
 	at := slices.IndexFunc(updates, func(u update) bool { return u.remoteRef == ref })
 	switch {
 	case at < 0:
-		if site.Branch == "" {
-			in.unborn(ctx, r, ref, updates)
-		}
+		in.notDeployed(ctx, r, site.Branch, ref, updates)
 		return malformed
 	case updates[at].deletes():
 		say(in.Notices, "%s is deleted; what is live stays as it is", branch)
@@ -77,18 +76,46 @@ func PostReceive(ctx context.Context, r *Repository, in Received, open func(cont
 	}
 	deploy := func(ctx context.Context, alive func()) error { return site.Deploy(ctx, ref, alive) }
 	err = withStallLimit(ctx, cmp.Or(in.Stall, 2*time.Minute), deploy)
+	if err != nil && site.Again != "" && ctx.Err() == nil {
+		say(in.Notices, "%s is received and was not deployed; to deploy it again, on the server in %s: %s --commit %s",
+			branch, r.GitDir, site.Again, branch)
+	}
 	return errors.Join(malformed, err)
 }
 
-// unborn says that HEAD names a branch that does not exist, as in a new bare repository whose
-// first push has a branch of another name.
-func (in Received) unborn(ctx context.Context, r *Repository, head string, updates []update) {
+// notDeployed says why nothing is deployed, after a push without the deployed branch. set is that branch
+// if it is a setting, and "" if it is the one that HEAD names. ref is its full name. HEAD may name a
+// branch that does not exist: a new bare repository whose first push has a branch of another name.
+func (in Received) notDeployed(ctx context.Context, r *Repository, set, ref string, updates []update) {
 	at := slices.IndexFunc(updates, func(u update) bool { return !u.deletes() })
-	if exists, err := r.hasCommit(ctx, head); at < 0 || exists || err != nil {
+	exists, err := r.hasCommit(ctx, ref)
+	if at < 0 || err != nil {
 		return
 	}
-	say(in.Notices, "nothing is deployed, because HEAD of this repository names %s, which does not exist; "+
-		"to deploy the received branch, on the server: git symbolic-ref HEAD %s", head, updates[at].remoteRef)
+	received := strings.TrimPrefix(updates[at].remoteRef, "refs/heads/")
+	switch {
+	case exists:
+		say(in.Notices, "%s was received; %s is deployed here", received, strings.TrimPrefix(ref, "refs/heads/"))
+	case set != "":
+		say(in.Notices, "nothing is deployed, because the branch %s is deployed here, which does not exist; "+
+			"to deploy the received branch, on the server, with its other flags: kv-sync hook install --branch %s", set, received)
+	default:
+		say(in.Notices, "nothing is deployed, because HEAD of this repository names %s, which does not exist; "+
+			"to deploy the received branch, on the server: git symbolic-ref HEAD %s", ref, updates[at].remoteRef)
+	}
+}
+
+// Instead returns the branches that exist, if a branch does not. It returns none if that branch exists.
+func (r *Repository) Instead(ctx context.Context, branch string) ([]string, error) {
+	out, err := r.git(ctx, "for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads/")
+	if err != nil {
+		return nil, fmt.Errorf("list the branches: %w", err)
+	}
+	all := strings.Fields(out)
+	if slices.Contains(all, branch) {
+		return nil, nil
+	}
+	return all, nil
 }
 
 // Deployed returns the branch that a server deploys: the given one, else that of HEAD.

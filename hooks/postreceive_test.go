@@ -77,6 +77,29 @@ func TestServerDeploysWhatItReceives(t *testing.T) {
 	}
 }
 
+// A push without the deployed branch says which branch is deployed, and if that one does not exist,
+// how to deploy the one that was pushed.
+func TestOtherBranchIsReceived(t *testing.T) {
+	w := newWorld(t)
+	w.server(hooks.Options{})
+	if out := w.pushes(true, "origin", "HEAD:refs/heads/draft"); !strings.Contains(out,
+		"remote: kv-sync: draft was received; main is deployed here ") {
+		t.Errorf("a push of another branch says\n%s", out)
+	}
+	if out := w.pushes(true, "origin", ":draft"); strings.Contains(out, "was received") {
+		t.Errorf("a deletion says\n%s", out)
+	}
+	r := w.server(hooks.Options{Settings: hooks.Settings{Branch: "live"}})
+	if others, err := r.Instead(t.Context(), "live"); err != nil || len(others) != 1 || others[0] != "main" {
+		t.Errorf("instead of live: %q, %v", others, err)
+	}
+	w.commit(map[string]string{"public/index.html": "two"})
+	if out := w.pushes(true, "origin", "main"); !strings.Contains(out, "live is deployed here, which does not exist") ||
+		!strings.Contains(out, "kv-sync hook install --branch main") {
+		t.Errorf("a push of the only branch says\n%s", out)
+	}
+}
+
 // The former hook runs first, its failure does not prevent a deploy, and uninstalling
 // restores it.
 func TestFormerHookOfAServer(t *testing.T) {
@@ -179,7 +202,7 @@ func TestHeadOfAServerWithoutItsBranch(t *testing.T) {
 		t.Errorf("a deletion: the push says\n%s", out)
 	}
 	w.server(hooks.Options{Settings: hooks.Settings{Branch: "live"}})
-	if out := w.pushes(true, "origin", "main:other"); strings.Contains(out, "deployed") {
+	if out := w.pushes(true, "origin", "main:other"); strings.Contains(out, "symbolic-ref") {
 		t.Errorf("with a branch of its own: the push says\n%s", out)
 	}
 }

@@ -203,7 +203,7 @@ func (h *hookRun) pushed(ctx context.Context, r *hooks.Repository) (*hooks.Site,
 // received returns the site that a server deploys. Its settings are read from HEAD, because
 // pushers cannot change the branch that HEAD names.
 func (h *hookRun) received(ctx context.Context, _ *hooks.Repository) (*hooks.Site, error) {
-	out := &hooks.Site{Branch: h.set.Branch}
+	out := &hooks.Site{Branch: h.set.Branch, Again: "kv-sync deploy" + h.typed()}
 	if h.s.getenv("CLOUDFLARE_API_TOKEN") != "" && h.s.getenv("CLOUDFLARE_ACCOUNT_ID") != "" {
 		out.Deploy = h.deploy
 	}
