@@ -505,7 +505,8 @@ func TestHoldWantsItsOwnFlag(t *testing.T) {
 	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := w.deploy(h[1], plan.Options{AnyOrder: true})
+	rebuilt := &memory{files: three, commit: h[1].commit, order: h[1].order} // other content
+	_, err := w.deploy(rebuilt, plan.Options{AnyOrder: true})
 	wantGuard(t, err, guard.Held)
 	stranger := &memory{files: three, commit: commitID(99), order: h[0].order}
 	_, err = w.deploy(stranger, plan.Options{})
