@@ -143,7 +143,7 @@ func (e *Engine) finish(ctx context.Context, l *version.Live, p *layout.Draft, r
 		}
 	}
 	if p.PruneDue {
-		pruned, err := e.Prune(ctx, layout.PruneOptions{})
+		pruned, err := e.Prune(ctx, layout.PruneOptions{Over: version.ActiveID(l.Activations)})
 		if err != nil {
 			res.Notices = append(res.Notices, manifest.ProblemOf("", finding.CasePruneAfterDeploy,
 				finding.Facts{Span: e.client.Grace, Cause: err}))

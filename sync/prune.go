@@ -28,6 +28,9 @@ func (e *Engine) Prune(ctx context.Context, opt layout.PruneOptions) (*layout.Pr
 	if err != nil {
 		return nil, err
 	}
+	if opt.Over != "" && !slices.ContainsFunc(s.Before, func(a cloud.Activation) bool { return a.ID == opt.Over }) {
+		return nil, guard.Stop(guard.Unread, finding.CasePruneShortList, finding.Facts{Site: e.client.Site})
+	}
 	if err := e.client.CheckClock(s.Grace); err != nil {
 		return nil, err
 	}

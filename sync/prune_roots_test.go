@@ -257,6 +257,74 @@ func (s halfStore) List(ctx context.Context, prefix, _ string) ([]cloud.KeyInfo,
 	return all[:len(all)/2], "", err
 }
 
+// newestAccount lists only the newest activation, and of the keys only the blobs, once a switch
+// was looked at.
+type newestAccount struct {
+	cloud.Account
+	switched, cut *bool
+}
+
+func (a newestAccount) Workers(name string) cloud.Workers {
+	return newestWorkers{a.Account.Workers(name), a}
+}
+
+func (a newestAccount) Store(id string) cloud.Store {
+	return newestStore{a.Account.Store(id), a}
+}
+
+type newestStore struct {
+	cloud.Store
+	of newestAccount
+}
+
+func (s newestStore) List(ctx context.Context, prefix, cursor string) ([]cloud.KeyInfo, string, error) {
+	keys, cursor, err := s.Store.List(ctx, prefix, cursor)
+	if *s.of.cut {
+		keys = slices.DeleteFunc(keys, func(k cloud.KeyInfo) bool { return !strings.HasPrefix(k.Name, "blog/b/") })
+	}
+	return keys, cursor, err
+}
+
+type newestWorkers struct {
+	cloud.Workers
+	of newestAccount
+}
+
+func (w newestWorkers) Activations(ctx context.Context) ([]cloud.Activation, error) {
+	all, err := w.Workers.Activations(ctx)
+	if *w.of.cut {
+		all = all[:1]
+	}
+	*w.of.cut = *w.of.switched
+	return all, err
+}
+
+func (w newestWorkers) Activate(ctx context.Context, versions []cloud.Share, message string, force bool) error {
+	err := w.Workers.Activate(ctx, versions, message, force)
+	*w.of.switched = true
+	return err
+}
+
+// Promise 4: right after a switch, a list of deployments that lacks the one before is not whole.
+func TestPruneAfterADeployStopsOverAShortList(t *testing.T) {
+	t.Parallel()
+	w, contents := aged(t, 5)
+	w.pass(30 * 24 * time.Hour)
+	before := w.keys("blog/")
+	var switched, cut bool
+	w.config.Account = newestAccount{w.config.Account, &switched, &cut}
+	res := w.mustDeploy(history(append(contents, files{"/a": "newest", "/b": "b", "/c": "c"})...)[len(contents)])
+	if !cut || res.Pruned != 0 || len(res.Notices) == 0 {
+		t.Errorf("the list was cut: %v; %d keys were deleted, with the notices %v", cut, res.Pruned, res.Notices)
+	}
+	left := w.keys("blog/")
+	for _, key := range before {
+		if !slices.Contains(left, key) {
+			t.Errorf("%s was deleted", key)
+		}
+	}
+}
+
 // Promise 4: a listing that ends too early may lack what keeps a blob alive.
 func TestPruneStopsOverAPartialListing(t *testing.T) {
 	t.Parallel()

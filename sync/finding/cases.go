@@ -120,6 +120,8 @@ const (
 		"made them; nothing was deleted"
 	CasePrunePartial Case = "the listing of {site} lacks the manifest of deployment {deployment}, so it is not whole; " +
 		"nothing was deleted"
+	CasePruneShortList Case = "the list of deployments of {site} lacks the one that was live before, so it is not " +
+		"whole; nothing was deleted"
 	CasePruneListing Case = "the listing of {site} is empty though a deployment is live; nothing was deleted"
 	CasePruneKey     Case = "the key {key} was not written by this release of kv-sync and may keep others " +
 		"alive; nothing was deleted"

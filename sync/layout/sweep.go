@@ -34,6 +34,9 @@ type PruneOptions struct {
 	// Force continues if the Worker with the newest index is not active, or may not
 	// be.
 	Force bool
+	// Over is the id of an activation that is known to be recent: a list of deployments that
+	// lacks it is not whole. "" if none is known.
+	Over string
 	// Unrecorded also deletes keys that no record ever named and that look like
 	// keys of the layout, such as those of the Rust kv-sync. They may be keys of
 	// another tool.
