@@ -126,7 +126,7 @@ func (s *Site) pullWorkTree(ctx context.Context, overlay *overlay.Snapshot, o Pu
 	if err != nil {
 		return err
 	}
-	if out.Folder, err = filepath.Rel(repositoryOf(s.settings.Root), dir); err != nil {
+	if out.Folder, err = filepath.Rel(worktree.Around(s.settings.Root), dir); err != nil {
 		out.Folder = dir
 	}
 	out.Folder = filepath.ToSlash(out.Folder)
@@ -179,7 +179,7 @@ func (s *Site) pullBranch(ctx context.Context, overlay *overlay.Snapshot, o Pull
 	if err != nil {
 		return err
 	}
-	top := repositoryOf(s.settings.Root)
+	top := worktree.Around(s.settings.Root)
 	if worktree.Bare(s.top, s.in.Getenv) {
 		top = s.top
 	}

@@ -5,8 +5,6 @@ import (
 	"context"
 	"embed"
 	"errors"
-	"os"
-	"path/filepath"
 	"regexp"
 
 	"github.com/kv-sync/kv-sync/internal/app/advice"
@@ -107,18 +105,6 @@ func (in Inputs) settings() map[string]string {
 		given["directory"] = "."
 	}
 	return given
-}
-
-// repositoryOf returns the root of the work tree around a folder, or without one the folder.
-func repositoryOf(root string) string {
-	for dir := root; ; dir = filepath.Dir(dir) {
-		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
-			return dir
-		}
-		if filepath.Dir(dir) == dir {
-			return root
-		}
-	}
 }
 
 var namespaceID = regexp.MustCompile(`^[0-9a-f]{32}$`)

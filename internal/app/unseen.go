@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/git/command"
+	"github.com/kv-sync/kv-sync/internal/git/worktree"
 	"github.com/kv-sync/kv-sync/internal/pull"
 	"github.com/kv-sync/kv-sync/sync/overlay"
 )
@@ -33,7 +34,7 @@ func viewOf(dir string) *gitView {
 	if !command.Available() {
 		return nil
 	}
-	if _, err := os.Lstat(filepath.Join(repositoryOf(v.dir), ".git")); err != nil {
+	if _, err := os.Lstat(filepath.Join(worktree.Around(v.dir), ".git")); err != nil {
 		return nil
 	}
 	return v

@@ -41,3 +41,16 @@ func GitDirs(dir string, getenv func(string) string) []string {
 	}
 	return dirs
 }
+
+// Around returns the root of the work tree around a folder, or without one the folder. It does not ask
+// git, and resolves no symlinks.
+func Around(folder string) string {
+	for dir := folder; ; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
+			return dir
+		}
+		if filepath.Dir(dir) == dir {
+			return folder
+		}
+	}
+}
