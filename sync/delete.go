@@ -11,6 +11,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/layout"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/site"
 )
 
@@ -44,8 +45,13 @@ func (e *Engine) PlanDelete(ctx context.Context, takeOver bool) (*Deletion, erro
 	if is.Namespace, err = e.client.FindNamespace(ctx, l)(); err != nil {
 		return nil, err
 	}
+	elsewhere := ""
+	if l.Meta != nil && l.Meta.Namespace != "" && l.Meta.Namespace != is.Namespace && !e.client.Target.InKV() {
+		// The keys of what is live are in the namespace that it names.
+		is.Namespace, elsewhere = l.Meta.Namespace, is.Namespace
+	}
 	what := deletion.Subject{Site: e.client.Site, Account: e.client.Account, Workers: e.client.Target,
-		Project: e.client.Target.InKV(), Leftovers: of.Leftovers}
+		Send: e.send, Project: e.client.Target.InKV(), Leftovers: of.Leftovers}
 	plan, err := deletion.Make(ctx, what, is)
 	if err != nil {
 		return nil, err
@@ -55,6 +61,10 @@ func (e *Engine) PlanDelete(ctx context.Context, takeOver bool) (*Deletion, erro
 	}
 	if plan.Bound, err = e.bound(ctx, l.Version.Bindings); err != nil {
 		return nil, err
+	}
+	if elsewhere != "" {
+		plan.Notices = append(plan.Notices, manifest.ProblemOf("", finding.CaseDeleteElsewhere,
+			finding.Facts{Site: e.client.Site, Name: elsewhere}))
 	}
 	return &Deletion{Plan: plan, before: l.Activations}, nil
 }

@@ -1,6 +1,7 @@
 package kvsync_test
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"slices"
@@ -394,5 +395,55 @@ func TestDeleteOfKVAssetsIsFinished(t *testing.T) {
 	w.mustDelete()
 	if left := values(t, store); len(left) > 0 {
 		t.Errorf("left are %v", slices.Sorted(maps.Keys(left)))
+	}
+}
+
+// A run whose deletion of the Worker happened, but that did not learn of it, reports that the site is
+// offline. If it was not cancelled, it goes on.
+func TestDeleteLooksWhetherTheWorkerIsGone(t *testing.T) {
+	t.Parallel()
+	for _, cancelled := range []bool{false, true} {
+		w := start(t)
+		w.config.Account = w.connect(1)
+		w.mustDeploy(history(files{"/index.html": "1"})[0])
+		ctx, cancel := context.WithCancel(t.Context())
+		w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
+			if r.Kind != "workers.scripts.delete" {
+				return platform.Fault{}
+			}
+			if cancelled {
+				cancel()
+			}
+			return platform.Fault{Kind: platform.FaultLoseReply}
+		})
+		e := w.engine()
+		d, err := e.PlanDelete(ctx, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = e.Delete(ctx, d)
+		cancel()
+		if !d.Offline || cancelled != errors.Is(err, context.Canceled) || d.Done == cancelled {
+			t.Errorf("cancelled %t: %v, offline %t, done %t", cancelled, err, d.Offline, d.Done)
+		}
+	}
+}
+
+// The keys of what is live are deleted, also if the configuration names another namespace now, and the plan
+// names that one.
+func TestDeleteUsesTheNamespaceOfWhatIsLive(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.mustDeploy(history(files{"/index.html": "1"})[0])
+	store := w.store()
+	other, err := w.account.CreateNamespace(t.Context(), "another")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.config.Namespace = other
+	d := w.mustDelete()
+	if left := values(t, store); len(left) > 0 || len(d.Notices) != 1 ||
+		d.Notices[0].Finding.Case != finding.CaseDeleteElsewhere || d.Notices[0].Finding.Facts.Name != other {
+		t.Errorf("left are %v; notices %v", slices.Sorted(maps.Keys(left)), d.Notices)
 	}
 }

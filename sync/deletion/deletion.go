@@ -26,6 +26,9 @@ type Subject struct {
 	Account cloud.Account
 	// Workers is the script, or the project. Deleting it takes the site offline.
 	Workers cloud.Workers
+	// Send makes the call that takes the site offline. A cancellation does not end that call at
+	// once, because then its result would be unknown.
+	Send func(ctx context.Context, call func(context.Context) error) error
 	// Project: the subject is a project, which has no scripts.
 	Project bool
 	// Leftovers lists the keys that Workers.Delete leaves, in the order in which to delete
@@ -154,7 +157,7 @@ func (p *Plan) listKeys(ctx context.Context, live Live) (err error) {
 // then everything else. A run after an interrupted one finishes.
 func (p *Plan) Execute(ctx context.Context) error {
 	if p.Worker != "" || p.subject.Project {
-		if err := p.subject.Workers.Delete(ctx); err != nil {
+		if err := p.takeOffline(ctx); err != nil {
 			return fmt.Errorf("delete %s: %w", p.Site, err)
 		}
 	}
@@ -171,6 +174,31 @@ func (p *Plan) Execute(ctx context.Context) error {
 	}
 	p.Done = true
 	return nil
+}
+
+// lookTime is how long to wait for the answer to whether a deletion happened.
+const lookTime = 5 * time.Second
+
+// takeOffline deletes the script or the project. After an error it looks whether that happened
+// all the same, because the answer may have been lost, or the run was cancelled meanwhile.
+func (p *Plan) takeOffline(ctx context.Context) error {
+	err := p.subject.Send(ctx, p.subject.Workers.Delete)
+	if err == nil {
+		return nil
+	}
+	look, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
+	defer cancel()
+	_, state := p.subject.Workers.Activations(look)
+	switch {
+	case state == nil:
+		return err
+	case errors.Is(state, cloud.ErrNotFound):
+		p.Offline = true
+		return ctx.Err()
+	case ctx.Err() != nil:
+		return fmt.Errorf("%w: %w", cloud.ErrUnknown, err)
+	}
+	return err
 }
 
 // deleteKeys deletes the planned keys and those that were written since.

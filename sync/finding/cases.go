@@ -149,6 +149,9 @@ const (
 	CaseNothingToDelete Case = "nothing is there of {site}: no Worker, no companion and no key"
 	CaseDeleteLoader    Case = "{site} has the worker loader {name}: the projects that it serves go offline, and " +
 		"their edits made at run time are deleted with its companion"
+	// CaseDeleteElsewhere: the live deployment names another namespace than the configuration.
+	CaseDeleteElsewhere Case = "the configuration names the KV namespace {name}, and what is live uses another: keys of " +
+		"{site} in {name} stay, and a second delete finds them"
 	CaseDeleteOther   Case = "the script {name} stays: it is not the companion of {site}"
 	CaseDeleteUnread  Case = "it is not known how many are deleted: {cause}"
 	CaseDeleteIgnored Case = "delete {site}: the API accepted the request and did not delete {what}"
