@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -178,12 +179,15 @@ func misspelled(args []string, err error) error {
 		return refuseUnknown(first, err)
 	case named[first] != "" && strings.Contains(err.Error(), "unexpected argument"):
 		fix = "name it by a flag: kv-sync " + first + " " + named[first]
+	case first == "dev" && len(args) > 1 && strings.Contains(err.Error(), "unexpected argument"):
+		fix = "to show a folder on this machine: kv-sync watch " + word(args[1])
 	case isCommand(first):
 		fix = "kv-sync help " + first + " lists its flags"
 	case at > 0:
 		fix = "write the command first: kv-sync " + args[at] + " …"
 	}
-	return &app.UsageError{Err: err, Fix: fix}
+	said, answer := answerFlag(err)
+	return &app.UsageError{Err: said, Fix: cmp.Or(answer, fix)}
 }
 
 // newParser returns a parser for a [commandLine] or a [bareCommand].

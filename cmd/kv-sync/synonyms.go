@@ -27,16 +27,18 @@ var synonyms = []synonym{
 	{words: "browse, url, address", runs: "open"},
 	{words: "man, commands, usage, ?, pages, workers", runs: "help"},
 
-	{words: "publish, push, up, release, ship, sync, go, promote, deploy-site, pages deploy, pages publish, " +
+	{words: "publish, push, up, release, ship, sync, go, deploy-site, pages deploy, pages publish, " +
 		"versions upload, versions deploy, sites deploy", answer: "kv-sync deploy makes a site live, and kv-sync " +
 		"deploy DIR names its folder; kv-sync plan shows first what a deploy would change"},
 	{words: "init, new, create, setup, generate, scaffold, pages project create", answer: "kv-sync needs no set-up: " +
 		"kv-sync deploy DIR --name NAME makes a folder live, and kv-sync watch DIR shows it on this machine"},
-	{words: "undo, restore, revert, back, redo", answer: "kv-sync rollback makes the deployment before the live one " +
+	{words: "undo, restore, revert, back, redo, promote", answer: "kv-sync rollback makes the deployment before the live one " +
 		"live again, with --to any that kv-sync history lists"},
-	{words: "login, logout, auth, auth login", account: true, answer: "kv-sync has no login: set " +
+	{words: "login, auth, auth login", account: true, answer: "kv-sync has no login: set " +
 		"CLOUDFLARE_API_TOKEN to a token from https://dash.cloudflare.com/profile/api-tokens with the permissions " +
 		"Workers KV Storage: Edit and Workers Scripts: Edit, and CLOUDFLARE_ACCOUNT_ID; with --local no account is needed"},
+	{words: "logout", account: true, answer: "kv-sync has no login: unset CLOUDFLARE_API_TOKEN, and delete the token " +
+		"at https://dash.cloudflare.com/profile/api-tokens if nobody needs it"},
 	{words: "whoami, account, user", account: true, answer: "kv-sync uses the account of CLOUDFLARE_ACCOUNT_ID with " +
 		"the token in CLOUDFLARE_API_TOKEN; kv-sync history reads from it and changes nothing"},
 	{words: "logs, log, tail", answer: "wrangler tail NAME prints the log of a live Worker; kv-sync dev and kv-sync " +
@@ -45,8 +47,12 @@ var synonyms = []synonym{
 		"change, kv-sync verify whether everything is there, and kv-sync hook status what a push does"},
 	{words: "build, compile, make, run, bundle", answer: "kv-sync bundles the Worker's code, and runs no build of a " +
 		"site: run its own, such as npm run build, then kv-sync deploy DIR"},
-	{words: "serve, server, start, preview, local, pages dev", answer: "kv-sync watch DIR shows a folder on this " +
+	{words: "serve, server, start, local, pages dev", answer: "kv-sync watch DIR shows a folder on this " +
 		"machine, and kv-sync dev runs Cloudflare's API here for kv-sync deploy --local"},
+	{words: "preview", answer: "kv-sync has no preview addresses: kv-sync watch DIR shows a folder on this machine, and " +
+		"kv-sync deploy DIR --name OTHER puts it online as another site"},
+	{words: "stop, restart", answer: "a site has no process: kv-sync delete takes it offline; kv-sync dev and kv-sync " +
+		"watch end with Ctrl-C"},
 	{words: "remove, rm, destroy, unpublish, down, undeploy, pages project delete", answer: "kv-sync delete takes a " +
 		"site offline and deletes what is its own; it asks first, and --dry-run only lists it"},
 	{words: "clean, gc, purge, cleanup", answer: "kv-sync prune deletes what no retained deployment needs, and " +
@@ -58,10 +64,20 @@ var synonyms = []synonym{
 		"in the wrangler file"},
 	{words: "domain, domains, route, routes, triggers, triggers deploy, alias", answer: "a deploy never changes routes, " +
 		"domains and crons: set them in Cloudflare's dashboard, or with wrangler triggers deploy"},
-	{words: "kv, kv key, kv namespace, r2, d1, queues", answer: "kv-sync has no commands for the account's storage: " +
+	{words: "kv, kv key, kv namespace, r2, queues", answer: "kv-sync has no commands for the account's storage: " +
 		"use wrangler for it; kv-sync delete and kv-sync prune delete the keys of a site"},
-	{words: "fetch, clone, download, get, export", answer: "the files are in git; kv-sync pull brings what was written " +
-		"at run time into it"},
+	{words: "d1, db, database", answer: "kv-sync has no commands for databases: wrangler d1 changes those of the account; " +
+		"the database of kv-sync dev and kv-sync watch is reached by a Worker's binding only"},
+	{words: "fetch, clone, download, get, export, backup", answer: "the files of a commit are in git, and those of a " +
+		"folder outside of git are only in that folder; kv-sync pull brings what was written at run time into git"},
+	{words: "cache", answer: "nothing has to be purged: a deploy changes what visitors get by itself"},
+	{words: "sites, hosting", answer: "kv-sync deploy DIR --name NAME puts a site online; kv-sync history --name NAME " +
+		"lists its deployments; Cloudflare's dashboard lists the account's Workers"},
+	{words: "inspect", answer: "kv-sync history lists the deployments, and kv-sync verify checks what is live"},
+	{words: "gh-pages", answer: "kv-sync deploy DIR puts a folder online without a branch for it"},
+	{words: "functions", answer: "code is a Worker, which the wrangler file names with main: see " +
+		"https://github.com/kv-sync/kv-sync/blob/main/docs/workers.md"},
+	{words: "types", answer: "wrangler types writes the types of the bindings"},
 	{words: "update, upgrade, self-update", answer: "kv-sync does not update itself: install the newer binary; " +
 		"kv-sync version prints the version of this one"},
 	{words: "install, uninstall, hooks, git", answer: "kv-sync hook install makes git check, upload or deploy each " +

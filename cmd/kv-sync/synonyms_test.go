@@ -112,3 +112,41 @@ func TestBrowser(t *testing.T) {
 		}
 	}
 }
+
+// A flag of another tool has an answer. No flag that overrides a guard is suggested for its spelling.
+func TestForeignFlags(t *testing.T) {
+	t.Chdir(t.TempDir())
+	said := func(args ...string) string {
+		var out, errs strings.Builder
+		code := run(t.Context(), args, streams{
+			in: strings.NewReader(""), out: &out, err: &errs, getenv: func(string) string { return "" },
+		})
+		if code != 2 || out.String() != "" {
+			t.Errorf("kv-sync %q: exit code %d\n%s", args, code, out.String())
+		}
+		return errs.String()
+	}
+	for _, f := range foreignFlags {
+		for flag := range strings.FieldsSeq(f.flags) {
+			command := "deploy"
+			if strings.HasSuffix(flag, "-local") {
+				command = "dev"
+			}
+			if got := said(command, flag); !strings.Contains(got, f.answer) {
+				t.Errorf("kv-sync %s %s says\n%s", command, flag, got)
+			}
+		}
+	}
+	for _, args := range []string{"deploy --force", "deploy --releas", "deploy --any-orde", "delete --yess", "delete --take-ove",
+		"rollback --forc"} {
+		if got := said(strings.Fields(args)...); strings.Contains(got, "did you mean") {
+			t.Errorf("kv-sync %s says\n%s", args, got)
+		}
+	}
+	if got := said("deploy", "--nmae", "x"); !strings.Contains(got, `did you mean "--name"`) {
+		t.Errorf("a misspelled flag: %s", got)
+	}
+	if got := said("dev", "public"); !strings.Contains(got, "kv-sync watch public") {
+		t.Errorf("dev with a folder: %s", got)
+	}
+}
