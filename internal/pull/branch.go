@@ -45,6 +45,9 @@ func OpenBranch(top, dir, branch string) (*Branch, error) {
 	if err := b.name.Validate(); err != nil {
 		return nil, fmt.Errorf("branch %q: %w", branch, err)
 	}
+	if branch == "HEAD" {
+		return nil, errors.New(`"HEAD" cannot be the name of a branch; name another branch`)
+	}
 	if dir = path.Clean(dir); dir != "." {
 		b.dir = dir
 	}

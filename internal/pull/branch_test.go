@@ -116,7 +116,7 @@ func pullOn(t *testing.T, top, name string) string {
 
 func TestBranchErrors(t *testing.T) {
 	top := repository(t)
-	for name, branch := range map[string]string{"checked out": "main", "invalid": "a..b", "option": "-x",
+	for name, branch := range map[string]string{"checked out": "main", "invalid": "a..b", "option": "-x", "HEAD": "HEAD",
 		"empty": ""} {
 		if _, err := OpenBranch(top, "site", branch); err == nil {
 			t.Errorf("%s: it was opened", name)
