@@ -110,7 +110,8 @@ func pullInto(ctx context.Context, overlay *overlay.Snapshot, tree pulledTree, o
 		}
 	}
 	out.Report, err = pull.Pull(ctx, overlay.Entries, overlay, tree, pull.Options{
-		Known: pulled, Resolved: o.Resolved, ContentType: rules.ContentType, DryRun: o.DryRun,
+		Known: pulled, Resolved: o.Resolved, ContentType: rules.ContentType,
+		Unpublished: rules.Unpublished, DryRun: o.DryRun,
 	})
 	if err != nil || o.DryRun || out.Noted && listed == len(pulled.Writes) {
 		return err

@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/kv-sync/kv-sync/internal/source/rules"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/overlay"
 )
@@ -180,6 +182,25 @@ func FuzzInvalidPathReason(f *testing.F) {
 			if strings.EqualFold(part, ".git") || part[0] == '.' && part != ".well-known" {
 				t.Errorf("%q is valid", path)
 			}
+		}
+	})
+}
+
+// A name that a deploy does not publish stays at run time. As a file it would configure the site, or
+// be listed as pulled although no deploy has it.
+func TestUnpublishedNamesStay(t *testing.T) {
+	var entries []overlay.Entry
+	from := contentMap{}
+	for _, p := range []string{"/kv-sync.toml", "/node_modules/a.js", "/sub/wrangler.toml", "/wrangler.toml"} {
+		entries, from[p] = append(entries, newEntry(p, "x", "")), "x"
+	}
+	o := options
+	o.Unpublished = rules.Unpublished
+	eachTree(t, map[string]string{"index.html": "x"}, func(t *testing.T, tree pulledTree, read func(string) string) {
+		r, err := Pull(t.Context(), entries, from, tree, o)
+		if err != nil || len(r.Kept) != 3 || !slices.Equal(pathsOf(r.Taken), []string{"/sub/wrangler.toml"}) ||
+			read("kv-sync.toml") != "" {
+			t.Errorf("%+v, %v", r, err)
 		}
 	})
 }

@@ -72,6 +72,8 @@ type Options struct {
 	Known manifest.Pulled
 	// ContentType returns the Content-Type with which a deploy publishes a pathname.
 	ContentType func(path string) string
+	// Unpublished reports whether a deploy publishes no file of a pathname; nil means never.
+	Unpublished func(path string) bool
 	// DryRun makes the report without a change of the tree.
 	DryRun bool
 }
@@ -203,6 +205,9 @@ func (p *puller) entry(ctx context.Context, e *overlay.Entry) error {
 	switch {
 	case e.IsRules():
 		report(&p.Kept, "rules that were written at run time stay there")
+		return nil
+	case p.Unpublished != nil && p.Unpublished(e.Path):
+		report(&p.Kept, "a deploy publishes no file of this name")
 		return nil
 	case invalidPathReason(e.Path) != "":
 		report(&p.Kept, invalidPathReason(e.Path))

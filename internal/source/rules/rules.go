@@ -66,6 +66,14 @@ func Configures(rel string) bool {
 	return path.Base(rel) == AssetsIgnoreFile || atTop[rel] == configures
 }
 
+// Unpublished reports whether a pathname is not published because of its name at the top of the
+// source.
+func Unpublished(pathname string) bool {
+	rel := strings.TrimPrefix(pathname, "/")
+	top, _, below := strings.Cut(rel, "/")
+	return atTop[top] != Published && (!below || atTop[top] == manifest.ExcludedPackages)
+}
+
 // Select decides whether a file is listed or a directory is walked. assets has the
 // .assetsignore files and the configured patterns; it decides first, and can let in what has a
 // name that is left out. git has the ignore files that count, nil for none.
