@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +18,19 @@ import (
 // ProjectFile is the name of kv-sync's own configuration file.
 const ProjectFile = "kv-sync.toml"
 
+const (
+	elsewhereSet = "a deploy changes no domains and routes: set them in Cloudflare's dashboard, or with wrangler " +
+		"triggers deploy"
+	directoryKey = `name the folder that is published with "directory"`
+)
+
+// foreignKeys are settings that other tools have, with the fix.
+var foreignKeys = map[string]string{
+	"domain": elsewhereSet, "domains": elsewhereSet, "route": elsewhereSet, "routes": elsewhereSet,
+	"public": directoryKey, "publish": directoryKey, "output": directoryKey, "dist": directoryKey,
+	"spa": `write not-found = "single-page-application"`,
+}
+
 // projectFile reads a kv-sync.toml. A missing file sets nothing.
 func (l *loader) projectFile(file string) map[string]value {
 	out := map[string]value{}
@@ -32,7 +46,7 @@ func (l *loader) projectFile(file string) map[string]value {
 		case isKey(name) && !keyNamed(name).file:
 			r.Refuse(n, name+" cannot be set in a file", "set it in the environment: "+keyNamed(name).env[0])
 		case !isKey(name):
-			r.Refuse(n, name+" is not understood", tree.Nearest(name, fileKeys()))
+			r.Refuse(n, name+" is not understood", cmp.Or(foreignKeys[name], tree.Nearest(name, fileKeys())))
 		default:
 			if v, ok := fileValue(&r, keyNamed(name), n); ok {
 				out[name] = value{v, origin{display, n.Line, true}}

@@ -38,6 +38,14 @@ var refusals = []refusal{
 		want: []string{"kv-sync.toml:1: colour is not understood; remove it"},
 	},
 	{
+		name: "keys of other tools", files: ownFile("domain = \"a.example\"\npublic = \"dist\"\nspa = true"),
+		want: []string{
+			"kv-sync.toml:1: domain is not understood; " + elsewhereSet,
+			`kv-sync.toml:2: public is not understood; name the folder that is published with "directory"`,
+			`kv-sync.toml:3: spa is not understood; write not-found = "single-page-application"`,
+		},
+	},
+	{
 		name:  "several errors",
 		files: ownFile("name = 7\ngrace = \"soon\"\nsource = \"git\""),
 		want: []string{
