@@ -38,7 +38,10 @@ func (l *loader) redirect() string {
 			"run the build again, or remove this file")
 		return ""
 	}
-	file := filepath.Join(filepath.Dir(at), filepath.FromSlash(name))
+	file := filepath.FromSlash(name)
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(filepath.Dir(at), file)
+	}
 	if !l.confine(file, from, "configPath") {
 		return ""
 	}

@@ -1,6 +1,9 @@
 package config
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -47,6 +50,24 @@ func TestGeneratedFile(t *testing.T) {
 		}
 		if len(others) > 0 {
 			t.Errorf("notices %q", others)
+		}
+	}
+}
+
+// A file that the build's deploy configuration names is generated, whatever it says of itself. Its
+// path may be absolute.
+func TestRedirectedFileIsGenerated(t *testing.T) {
+	t.Parallel()
+	files := built(map[string]string{"dist/app/wrangler.json": `{"name": "app", "main": "index.js", "no_bundle": true,
+		"compatibility_date": "2026-10-01", "assets": {"directory": "../client"}, "new_thing": true}`})
+	root := project(t, files)
+	for _, path := range []string{"../../dist/app/wrangler.json", filepath.Join(root, "dist", "app", "wrangler.json")} {
+		text := fmt.Sprintf(`{"configPath": %q}`, filepath.ToSlash(path))
+		if err := os.WriteFile(filepath.Join(root, filepath.FromSlash(deployConfig)), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if s, _ := mustLoad(t, Inputs{Root: root}); s.Directory != "dist/client" || s.Code.Main != "dist/app/index.js" {
+			t.Errorf("%s: it deploys %s and %s", path, s.Directory, s.Code.Main)
 		}
 	}
 }

@@ -1,12 +1,10 @@
 package config
 
 import (
-	"cmp"
 	"fmt"
 	"path/filepath"
 	"strings"
 
-	"github.com/kv-sync/kv-sync/internal/config/tree"
 	"github.com/kv-sync/kv-sync/internal/config/wrangler"
 )
 
@@ -24,7 +22,7 @@ type wranglerFile struct {
 func (l *loader) wrangler(own map[string]value) *wranglerFile {
 	config, _ := l.lookup(keyNamed("config"), own, nil)
 	env, _ := l.lookup(keyNamed("env"), own, nil)
-	file := ""
+	file, built := "", false
 	l.s.Variables = Variables{Dir: l.root, Environment: env.text}
 	if config.text != "" {
 		file = l.resolve(config.text)
@@ -32,7 +30,9 @@ func (l *loader) wrangler(own map[string]value) *wranglerFile {
 		if !l.confine(file, config.from, "config") {
 			return nil
 		}
-	} else if file = cmp.Or(l.redirect(), l.findWrangler()); file == "" {
+	} else if redirected := l.redirect(); redirected != "" {
+		file, built = redirected, true
+	} else if file = l.findWrangler(); file == "" {
 		if env.text != "" {
 			l.refuse(env.from, fmt.Sprintf("there is no wrangler file that could have an environment %q", env.text),
 				"remove --env")
@@ -47,12 +47,12 @@ func (l *loader) wrangler(own map[string]value) *wranglerFile {
 	if l.in.Bare {
 		return l.bareWrangler(top, name)
 	}
-	var source *tree.Source
-	if wrangler.IsGenerated(top) {
+	var by *wrangler.Generated
+	if built || wrangler.IsGenerated(top) {
 		l.checkEnvironment(top, env)
-		env.text, source = "", l.sourceOf(file, top)
+		env.text, by = "", &wrangler.Generated{Source: l.sourceOf(file, top)}
 	}
-	read, problems, notices := wrangler.Read(name, top, source, env.text)
+	read, problems, notices := wrangler.Read(name, top, by, env.text)
 	w := &wranglerFile{File: read}
 	l.errors, l.notices = append(l.errors, problems...), append(l.notices, notices...)
 	l.placeWrangler(w, file, name)

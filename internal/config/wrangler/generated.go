@@ -2,7 +2,14 @@ package wrangler
 
 import "github.com/kv-sync/kv-sync/internal/config/tree"
 
-// IsGenerated reports whether a build tool wrote a wrangler file for one environment.
+// Generated says that a build tool wrote a file.
+type Generated struct {
+	// Source is the file from which it was made, nil if that is not known.
+	Source *tree.Source
+}
+
+// IsGenerated reports whether a build tool wrote a wrangler file for one environment,
+// as far as the file itself says so.
 func IsGenerated(top *tree.Table) bool {
 	return top.Get("configPath") != nil || top.Get("userConfigPath") != nil || top.Get("topLevelName") != nil
 }

@@ -23,15 +23,18 @@ type reader struct {
 }
 
 // Read reads a parsed wrangler file for one environment. "" is the top level. It
-// returns errors and notices. Those about a generated file name its source, if it is not nil.
+// returns errors and notices. by is nil for a file that a person wrote.
 func Read(
-	file string, top *tree.Table, source *tree.Source, env string,
+	file string, top *tree.Table, by *Generated, env string,
 ) (*File, []manifest.Problem, []manifest.Problem) {
 	w := &reader{
-		Reader:    tree.Reader{File: file, Source: source},
-		generated: IsGenerated(top),
+		Reader:    tree.Reader{File: file},
+		generated: by != nil,
 		out:       &File{Places: map[string]tree.Place{}, Code: bundle.Options{KeepNames: true}},
 		bound:     map[string]*tree.Node{},
+	}
+	if by != nil {
+		w.Source = by.Source
 	}
 	chosen := w.environment(top, env)
 	for _, name := range slices.Sorted(maps.Keys(chosen)) {
