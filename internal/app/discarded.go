@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/kv-sync/kv-sync/internal/app/clone"
 	"github.com/kv-sync/kv-sync/internal/git/command"
 	"github.com/kv-sync/kv-sync/internal/pull"
 	"github.com/kv-sync/kv-sync/sync/manifest"
@@ -65,7 +66,7 @@ func (v *gitView) asCommitted(ctx context.Context, record manifest.Pulled) (map[
 
 // head compares files of a folder on disk with HEAD.
 type head struct {
-	clone
+	clone.Clone
 	top string
 	// folder is relative to top, with slashes.
 	folder string
@@ -77,7 +78,7 @@ func openHead(ctx context.Context, git *gitView) (*head, error) {
 		return nil, err
 	}
 	top, prefix, _ := strings.Cut(strings.TrimSuffix(out, "\n"), "\n")
-	return &head{newClone(top, ""), top, path.Join(prefix, git.folder)}, nil
+	return &head{clone.New(top, ""), top, path.Join(prefix, git.folder)}, nil
 }
 
 // record returns the record at HEAD. It is empty if HEAD has none, or one that cannot be read.

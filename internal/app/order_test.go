@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kv-sync/kv-sync/internal/app/clone"
 	"github.com/kv-sync/kv-sync/internal/git/command"
 	"github.com/kv-sync/kv-sync/internal/github"
 	"github.com/kv-sync/kv-sync/internal/source"
@@ -53,7 +54,7 @@ func orderedIn(t *testing.T, dir string, gh *github.Client) *ordered {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = src.Close() })
-	return &ordered{Source: src, github: gh, clone: newClone(dir, ""), log: slog.New(slog.DiscardHandler)}
+	return &ordered{Source: src, github: gh, clone: clone.New(dir, ""), log: slog.New(slog.DiscardHandler)}
 }
 
 func TestOrderDeepensAShallowClone(t *testing.T) {
@@ -89,7 +90,7 @@ func TestOrderAfterAFetch(t *testing.T) {
 // fetch is logged. Without the new commit it is no repository of the site.
 func TestOrderWithoutARemote(t *testing.T) {
 	dir, ids := shallow(t, 3)
-	c := newClone(dir, "")
+	c := clone.New(dir, "")
 	for _, args := range [][]string{{"fetch", "-q", "--unshallow"}, {"remote", "remove", "origin"}} {
 		if _, err := c.Line(t.Context(), args...); err != nil {
 			t.Fatal(err)
@@ -127,7 +128,7 @@ func TestOrderAsksGitHubFirst(t *testing.T) {
 		}
 		server.Close()
 	}
-	if out, err := newClone(dir, "").Line(t.Context(), "rev-parse", "--is-shallow-repository"); err != nil ||
+	if out, err := clone.New(dir, "").Line(t.Context(), "rev-parse", "--is-shallow-repository"); err != nil ||
 		out != "true" {
 		t.Errorf("the clone was deepened though GitHub knew: %s, %v", out, err)
 	}
@@ -152,7 +153,7 @@ func TestOrderHonoursTheContext(t *testing.T) {
 	o := orderedIn(t, dir, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if rel, err := o.clone.deepen(ctx, o.log, ids[0], ids[2]); err == nil || rel != manifest.RelationUnknown {
+	if rel, err := o.clone.Deepen(ctx, o.log, ids[0], ids[2]); err == nil || rel != manifest.RelationUnknown {
 		t.Errorf("got %v, %v", rel, err)
 	}
 }
@@ -160,7 +161,7 @@ func TestOrderHonoursTheContext(t *testing.T) {
 // If a commit in between is missing, the relation is unknown, and not "diverged".
 func TestOrderWithAMissingCommit(t *testing.T) {
 	dir, ids := shallow(t, 3)
-	c := newClone(dir, "")
+	c := clone.New(dir, "")
 	if _, err := c.Line(t.Context(), "fetch", "-q", "--unshallow"); err != nil {
 		t.Fatal(err)
 	}
@@ -168,13 +169,13 @@ func TestOrderWithAMissingCommit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c = newClone(dir, "", "GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=Ada",
+	c = clone.New(dir, "", "GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=Ada",
 		"GIT_COMMITTER_EMAIL=a@b")
 	apart, err := c.Line(t.Context(), "commit-tree", tree, "-m", "apart")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rel := c.relation(t.Context(), ids[2], apart); rel != manifest.RelationDiverged {
+	if rel := c.Relation(t.Context(), ids[2], apart); rel != manifest.RelationDiverged {
 		t.Errorf("two unrelated commits are %v", rel)
 	}
 	text := fmt.Sprintf("tree %s\nparent %s\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\nx\n", tree,
@@ -185,7 +186,7 @@ func TestOrderWithAMissingCommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	next = strings.TrimSpace(next)
-	if rel := c.relation(t.Context(), ids[2], next); rel != manifest.RelationUnknown {
+	if rel := c.Relation(t.Context(), ids[2], next); rel != manifest.RelationUnknown {
 		t.Errorf("with a missing commit the relation is %v", rel)
 	}
 }
@@ -219,7 +220,7 @@ func TestOrderWithARelativeGitDir(t *testing.T) {
 		t.Chdir(dir)
 		t.Setenv("GIT_DIR", ".git")
 		o := orderedIn(t, dir, nil)
-		o.clone = newClone(filepath.Join(dir, filepath.FromSlash(below)), "")
+		o.clone = clone.New(filepath.Join(dir, filepath.FromSlash(below)), "")
 		if rel, err := o.Compare(t.Context(), ids[0], ids[2]); err != nil || rel != manifest.RelationNewer {
 			t.Errorf("%s: got %v, %v", below, rel, err)
 		}
@@ -229,14 +230,14 @@ func TestOrderWithARelativeGitDir(t *testing.T) {
 // git ignores replaced commits here, as kv-sync's own reading of objects does.
 func TestOrderIgnoresReplacedCommits(t *testing.T) {
 	dir, ids := shallow(t, 3)
-	c := newClone(dir, "")
+	c := clone.New(dir, "")
 	for _, args := range [][]string{{"fetch", "-q", "--unshallow"}, {"replace", "--graft", ids[2]}} {
 		if _, err := c.Line(t.Context(), append([]string{"-c", "user.name=A", "-c", "user.email=a@b"},
 			args...)...); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if rel := c.relation(t.Context(), ids[0], ids[2]); rel != manifest.RelationNewer {
+	if rel := c.Relation(t.Context(), ids[0], ids[2]); rel != manifest.RelationNewer {
 		t.Errorf("got %v", rel)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/app/advice"
+	"github.com/kv-sync/kv-sync/internal/app/clone"
 	"github.com/kv-sync/kv-sync/internal/bundle"
 	"github.com/kv-sync/kv-sync/internal/config"
 	"github.com/kv-sync/kv-sync/internal/options"
@@ -141,7 +142,7 @@ func (s *Site) open(ctx context.Context, kind string) (manifest.Source, error) {
 	if job != "" && of != "" && of != job {
 		gh = nil // the token is for another repository
 	}
-	return &ordered{Source: src, github: gh, clone: newClone(at, gitDir), log: s.in.Log}, nil
+	return &ordered{Source: src, github: gh, clone: clone.New(at, gitDir), log: s.in.Log}, nil
 }
 
 // unnamedCode returns a notice if a project without code has a file with a usual name of code.

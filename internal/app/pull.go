@@ -5,13 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/app/advice"
+	"github.com/kv-sync/kv-sync/internal/app/clone"
 	"github.com/kv-sync/kv-sync/internal/git/worktree"
 	"github.com/kv-sync/kv-sync/internal/pull"
 	"github.com/kv-sync/kv-sync/internal/source/rules"
@@ -148,7 +148,7 @@ func (s *Site) pullWorkTree(ctx context.Context, overlay *overlay.Snapshot, o Pu
 		tree.Hide(hidden)
 		o.discarded = func(p manifest.Pulled) map[string]bool { return s.discarded(ctx, dir, p) }
 	}
-	return pull.AsOwner(nearest(dir), func() error { return pullInto(ctx, overlay, tree, o, out) })
+	return pull.AsOwner(clone.Nearest(dir), func() error { return pullInto(ctx, overlay, tree, o, out) })
 }
 
 // checkIgnored reports whether git ignores the whole folder. It refuses such a folder unless the
@@ -218,16 +218,7 @@ func (s *Site) saveConflicts(ctx context.Context, overlay *overlay.Snapshot, dir
 		return err
 	}
 	defer tree.Close()
-	return pull.AsOwner(nearest(dir), func() error { return pull.Save(ctx, out.Conflicts, overlay, tree) })
-}
-
-// nearest returns a folder, or if it does not exist the nearest existing folder above it.
-func nearest(dir string) string {
-	for dir = absolute(dir); ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(dir); err == nil || filepath.Dir(dir) == dir {
-			return dir
-		}
-	}
+	return pull.AsOwner(clone.Nearest(dir), func() error { return pull.Save(ctx, out.Conflicts, overlay, tree) })
 }
 
 // conflicts returns the guard's error for a pull with conflicts, otherwise nil.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kv-sync/kv-sync/internal/app/clone"
 	"github.com/kv-sync/kv-sync/internal/pull"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/overlay"
@@ -31,7 +32,7 @@ func TestUnseen(t *testing.T) {
 	top := t.TempDir()
 	t.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
 	t.Setenv("GIT_CONFIG_NOSYSTEM", "1")
-	git := newClone(top, "", "GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.org", "GIT_COMMITTER_NAME=A",
+	git := clone.New(top, "", "GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.org", "GIT_COMMITTER_NAME=A",
 		"GIT_COMMITTER_EMAIL=a@example.org")
 	run := func(args ...string) {
 		t.Helper()

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"testing"
 
+	"github.com/kv-sync/kv-sync/internal/app/clone"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
@@ -13,12 +14,12 @@ import (
 // one may be an ancestor of the other.
 func TestCutHistoryIsNotDiverged(t *testing.T) {
 	dir, ids := shallow(t, 4)
-	c := newClone(dir, "")
+	c := clone.New(dir, "")
 	if _, err := c.Line(t.Context(), "fetch", "-q", "--depth=1", "origin", ids[1]); err != nil {
 		t.Fatal(err)
 	}
 	for _, pair := range [][2]string{{ids[3], ids[1]}, {ids[1], ids[3]}} {
-		if rel := c.relation(t.Context(), pair[0], pair[1]); rel != manifest.RelationUnknown {
+		if rel := c.Relation(t.Context(), pair[0], pair[1]); rel != manifest.RelationUnknown {
 			t.Errorf("%.7s and %.7s are %v", pair[0], pair[1], rel)
 		}
 	}
@@ -46,7 +47,7 @@ func TestCancelledFetchOfHistoryIsAnError(t *testing.T) {
 	dir, ids := shallow(t, 3)
 	ctx, cancel := context.WithCancel(t.Context())
 	o := orderedIn(t, dir, nil)
-	rel, err := o.clone.deepen(ctx, slog.New(cancelling{slog.DiscardHandler, cancel}), ids[0], ids[2])
+	rel, err := o.clone.Deepen(ctx, slog.New(cancelling{slog.DiscardHandler, cancel}), ids[0], ids[2])
 	if !errors.Is(err, context.Canceled) || rel != manifest.RelationUnknown {
 		t.Errorf("got %v, %v", rel, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/kv-sync/kv-sync/internal/app/clone"
 	"github.com/kv-sync/kv-sync/internal/git/command"
 	"github.com/kv-sync/kv-sync/internal/git/worktree"
 	"github.com/kv-sync/kv-sync/internal/pull"
@@ -18,15 +19,15 @@ import (
 // gitView reports which files of a folder git does not commit. A pull must not record an edit of
 // such a file as being in git.
 type gitView struct {
-	clone
+	clone.Clone
 	// folder is relative to the clone's directory. It need not exist yet.
 	folder string
 }
 
 // viewOf returns the view of a folder, nil if there is no repository or no git command.
 func viewOf(dir string) *gitView {
-	v := &gitView{clone: newClone(nearest(dir), "")}
-	rest, err := filepath.Rel(v.dir, absolute(dir))
+	v := &gitView{Clone: clone.New(clone.Nearest(dir), "")}
+	rest, err := filepath.Rel(v.Dir, absolute(dir))
 	if err != nil {
 		return nil
 	}
@@ -34,7 +35,7 @@ func viewOf(dir string) *gitView {
 	if !command.Available() {
 		return nil
 	}
-	if _, err := os.Lstat(filepath.Join(worktree.Around(v.dir), ".git")); err != nil {
+	if _, err := os.Lstat(filepath.Join(worktree.Around(v.Dir), ".git")); err != nil {
 		return nil
 	}
 	return v
