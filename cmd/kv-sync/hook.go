@@ -223,6 +223,7 @@ func printHook(ctx context.Context, s streams, r *hooks.Repository, status *hook
 		fmt.Fprintf(s.out, "Run by:    %s, before its own hooks: %s\n", status.Manager, term.Visible(status.Path))
 	}
 	fmt.Fprintf(s.out, "Mode:      %s (%s)\n", term.Visible(string(set.Mode)), does)
+	printAccount(s, set)
 	if branch, remote, err := pushesOf(ctx, s, r, status); err != nil {
 		fmt.Fprintf(s.out, "Branch:    not known: %s\n", indented(err))
 	} else {
@@ -248,6 +249,22 @@ func printHook(ctx context.Context, s streams, r *hooks.Repository, status *hook
 	}
 	if status.Shared {
 		fmt.Fprintf(s.out, "It is outside of the repository, and does nothing in others unless it is installed there.\n")
+	}
+}
+
+// printAccount prints the site and the file with the token, and warns if a hook that sends has no token.
+func printAccount(s streams, set hooks.Settings) {
+	if set.Name != "" {
+		fmt.Fprintf(s.out, "Site:      %s\n", term.Visible(set.Name))
+	}
+	if set.EnvFile != "" {
+		fmt.Fprintf(s.out, "Token:     from %s\n", term.Visible(set.EnvFile))
+		return
+	}
+	token := cmp.Or(s.getenv("CLOUDFLARE_API_TOKEN"), s.getenv("CF_API_TOKEN"), s.getenv("CLOUDFLARE_API_KEY"))
+	if token == "" && (set.Mode == hooks.Upload || set.Mode == hooks.Deploy) {
+		fmt.Fprintf(s.out, "Token:     CLOUDFLARE_API_TOKEN is not set here. Set it where git runs, or install\n"+
+			"           again with --env-file FILE\n")
 	}
 }
 
