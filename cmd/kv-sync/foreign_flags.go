@@ -16,8 +16,8 @@ type foreignFlag struct {
 
 var foreignFlags = []foreignFlag{
 	{"--prod --production", "each deploy is live at once, so there is no such flag: leave it out"},
-	{"--alias --draft --preview", "kv-sync has no preview addresses: kv-sync watch DIR shows a folder on this machine, and " +
-		"another --name is another site"},
+	{"--alias --draft --preview", "kv-sync has no preview addresses: kv-sync watch DIR shows a folder on this machine, " +
+		"and another --name is another site"},
 	{"--project-name --site --site-name", "name the site with --name NAME"},
 	{"--folder --assets --output-dir --output --public --dist -d", "name the folder that is published with --dir DIR"},
 	{"--message -m", "a deployment has the message of its commit, so there is no such flag: leave it out"},
@@ -35,26 +35,26 @@ var foreignFlags = []foreignFlag{
 
 var unknownFlag = regexp.MustCompile(`^(unknown flag (--?[\w-]+))(, did you mean (.*))?`)
 
-// answerFlag returns the parser's error about an unknown flag, and the answer, or "". The error does
-// not suggest a flag that overrides a guard: one who misspells a flag does not want that.
-func answerFlag(err error) (said error, answer string) {
+// answerFlag returns the answer to an unknown flag, or "", and the parser's error about the flag. The
+// error does not suggest a flag that overrides a guard: one who misspells a flag does not want that.
+func answerFlag(err error) (answer string, said error) {
 	m := unknownFlag.FindStringSubmatch(err.Error())
 	if m == nil {
-		return err, ""
+		return "", err
 	}
 	for _, f := range foreignFlags {
 		for flag := range strings.FieldsSeq(f.flags) {
 			if flag == m[2] {
-				return fmt.Errorf("there is no flag %s here", flag), f.answer
+				return f.answer, fmt.Errorf("there is no flag %s here", flag)
 			}
 		}
 	}
 	for suggested := range strings.FieldsFuncSeq(m[4], func(r rune) bool { return strings.ContainsRune(`", ?`, r) }) {
 		if overrides(strings.TrimLeft(suggested, "-")) {
-			return fmt.Errorf("%s", m[1]), ""
+			return "", fmt.Errorf("%s", m[1])
 		}
 	}
-	return err, ""
+	return "", err
 }
 
 // overrides reports whether a flag makes a command do what it otherwise refuses, or asks about.

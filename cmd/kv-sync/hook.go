@@ -232,8 +232,8 @@ func printHook(ctx context.Context, s streams, r *hooks.Repository, status *hook
 			shown := cmp.Or(hooks.Shown(remote), "not known: name it with kv-sync hook install --remote")
 			fmt.Fprintf(s.out, "Remote:    %s\n", term.Visible(shown))
 		} else if others, err := r.Instead(ctx, branch); err == nil && len(others) > 0 {
-			fmt.Fprintf(s.out, "           It does not exist here, so no push is deployed. To deploy %s, install again, with the\n"+
-				"           same flags and --branch %s\n", term.Visible(others[0]), word(others[0]))
+			fmt.Fprintf(s.out, "           It does not exist here, so no push is deployed. To deploy %s, install again,\n"+
+				"           with the same flags and --branch %s\n", term.Visible(others[0]), word(others[0]))
 		}
 	}
 	switch {

@@ -186,7 +186,7 @@ func misspelled(args []string, err error) error {
 	case at > 0:
 		fix = "write the command first: kv-sync " + args[at] + " …"
 	}
-	said, answer := answerFlag(err)
+	answer, said := answerFlag(err)
 	return &app.UsageError{Err: said, Fix: cmp.Or(answer, fix)}
 }
 

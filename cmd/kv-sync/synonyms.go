@@ -32,8 +32,8 @@ var synonyms = []synonym{
 		"deploy DIR names its folder; kv-sync plan shows first what a deploy would change"},
 	{words: "init, new, create, setup, generate, scaffold, pages project create", answer: "kv-sync needs no set-up: " +
 		"kv-sync deploy DIR --name NAME makes a folder live, and kv-sync watch DIR shows it on this machine"},
-	{words: "undo, restore, revert, back, redo, promote", answer: "kv-sync rollback makes the deployment before the live one " +
-		"live again, with --to any that kv-sync history lists"},
+	{words: "undo, restore, revert, back, redo, promote", answer: "kv-sync rollback makes the deployment before the live " +
+		"one live again, with --to any that kv-sync history lists"},
 	{words: "login, auth, auth login", account: true, answer: "kv-sync has no login: set " +
 		"CLOUDFLARE_API_TOKEN to a token from https://dash.cloudflare.com/profile/api-tokens with the permissions " +
 		"Workers KV Storage: Edit and Workers Scripts: Edit, and CLOUDFLARE_ACCOUNT_ID; with --local no account is needed"},
@@ -66,8 +66,8 @@ var synonyms = []synonym{
 		"domains and crons: set them in Cloudflare's dashboard, or with wrangler triggers deploy"},
 	{words: "kv, kv key, kv namespace, r2, queues", answer: "kv-sync has no commands for the account's storage: " +
 		"use wrangler for it; kv-sync delete and kv-sync prune delete the keys of a site"},
-	{words: "d1, db, database", answer: "kv-sync has no commands for databases: wrangler d1 changes those of the account; " +
-		"the database of kv-sync dev and kv-sync watch is reached by a Worker's binding only"},
+	{words: "d1, db, database", answer: "kv-sync has no commands for databases: wrangler d1 changes those of the " +
+		"account; the database of kv-sync dev and kv-sync watch is reached by a Worker's binding only"},
 	{words: "fetch, clone, download, get, export, backup", answer: "the files of a commit are in git, and those of a " +
 		"folder outside of git are only in that folder; kv-sync pull brings what was written at run time into git"},
 	{words: "cache", answer: "nothing has to be purged: a deploy changes what visitors get by itself"},

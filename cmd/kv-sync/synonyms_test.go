@@ -137,13 +137,13 @@ func TestForeignFlags(t *testing.T) {
 			}
 		}
 	}
-	for _, args := range []string{"deploy --force", "deploy --releas", "deploy --any-orde", "delete --yess", "delete --take-ove",
-		"rollback --forc"} {
+	for _, args := range []string{"deploy --force", "deploy --releas", "deploy --any-orde", "delete --yess",
+		"delete --take-ove", "rollback --forc"} {
 		if got := said(strings.Fields(args)...); strings.Contains(got, "did you mean") {
 			t.Errorf("kv-sync %s says\n%s", args, got)
 		}
 	}
-	if got := said("deploy", "--nmae", "x"); !strings.Contains(got, `did you mean "--name"`) {
+	if got := said("deploy", "--nam", "x"); !strings.Contains(got, `did you mean "--name"`) {
 		t.Errorf("a misspelled flag: %s", got)
 	}
 	if got := said("dev", "public"); !strings.Contains(got, "kv-sync watch public") {
