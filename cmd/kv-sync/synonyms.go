@@ -32,8 +32,8 @@ var synonyms = []synonym{
 		"deploy DIR names its folder; kv-sync plan shows first what a deploy would change"},
 	{words: "init, new, create, setup, generate, scaffold, pages project create", answer: "kv-sync needs no set-up: " +
 		"kv-sync deploy DIR --name NAME makes a folder live, and kv-sync watch DIR shows it on this machine"},
-	{words: "undo, restore, revert, back, redo, promote", answer: "kv-sync rollback makes the deployment before the live " +
-		"one live again, with --to any that kv-sync history lists"},
+	{words: "undo, restore, revert, back, redo, promote", answer: "kv-sync rollback makes the deployment before the " +
+		"live one live again, with --to any that kv-sync history lists"},
 	{words: "login, auth, auth login", account: true, answer: "kv-sync has no login: set " +
 		"CLOUDFLARE_API_TOKEN to a token from https://dash.cloudflare.com/profile/api-tokens with the permissions " +
 		"Workers KV Storage: Edit and Workers Scripts: Edit, and CLOUDFLARE_ACCOUNT_ID; with --local no account is needed"},

@@ -99,7 +99,7 @@ describe("a failure", () => {
       assert.deepEqual([reply.status, reply.body], [500, ""], `${reason}`);
       await logged(reason);
       await platform.logged(
-        /project rival: cannot read its current: .*; update kv-sync if .*, else: kv-sync deploy --project rival --repair/s,
+        /project rival: cannot read its current: .*; update kv-sync if .*, else: kv-sync deploy .*--repair/s,
       );
     }
   });
