@@ -66,8 +66,8 @@ var synonyms = []synonym{
 		"domains and crons: set them in Cloudflare's dashboard, or with wrangler triggers deploy"},
 	{words: "kv, kv key, kv namespace, r2, queues", answer: "kv-sync has no commands for the account's storage: " +
 		"use wrangler for it; kv-sync delete and kv-sync prune delete the keys of a site"},
-	{words: "d1, db, database", answer: "kv-sync has no commands for databases: wrangler d1 changes those of the " +
-		"account; the database of kv-sync dev and kv-sync watch is reached by a Worker's binding only"},
+	{words: "d1, db, database", answer: "kv-sync has no commands for databases: wrangler d1 execute changes those of " +
+		"the account; the database of kv-sync dev and kv-sync watch is reached by a Worker's binding only"},
 	{words: "fetch, clone, download, get, export, backup", answer: "the files of a commit are in git, and those of a " +
 		"folder outside of git are only in that folder; kv-sync pull brings what was written at run time into git"},
 	{words: "cache", answer: "nothing has to be purged: a deploy changes what visitors get by itself"},
