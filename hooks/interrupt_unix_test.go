@@ -3,7 +3,9 @@
 package hooks_test
 
 import (
+	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,6 +18,10 @@ import (
 // Ctrl-C of a client on the same machine reaches the hooks of the server. It ends the former
 // hook, as without kv-sync, and the deploy follows.
 func TestInterruptedFormerHookOfAServer(t *testing.T) {
+	// Children of a process that ignores a signal, as under nohup, ignore it, too; so it is handled.
+	handled := make(chan os.Signal, 1)
+	signal.Notify(handled, syscall.SIGINT, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(handled) })
 	for name, shell := range shells(t) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

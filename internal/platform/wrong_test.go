@@ -164,5 +164,5 @@ func TestWrongTokens(t *testing.T) {
 	c.refused("GET", "/storage/kv/namespaces", "", 403, 10000)
 	c.AccountID = "abc"
 	c.refused("GET", "/workers/scripts", "", 404, 7003)
-	c.refused("GET", "/workers/nothing", "", 404, 7000)
+	c.refused("GET", "/workers/nothing", "", 400, 7000)
 }
