@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/kv-sync/kv-sync/internal/realpath"
 )
 
 // formerSuffix is added to the path of the hooks folder and gives the folder of former
@@ -15,7 +17,7 @@ import (
 const formerSuffix = ".before-kv-sync"
 
 // formerDir returns the folder of former hooks.
-func formerDir(hooksDir string) string { return resolved(hooksDir) + formerSuffix }
+func formerDir(hooksDir string) string { return realpath.Resolve(hooksDir) + formerSuffix }
 
 // keepFormer puts a hook into the folder of former hooks. The hook also stays at its path
 // until the script replaces it. So a killed Install leaves a hook that runs.
@@ -29,7 +31,7 @@ func keepFormer(path string, k Kind) (kept string, err error) {
 		removeFormerDir(dir)
 		return "", err
 	}
-	linkOthers(resolved(filepath.Dir(path)), dir)
+	linkOthers(realpath.Resolve(filepath.Dir(path)), dir)
 	return kept, nil
 }
 

@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/kv-sync/kv-sync/internal/filelock"
+	"github.com/kv-sync/kv-sync/internal/realpath"
 )
 
 // lockHooks waits until no other process installs or uninstalls hooks in the same folders.
@@ -40,14 +40,4 @@ func (r *Repository) lockHooks(ctx context.Context) (unlock func(), err error) {
 }
 
 // existing returns a folder by its real path, or the nearest folder above that exists.
-func existing(dir string) string {
-	dir = resolved(dir)
-	for {
-		info, err := os.Stat(dir)
-		if parent := filepath.Dir(dir); (err != nil || !info.IsDir()) && parent != dir {
-			dir = parent
-			continue
-		}
-		return dir
-	}
-}
+func existing(dir string) string { return realpath.NearestFolder(realpath.Resolve(dir)) }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/git/command"
+	"github.com/kv-sync/kv-sync/internal/realpath"
 )
 
 // Repository is a git repository as git finds it. Its paths are absolute.
@@ -111,20 +112,9 @@ func (r *Repository) within(path string) bool {
 		if root == "" {
 			continue
 		}
-		if rel, err := filepath.Rel(resolved(root), resolved(path)); err == nil && filepath.IsLocal(rel) {
+		if rel, err := filepath.Rel(realpath.Resolve(root), realpath.Resolve(path)); err == nil && filepath.IsLocal(rel) {
 			return true
 		}
 	}
 	return false
-}
-
-// resolved resolves symlinks in the part of the path that exists.
-func resolved(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
-	}
-	if parent := filepath.Dir(path); parent != path {
-		return filepath.Join(resolved(parent), filepath.Base(path))
-	}
-	return path
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -207,17 +206,6 @@ func folderOf(args api.OnResolveArgs) string {
 		return filepath.Dir(args.Importer)
 	}
 	return args.ResolveDir
-}
-
-// nearestOnDisk returns the folder, or its nearest parent that exists on the disk. esbuild
-// searches packages from there.
-func nearestOnDisk(dir string) string {
-	for {
-		if st, err := os.Stat(dir); err == nil && st.IsDir() || dir == filepath.Dir(dir) {
-			return dir
-		}
-		dir = filepath.Dir(dir)
-	}
 }
 
 // extensions are tried for an import without an extension, in esbuild's order.

@@ -10,6 +10,7 @@ import (
 	"github.com/evanw/esbuild/pkg/api"
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
+	"github.com/kv-sync/kv-sync/internal/realpath"
 )
 
 // read reads a file of the project: from the commit, or from the disk inside of the boundary.
@@ -55,7 +56,8 @@ func (c *collector) load(b api.PluginBuild) {
 			}}}, nil
 		}
 		contents := string(o.inlineMap(args.Path, src))
-		return api.OnLoadResult{Contents: &contents, Loader: loader, ResolveDir: nearestOnDisk(filepath.Dir(args.Path))}, nil
+		from := realpath.NearestFolder(filepath.Dir(args.Path)) // esbuild searches packages from there
+		return api.OnLoadResult{Contents: &contents, Loader: loader, ResolveDir: from}, nil
 	})
 }
 

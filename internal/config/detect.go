@@ -13,6 +13,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
 	"github.com/kv-sync/kv-sync/internal/config/tree"
+	"github.com/kv-sync/kv-sync/internal/realpath"
 )
 
 // Directories are the usual names of a site's folder.
@@ -156,7 +157,7 @@ func (l *loader) jobRepository() string {
 		return ""
 	}
 	workspace := l.in.Getenv("GITHUB_WORKSPACE")
-	if workspace == "" || existing(filepath.Clean(workspace)) != existing(l.root) {
+	if workspace == "" || realpath.Resolve(filepath.Clean(workspace)) != realpath.Resolve(l.root) {
 		return ""
 	}
 	_, name, _ := strings.Cut(l.in.Getenv("GITHUB_REPOSITORY"), "/")

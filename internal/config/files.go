@@ -6,6 +6,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
 	"github.com/kv-sync/kv-sync/internal/config/tree"
+	"github.com/kv-sync/kv-sync/internal/realpath"
 )
 
 // files reads the project's files, from a commit and from the disk.
@@ -21,7 +22,8 @@ func (f files) inCommit(file string) (name string, ok bool) {
 		return "", false
 	}
 	// Only the symlinks of the folder are resolved: the file itself may differ on the disk.
-	rel, err := filepath.Rel(existing(f.root), filepath.Join(existing(filepath.Dir(file)), filepath.Base(file)))
+	file = filepath.Join(realpath.Resolve(filepath.Dir(file)), filepath.Base(file))
+	rel, err := filepath.Rel(realpath.Resolve(f.root), file)
 	return filepath.ToSlash(rel), err == nil && filepath.IsLocal(rel)
 }
 

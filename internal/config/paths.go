@@ -3,6 +3,8 @@ package config
 import (
 	"cmp"
 	"path/filepath"
+
+	"github.com/kv-sync/kv-sync/internal/realpath"
 )
 
 // place makes a path of a setting relative to Root, and refuses it if it is outside of the
@@ -36,18 +38,6 @@ func (l *loader) display(abs string) string {
 
 // inside reports whether a path, with symlinks resolved, is below the boundary's top.
 func (l *loader) inside(abs string) bool {
-	rel, err := filepath.Rel(l.boundary.Top(), existing(abs))
+	rel, err := filepath.Rel(l.boundary.Top(), realpath.Resolve(abs))
 	return err == nil && filepath.IsLocal(rel)
-}
-
-// existing resolves the symlinks in the part of a path that exists.
-func existing(abs string) string {
-	if found, err := filepath.EvalSymlinks(abs); err == nil {
-		return found
-	}
-	parent := filepath.Dir(abs)
-	if parent == abs {
-		return abs
-	}
-	return filepath.Join(existing(parent), filepath.Base(abs))
 }

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/kv-sync/kv-sync/internal/realpath"
 )
 
 // view describes the files of a set at one time. Its paths have no symlinks.
@@ -51,7 +53,7 @@ func (s Set) scan(enter func(folder string), wantStamps func(folder string) bool
 		real, links := resolve(path)
 		for _, e := range append(links, real) {
 			v.entries[e] = true
-			listen(nearest(filepath.Dir(e)))
+			listen(realpath.NearestFolder(filepath.Dir(e)))
 			if info, err := os.Lstat(e); err == nil {
 				v.stamps[e] = stampOf(info)
 			}
@@ -155,14 +157,4 @@ func resolve(path string) (real string, links []string) {
 		names = append(targetNames, names[1:]...)
 	}
 	return at, links
-}
-
-// nearest returns the folder, or its nearest parent folder that exists.
-func nearest(folder string) string {
-	for {
-		if info, err := os.Stat(folder); err == nil && info.IsDir() || folder == filepath.Dir(folder) {
-			return folder
-		}
-		folder = filepath.Dir(folder)
-	}
 }

@@ -6,13 +6,13 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/git/command"
+	"github.com/kv-sync/kv-sync/internal/realpath"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
@@ -148,9 +148,5 @@ func Nearest(dir string) string {
 	if abs, err := filepath.Abs(dir); err == nil {
 		dir = abs
 	}
-	for ; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(dir); err == nil || filepath.Dir(dir) == dir {
-			return dir
-		}
-	}
+	return realpath.NearestFolder(dir)
 }
