@@ -13,8 +13,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// History lists the deployments that Cloudflare still lists, and before them those that
-// are retained, newest first.
+// History returns the deployments that Cloudflare still lists, and the older ones that are
+// retained, newest first.
 func (e *Engine) History(ctx context.Context) ([]version.Deployment, error) {
 	if err := e.layout.Lacks(layout.CommandHistory); err != nil {
 		return nil, err
@@ -28,12 +28,12 @@ func (e *Engine) History(ctx context.Context) ([]version.Deployment, error) {
 	return p.Deployments, e.describe(ctx, p)
 }
 
-// past is what was live, as far as it is listed or retained.
+// past returns the deployments that Cloudflare lists, and the retained ones.
 func (e *Engine) past(ctx context.Context) (*version.Past, error) {
 	return e.client.Past(ctx, site.Lookup{Otherwise: e.client.Policy(), Records: e.records})
 }
 
-// records begins the keys of the records in the layout of what is live.
+// records returns the prefix of the keys of the records in the layout of what is live.
 func (e *Engine) records(live *version.Meta) string { return e.layoutOf(live).RecordKey("") }
 
 // describe adds the records of the deployments.

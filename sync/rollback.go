@@ -67,7 +67,7 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 		}
 	}
 	target, err := e.findTarget(past, opt.To)
-	if err != nil || target.Rollback { // what is before it may decide
+	if err != nil || target.Rollback { // older activations decide, too
 		if past, err = e.past(ctx); err != nil {
 			return nil, err
 		}
@@ -283,8 +283,8 @@ func (e *Engine) findTarget(p *version.Past, to string) (*version.Deployment, er
 	return nil, guard.Stop(guard.Target, finding.CaseNoTarget, finding.Facts{What: fmt.Sprintf("%.80q", to)})
 }
 
-// holdBack is what to hold back after target is live, as KV records it; with an error, as
-// far as that is known.
+// holdBack returns the record of what to hold back once target is live. With an error, the
+// record has what is known.
 func (e *Engine) holdBack(ctx context.Context, past *version.Past,
 	target *version.Deployment) (*version.HoldRecord, error) {
 	live := past.Leaves(target)

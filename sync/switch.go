@@ -79,8 +79,8 @@ func (e *Engine) reactivate(ctx context.Context, l *version.Live, p *layout.Draf
 	return e.settle(ctx, s, says.Deployment)
 }
 
-// lookAgain is before every switch over what was active at that time: it looks again if
-// that is long ago. After it, an interruption has a cost.
+// lookAgain is called before every switch. It looks again at what is active if the last look,
+// at the time at, is long ago. Once the switch is sent, an interruption has a cost.
 func (e *Engine) lookAgain(ctx context.Context, before []cloud.Activation, at time.Time) error {
 	if e.client.Time().Sub(at) >= settled {
 		if err := e.checkNotOvertaken(ctx, before); err != nil {
