@@ -151,7 +151,8 @@ func (c *Commit) Remotes() []string { return c.repo.Remotes() }
 // Dirty reports whether a tracked file of the work tree differs from what is staged.
 func (c *Commit) Dirty(ctx context.Context) (bool, error) { return c.repo.Dirty(ctx) }
 
-// difference describes a difference between the work tree and the commit; "" if there is none.
+// difference describes a difference between what is on disk and what the commit publishes; "" if there
+// is none.
 func (c *Commit) difference(ctx context.Context) (string, error) {
 	files := c.options.ofFolder()
 	if c.options.NoFiles {
@@ -160,10 +161,14 @@ func (c *Commit) difference(ctx context.Context) (string, error) {
 	if files.GitIgnore {
 		files.Excludes, files.InWorkTree = c.repo.Excludes(ctx), c.dir
 	}
-	return c.repo.Difference(ctx, worktree.Snapshot{
+	status, err := c.repo.Compare(ctx, worktree.Snapshot{
 		Objects: c.objects, Dir: c.dir, Root: c.root,
 		Published: folder.Publishes(files), Ignored: !files.GitIgnore, Reread: c.options.Rehash,
 	})
+	if err != nil || status.Difference != "" {
+		return status.Difference, err
+	}
+	return c.otherBytes(ctx, status)
 }
 
 // Reads returns what was read so far.

@@ -103,23 +103,19 @@ func (w *commitWalk) list(ctx context.Context, d directory) error {
 
 // scopes returns the patterns and the attributes that are in force in a directory.
 func (w *commitWalk) scopes(ctx context.Context, d directory) (*ignore.Scope, *attributes.Scope, error) {
-	patterns, inForce := d.patterns, d.attributes
+	patterns := d.patterns
 	for _, e := range d.entries {
-		isAttributes := e.Name == attributes.File && d.rel != ""
-		if e.Kind() != objects.ModeFile || e.Name != rules.AssetsIgnoreFile && !isAttributes {
+		if e.Kind() != objects.ModeFile || e.Name != rules.AssetsIgnoreFile {
 			continue
 		}
 		text, err := blobText(ctx, w.objects, e.ID)
 		if err != nil {
 			return nil, nil, err
 		}
-		if isAttributes {
-			inForce = inForce.Within(w.repoPath(d.rel)+"/", string(text))
-		} else {
-			patterns = patterns.Within(d.rel, string(text))
-		}
+		patterns = patterns.Within(d.rel, string(text))
 	}
-	return patterns, inForce, nil
+	inForce, err := w.attributesIn(ctx, d.attributes, d.rel, d.entries)
+	return patterns, inForce, err
 }
 
 // dirPath returns a directory's pathname as in [manifest.Dir].

@@ -79,37 +79,22 @@ func conversionProblem(c attributes.Conversion) rules.Problem {
 	return rules.Problem{}
 }
 
-// filtered returns a file of the published directory that a checkout transforms as kv-sync
-// cannot, or "". It reads trees only if a .gitattributes file in force there may say so.
-func (c *Commit) filtered(ctx context.Context) (string, error) {
-	scope, err := c.attributes(ctx)
-	if err != nil || !scope.Names("filter", "working-tree-encoding") {
-		return "", err
-	}
-	return c.filteredBelow(ctx, scope, "", c.root)
-}
-
-func (c *Commit) filteredBelow(
-	ctx context.Context, scope *attributes.Scope, rel string, entries []objects.Entry,
-) (string, error) {
+// attributesIn returns the attributes that are in force in a directory below the published one. outer are
+// those of its parent.
+func (c *Commit) attributesIn(
+	ctx context.Context, outer *attributes.Scope, rel string, entries []objects.Entry,
+) (*attributes.Scope, error) {
 	for _, e := range entries {
-		at := rel + e.Name
-		switch e.Kind() {
-		case objects.ModeFile:
-			if conversionProblem(scope.Of(c.repoPath(at))) != (rules.Problem{}) {
-				return at, nil
-			}
-		case objects.ModeDir:
-			below, err := c.objects.Tree(ctx, e.ID)
-			if err != nil {
-				return "", err
-			}
-			if name, err := c.filteredBelow(ctx, scope, at+"/", below); name != "" || err != nil {
-				return name, err
-			}
+		if e.Name != attributes.File || e.Kind() != objects.ModeFile || rel == "" {
+			continue
 		}
+		text, err := blobText(ctx, c.objects, e.ID)
+		if err != nil {
+			return nil, fmt.Errorf("%s%s: %w", rel, attributes.File, err)
+		}
+		return outer.Within(c.repoPath(rel)+"/", string(text)), nil
 	}
-	return "", nil
+	return outer, nil
 }
 
 // convert lists a file that a checkout converts, with the bytes that the checkout has. Its

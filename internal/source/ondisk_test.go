@@ -66,6 +66,14 @@ func TestAutoComparesBytesThatGitConverts(t *testing.T) {
 			w.Write("public/index.html", "<p>\r\nsite\r\n")
 			w.Git("add", "-A")
 		}, KindFolder},
+		{"attributes below the folder, an editor wrote CRLF", "", func(w *gittest.Work) {
+			w.Write("public/docs/page.html", lines).Write("public/docs/.gitattributes", "*.html text\n").Commit("docs")
+			w.Write("public/docs/page.html", "<p>\r\nsite\r\n")
+			w.Git("add", "-A")
+		}, KindFolder},
+		{"attributes below the folder, for other files", "", func(w *gittest.Work) {
+			w.Write("public/docs/page.html", lines).Write("public/docs/.gitattributes", "*.css text\n").Commit("docs")
+		}, KindCommit},
 		{"a file that is not published", "* text=auto\n", func(w *gittest.Work) {
 			w.Write("public/.note", "a\r\nb\r\n")
 			w.Git("add", "-A")

@@ -44,14 +44,6 @@ func Open(ctx context.Context, options Options) (manifest.Source, error) {
 	}
 	why, err := commit.difference(ctx)
 	if err == nil && why == "" {
-		if why, err = commit.filtered(ctx); why != "" {
-			why += " passes through a git filter or has another encoding in the work tree"
-		}
-	}
-	if err == nil && why == "" {
-		why, err = commit.converted(ctx)
-	}
-	if err == nil && why == "" {
 		options.Log.Debug("source is the commit", "commit", commit.id)
 		return commit, nil
 	}

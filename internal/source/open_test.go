@@ -72,10 +72,47 @@ func TestAuto(t *testing.T) {
 		{"changed, with assume-unchanged", func(w *gittest.Work) {
 			w.Git("update-index", "--assume-unchanged", "public/css/a.css")
 			w.Write("public/css/a.css", "b{}")
+		}, KindFolder},
+		{"as committed, with assume-unchanged", func(w *gittest.Work) {
+			w.Git("update-index", "--assume-unchanged", "public/css/a.css", "public/index.html")
+		}, KindCommit},
+		{"removed, with assume-unchanged", func(w *gittest.Work) {
+			w.Git("update-index", "--assume-unchanged", "public/css/a.css")
+			w.Remove("public/css/a.css")
+		}, KindFolder},
+		{"a symlink in place of a file, with assume-unchanged", func(w *gittest.Work) {
+			w.Git("update-index", "--assume-unchanged", "public/css/a.css")
+			w.Remove("public/css/a.css")
+			w.Symlink("deep/b.css", "public/css/a.css")
+		}, KindFolder},
+		{"another target of a symlink, with assume-unchanged", func(w *gittest.Work) {
+			w.Symlink("a.css", "public/css/link.css")
+			w.Commit("with a symlink")
+			w.Git("update-index", "--assume-unchanged", "public/css/link.css")
+			w.Remove("public/css/link.css")
+			w.Symlink("deep/b.css", "public/css/link.css")
+		}, KindFolder},
+		{"a symlink as committed, with assume-unchanged", func(w *gittest.Work) {
+			w.Symlink("a.css", "public/css/link.css")
+			w.Commit("with a symlink")
+			w.Git("update-index", "--assume-unchanged", "public/css/link.css")
+		}, KindCommit},
+		{"changed and not published, with assume-unchanged", func(w *gittest.Work) {
+			w.Write("public/wrangler.toml", "x").Write("public/css/.note", "x").Git("add", "-A", "-f")
+			w.Git("commit", "-q", "-m", "with a configuration")
+			w.Git("update-index", "--assume-unchanged", "public/wrangler.toml", "public/css/.note")
+			w.Write("public/wrangler.toml", "y").Write("public/css/.note", "y")
 		}, KindCommit},
 		{"changed, with skip-worktree", func(w *gittest.Work) {
 			w.Git("update-index", "--skip-worktree", "public/css/a.css")
 			w.Write("public/css/a.css", "b{}")
+		}, KindFolder},
+		{"as committed, with skip-worktree", func(w *gittest.Work) {
+			w.Git("update-index", "--skip-worktree", "public/css/a.css")
+		}, KindCommit},
+		{"removed, with skip-worktree", func(w *gittest.Work) {
+			w.Git("update-index", "--skip-worktree", "public/css/a.css")
+			w.Remove("public/css/a.css")
 		}, KindCommit},
 		{"changed in a sparse checkout that leaves it out", func(w *gittest.Work) {
 			w.Git("sparse-checkout", "set", "--no-cone", "/*", "!/public/css/")

@@ -209,11 +209,6 @@ func (s *Scope) macro(name string) []setting {
 	return builtin[name]
 }
 
-// Names reports whether a line sets one of these attributes to a text.
-func (s *Scope) Names(attributes ...string) bool {
-	return s.any(func(x setting) bool { return x.state == '=' && slices.Contains(attributes, x.name) })
-}
-
 // Converts reports whether a line may have git convert files, in either direction.
 func (s *Scope) Converts() bool {
 	converting := []string{"text", "eol", "crlf", "ident", "filter", "working-tree-encoding"}

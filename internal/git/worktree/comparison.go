@@ -3,7 +3,6 @@ package worktree
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -24,29 +23,44 @@ type comparison struct {
 	Snapshot
 }
 
-// run compares commit, index and work tree, and returns the first difference.
-func (c *comparison) run(ctx context.Context) (string, error) {
+// run compares commit, index and work tree, up to the first difference.
+func (c *comparison) run(ctx context.Context) (Status, error) {
 	written, err := os.Stat(c.index)
 	if err != nil {
-		return "", fmt.Errorf("read index: %w", err)
+		return Status{}, fmt.Errorf("read index: %w", err)
 	}
 	entries, err := readIndex(c.index, c.IDBytes)
 	if err != nil {
-		return "", err
-	}
-	committed := map[string]objects.Entry{}
-	var size objects.Extent
-	if err := c.flatten(ctx, c.Root, c.prefix(), committed, &size); err != nil {
-		return "", err
+		return Status{}, err
 	}
 	if entries, err = c.expand(ctx, entries); err != nil {
-		return "", err
+		return Status{}, err
 	}
 	trusted := written.ModTime()
 	if c.Reread {
 		trusted = time.Time{}
 	}
-	staged := map[string]bool{}
+	why, staged, err := c.tracked(ctx, entries, trusted)
+	if err == nil && why == "" {
+		why, err = c.untracked(ctx, staged)
+	}
+	if err != nil || why != "" {
+		return Status{Difference: why}, err
+	}
+	return c.statusOf(c.Snapshot, entries), nil
+}
+
+// tracked returns a reason that names a file which is staged, changed or removed, or "". staged are the
+// names in the index. The time stamps of files that are older than trusted count.
+func (c *comparison) tracked(
+	ctx context.Context, entries []indexEntry, trusted time.Time,
+) (why string, staged map[string]bool, err error) {
+	committed := map[string]objects.Entry{}
+	var size objects.Extent
+	if err := c.flatten(ctx, c.Root, c.prefix(), committed, &size); err != nil {
+		return "", nil, err
+	}
+	staged = map[string]bool{}
 	for i := range entries {
 		e := &entries[i]
 		if !strings.HasPrefix(e.name, c.prefix()) {
@@ -58,25 +72,18 @@ func (c *comparison) run(ctx context.Context) (string, error) {
 		}
 		was, ok := committed[e.name]
 		if !ok || was.ID != e.id || e.conflict {
-			return e.name + " is staged and not committed", nil
+			return e.name + " is staged and not committed", nil, nil
 		}
-		if e.assumed || e.skipped && !c.sparse {
-			continue // the user told git to ignore changes of the file
-		}
-		if !unchanged(c.Top, e, trusted) {
-			return e.name + " differs from the commit", nil
+		if !e.assumed && !e.skipped && !unchanged(c.Top, e, trusted) {
+			return e.name + " differs from the commit", nil, nil
 		}
 	}
 	for name := range committed {
 		if !staged[name] {
-			return name + " is removed and not committed", nil
+			return name + " is removed and not committed", nil, nil
 		}
 	}
-	why, err := c.untracked(ctx, staged)
-	if err == nil && why == "" {
-		why = c.submodule(c.Snapshot, entries)
-	}
-	return why, err
+	return "", staged, nil
 }
 
 // expand replaces the directories of a sparse index by their files in the commit. A sparse
@@ -132,13 +139,9 @@ func (c *comparison) flatten(
 
 // unchanged reports whether a file has the content that the index names. It trusts the file's
 // time and size if the time is before the index was written; otherwise it hashes the content.
-// A file that a sparse checkout leaves out need not exist.
 func unchanged(top string, e *indexEntry, written time.Time) bool {
 	name := filepath.Join(top, filepath.FromSlash(e.name))
 	info, err := os.Lstat(name)
-	if e.skipped && errors.Is(err, fs.ErrNotExist) {
-		return true
-	}
 	isLink := e.kind() == objects.ModeLink
 	if err != nil || (info.Mode()&fs.ModeSymlink != 0) != isLink {
 		return false
@@ -150,7 +153,7 @@ func unchanged(top string, e *indexEntry, written time.Time) bool {
 	if !info.Mode().IsRegular() {
 		return false
 	}
-	if !e.skipped && info.Size() == int64(e.size) && info.ModTime().Equal(e.modified) && e.modified.Before(written) {
+	if info.Size() == int64(e.size) && info.ModTime().Equal(e.modified) && e.modified.Before(written) {
 		if changed, _ := filestat.ChangeTime(info); changed == 0 || changed == e.changed.UnixNano() {
 			return true
 		}

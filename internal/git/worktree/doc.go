@@ -8,5 +8,5 @@
 //
 // [Locate] decides which repository a published folder belongs to, and [Tracks] whether
 // the repository around a folder tracks it. Both use the rule in tracking.go.
-// [Repository.Difference] names a difference between a commit and the work tree.
+// [Repository.Compare] compares a commit with the work tree.
 package worktree

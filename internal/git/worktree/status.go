@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/git/attributes"
 	"github.com/kv-sync/kv-sync/internal/git/command"
 	"github.com/kv-sync/kv-sync/internal/git/objects"
 )
@@ -37,21 +38,35 @@ func (s Snapshot) prefix() string {
 	return s.Dir + "/"
 }
 
-// Difference returns a reason why the work tree does not have what the commit has, or "":
-// nothing may be staged or changed in the directory, and nothing that is published may be
-// untracked or in a submodule. The git command is asked if there is one, because it knows
-// filters, line endings and the user's own ignore files; else the index is compared.
-func (r *Repository) Difference(ctx context.Context, s Snapshot) (string, error) {
+// Status is how the directory of a [Snapshot] on disk relates to its commit.
+type Status struct {
+	// Difference is a reason why the work tree does not have what the commit has, or "". The other
+	// fields are set if there is none.
+	Difference string
+	// Unseen are the files that git does not compare with the disk, by their path from the
+	// repository's root: those of which git is told to ignore changes (assume-unchanged), and those
+	// that are on disk although git is told that they are not (skip-worktree).
+	Unseen map[string]bool
+	// Attributes are the ids of the .gitattributes files below the directory, by their path from the
+	// repository's root.
+	Attributes map[string]string
+}
+
+// Compare compares the work tree with a commit. There is no difference if nothing is staged or changed
+// in the directory, and nothing that is published is untracked or in a submodule. The git command is
+// asked if there is one, because it knows filters, line endings and the user's own ignore files; else
+// the index is compared.
+func (r *Repository) Compare(ctx context.Context, s Snapshot) (Status, error) {
 	if r.Top == "" {
-		return "", nil // a bare repository has only commits
+		return Status{}, nil // a bare repository has only commits
 	}
 	if command.Available() {
 		why, err := r.status(ctx, s)
-		if err == nil && why == "" {
-			why, err = r.indexedSubmodule(s)
-		}
-		if err == nil || ctx.Err() != nil {
-			return why, err
+		switch {
+		case ctx.Err() != nil || err == nil && why != "":
+			return Status{Difference: why}, err
+		case err == nil:
+			return r.indexed(s)
 		}
 		// git refuses a repository of another user, as in a container.
 	}
@@ -120,15 +135,44 @@ func (r *Repository) oldIndex() (string, error) {
 	return index, nil
 }
 
-// indexedSubmodule calls submodule with the entries of the index. Without an index it returns "".
-func (r *Repository) indexedSubmodule(s Snapshot) (string, error) {
+// indexed returns what git status does not say. Without an index that is nothing.
+func (r *Repository) indexed(s Snapshot) (Status, error) {
 	entries, err := readIndex(r.index, r.IDBytes)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
+		return Status{}, nil
 	} else if err != nil {
-		return "", err
+		return Status{}, err
 	}
-	return r.submodule(s, entries), nil
+	return r.statusOf(s, entries), nil
+}
+
+// statusOf returns the status by the index of a directory in which git sees no difference.
+func (r *Repository) statusOf(s Snapshot, entries []indexEntry) Status {
+	if why := r.submodule(s, entries); why != "" {
+		return Status{Difference: why}
+	}
+	status := Status{Unseen: map[string]bool{}, Attributes: map[string]string{}}
+	for i := range entries {
+		e := &entries[i]
+		below, ok := strings.CutPrefix(e.name, s.prefix())
+		if !ok || e.kind() != objects.ModeFile && e.kind() != objects.ModeLink {
+			continue
+		}
+		if strings.HasSuffix(below, "/"+attributes.File) {
+			status.Attributes[e.name] = e.id
+		}
+		if e.assumed || e.skipped && r.onDisk(e) {
+			status.Unseen[e.name] = true
+		}
+	}
+	return status
+}
+
+// onDisk reports whether something is in the place of a file of the index. An error counts as
+// something.
+func (r *Repository) onDisk(e *indexEntry) bool {
+	_, err := os.Lstat(filepath.Join(r.Top, filepath.FromSlash(e.name)))
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // submodule returns a reason that names a submodule with files, which only a folder
