@@ -52,7 +52,7 @@ var kvSync = sync.OnceValues(func() (string, error) {
 	return bin, nil
 })
 
-// docs/benchmarks.md has the size of the command. It may differ by 2 MB: another release of Go.
+// The size in docs/benchmarks.md may differ by 2 MB, because releases of Go differ.
 func TestBinarySize(t *testing.T) {
 	bin, err := kvSync()
 	if err != nil {

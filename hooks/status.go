@@ -20,11 +20,11 @@ type Status struct {
 	Path string
 	// Script is kv-sync's script, or "". It is at Path, or where the manager runs it.
 	Script string
-	// Installed: a push runs the script, and it is enabled in this repository.
+	// Installed is set if a push runs the script and the script is enabled in this repository.
 	Installed bool
 	// Settings are its settings in this repository.
 	Settings Settings
-	// Other: the hook at Path is not kv-sync's.
+	// Other is set if the hook at Path is not kv-sync's.
 	Other bool
 	// Manager is the tool that installed the hook at Path, if it is known, or "".
 	Manager string
@@ -35,7 +35,7 @@ type Status struct {
 	// because it is not executable.
 	Chained string
 	Skipped bool
-	// Shared: the folder is outside the repository (core.hooksPath), so other
+	// Shared is set if the folder is outside the repository (core.hooksPath), so other
 	// repositories may run the same script. It has no effect where it is not enabled.
 	Shared bool
 	// Unused is a script of kv-sync that nothing runs, because another tool moved it or
@@ -43,8 +43,8 @@ type Status struct {
 	Unused string
 	// Refused is why Install would change nothing, or nil.
 	Refused error
-	// Removed: Uninstall removed something. RemovedScripts are the scripts among it. Restored:
-	// a former hook is back.
+	// Removed is set if Uninstall removed something; RemovedScripts are the removed scripts.
+	// Restored is set if Uninstall put a former hook back.
 	Removed, Restored bool
 	RemovedScripts    []string
 }
@@ -58,10 +58,10 @@ type place struct {
 	text []byte
 	// moved is where another tool moved the script, or "".
 	moved string
-	// executable: the operating system would run the script.
+	// executable is set if the operating system would run the script.
 	executable bool
-	// occupied: another hook is at target. blocked: something at target is not a file.
-	// returned: the other hook is the former one, which somebody wrote again.
+	// occupied is set if another hook is at target, and returned if that is the former hook, which
+	// somebody wrote again. blocked is set if something at target is not a file.
 	occupied, blocked, returned bool
 }
 

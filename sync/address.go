@@ -54,8 +54,8 @@ func (e *Engine) firstInterrupted(l *version.Live) bool {
 	return ok && string(id) == l.Meta.Deployment
 }
 
-// enableAddress switches the address on, even after a cancellation, because the site is
-// live by then.
+// enableAddress switches the address on, even if ctx is cancelled, because the site is already
+// live.
 func (e *Engine) enableAddress(ctx context.Context) error {
 	ctx, cancel := detached(ctx)
 	defer cancel()

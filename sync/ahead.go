@@ -17,8 +17,8 @@ type Ahead struct {
 	Plan *plan.Plan
 	// Uploaded counts blobs.
 	Uploaded int
-	// Receipt: there is a receipt, so a deploy of the commit does not upload these
-	// blobs. It is false if there was too little to upload ahead.
+	// Receipt is set if a receipt was written, so that a deploy of the commit does not upload these
+	// blobs again. It is not set if there was too little to upload ahead.
 	Receipt bool
 }
 

@@ -88,7 +88,7 @@ func wantNoWrites(t *testing.T, requests []string) {
 	}
 }
 
-// A rollback is the emergency exit: no clock stops it, and what is retained does not
+// A wrong clock does not prevent a rollback, and what is retained does not
 // depend on one.
 func TestRollbackWithAWrongClock(t *testing.T) {
 	t.Parallel()

@@ -42,8 +42,8 @@ func startOverlaid(t *testing.T) *world {
 	return w
 }
 
-// companion is what the active version of the companion says of itself, and how
-// many versions of it there were.
+// companion returns the metadata of the companion's active version, and how many versions the
+// companion has had.
 func (w *world) companion() (says map[string]any, versions int) {
 	w.t.Helper()
 	script := w.account.Workers("blog-overlay")

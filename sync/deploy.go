@@ -168,5 +168,5 @@ func (e *Engine) patchSettings(ctx context.Context, w cloud.Worker) error {
 	return e.client.Target.PatchSettings(ctx, settings)
 }
 
-// errStale: the plan is so old that prune may have deleted its blobs.
+// errStale means that the plan is so old that prune may have deleted its blobs.
 var errStale = errors.New("the plan is too old")

@@ -25,7 +25,7 @@ type Engine struct {
 	layout layout.Deployer
 }
 
-// siteID is the form of the name of a site or project.
+// siteID matches the valid names of sites and projects.
 var siteID = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
 
 // New checks the configuration and fills in its defaults. It sends nothing.
@@ -33,7 +33,7 @@ func New(c site.Config) (*Engine, error) {
 	const idRule = "use 1 to 63 of a-z, 0-9, - and _, beginning with a letter or digit"
 	switch {
 	case c.Project != "" && c.Site != "":
-		return nil, fmt.Errorf("a site, %.80q, and a project, %.80q: give one of them", c.Site, c.Project)
+		return nil, fmt.Errorf("site %.80q and project %.80q are both set: give only one of them", c.Site, c.Project)
 	case c.Project != "" && !siteID.MatchString(c.Project):
 		return nil, fmt.Errorf("project id %.80q: %s", c.Project, idRule)
 	case c.Project != "":
@@ -43,11 +43,11 @@ func New(c site.Config) (*Engine, error) {
 	case !siteID.MatchString(c.Site):
 		return nil, fmt.Errorf("site name %.80q: %s", c.Site, idRule)
 	case c.Serving.Overlay && len(c.Site) > overlay.MaxSite:
-		return nil, fmt.Errorf("site name %q: with an overlay it may have %d characters, for its companion is called %s; "+
-			"take a shorter name",
+		return nil, fmt.Errorf("site name %q is too long: with an overlay it may have %d characters, because the "+
+			"companion is called %s; use a shorter name",
 			c.Site, overlay.MaxSite, overlay.CompanionName(c.Site))
 	case c.Site == manifest.ProjectPrefix:
-		return nil, fmt.Errorf("site name %q: the keys of projects begin with it; take another name", c.Site)
+		return nil, fmt.Errorf("site name %q is reserved: the keys of projects begin with it; use another name", c.Site)
 	}
 	if c.Account == nil {
 		return nil, errors.New("no account to deploy to")
@@ -114,16 +114,15 @@ func (e *Engine) newProject() *project.Workers {
 // configuration with its defaults.
 func (e *Engine) Client() *site.Client { return e.client }
 
-// Live returns what was live at the last request of a call, before the call switched. It
-// sends no request.
+// Live returns what the last call found live, before it switched. It sends no request.
 func (e *Engine) Live() site.Live { return e.client.Live() }
 
-// Prefetch begins to read what is live for the next Deploy or Plan, so that the caller
-// can make the Worker meanwhile. stop cancels the read and waits for its end.
+// Prefetch starts to read what is live, for the next Deploy or Plan. The caller can build the
+// Worker at the same time. stop cancels the read and waits until it has ended.
 func (e *Engine) Prefetch(ctx context.Context) (stop func()) { return e.client.Prefetch(ctx) }
 
-// detached returns a context that ends some time after ctx was cancelled. Clean-up needs it,
-// and the result of a switch must still be read and reported.
+// detached returns a context with the values of ctx that does not end when ctx is cancelled. It
+// ends 30 seconds after the call. It is for work that a finished switch requires.
 func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 }

@@ -39,13 +39,13 @@ type memory struct {
 	time   time.Time
 	// order lists commits, oldest first; one that is not in it is unknown.
 	order []string
-	// hashed: the hashes are known even without a base, as from a stat cache.
+	// hashed is set if the hashes are known even without a base, as from a stat cache.
 	hashed bool
-	// remembered is what the engine told of the hashes that it found out.
+	// remembered has the assets whose hashes the engine computed and reported.
 	remembered []manifest.Asset
 	// pulled are the run-time writes that it says it has.
 	pulled map[string]manifest.Nonce
-	// built: it is a folder, which was built from the commit.
+	// built is set if the source is a folder that was built from the commit.
 	built bool
 	// edition is that of the rules that selected the files, and git ignores the files in ignored.
 	edition int
@@ -263,7 +263,7 @@ func (w *world) counted(f func()) []string {
 	return kinds
 }
 
-// live returns what the active version says of itself, or nil.
+// live returns the metadata of the active version, or nil.
 func (w *world) live() *version.Meta {
 	w.t.Helper()
 	acts, err := w.account.Workers(w.config.Site).Activations(w.t.Context())

@@ -168,7 +168,7 @@ func TestCarriedHoldOutlivesTheList(t *testing.T) {
 	})
 }
 
-// listing is an account whose list of deployments has at most so many.
+// listing is an account that limits the length of its list of deployments.
 type listing struct {
 	cloud.Account
 	most int

@@ -24,8 +24,8 @@ type mishap struct {
 	strike func(m *mishaps, now func() error) error
 	// times is how often it happens; 0 is once.
 	times int
-	// known: the run can find out what became of the switch, and switches in the end.
-	// Else it ends with an unknown outcome, or refused: the API has said no.
+	// known is set if the run can find out the result of the switch, and then switches. Without
+	// known it ends with an unknown outcome or, with refused, because the API refused.
 	known, refused bool
 }
 

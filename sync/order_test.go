@@ -93,8 +93,8 @@ func (w *world) during(kind string, f func()) {
 	})
 }
 
-// The API has no precondition on a switch. A newer commit that was switched to
-// in the last moment before ours comes back by itself.
+// The API has no precondition for a switch. If another run switches to a newer commit immediately
+// before this run switches, this run restores the newer commit.
 func TestNewerCommitComesBack(t *testing.T) {
 	w := start(t)
 	h := history(one, two, three)
@@ -136,7 +136,7 @@ func TestRollback(t *testing.T) {
 		t.Errorf("got %+v, versions %v", res, versions)
 	}
 
-	// The commit that was left, and what is older, stays away by itself.
+	// The commit that the rollback replaced is refused, and so are older ones.
 	for _, src := range []*memory{h[2], h[0]} {
 		_, err := w.deploy(src, plan.Options{})
 		wantGuard(t, err, guard.Held)

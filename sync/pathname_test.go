@@ -480,8 +480,8 @@ func TestPathnameKeysOnThePlatform(t *testing.T) {
 	}
 }
 
-// FuzzPathnameManifest: whatever lies under the manifest's key, a plan says what
-// it would do or why not, and nothing but the project's own is deleted.
+// For any value of the manifest's key, a plan says what it would do or why it cannot, and only
+// keys of the project are deleted.
 func FuzzPathnameManifest(f *testing.F) {
 	for _, seed := range []string{`{}`, `null`, `{"/a":{"contentType":"text/plain","etag":"x"}}`,
 		`{"kv-sync":{"unsettled":["/a","/../../shop2/manifest"]}}`,

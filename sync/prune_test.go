@@ -204,7 +204,7 @@ func TestPruneKeepsBothSidesOfASplit(t *testing.T) {
 	}
 }
 
-// A deploy prunes by itself once a grace period, after its switch.
+// A deploy prunes after its switch, at most once in a grace period.
 func TestDeployPrunesWhenDue(t *testing.T) {
 	w, _ := aged(t, 5)
 	w.pass(30 * 24 * time.Hour)

@@ -52,7 +52,8 @@ func (w *world) tryUploadAhead(src manifest.Source) (*kvsync.Ahead, error) {
 	return w.engine().UploadAhead(w.t.Context(), src, w.worker(), plan.Options{})
 }
 
-// uploadAhead uploads so many blobs ahead, and leaves a receipt.
+// uploadAhead uploads a commit ahead. It checks the number of uploaded blobs and that there is a
+// receipt.
 func (w *world) uploadAhead(src manifest.Source, blobs int) {
 	w.t.Helper()
 	a, err := w.tryUploadAhead(src)
@@ -149,7 +150,7 @@ func TestDeployAfterAnUploadAhead(t *testing.T) {
 	}
 }
 
-// Nothing is written but blobs and the receipt, and that goes by itself.
+// An upload ahead writes only blobs and a receipt. The receipt expires.
 func TestUploadAheadSwitchesNothing(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -174,14 +175,14 @@ func TestUploadAheadSwitchesNothing(t *testing.T) {
 		t.Errorf("%d activations, %v", len(acts), err)
 	}
 	if left := time.Until(w.expiration(receipt)); left < 12*time.Hour-time.Minute || left > 12*time.Hour {
-		t.Errorf("the receipt goes in %s, want half the grace period", left)
+		t.Errorf("the receipt expires in %s, want half the grace period", left)
 	}
 	if w.config.Grace = 10 * time.Minute; !w.expiration("blog/m/" + w.live().Manifest).IsZero() {
-		t.Error("the manifest goes by itself")
+		t.Error("the manifest expires")
 	}
 	w.uploadAhead(&memory{files: many(all, "third"), commit: commitID(2), order: c[1].order}, all)
 	if left := time.Until(w.expiration(receipt)); left < 4*time.Minute || left > 5*time.Minute {
-		t.Errorf("with the shortest grace period the receipt goes in %s", left)
+		t.Errorf("with the shortest grace period the receipt expires in %s", left)
 	}
 }
 

@@ -88,8 +88,8 @@ func (w *world) announce(kind, field, says string) {
 	}
 }
 
-// What a version says of itself counts only in our form, of this site, and of a
-// release that we can read.
+// The metadata of a version counts only if it has the known form, is of this site, and has a
+// format that this release can read.
 func TestWhatAVersionSays(t *testing.T) {
 	w := start(t)
 	h := history(one, two)

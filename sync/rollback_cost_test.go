@@ -10,7 +10,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/guard"
 )
 
-// pages is a site of so many pages, some of which have another text.
+// pages returns a site of n pages. text is added to the first pages, as many as changed says.
 func pages(n, changed int, text string) files {
 	out := make(files)
 	for i := range n {
@@ -22,14 +22,14 @@ func pages(n, changed int, text string) files {
 	return out
 }
 
-// A rollback takes the requests that it needs, however large the site is and however many
-// deployments there were: it is the emergency exit.
+// The number of requests of a rollback does not depend on the size of the site or the number of
+// deployments: a rollback must be fast and must not fail.
 func TestRollbackCosts(t *testing.T) {
 	t.Parallel()
 	needs := map[string]int{
 		"workers.deployments.list":   3, // what is live, whether it still is, and whether the switch shows
-		"workers.versions.get":       2, // the live one and the target: what they say of themselves
-		"kv.keys.list":               1, // whether the page is there that only the target has
+		"workers.versions.get":       2, // the metadata of the live version and of the target
+		"kv.keys.list":               1, // whether the page exists that only the target has
 		"kv.values.put":              1, // the record of what is held back
 		"workers.deployments.create": 1, // the switch
 	}
@@ -81,8 +81,8 @@ func TestRollbackCosts(t *testing.T) {
 	}
 }
 
-// What is missing in the live deployment as well stops no rollback: the site lacks it
-// already, and may need the rollback for that very reason.
+// A blob that the live deployment also lacks does not prevent a rollback: the rollback makes
+// nothing worse, and the missing blob may be the reason for it.
 func TestRollbackOverWhatIsMissingAnyway(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -104,8 +104,7 @@ func TestRollbackOverWhatIsMissingAnyway(t *testing.T) {
 	}
 }
 
-// The manifest of the live deployment may be what is missing. Then everything of the
-// target is looked for.
+// If the manifest of the live deployment is missing, a rollback checks every blob of the target.
 func TestRollbackWithoutTheLiveManifest(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -127,7 +126,7 @@ func TestRollbackWithoutTheLiveManifest(t *testing.T) {
 	wantGuard(t, err, guard.Missing)
 }
 
-// A deployment whose large file is gone or cannot be put together is not made live.
+// A rollback refuses a deployment if the index or a chunk of a large file is missing or damaged.
 func TestRollbackToADamagedLargeFile(t *testing.T) {
 	for what, how := range map[string][]string{"index": {"gone", "damaged"}, "chunk": {"gone"}} {
 		for _, how := range how {
@@ -145,7 +144,7 @@ func TestRollbackToADamagedLargeFile(t *testing.T) {
 	}
 }
 
-// The target is found among all that was live, whatever was rolled back to before.
+// A rollback finds its target among all earlier deployments, also after other rollbacks.
 func TestRollbackFindsItsTarget(t *testing.T) {
 	t.Parallel()
 	w := start(t)

@@ -30,7 +30,7 @@ func (s shortList) engine(actor string) *kvsync.Engine {
 	return e
 }
 
-// deployed makes a site of so many commits, one each day.
+// deployed returns a site to which this number of commits was deployed, one each day.
 func deployed(t *testing.T, retain, commits int) (shortList, []*memory) {
 	s := shortList{&round{t: t, world: newCentral()}, retain}
 	var contents []files

@@ -17,12 +17,12 @@ type Verification struct {
 	// deployment names.
 	Keys     int `json:"keys"`
 	Unrooted int `json:"unrooted"`
-	// Overlay is the result for what was written at run time, nil without any.
+	// Overlay is the result for the overlay, or nil if the site has none.
 	Overlay *VerifiedOverlay `json:"overlay,omitempty"`
 }
 
-// Whole reports whether everything that is retained exists. What is not retained may be
-// missing; Verify reports it for those who roll back in the dashboard.
+// Whole reports whether everything that is retained exists. Blobs of other deployments may be
+// missing. Verify reports them, too, because the dashboard can roll back to those deployments.
 func (v *Verification) Whole() bool {
 	for _, d := range v.Deployments {
 		if d.Retained && (d.Problem != "" || len(d.Missing) > 0 || len(d.Corrupt) > 0) {
@@ -72,7 +72,7 @@ func (e *Engine) Verify(ctx context.Context, readData bool) (*Verification, erro
 	return v.out, nil
 }
 
-// count counts the keys in the namespace of the live deployment.
+// count sets Keys and Unrooted, for the namespace of the live deployment.
 func (v *verification) count(live *version.Meta) {
 	of := v.e.layoutOf(live)
 	for key := range v.Known(of, live) {
@@ -86,7 +86,7 @@ func (v *verification) count(live *version.Meta) {
 	}
 }
 
-// verification is a verification with its result.
+// verification is a running Verify. out is its result so far.
 type verification struct {
 	*layout.Verifier
 	e   *Engine

@@ -121,7 +121,7 @@ func TestLargePlanStaysWithinTheLimits(t *testing.T) {
 // of the log and the summary.
 func TestErrorListsTheFilesItWouldRemove(t *testing.T) {
 	f := &app.Failure{Kind: app.KindGuard, Message: "600 of 601 files would be removed",
-		Fix: "give --allow-shrink if that is meant"}
+		Fix: "give --allow-shrink if that is intended"}
 	for i := range 600 {
 		f.Removed = append(f.Removed, plan.Change{Path: fmt.Sprintf("/%03d|.html", i)})
 	}

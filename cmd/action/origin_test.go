@@ -26,18 +26,18 @@ type build struct {
 type place struct {
 	name   string
 	deploy func(*cell, build) outcome
-	// command: the row deploys with the kv-sync command, whose messages name flags.
+	// command is set if the row deploys with the kv-sync command, whose messages name flags.
 	command bool
-	// unordered: the order of two commits cannot be determined.
+	// unordered is set if the order of two commits cannot be determined.
 	unordered bool
-	// unpushed: a commit that was never pushed cannot be recognised.
+	// unpushed is set if a commit that was never pushed cannot be recognised.
 	unpushed bool
-	// not has the columns that do not apply to this row, each with the reason.
+	// not maps the columns that do not apply to this row to the reasons.
 	not map[string]string
 }
 
-// cell is a cell of the table: the deploys of one column, in the way of one row. It has a site of
-// its own.
+// cell is a cell of the table. It runs the deploys of a column from the place of a row, with its
+// own site.
 type cell struct {
 	*past
 	place
@@ -62,7 +62,7 @@ func (c *cell) at(dir string, b build) string {
 	return c.cloned(dir, b.commit, "--depth="+strconv.Itoa(c.depth), c.origin, "+"+b.commit+":refs/remotes/origin/main")
 }
 
-// whole makes a checkout with every branch, as with fetch-depth: 0.
+// whole makes a checkout with every branch, as actions/checkout does with fetch-depth: 0.
 func (c *cell) whole(dir string, b build) string {
 	c.t.Helper()
 	return c.cloned(dir, b.commit, c.origin, "+refs/heads/*:refs/remotes/origin/*")
@@ -88,8 +88,7 @@ func (c *cell) filled(folder string, b build) {
 	give(c.t, folder)
 }
 
-// action runs the Action for a folder of a workspace. The inputs and the
-// environment are given as pairs.
+// action runs the Action in a workspace. with has additional inputs, and env additional variables.
 func (c *cell) action(workspace, commit string, with, env map[string]string) outcome {
 	c.t.Helper()
 	vars := map[string]string{"GITHUB_REPOSITORY_ID": "7", "GITHUB_API_URL": c.hub}

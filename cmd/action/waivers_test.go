@@ -32,7 +32,7 @@ func TestWaivers(t *testing.T) {
 		"input allow-forgotten is for mode: rollback")
 }
 
-// A message names inputs. It names a flag only if there is no input for it.
+// inInputs replaces a flag by the input for it. A flag without an input stays.
 func TestInInputs(t *testing.T) {
 	for text, want := range map[string]string{
 		"give --name":      "give the input name",

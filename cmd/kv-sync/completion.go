@@ -54,8 +54,8 @@ Register-ArgumentCompleter -Native -CommandName kv-sync -ScriptBlock {
 // Run prints the script.
 func (c *completionCommand) Run(s streams) error {
 	if c.Shell == "" {
-		return &app.UsageError{Err: errors.New("no shell is named"),
-			Fix: "name one: kv-sync completion bash, zsh, fish or powershell"}
+		return &app.UsageError{Err: errors.New("no shell given"),
+			Fix: "give one: kv-sync completion bash, zsh, fish or powershell"}
 	}
 	_, err := io.WriteString(s.out, completions[c.Shell])
 	return err
@@ -74,7 +74,7 @@ func (c *completeCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	for _, w := range following(parser.Model.Node, c.Words[1:], strings.TrimPrefix(c.Words[0], "=")) {
+	for _, w := range candidates(parser.Model.Node, c.Words[1:], strings.TrimPrefix(c.Words[0], "=")) {
 		if _, err := fmt.Fprintln(s.out, w); err != nil {
 			return err
 		}
@@ -82,13 +82,14 @@ func (c *completeCommand) Run(ctx context.Context, s streams) error {
 	return nil
 }
 
-// following returns the words that begin with a text and can follow the words before it.
-func following(at *kong.Node, before []string, begin string) []string {
+// candidates returns the words with a prefix that can follow the words before them on the command
+// line. at is the root of the commands.
+func candidates(at *kong.Node, before []string, prefix string) []string {
 	var all []string
 	var open *kong.Flag // the flag whose value is at the cursor
 	for _, w := range before {
 		if name, isFlag := strings.CutPrefix(w, "--"); isFlag {
-			open = valued(at, name)
+			open = flagWithValue(at, name)
 			continue
 		}
 		if next := child(at, w); open == nil && next != nil {
@@ -101,7 +102,7 @@ func following(at *kong.Node, before []string, begin string) []string {
 		if strings.Contains(open.PlaceHolder, "|") {
 			all = strings.Split(open.PlaceHolder, "|")
 		}
-	case strings.HasPrefix(begin, "-"):
+	case strings.HasPrefix(prefix, "-"):
 		for _, f := range at.Flags {
 			if !f.Hidden {
 				all = append(all, "--"+f.Name)
@@ -114,11 +115,12 @@ func following(at *kong.Node, before []string, begin string) []string {
 	default:
 		all = commandNames(at)
 	}
-	return slices.DeleteFunc(all, func(w string) bool { return !strings.HasPrefix(w, begin) })
+	return slices.DeleteFunc(all, func(w string) bool { return !strings.HasPrefix(w, prefix) })
 }
 
-// valued returns the flag of a command with this name, if it needs a value.
-func valued(at *kong.Node, name string) *kong.Flag {
+// flagWithValue returns the flag of a command with this name. It returns nil if there is none, or
+// if it takes no value.
+func flagWithValue(at *kong.Node, name string) *kong.Flag {
 	i := slices.IndexFunc(at.Flags, func(f *kong.Flag) bool { return f.Name == name && !f.IsBool() })
 	if i < 0 {
 		return nil

@@ -78,7 +78,7 @@ func TestDaemonCheck(t *testing.T) {
 	}
 }
 
-// refusal runs the daemon, which must end by itself, and returns its last line.
+// refusal runs the daemon, which must exit, and returns its last line.
 func refusal(t *testing.T, config string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "kv-sync", append([]string{"daemon", "--config", config}, args...)...)

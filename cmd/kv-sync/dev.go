@@ -22,7 +22,7 @@ type devCommand struct {
 	Latency   time.Duration `help:"Delay every request by this time." placeholder:"50ms"`
 	RateLimit int           `help:"Refuse more requests in five minutes (Cloudflare: 1200)." placeholder:"N"`
 	ListLag   time.Duration `help:"Return listings of KV that are this old." placeholder:"5s"`
-	EdgeTTL   time.Duration `name:"edge-ttl" help:"The age of KV values in Workers (Cloudflare: 60s)." placeholder:"60s"`
+	EdgeTTL   time.Duration `name:"edge-ttl" help:"The time for which Workers cache KV values (Cloudflare: 60s)." placeholder:"60s"`
 }
 
 // Run serves the local platform until Ctrl-C.
@@ -58,7 +58,7 @@ func (c *devCommand) Run(ctx context.Context, s streams) (err error) {
 	return nil
 }
 
-// listed returns a line for each site that has pages. A companion has none.
+// listed returns a line for each site. It leaves out companions, which serve no pages.
 func listed(sites map[string]string) string {
 	var lines []string
 	for _, name := range slices.Sorted(maps.Keys(sites)) {
@@ -69,7 +69,7 @@ func listed(sites map[string]string) string {
 	return strings.Join(lines, "\n")
 }
 
-// alreadyRunning says where the sites of the running platform are.
+// alreadyRunning returns a usage error with the addresses of the sites of the running platform.
 func alreadyRunning(e *local.RunningError) error {
 	fix := "kv-sync deploy --local deploys to it, and Ctrl-C in its terminal ends it"
 	if len(e.Sites) > 0 {

@@ -14,8 +14,9 @@ import (
 type hookTool struct {
 	files              map[string]string
 	install, uninstall func(t *testing.T, f *forge) string
-	// skips: the tool does not replace the hook of another tool, and prints a message. wrapped:
-	// kv-sync keeps the tool's hook as the former hook, and the tool's uninstall does not find it.
+	// skips is set if the tool prints a message instead of replacing the hook of another tool.
+	// wrapped is set if kv-sync keeps the tool's hook as the former hook, where the tool's uninstall
+	// does not find it.
 	skips, wrapped bool
 }
 
@@ -143,9 +144,9 @@ type order struct {
 	*forge
 	t    *testing.T
 	tool hookTool
-	// active: the tool reported that its hook is installed.
+	// active is set if the tool reported that its hook is installed.
 	active bool
-	// orphan: the tool was uninstalled while its hook was the former hook.
+	// orphan is set if the tool was uninstalled while its hook was the former hook.
 	orphan bool
 	failed bool // the push with a tool that fails was tried
 	pushes int

@@ -44,7 +44,8 @@ func (c *hookRunCommand) Run(ctx context.Context, s streams) error {
 	// it must not stop the deploy, because the commit is already pushed.
 	signal.Ignore(syscall.SIGPIPE)
 	if c.Hook == string(hooks.PostReceiveHook) {
-		// They come from the client's terminal if it pushes to a path on this machine.
+		// If the client pushes to a path on this machine, its terminal sends these signals to the
+		// hook, too. The commit is already pushed, so the deploy continues.
 		signal.Ignore(syscall.SIGINT, syscall.SIGHUP)
 	}
 	h := &hookRun{s: s, kind: hooks.Kind(c.Hook)}
@@ -58,10 +59,11 @@ func (c *hookRunCommand) Run(ctx context.Context, s streams) error {
 	}
 	r := h.r
 	if h.kind == hooks.PostReceiveHook {
-		return hooks.PostReceive(ctx, r, hooks.Received{Lines: s.in, Notices: lines{s.err}, Getenv: s.getenv}, h.received)
+		got := hooks.Received{Lines: s.in, Notices: escaper{s.err}, Getenv: s.getenv}
+		return hooks.PostReceive(ctx, r, got, h.received)
 	}
 	err := hooks.PrePush(ctx, r, hooks.Push{
-		Mode: h.set.Mode, Remote: c.Remote, URL: c.URL, Lines: s.in, Notices: lines{s.err}, Getenv: s.getenv,
+		Mode: h.set.Mode, Remote: c.Remote, URL: c.URL, Lines: s.in, Notices: escaper{s.err}, Getenv: s.getenv,
 	}, h.pushed)
 	var refused *manifest.RefusedError
 	if errors.As(err, &refused) {
@@ -72,12 +74,12 @@ func (c *hookRunCommand) Run(ctx context.Context, s streams) error {
 	return err
 }
 
-// lines escapes control characters.
-type lines struct{ io.Writer }
+// escaper is a writer that escapes control characters.
+type escaper struct{ io.Writer }
 
-// Write implements [io.Writer]. Each call writes complete lines.
-func (l lines) Write(p []byte) (int, error) {
-	if _, err := io.WriteString(l.Writer, term.Lines(string(p))+"\n"); err != nil {
+// Write implements [io.Writer]. p must be complete lines.
+func (e escaper) Write(p []byte) (int, error) {
+	if _, err := io.WriteString(e.Writer, term.Lines(string(p))+"\n"); err != nil {
 		return 0, err
 	}
 	return len(p), nil
@@ -94,7 +96,7 @@ type hookRun struct {
 
 func (h *hookRun) close() {
 	for _, site := range h.opened {
-		_ = site.Close() // an error of the run was reported already
+		_ = site.Close() // errors of the run are already reported
 	}
 }
 
@@ -133,7 +135,7 @@ func (h *hookRun) configure(ctx context.Context, f hookFlags) (err error) {
 func (h *hookRun) open(ctx context.Context, commit string, with func(*app.Inputs)) (*app.Site, error) {
 	in := app.Inputs{
 		Root: cmp.Or(h.r.Top, h.r.GitDir), Name: h.set.Name, Directory: h.set.Dir, Commit: commit, Getenv: h.getenv,
-		Offline: true, // a check needs no account, and a deploy looks for one before: see reachable
+		Offline: true, // a check needs no account; plan, upload and deploy run only if reachable found one
 		Log:     term.New(h.s.err, h.s.err, h.s.getenv).Log(false),
 	}
 	if with != nil {
@@ -147,12 +149,13 @@ func (h *hookRun) open(ctx context.Context, commit string, with func(*app.Inputs
 	return site, nil
 }
 
-// getenv reads the environment, with GIT_DIR and GIT_WORK_TREE of the hook's repository.
+// getenv reads the environment. For GIT_DIR and GIT_WORK_TREE it returns those of the hook's
+// repository.
 func (h *hookRun) getenv(name string) string {
 	switch name {
 	case "GIT_DIR":
 		if h.r.Top == "" {
-			return "" // the git directory is the root folder, where it is found
+			return "" // a bare repository: open passes its directory as the root
 		}
 		return h.r.GitDir
 	case "GIT_WORK_TREE":
@@ -165,13 +168,14 @@ func (h *hookRun) getenv(name string) string {
 // contain it, because a person's shell may not have these variables.
 func (h *hookRun) named() string { return cmp.Or(h.set.Name, h.s.getenv("KV_SYNC_NAME")) }
 
-// typed returns the flags that select the same site and folder.
+// typed returns the flags that select the same site and folder, for a command in a message.
 func (h *hookRun) typed() string {
 	v := options.Values{options.Name: h.named(), options.Directory: h.set.Dir}
 	return v.Typed(word, options.GroupSite, options.GroupSource)
 }
 
-// pushed returns the site of a push.
+// pushed returns the site that a pre-push hook checks. Its functions that need an account are set
+// only if the settings name one and have credentials.
 func (h *hookRun) pushed(ctx context.Context, r *hooks.Repository) (*hooks.Site, error) {
 	site, err := h.open(ctx, "", nil)
 	if err != nil {
@@ -200,8 +204,8 @@ func (h *hookRun) pushed(ctx context.Context, r *hooks.Repository) (*hooks.Site,
 	return out, nil
 }
 
-// received returns the site that a server deploys. Its settings are read from HEAD, because
-// pushers cannot change the branch that HEAD names.
+// received returns the site that a post-receive hook deploys. Its settings are read from HEAD,
+// because pushers cannot change which branch HEAD names.
 func (h *hookRun) received(ctx context.Context, _ *hooks.Repository) (*hooks.Site, error) {
 	out := &hooks.Site{Branch: h.set.Branch, Again: "kv-sync deploy" + h.typed()}
 	if h.s.getenv("CLOUDFLARE_API_TOKEN") != "" && h.s.getenv("CLOUDFLARE_ACCOUNT_ID") != "" {
@@ -211,7 +215,7 @@ func (h *hookRun) received(ctx context.Context, _ *hooks.Repository) (*hooks.Sit
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	if err == nil { // the deploy of the pushed commit reports an error
+	if err == nil { // otherwise the deploy of the pushed commit reports the error
 		out.Branch = cmp.Or(out.Branch, site.Settings().Branch)
 		if reachable(site.Settings()) {
 			out.Deploy = h.deploy
@@ -220,6 +224,7 @@ func (h *hookRun) received(ctx context.Context, _ *hooks.Repository) (*hooks.Sit
 	return out, nil
 }
 
+// reachable reports whether the settings name an account and have credentials for it.
 func reachable(set *config.Settings) bool {
 	return set.Account != "" && (set.Token != "" || set.APIKey != "")
 }
@@ -238,7 +243,7 @@ func (h *hookRun) plan(ctx context.Context, commit string) (*plan.Plan, error) {
 	defer giveUp(nil)
 	shared := app.NewShared()
 	defer shared.Close()
-	shared.Transport = impatient{shared.Transport, giveUp}
+	shared.Transport = dialOnce{shared.Transport, giveUp}
 	site, err := h.open(planCtx, commit, func(in *app.Inputs) { in.Shared, in.Log = shared, nil })
 	if err != nil {
 		return nil, err
@@ -250,18 +255,18 @@ func (h *hookRun) plan(ctx context.Context, commit string) (*plan.Plan, error) {
 	return p, h.explain(err)
 }
 
-// impatient is a transport that calls giveUp when a connection fails.
-type impatient struct {
+// dialOnce is a transport that calls giveUp at the first connection that cannot be opened.
+type dialOnce struct {
 	http.RoundTripper
 	giveUp context.CancelCauseFunc
 }
 
 // RoundTrip implements [http.RoundTripper].
-func (i impatient) RoundTrip(req *http.Request) (*http.Response, error) {
-	res, err := i.RoundTripper.RoundTrip(req)
+func (d dialOnce) RoundTrip(req *http.Request) (*http.Response, error) {
+	res, err := d.RoundTripper.RoundTrip(req)
 	var dial *net.OpError
 	if errors.As(err, &dial) && dial.Op == "dial" {
-		i.giveUp(fmt.Errorf("%s cannot be reached: %w", req.URL.Host, dial.Err))
+		d.giveUp(fmt.Errorf("%s cannot be reached: %w", req.URL.Host, dial.Err))
 	}
 	return res, err
 }
@@ -292,8 +297,8 @@ func (h *hookRun) deploy(ctx context.Context, commit string, alive func()) error
 	})
 }
 
-// act opens the site of a commit and calls work. It prints to standard error, and calls alive at
-// every progress of the run.
+// act opens the site of a commit and calls work. It prints to standard error. It calls alive
+// whenever the run makes progress: see [hooks.Site].
 func (h *hookRun) act(
 	ctx context.Context, commit string, alive func(), work func(*app.Site, *term.Console) error,
 ) error {
@@ -301,7 +306,7 @@ func (h *hookRun) act(
 	defer console.Close()
 	shared := app.NewShared()
 	defer shared.Close()
-	shared.Transport = lively{shared.Transport, alive}
+	shared.Transport = progressTransport{shared.Transport, alive}
 	site, err := h.open(ctx, commit, func(in *app.Inputs) {
 		in.Shared = shared
 		in.Progress = func(p site.Progress) {
@@ -328,35 +333,36 @@ func (h *hookRun) act(
 	return h.explain(err)
 }
 
-// lively is a transport that calls alive when a part of a request is sent, and for every response.
-type lively struct {
+// progressTransport is a transport that calls alive when it sends a part of a request, and for
+// every response.
+type progressTransport struct {
 	http.RoundTripper
 	alive func()
 }
 
 // RoundTrip implements [http.RoundTripper].
-func (l lively) RoundTrip(req *http.Request) (*http.Response, error) {
+func (t progressTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Body != nil && req.Body != http.NoBody {
 		req = req.Clone(req.Context())
-		req.Body = moving{req.Body, l.alive}
+		req.Body = progressBody{req.Body, t.alive}
 	}
-	res, err := l.RoundTripper.RoundTrip(req)
+	res, err := t.RoundTripper.RoundTrip(req)
 	if err == nil {
-		l.alive()
+		t.alive()
 	}
 	return res, err
 }
 
-// moving is a request body that calls alive at every read.
-type moving struct {
+// progressBody is a request body that calls alive at every read.
+type progressBody struct {
 	io.ReadCloser
 	alive func()
 }
 
 // Read implements [io.Reader].
-func (m moving) Read(p []byte) (int, error) {
-	m.alive()
-	return m.ReadCloser.Read(p)
+func (b progressBody) Read(p []byte) (int, error) {
+	b.alive()
+	return b.ReadCloser.Read(p)
 }
 
 // explain adds the fix to an error that a pre-push hook prints as a notice. Other errors end the

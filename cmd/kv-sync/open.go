@@ -15,31 +15,32 @@ import (
 
 type openCommand struct{ siteFlags }
 
-// Run prints the address of the live site, and shows it in the browser if a person is there to see it.
+// Run prints the address of the live site. It opens the browser only if standard output is a
+// terminal, and neither CI is set nor JSON is printed.
 func (c *openCommand) Run(ctx context.Context, s streams) error {
 	return managing("open", c.siteFlags).on(ctx, s, func(se *session) error {
 		address, err := se.site.Address(ctx)
 		if err != nil {
 			return err
 		}
-		person := !se.flags.JSON && s.getenv("CI") == "" && term.IsTerminal(s.out)
+		interactive := !se.flags.JSON && s.getenv("CI") == "" && term.IsTerminal(s.out)
 		if se.served() {
-			if address = se.platform.URL(ctx, se.site.Name); se.platform.Mine() && !person {
+			if address = se.platform.URL(ctx, se.site.Name); se.platform.Mine() && !interactive {
 				return guard.Stop(guard.Target, advice.CaseNotServed, finding.Facts{Name: se.site.Name, What: address})
 			}
 		}
 		se.console.Address(address)
-		if !person {
+		if !interactive {
 			return nil
 		}
 		if err := browse(ctx, address); err != nil {
-			se.console.Say("Note: no browser could be started: %v", err)
+			se.console.Say("Note: cannot start a browser: %v", err)
 		}
 		return se.serve(ctx, s)
 	})
 }
 
-// browse shows an address in the user's browser.
+// browse opens an address in the user's browser.
 func browse(ctx context.Context, address string) error {
 	command, err := browser(runtime.GOOS, address)
 	if err != nil {

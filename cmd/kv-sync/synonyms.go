@@ -16,7 +16,7 @@ type synonym struct {
 	runs  string // the command that it stands for, or ""
 	// answer says what to type instead, if there is no such command.
 	answer string
-	// account: the answer also says which variables of the account are set.
+	// account is set if the answer also says which variables of the account are set.
 	account bool
 }
 
@@ -56,7 +56,7 @@ var synonyms = []synonym{
 	{words: "remove, rm, destroy, unpublish, down, undeploy, pages project delete", answer: "kv-sync delete takes a " +
 		"site offline and deletes what is its own; it asks first, and --dry-run only lists it"},
 	{words: "clean, gc, purge, cleanup", answer: "kv-sync prune deletes what no retained deployment needs, and " +
-		"--dry-run only counts it; deploys prune by themselves"},
+		"--dry-run only counts it; deploys prune automatically"},
 	{words: "check, test, lint, validate, doctor", answer: "kv-sync verify checks the site that is live, kv-sync plan " +
 		"checks a deploy and sends nothing, and kv-sync hook install checks each push"},
 	{words: "secret, secrets, secret put, secret list, secret bulk, env, vars", answer: "wrangler secret put KEY --name " +
@@ -70,7 +70,7 @@ var synonyms = []synonym{
 		"the account; the database of kv-sync dev and kv-sync watch is reached by a Worker's binding only"},
 	{words: "fetch, clone, download, get, export, backup", answer: "the files of a commit are in git, and those of a " +
 		"folder outside of git are only in that folder; kv-sync pull brings what was written at run time into git"},
-	{words: "cache", answer: "nothing has to be purged: a deploy changes what visitors get by itself"},
+	{words: "cache", answer: "no cache has to be purged: visitors get the new files after a deploy"},
 	{words: "sites, hosting", answer: "kv-sync deploy DIR --name NAME puts a site online; kv-sync history --name NAME " +
 		"lists its deployments; Cloudflare's dashboard lists the account's Workers"},
 	{words: "inspect", answer: "kv-sync history lists the deployments, and kv-sync verify checks what is live"},

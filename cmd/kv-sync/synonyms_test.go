@@ -89,7 +89,7 @@ func TestCompletedWords(t *testing.T) {
 		{"deploy --name deploy", "--dr", "--dry-run"},
 		{"rollback", "--comm", ""},
 	} {
-		got := following(parser.Model.Node, strings.Fields(c.before), c.begin)
+		got := candidates(parser.Model.Node, strings.Fields(c.before), c.begin)
 		if strings.Join(got, " ") != c.want {
 			t.Errorf("kv-sync %s %s: %q, want %q", c.before, c.begin, got, c.want)
 		}

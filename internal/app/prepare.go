@@ -66,7 +66,7 @@ func (s *Site) prepareWorker(ctx context.Context) (*kvsync.Engine, manifest.Sour
 	return e, src, w, nil
 }
 
-// chosen reports whether kv-sync chose a commit as the source by itself.
+// chosen reports whether kv-sync, and not the user, chose a commit as the source.
 func (s *Site) chosen() bool {
 	return s.commit != nil && s.commit.Top() != "" && s.in.Commit == "" && s.sourceKind() == source.Auto
 }

@@ -20,12 +20,12 @@ import (
 type outcome int
 
 const (
-	// outcomeRefused: the request was refused, and would be refused again.
+	// outcomeRefused means that the request was refused, and would be refused again.
 	outcomeRefused outcome = iota
-	// outcomeNotDone: the request was certainly not carried out, and can be repeated.
+	// outcomeNotDone means that the request was certainly not carried out, and can be repeated.
 	outcomeNotDone
-	// outcomeUnknown: the request may have been carried out. A switch is then not repeated; all
-	// other calls are.
+	// outcomeUnknown means that the request may have been carried out. A switch is then not
+	// repeated; all other calls are.
 	outcomeUnknown
 )
 

@@ -54,8 +54,8 @@ func TestGeneratedFile(t *testing.T) {
 	}
 }
 
-// A file that the build's deploy configuration names is generated, whatever it says of itself. Its
-// path may be absolute.
+// A file that the build's deploy configuration names is generated, whatever its own content is.
+// Its path may be absolute.
 func TestRedirectedFileIsGenerated(t *testing.T) {
 	t.Parallel()
 	files := built(map[string]string{"dist/app/wrangler.json": `{"name": "app", "main": "index.js", "no_bundle": true,

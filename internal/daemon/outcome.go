@@ -172,13 +172,13 @@ func explain(f *app.Failure) string {
 	case guard.Older:
 		fix = "push a newer commit, or roll back to an earlier deployment"
 	case guard.Order, guard.Foreign, guard.Shrink, guard.Damaged, guard.Overlay:
-		fix = "if that is meant, deploy it once by hand: kv-sync deploy" + map[guard.ID]string{
+		fix = "if that is intended, deploy it once by hand: kv-sync deploy" + map[guard.ID]string{
 			guard.Order: " --any-order", guard.Foreign: " --take-over", guard.Shrink: " --allow-shrink",
 			guard.Damaged: " --repair", guard.Overlay: " --hide-edits",
 		}[f.Guard]
 	}
 	if f.Kind == app.KindAPI || f.Kind == app.KindQuota || f.Kind == app.KindUnknown || f.Kind == app.KindUnexpected {
-		fix = "" // the daemon tries again by itself
+		fix = "" // the daemon tries again automatically
 	}
 	if fix != "" {
 		b.WriteString("; " + fix)

@@ -21,8 +21,8 @@ const stateFormat = 1
 // maxState limits the size of a state file. 50 runs with long problems are far smaller.
 const maxState = 16 << 20
 
-// state is the state of a site as it is on disk. Losing it loses only the list of
-// runs: the account and the remote know the rest.
+// state is the state of a site on disk. If it is lost, only the list of runs is lost: the account
+// and the remote have the rest.
 type state struct {
 	Format int    `json:"format"`
 	Remote string `json:"remote"`
@@ -32,8 +32,8 @@ type state struct {
 	// Settled is the newest commit that needs no further attempt. Any other commit
 	// is to be deployed.
 	Settled settled `json:"settled,omitzero"`
-	// Release: a person released the head, but the rollback that holds it is not
-	// known yet.
+	// Release is set if a person released the head before the daemon knew the rollback that
+	// holds it.
 	Release bool `json:"release,omitempty"`
 	// Released identifies that rollback by the time it went live, so that the release
 	// does not undo a later one.
@@ -43,8 +43,8 @@ type state struct {
 	Failed   string    `json:"failed,omitempty"`
 	Failures int       `json:"failures,omitempty"`
 	Retry    time.Time `json:"retry,omitzero"`
-	// Quota: Retry is the time when the account's quota is renewed. An earlier attempt would
-	// fail, also after a restart.
+	// Quota is set if Retry is the time when the account's quota is renewed. An earlier attempt
+	// would fail, even after a restart.
 	Quota   bool   `json:"quota,omitempty"`
 	Problem string `json:"problem,omitempty"`
 	// Running is the current run. A run that is found at the start was interrupted.

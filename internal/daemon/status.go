@@ -17,12 +17,12 @@ const (
 	PhaseBuild    Phase = "building"
 	PhaseDeploy   Phase = "deploying"
 	PhaseRollback Phase = "rolling back"
-	// PhaseRetry: it failed and is tried again at [Status].Next.
+	// PhaseRetry means that the last attempt failed. The next one is at [Status].Next.
 	PhaseRetry Phase = "waiting to try again"
-	// PhaseHeld: the site was rolled back, and waits for a newer commit or a release.
+	// PhaseHeld means that the site was rolled back, and waits for a newer commit or a release.
 	PhaseHeld Phase = "held by a rollback"
-	// PhaseRefused: a guard or the configuration refuses the branch's head. It is not
-	// tried again before the branch moves.
+	// PhaseRefused means that a guard or the configuration refuses the branch's head. The daemon
+	// does not try again before the branch moves.
 	PhaseRefused Phase = "refused"
 )
 
@@ -64,7 +64,7 @@ const (
 	OutcomeHeld       Outcome = "held"
 	OutcomeRefused    Outcome = "refused"
 	OutcomeFailed     Outcome = "failed"
-	// OutcomeInterrupted: the daemon ended before the run did.
+	// OutcomeInterrupted means that the daemon ended before the run did.
 	OutcomeInterrupted Outcome = "interrupted"
 )
 

@@ -1,13 +1,13 @@
 // Package simulation runs kv-sync against a model of Cloudflare, to find an order of requests
 // and a fault that break a promise.
 //
-// The engine and the client of the API are the real ones. Each run of kv-sync is a
-// [Process] of a [World]. Each of its requests waits until the world carries it out, one at a
-// time, in an order that a seed decides, or has a [Fault] strike it. Time is that of
-// testing/synctest, so an hour costs nothing, and a seed gives the same history each time. After
-// each step a [inspect.Checker] looks at what visitors get and at what is stored.
+// The engine and the client of the API are the real ones. Each run of kv-sync is a [Process] of a
+// [World]. The world carries out the requests of all processes one at a time, in an order that a
+// seed decides, or injects a [Fault]. The clock is that of testing/synctest, so waiting takes no
+// time, and the same seed gives the same history. After each step an [inspect.Checker] checks what
+// visitors get and what is stored.
 //
-// The tests have two parts. The exhaustive one strikes each request of each [Scenario] with each
-// fault, runs again, and checks; its table is in docs/safety.md. The random one has several
-// processes at once.
+// The tests have two parts. The exhaustive part injects each fault into each request of each
+// [Scenario], runs the scenario again, and checks the result; docs/safety.md has its table. The
+// random part runs several processes at the same time.
 package simulation

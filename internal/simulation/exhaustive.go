@@ -14,7 +14,7 @@ type Strike struct {
 	Call  int
 	Kind  string // of that call
 	Fault *Fault
-	// Persistent: it strikes all later calls, too.
+	// Persistent is set if the fault also strikes all later calls.
 	Persistent bool
 	// Crash is the call of the recovery before which that is killed; 0 is none.
 	Crash int
@@ -145,7 +145,7 @@ func switches(kind string) bool {
 	return kind == "workers.deployments.create" || kind == "workers.scripts.put"
 }
 
-// reported checks what the run says of itself against what is live.
+// reported compares what the run reported with what is live.
 func (s Strike) reported(w *World, p *Process, before string) (wrong []string) {
 	if p.Dead() || unknown(p.Err) {
 		return nil

@@ -13,9 +13,10 @@ import (
 // Fault is something that goes wrong with a call.
 type Fault struct {
 	Name string
-	// Persistent: it may strike all calls from one on. Else it makes no sense more than once.
+	// Persistent is set if the fault can also strike every call from one on. Other faults strike
+	// one call only.
 	Persistent bool
-	// Fatal: a run may end because of it, even if it strikes once.
+	// Fatal is set if a run may fail because of the fault, even if it strikes only one call.
 	Fatal bool
 
 	hits   func(kind string) bool // nil is every kind

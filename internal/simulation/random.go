@@ -374,5 +374,5 @@ func (s *Schedule) secretLost(live inspect.Live) []string {
 	return []string{"promise 5: a secret is lost, and nobody says so"}
 }
 
-// anySize: the commits of a schedule have few files or many.
+// anySize turns off the guard against removed files: the commits of a schedule differ in size.
 var anySize = plan.Options{AllowShrink: true}

@@ -24,7 +24,7 @@ type Scenario struct {
 	// Before makes the account as it is before the run.
 	Before func(*World)
 	Run    func(context.Context, *Process) error
-	// Once: who repeats it after it has succeeded wants it twice.
+	// Once is set if a repetition after a success has another effect, such as a second rollback.
 	Once bool
 	// After says what is wrong after the run has succeeded, or "".
 	After func(*World) string

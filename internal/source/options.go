@@ -43,7 +43,7 @@ type Options struct {
 	Patterns []string
 	// GitIgnore and PlainIgnore are as in [folder.Options].
 	GitIgnore, PlainIgnore bool
-	// NoFiles: nothing is published, and Dir is the folder of the Worker's code. Auto is a
+	// NoFiles is set if nothing is published, and Dir is the folder of the Worker's code. Auto is a
 	// commit if the code is tracked and clean.
 	NoFiles bool
 	// Rehash reads every file on disk, even if its time stamps say that it did not change: neither

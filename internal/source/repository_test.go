@@ -14,8 +14,6 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/worktree"
 )
 
-//nolint:gosec // git's object ids
-
 // A full id names that commit, even if a branch has the same name. An abbreviation that fits two
 // commits is an error.
 func TestAmbiguousIDs(t *testing.T) {

@@ -29,14 +29,14 @@ type Subject struct {
 	// Send makes the call that takes the site offline. A cancellation does not end that call at
 	// once, because then its result would be unknown.
 	Send func(ctx context.Context, call func(context.Context) error) error
-	// Project: the subject is a project, which has no scripts.
+	// Project is set if the subject is a project, which has no scripts.
 	Project bool
-	// Leftovers lists the keys that Workers.Delete leaves, in the order in which to delete
-	// them: what names a key comes after it.
+	// Leftovers lists the keys that Workers.Delete leaves, in the order in which to delete them.
+	// A key whose value names other keys comes after those.
 	Leftovers func(context.Context, cloud.Store) ([]string, error)
 }
 
-// Live is what is known of the subject.
+// Live is what is known about the subject.
 type Live struct {
 	// Exists reports whether there is a script.
 	Exists bool

@@ -149,7 +149,7 @@ const (
 	CaseNothingToDelete Case = "nothing is there of {site}: no Worker, no companion and no key"
 	CaseDeleteLoader    Case = "{site} has the worker loader {name}: the projects that it serves go offline, and " +
 		"their edits made at run time are deleted with its companion"
-	// CaseDeleteElsewhere: the live deployment names another namespace than the configuration.
+	// CaseDeleteElsewhere means that the live deployment names another namespace than the configuration.
 	CaseDeleteElsewhere Case = "the configuration names the KV namespace {name}, and what is live uses another: keys of " +
 		"{site} in {name} stay, and a second delete finds them"
 	CaseDeleteOther   Case = "the script {name} stays: it is not the companion of {site}"

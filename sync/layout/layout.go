@@ -17,13 +17,13 @@ const MaxKeyBytes = 512
 type Layout struct {
 	// Name is what settings call it.
 	Name string
-	// InPlace: a deploy overwrites files in place. It creates no deployment that
+	// InPlace is set if a deploy overwrites files in place. It creates no deployment that
 	// can be listed, verified or rolled back to, and it deploys files only.
 	InPlace bool
-	// Compiled: the manifest is an index in the code of the Worker, so the code is
+	// Compiled is set if the manifest is an index in the code of the Worker. The code is then
 	// built after the files are in KV: see [cloud.Worker].Build.
 	Compiled bool
-	// IgnoreFiles: .gitignore and .ignore leave out files of a folder.
+	// IgnoreFiles is set if .gitignore and .ignore leave out files of a folder.
 	IgnoreFiles bool
 
 	// Root is the key without which visitors find no file, if InPlace.

@@ -26,7 +26,7 @@ type Run struct {
 	keys      manifest.Keys
 	Nonce     manifest.Nonce
 	Confirmed map[manifest.Content]manifest.Ref
-	// IgnoreReceipt: the blobs that were uploaded ahead are too old to be used.
+	// IgnoreReceipt is set if the blobs that were uploaded ahead are too old to be used.
 	IgnoreReceipt bool
 }
 

@@ -26,7 +26,7 @@ type VerifiedDeployment struct {
 // Verifier is one run of a verification. It lists each namespace once.
 type Verifier struct {
 	*site.Client
-	// ReadData: the blobs of retained deployments are read, too.
+	// ReadData also reads the blobs of retained deployments.
 	ReadData bool
 	// Rooted are the keys that a retained deployment names.
 	Rooted map[string]bool

@@ -27,8 +27,8 @@ type Origin struct {
 	// Commit is the commit's id in hexadecimal. For a folder it is the commit that is
 	// checked out in its repository. "" if there is no repository.
 	Commit string `json:"commit,omitempty"`
-	// Dirty: the work tree differed from the commit. This is shown to people. It does
-	// not affect the order of deployments.
+	// Dirty is set if the work tree differed from the commit. It is only shown, and does not
+	// affect the order of deployments.
 	Dirty bool `json:"dirty,omitempty"`
 	// Repository says which repository the commit is in.
 	Repository Repository `json:"repository,omitzero"`

@@ -19,14 +19,13 @@ type Plan struct {
 	// Live is the deployment that the deploy replaces: "" on a first deploy, or
 	// over a foreign version.
 	Live string `json:"live,omitempty"`
-	// NoChange: source and Worker equal the live ones. Then only Unchanged is
-	// filled in, from the live version: 0 if the version does not record it.
+	// NoChange is set if source and Worker equal the live ones. Of the counts, only Unchanged is
+	// then set: to the number that the live version records, or 0.
 	NoChange bool `json:"no_change"`
-	// Reactivate, with NoChange: the commit is newer than the live one, so the same
-	// version is activated again for it. Then a deploy of an older commit that is late
-	// does not go live.
+	// Reactivate is set with NoChange if the commit is newer than the live one. The live version
+	// is then activated again for it, so that a late deploy of an older commit is refused.
 	Reactivate bool `json:"reactivate,omitempty"`
-	// First: there is no script yet, so upload and switch are one call.
+	// First is set if there is no script yet. Upload and switch are then one call.
 	First bool `json:"first"`
 	// Added, Changed and Removed are sorted by path.
 	Added     []Change `json:"added"`
@@ -39,17 +38,16 @@ type Plan struct {
 	// Kept are changed files, sorted, of which browsers keep the live content without a
 	// request, because of a hash in the name or of _headers.
 	Kept []string `json:"kept_by_browsers,omitempty"`
-	// Forgets: files that this deployment does not have are removed for good, by
-	// [Options].Forget. A rollback to an earlier deployment is refused if it would bring
-	// one back, unless somebody allows it.
+	// Forgets is set if [Options].Forget permanently removes the files that this deployment does
+	// not have. A later rollback that would bring one back is refused, unless a person allows it.
 	Forgets bool `json:"forgets,omitempty"`
 	// Guarded are files that would be Retired if code did not control access to
 	// them, sorted by path. They are unreachable after the switch.
 	Guarded []Change `json:"guarded,omitempty"`
-	// RoutingUnknown: the live deployment, which an older kv-sync made, does not
-	// record which requests its code handles, so all files count as guarded.
+	// RoutingUnknown is set if an older kv-sync made the live deployment, and it does not record
+	// which requests its code handles. All files then count as guarded.
 	RoutingUnknown bool `json:"routing_unknown,omitempty"`
-	// WorkerChanged: code, bindings or settings differ.
+	// WorkerChanged is set if code, bindings or settings differ.
 	WorkerChanged bool `json:"worker_changed"`
 	// Blobs is the number of blobs to upload, Bytes the size of their files, Writes
 	// the number of KV writes of the run. The run may need fewer if the upload
@@ -57,13 +55,13 @@ type Plan struct {
 	Blobs  int   `json:"blobs"`
 	Bytes  int64 `json:"bytes"`
 	Writes int   `json:"kv_writes"`
-	// AtMost: the run may write far fewer blobs, because only the upload finds out which
-	// chunks of a changed file are live.
+	// AtMost is set if the run may write far fewer blobs than Blobs and Writes say: only the upload
+	// finds out which chunks of a changed file are already live.
 	AtMost bool `json:"at_most,omitempty"`
 	// Ahead is the number of files that need no upload because they were uploaded
 	// ahead.
 	Ahead int `json:"ahead,omitempty"`
-	// PruneDue: a prune follows the switch.
+	// PruneDue is set if the run prunes after the switch.
 	PruneDue bool `json:"prune_due"`
 	// Ignored are the paths of the files that git ignores and that are published, sorted.
 	Ignored []string `json:"ignored,omitempty"`
@@ -110,8 +108,8 @@ type RetiredFile struct {
 // run time covers it.
 type Shadow struct {
 	Path string `json:"path"`
-	// Deleted: the edit deleted the file; else it replaced it.
+	// Deleted is set if the edit deleted the file; else it replaced it.
 	Deleted bool `json:"deleted,omitempty"`
-	// Changed: this deploy adds or changes the file, so the change is not visible.
+	// Changed is set if this deploy adds or changes the file, so the change is not visible.
 	Changed bool `json:"changed,omitempty"`
 }

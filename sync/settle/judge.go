@@ -18,18 +18,18 @@ type Entry struct {
 	Deployment string
 	// Commit is the commit that it made live, or "".
 	Commit string
-	// Rollback: a rollback made it. Hold is the commit that the rollback holds back, or "".
+	// Rollback is set if a rollback made it. Hold is the commit that the rollback holds back, or "".
 	Rollback bool
 	Hold     string
-	// Edit: another tool changed a secret or a setting of the active version.
+	// Edit is set if another tool changed a secret or a setting of the active version.
 	Edit bool
-	// Choice: a person, or another tool, activated it in place of another version.
+	// Choice is set if a person or another tool activated it instead of another version.
 	Choice bool
-	// Own: this run made the activation. Again: it is a repetition that this run made of
-	// an earlier activation.
+	// Own is set if this run made the activation, and Again if it made it to repeat an earlier
+	// activation.
 	Own, Again bool
-	// Late: after its plan more was activated than the API lists. It may lack a secret that
-	// was changed in between.
+	// Late is set if more was activated since its plan than the API lists. Its version may lack a
+	// secret that was changed in between.
 	Late bool
 	// Same is set if this activation repeats an earlier one and its message does not show
 	// that. It is the id of the earlier one.
@@ -70,12 +70,12 @@ type Compare func(ctx context.Context, active, next string) (manifest.Relation, 
 // Verdict says which activation should be live.
 type Verdict struct {
 	Best Entry
-	// Stood: an activation of this run was right to be live. Later activations may have
-	// replaced it, but they knew of it, or are newer.
+	// Stood is set if an activation of this run was rightly live. Later activations may have
+	// replaced it, but they were made with knowledge of it, or are newer.
 	Stood bool
-	// Chosen: Best is the choice of another tool after a switch of this run.
+	// Chosen is set if Best is the choice of another tool after a switch of this run.
 	Chosen bool
-	// Lost: another tool changed something that is not part of Best.
+	// Lost is set if another tool changed something that is not part of Best.
 	Lost bool
 	// Own is the key of the newest activation of this run, or "".
 	Own string

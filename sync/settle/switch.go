@@ -33,10 +33,10 @@ type Switch struct {
 	Send func(context.Context) error
 	// Again returns the message of the activation that repeats an earlier one.
 	Again func(Entry) string
-	// Final: another activation cannot undo the switch.
+	// Final is set if another activation cannot undo the switch.
 	Final bool
-	// Lagging: it may take a minute until the list shows an activation. So an activation
-	// that is not in the list may still have happened.
+	// Lagging is set if it may take a minute until the list shows an activation. An activation
+	// that is not in the list may then still have happened.
 	Lagging bool
 	// Pauses before each look, the first of them 0 (default [Pauses]).
 	Pauses []time.Duration

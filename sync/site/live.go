@@ -103,8 +103,8 @@ func (c *Client) Distrust(ctx context.Context, repair bool) {
 	c.Target.Distrust(repair)
 }
 
-// Prefetch begins to read what is live for the next Deploy or Plan, so that the caller
-// can make the Worker meanwhile. stop cancels the read and waits for its end.
+// Prefetch starts to read what is live, for the next Deploy or Plan. The caller can build the
+// Worker at the same time. stop cancels the read and waits until it has ended.
 func (c *Client) Prefetch(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	ahead, ended := make(chan liveResult, 1), make(chan struct{})

@@ -17,7 +17,7 @@ import (
 
 // Lookup is what [Client.Past] looks for.
 type Lookup struct {
-	// Retained: only versions that can be retained are read.
+	// Retained reads only versions that can be retained.
 	Retained bool
 	// Given is a policy that counts in addition to those that deployments recorded.
 	// Otherwise counts if the live deployment recorded none.
@@ -139,8 +139,8 @@ func (c *Client) Ended(activations []cloud.Activation, i int) time.Duration {
 type versionInfo struct {
 	// meta is nil for a version of another tool, and for one that is gone.
 	meta *version.Meta
-	// missing: the version belongs to a project, so it was ours, but it does not exist
-	// any more.
+	// missing is set if the version no longer exists. It was a version of kv-sync, because it
+	// belongs to a project.
 	missing bool
 }
 

@@ -21,12 +21,12 @@ type Deployment struct {
 	// Live is true for the active activation; Percent is the share of the version.
 	Live    bool    `json:"live,omitempty"`
 	Percent float64 `json:"percent"`
-	// Retained: it can be rolled back to, and its blobs are kept.
+	// Retained is set if prune keeps its blobs, so that it can be rolled back to.
 	Retained bool `json:"retained"`
-	// Rollback: a rollback activated it again.
+	// Rollback is set if a rollback activated it again.
 	Rollback bool `json:"rollback,omitempty"`
-	// OtherTool: another tool activated a version of ours, to go back, to split the traffic,
-	// or with a changed secret or setting.
+	// OtherTool is set if another tool activated a version of kv-sync: to go back, to split the
+	// traffic, or with a changed secret or setting.
 	OtherTool bool `json:"by_other_tool,omitempty"`
 	// RolledBackBy is the person who rolled back, or "" if that is not known. The person
 	// who deployed is in the record.
@@ -35,13 +35,13 @@ type Deployment struct {
 	Run string `json:"-"`
 	// Hold is the commit or the deployments that this rollback holds back, or "".
 	Hold string `json:"hold,omitempty"`
-	// Missing: the deployment is of a project, and its version is not in KV any more,
-	// so it cannot be rolled back to.
+	// Missing is set if the version of a project is no longer in KV, so that it cannot be rolled
+	// back to.
 	Missing bool `json:"missing,omitempty"`
 	// Record is the record of the deployment, nil if it cannot be read.
 	Record *Record `json:"record,omitempty"`
 
-	// Uncertain: it is retained, but an earlier prune may have deleted it.
+	// Uncertain is set if the deployment is retained, but an earlier prune may have deleted it.
 	Uncertain bool `json:"-"`
 	// Meta is nil for a version of another tool.
 	Meta *Meta `json:"-"`

@@ -13,9 +13,8 @@ const MostForgotten = 1000
 type Forgot struct {
 	// Hashes has the first 16 digits of the SHA-256 of each removed content, sorted.
 	Hashes []string `json:"hashes,omitempty"`
-	// All: the deployment removed everything that it does not serve itself. Hashes is
-	// empty then, because there were too many, or because the live contents could not be
-	// read.
+	// All is set if the deployment removed everything that it does not serve itself. Hashes is
+	// then empty, because there were too many or the live contents could not be read.
 	All bool `json:"all,omitempty"`
 }
 

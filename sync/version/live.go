@@ -18,7 +18,7 @@ type Live struct {
 	Version cloud.Version
 	// Meta describes the version; nil if the version is foreign.
 	Meta *Meta
-	// Foreign: there is a script, and some visitors get a version of another tool.
+	// Foreign is set if a script exists and some visitors get a version of another tool.
 	Foreign bool
 	// At is when it was read.
 	At time.Time

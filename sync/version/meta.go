@@ -11,17 +11,16 @@ import (
 	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
-// Meta is the KV_SYNC binding, which has the metadata of a version. Versions of other
-// tools lack it. A version that a change of a secret makes inherits it.
+// Meta is the metadata of a version. It is in the KV_SYNC binding. Versions of other tools do not
+// have it, except one that Cloudflare makes when a secret is changed: it inherits the binding.
 type Meta struct {
 	Format     int    `json:"format"`
 	Site       string `json:"site"`
 	Deployment string `json:"deployment"`
 	// Manifest is the [manifest.Ref] of the stored manifest, "" if there is an Index.
 	Manifest string `json:"manifest"`
-	// Source is the [manifest.Origin].ID of the deployment, Worker the hash of
-	// modules, bindings and settings. A deploy for which both are the same changes
-	// nothing.
+	// Source is the [manifest.Origin].ID of the deployment, and Worker the hash of its modules,
+	// bindings and settings. A deploy with the same Source and Worker changes nothing.
 	Source string `json:"source"`
 	Worker string `json:"worker"`
 	// Commit is hexadecimal, or "" if no commit was known. The message of the
@@ -39,7 +38,7 @@ type Meta struct {
 	Bindings []string `json:"bindings"`
 	// Pruned is when the last prune began, in seconds since 1970 UTC.
 	Pruned int64 `json:"pruned"`
-	// Policy is what a prune keeps; unknown for versions of an older kv-sync.
+	// Policy says what prune keeps. It is unknown for versions of an older kv-sync.
 	Policy
 	// Migration is the tag of the last Durable Object migration applied.
 	Migration string `json:"migration,omitempty"`
@@ -51,7 +50,7 @@ type Meta struct {
 	// Index is the hash of the index in the code, in hexadecimal, in a layout whose
 	// index is compiled; else "".
 	Index string `json:"index,omitempty"`
-	// Forgets: the deployment removed contents for good. The [Record] lists them.
+	// Forgets is set if the deployment removed contents permanently. The [Record] lists them.
 	Forgets bool `json:"forgets,omitempty"`
 
 	// Keeps are the blobs that the version itself needs: see [cloud.Version].
@@ -81,10 +80,10 @@ func (m *Meta) IndexHash() (h manifest.Hash, ok bool) {
 	return h, err == nil
 }
 
-// ReadMeta reads the KV_SYNC binding of a version of this site. It returns nil and no
-// error for a foreign version: one without the binding, one of another site, and one that
-// has no binding of the namespace that its KV_SYNC binding names. A tool that keeps
-// variables and replaces other bindings makes such a version.
+// ReadMeta reads the KV_SYNC binding of a version of this site. It returns nil and no error for a
+// foreign version. That is a version without the binding, a version of another site, or a version
+// whose KV binding is not the namespace that KV_SYNC names. Another tool makes the last kind if it
+// keeps the variables of a version and replaces its other bindings.
 func ReadMeta(v cloud.Version, site string) (*Meta, error) {
 	var namespace string
 	for _, b := range v.Bindings {
@@ -113,8 +112,8 @@ func ReadMeta(v cloud.Version, site string) (*Meta, error) {
 	return nil, nil
 }
 
-// WithKept returns a manifest with the blobs that the version itself needs, so that they
-// are checked like any other.
+// WithKept adds the blobs in Keeps to a copy of a manifest, so that they are checked like those
+// of files.
 func (m *Meta) WithKept(stored *manifest.Manifest) *manifest.Manifest {
 	if len(m.Keeps) == 0 {
 		return stored

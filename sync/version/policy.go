@@ -41,7 +41,7 @@ func (p Policy) Max(o Policy) Policy { return Policy{max(p.Retain, o.Retain), ma
 type Retention struct {
 	// Policy is the maximum so far.
 	Policy
-	// Recorded: a retained deployment recorded its policy.
+	// Recorded is set if a retained deployment recorded its policy.
 	Recorded bool
 
 	kept map[string]bool // the retained deployments by name, and whether each is certain

@@ -12,7 +12,7 @@ func input(w *options.Option) string {
 
 // hand says how to give a waiver for a site of the daemon, which itself waives no guard.
 func hand(w *options.Option) string {
-	return "if that is meant, deploy it once by hand: kv-sync deploy --" + w.Flag
+	return "if that is intended, deploy it once by hand: kv-sync deploy --" + w.Flag
 }
 
 // waive is the remedy for a guard that an option waives. why says when to do so.
@@ -43,7 +43,7 @@ const (
 	findWriter = "; if it stays so, find out what wrote the key besides kv-sync, and do not delete it: "
 	againSame  = "run the same command again"
 	againJob   = "run the job again"
-	byItself   = "the daemon tries again by itself"
+	byItself   = "the daemon tries again automatically"
 	content    = `use the layout "content"`
 	pullFirst  = " and deploy that first, and delete at run time the edits that a pull leaves there"
 	pullJob    = "bring them into git with mode: pull"
@@ -127,7 +127,7 @@ var guardRemedies = map[guard.ID]remedy{
 		"set the runner's clock",
 		"set the clock of the daemon's machine",
 	},
-	guard.Shrink: waive(options.AllowShrink, " if that is meant"),
+	guard.Shrink: waive(options.AllowShrink, " if that is intended"),
 	guard.Ignored: {
 		"write gitignore = true into kv-sync.toml to leave them out, or give --publish-ignored once",
 		"write gitignore = true into kv-sync.toml to leave them out, or give " + input(options.PublishIgnored) + " once",

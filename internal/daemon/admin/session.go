@@ -51,7 +51,7 @@ type record struct {
 // notice is a text for the next page of a session.
 type notice struct {
 	text string
-	// reload: the notice is about something in progress.
+	// reload is set if the notice is about something in progress.
 	reload bool
 }
 

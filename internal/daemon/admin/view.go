@@ -79,7 +79,7 @@ type siteView struct {
 	Remote string
 	// Ahead is the branch's head if it is not live.
 	Ahead commitView
-	// Held: the site can be released.
+	// Held is set if the site can be released.
 	Held        bool
 	Deployments []deploymentView
 	// Unread is the error if the deployments cannot be read.

@@ -66,21 +66,21 @@ type Result string
 
 // The results.
 const (
-	// Accepted: the push was recorded.
+	// Accepted means that the push was recorded.
 	Accepted Result = "accepted"
-	// Repeated: a delivery with this id was accepted before.
+	// Repeated means that a delivery with this id was accepted before.
 	Repeated Result = "repeated"
-	// Ignored: a ping, or another event that is not a push to a branch.
+	// Ignored means that the event is not a push to a branch, for example a ping.
 	Ignored Result = "ignored"
-	// Unsigned: the signature is missing or wrong.
+	// Unsigned means that the signature is missing or wrong.
 	Unsigned Result = "unsigned"
-	// Malformed: the request is not in the form that the forge sends.
+	// Malformed means that the request is not in the form that the forge sends.
 	Malformed Result = "malformed"
-	// Unknown: no site uses the repository.
+	// Unknown means that no site uses the repository.
 	Unknown Result = "unknown_repository"
-	// Busy: too many bodies at once, or the body arrived too slowly.
+	// Busy means that too many bodies arrived at once, or that the body arrived too slowly.
 	Busy Result = "busy"
-	// Failed: the push was not recorded. The sender may deliver it again.
+	// Failed means that the push was not recorded. The sender may deliver it again.
 	Failed Result = "failed"
 )
 

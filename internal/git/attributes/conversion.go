@@ -7,19 +7,19 @@ import (
 
 // Conversion is what a checkout does to the bytes of a file. The zero value changes nothing.
 type Conversion struct {
-	// CRLF: lines end in CR and LF.
+	// CRLF is set if lines end in CR and LF.
 	CRLF bool
-	// Auto: git reads the whole file to see whether it is text. With CRLF, it changes only text
-	// without any CR.
+	// Auto is set if git reads the whole file to see whether it is text. With CRLF, it changes
+	// only text without any CR.
 	Auto bool
-	// Ident: $Id$ contains the id of the blob.
+	// Ident is set if $Id$ contains the id of the blob.
 	Ident bool
 	// Filter is the name of the filter that the file passes through, and Encoding its encoding
 	// in a work tree; "" if none. Apply ignores both.
 	Filter, Encoding string
 }
 
-// conversionOf decides like convert_attrs in git's convert.c, without configuration.
+// conversionOf decides as convert_attrs in git's convert.c does without configuration.
 func conversionOf(values map[string]value) Conversion {
 	c := Conversion{Ident: values["ident"].state == '+'}
 	text := values["text"]

@@ -5,7 +5,8 @@ import "bytes"
 // git has two implementations of $Id$, which differ for unusual contents: one for streams, and one
 // for files that it reads as a whole to see whether they are text.
 
-// streamIdent replaces $Id$ and $Id: …$ by the id of the blob, as ident_filter_fn in convert.c.
+// streamIdent replaces $Id$ and $Id: …$ by the id of the blob, as ident_filter_fn in git's
+// convert.c does.
 func streamIdent(content []byte, id string) []byte {
 	const head = "$Id"
 	ident := ": " + id + " $"
@@ -20,7 +21,7 @@ func streamIdent(content []byte, id string) []byte {
 			if left = append(left, c); c != '\n' && c != '$' {
 				continue
 			}
-			if c == '$' && !isForeign(left) {
+			if c == '$' && !isForeignStream(left) {
 				left = append(left[:len(head)], ident...)
 			}
 			drain()
@@ -45,9 +46,9 @@ func streamIdent(content []byte, id string) []byte {
 	return out
 }
 
-// isForeign reports whether the text of an identifier has white space inside, as identifiers of
-// other version control systems have. git keeps those.
-func isForeign(text []byte) bool {
+// isForeignStream reports whether streamIdent keeps an identifier: one with white space inside,
+// which another version control system wrote. text includes "$Id:" and the closing "$".
+func isForeignStream(text []byte) bool {
 	rest, ok := bytes.CutPrefix(text, []byte("$Id: "))
 	if end := bytes.IndexByte(rest, 0); end >= 0 {
 		rest = rest[:end]
@@ -60,7 +61,7 @@ func isForeign(text []byte) bool {
 	return false
 }
 
-// expandIdent does the same as [streamIdent], but as ident_to_worktree in convert.c.
+// expandIdent does the same as [streamIdent], but as ident_to_worktree in git's convert.c does.
 func expandIdent(content []byte, id string) []byte {
 	var out []byte
 	rest := content
@@ -94,8 +95,8 @@ func expandIdent(content []byte, id string) []byte {
 	return append(out, rest...)
 }
 
-// isForeignIdent reports whether the text of an identifier has a space inside, as identifiers of
-// other version control systems have. git keeps those.
+// isForeignIdent reports whether expandIdent keeps an identifier: one with a space inside, which
+// another version control system wrote. text is what is between "$Id:" and the closing "$".
 func isForeignIdent(text []byte) bool {
 	if len(text) < 2 {
 		return false

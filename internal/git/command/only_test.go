@@ -35,7 +35,7 @@ func TestOnlyThisPackageStartsGit(t *testing.T) {
 		found++
 		rel, err := filepath.Rel(top, file)
 		if !allowed[filepath.ToSlash(rel)] {
-			t.Errorf("%s starts git by itself; use this package", rel)
+			t.Errorf("%s starts git; use this package instead", rel)
 		}
 		return err
 	})

@@ -149,7 +149,7 @@ func (s *fileStore) prefetch(_ context.Context, ids []string) {
 	}
 }
 
-// Close releases what the store holds open. It must not be called while an object is read.
+// Close closes the packs and the refs. It must not be called while an object is read.
 func (s *fileStore) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -164,8 +164,8 @@ func (s *fileStore) shallow(context.Context) (map[string]bool, error) {
 	return readShallow(s.commonDir)
 }
 
-// alternates adds to the object directories those that their info/alternates name, to a depth
-// of five as in git.
+// alternates returns the object directories, followed by those that their info/alternates name.
+// Like git it follows alternates of alternates, up to a depth of five.
 func alternates(dirs []string) ([]string, error) {
 	seen := map[string]bool{}
 	for _, dir := range dirs {
@@ -189,7 +189,7 @@ func alternates(dirs []string) ([]string, error) {
 					other = filepath.Join(dir, other)
 				}
 				if line[0] == '"' {
-					return nil, fmt.Errorf("it borrows objects from %s, a name that only git reads", line)
+					return nil, fmt.Errorf("its info/alternates has a quoted path, %s, that only git can read", line)
 				}
 				if !seen[other] {
 					seen[other] = true
@@ -203,7 +203,7 @@ func alternates(dirs []string) ([]string, error) {
 	return all, nil
 }
 
-// readShallow reads git's list of the commits whose parents the clone does not have.
+// readShallow returns the commits whose parents a shallow clone does not have.
 func readShallow(commonDir string) (map[string]bool, error) {
 	text, err := os.ReadFile(filepath.Join(commonDir, "shallow"))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {

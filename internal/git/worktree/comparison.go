@@ -15,8 +15,6 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/objects"
 )
 
-//nolint:gosec // git's object ids
-
 // comparison does the work of git status for one directory, without the git command.
 type comparison struct {
 	*Repository

@@ -44,7 +44,7 @@ func (r *Repository) readConfig() (c repositoryConfig, err error) {
 		}
 	}
 	if !known {
-		r.unreadable = "its config has a form that only git reads"
+		r.unreadable = "its config has syntax that only git can read"
 		return c, nil
 	}
 	r.sparse = isTrue(c.shared.Section("core"), "sparseCheckout") || isTrue(c.ofTree.Section("core"), "sparseCheckout")

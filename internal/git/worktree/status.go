@@ -25,9 +25,9 @@ type Snapshot struct {
 	// Published reports whether a file of the work tree is published, or whether something in
 	// a directory may be. The path is absolute and without symlinks.
 	Published func(path string, isDir bool) bool
-	// Ignored: files that git ignores may be published.
+	// Ignored permits that files which git ignores are published.
 	Ignored bool
-	// Reread: every file is read, even if its time stamps are those of the index.
+	// Reread reads every file, even if its time stamps are those of the index.
 	Reread bool
 }
 

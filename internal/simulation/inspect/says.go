@@ -23,7 +23,7 @@ type says struct {
 	Repository struct{ Name string }
 }
 
-// readSays returns what a version says of itself, or nil: it is another tool's.
+// readSays returns the metadata of a version. It is nil for a version of another tool.
 func readSays(v *model.Version) *says {
 	b := v.Binding("KV_SYNC")
 	if b == nil {

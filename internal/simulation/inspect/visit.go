@@ -39,11 +39,11 @@ func (k *Checker) visit(l *model.Location, v *model.Version, w *view) {
 
 // Live describes what is live of a site.
 type Live struct {
-	// Exists: there is a script. Foreign: another tool deployed what is live.
+	// Exists is set if there is a script, and Foreign if another tool deployed what is live.
 	Exists, Foreign bool
 	// Commit is the newest commit that it was activated for.
 	Commit, Deployment, Version string
-	// Rollback: a rollback made it live, and Hold is what it holds back.
+	// Rollback is set if a rollback made it live. Hold is what the rollback holds back.
 	Rollback   bool
 	Hold       string
 	Repository string

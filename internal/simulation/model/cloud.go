@@ -23,8 +23,7 @@ type Cloud struct {
 	Observer Observer
 	// Listed is how many deployments of a script the API lists.
 	Listed int
-	// KeepsExpired: keys that have expired are still there, as Workers KV may have them for a
-	// while.
+	// KeepsExpired is set if expired keys still exist. Workers KV may delete them late.
 	KeepsExpired bool
 
 	namespaces []*Namespace
@@ -74,7 +73,7 @@ func (c *Cloud) Scripts() []*Script {
 type Write struct {
 	At    time.Time
 	Value []byte
-	// Gone: it was deleted.
+	// Gone is set if the key was deleted.
 	Gone bool
 	// Until is when it expires; zero if never.
 	Until time.Time

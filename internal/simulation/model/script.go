@@ -14,7 +14,7 @@ type Script struct {
 	// Versions and Deployments are in the order in which they were made.
 	Versions    []*Version
 	Deployments []*Deployment
-	// Enabled: it has its workers.dev address.
+	// Enabled is set if the workers.dev address is on.
 	Enabled bool
 
 	cloud *Cloud

@@ -80,7 +80,7 @@ func (c *Content) Sweep(ctx context.Context, opt layout.PruneOptions) (*layout.S
 // root is a deployment that a prune keeps.
 type root struct {
 	*version.Meta
-	// uncertain: its keys may not exist. Only a record names it, so it may never have
+	// uncertain is set if its keys may not exist. Only a record names it, so it may never have
 	// gone live, or an earlier prune may have deleted it.
 	uncertain bool
 }

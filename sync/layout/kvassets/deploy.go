@@ -112,9 +112,9 @@ type kvAssetsPlan struct {
 	next    *Record
 	encoded []byte // its index
 	items   []*upload.Item
-	// sameFiles: the live Worker contains this index.
+	// sameFiles is set if the live Worker contains this index.
 	sameFiles bool
-	// recorded: the index and its files are in KV.
+	// recorded is set if the index and its files are in KV.
 	recorded bool
 }
 

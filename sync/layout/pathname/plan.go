@@ -70,7 +70,7 @@ func (k *inPlaceFiles) Plan(ctx context.Context, l *version.Live, d *layout.Draf
 
 // pathnameLive is what exists of a project before a deploy.
 type pathnameLive struct {
-	// readable: there is a manifest of this layout.
+	// readable is set if a manifest of this layout exists.
 	readable bool
 	// strays are the pathnames of keys that the manifest does not name. They are
 	// listed only if the manifest is not trusted.

@@ -1,5 +1,5 @@
 // Computes the difference between the live deployment and the upload. Planning writes
-// nothing. The Go side makes the same plan (sync/plan.go).
+// nothing. The Go side computes the same difference (sync/layout/content).
 
 import { comparePaths } from "../format/compare_paths";
 import type { Routing } from "../format/routing";
@@ -137,7 +137,7 @@ function retire(
  * a build that puts hashes into names renames all files. testdata/guards/shrink.json has cases.
  */
 export function checkShrink({ files }: Pick<Upload, "files">, live: Pick<StoredManifest, "assets"> | undefined): void {
-  const fix = "give allowShrink if that is meant";
+  const fix = "give allowShrink if that is intended";
   if (files.length === 0) throw new RefusedError([{ path: "files", reason: "there is no file to serve", fix }]);
   const before = live?.assets.length ?? 0;
   if (2 * files.length < before) {

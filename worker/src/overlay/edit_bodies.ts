@@ -99,7 +99,10 @@ async function storeFile(
 /** Limits the size of the body of a rule file. Throws an EditError, or makes the stream fail, if it is too large. */
 function limitRuleFile(path: string, body: BlobBody): BlobBody {
   const tooLarge = () =>
-    new EditError(413, `${printable(path)} has more than ${maxRuleFileBytes / 1000} KB; join rules, or deploy them`);
+    new EditError(
+      413,
+      `${printable(path)} has more than ${maxRuleFileBytes / 1000} KB; use fewer rules or deploy them`,
+    );
   if (!(body instanceof ReadableStream)) {
     const size =
       typeof body === "string"

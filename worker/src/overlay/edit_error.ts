@@ -1,6 +1,6 @@
 import { describeThrown } from "../format/one_line";
 
-/** Thrown if a call is refused. The message has the reason and the fix, and no internal details. */
+/** Thrown if a call is refused. The message says why and how to fix it, without internal details. */
 export class EditError extends Error {
   override name = "EditError";
 
@@ -22,7 +22,7 @@ export async function answerRPC<T>(owner: string, act: () => Promise<T>): Promis
   try {
     return await act();
   } catch (error) {
-    // A plain Error does not send the cause and the class to the caller.
+    // Only the message is sent: an EditError would also send its class and its cause.
     if (error instanceof EditError) throw new Error(error.message);
     console.error(`kv-sync: the asset binding of ${owner} failed:`, describeThrown(error));
     throw new Error("the assets are not available now; try again");

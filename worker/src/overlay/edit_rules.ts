@@ -46,7 +46,10 @@ export function compileRules(
   return { headers: rules };
 }
 
-/** Returns a function that adds a problem for a rule outside of the folder, or with a host: caches ignore the host. */
+/**
+ * Returns a function that adds a problem for a rule whose path is outside of the folder. A rule with a host is refused,
+ * too, because the keys of Workers Caching do not contain the host.
+ */
 function checkInside(name: string, folder: string): (problems: Problem[], line: number, path: string) => void {
   return (problems, line, path) => {
     if (path.startsWith(folder)) return;

@@ -93,7 +93,10 @@ export class Site implements Assets {
   }
 }
 
-/** Reports the adopted writes to the Durable Object, which drops them. Serving already ignores them. */
+/**
+ * Asks the Durable Object to drop the run-time writes that the deployed manifest has adopted. Responses do not wait for
+ * this, because serving already ignores these writes.
+ */
 function reportAdopted(layers: Overlaid, env: Env): void {
   const adopted = layers.adopted();
   const { site } = layers.meta;

@@ -52,7 +52,7 @@ export class View implements Assets {
     }
   }
 
-  /** Returns the asset at exactly this decoded pathname, or null. Throws a ManifestError if it cannot be served. */
+  /** Returns the asset at exactly this decoded pathname, or null. Throws a ManifestError if its entry is invalid. */
   assetAt(pathname: string): Asset | null {
     const index = this.#layers.find(pathname);
     return index < 0 || this.#layers.isRetired(index) ? null : this.#layers.asset(index);
@@ -215,7 +215,7 @@ export class View implements Assets {
     return headers.has("Content-Encoding");
   }
 
-  /** Returns a response without a body, which is not that of an asset. */
+  /** Returns a response without a body for something that is not an asset: a redirect or an error. */
   #bodiless(target: Target, status: number, headers: Record<string, string>): Response {
     return this.#finish(target, null, status, Object.assign(headers, this.#rules.edge.other));
   }
