@@ -22,52 +22,52 @@ type contentCache struct {
 
 // store reads content and keeps it if it is small and the cache has space. It returns a reader of
 // the same bytes, which fails at the same place if content does.
-func (k *contentCache) store(id string, size int64, content io.Reader) io.Reader {
-	if size > maxCachedBlob || !k.reserve(size) {
+func (c *contentCache) store(id string, size int64, content io.Reader) io.Reader {
+	if size > maxCachedBlob || !c.reserve(size) {
 		return content
 	}
 	data := make([]byte, size)
 	n, err := io.ReadFull(content, data)
 	if err != nil {
-		k.release(size)
+		c.release(size)
 		return io.MultiReader(bytes.NewReader(data[:n]), &failing{err})
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.blobs == nil {
-		k.blobs = map[string][]byte{}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.blobs == nil {
+		c.blobs = map[string][]byte{}
 	}
-	k.bytes -= int64(len(k.blobs[id])) // an earlier copy that was not taken
-	k.blobs[id] = data
+	c.bytes -= int64(len(c.blobs[id])) // an earlier copy that was not taken
+	c.blobs[id] = data
 	return bytes.NewReader(data)
 }
 
 // take removes a content from the cache and returns it, nil if there is none.
-func (k *contentCache) take(id string) []byte {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	data, ok := k.blobs[id]
+func (c *contentCache) take(id string) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	data, ok := c.blobs[id]
 	if ok {
-		delete(k.blobs, id)
-		k.bytes -= int64(len(data))
+		delete(c.blobs, id)
+		c.bytes -= int64(len(data))
 	}
 	return data
 }
 
-func (k *contentCache) reserve(size int64) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.bytes+size > maxCachedBytes {
+func (c *contentCache) reserve(size int64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.bytes+size > maxCachedBytes {
 		return false
 	}
-	k.bytes += size
+	c.bytes += size
 	return true
 }
 
-func (k *contentCache) release(size int64) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.bytes -= size
+func (c *contentCache) release(size int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bytes -= size
 }
 
 // failing is a reader that fails.

@@ -224,17 +224,17 @@ func (c *Console) Verified(v *kvsync.Verification, took time.Duration) {
 }
 
 // verified prints whether something is complete, and the first paths that are not.
-func (t *page) verified(what, problem string, missing, corrupt []string) {
+func (p *page) verified(what, problem string, missing, corrupt []string) {
 	bad := len(missing) + len(corrupt)
-	state := t.with(green, "whole")
+	state := p.with(green, "whole")
 	switch {
 	case problem != "":
-		state = t.with(red, Visible(problem))
+		state = p.with(red, Visible(problem))
 	case bad > 0:
-		state = t.with(red, humanize.Number(len(missing))+" missing, "+humanize.Number(len(corrupt))+" corrupt")
+		state = p.with(red, humanize.Number(len(missing))+" missing, "+humanize.Number(len(corrupt))+" corrupt")
 	}
-	t.line("%s  %s", what, state)
-	t.names("!", red, slices.Concat(missing, corrupt))
+	p.line("%s  %s", what, state)
+	p.names("!", red, slices.Concat(missing, corrupt))
 }
 
 // Failure prints what went wrong and what to do next.

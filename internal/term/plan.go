@@ -21,29 +21,29 @@ func (c *Console) view(p *plan.Plan) *planview.View {
 	return planview.Reader{Place: advice.Terminal, Forget: forget, Whole: c.all}.View(p)
 }
 
-func (t *page) planText(v *planview.View) string {
-	t.line("%s %s", t.with(bold, Visible(v.Site)), Visible(v.Origin))
-	t.line("")
+func (p *page) planText(v *planview.View) string {
+	p.line("%s %s", p.with(bold, Visible(v.Site)), Visible(v.Origin))
+	p.line("")
 	if v.NoChange != "" {
-		t.line("%s", Visible(v.NoChange))
-		return t.String()
+		p.line("%s", Visible(v.NoChange))
+		return p.String()
 	}
-	width := t.column(v.Files)
+	width := p.column(v.Files)
 	for _, g := range v.Files {
-		t.files(g, width)
+		p.files(g, width)
 	}
 	for _, l := range v.Others {
 		if l.Mark == planview.None {
-			t.line("  %s", Visible(l.Text))
+			p.line("  %s", Visible(l.Text))
 		} else {
-			t.item(l.Mark, Visible(l.Text))
+			p.item(l.Mark, Visible(l.Text))
 		}
 	}
-	t.line("")
-	t.notes(v.Notices)
-	t.line("%s %s", t.with(bold, "Plan:"), v.Summary())
-	t.notes(v.Notes)
-	return t.String()
+	p.line("")
+	p.notes(v.Notices)
+	p.line("%s %s", p.with(bold, "Plan:"), v.Summary())
+	p.notes(v.Notes)
+	return p.String()
 }
 
 // styles are the colours of the marks.
@@ -54,10 +54,10 @@ var styles = map[planview.Mark]style{planview.Add: green, planview.Modify: yello
 const widest = 60
 
 // column returns the width of the column of paths for these groups.
-func (t *page) column(groups []planview.Group) int {
+func (p *page) column(groups []planview.Group) int {
 	width := 0
 	for _, g := range groups {
-		for _, f := range g.Files[:t.first(len(g.Files))] {
+		for _, f := range g.Files[:p.first(len(g.Files))] {
 			if n := utf8.RuneCountInString(Visible(f.Path)); n <= widest {
 				width = max(width, n)
 			}
@@ -67,31 +67,31 @@ func (t *page) column(groups []planview.Group) int {
 }
 
 // files lists the first files of a group, with their sizes in a column.
-func (t *page) files(g planview.Group, width int) {
-	for _, f := range g.Files[:t.first(len(g.Files))] {
+func (p *page) files(g planview.Group, width int) {
+	for _, f := range g.Files[:p.first(len(g.Files))] {
 		if f.Size == "" {
-			t.item(g.Mark, Visible(f.Path))
+			p.item(g.Mark, Visible(f.Path))
 			continue
 		}
-		t.line("  %s %-*s  %s", t.mark(g.Mark), width, Visible(f.Path), t.with(faint, f.Sizes()))
+		p.line("  %s %-*s  %s", p.mark(g.Mark), width, Visible(f.Path), p.with(faint, f.Sizes()))
 	}
-	t.more(string(g.Mark), styles[g.Mark], len(g.Files))
+	p.more(string(g.Mark), styles[g.Mark], len(g.Files))
 }
 
-func (t *page) item(m planview.Mark, text string) {
-	t.line("  %s %s", t.mark(m), text)
+func (p *page) item(m planview.Mark, text string) {
+	p.line("  %s %s", p.mark(m), text)
 }
 
 // problems prints notices of the engine on lines of their own.
-func (t *page) problems(list []manifest.Problem) {
+func (p *page) problems(list []manifest.Problem) {
 	for _, n := range advice.Terminal.Problems(list) {
-		t.notes([]string{n.String()})
+		p.notes([]string{n.String()})
 	}
 }
 
 // notes prints notes on lines of their own.
-func (t *page) notes(notes []string) {
+func (p *page) notes(notes []string) {
 	for _, n := range notes {
-		t.line("%s %s", t.with(yellow, "Note:"), Visible(n))
+		p.line("%s %s", p.with(yellow, "Note:"), Visible(n))
 	}
 }

@@ -10,31 +10,31 @@ func (c *Console) Pulled(p *app.Pulled, dry bool) {
 	c.print(c.page(c.color).pulledText(pullview.Of(p, dry)))
 }
 
-func (t *page) pulledText(v *pullview.View) string {
+func (p *page) pulledText(v *pullview.View) string {
 	for _, g := range v.Pulled {
-		t.edits(g, styles[g.Mark])
+		p.edits(g, styles[g.Mark])
 	}
 	if len(v.Conflicts.Edits) > 0 {
-		t.line("Conflicts, left alone:")
-		t.edits(v.Conflicts, red)
+		p.line("Conflicts, left alone:")
+		p.edits(v.Conflicts, red)
 	}
 	if len(v.Kept.Edits) > 0 {
-		t.line("Left at run time:")
-		t.edits(v.Kept, faint)
+		p.line("Left at run time:")
+		p.edits(v.Kept, faint)
 	}
-	if t.Len() > 0 {
-		t.line("")
+	if p.Len() > 0 {
+		p.line("")
 	}
-	t.line("%s", Visible(v.Outcome))
-	return t.String()
+	p.line("%s", Visible(v.Outcome))
+	return p.String()
 }
 
 // edits lists the first edits of a group.
-func (t *page) edits(g pullview.Group, s style) {
+func (p *page) edits(g pullview.Group, s style) {
 	mark := string(g.Mark)
-	for _, e := range g.Edits[:t.first(len(g.Edits))] {
+	for _, e := range g.Edits[:p.first(len(g.Edits))] {
 		e.Time = e.Time.Local()
-		t.line("  %s %s%s", t.with(s, mark), Visible(e.Path), t.with(faint, "  "+Visible(pullview.About(e, minute))))
+		p.line("  %s %s%s", p.with(s, mark), Visible(e.Path), p.with(faint, "  "+Visible(pullview.About(e, minute))))
 	}
-	t.more(mark, s, len(g.Edits))
+	p.more(mark, s, len(g.Edits))
 }

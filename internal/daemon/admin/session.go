@@ -89,8 +89,8 @@ func (s *sessions) dropOldest() {
 	delete(s.all, oldest)
 }
 
-func (k *record) expired(now time.Time) bool {
-	return now.Sub(k.used) >= idleFor || now.Sub(k.began) >= lastsFor
+func (r *record) expired(now time.Time) bool {
+	return now.Sub(r.used) >= idleFor || now.Sub(r.began) >= lastsFor
 }
 
 // open returns the session of a cookie's value, or nil if there is none.

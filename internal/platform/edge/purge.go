@@ -98,17 +98,17 @@ func (l *Location) purge(w http.ResponseWriter, worker string, query url.Values)
 	default:
 		result.Success = true
 		if query.Get("entrypoint") == "default" { // other entrypoints have no cached responses
-			l.responses.purge(func(k *cachedResponse) bool { return k.worker == worker && o.match(k) })
+			l.responses.purge(func(res *cachedResponse) bool { return res.worker == worker && o.match(res) })
 		}
 	}
 	api.WriteJSON(w, http.StatusOK, result)
 }
 
 // match reports whether the options match a response.
-func (o *purgeOptions) match(k *cachedResponse) bool {
+func (o *purgeOptions) match(res *cachedResponse) bool {
 	return o.Everything ||
-		slices.ContainsFunc(o.PathPrefixes, func(prefix string) bool { return strings.HasPrefix(k.path, prefix) }) ||
-		slices.ContainsFunc(o.Tags, func(tag string) bool { return slices.Contains(k.tags, strings.ToLower(tag)) })
+		slices.ContainsFunc(o.PathPrefixes, func(prefix string) bool { return strings.HasPrefix(res.path, prefix) }) ||
+		slices.ContainsFunc(o.Tags, func(tag string) bool { return slices.Contains(res.tags, strings.ToLower(tag)) })
 }
 
 const (

@@ -37,20 +37,20 @@ type cachedResponse struct {
 }
 
 // respond writes the response, or the requested part of it, or a 304.
-func (k *cachedResponse) respond(w http.ResponseWriter, r *http.Request, status string, now time.Time) {
+func (c *cachedResponse) respond(w http.ResponseWriter, r *http.Request, status string, now time.Time) {
 	h := w.Header()
-	maps.Copy(h, k.header.Clone())
+	maps.Copy(h, c.header.Clone())
 	h.Set("CF-Cache-Status", status)
-	if now.After(k.at) {
-		h.Set("Age", strconv.Itoa(int(now.Sub(k.at).Seconds())))
+	if now.After(c.at) {
+		h.Set("Age", strconv.Itoa(int(now.Sub(c.at).Seconds())))
 	}
-	if k.status != http.StatusOK {
-		if k.status != http.StatusNoContent {
-			h.Set("Content-Length", strconv.Itoa(len(k.body)))
+	if c.status != http.StatusOK {
+		if c.status != http.StatusNoContent {
+			h.Set("Content-Length", strconv.Itoa(len(c.body)))
 		}
-		w.WriteHeader(k.status)
+		w.WriteHeader(c.status)
 		if r.Method != http.MethodHead {
-			_, _ = w.Write(k.body)
+			_, _ = w.Write(c.body)
 		}
 		return
 	}
@@ -58,13 +58,13 @@ func (k *cachedResponse) respond(w http.ResponseWriter, r *http.Request, status 
 		h["Content-Type"] = nil // net/http must not guess it
 	}
 	modified, _ := http.ParseTime(h.Get("Last-Modified")) // the zero time if unknown
-	http.ServeContent(w, r, "", modified, bytes.NewReader(k.body))
+	http.ServeContent(w, r, "", modified, bytes.NewReader(c.body))
 }
 
 // response returns the response of Workers Caching for a request.
-func (k *cachedResponse) response(r *http.Request, status string, now time.Time) *http.Response {
+func (c *cachedResponse) response(r *http.Request, status string, now time.Time) *http.Response {
 	w := &written{header: http.Header{}, status: http.StatusOK}
-	k.respond(w, r, status, now)
+	c.respond(w, r, status, now)
 	setCacheStatus(w.header, status)
 	return &http.Response{
 		StatusCode: w.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
@@ -98,9 +98,9 @@ type cacheEntry struct {
 }
 
 // size returns approximately the memory that an entry uses.
-func (p *cacheEntry) size() int {
-	n := len(p.key) + len(p.body) + 512
-	for name, values := range p.header {
+func (e *cacheEntry) size() int {
+	n := len(e.key) + len(e.body) + 512
+	for name, values := range e.header {
 		n += len(name)
 		for _, value := range values {
 			n += len(value)
@@ -113,58 +113,58 @@ func newResponseCache() *responseCache {
 	return &responseCache{recent: list.New(), places: map[string]*list.Element{}}
 }
 
-func (a *responseCache) get(key string) *cachedResponse {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	at := a.places[key]
+func (c *responseCache) get(key string) *cachedResponse {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at := c.places[key]
 	if at == nil {
 		return nil
 	}
-	a.recent.MoveToFront(at)
+	c.recent.MoveToFront(at)
 	return at.Value.(*cacheEntry).cachedResponse
 }
 
-func (a *responseCache) put(key string, k *cachedResponse) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.remove(a.places[key])
-	p := &cacheEntry{key, k}
-	a.places[key] = a.recent.PushFront(p)
-	for a.size += p.size(); a.size > maxCacheBytes; {
-		a.remove(a.recent.Back())
+func (c *responseCache) put(key string, res *cachedResponse) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.remove(c.places[key])
+	e := &cacheEntry{key, res}
+	c.places[key] = c.recent.PushFront(e)
+	for c.size += e.size(); c.size > maxCacheBytes; {
+		c.remove(c.recent.Back())
 	}
 }
 
 // delete removes a response. It reports whether there was one.
-func (a *responseCache) delete(key string) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.remove(a.places[key])
+func (c *responseCache) delete(key string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.remove(c.places[key])
 }
 
 // purge deletes the responses for which matches is true.
-func (a *responseCache) purge(matches func(*cachedResponse) bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, at := range a.places {
+func (c *responseCache) purge(matches func(*cachedResponse) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, at := range c.places {
 		if matches(at.Value.(*cacheEntry).cachedResponse) {
-			a.remove(at)
+			c.remove(at)
 		}
 	}
 }
 
-func (a *responseCache) remove(at *list.Element) bool {
+func (c *responseCache) remove(at *list.Element) bool {
 	if at == nil {
 		return false
 	}
-	p := a.recent.Remove(at).(*cacheEntry)
-	delete(a.places, p.key)
-	a.size -= p.size()
+	e := c.recent.Remove(at).(*cacheEntry)
+	delete(c.places, e.key)
+	c.size -= e.size()
 	return true
 }
 
-func (a *responseCache) clear() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.size, a.recent, a.places = 0, list.New(), map[string]*list.Element{}
+func (c *responseCache) clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.size, c.recent, c.places = 0, list.New(), map[string]*list.Element{}
 }

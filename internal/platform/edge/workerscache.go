@@ -171,11 +171,11 @@ func (c *WorkersCache) fetch(r *http.Request, key string, stale *cachedResponse)
 	return response, nil
 }
 
-// addConditions adds request headers with which the Worker can confirm that k is current.
-func (k *cachedResponse) addConditions(h http.Header) {
-	if tag := k.header.Get("ETag"); tag != "" {
+// addConditions adds request headers with which the Worker can confirm that the response is current.
+func (c *cachedResponse) addConditions(h http.Header) {
+	if tag := c.header.Get("ETag"); tag != "" {
 		h.Set("If-None-Match", tag)
-	} else if modified := k.header.Get("Last-Modified"); modified != "" {
+	} else if modified := c.header.Get("Last-Modified"); modified != "" {
 		h.Set("If-Modified-Since", modified)
 	}
 }
@@ -216,18 +216,18 @@ func (c *WorkersCache) storeFirst(r *http.Request, key string, lasts *lifetime, 
 }
 
 // store stores a response to r. There is one response for each value of the headers in Vary.
-func (c *WorkersCache) store(r *http.Request, key string, lasts *lifetime, k *cachedResponse) {
-	k.worker, k.path, k.tags = c.Worker, r.URL.EscapedPath(), cacheTags(k.header)
-	k.at = c.Location.now()
-	k.until = k.at.Add(c.Location.scale(lasts.fresh))
-	k.whileRevalidate, k.ifError = k.until.Add(c.Location.scale(lasts.whileRevalidate)),
-		k.until.Add(c.Location.scale(lasts.ifError))
-	if vary := k.header.Values("Vary"); len(vary) > 0 {
+func (c *WorkersCache) store(r *http.Request, key string, lasts *lifetime, res *cachedResponse) {
+	res.worker, res.path, res.tags = c.Worker, r.URL.EscapedPath(), cacheTags(res.header)
+	res.at = c.Location.now()
+	res.until = res.at.Add(c.Location.scale(lasts.fresh))
+	res.whileRevalidate, res.ifError = res.until.Add(c.Location.scale(lasts.whileRevalidate)),
+		res.until.Add(c.Location.scale(lasts.ifError))
+	if vary := res.header.Values("Vary"); len(vary) > 0 {
 		names := strings.FieldsFunc(strings.Join(vary, ","), func(c rune) bool { return c == ',' || c == ' ' || c == '\t' })
 		c.Location.responses.put(key, &cachedResponse{vary: names})
 		key += varying(r, names)
 	}
-	c.Location.responses.put(key, k)
+	c.Location.responses.put(key, res)
 }
 
 // storingBody collects a body while it is read. At the end it calls whole with the body.
@@ -238,16 +238,16 @@ type storingBody struct {
 	whole func(body []byte)
 }
 
-func (c *storingBody) Read(p []byte) (int, error) {
-	n, err := c.ReadCloser.Read(p)
-	if c.done {
+func (b *storingBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.done {
 		return n, err
 	}
-	if c.body = append(c.body, p[:n]...); len(c.body) > maxResponseBytes {
-		c.body, c.done = nil, true
+	if b.body = append(b.body, p[:n]...); len(b.body) > maxResponseBytes {
+		b.body, b.done = nil, true
 	} else if errors.Is(err, io.EOF) {
-		c.done = true
-		c.whole(c.body)
+		b.done = true
+		b.whole(b.body)
 	}
 	return n, err
 }

@@ -19,8 +19,8 @@ const longestLine = 64 << 10
 // Cloudflare does neither.
 type visitors struct{ net.Listener }
 
-func (l visitors) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
+func (v visitors) Accept() (net.Conn, error) {
+	conn, err := v.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}

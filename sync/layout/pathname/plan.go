@@ -33,9 +33,9 @@ type pathnamePlan struct {
 
 // Plan compares the source with the manifest, and reads nothing else. The manifest has no
 // sizes, so the sizes of removed files and the old sizes of changed files are zero.
-func (k *inPlaceFiles) Plan(ctx context.Context, l *version.Live, d *layout.Draft, r *layout.Run) (_ layout.Planned,
+func (f *inPlaceFiles) Plan(ctx context.Context, l *version.Live, d *layout.Draft, r *layout.Run) (_ layout.Planned,
 	err error) {
-	e, opt := k.Client, r.Options
+	e, opt := f.Client, r.Options
 	d.Layout = Layout.Name
 	if d.Namespace, err = e.FindNamespace(ctx, l)(); err != nil {
 		return nil, err

@@ -72,8 +72,8 @@ func (*inPlaceFiles) Lacks(command string) error {
 }
 
 // Leftovers implements [layout.Deployer].
-func (e *inPlaceFiles) Leftovers(ctx context.Context, s cloud.Store) ([]string, error) {
-	return e.Target.Leftovers(ctx, s)
+func (f *inPlaceFiles) Leftovers(ctx context.Context, s cloud.Store) ([]string, error) {
+	return f.Target.Leftovers(ctx, s)
 }
 
 // pathnameRun executes a plan. At no time does the manifest name a missing file, or
