@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 )
 
-// Uninstall removes a hook and restores the former one unchanged, also in the
-// repository's own folder if core.hooksPath names another one now. A hook that is not
-// kv-sync's is not touched. Uninstalling twice is not an error.
+// Uninstall removes a hook and restores the former hook unchanged. It also looks in the
+// repository's own hooks folder, because core.hooksPath may have been set after Install. It does not
+// touch hooks of other tools. A second call is not an error.
 func Uninstall(ctx context.Context, r *Repository, k Kind) (*Status, error) {
 	unlock, err := r.lockHooks(ctx)
 	if err != nil {
@@ -46,7 +46,7 @@ func Uninstall(ctx context.Context, r *Repository, k Kind) (*Status, error) {
 	return s, nil
 }
 
-// remove removes the script and restores the former hook, if they are there.
+// remove removes the script and restores the former hook, if they exist.
 func (p *place) remove() (script string, restored bool, err error) {
 	script = p.scriptPath()
 	switch {

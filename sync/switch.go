@@ -18,7 +18,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
-// settled is the age up to which a plan is used without reading the active version again
+// settled is the maximum age of a plan that is used without reading the active version again
 // before the switch. This is safe: the look after the switch covers the time since the
 // plan, and undoes a switch over a newer deployment of another run.
 const settled = 10 * time.Second

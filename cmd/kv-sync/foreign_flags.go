@@ -22,7 +22,7 @@ var foreignFlags = []foreignFlag{
 	{"--folder --assets --output-dir --output --public --dist -d", "name the folder that is published with --dir DIR"},
 	{"--message -m", "a deployment has the message of its commit, so there is no such flag: leave it out"},
 	{"--branch", "to deploy a branch: kv-sync deploy --commit BRANCH"},
-	{"--only", "a deploy is of the whole site, and sends only what changed: leave it out"},
+	{"--only", "a deploy always covers the whole site and uploads only what changed: leave it out"},
 	{"--yes -y", "only kv-sync delete asks: leave it out"},
 	{"--token --api-token --auth", "set the variable CLOUDFLARE_API_TOKEN: a flag would be visible to other programs"},
 	{"--account --account-id", "set the variable CLOUDFLARE_ACCOUNT_ID"},
@@ -35,9 +35,10 @@ var foreignFlags = []foreignFlag{
 
 var unknownFlag = regexp.MustCompile(`^(unknown flag (--?[\w-]+))(, did you mean (.*))?`)
 
-// answerFlag returns the answer to an unknown flag, or "", and the parser's error about the flag. The
-// error does not suggest a flag that overrides a guard: one who misspells a flag does not want that.
-func answerFlag(err error) (answer string, said error) {
+// answerFlag returns the answer to an unknown flag, or "", and the error to show. That is the
+// parser's error, without its suggestion if it suggests a flag that overrides a guard: nobody should
+// override a guard because of a spelling mistake.
+func answerFlag(err error) (answer string, shown error) {
 	m := unknownFlag.FindStringSubmatch(err.Error())
 	if m == nil {
 		return "", err
@@ -57,7 +58,7 @@ func answerFlag(err error) (answer string, said error) {
 	return "", err
 }
 
-// overrides reports whether a flag makes a command do what it otherwise refuses, or asks about.
+// overrides reports whether a flag overrides a guard or a confirmation.
 func overrides(flag string) bool {
 	switch flag {
 	case "force", "yes", "take-over", "unrecorded":

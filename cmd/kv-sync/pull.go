@@ -9,7 +9,7 @@ import (
 
 type pullCommand struct {
 	siteFlags
-	Resolved      []string `help:"A conflict that you have merged, as pull names it." placeholder:"/PATH@WRITE"`
+	Resolved      []string `help:"A conflict that you have merged, as pull prints it." placeholder:"/PATH@WRITE"`
 	SaveConflicts string   `help:"Write the run-time side of conflicts into this folder." placeholder:"DIR"`
 }
 
@@ -18,7 +18,7 @@ func (c *pullCommand) Run(ctx context.Context, s streams) error {
 	t := taskOf("pull", c.siteFlags)
 	t.dry = t.values.Is(options.DryRun)
 	into := t.values.Text(options.Into)
-	t.sourceless = into != "" // the build that makes the published folder need not have run
+	t.sourceless = into != "" // the published folder may not exist, because its build did not run here
 	return t.on(ctx, s, func(se *session) error {
 		pulled, err := se.site.Pull(ctx, app.PullOptions{
 			Branch: t.values.Text(options.Branch), Into: into,

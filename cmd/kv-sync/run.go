@@ -164,9 +164,9 @@ func interpret(args []string, s streams) ([]string, any, error) {
 	return args, newCommandLine(), nil
 }
 
-// named has, for commands without arguments, the flag for the text that people write as an
-// argument.
-var named = map[string]string{
+// flagInstead has the flag for a text that people give as an argument to a command without
+// arguments.
+var flagInstead = map[string]string{
 	"rollback": "--to ID", "delete": "--name NAME", "history": "--name NAME", "open": "--name NAME",
 }
 
@@ -177,8 +177,8 @@ func misspelled(args []string, err error) error {
 	switch at := slices.IndexFunc(args, isCommand); {
 	case !strings.HasPrefix(first, "-") && !isCommand(first):
 		return refuseUnknown(first, err)
-	case named[first] != "" && strings.Contains(err.Error(), "unexpected argument"):
-		fix = "name it by a flag: kv-sync " + first + " " + named[first]
+	case flagInstead[first] != "" && strings.Contains(err.Error(), "unexpected argument"):
+		fix = "use a flag: kv-sync " + first + " " + flagInstead[first]
 	case first == "dev" && len(args) > 1 && strings.Contains(err.Error(), "unexpected argument"):
 		fix = "to show a folder on this machine: kv-sync watch " + word(args[1])
 	case isCommand(first):
@@ -186,8 +186,8 @@ func misspelled(args []string, err error) error {
 	case at > 0:
 		fix = "write the command first: kv-sync " + args[at] + " …"
 	}
-	answer, said := answerFlag(err)
-	return &app.UsageError{Err: said, Fix: cmp.Or(answer, fix)}
+	answer, shown := answerFlag(err)
+	return &app.UsageError{Err: shown, Fix: cmp.Or(answer, fix)}
 }
 
 // newParser returns a parser for a [commandLine] or a [bareCommand].

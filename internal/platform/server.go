@@ -97,7 +97,7 @@ func (s *Server) open() (err error) {
 		return err
 	}
 	if s.options.StandIns {
-		s.kv.Foreign()
+		s.kv.AllowForeign()
 	}
 	s.scripts, err = scripts.Open(scripts.Options{
 		Dir: s.dir, Subdomain: s.options.Subdomain, CheckScripts: s.options.CheckScripts, Log: s.logf,

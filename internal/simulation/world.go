@@ -14,7 +14,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/simulation/model"
 )
 
-// World is an account with those who use it. It must be made in a bubble of testing/synctest.
+// World is an account with the processes that use it. It must be made in a bubble of testing/synctest.
 type World struct {
 	Cloud *model.Cloud
 	Check *inspect.Checker

@@ -32,7 +32,7 @@ type Config struct {
 	// ID is the project's id.
 	ID      string
 	Account cloud.Account
-	// Actor is recorded in the activation as the one who deploys; may be "".
+	// Actor is recorded in the activation as the person who deploys; may be "".
 	Actor string
 	Now   func() time.Time
 	// FindNamespace returns the id of the namespace, or an error that wraps

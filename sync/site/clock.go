@@ -37,7 +37,7 @@ func (c *Client) GraceOver(l *version.Live) time.Duration {
 	return c.Grace
 }
 
-// FreshFor returns the age up to which a run may switch to what it wrote over l. It is half
+// FreshFor returns the maximum age of a plan over l at its switch. It is half
 // of the grace period, within which prune keeps everything. The other half is reserved for
 // the switch.
 func (c *Client) FreshFor(l *version.Live) time.Duration { return c.GraceOver(l) / 2 }

@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	// rawMin is the size from which a value is sent as the raw body of a request of
-	// its own. base64 takes a third more bytes, which from this size on costs more than
-	// a request.
+	// rawMin is the minimum size of a value that is sent in its own request, as the raw body. In a
+	// bulk write it would be in base64, which is a third longer. From this size on, these bytes take
+	// longer than another request.
 	rawMin = 512 << 10
 	// BatchBytes is the number of bytes of values in one bulk write, before base64.
 	// With smaller bodies the latency of requests dominates. Larger ones leave
@@ -28,11 +28,11 @@ type batch struct {
 	items []*Item
 }
 
-// bulkBody is the least capacity of the body of a bulk write, so that buffers can be
-// reused: BatchBytes in base64, and 2,000 keys.
+// bulkBody is the minimum capacity of the buffer for a bulk write: BatchBytes in base64, and 2,000
+// keys. Buffers of the same capacity can be reused.
 const bulkBody = BatchBytes/3*4 + 2000*pairBytes
 
-// pairBytes is the most that a pair takes in addition to its value and a long key.
+// pairBytes is the maximum number of bytes of a pair, without its value and without a long key.
 const pairBytes = 256
 
 // weight returns the number of bytes of memory of the batch's body.
@@ -51,7 +51,8 @@ func (b batch) weight() int64 {
 	return max(n, bulkBody)
 }
 
-// smallBody is up to which size a body is not worth a buffer that can be reused.
+// smallBody is the maximum size of a body that gets its own small buffer. For larger bodies it is
+// cheaper to reuse buffers of bulkBody.
 const smallBody = 64 << 10
 
 // pack divides the items that are not chunked into batches. Values of at least rawMin

@@ -13,7 +13,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// fresh is the age up to which a pointer that was read in advance is used. A deploy reads it again
+// fresh is the maximum age of a pointer that was read in advance. A deploy reads it again
 // before it switches.
 const fresh = 5 * time.Second
 

@@ -49,7 +49,7 @@ type kind struct {
 	intoPublic bool   // whatever the configuration says
 }
 
-// kinds are in the order in which they are looked for. A framework comes before the bundler that it
+// kinds are in the order of the search. A framework comes before the bundler that it
 // uses.
 var kinds = []kind{
 	{names: "angular.json", pkg: "@angular/cli", command: "npx ng build"},

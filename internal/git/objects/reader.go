@@ -102,7 +102,7 @@ func HeadID(l Layout) string {
 func (o *Reader) Shallow(ctx context.Context) (map[string]bool, error) { return o.store.shallow(ctx) }
 
 // Prefetch announces which objects will be read next. It sorts the ids into the order
-// in which they are read fastest, and fetches together those that a partial clone
+// in which reading is fastest, and fetches together those that a partial clone
 // lacks. An object that cannot be fetched gives an error when it is read.
 func (o *Reader) Prefetch(ctx context.Context, ids []string) { o.store.prefetch(ctx, ids) }
 

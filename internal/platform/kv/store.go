@@ -19,7 +19,7 @@ import (
 type Store struct {
 	dir       string
 	behaviour func() Behaviour
-	// foreign allows namespaces that were created elsewhere: see [Store.Foreign].
+	// foreign allows namespaces that were created elsewhere: see [Store.AllowForeign].
 	foreign bool
 
 	mu       sync.Mutex // guards accounts, and the titles of namespaces
@@ -99,15 +99,16 @@ func (s *Store) Namespace(account, id string) *Namespace {
 	return s.accounts[account][id]
 }
 
-// Foreign makes the store create an empty namespace for each unknown id that is used. A
-// configuration that was written for a Cloudflare account has the ids of namespaces there.
-func (s *Store) Foreign() { s.foreign = true }
+// AllowForeign lets Find create an empty namespace for an unknown id. A configuration that was
+// written for a Cloudflare account names namespaces that exist only there. Call it before the first
+// request.
+func (s *Store) AllowForeign() { s.foreign = true }
 
 // foreignID matches the ids for which Find creates a namespace. An id is also the name of a file.
 var foreignID = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
 
-// Find returns the namespace with an id, or nil. After Foreign it creates a namespace that does
-// not exist.
+// Find returns the namespace with an id, or nil. After AllowForeign it creates a namespace that
+// does not exist.
 func (s *Store) Find(account, id string) (*Namespace, *api.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

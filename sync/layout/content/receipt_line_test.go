@@ -121,7 +121,7 @@ func FuzzDecodeReceipt(f *testing.F) {
 		if err != nil {
 			return
 		}
-		// An accepted receipt is of the commit, and encodes to the same bytes.
+		// An accepted receipt names the commit, and encodes to the same bytes.
 		line, err := receiptLine{receiptFormat, "blog", receiptCommit, live,
 			manifest.HashOf(b[bytes.IndexByte(b, '\n')+1:]).String()}.encode()
 		if err != nil || !bytes.HasPrefix(b, line) || m.Site != "blog" || m.Origin.Commit != receiptCommit {

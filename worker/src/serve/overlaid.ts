@@ -50,7 +50,10 @@ export class Overlaid implements Layers {
     return index < size ? this.#deployed.asset(index) : this.#overlay.asset(index - size);
   }
 
-  /** Returns the writes that the deployed manifest has adopted, and that are still in the overlay. */
+  /**
+   * Returns the adopted writes that are still in the overlay. A deploy adopts a write if the deployed manifest has the
+   * same content for its path. The write is then ignored here, and the Durable Object can drop it.
+   */
   adopted(): { path: string; nonce: string }[] {
     return [...this.meta.adopted].flatMap(([path, nonce]) => {
       const index = this.#overlay.find(path);

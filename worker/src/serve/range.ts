@@ -16,7 +16,7 @@ const maxRanges = 16;
  * Returns the ranges that a GET requests. undefined means the whole file. An empty list means that no range is inside
  * of the file (416).
  *
- * The header is ignored if it is malformed, or has another unit than bytes. As section 14.2 allows, it is also ignored
+ * The header is ignored if it is malformed or its unit is not bytes. As section 14.2 allows, it is also ignored
  * if the ranges overlap, are not in order, or are too many. The response is then the whole file.
  */
 export function requestedRanges(request: Headers, size: number, etag: string): Range[] | undefined {
