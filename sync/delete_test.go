@@ -429,6 +429,35 @@ func TestDeleteLooksWhetherTheWorkerIsGone(t *testing.T) {
 	}
 }
 
+// A project's tombstone that was written, or may still be seen, without an answer to it is not a
+// failed deletion. Promise 8.
+func TestDeletionOfAProjectWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
+	for _, looks := range []bool{false, true} {
+		w := startProject(t)
+		w.config.Account = w.connect(1)
+		w.mustDeploy(history(files{"/index.html": "1"})[0])
+		e := w.engine()
+		d, err := e.PlanDelete(t.Context(), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent := false
+		w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
+			switch sent = sent || r.Kind == "kv.values.put"; {
+			case r.Kind == "kv.values.put" && looks:
+				return platform.Fault{Kind: platform.FaultStatus, Status: 500}
+			case sent && !looks:
+				return platform.Fault{Kind: platform.FaultLoseReply}
+			}
+			return platform.Fault{}
+		})
+		if err := e.Delete(t.Context(), d); !errors.Is(err, cloud.ErrUnknown) || d.Offline {
+			t.Errorf("a look answers %t: %v, offline %t", looks, err, d.Offline)
+		}
+	}
+}
+
 // The keys of what is live are deleted, also if the configuration names another namespace now, and the plan
 // names that one.
 func TestDeleteUsesTheNamespaceOfWhatIsLive(t *testing.T) {

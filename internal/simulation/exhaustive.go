@@ -2,18 +2,22 @@ package simulation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/kv-sync/kv-sync/internal/simulation/inspect"
 )
 
 // Strike is one fault in one scenario.
 type Strike struct {
 	Scenario *Scenario
 	// Call is the number of the call of the run that is struck.
-	Call  int
-	Kind  string // of that call
-	Fault *Fault
+	Call int
+	// Kind and Object are those of that call.
+	Kind, Object string
+	Fault        *Fault
 	// Persistent is set if the fault also strikes all later calls.
 	Persistent bool
 	// Crash is the call of the recovery before which that is killed; 0 is none.
@@ -52,9 +56,9 @@ func strikesAt(s *Scenario, n int, c Seen) (all []Strike) {
 		if !f.Hits(c.Kind) {
 			continue
 		}
-		all = append(all, Strike{Scenario: s, Call: n, Kind: c.Kind, Fault: f})
+		all = append(all, Strike{Scenario: s, Call: n, Kind: c.Kind, Object: c.Object, Fault: f})
 		if f.Persistent {
-			all = append(all, Strike{Scenario: s, Call: n, Kind: c.Kind, Fault: f, Persistent: true})
+			all = append(all, Strike{Scenario: s, Call: n, Kind: c.Kind, Object: c.Object, Fault: f, Persistent: true})
 		}
 	}
 	return all
@@ -75,7 +79,8 @@ type Outcome struct {
 // Try makes the scenario's run with the fault, and runs again until it succeeds.
 func (s Strike) Try(w *World) Outcome {
 	s.Scenario.Before(w)
-	before := w.Check.Live(blog)
+	site := inspect.Site(s.Scenario.Actor)
+	before := w.Check.Live(site)
 	begun := time.Now()
 	p := w.Start(s.Scenario.Actor, "ci", s.Scenario.Run)
 	w.Strike = func(c *Call) *Fault {
@@ -86,14 +91,14 @@ func (s Strike) Try(w *World) Outcome {
 		}
 		return nil
 	}
-	if s.Fault == paused && !switches(s.Kind) {
-		w.Start(blog+"/prune meanwhile", "laptop", func(ctx context.Context, p *Process) error {
+	if s.Fault == paused && !s.switches() {
+		w.Start(site+"/prune meanwhile", "laptop", func(ctx context.Context, p *Process) error {
 			time.Sleep(pauseTime - time.Minute)
-			return prune(ctx, p)
+			return pruneOf(site)(ctx, p)
 		})
 	}
 	w.Run()
-	wrong := s.reported(w, p, before.Deployment)
+	wrong := s.reported(w, p, before)
 	if p.Err != nil && !s.Persistent && !s.Fault.Fatal {
 		wrong = append(wrong, fmt.Sprintf("one such fault ends the run: %v", p.Err))
 	}
@@ -139,23 +144,42 @@ func (s Strike) recover(w *World, done Outcome) Outcome {
 	return done
 }
 
-// switches reports whether a call makes something live. A machine that sleeps in the moment in
+// switches reports whether the call makes something live. A machine that sleeps in the moment in
 // which it sends that switches to what was pruned: nothing can prevent it.
-func switches(kind string) bool {
-	return kind == "workers.deployments.create" || kind == "workers.scripts.put"
+func (s Strike) switches() bool {
+	switch s.Kind {
+	case "workers.deployments.create", "workers.scripts.put":
+		return true
+	case "kv.values.put":
+		return strings.HasSuffix(s.Object, "/current")
+	}
+	return false
 }
 
+// errOffline is a deletion that has not ended, and has taken the site offline.
+var errOffline = errors.New("it is offline")
+
 // reported compares what the run reported with what is live.
-func (s Strike) reported(w *World, p *Process, before string) (wrong []string) {
+func (s Strike) reported(w *World, p *Process, before inspect.Live) (wrong []string) {
 	if p.Dead() || unknown(p.Err) {
 		return nil
 	}
-	if p.Err == nil {
-		if is := s.Scenario.After(w); is != "" {
+	claims := s.Scenario.Claims
+	if claims == nil {
+		claims = s.Scenario.After
+	}
+	now := w.Check.Live(inspect.Site(s.Scenario.Actor))
+	switch {
+	case p.Err == nil:
+		if is := claims(w); is != "" {
 			wrong = append(wrong, "promise 3: it says that it succeeded, and "+is)
 		}
-	} else if now := w.Check.Live(blog).Deployment; now != before {
-		wrong = append(wrong, fmt.Sprintf("promise 8: it says %v, and %s is live", p.Err, now))
+	case errors.Is(p.Err, errOffline):
+		if now.Exists {
+			wrong = append(wrong, fmt.Sprintf("promise 8: it says %v, and %s is live", p.Err, now.Deployment))
+		}
+	case now.Exists != before.Exists || now.Deployment != before.Deployment:
+		wrong = append(wrong, fmt.Sprintf("promise 8: it says %v, and %s is live", p.Err, now.Deployment))
 	}
 	return wrong
 }

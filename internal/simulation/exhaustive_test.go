@@ -11,6 +11,7 @@ import (
 var (
 	only  = flag.String("strike", "", "only the strike with this name; it prints the history")
 	every = flag.Int("every", 10, "try each n-th strike only; 1 is all")
+	named = flag.String("scenario", "", "only the scenarios whose names have this in them")
 	stop  = flag.Bool("stop", false, "end with the first violation")
 	crash = flag.Int("crash", 20, "kill the recovery, too, of each n-th strike that is tried")
 )
@@ -94,6 +95,9 @@ func try(t *testing.T, s Strike) (out Outcome) {
 func strikes(t *testing.T) (all []Strike) {
 	t.Helper()
 	for _, s := range Scenarios() {
+		if !strings.Contains(s.Name, *named) {
+			continue
+		}
 		inWorld(t, 1, func(w *World) {
 			for n, c := range s.Calls(w) {
 				all = append(all, strikesAt(s, n+1, c)...)

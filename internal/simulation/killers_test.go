@@ -9,6 +9,8 @@ var (
 		"deploy, call 4, kv.bulk.put: paused for longer than the grace period",
 		"first deploy, call 7, workers.scripts.put: request lost",
 		"rollback, call 5, kv.values.put: success: false with status 200",
+		"deploy of a project, call 6, kv.values.get: paused for longer than the grace period",
+		"project deleted, call 8, kv.values.put: reply lost, and each later call",
 	}
 	killingSeeds = []uint64{}
 )
@@ -28,6 +30,6 @@ func TestKillers(t *testing.T) {
 		try(t, s)
 	}
 	for _, seed := range killingSeeds {
-		play(t, seed, false)
+		play(t, schedules[0].of, seed, false)
 	}
 }

@@ -36,6 +36,7 @@ type Process struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	killed  chan struct{}
+	over    chan struct{} // closed when it has ended
 	speed   int
 	calls   int
 	seed    uint64
@@ -53,8 +54,8 @@ type machine struct {
 
 // Start starts a process on a machine, in its turn.
 func (w *World) Start(name, on string, run func(context.Context, *Process) error) *Process {
-	p := &Process{Name: name, world: w, machine: w.machine(on), killed: make(chan struct{}), speed: 1 + w.random.IntN(8),
-		seed: w.random.Uint64()}
+	p := &Process{Name: name, world: w, machine: w.machine(on), killed: make(chan struct{}), over: make(chan struct{}),
+		speed: 1 + w.random.IntN(8), seed: w.random.Uint64()}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	w.mu.Lock()
 	w.processes = append(w.processes, p)
@@ -68,6 +69,7 @@ func (w *World) Start(name, on string, run func(context.Context, *Process) error
 			w.log("%s ends: %s", name, ending(err))
 		}
 		w.mu.Unlock()
+		close(p.over)
 		w.awake()
 	})
 	return p
@@ -127,6 +129,14 @@ func (p *Process) isDead() bool {
 	p.world.mu.Lock()
 	defer p.world.mu.Unlock()
 	return p.dead
+}
+
+// Await returns when the process has ended or was killed.
+func (p *Process) Await() {
+	select {
+	case <-p.over:
+	case <-p.killed:
+	}
 }
 
 // Dead reports whether it was killed.

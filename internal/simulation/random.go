@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -14,18 +13,15 @@ import (
 	"github.com/kv-sync/kv-sync/internal/simulation/model"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/finding"
-	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
 // Schedule is a random number of processes that use one account at the same time, with random
 // faults: all of it decided by one seed.
 type Schedule struct {
-	*World
-	random  *rand.Rand
+	*Actors
 	history []*Commit
 	foreign []*Commit // of another repository
-	runs    []*run
 	// secrets are the values that another tool has set, oldest first.
 	secrets []string
 	others  int // how often another tool has deployed
@@ -34,19 +30,9 @@ type Schedule struct {
 	shop    []*Commit // of another site in the same namespace
 }
 
-// run is a process of a schedule.
-type run struct {
-	*Process
-	what   string
-	commit *Commit // that it deploys, or nil
-	begun  time.Time
-	// target is what a rollback made live.
-	held string
-}
-
 // NewSchedule prepares the account: a site with three deployments, the last one two days ago.
 func NewSchedule(seed uint64) *Schedule {
-	s := &Schedule{World: NewWorld(seed), random: rand.New(rand.NewPCG(seed, 3))}
+	s := &Schedule{Actors: newActors(seed)}
 	var contents []Files
 	for i := range 10 {
 		contents = append(contents, s.contents(i))
@@ -72,20 +58,6 @@ func (s *Schedule) start3() {
 	s.Pass(47 * time.Hour)
 }
 
-// contents are the files of the i-th commit: some files come and go, and some commits change
-// nothing.
-func (s *Schedule) contents(i int) Files {
-	edition := i - s.random.IntN(2)
-	f := pages(edition)
-	if s.random.IntN(4) == 0 {
-		f = many(edition)
-	}
-	if s.random.IntN(3) == 0 {
-		f["/sometimes.html"] = "now and then"
-	}
-	return f
-}
-
 func (s *Schedule) setSecret(value string) {
 	s.Do(blog+"/"+inspect.Other, "laptop", func(_ context.Context, p *Process) error { s.secret(p, value); return nil })
 }
@@ -108,26 +80,9 @@ func (s *Schedule) Play() {
 	s.cast()
 	s.Run()
 	s.Strike = nil
-	for range 3 {
-		for _, r := range s.runs {
-			if r.commit != nil && (r.Dead() || unsettled(r.Err) || unchecked(r.Process)) {
-				s.again(r)
-			}
-		}
-	}
+	s.again()
 	s.Pass(5 * time.Minute)
 	s.Check.End()
-}
-
-// unsettled reports whether a run ended so that it is to be run again.
-func unsettled(err error) bool {
-	var stopped *guard.Error
-	return err != nil && (!errors.As(err, &stopped) || stopped.Guard == guard.Overtaken)
-}
-
-// unchecked reports whether a run says that it could not look after its switch.
-func unchecked(p *Process) bool {
-	return slices.ContainsFunc(p.Notes, func(n string) bool { return strings.Contains(n, "could not be checked whether") })
 }
 
 // toldReplaced reports whether a run says that it may have replaced what others deployed: it
@@ -147,33 +102,6 @@ func (s *Schedule) late() bool {
 	return slices.ContainsFunc(s.processes, func(p *Process) bool {
 		return p.Name == d.By && unknown(p.Err) && d.Created.After(p.end)
 	})
-}
-
-func (s *Schedule) again(r *run) {
-	p := s.Do(r.Name+" again", "ci", deploy(r.commit, anySize))
-	r.Process = p
-}
-
-// fault chooses what goes wrong, and how often.
-func (s *Schedule) fault() func(*Call) *Fault {
-	often := []int{0, 0, 200, 50, 20}[s.random.IntN(5)]
-	persistent := make(map[*Process]*Fault)
-	return func(c *Call) *Fault {
-		if f := persistent[c.process]; f != nil && f.Hits(c.Kind) {
-			return f
-		}
-		if often == 0 || s.random.IntN(often) > 0 {
-			return nil
-		}
-		f := Faults[s.random.IntN(len(Faults))]
-		if !f.Hits(c.Kind) {
-			return nil
-		}
-		if f.Persistent && s.random.IntN(4) == 0 {
-			persistent[c.process] = f
-		}
-		return f
-	}
 }
 
 // cast starts the processes.
@@ -206,21 +134,6 @@ func (s *Schedule) cast() {
 	}
 }
 
-// start starts a process after a while.
-func (s *Schedule) start(name, what string, c *Commit, f func(context.Context, *Process) error) *run {
-	wait := rand2(s.random, 200*time.Millisecond)
-	if s.random.IntN(4) == 0 {
-		wait = rand2(s.random, 3*time.Minute)
-	}
-	r := &run{what: what, commit: c, begun: time.Now()}
-	r.Process = s.Start(name, fmt.Sprint("machine ", len(s.runs)), func(ctx context.Context, p *Process) error {
-		time.Sleep(wait)
-		return f(ctx, p)
-	})
-	s.runs = append(s.runs, r)
-	return r
-}
-
 func (s *Schedule) deployer(name string, c *Commit) {
 	s.start(blog+"/"+name, "deploy", c, deploy(c, anySize))
 }
@@ -235,7 +148,7 @@ func (s *Schedule) rollback() {
 		s.mu.Lock()
 		r.held = res.Hold
 		s.mu.Unlock()
-		return p.keeps(res)
+		return p.keeps(blog, res)
 	})
 }
 

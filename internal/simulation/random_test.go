@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"flag"
+	"strings"
 	"testing"
 	"time"
 )
@@ -13,58 +14,85 @@ var (
 	duration = flag.Duration("duration", 0, "how long to play seeds; 0 plays a fixed number")
 )
 
+// schedule is what a seed decides.
+type schedule interface {
+	Play()
+	// Wrong says which promise was broken, or is "".
+	Wrong() string
+	world() *World
+}
+
+// schedules are the kinds of them. Of a slice each has a share.
+var schedules = []struct {
+	name  string
+	share float64
+	of    func(seed uint64) schedule
+}{
+	{"sites", 1, func(seed uint64) schedule { return NewSchedule(seed) }},
+	{"projects", 0.3, func(seed uint64) schedule { return NewProjects(seed) }},
+}
+
 // Promises 1 to 11: whatever the order of the requests of several processes is, and whatever
 // goes wrong.
 func TestSchedules(t *testing.T) {
-	if *seed > 0 {
-		play(t, *seed, true)
-		return
+	for _, kind := range schedules {
+		t.Run(kind.name, func(t *testing.T) {
+			if *seed > 0 {
+				play(t, kind.of, *seed, true)
+				return
+			}
+			begun, count := time.Now(), uint64(0)
+			least, longest := uint64(kind.share*float64(*slice)), *duration/time.Duration(len(schedules))
+			for ; count < least || time.Since(begun) < longest; count++ {
+				if *stop && t.Failed() {
+					return
+				}
+				play(t, kind.of, *first+count, false)
+			}
+			t.Logf("%d schedules in %s", count, time.Since(begun).Round(time.Second))
+		})
 	}
-	begun, count := time.Now(), uint64(0)
-	for ; count < *slice || time.Since(begun) < *duration; count++ {
-		if *stop && t.Failed() {
-			return
-		}
-		play(t, *first+count, false)
-	}
-	t.Logf("%d schedules in %s", count, time.Since(begun).Round(time.Second))
 }
 
-func play(t *testing.T, seed uint64, show bool) {
+func play(t *testing.T, of func(seed uint64) schedule, seed uint64, show bool) {
 	inWorldOf(t, seed, func() *World {
-		s := NewSchedule(seed)
+		s := of(seed)
 		s.Play()
+		w := s.world()
 		if wrong := s.Wrong(); wrong != "" {
-			t.Errorf("seed %d: %s\nreplay it: go test ./internal/simulation -run '^TestSchedules$' -seed %d", seed, wrong, seed)
+			t.Errorf("seed %d: %s\nreplay it: go test ./internal/simulation -run '^%s$' -seed %d", seed, wrong,
+				strings.ReplaceAll(t.Name(), "/", "$/^"), seed)
 		}
 		if show {
-			t.Log("\n" + s.History())
-			for _, p := range s.processes {
+			t.Log("\n" + w.History())
+			for _, p := range w.processes {
 				t.Logf("%s: %v %q", p.Name, p.Err, p.Notes)
 			}
 		}
-		return s.World
+		return w
 	})
 }
 
 // A seed has one history.
 func TestSeedsRepeat(t *testing.T) {
-	of := func(seed uint64) (history string) {
-		inWorldOf(t, seed, func() *World {
-			s := NewSchedule(seed)
-			s.Play()
-			history = s.History()
-			return s.World
-		})
-		return history
-	}
-	for seed := range uint64(40) {
-		if a, b := of(seed), of(seed); a != b {
-			at := 0
-			for at < min(len(a), len(b)) && a[at] == b[at] {
-				at++
+	for _, kind := range schedules {
+		of := func(seed uint64) (history string) {
+			inWorldOf(t, seed, func() *World {
+				s := kind.of(seed)
+				s.Play()
+				history = s.world().History()
+				return s.world()
+			})
+			return history
+		}
+		for seed := range uint64(40 * kind.share) {
+			if a, b := of(seed), of(seed); a != b {
+				at := 0
+				for at < min(len(a), len(b)) && a[at] == b[at] {
+					at++
+				}
+				t.Fatalf("seed %d of %s has two histories, from here on:\n%s\nand\n%s", seed, kind.name, tail(a, at), tail(b, at))
 			}
-			t.Fatalf("seed %d has two histories, from here on:\n%s\nand\n%s", seed, tail(a, at), tail(b, at))
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
@@ -28,6 +29,8 @@ type Scenario struct {
 	Once bool
 	// After says what is wrong after the run has succeeded, or "".
 	After func(*World) string
+	// Claims says what is wrong with a run that says that it succeeded. If it is nil, it is After.
+	Claims func(*World) string
 }
 
 const blog = "blog"
@@ -35,7 +38,13 @@ const blog = "blog"
 // settings are those of the site in all scenarios.
 func settings() site.Config { return settingsOf(blog) }
 
-func settingsOf(name string) site.Config { return site.Config{Site: name, Retain: 3} }
+// settingsOf are those of a site, or of "project/" and a project's id.
+func settingsOf(name string) site.Config {
+	if id, ok := strings.CutPrefix(name, "project/"); ok {
+		return site.Config{Project: id, Retain: 3}
+	}
+	return site.Config{Site: name, Retain: 3}
+}
 
 func deploy(c *Commit, opt plan.Options) func(context.Context, *Process) error {
 	return deployTo(blog, c, opt)
@@ -66,24 +75,32 @@ func (p *Process) claims(name string, res *kvsync.Result) error {
 }
 
 func rollback(opt kvsync.RollbackOptions) func(context.Context, *Process) error {
+	return rollbackOf(blog, opt)
+}
+
+func rollbackOf(name string, opt kvsync.RollbackOptions) func(context.Context, *Process) error {
 	return func(ctx context.Context, p *Process) error {
-		res, err := p.Engine(settings()).Rollback(ctx, opt)
+		res, err := p.Engine(settingsOf(name)).Rollback(ctx, opt)
 		if err != nil {
 			return err
 		}
-		return p.keeps(res)
+		return p.keeps(name, res)
 	}
 }
 
-// keeps checks that a rollback that does not say otherwise has recorded what it holds back.
-func (p *Process) keeps(res *kvsync.Result) error {
+// keeps checks that a rollback that does not say otherwise has recorded what it holds back. Of a
+// project its message has it.
+func (p *Process) keeps(name string, res *kvsync.Result) error {
+	if strings.HasPrefix(name, "project/") {
+		return p.claims(name, res)
+	}
 	said := slices.ContainsFunc(res.Notices, func(n manifest.Problem) bool {
 		return n.Finding != nil && n.Finding.Case == finding.CaseHoldUnkept
 	})
 	w := p.world
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	records := w.Cloud.Namespaces()[0].KeysAt(blog+"/h/"+res.Deployment+".", time.Now())
+	records := w.Cloud.Namespaces()[0].KeysAt(name+"/h/"+res.Deployment+".", time.Now())
 	if p.dead || !res.Switched || said || len(records) > 0 {
 		return nil
 	}
@@ -99,9 +116,11 @@ func pruneOf(name string) func(context.Context, *Process) error {
 	}
 }
 
-func upload(c *Commit) func(context.Context, *Process) error {
+func upload(c *Commit) func(context.Context, *Process) error { return uploadOf(blog, c) }
+
+func uploadOf(name string, c *Commit) func(context.Context, *Process) error {
 	return func(ctx context.Context, p *Process) error {
-		_, err := p.Engine(settings()).UploadAhead(ctx, source{c}, worker, plan.Options{})
+		_, err := p.Engine(settingsOf(name)).UploadAhead(ctx, source{c}, worker, plan.Options{})
 		return err
 	}
 }
@@ -126,10 +145,12 @@ func many(edition int) Files {
 }
 
 // deployed has the commits deployed one after the other, an hour apart.
-func deployed(commits ...*Commit) func(*World) {
+func deployed(commits ...*Commit) func(*World) { return deployedTo(blog, commits...) }
+
+func deployedTo(name string, commits ...*Commit) func(*World) {
 	return func(w *World) {
 		for _, c := range commits {
-			w.Must(blog+"/deploy before", "ci", deploy(c, plan.Options{}))
+			w.Must(name+"/deploy before", "ci", deployTo(name, c, plan.Options{}))
 			w.Pass(time.Hour)
 		}
 	}
@@ -141,21 +162,15 @@ func (w *World) Pass(d time.Duration) {
 }
 
 // wants is what must be live: a commit with its files.
-func wants(c *Commit) func(*World) string {
+func wants(c *Commit) func(*World) string { return wantsAt(blog, c) }
+
+func wantsAt(name string, c *Commit) func(*World) string {
 	return func(w *World) string {
-		live := w.Check.Live(blog)
+		live := w.Check.Live(name)
 		if live.Commit != c.ID {
 			return fmt.Sprintf("commit %.12s is live, want %.12s", live.Commit, c.ID)
 		}
-		if len(live.Files) != len(c.Files) {
-			return fmt.Sprintf("live are %v", live.Files)
-		}
-		for _, path := range live.Files {
-			if _, ok := c.Files[path]; !ok {
-				return path + " is live"
-			}
-		}
-		return ""
+		return c.differs(live)
 	}
 }
 

@@ -3,6 +3,7 @@ package simulation
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/simulation/inspect"
@@ -20,7 +21,10 @@ func history() []*Commit {
 }
 
 // Scenarios are the runs that each fault strikes.
-func Scenarios() []*Scenario {
+func Scenarios() []*Scenario { return slices.Concat(siteScenarios(), projectScenarios()) }
+
+// siteScenarios are those of a site in the default layout.
+func siteScenarios() []*Scenario {
 	h := history()
 	deploys := func(name string, before func(*World), c *Commit) *Scenario {
 		return &Scenario{Name: name, Actor: blog + "/deploy", Before: before, Run: deploy(c, plan.Options{}), After: wants(c)}

@@ -3,6 +3,7 @@ package simulation
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"maps"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/simulation/inspect"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
@@ -50,6 +52,19 @@ func (c *Commit) Origin(context.Context) (manifest.Origin, error) {
 	}
 	return manifest.Origin{Kind: "commit", ID: fmt.Sprintf("commit:%.40x:r1", tree.Sum(nil)), Rules: "r1", Dir: "public",
 		Commit: c.ID, Time: c.Time, Repository: manifest.Repository{Name: c.Repository}}, nil
+}
+
+// differs says how the files that are live differ from the commit's, or is "".
+func (c *Commit) differs(live inspect.Live) string {
+	for path, body := range c.Files {
+		if sum := sha256.Sum256([]byte(body)); live.Files[path] != hex.EncodeToString(sum[:]) {
+			return "of " + path + " the wrong content is live, or none"
+		}
+	}
+	if len(live.Files) != len(c.Files) {
+		return fmt.Sprintf("%d files are live, want %d", len(live.Files), len(c.Files))
+	}
+	return ""
 }
 
 // oid is a file's id in git.

@@ -180,7 +180,8 @@ func (p *Plan) Execute(ctx context.Context) error {
 const lookTime = 5 * time.Second
 
 // takeOffline deletes the script or the project. After an error it looks whether that happened
-// all the same, because the answer may have been lost, or the run was cancelled meanwhile.
+// all the same, because the answer may have been lost, or the run was cancelled meanwhile. A look
+// that fails does not tell, nor does KV, which may show a project for a minute.
 func (p *Plan) takeOffline(ctx context.Context) error {
 	err := p.subject.Send(ctx, p.subject.Workers.Delete)
 	if err == nil {
@@ -190,15 +191,18 @@ func (p *Plan) takeOffline(ctx context.Context) error {
 	defer cancel()
 	_, state := p.subject.Workers.Activations(look)
 	switch {
-	case state == nil:
-		return err
 	case errors.Is(state, cloud.ErrNotFound):
 		p.Offline = true
 		return ctx.Err()
-	case ctx.Err() != nil:
-		return fmt.Errorf("%w: %w", cloud.ErrUnknown, err)
+	case notDone(err), state == nil && !p.subject.Project:
+		return err
 	}
-	return err
+	return fmt.Errorf("%w: %w", cloud.ErrUnknown, err)
+}
+
+// notDone reports whether a call that failed was certainly not carried out.
+func notDone(err error) bool {
+	return errors.Is(err, cloud.ErrRefused) || errors.Is(err, cloud.ErrQuota) || errors.Is(err, cloud.ErrUnsent)
 }
 
 // deleteKeys deletes the planned keys and those that were written since.

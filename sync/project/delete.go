@@ -19,7 +19,7 @@ func (p *Workers) Delete(ctx context.Context) error {
 	now, err := p.current(ctx)
 	gone := errors.Is(err, cloud.ErrNotFound)
 	if err != nil && !gone {
-		return err
+		return fmt.Errorf("%w: %w", cloud.ErrUnsent, err)
 	}
 	if !now.Deleted.IsZero() {
 		p.remember(now)

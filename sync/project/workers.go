@@ -301,6 +301,10 @@ func (p *Workers) served(b []byte, nonce manifest.Nonce) (manifest.Ref, []*uploa
 	return ref, []*upload.Item{upload.Value("the served manifest", keys.Blob(ref), b)}
 }
 
+// slowRead is the longest time that the read before a switch may take. The caller has checked
+// that its blobs are younger than half of the grace period, which is 10 minutes at least.
+const slowRead = 5 * time.Minute
+
 // Activate implements [cloud.Workers]. KV has no conditional write, so Activate first
 // checks that the version that was active at the caller's last call of Activations still
 // is. If that check fails, the error wraps [cloud.ErrUnsent]. After any other error except
@@ -317,13 +321,17 @@ func (p *Workers) Activate(ctx context.Context, versions []cloud.Share, message 
 	if err != nil {
 		return err
 	}
+	asked := p.Now()
 	now, err := p.current(ctx)
 	if err != nil && !errors.Is(err, cloud.ErrNotFound) {
 		return fmt.Errorf("%w: read what is live: %w", cloud.ErrUnsent, err)
 	}
 	p.mu.Lock()
-	before := p.last
+	before, made := p.last, p.made[versions[0].Version] != nil
 	p.mu.Unlock()
+	if made && p.Now().Sub(asked) >= slowRead {
+		return cloud.ErrOvertaken // the caller checks again whether its blobs may still be used
+	}
 	if now.active() != before.active() || now.Incarnation != before.Incarnation {
 		return cloud.ErrOvertaken
 	}

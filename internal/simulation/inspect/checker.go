@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,15 +23,19 @@ type Checker struct {
 	chosen    map[string]bool      // ids of deployments of another tool
 	looked    map[string]time.Time // when somebody last listed the deployments
 	locations []*model.Location
-	seen      map[*model.Version]*view
+	seen      map[any]*view
+	lived     map[string]bool   // sites with deployments that were live
+	projects  map[string]string // the namespace of each project, by its name
+	isolates  map[string]loaded // of loaders, by location and project
 }
 
 var _ model.Observer = (*Checker)(nil)
 
 // New observes a cloud. The seed decides how late locations see what is written.
 func New(c *model.Cloud, seed uint64) *Checker {
-	k := &Checker{cloud: c, seen: make(map[*model.Version]*view), damaged: make(map[string]bool),
-		chosen: make(map[string]bool), looked: make(map[string]time.Time)}
+	k := &Checker{cloud: c, seen: make(map[any]*view), damaged: make(map[string]bool),
+		chosen: make(map[string]bool), looked: make(map[string]time.Time), projects: make(map[string]string),
+		lived: make(map[string]bool), isolates: make(map[string]loaded)}
 	for _, name := range []string{"Vienna", "Tokyo", "Lima"} {
 		k.locations = append(k.locations, &model.Location{Name: name, Seed: seed})
 	}
@@ -47,28 +53,22 @@ const (
 	Rollback = "rollback"
 	// Forget is the kind of a run that keeps no removed file reachable.
 	Forget = "forget"
+	// Delete is the kind of a run that deletes a site or a project, with the overlay.
+	Delete = "delete"
 	// Writer is the kind of who writes at run time: only it changes the overlay.
 	Writer = "writer"
 	// Other is the kind of another tool, to which the promises do not apply.
 	Other = "other"
 )
 
-// actor is the site and the kind of who changes something.
-func actor(by string) (site, kind string) {
-	site, kind, _ = strings.Cut(by, "/")
-	kind, _, _ = strings.Cut(kind, " ")
-	return site, kind
-}
-
-// split divides a key into the site and the rest.
-func split(key string) (site, rest string) {
-	site, rest, _ = strings.Cut(key, "/")
-	return site, rest
-}
-
 // Put implements [model.Observer].
-func (k *Checker) Put(by string, _ *model.Namespace, key string, value []byte, before []model.Write) {
-	site, rest := split(key)
+func (k *Checker) Put(by string, n *model.Namespace, key string, value []byte, before []model.Write) {
+	of, rest := split(key)
+	_, kind := actor(by)
+	if kind == Other {
+		k.damaged[key] = true
+		return
+	}
 	k.may(by, key)
 	letter, name, _ := strings.Cut(rest, "/")
 	switch letter {
@@ -80,10 +80,12 @@ func (k *Checker) Put(by string, _ *model.Namespace, key string, value []byte, b
 	case "d", "h":
 		k.once(by, key, value, before)
 	case "r", "o":
+	case "current":
+		k.switched(by, n, key, value, before)
 	default:
-		k.violation(9, "%s writes %s, which is no key of %s", by, key, site)
+		k.violation(9, "%s writes %s, which is no key of %s", by, key, of.site)
 	}
-	if _, kind := actor(by); kind == Rollback && letter != "h" {
+	if kind == Rollback && letter != "h" && letter != "current" || kind == Delete && letter != "current" {
 		k.violation(7, "%s uploads %s", by, key)
 	}
 }
@@ -104,10 +106,10 @@ func (k *Checker) once(by, key string, value []byte, before []model.Write) {
 func (k *Checker) may(by, key string) {
 	site, kind := actor(by)
 	of, rest := split(key)
-	if of != site {
+	if of.site != site {
 		k.violation(9, "%s changes %s", by, key)
 	}
-	if strings.HasPrefix(rest, "o/") != (kind == Writer) {
+	if strings.HasPrefix(rest, "o/") != (kind == Writer) && kind != Delete {
 		k.violation(10, "%s changes %s", by, key)
 	}
 }
@@ -119,24 +121,28 @@ func (k *Checker) Deleted(by string, n *model.Namespace, key string) {
 		return
 	}
 	k.may(by, key)
-	id, rest := split(key)
+	if _, kind := actor(by); kind == Delete {
+		k.deletedBy(by, key)
+		return
+	}
+	of, rest := split(key)
 	if strings.HasPrefix(rest, "o/") {
 		return
 	}
-	s := k.cloud.Script(id)
-	if s.Active() == nil {
+	past := k.past(of.site)
+	if len(past) == 0 {
 		k.violation(4, "%s deletes %s, and nothing is live", by, key)
 		return
 	}
-	kept := k.retained(s, k.looked[by])
+	kept := k.retained(past, k.looked[by])
 	if at, ok := written(rest); !ok {
 		k.violation(4, "%s deletes %s, whose age is not known", by, key)
 	} else if age := time.Since(at); age < kept.grace {
 		k.violation(4, "%s deletes %s, which is %s old", by, key, age)
 	}
-	for _, v := range kept.versions {
-		if view := k.view(v); view != nil && view.keys[key] && view.namespace == n {
-			k.violation(1, "%s deletes %s, which the retained version %s needs", by, key, v.ID)
+	for _, w := range kept.views {
+		if w.keys[key] && w.namespace == n {
+			k.violation(1, "%s deletes %s, which the retained version %s needs", by, key, w.id)
 			return
 		}
 	}
@@ -153,8 +159,8 @@ func (k *Checker) Activated(by string, s *model.Script, d *model.Deployment) {
 		k.violation(9, "%s activates a version of %s", by, s.Name)
 	}
 	for _, share := range d.Shares {
-		if v := s.Version(share.Version); v.Binding(bindingSays) != nil {
-			k.whole(fmt.Sprintf("%s activates %s", by, v.ID), v)
+		if w := k.view(s.Version(share.Version)); w != nil {
+			k.lives(by, s.Name, w)
 		}
 	}
 	k.tabs(by, s, d)
@@ -164,17 +170,16 @@ func (k *Checker) Activated(by string, s *model.Script, d *model.Deployment) {
 // tool makes live after that.
 func (k *Checker) Looked(by string) { k.looked[by] = time.Now() }
 
-// bindingSays is the binding in which a version says what it is.
-const bindingSays = "KV_SYNC"
+// lives checks a version that becomes live.
+func (k *Checker) lives(by, site string, w *view) {
+	k.lived[site+" "+w.says.Deployment] = true
+	k.whole(by+" activates "+w.id, w)
+}
 
 // whole checks that all is there that a version needs.
-func (k *Checker) whole(what string, v *model.Version) {
-	view := k.view(v)
-	if view == nil {
-		return
-	}
-	for key := range view.keys {
-		if _, ok := view.namespace.Get(key); !ok {
+func (k *Checker) whole(what string, w *view) {
+	for key := range w.keys {
+		if _, ok := w.namespace.Get(key); !ok {
 			k.violation(1, "%s, and %s is not there", what, key)
 			return
 		}
@@ -201,10 +206,13 @@ func (k *Checker) tabs(by string, s *model.Script, d *model.Deployment) {
 	if base == nil {
 		return
 	}
-	next, old := k.view(s.Version(d.Main())), k.view(s.Version(base.Main()))
-	if next == nil || old == nil {
-		return
+	if next, old := k.view(s.Version(d.Main())), k.view(s.Version(base.Main())); next != nil && old != nil {
+		k.reachable(by, old, next)
 	}
+}
+
+// reachable checks that a version serves the files of the one before it, which open tabs ask for.
+func (k *Checker) reachable(by string, old, next *view) {
 	for _, a := range old.stored.assets {
 		if _, ok := next.served.find(a.path); !ok {
 			k.violation(12, "%s removes %s, and it is not reachable for open tabs", by, a.path)
@@ -214,25 +222,28 @@ func (k *Checker) tabs(by string, s *model.Script, d *model.Deployment) {
 
 // End checks what is left when nothing happens any more.
 func (k *Checker) End() {
-	for _, s := range k.cloud.Scripts() {
-		if s.Active() == nil {
-			continue
-		}
-		for _, v := range k.retained(s, time.Time{}).versions {
-			if !k.isDamaged(v) {
-				k.whole("at the end "+v.ID+" is retained", v)
+	for _, site := range k.sites() {
+		for _, w := range k.retained(k.past(site), time.Time{}).views {
+			if !k.isDamaged(w) {
+				k.whole("at the end "+w.id+" is retained", w)
 			}
 		}
 	}
 }
 
+// sites are all sites and projects.
+func (k *Checker) sites() (all []string) {
+	for _, s := range k.cloud.Scripts() {
+		all = append(all, s.Name)
+	}
+	return append(all, slices.Sorted(maps.Keys(k.projects))...)
+}
+
 // isDamaged reports whether another tool has deleted something that a version needs.
-func (k *Checker) isDamaged(v *model.Version) bool {
-	if w := k.view(v); w != nil {
-		for key := range w.keys {
-			if k.damaged[key] {
-				return true
-			}
+func (k *Checker) isDamaged(w *view) bool {
+	for key := range w.keys {
+		if k.damaged[key] {
+			return true
 		}
 	}
 	return false

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/simulation/model"
@@ -12,12 +14,15 @@ import (
 
 // view is what a version of kv-sync serves.
 type view struct {
+	id        string // of the version
 	says      *says
 	namespace *model.Namespace
 	stored    *storedManifest
 	served    *servedManifest
 	// keys are those that it needs: its files, its manifest and its record.
 	keys map[string]bool
+	// servedKey is the key of a project's served manifest, code the name of its main module.
+	servedKey, code string
 }
 
 // view reads a version. It is nil for one of another tool, and for one that cannot be read.
@@ -29,7 +34,7 @@ func (k *Checker) view(v *model.Version) *view {
 	if s == nil {
 		return nil
 	}
-	w, err := k.read(v, s)
+	w, err := k.read(v.ID, k.cloud.Namespace(s.Namespace), s, v.Modules["kv-sync-manifest.bin"])
 	if err != nil {
 		k.violation(1, "version %s: %v", v.ID, err)
 	}
@@ -37,9 +42,10 @@ func (k *Checker) view(v *model.Version) *view {
 	return w
 }
 
-func (k *Checker) read(v *model.Version, s *says) (*view, error) {
-	w := &view{says: s, namespace: k.cloud.Namespace(s.Namespace), keys: make(map[string]bool)}
-	if w.namespace == nil {
+// read reads what a version names. served is its served manifest.
+func (k *Checker) read(id string, n *model.Namespace, s *says, served []byte) (*view, error) {
+	w := &view{id: id, says: s, namespace: n, keys: make(map[string]bool)}
+	if n == nil {
 		return nil, fmt.Errorf("there is no namespace %q", s.Namespace)
 	}
 	key := s.Site + "/m/" + s.Manifest
@@ -55,7 +61,7 @@ func (k *Checker) read(v *model.Version, s *says) (*view, error) {
 	if w.stored, err = readStored(b); err != nil {
 		return nil, fmt.Errorf("%s: %w", key, err)
 	}
-	if w.served, err = readServed(v.Modules["kv-sync-manifest.bin"]); err != nil {
+	if w.served, err = readServed(served); err != nil {
 		return nil, fmt.Errorf("what it serves: %w", err)
 	}
 	for _, a := range w.stored.assets {
@@ -82,45 +88,68 @@ func (w *view) compare() error {
 	return nil
 }
 
-// retention is what a prune must keep of a script.
+// activation made versions live.
+type activation struct {
+	id      string
+	at      time.Time
+	message string
+	views   []*view // of those versions that are kv-sync's
+}
+
+// past is what was live of a site or a project, oldest first.
+func (k *Checker) past(site string) (all []activation) {
+	if strings.HasPrefix(site, projects) {
+		return k.projectPast(site)
+	}
+	s := k.cloud.Script(site)
+	if s == nil {
+		return nil
+	}
+	for _, d := range s.Deployments {
+		a := activation{id: d.ID, at: d.Created, message: d.Message}
+		for _, share := range d.Shares {
+			if v := s.Version(share.Version); v != nil {
+				if w := k.view(v); w != nil {
+					a.views = append(a.views, w)
+				}
+			}
+		}
+		all = append(all, a)
+	}
+	return all
+}
+
+// retention is what a prune must keep.
 type retention struct {
-	versions []*model.Version
-	grace    time.Duration
+	views []*view
+	grace time.Duration
 }
 
 // retained are the versions of the active deployment, of the last ones, and of all that
 // were active within the grace period. What another tool made live after a look does not count;
 // without a look, nothing that it made live does: it may be a version that was not retained.
-func (k *Checker) retained(s *model.Script, looked time.Time) retention {
+func (k *Checker) retained(past []activation, looked time.Time) retention {
 	const minGrace = 10 * time.Minute
 	out := retention{grace: minGrace}
 	keep, ids, gone := 1, make(map[string]bool), make(map[string]bool)
-	for i := len(s.Deployments) - 1; i >= 0; i-- {
-		d := s.Deployments[i]
-		if k.chosen[d.ID] && !looked.IsZero() && d.Created.After(looked) {
+	for i, a := range slices.Backward(past) {
+		if k.chosen[a.id] && !looked.IsZero() && a.at.After(looked) {
 			continue
 		}
-		for _, share := range d.Shares {
-			v := s.Version(share.Version)
-			if v == nil {
+		for _, w := range a.views {
+			id := w.says.Deployment
+			active := i == len(past)-1
+			ended := active || time.Since(past[i+1].at) < out.grace
+			if !active && !ended && !ids[id] && len(ids) >= keep {
 				continue
 			}
-			says := readSays(v)
-			if says == nil {
-				continue
+			ids[id] = true
+			keep, out.grace = max(keep, w.says.Retain), max(out.grace, time.Duration(w.says.Grace)*time.Second)
+			if k.chosen[a.id] && looked.IsZero() {
+				gone[id] = true
 			}
-			active := i == len(s.Deployments)-1
-			ended := active || time.Since(s.Deployments[i+1].Created) < out.grace
-			if !active && !ended && !ids[says.Deployment] && len(ids) >= keep {
-				continue
-			}
-			ids[says.Deployment] = true
-			keep, out.grace = max(keep, says.Retain), max(out.grace, time.Duration(says.Grace)*time.Second)
-			if k.chosen[d.ID] && looked.IsZero() {
-				gone[says.Deployment] = true
-			}
-			if !gone[says.Deployment] {
-				out.versions = append(out.versions, v)
+			if !gone[id] {
+				out.views = append(out.views, w)
 			}
 		}
 	}

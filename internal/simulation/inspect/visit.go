@@ -1,6 +1,10 @@
 package inspect
 
 import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/simulation/model"
@@ -15,26 +19,35 @@ func (k *Checker) Visit() {
 			if d == nil || k.chosen[d.ID] {
 				continue
 			}
-			v := s.Version(d.Shares[i%len(d.Shares)].Version)
-			if w := k.view(v); w != nil {
-				k.visit(l, v, w)
+			if w := k.view(s.Version(d.Shares[i%len(d.Shares)].Version)); w != nil {
+				k.visit(l, w)
 			}
+		}
+	}
+	for _, project := range slices.Sorted(maps.Keys(k.projects)) {
+		for _, l := range k.locations {
+			k.visitProject(l, project)
 		}
 	}
 }
 
-func (k *Checker) visit(l *model.Location, v *model.Version, w *view) {
+func (k *Checker) visit(l *model.Location, w *view) {
 	for _, a := range w.stored.assets {
-		key := w.says.Site + "/b/" + a.ref
-		value, ok := l.Get(w.namespace, key)
-		at, written := w.namespace.FirstWritten(key)
-		switch {
-		case ok && uint64(len(value)) != a.size: // its hash was checked when it was written
-			k.violation(2, "in %s version %s serves %d bytes for %s", l.Name, v.ID, len(value), a.path)
-		case !ok && !k.damaged[key] && (!written || time.Since(at) > model.SeenWithin+model.CachedFor):
-			k.violation(2, "in %s version %s answers 503 for %s", l.Name, v.ID, a.path)
+		value, ok := k.fetch(l, w, w.says.Site+"/b/"+a.ref, a.path)
+		if ok && uint64(len(value)) != a.size { // its hash was checked when it was written
+			k.violation(2, "in %s version %s serves %d bytes for %s", l.Name, w.id, len(value), a.path)
 		}
 	}
+}
+
+// fetch has a location read a key of a version.
+func (k *Checker) fetch(l *model.Location, w *view, key, what string) ([]byte, bool) {
+	value, ok := l.Get(w.namespace, key)
+	at, written := w.namespace.FirstWritten(key)
+	if !ok && !k.damaged[key] && (!written || time.Since(at) > model.SeenWithin+model.CachedFor) {
+		k.violation(2, "in %s version %s answers 503 for %s", l.Name, w.id, what)
+	}
+	return value, ok
 }
 
 // Live describes what is live of a site.
@@ -48,12 +61,15 @@ type Live struct {
 	Hold       string
 	Repository string
 	Secrets    map[string]string
-	// Files are its pathnames.
-	Files []string
+	// Files are the SHA-256 of its files, by pathname.
+	Files map[string]string
 }
 
-// Live reads what is live.
+// Live reads what is live of a site or a project.
 func (k *Checker) Live(site string) (out Live) {
+	if strings.HasPrefix(site, projects) {
+		return k.liveProject(site)
+	}
 	s := k.cloud.Script(site)
 	d := s.Active()
 	if d == nil {
@@ -61,38 +77,31 @@ func (k *Checker) Live(site string) (out Live) {
 	}
 	v := s.Version(d.Main())
 	out.Exists, out.Version, out.Secrets = true, v.ID, v.Secrets
-	says := readSays(v)
-	if out.Foreign = says == nil; out.Foreign {
+	w := k.view(v)
+	if out.Foreign = readSays(v) == nil; out.Foreign || w == nil {
 		return out
 	}
-	out.Deployment, out.Commit, out.Repository = says.Deployment, says.Commit, says.Repository.Name
-	for i := len(s.Deployments) - 1; i >= 0; i-- {
-		if m := readMessage(s.Deployments[i].Message); m.deployment == says.Deployment {
-			if m.commit != "" {
-				out.Commit = m.commit
-			}
-			out.Rollback, out.Hold = m.rollback, m.hold
+	var says message
+	for _, a := range slices.Backward(s.Deployments) {
+		if says = readMessage(a.Message); says.deployment == w.says.Deployment {
 			break
 		}
+		says = message{}
 	}
-	if w := k.view(v); w != nil {
-		for _, a := range w.stored.assets {
-			out.Files = append(out.Files, a.path)
-		}
-	}
+	out.describe(w, says)
 	return out
 }
 
-// WasLive reports whether a deployment of the site was ever live.
-func (k *Checker) WasLive(site, deployment string) bool {
-	s := k.cloud.Script(site)
-	if s == nil {
-		return false
+// describe adds what a version and the newest message about it say.
+func (l *Live) describe(w *view, m message) {
+	l.Deployment, l.Repository = w.says.Deployment, w.says.Repository.Name
+	l.Commit = cmp.Or(m.commit, w.says.Commit)
+	l.Rollback, l.Hold = m.rollback, m.hold
+	l.Files = make(map[string]string)
+	for _, a := range w.stored.assets {
+		l.Files[a.path], _, _ = strings.Cut(a.ref, ".")
 	}
-	for _, d := range s.Deployments {
-		if says := readSays(s.Version(d.Main())); says != nil && says.Deployment == deployment {
-			return true
-		}
-	}
-	return false
 }
+
+// WasLive reports whether a deployment of the site was ever live.
+func (k *Checker) WasLive(site, deployment string) bool { return k.lived[site+" "+deployment] }
