@@ -15,8 +15,8 @@ import (
 
 const setSubdomain = "workers.script-subdomain.set"
 
-// A run that ends between the script and its address is made good by the next
-// one on this machine, with or without a change, and costs nothing afterwards.
+// If a run ends between the script and its address, the next run on this machine enables the
+// address, with or without a change. Later runs need no request for it.
 func TestAddressOfAnInterruptedFirstDeployment(t *testing.T) {
 	h := history(one, two)
 	for name, again := range map[string]*memory{"no change": h[0], "a change": h[1]} {
@@ -44,7 +44,7 @@ func mention(res *kvsync.Result, text string) bool {
 	return slices.ContainsFunc(res.Notices, func(n manifest.Problem) bool { return strings.Contains(n.Reason, text) })
 }
 
-// An address that was on is its owner's: no later run switches it on again.
+// If an address was on and its owner switched it off, no later run switches it on again.
 func TestAddressIsSwitchedOnOnce(t *testing.T) {
 	w := start(t)
 	w.config.Cache = &cache{}
@@ -53,7 +53,7 @@ func TestAddressIsSwitchedOnOnce(t *testing.T) {
 	if n := len(slices.DeleteFunc(got, func(kind string) bool { return kind != setSubdomain })); n != 1 {
 		t.Errorf("it was switched on %d times", n)
 	}
-	// Nor does a note of another site of that name, in another account.
+	// The note of a site of that name in another account does not count either.
 	other := start(t)
 	other.config.Cache = w.config.Cache
 	other.fault(setSubdomain, platform.Fault{Kind: platform.FaultStatus, Status: http.StatusForbidden})
@@ -63,8 +63,8 @@ func TestAddressIsSwitchedOnOnce(t *testing.T) {
 	}
 }
 
-// A site of the same name in another account, deployed for the first time in between,
-// does not take the note.
+// The note of an interrupted run is not used for a site of the same name that was deployed for the
+// first time in another account in between.
 func TestAddressOfAnotherAccount(t *testing.T) {
 	mine, other := start(t), start(t)
 	mine.config.Cache, mine.config.AccountID, other.config.AccountID = &cache{}, "mine", "other"
@@ -79,7 +79,7 @@ func TestAddressOfAnotherAccount(t *testing.T) {
 	}
 }
 
-// Ctrl-C when the script is live already: it gets its address all the same.
+// After Ctrl-C with the script already live, the run still enables the address.
 func TestAddressThoughInterrupted(t *testing.T) {
 	w := start(t)
 	ctx, interrupt := context.WithCancel(t.Context())

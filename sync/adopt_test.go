@@ -19,7 +19,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// edit is a write at run time, as the overlay has it.
+// edit is a run-time write, as the overlay records it.
 type edit struct {
 	path, body string
 	gone       bool // deleted
@@ -31,8 +31,8 @@ type edit struct {
 
 func (e edit) nonceText() string { return fmt.Sprintf("%016x", max(e.nonce, 1)) }
 
-// edit is what a Worker wrote at run time: the blobs and the record are as the
-// Durable Object of the overlay leaves them.
+// edit simulates a write by a Worker: it leaves the blobs and the record as the Durable Object of
+// the overlay does.
 func (w *world) edit(edits ...edit) {
 	w.t.Helper()
 	entries := []map[string]any{}
@@ -78,7 +78,7 @@ func (w *world) put(key string, value []byte) {
 	}
 }
 
-// overlay is every byte below o/.
+// overlay returns every key below o/ with its value.
 func (w *world) overlay() files {
 	w.t.Helper()
 	out := files{}
@@ -100,8 +100,8 @@ func adopted(m *manifest.Manifest) map[string]string {
 	return out
 }
 
-// What git has and what was written at run time are told apart exactly: an edit
-// that is deployed is adopted, and every other one covers what is deployed.
+// A deploy adopts exactly the edits that it deploys. Every other edit still covers what is
+// deployed.
 func TestAdopted(t *testing.T) {
 	t.Parallel()
 	w := startOverlaid(t)
@@ -160,7 +160,7 @@ func TestAdopted(t *testing.T) {
 	}
 }
 
-// after is the same content as a commit that is newer than another.
+// after returns a commit with the same content that is newer than another commit.
 func (m *memory) after(other *memory, id string) *memory {
 	next := &memory{files: maps.Clone(m.files), commit: strings.Repeat(id, 40), time: other.time.Add(time.Second)}
 	next.files["/"+id] = id
@@ -169,8 +169,8 @@ func (m *memory) after(other *memory, id string) *memory {
 	return next
 }
 
-// What was pulled into git and mended there is deployed as it was mended, and
-// what was pulled as deleted does not come back for open tabs.
+// If a pulled edit was changed in git, the changed content is deployed. If a deletion was pulled,
+// the file does not come back for open tabs.
 func TestPulledIsAdopted(t *testing.T) {
 	t.Parallel()
 	w := startOverlaid(t)
@@ -191,8 +191,8 @@ func TestPulledIsAdopted(t *testing.T) {
 	}
 }
 
-// A page that the source lists as pulled and does not have stays for visitors: whoever
-// discarded the pull, or did not commit the page, is told at every deploy.
+// If the source lists a page as pulled but does not have it, visitors keep seeing it. Every deploy
+// says so to whoever discarded the pull or did not commit the page.
 func TestPulledIsNotPublished(t *testing.T) {
 	t.Parallel()
 	w := startOverlaid(t)
@@ -212,7 +212,7 @@ func TestPulledIsNotPublished(t *testing.T) {
 	}
 }
 
-// A pull was discarded, and its record stayed: visitors go on seeing the edits.
+// If a pull was discarded but its record stayed, visitors keep seeing the edits.
 func TestDiscardedPullDropsNoEdit(t *testing.T) {
 	t.Parallel()
 	w := startOverlaid(t)
@@ -232,8 +232,8 @@ func TestDiscardedPullDropsNoEdit(t *testing.T) {
 	}
 }
 
-// A page that was made at run time, pulled, and deleted at run time before what
-// was pulled is deployed, comes back: the overlay knows nothing of it by then.
+// A page that was made at run time, pulled, and then deleted at run time before the pulled commit
+// is deployed comes back, because the overlay no longer has a record of it.
 func TestPulledAndDeletedSince(t *testing.T) {
 	t.Parallel()
 	w := startOverlaid(t)
@@ -253,8 +253,8 @@ func TestPulledAndDeletedSince(t *testing.T) {
 	}
 }
 
-// What lies below o/ is the Durable Object's alone: nothing that a person or a
-// schedule does to the site writes or deletes a byte of it (promise 10).
+// Only the Durable Object writes below o/. No command or schedule of kv-sync writes or deletes a
+// key there (promise 10).
 func TestEditsSurvive(t *testing.T) {
 	t.Parallel()
 	w := startOverlaid(t)
@@ -328,8 +328,8 @@ func TestVerifyOverlay(t *testing.T) {
 	}
 }
 
-// A record that cannot be used is no reason to keep a fix from visitors: what was
-// adopted stays adopted, and nothing else is.
+// A deploy succeeds over a damaged overlay record. What was adopted stays adopted, and nothing else
+// is adopted.
 func TestDeployOverADamagedRecord(t *testing.T) {
 	t.Parallel()
 	w := startOverlaid(t)
@@ -355,7 +355,7 @@ func TestDeployOverADamagedRecord(t *testing.T) {
 	}
 }
 
-// Visitors miss no edit because somebody took a line out of a file.
+// A deploy whose configuration no longer has the overlay is refused while edits are not in git.
 func TestOverlayIsSwitchedOff(t *testing.T) {
 	t.Parallel()
 	w := startOverlaid(t)
@@ -388,7 +388,7 @@ func TestOverlayIsSwitchedOff(t *testing.T) {
 	}
 }
 
-// The edits of a site that moves would stay where they are.
+// A site with edits cannot move to another namespace, because the edits would stay in the old one.
 func TestOverlayStaysInItsNamespace(t *testing.T) {
 	t.Parallel()
 	w := startOverlaid(t)
@@ -416,8 +416,7 @@ func TestOverlayStaysInItsNamespace(t *testing.T) {
 	}
 }
 
-// Of a folder that is deployed for the first time nobody knows a hash before it
-// is sent.
+// In the first deploy of a folder the hashes are known only after the upload.
 func TestAdoptedOfUnhashedFiles(t *testing.T) {
 	t.Parallel()
 	w := startOverlaid(t)
@@ -464,7 +463,7 @@ func TestRollbackToBeforeTheOverlay(t *testing.T) {
 	w.wantSite(one)
 }
 
-// A project has an overlay of its own, and the companion of its loader.
+// A project has its own overlay, and the companion of its loader.
 func TestOverlayOfAProject(t *testing.T) {
 	t.Parallel()
 	w := startProject(t)

@@ -17,8 +17,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
-// central is one account with one script and one namespace, whose state is in one
-// place. Each request of an actor waits for its turn, in the order of a seed.
+// central is an account with one script and one namespace, whose state is in one place. Each
+// request of an actor waits for its turn, in an order that a seed decides.
 type central struct {
 	mu sync.Mutex // also of all below
 
@@ -101,7 +101,7 @@ func (c *central) pick(random *rand.Rand, speed map[string]int) *request {
 	return nil
 }
 
-// turn waits until it is the request's turn. A request without an actor is at once.
+// turn waits for the request's turn. A request without an actor does not wait.
 func (c *central) turn(actor, kind string) {
 	if actor == "" {
 		return
@@ -113,7 +113,7 @@ func (c *central) turn(actor, kind string) {
 	<-r.go_
 }
 
-// as is the account as one actor uses it; "" waits for no turn.
+// as returns the account as seen by one actor. For "" requests do not wait.
 func (c *central) as(actor string) cloud.Account { return &centralAccount{c, actor} }
 
 type centralAccount struct {
@@ -121,7 +121,7 @@ type centralAccount struct {
 	actor string
 }
 
-// request does what a request does, in its turn.
+// request carries out a request in its turn.
 func (a *centralAccount) request(ctx context.Context, kind string, do func() error) error {
 	a.turn(a.actor, kind)
 	if err := ctx.Err(); err != nil {
@@ -313,7 +313,7 @@ func (w *centralWorkers) setSecret(ctx context.Context, name, value string) erro
 	})
 }
 
-// edited adds a version with another secret; mu is held.
+// edited adds a version with a changed secret. mu is held.
 func (w *centralWorkers) edited(from *centralVersion, name, value string) string {
 	v := &centralVersion{Version: from.Version, number: len(w.uploaded) + 1, secrets: maps.Clone(from.secrets)}
 	v.ID, v.Created = fmt.Sprintf("version-%d", v.number), time.Now()

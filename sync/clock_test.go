@@ -15,14 +15,14 @@ import (
 	"github.com/kv-sync/kv-sync/sync/site"
 )
 
-// startLagging is a world whose API gives its own time, and whose machine's clock is off.
+// startLagging returns a world whose API sends its own time, and whose machine has a wrong clock.
 func startLagging(t *testing.T, ahead time.Duration) *world {
 	w := start(t)
 	w.config.Now = func() time.Time { return time.Now().Add(ahead) }
 	return w
 }
 
-// bare is an engine that takes the time from the answers of the platform.
+// bare returns an engine that takes the time from the answers of the platform.
 func (w *world) bare() *kvsync.Engine {
 	w.t.Helper()
 	e, err := kvsync.New(w.config)
@@ -32,8 +32,8 @@ func (w *world) bare() *kvsync.Engine {
 	return e
 }
 
-// A machine whose clock is wrong neither deploys nor uploads nor prunes, in any layout
-// and for any target. Nothing is written and nothing deleted.
+// With a wrong clock a machine does not deploy, upload or prune, in any layout and for any target.
+// It writes and deletes nothing.
 func TestWrongClock(t *testing.T) {
 	t.Parallel()
 	for ahead, want := range map[time.Duration]finding.Case{
@@ -124,9 +124,9 @@ func TestWrongClockWithAShortGrace(t *testing.T) {
 	}
 }
 
-// Within what is allowed, a clock that is off does no harm: all ages are measured by
-// the time at the API. What was uploaded on a machine whose clock lags is not pruned
-// before the switch, and is as old as it is.
+// A clock that is off by less than the limit does no harm, because all ages are measured by the
+// time of the API. A blob that was uploaded from a machine with a slow clock has its real age, and
+// is not pruned before the switch.
 func TestAgesAreTheAPIs(t *testing.T) {
 	t.Parallel()
 	for _, off := range []time.Duration{-59 * time.Minute, 59 * time.Minute} {
@@ -174,7 +174,7 @@ func TestClockOfAnAPIWithoutTime(t *testing.T) {
 	w.wantSite(one)
 }
 
-// Nothing that was written a moment ago is ever old enough to be pruned.
+// Nothing that was written a moment ago counts as old enough to be pruned.
 func TestShortestGrace(t *testing.T) {
 	w := start(t)
 	w.config.Grace = time.Minute
@@ -183,7 +183,7 @@ func TestShortestGrace(t *testing.T) {
 	}
 }
 
-// The layout of the Rust crate has keys that tell their age, too.
+// The keys of the layout of the Rust crate show their age, too.
 func TestKVAssetsWithAWrongClock(t *testing.T) {
 	t.Parallel()
 	r := newRack()

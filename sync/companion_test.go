@@ -22,8 +22,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/site"
 )
 
-// overlaid is a Worker of a site with an overlay: what matters here of the
-// companion's code is that it has the class.
+// overlaid is a Worker of a site with an overlay. Of the companion's code only its class matters
+// here.
 func overlaid(w cloud.Worker) cloud.Worker {
 	w.Companion = &cloud.Worker{
 		Main: "overlay.js", CompatibilityDate: "2026-11-01",
@@ -151,8 +151,8 @@ func TestCompanion(t *testing.T) {
 	}
 }
 
-// A rollback brings back a version that names an older companion; which one is
-// there counts, not which one that version names.
+// A rollback may restore a version that names an older companion. The companion that exists counts,
+// not the one that the version names.
 func TestCompanionIsNeverReplacedByAnOlderOne(t *testing.T) {
 	t.Parallel()
 	w := startOverlaid(t)
@@ -217,8 +217,8 @@ func TestCompanionsNameIsTaken(t *testing.T) {
 	wantGuard(t, err, guard.Foreign)
 }
 
-// A companion that the API refuses leaves the site as it was; what its answer
-// was is not said of the site's switch.
+// If the API refuses the companion, the site does not change, and the error is not reported as a
+// result of the site's switch.
 func TestCompanionIsRefused(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -239,7 +239,7 @@ func TestCompanionIsRefused(t *testing.T) {
 	w.wantSite(two)
 }
 
-// A run that is ended while the companion is on its way says that it was ended.
+// A run that is cancelled while it uploads the companion reports that it was cancelled.
 func TestCompanionIsInterrupted(t *testing.T) {
 	t.Parallel()
 	w := startOverlaid(t)
@@ -253,8 +253,8 @@ func TestCompanionIsInterrupted(t *testing.T) {
 	w.wantSite(one)
 }
 
-// Two that deploy a companion at the same moment send the same migration; the
-// second is refused, and what is there is what it wants.
+// Two runs that deploy a companion at the same moment send the same migration. The API refuses the
+// second, which then finds that the companion is already as it should be.
 func TestCompanionOfAnotherDeploy(t *testing.T) {
 	t.Parallel()
 	w := startOverlaid(t)

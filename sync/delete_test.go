@@ -33,7 +33,7 @@ func (w *world) mustDelete() *kvsync.Deletion {
 	return d
 }
 
-// values are all values of a namespace.
+// values returns all values of a namespace.
 func values(t *testing.T, s cloud.Store) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -48,8 +48,8 @@ func values(t *testing.T, s cloud.Store) map[string]string {
 	return out
 }
 
-// Names that begin alike, a site of the companion's name, and projects share one
-// namespace: deleting one leaves every key of the others.
+// Sites with a common prefix of their names, a site with the companion's name, and projects share
+// one namespace. Deleting one deletes no key of the others.
 func TestDeleteLeavesOthersAlone(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -86,7 +86,7 @@ func TestDeleteLeavesOthersAlone(t *testing.T) {
 	wantCase(t, err, guard.Target, finding.CaseNothingToDelete)
 }
 
-// The same for a project: other projects of its prefix, and sites of its name.
+// The same holds for a project, for other projects with its prefix, and for sites with its name.
 func TestDeleteOfAProjectLeavesOthersAlone(t *testing.T) {
 	t.Parallel()
 	w := startProject(t)
@@ -108,7 +108,7 @@ func TestDeleteOfAProjectLeavesOthersAlone(t *testing.T) {
 	}
 }
 
-// A script that only has the name of the companion is not deleted.
+// A script that merely has the name of the companion is not deleted.
 func TestDeleteLeavesAScriptOfTheCompanionsName(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -144,7 +144,7 @@ func TestDeleteRefusesAForeignWorker(t *testing.T) {
 	}
 }
 
-// A deploy between the plan and the confirmation is not deleted unseen.
+// If a deploy goes live between the plan and the confirmation, the deletion is refused.
 func TestDeleteStopsAfterAnotherDeploy(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -160,7 +160,7 @@ func TestDeleteStopsAfterAnotherDeploy(t *testing.T) {
 	w.wantSite(past[1].files)
 }
 
-// A deletion that fails at any request is finished by the next one.
+// If a deletion fails at any request, the next one finishes it.
 func TestDeleteIsFinishedByTheNextRun(t *testing.T) {
 	t.Parallel()
 	for _, project := range []string{"", "shop"} {
@@ -210,8 +210,8 @@ func TestDeleteIsFinishedByTheNextRun(t *testing.T) {
 	}
 }
 
-// A new project of a deleted one's id has no key in common with it, and a deletion of the
-// new one leaves nothing of either.
+// A new project with the id of a deleted one shares no key with it. Deleting the new one leaves
+// nothing of either.
 func TestProjectOfADeletedOnesID(t *testing.T) {
 	t.Parallel()
 	w := startProject(t)
@@ -256,8 +256,8 @@ func TestProjectOfADeletedOnesID(t *testing.T) {
 	}
 }
 
-// What a deletion left is found although a new project of that id is live, and only by
-// a deletion of that one: its own keys are not among the leftovers before.
+// What an interrupted deletion left is deleted later, even if a new project of that id is live, but
+// only by a deletion of the new project: before that, its keys are not among the leftovers.
 func TestLeftoversOfAnInterruptedDeletion(t *testing.T) {
 	t.Parallel()
 	w := startProject(t)
@@ -295,8 +295,8 @@ func TestLeftoversOfAnInterruptedDeletion(t *testing.T) {
 	}
 }
 
-// A project is deleted between the plan of a deploy and its switch. What the deploy then
-// makes live needs no key of the deleted project.
+// A project is deleted between the plan of a deploy and its switch. The new deployment needs no key
+// of the deleted project.
 func TestDeployAcrossADeletion(t *testing.T) {
 	t.Parallel()
 	w := startProject(t)
@@ -333,8 +333,8 @@ func TestDeployAcrossADeletion(t *testing.T) {
 	}
 }
 
-// In the layout kv-assets a deletion deletes the files that the site's records name, also
-// those of earlier deployments. What another site names, and what no record names, stays.
+// In the layout kv-assets a deletion deletes the files that the site's records name, including
+// those of earlier deployments. It keeps what another site or no record names.
 func TestDeleteOfKVAssets(t *testing.T) {
 	t.Parallel()
 	w := startAssets(t)
@@ -370,8 +370,8 @@ func TestDeleteOfKVAssets(t *testing.T) {
 	}
 }
 
-// The records are deleted after the files that they name, so the next run finishes what
-// was interrupted.
+// The records are deleted after the files that they name, so that the next run can finish an
+// interrupted deletion.
 func TestDeleteOfKVAssetsIsFinished(t *testing.T) {
 	t.Parallel()
 	w := startAssets(t)
@@ -398,8 +398,8 @@ func TestDeleteOfKVAssetsIsFinished(t *testing.T) {
 	}
 }
 
-// A run whose deletion of the Worker happened, but that did not learn of it, reports that the site is
-// offline. If it was not cancelled, it goes on.
+// A run that deleted the Worker but lost the answer reports that the site is offline. If it was not
+// cancelled, it continues.
 func TestDeleteLooksWhetherTheWorkerIsGone(t *testing.T) {
 	t.Parallel()
 	for _, cancelled := range []bool{false, true} {
@@ -429,8 +429,8 @@ func TestDeleteLooksWhetherTheWorkerIsGone(t *testing.T) {
 	}
 }
 
-// A project's tombstone that was written, or may still be seen, without an answer to it is not a
-// failed deletion. Promise 8.
+// Promise 8: if the answer to the write of a project's tombstone is lost, the outcome of the deletion
+// is not known. It is not reported as failed.
 func TestDeletionOfAProjectWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	for _, looks := range []bool{false, true} {
@@ -458,8 +458,8 @@ func TestDeletionOfAProjectWithoutAnAnswer(t *testing.T) {
 	}
 }
 
-// The keys of what is live are deleted, also if the configuration names another namespace now, and the plan
-// names that one.
+// If the configuration now names another namespace, the keys of the live deployment are still
+// deleted, and the plan names their namespace.
 func TestDeleteUsesTheNamespaceOfWhatIsLive(t *testing.T) {
 	t.Parallel()
 	w := start(t)

@@ -27,7 +27,7 @@ var (
 	three = files{"/index.html": "three", "/about.html": "about", "/style.css": "css", "/new.html": "new"}
 )
 
-// The ledger of requests is part of the design: cost follows the change.
+// The number of requests is part of the design: it depends on the change.
 func TestLedger(t *testing.T) {
 	w := start(t)
 	h := history(one, two)
@@ -155,7 +155,7 @@ func TestPlanWritesNothing(t *testing.T) {
 	}
 }
 
-// A folder has one identity, whether its hashes were known before or not.
+// A folder has one identity, whether or not its hashes were known before.
 func TestFolderIdentity(t *testing.T) {
 	for _, hashed := range []bool{false, true} {
 		w := start(t)
@@ -167,7 +167,7 @@ func TestFolderIdentity(t *testing.T) {
 	}
 }
 
-// Hashes that the upload found out are told to the source, which keeps them.
+// The engine reports the hashes that the upload computed to the source, which keeps them.
 func TestHashesAreRemembered(t *testing.T) {
 	w := start(t)
 	src := &memory{files: one}
@@ -182,7 +182,7 @@ func TestHashesAreRemembered(t *testing.T) {
 	}
 }
 
-// Modified is when a content was first seen, and no part of what a manifest is.
+// Modified is the time when a content was first seen. It is not part of the identity of a manifest.
 func TestModifiedStaysWithTheContent(t *testing.T) {
 	w := start(t)
 	src := &memory{files: one, time: time.Unix(1000, 0)}
@@ -200,7 +200,7 @@ func TestModifiedStaysWithTheContent(t *testing.T) {
 	}
 }
 
-// Promise 11: a key of an earlier run is not believed to be there.
+// Promise 11: a deploy does not rely on the key of an earlier run.
 func TestOnlyTheActiveManifestIsBelieved(t *testing.T) {
 	w := start(t)
 	h := history(one, two, one)
@@ -360,7 +360,7 @@ func TestShrink(t *testing.T) {
 	}
 }
 
-// Promise 12: what a retained deployment served stays listed at its pathname.
+// Promise 12: a file of a retained deployment stays listed at its pathname.
 func TestRetired(t *testing.T) {
 	w := start(t)
 	w.config.Retain, w.config.Grace = 3, time.Hour
@@ -391,7 +391,7 @@ func TestRetired(t *testing.T) {
 	}
 }
 
-// Promise 12: it stays listed for the grace period, too, however many deployments there are.
+// Promise 12: such a file stays listed for the grace period, too, however many deployments follow.
 func TestRetiredForTheGracePeriod(t *testing.T) {
 	w := start(t)
 	w.config.Retain, w.config.Grace = 2, time.Hour
@@ -418,9 +418,9 @@ func (w *world) retired() (paths []string) {
 	return paths
 }
 
-// A live deployment by an older kv-sync does not say which requests its code got. One
-// whose Worker is the same retires as ever; after one whose Worker differs nothing is
-// retired, once, and the plan says why (promise 12).
+// A live deployment by an older kv-sync does not record which requests its code handled. If the new
+// Worker is the same, removed files are retired as usual. If it differs, this deploy retires
+// nothing, and the plan says why (promise 12).
 func TestRetiredAfterAnUpgrade(t *testing.T) {
 	for name, c := range map[string]struct {
 		date    string // of the new Worker
@@ -454,8 +454,7 @@ func TestRetiredAfterAnUpgrade(t *testing.T) {
 	}
 }
 
-// Files of a deployment that a rollback left are retired only if no code guarded them
-// there.
+// Files of a deployment that a rollback replaced are retired only if no code guarded them.
 func TestGuardedIsNotRetiredAfterRollback(t *testing.T) {
 	for routing, want := range map[*manifest.Routing]int{
 		{}:                             1,
@@ -483,8 +482,8 @@ func TestGuardedIsNotRetiredAfterRollback(t *testing.T) {
 	}
 }
 
-// Taking a pattern out of retire is a change: what it kept reachable is gone with the
-// next deploy, also where nothing else changed.
+// Removing a pattern from retire is a change: the files that it kept reachable become unreachable
+// with the next deploy, even if nothing else changed.
 func TestRetireIsPartOfTheWorker(t *testing.T) {
 	w := start(t)
 	h := history(files{"/a": "a", "/b": "b"}, files{"/a": "a"})
@@ -504,7 +503,8 @@ func TestRetireIsPartOfTheWorker(t *testing.T) {
 	}
 }
 
-// Settings that no version carries follow the switch, and only where the Worker changed.
+// Settings that are not part of a version are applied after the switch, and only if the Worker
+// changed.
 func TestScriptSettings(t *testing.T) {
 	w := start(t)
 	h := history(one, two, three)
@@ -525,7 +525,7 @@ func TestScriptSettings(t *testing.T) {
 	}
 }
 
-// What should never have been published is gone with the switch.
+// A file that should never have been published is unreachable after the switch.
 func TestForget(t *testing.T) {
 	w := start(t)
 	h := history(one, files{"/index.html": "one", "/style.css": "css"})
@@ -541,8 +541,8 @@ func TestForget(t *testing.T) {
 	w.wantSite(h[1].files)
 }
 
-// Where no tab is open, what is removed is gone with the switch; and unlike Forget
-// nothing is deployed where nothing changed.
+// Where no tab is open, removed files become unreachable with the switch. Unlike with Forget,
+// nothing is deployed if nothing changed.
 func TestKeepNone(t *testing.T) {
 	w := start(t)
 	h := history(one, files{"/index.html": "one", "/style.css": "css"})
@@ -605,7 +605,7 @@ func TestSitesAreIsolated(t *testing.T) {
 	}
 }
 
-// A file that changes under the upload is an error, not a blob under a wrong key.
+// A file that changes during the upload is an error. No blob is stored under a wrong key.
 func TestFileChangesMeanwhile(t *testing.T) {
 	w := start(t)
 	h := history(one, two)

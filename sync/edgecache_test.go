@@ -11,8 +11,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// For how long responses are cached is part of what makes a version: a change
-// of it alone is deployed, and the same again is not.
+// The cache time of responses is part of a version: a change of it alone is deployed, and the same
+// value again is not.
 func TestEdgeCacheIsPartOfTheVersion(t *testing.T) {
 	w := start(t)
 	src := history(one)[0]
@@ -40,7 +40,7 @@ func TestEdgeCacheIsPartOfTheVersion(t *testing.T) {
 	}
 }
 
-// The upload's metadata says what wrangler's does.
+// The metadata of the upload equals that of wrangler.
 func TestEdgeCacheIsUploaded(t *testing.T) {
 	w := start(t)
 	src := history(one)[0]
@@ -86,8 +86,8 @@ func (w *world) runtimeOf(version string) map[string]string {
 	return out
 }
 
-// A project's responses would be cached by its loader's version, which does not
-// change with the project.
+// Responses of a project must not be cached by Workers Caching, because its key has the version of
+// the loader, which does not change with the project.
 func TestNoEdgeCacheForProjects(t *testing.T) {
 	w := startProject(t)
 	w.config.Serving.EdgeCache = 3600

@@ -24,16 +24,16 @@ func (e *Engine) Send(ctx context.Context, call func(context.Context) error) err
 	return e.send(ctx, call)
 }
 
-// SetPatience shortens how long a switch may take after a cancellation, and
-// returns what undoes it.
+// SetPatience shortens the time that a switch may take after a cancellation. It returns a function
+// that restores it.
 func SetPatience(d time.Duration) (undo func()) {
 	before := patience
 	patience = d
 	return func() { patience = before }
 }
 
-// SetLooks sets the pauses between looks for a switch whose answer was lost, and
-// returns what undoes it.
+// SetLooks sets the pauses between the looks for a switch whose answer was lost. It returns a
+// function that restores them.
 func SetLooks(pauses ...time.Duration) (undo func()) {
 	before := looks
 	looks = pauses

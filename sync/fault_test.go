@@ -18,8 +18,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// blow is what happens at one request: the process dies there, before or after
-// the request was carried out, or the process lives and the network does that.
+// blow is a fault of one request: the process dies before or after the request is carried out, or
+// the network fails and the process continues.
 type blow struct {
 	name string
 	dies bool
@@ -34,9 +34,9 @@ var blows = []blow{
 	{"refused", false, platform.FaultStatus},
 }
 
-// TestEveryRequestCanFail strikes at each request of each kind of run, in each
-// way. Whatever the run says, the live site is wholly old or wholly new, and
-// running again finishes (promises 2, 3, 6, 8).
+// TestEveryRequestCanFail injects each fault into each request of each kind of run. Whatever the
+// run reports, the live site is completely old or completely new, and the next run finishes
+// (promises 2, 3, 6, 8).
 func TestEveryRequestCanFail(t *testing.T) {
 	h := history(one, two)
 	durable := script
@@ -148,7 +148,8 @@ func TestEveryRequestCanFail(t *testing.T) {
 	}
 }
 
-// strike runs and hits the k-th request; it reports whether there was one.
+// strike runs and injects the fault into the k-th request. It reports whether there was such a
+// request.
 func (w *world) strike(b blow, k int64, run func(context.Context, *kvsync.Engine) error) bool {
 	ctx, kill := context.WithCancel(w.t.Context())
 	defer kill()
@@ -175,7 +176,7 @@ func (w *world) strike(b blow, k int64, run func(context.Context, *kvsync.Engine
 	return struck.Load()
 }
 
-// When nobody can tell whether the switch happened, it says so and prunes nothing.
+// If it is not known whether the switch happened, the run says so and does not prune.
 func TestUnknownStaysUnknown(t *testing.T) {
 	w := start(t)
 	h := history(one, two)
@@ -226,8 +227,8 @@ func TestPartialBulkWrites(t *testing.T) {
 	}
 }
 
-// A plan that took longer than half the grace period is made again, with keys
-// of its own: prune may have taken the first ones for garbage.
+// A plan that took longer than half the grace period is made again with new keys, because prune may
+// have deleted those of the first plan.
 func TestStalePlanIsMadeAgain(t *testing.T) {
 	w := start(t)
 	h := history(one, two)

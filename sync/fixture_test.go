@@ -27,12 +27,12 @@ import (
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// files is a site's content by pathname.
+// files is the content of a site by pathname.
 type files map[string]string
 
-// memory is a source whose files are at hand. It behaves as both kinds of
-// sources do: with a commit, unchanged content is known by its object id; without,
-// it is a folder, whose hashes are left to the upload where there is no base.
+// memory is a source with its files in memory. With a commit it knows unchanged content by its
+// object id. Without one it is a folder: the hashes that the base does not have are computed by the
+// upload.
 type memory struct {
 	files  files
 	commit string
@@ -56,11 +56,10 @@ type memory struct {
 	opened atomic.Int64
 }
 
-// hashes remembers what large contents hash to: the tests have few of them, and
-// look at them often.
+// hashes caches the hashes of large contents, which the tests use often.
 var hashes sync.Map
 
-// hashOf is what a source gives as a file's hash.
+// hashOf returns the hash of a file that the source reports.
 func hashOf(body string) manifest.Hash {
 	if known, ok := hashes.Load(body); ok {
 		return known.(manifest.Hash)
@@ -135,7 +134,7 @@ func (m *memory) Remember(assets []manifest.Asset) {
 
 func commitID(n int) string { return fmt.Sprintf("%040x", n) }
 
-// history makes commits 1, 2, 3 … of which each is newer than the one before.
+// history returns commits 1, 2, 3 …, each newer than the one before.
 func history(contents ...files) []*memory {
 	var order []string
 	var out []*memory
@@ -149,8 +148,7 @@ func history(contents ...files) []*memory {
 	return out
 }
 
-// script is the least Worker there is: these tests look at what is stored, not
-// at what is served.
+// script is the smallest Worker: these tests check what is stored, not what is served.
 var script = cloud.Worker{
 	Main: "main.js", CompatibilityDate: "2026-11-01", Routing: &manifest.Routing{},
 	Modules: []cloud.Module{{Name: "main.js", Type: "application/javascript+module",
@@ -167,8 +165,7 @@ type world struct {
 	clock   *clock
 }
 
-// clock is the time of the API and of this machine. Time passes while the platform
-// answers, too.
+// clock is the time of the API and of this machine. It also advances while the platform answers.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -182,7 +179,7 @@ func (c *clock) time() time.Time {
 
 func (w *world) time() time.Time { return w.clock.time() }
 
-// pass lets time pass.
+// pass advances the clock.
 func (w *world) pass(d time.Duration) {
 	w.clock.mu.Lock()
 	defer w.clock.mu.Unlock()
@@ -204,7 +201,7 @@ func start(t *testing.T) *world {
 	return w
 }
 
-// connect makes an adapter that sends each request at most tries times.
+// connect returns an adapter that sends each request at most tries times.
 func (w *world) connect(tries int) *cloudflare.Account {
 	a, err := cloudflare.New(cloudflare.Options{Token: w.p.Token, AccountID: w.p.AccountID, BaseURL: w.p.BaseURL,
 		Tries: tries})
@@ -224,7 +221,7 @@ func (w *world) engine() *kvsync.Engine {
 	return e
 }
 
-// timed is the configuration, with an API that has the time of the world.
+// timed returns the configuration with an API whose clock is the world's.
 func (w *world) timed() site.Config {
 	c := w.config
 	c.Account = kvsync.TimedAccount{Account: c.Account, Clock: w.clock.time}
@@ -235,7 +232,7 @@ func (w *world) deploy(src *memory, opt plan.Options) (*kvsync.Result, error) {
 	return w.engine().Deploy(w.t.Context(), src, w.worker(), opt)
 }
 
-// worker is the script, with a companion where the site has an overlay.
+// worker returns the script, with a companion if the site has an overlay.
 func (w *world) worker() cloud.Worker {
 	if w.config.Serving.Overlay && w.config.Project == "" {
 		return overlaid(script)
@@ -309,8 +306,8 @@ func (w *world) manifest() *manifest.Manifest {
 
 func (w *world) store() cloud.Store { return w.account.Store(w.live().Namespace) }
 
-// site reads the whole live site, blob by blob: what visitors could get. Any
-// blob that is missing or is not what its key says fails the test.
+// site reads the whole live site, blob by blob. It fails the test if a blob is missing or does not
+// have the content that its key names.
 func (w *world) site() files {
 	w.t.Helper()
 	if w.live() == nil {
@@ -339,7 +336,7 @@ func (w *world) blob(path, ref string) string {
 	return string(b)
 }
 
-// joined puts a file together from the chunks that its index names.
+// joined joins the chunks that the index of a file names.
 func (w *world) joined(a manifest.Asset, index string) string {
 	w.t.Helper()
 	var whole strings.Builder
@@ -353,7 +350,7 @@ func (w *world) joined(a manifest.Asset, index string) string {
 	return whole.String()
 }
 
-// refsOf reads the chunks out of an index, as docs/format.md gives it.
+// refsOf returns the chunks of an index, in the format of docs/format.md.
 func refsOf(t *testing.T, index string) []string {
 	t.Helper()
 	n := (len(index) - 24) / 40
@@ -409,7 +406,7 @@ func wantGuard(t *testing.T, err error, by guard.ID) {
 	}
 }
 
-// wantCase wants a guard for this very reason.
+// wantCase checks that err is of this guard and this case.
 func wantCase(t *testing.T, err error, by guard.ID, c finding.Case) {
 	t.Helper()
 	wantGuard(t, err, by)
@@ -419,7 +416,7 @@ func wantCase(t *testing.T, err error, by guard.ID, c finding.Case) {
 	}
 }
 
-// wantFound wants an error that is this finding.
+// wantFound checks that err is this finding.
 func wantFound(t *testing.T, err error, c finding.Case) {
 	t.Helper()
 	var f *finding.Finding
@@ -428,7 +425,7 @@ func wantFound(t *testing.T, err error, c finding.Case) {
 	}
 }
 
-// wantShrink wants the guard, and every file named that would go.
+// wantShrink checks that the guard stopped the run and names every file that would be removed.
 func wantShrink(t *testing.T, err error, before, after files) {
 	t.Helper()
 	wantGuard(t, err, guard.Shrink)
@@ -445,7 +442,7 @@ func wantShrink(t *testing.T, err error, before, after files) {
 	}
 }
 
-// fault makes one thing go wrong with every request of a kind.
+// fault makes every request of a kind fail in one way.
 func (w *world) fault(kind string, f platform.Fault) {
 	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
 		if r.Kind == kind {
@@ -455,7 +452,7 @@ func (w *world) fault(kind string, f platform.Fault) {
 	})
 }
 
-// lying is a source whose files are not what it says.
+// lying is a source whose files differ from its listing.
 type lying struct{ *memory }
 
 func (l *lying) Files(ctx context.Context, base *manifest.Manifest) (*manifest.Listing, error) {
@@ -466,7 +463,7 @@ func (l *lying) Files(ctx context.Context, base *manifest.Manifest) (*manifest.L
 	return listing, err
 }
 
-// blindAccount lists no key, as a store does that has lost its index.
+// blindAccount lists no keys, as a store that has lost its index.
 type blindAccount struct{ cloud.Account }
 
 func (b blindAccount) Store(id string) cloud.Store { return blindStore{b.Account.Store(id)} }

@@ -47,7 +47,7 @@ func (w *world) record(deployment string) (r version.Record) {
 	return r
 }
 
-// A rollback does not publish again what was removed for good, unless somebody allows it.
+// A rollback does not publish again what was permanently removed, unless a person allows it.
 func TestRollbackToForgotten(t *testing.T) {
 	w := start(t)
 	h := history(clean, leaked, clean)
@@ -86,7 +86,7 @@ func TestRollbackToForgotten(t *testing.T) {
 	}
 }
 
-// What stays reachable for open tabs, or was rolled back from, is forgotten, too. A
+// Forget also removes what stays reachable for open tabs, and what a rollback replaced. A later
 // deployment that publishes it again on purpose is an ordinary one.
 func TestForgottenIsAllThatWasReachable(t *testing.T) {
 	w := start(t)
@@ -124,7 +124,7 @@ func TestForgottenIsAllThatWasReachable(t *testing.T) {
 	}
 }
 
-// A deployment that forgot counts as well where its target was made live again since.
+// A deployment that forgot also counts if its target was made live again since.
 func TestForgottenBeforeTheTargetCameBack(t *testing.T) {
 	w := start(t)
 	h := history(leaked, clean, leaked, two)
@@ -142,8 +142,8 @@ func TestForgottenBeforeTheTargetCameBack(t *testing.T) {
 	wantCase(t, err, guard.Forgotten, finding.CaseForgotten)
 }
 
-// Only a rollback past a deployment that forgets reads more: its record, and the target's
-// manifest if no cache has it.
+// Only a rollback past a deployment that forgets reads more: the record of that deployment, and the
+// target's manifest if it is not in the cache.
 func TestForgottenCostsOnlyPastIt(t *testing.T) {
 	w := start(t)
 	h := history(one, leaked, clean, two)
@@ -168,8 +168,8 @@ func TestForgottenCostsOnlyPastIt(t *testing.T) {
 	}
 }
 
-// Of very many contents, or of what cannot be read, all counts that the deployment does
-// not serve. If nobody can tell what was removed, a rollback past it is refused.
+// If there are very many contents, or if they cannot be read, everything counts that the deployment
+// does not serve. If it is not known what was removed, a rollback past it is refused.
 func TestForgottenWithoutAList(t *testing.T) {
 	many := files{"/index.html": "hello", "/app.js": "app"}
 	for i := range version.MostForgotten + 1 {
@@ -214,7 +214,7 @@ func TestForgottenWithoutAList(t *testing.T) {
 	wantCase(t, err, guard.Forgotten, finding.CaseForgotten)
 }
 
-// It holds for projects, and in every layout that keeps deployments.
+// This holds for projects, and in every layout that keeps deployments.
 func TestForgottenElsewhere(t *testing.T) {
 	h := history(leaked, clean)
 	w := startProject(t)
@@ -244,7 +244,7 @@ func TestForgottenElsewhere(t *testing.T) {
 	}
 }
 
-// Another tool's version was live: what it served is not known.
+// If another tool's version was live, what it served is not known.
 func TestForgottenOverAnotherTool(t *testing.T) {
 	w := start(t)
 	h := history(leaked, clean)

@@ -19,8 +19,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/site"
 )
 
-// Promise 5: what is newer than the live commit and older than the one that a
-// rollback left is held back, too.
+// Promise 5: commits between the live commit and the one that a rollback replaced are held back,
+// too.
 func TestHoldCoversWhatIsOlder(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -35,8 +35,7 @@ func TestHoldCoversWhatIsOlder(t *testing.T) {
 	w.wantSite(one)
 }
 
-// Promise 5: the hold is on the commit, whatever is made of it: another build of it
-// is held back, too.
+// Promise 5: a hold is on the commit: another build of the commit is held back, too.
 func TestHoldCoversTheCommit(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -52,8 +51,8 @@ func TestHoldCoversTheCommit(t *testing.T) {
 	w.wantSite(one)
 }
 
-// A rollback that somebody deploys beside is not switched to: what it was chosen
-// from is not what is live any more.
+// A rollback is refused if somebody deploys at the same time, because it was chosen for another
+// live deployment.
 func TestRollbackLooksAgain(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -69,7 +68,7 @@ func TestRollbackLooksAgain(t *testing.T) {
 	}
 }
 
-// edit activates versions of the live deployment with another secret, without a message.
+// edit activates versions of the live deployment with another secret, without a message of kv-sync.
 func (c *central) edit(times int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -93,8 +92,8 @@ func (c *central) holdReads(f func()) (kinds []string) {
 	return kinds
 }
 
-// Promise 5: what is held back stays so when the API's list of deployments does not reach
-// back to the rollback. The record is read then, and only then.
+// Promise 5: a hold remains in force if the API's list of deployments does not reach back to the
+// rollback. Only then is the record read.
 func TestHoldOutlivesTheList(t *testing.T) {
 	t.Parallel()
 	for name, step := range map[string]struct {
@@ -141,7 +140,7 @@ func TestHoldOutlivesTheList(t *testing.T) {
 	}
 }
 
-// A deploy without a commit carries a hold on, in a record too.
+// A deploy without a commit carries a hold on, in its record, too.
 func TestCarriedHoldOutlivesTheList(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -188,7 +187,7 @@ func (w listingWorkers) Activations(ctx context.Context) ([]cloud.Activation, er
 	return list[:min(len(list), w.most)], err
 }
 
-// A rollback keeps what an earlier one holds back, though the list does not say so.
+// A rollback keeps the hold of an earlier one, even if the list no longer shows it.
 func TestRollbackKeepsAHoldThatIsNotListed(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -215,8 +214,8 @@ func TestRollbackKeepsAHoldThatIsNotListed(t *testing.T) {
 	wantGuard(t, err, guard.Held)
 }
 
-// A record that cannot be read may hold the commit back: the deploy is refused, but for a
-// release.
+// A record that cannot be read may hold the commit back, so the deploy is refused unless it
+// releases the hold.
 func TestHoldThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	w, h := rolledBack(t)
@@ -235,7 +234,7 @@ func TestHoldThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// rolledBack is a site that was rolled back, under a list that does not show it any more.
+// rolledBack returns a site that was rolled back, and whose list no longer shows that.
 func rolledBack(t *testing.T) (*world, []*memory) {
 	w, h := start(t), history(one, two, three)
 	w.mustDeploy(h[0])
@@ -263,9 +262,8 @@ func (w *world) holds() (keys []string) {
 	return keys
 }
 
-// A rollback does not wait for KV to take writes again: it happens, and says what is not kept.
-// Without a record the message of the rollback alone has the hold. A secret that is changed
-// later does not end it.
+// If KV accepts no writes, a rollback does not wait: it switches, and says what was not recorded.
+// The hold is then only in the message of the rollback. A later change of a secret does not end it.
 func TestRollbackWithoutWrites(t *testing.T) {
 	t.Parallel()
 	w, h := start(t), history(one, two)
@@ -282,8 +280,8 @@ func TestRollbackWithoutWrites(t *testing.T) {
 	wantGuard(t, err, guard.Held)
 }
 
-// Prune keeps the record of a hold while its deployment is retained, however old it is,
-// and deletes it after that.
+// Prune keeps the record of a hold while its deployment is retained, whatever its age, and deletes
+// it after that.
 func TestPruneAndHolds(t *testing.T) {
 	t.Parallel()
 	w, h := rolledBack(t)
@@ -313,7 +311,7 @@ func TestPruneAndHolds(t *testing.T) {
 	}
 }
 
-// A deletion takes the records of holds with it.
+// A deletion deletes the records of holds.
 func TestDeleteTakesHolds(t *testing.T) {
 	t.Parallel()
 	w, _ := rolledBack(t)

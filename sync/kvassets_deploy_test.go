@@ -22,8 +22,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// compiled is a Worker's build: the index becomes a module of the code. builds
-// counts how often it ran, and made has every index that it was given.
+// compiled is the build of a Worker whose index becomes a module of the code. builds counts the
+// builds, and made has the indexes that they got.
 type compiled struct {
 	builds int
 	text   string
@@ -75,8 +75,7 @@ func (w *assetsWorld) must(src *memory) *kvsync.Result {
 	return res
 }
 
-// served reads what visitors could get: every file that the index names which
-// the live version carries.
+// served returns what visitors can get: every file that the index of the live version names.
 func (w *assetsWorld) served() files {
 	w.t.Helper()
 	m := w.live()
@@ -105,8 +104,8 @@ func (w *assetsWorld) wantServed(want files) {
 	}
 }
 
-// Promises 3, 6 and 8 hold in this layout: it strikes at each request, in each way. What is live is
-// wholly old or wholly new, and running again finishes.
+// Promises 3, 6 and 8 hold in this layout. The test injects each fault into each request. The live
+// site is completely old or completely new, and the next run finishes.
 func TestKVAssetsDeployCanFailAnywhere(t *testing.T) {
 	h := history(one, two)
 	for name, before := range map[string]*memory{"first": nil, "second": h[0]} {
@@ -150,8 +149,8 @@ func TestKVAssetsDeployCanFailAnywhere(t *testing.T) {
 	}
 }
 
-// The build runs when all is there that the index names, and a failure of it
-// changes nothing that is live.
+// The build runs after everything that the index names is in KV. A failed build changes nothing
+// that is live.
 func TestKVAssetsBuild(t *testing.T) {
 	w := startAssets(t)
 	h := history(one, two)
@@ -189,7 +188,8 @@ func TestKVAssetsBuild(t *testing.T) {
 	w.wantServed(two)
 }
 
-// Nothing changed: the build runs and nothing is written. Other code: no file is.
+// If nothing changed, the build runs and nothing is written. If only the code changed, no file is
+// written.
 func TestKVAssetsNoChange(t *testing.T) {
 	w := startAssets(t)
 	src := history(one)[0]
@@ -220,7 +220,7 @@ func TestKVAssetsNoChange(t *testing.T) {
 	}
 }
 
-// A record of a machine whose clock was a day ahead is followed by newer ones all the same.
+// A record from a machine whose clock was a day ahead does not prevent newer records.
 func TestKVAssetsRecordFromTheFuture(t *testing.T) {
 	t.Parallel()
 	w := startAssets(t)
@@ -299,7 +299,8 @@ func packedWasm(data []byte) []byte {
 		section(11, slices.Concat(leb(count), segments)))
 }
 
-// Back to an earlier index: its files are roots, looked at first, and verified.
+// A rollback to an earlier index checks its files first, keeps them as roots, and verify checks
+// them.
 func TestKVAssetsRollback(t *testing.T) {
 	w := startAssets(t)
 	w.config.Retain = 3
@@ -358,7 +359,7 @@ func TestKVAssetsRollback(t *testing.T) {
 	}
 }
 
-// A prune follows a deploy when it is due, and only what no deployment needs goes.
+// A prune follows a deploy when it is due. It deletes only what no deployment needs.
 func TestKVAssetsPruneAfterDeploy(t *testing.T) {
 	w := startAssets(t)
 	w.config.Retain = 1
@@ -379,7 +380,7 @@ func TestKVAssetsPruneAfterDeploy(t *testing.T) {
 	}
 }
 
-// Sites move from one layout to the other, and back in one step.
+// Sites can move from one layout to the other, and a rollback moves them back.
 func TestKVAssetsAndContent(t *testing.T) {
 	w := startAssets(t)
 	h := history(one, two, one)
@@ -443,7 +444,7 @@ func TestKVAssetsGuards(t *testing.T) {
 	w.wantServed(two)
 }
 
-// A hold in this layout outlives the list of deployments, too, and prune leaves it alone.
+// A hold in this layout remains in force beyond the list of deployments, too, and prune keeps it.
 func TestKVAssetsHoldOutlivesTheList(t *testing.T) {
 	w := startAssets(t)
 	h := history(one, two)

@@ -15,8 +15,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// A record that holds another index is not believed: all that it names is
-// uploaded again.
+// A record that holds another index is not trusted: everything that it names is uploaded again.
 func TestKVAssetsDamagedRecord(t *testing.T) {
 	t.Parallel()
 	r := newRack()
@@ -38,8 +37,8 @@ func TestKVAssetsDamagedRecord(t *testing.T) {
 	}
 }
 
-// Indexes younger than the grace period are kept, however many there are: one of
-// them may be about to be published. The note of their upload may be older.
+// Prune keeps all indexes younger than the grace period, because one of them may be published next.
+// The note of their upload may be older.
 func TestKVAssetsPruneKeepsYoungIndexes(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
@@ -64,8 +63,7 @@ func TestKVAssetsPruneKeepsYoungIndexes(t *testing.T) {
 	}
 }
 
-// While traffic is split, each version says which index it carries, or nothing is
-// deleted.
+// While traffic is split, prune deletes nothing unless each version says which index it carries.
 func TestKVAssetsPruneOfASplit(t *testing.T) {
 	t.Parallel()
 	w := startAssets(t)
@@ -94,7 +92,7 @@ func TestKVAssetsPruneOfASplit(t *testing.T) {
 	}
 }
 
-// Promise 1 holds in this layout, too: what is read is hashed.
+// Promise 1 holds in this layout, too: verify hashes what it reads.
 func TestKVAssetsVerifyReadsData(t *testing.T) {
 	t.Parallel()
 	w := startAssets(t)
@@ -114,7 +112,7 @@ func TestKVAssetsVerifyReadsData(t *testing.T) {
 	}
 }
 
-// A Worker of another tool is replaced only when asked for.
+// A Worker of another tool is replaced only with TakeOver.
 func TestKVAssetsForeign(t *testing.T) {
 	t.Parallel()
 	w := startAssets(t)
@@ -133,8 +131,8 @@ func TestKVAssetsForeign(t *testing.T) {
 	w.wantServed(one)
 }
 
-// Promise 10: this layout has no overlay, so a site with edits does not move to it
-// unasked.
+// Promise 10: this layout has no overlay, so a site with edits moves to it only if a person allows
+// it.
 func TestKVAssetsKeepsEdits(t *testing.T) {
 	t.Parallel()
 	w := startAssets(t)
@@ -152,8 +150,8 @@ func TestKVAssetsKeepsEdits(t *testing.T) {
 	w.wantServed(two)
 }
 
-// Promise 5: a newer commit that builds the same as the one that a rollback left
-// is held back. Only the build tells.
+// Promise 5: a newer commit that builds the same as the one that a rollback replaced is held back.
+// Only its build shows that.
 func TestKVAssetsHoldCoversTheSameContent(t *testing.T) {
 	t.Parallel()
 	w := startAssets(t)

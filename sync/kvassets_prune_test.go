@@ -94,8 +94,7 @@ func TestKVAssetsPrune(t *testing.T) {
 	r.wantWhole(t, index[2])
 }
 
-// A Worker that kv-sync deployed says itself which index it carries; its code is
-// not asked for.
+// A Worker that kv-sync deployed names its index in its metadata, so its code is not read.
 func TestKVAssetsPruneOfOurWorker(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
@@ -128,7 +127,7 @@ func TestKVAssetsPruneOfOurWorker(t *testing.T) {
 	r.wantWhole(t, index[3])
 }
 
-// What an upload that is under way, or died, has written is kept for a while.
+// What a running or interrupted upload has written is kept for a while.
 func TestKVAssetsPruneKeepsUploads(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
@@ -150,7 +149,7 @@ func TestKVAssetsPruneKeepsUploads(t *testing.T) {
 	r.wantWhole(t, first.Index)
 }
 
-// The eight zero bytes of an empty index are in every program, and tell nothing.
+// The eight zero bytes of an empty index are in every program, so they prove nothing.
 func TestKVAssetsPruneIgnoresEmptyIndexInCode(t *testing.T) {
 	t.Parallel()
 	r := newRack()
@@ -164,7 +163,7 @@ func TestKVAssetsPruneIgnoresEmptyIndexInCode(t *testing.T) {
 	}
 }
 
-// An empty index never empties a namespace, whatever is given.
+// An empty index never empties a namespace, whatever the options.
 func TestKVAssetsPruneEmpty(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
@@ -184,7 +183,7 @@ func TestKVAssetsPruneEmpty(t *testing.T) {
 	}
 }
 
-// A record that cannot be read deletes nothing.
+// If a record cannot be read, prune deletes nothing.
 func TestKVAssetsPruneUnreadable(t *testing.T) {
 	t.Parallel()
 	for _, damage := range []string{"value", "another value", "key", "class", "other site"} {
@@ -222,8 +221,8 @@ func TestKVAssetsPruneUnreadable(t *testing.T) {
 	}
 }
 
-// The Rust kv-sync's users have files from before our records: a flag deletes
-// what has their shape, and nothing else.
+// Users of the Rust kv-sync have files that no record names. A flag deletes keys of their form, and
+// nothing else.
 func TestKVAssetsPruneUnrecorded(t *testing.T) {
 	t.Parallel()
 	r := newRack()

@@ -22,15 +22,14 @@ import (
 	"github.com/kv-sync/kv-sync/sync/site"
 )
 
-// rack is a namespace in the layout kv-assets, and the Worker that its index is
-// compiled into.
+// rack is a namespace in the layout kv-assets with the Worker that contains its index.
 type rack struct {
 	*shelf
 	worker *rackWorker
 	now    func() time.Time
 }
 
-// rackWorker is a Worker of which nothing but its code is looked at.
+// rackWorker is a Worker of which only the code is read.
 type rackWorker struct {
 	cloud.Workers
 	code   []byte // nil: there is no Worker
@@ -67,7 +66,7 @@ func (r rack) publish(index []byte) {
 	r.worker.active++
 }
 
-// foreign are keys beside ours that nothing may touch, some in the very shape of ours.
+// foreign are keys that kv-sync must not touch. Some have the form of its own keys.
 var foreign = map[string]string{"config": "theirs", "a.0123456789.txt": "theirs", "img/logo.abc.png": "theirs",
 	"dir/": "theirs"}
 
@@ -96,7 +95,7 @@ func (r rack) sync(t *testing.T, f files, opt kvassets.Options) *kvassets.Result
 	return res
 }
 
-// wantWhole fails unless every file that the index names is there under its key.
+// wantWhole fails unless every file that the index names exists under its key.
 func (r rack) wantWhole(t *testing.T, encoded []byte) {
 	t.Helper()
 	index, err := kvassets.DecodeIndex(encoded)
@@ -115,7 +114,7 @@ func (r rack) wantWhole(t *testing.T, encoded []byte) {
 	}
 }
 
-// wantForeign fails if anything of somebody else's is not as it was.
+// wantForeign fails if a foreign key has changed.
 func (r rack) wantForeign(t *testing.T) {
 	t.Helper()
 	for key, value := range foreign {
@@ -125,7 +124,7 @@ func (r rack) wantForeign(t *testing.T) {
 	}
 }
 
-// stored are the keys of files, without records and foreign ones.
+// stored returns the keys of files, without records and foreign keys.
 func (r rack) stored() (keys []string) {
 	for _, key := range slices.Sorted(maps.Keys(r.values)) {
 		if _, theirs := foreign[key]; !theirs && !strings.HasPrefix(key, ".kv-sync/") {
@@ -158,7 +157,7 @@ func TestKVAssetsSync(t *testing.T) {
 	r.wantForeign(t)
 }
 
-// What lies in the namespace already is not believed: only a record is.
+// What is already in the namespace is trusted only if a record names it.
 func TestKVAssetsBelievesRecordsAlone(t *testing.T) {
 	t.Parallel()
 	r := newRack()
@@ -168,8 +167,8 @@ func TestKVAssetsBelievesRecordsAlone(t *testing.T) {
 	}
 }
 
-// A fresh checkout has other times and the same index, be its previous one in KV
-// or in the local file alone.
+// A new checkout has other times but the same index, whether the previous index is in KV or only in
+// the local file.
 func TestKVAssetsKeepsTimes(t *testing.T) {
 	t.Parallel()
 	for _, kept := range []string{"record", "file"} {
@@ -239,7 +238,7 @@ func TestKVAssetsRefuses(t *testing.T) {
 	}
 }
 
-// Records of one second, and of a clock that goes back, are in order all the same.
+// Records of the same second, or of a clock that was set back, are still in order.
 func TestKVAssetsOrder(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
@@ -255,8 +254,8 @@ func TestKVAssetsOrder(t *testing.T) {
 	}
 }
 
-// FuzzKVAssets syncs and prunes random trees while requests fail and runs die at
-// random. What a sync has returned is whole as long as it is retained.
+// FuzzKVAssets syncs and prunes random trees while requests fail and runs die at random. An index
+// that a sync returned is complete as long as it is retained.
 func FuzzKVAssets(f *testing.F) {
 	for seed := range uint64(60) {
 		f.Add(seed)

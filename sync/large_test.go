@@ -25,7 +25,7 @@ const (
 	restSize  = manifest.MaxValueBytes - chunkSize + 1
 )
 
-// noise is a chunk's worth of bytes; other numbers give others.
+// noise returns the bytes of a chunk, which differ for each number.
 func noise(n, size int) string {
 	rnd := rand.NewChaCha8([32]byte{byte(n)})
 	b := make([]byte, size)
@@ -33,8 +33,8 @@ func noise(n, size int) string {
 	return string(b)
 }
 
-// The content of the least files that are chunked: their two chunks are a or b,
-// and y or z.
+// The smallest files that are chunked. They have two chunks: the first is a or b, and the second y
+// or z.
 var reels = sync.OnceValue(func() map[string]string {
 	a, b, y, z := noise(1, chunkSize), noise(2, chunkSize), noise(3, restSize), noise(4, restSize)
 	return map[string]string{"ay": a + y, "az": a + z, "bz": b + z, "aay": a + a + y, "aab": a + a + b}
@@ -42,7 +42,7 @@ var reels = sync.OnceValue(func() map[string]string {
 
 func reel(name string) string { return reels()[name] }
 
-// chunkKeys are the keys of the chunks of the live file at a path.
+// chunkKeys returns the keys of the chunks of the live file at a path.
 func (w *world) chunkKeys(path string) []string {
 	w.t.Helper()
 	for _, a := range w.manifest().Assets {
@@ -96,7 +96,7 @@ func TestLargeFileIsChunked(t *testing.T) {
 	}
 }
 
-// What did not change is carried over with the key that it has.
+// Content that did not change keeps its key.
 func TestUnchangedChunksStay(t *testing.T) {
 	w := start(t)
 	h := history(
@@ -142,7 +142,7 @@ func TestUnchangedChunksStay(t *testing.T) {
 	w.wantSite(h[0].files)
 }
 
-// A request that fails is sent again from memory.
+// A request that fails is repeated from memory.
 func TestLargeFileIsReadOnce(t *testing.T) {
 	w := start(t)
 	src := history(files{"/film.mp4": reel("ay")})[0]
@@ -164,8 +164,8 @@ func TestLargeFileIsReadOnce(t *testing.T) {
 	w.wantSite(src.files)
 }
 
-// TestLargeFilesFail strikes at each write of a deploy that changes a chunked
-// file. The live site is wholly old or wholly new, and running again finishes.
+// TestLargeFilesFail injects each fault into each write of a deploy that changes a chunked file.
+// The live site is completely old or completely new, and the next run finishes.
 func TestLargeFilesFail(t *testing.T) {
 	h := history(files{"/film.mp4": reel("ay"), "/a": "a"}, files{"/film.mp4": reel("az"), "/a": "b"})
 	for _, b := range []blow{
@@ -228,7 +228,7 @@ func (w *world) strikeWrite(b blow, k int, run func(context.Context, *kvsync.Eng
 	return writes >= k
 }
 
-// turning is a source whose large file is not what was listed.
+// turning is a source whose large file differs from its listing.
 type turning struct {
 	*memory
 	body string
@@ -264,7 +264,7 @@ func TestLargeFileThatChanges(t *testing.T) {
 	}
 }
 
-// hurt damages one blob of the live /film.mp4: its index, or its second chunk.
+// hurt deletes or damages one blob of the live /film.mp4: its index, or its second chunk.
 func (w *world) hurt(what, how string) {
 	w.t.Helper()
 	var key string
@@ -290,7 +290,7 @@ func (w *world) hurt(what, how string) {
 	}
 }
 
-// Promises 1 and 7, and the way out, for chunks and for their index.
+// Promises 1 and 7, and how to repair, for chunks and for their index.
 func TestDamagedLargeFile(t *testing.T) {
 	for _, what := range []string{"index", "chunk"} {
 		for _, how := range []string{"gone", "damaged"} {
@@ -341,7 +341,7 @@ func TestDamagedLargeFile(t *testing.T) {
 	}
 }
 
-// What roots an index roots its chunks, and nothing else does.
+// A root that keeps an index keeps its chunks, and nothing else keeps them.
 func TestPruneKeepsChunks(t *testing.T) {
 	w := start(t)
 	w.config.Retain = 2
@@ -373,7 +373,7 @@ func TestPruneKeepsChunks(t *testing.T) {
 	}
 }
 
-// An index that cannot be read now keeps everything.
+// If an index cannot be read now, prune deletes nothing.
 func TestPruneWithoutIndexes(t *testing.T) {
 	w := start(t)
 	w.config.Retain = 1
@@ -399,8 +399,8 @@ func TestPruneWithoutIndexes(t *testing.T) {
 	}
 }
 
-// A run that died before its index was written left a record and a manifest.
-// They went live never, and hold up no prune.
+// A run that died before it wrote its index left a record and a manifest. They never went live, and
+// do not prevent a prune.
 func TestPruneAfterAnUploadThatDied(t *testing.T) {
 	w := start(t)
 	w.config.Account = w.connect(1)
@@ -427,7 +427,7 @@ func TestPruneAfterAnUploadThatDied(t *testing.T) {
 	w.wantSite(h[0].files)
 }
 
-// Somebody else's switch in between: what is confirmed need not be sent again.
+// If somebody else switches in between, confirmed chunks are not sent again.
 func TestLargeFileOvertaken(t *testing.T) {
 	w := start(t)
 	h := history(files{"/film.mp4": reel("ay")}, files{"/film.mp4": reel("ay"), "/x": "x"}, files{"/film.mp4": reel("bz")})
@@ -441,7 +441,7 @@ func TestLargeFileOvertaken(t *testing.T) {
 	w.wantSite(h[2].files)
 }
 
-// A file may hold the very bytes that another one's index is hashed by.
+// A small file may consist of the bytes that are hashed for the index of a large one.
 func TestFileThatIsHashedAsAnIndex(t *testing.T) {
 	w := start(t)
 	h := history(files{"/film.mp4": reel("ay")}, nil, nil)
@@ -458,7 +458,7 @@ func TestFileThatIsHashedAsAnIndex(t *testing.T) {
 	w.wantSite(h[2].files)
 }
 
-// A project's large files are chunked like a site's, and so are looked after.
+// Large files of a project are chunked, verified and pruned like those of a site.
 func TestProjectWithLargeFile(t *testing.T) {
 	w := startProject(t)
 	w.config.Retain = 1

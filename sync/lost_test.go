@@ -17,8 +17,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// A mishap is what becomes of a request that switches. now carries the request out;
-// later carries it out after a while. It returns the error that the run gets.
+// A mishap is a fault of the request that switches. strike may call now, which carries the request
+// out. It returns the error that the run gets.
 type mishap struct {
 	name   string
 	strike func(m *mishaps, now func() error) error
@@ -29,7 +29,7 @@ type mishap struct {
 	known, refused bool
 }
 
-// mishaps are those of one run.
+// mishaps is the state of the mishaps of one run.
 type mishaps struct {
 	cancel context.CancelFunc
 	later  []func()
@@ -129,9 +129,9 @@ var lostRuns = []lostRun{
 	}, 1, false},
 }
 
-// Promise 8: whatever becomes of the request that switches, the run reports what is
-// live: it says that it switched only if it did, that nothing was switched only if that
-// is known, and else that the outcome is not known. What never arrived is sent again.
+// Promise 8: whatever happens to the request that switches, the run reports what is live. It says
+// that it switched only if it did, that nothing was switched only if that is certain, and otherwise
+// that the outcome is not known. A request that did not arrive is sent again.
 func TestLostSwitch(t *testing.T) {
 	defer kvsync.SetLooks(settle.Pauses...)()
 	for _, r := range lostRuns {
@@ -143,8 +143,8 @@ func TestLostSwitch(t *testing.T) {
 	}
 }
 
-// A run that has switched over a newer commit, and whose attempt to make that one live
-// again meets with a mishap, ends with the newer commit live, or says what is live.
+// A run that switched over a newer commit makes that commit live again. If a fault hits this second
+// switch, the newer commit is live in the end, or the run says what is live.
 func TestLostRestore(t *testing.T) {
 	defer kvsync.SetLooks(settle.Pauses...)()
 	for i, m := range mishapsOf(nil) {
@@ -199,7 +199,7 @@ func strikeRestore(t *testing.T, which int) {
 	time.Sleep(2 * time.Minute) // what is late happens
 }
 
-// strike makes the run with a mishap.
+// strike runs with a mishap.
 func (r lostRun) strike(t *testing.T, which int) {
 	c := newCentral()
 	m := mishapsOf(c)[which]
@@ -255,7 +255,7 @@ func (r lostRun) strike(t *testing.T, which int) {
 	}
 }
 
-// Promise 8 says how often a switch is sent whose answer is lost, and how long a run waits for it.
+// Promise 8 says how often a switch without an answer is sent, and how long a run waits for it.
 func TestTimesOfALostSwitch(t *testing.T) {
 	defer kvsync.SetLooks(settle.Pauses...)()
 	for _, run := range []struct {
@@ -294,7 +294,7 @@ func TestTimesOfALostSwitch(t *testing.T) {
 	}
 }
 
-// Promise 8: a cancellation waits up to 6 seconds for the answer to a switch.
+// Promise 8: after a cancellation the run waits up to 6 seconds for the answer to a switch.
 func TestPatienceAfterACancellation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, err := kvsync.New(site.Config{Site: "blog", Account: newCentral().as("")})
@@ -315,8 +315,8 @@ func TestPatienceAfterACancellation(t *testing.T) {
 	})
 }
 
-// Promise 8: a rollback whose outcome was unknown is not made twice by the same command, within
-// an hour.
+// Promise 8: if the outcome of a rollback is unknown, the same command within an hour does not roll
+// back a second time.
 func TestRepeatedRollback(t *testing.T) {
 	defer kvsync.SetLooks(settle.Pauses...)()
 	for later, want := range map[time.Duration]int{59 * time.Minute: 1, 61 * time.Minute: 0} {
@@ -400,8 +400,8 @@ func TestEmptyListAfterASwitch(t *testing.T) {
 	}
 }
 
-// Promise 5: one request without an answer is no reason not to look after a switch, and a
-// switch that restores another deployment is waited for like any other.
+// Promise 5: after one request without an answer, the run still checks its switch. A switch that
+// restores another deployment is awaited like any other.
 func TestLookAfterARace(t *testing.T) {
 	defer kvsync.SetLooks(settle.Pauses...)()
 	for name, strike := range map[string]func(c *central, kind string, n int, do func() error) error{

@@ -17,7 +17,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// Promise 5, and the flag that goes on all the same.
+// Promise 5, and the option that overrides it.
 func TestOlderCommitIsRefused(t *testing.T) {
 	w := start(t)
 	h := history(one, two)
@@ -39,8 +39,8 @@ func TestOlderCommitIsRefused(t *testing.T) {
 // settled is how long a look at what is active counts for a commit.
 const settled = 10 * time.Second
 
-// Somebody else deploys between our plan and our switch: the plan is made
-// again, against what is live then.
+// If somebody else deploys between the plan and the switch, the plan is made again against what is
+// then live.
 func TestOvertakenBeforeTheSwitch(t *testing.T) {
 	for name, tc := range map[string]struct {
 		mine, other int
@@ -80,7 +80,7 @@ func TestOvertakenBeforeTheSwitch(t *testing.T) {
 	}
 }
 
-// during runs f while the first request of a kind is under way.
+// during runs f while the first request of a kind is in progress.
 func (w *world) during(kind string, f func()) {
 	done := false
 	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
@@ -327,7 +327,7 @@ func TestHistory(t *testing.T) {
 	}
 }
 
-// A deploy that others keep overtaking gives up, and says so.
+// A deploy that other deploys overtake again and again gives up and says so.
 func TestOvertakenForEver(t *testing.T) {
 	w := start(t)
 	w.mustDeploy(history(one)[0])
@@ -348,7 +348,7 @@ func TestOvertakenForEver(t *testing.T) {
 	w.wantSite(one)
 }
 
-// A rollback that would bring an old secret back says so, and does it when told to.
+// A rollback that would restore an old value of a secret is refused, unless it is forced.
 func TestRollbackOverASecret(t *testing.T) {
 	w := start(t)
 	h := history(one, two)
@@ -372,8 +372,8 @@ func TestRollbackOverASecret(t *testing.T) {
 	w.wantSite(one)
 }
 
-// A newer commit that deploys the same as the one that a rollback left does not
-// bring it back; one that changes it does.
+// A newer commit with the same content as the one that a rollback replaced does not bring that
+// content back. A newer commit with other content goes live.
 func TestHoldCoversTheSameContent(t *testing.T) {
 	t.Parallel()
 	w := start(t)

@@ -20,7 +20,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/site"
 )
 
-// builds makes folders that were built from commits 1, 2, 3 …
+// builds returns folders that were built from the commits 1, 2, 3 …
 func builds(contents ...files) []*memory {
 	h := history(contents...)
 	for _, m := range h {
@@ -29,9 +29,8 @@ func builds(contents ...files) []*memory {
 	return h
 }
 
-// A newer commit that changes nothing of what is deployed activates the live
-// version again, so that an older commit that comes late is refused: without
-// that, a revert would be undone by the deploy of what it reverted.
+// A newer commit that does not change the deployed files activates the live version again, so that
+// a late deploy of an older commit is refused. Otherwise that deploy would undo a revert.
 func TestSameContentOfANewerCommit(t *testing.T) {
 	for name, make := range map[string]func(...files) []*memory{"commits": history, "builds": builds} {
 		t.Run(name, func(t *testing.T) {
@@ -61,8 +60,8 @@ func TestSameContentOfANewerCommit(t *testing.T) {
 	}
 }
 
-// However often a version is activated for newer commits, it is one deployment
-// for retention and for rollbacks.
+// A version that is activated again for newer commits is one deployment for retention and
+// rollbacks.
 func TestReactivationsAreOneDeployment(t *testing.T) {
 	w := start(t)
 	w.config.Retain = 2
@@ -83,8 +82,7 @@ func TestReactivationsAreOneDeployment(t *testing.T) {
 	wantGuard(t, err, guard.Held)
 }
 
-// Promise 5, for what a build made: the folder is known by the commit that is
-// checked out around it.
+// Promise 5, for a folder that a build made: its commit is the one that is checked out around it.
 func TestBuildsKeepTheOrder(t *testing.T) {
 	w := start(t)
 	h := builds(one, two, three)
@@ -115,8 +113,8 @@ func TestBuildsKeepTheOrder(t *testing.T) {
 	}
 }
 
-// A scheduled rebuild of the same commit is rolled back from: another build of
-// that commit goes live, the very same does not.
+// After a rollback from a scheduled rebuild, another build of the same commit goes live, and the
+// same build does not.
 func TestRollbackBetweenBuildsOfOneCommit(t *testing.T) {
 	w := start(t)
 	h := builds(one)
@@ -143,8 +141,8 @@ func TestRollbackBetweenBuildsOfOneCommit(t *testing.T) {
 	w.wantSite(three)
 }
 
-// A deploy without a commit says that it has no order, and what is known stays
-// in force for the next one: the last commit, and what is held back.
+// A deploy without a commit says that it has no order. The last commit and the hold remain in force
+// for the next deploy.
 func TestDeployWithoutACommit(t *testing.T) {
 	w := start(t)
 	h := builds(one, two, three)
@@ -167,7 +165,7 @@ func TestDeployWithoutACommit(t *testing.T) {
 	w.wantSite(one)
 }
 
-// Two repositories do not share a site by accident.
+// Two repositories cannot share a site by accident.
 func TestOtherRepository(t *testing.T) {
 	w := start(t)
 	from := func(f files, r manifest.Repository) *memory { return &memory{files: f, repository: r} }
@@ -194,8 +192,7 @@ func TestOtherRepository(t *testing.T) {
 	w.wantSite(two)
 }
 
-// A site that nobody named is not made a second time under another name by an
-// upgrade of kv-sync.
+// An upgrade of kv-sync that derives another name does not create a second site.
 func TestFormerName(t *testing.T) {
 	w := start(t)
 	w.mustDeploy(&memory{files: one})
@@ -212,7 +209,7 @@ func TestFormerName(t *testing.T) {
 	}
 }
 
-// The shrink guard counts files: with a hash in each name a build renames them all.
+// The shrink guard counts files, because a build with hashes in its names renames all of them.
 func TestShrinkCountsFiles(t *testing.T) {
 	w := start(t)
 	hashed := func(suffix string, n int) files {
@@ -230,8 +227,8 @@ func TestShrinkCountsFiles(t *testing.T) {
 	w.mustDeploy(&memory{files: hashed("C0000000", 4)})
 }
 
-// A release that left out what git ignores made the live deployment. The next deploy asks once
-// before it publishes such files; files that were live already are not asked about.
+// A release that left out files that git ignores made the live deployment. The next deploy asks
+// once before it publishes such files. It does not ask about files that are already live.
 func TestIgnoredFilesAreAskedAboutOnce(t *testing.T) {
 	w := start(t)
 	src := &memory{files: files{"/index.html": "i", "/tracked.log": "t"}}
@@ -252,7 +249,7 @@ func TestIgnoredFilesAreAskedAboutOnce(t *testing.T) {
 	w.wantSite(src.files)
 }
 
-// The guard decides as deployProject does.
+// The guard decides the same as deployProject in TypeScript.
 func TestShrinkVector(t *testing.T) {
 	text, err := os.ReadFile("../testdata/guards/shrink.json")
 	if err != nil {
@@ -286,9 +283,8 @@ func TestShrinkVector(t *testing.T) {
 	}
 }
 
-// Promise 8: a cancellation during the switch waits for its answer. The switch is
-// carried out a while after the engine has said that it waits, or as soon as it has
-// looked instead.
+// Promise 8: after a cancellation during the switch, the run waits for its answer. The switch is
+// carried out some time after the engine said that it waits, or immediately after it looked.
 func TestCancelledDuringTheSwitch(t *testing.T) {
 	defer kvsync.SetPatience(time.Hour)()
 	w := start(t)
@@ -318,8 +314,7 @@ func TestCancelledDuringTheSwitch(t *testing.T) {
 	w.wantSite(two)
 }
 
-// Where the answer does not come in time, the outcome is not known, and never
-// told as if the site were what it was.
+// If the answer does not arrive in time, the outcome is reported as unknown, never as unchanged.
 func TestCancelledDuringASwitchWithoutAnAnswer(t *testing.T) {
 	defer kvsync.SetPatience(10 * time.Millisecond)()
 	w := start(t)
@@ -338,8 +333,7 @@ func TestCancelledDuringASwitchWithoutAnAnswer(t *testing.T) {
 	}
 }
 
-// What replaces the site of another repository, or of another tool, for one case
-// alone is named by what is replaced.
+// A one-time permission to replace the site of another repository or tool names what is replaced.
 func TestTakeOverFrom(t *testing.T) {
 	w := start(t)
 	theirs := manifest.Repository{Name: "github.com/bob/tides", ID: "2"}

@@ -28,7 +28,8 @@ func (w *world) activateVersion(id, msg string) {
 	}
 }
 
-// secretEdit does what "wrangler secret put" does: a version with everything inherited and one secret more.
+// secretEdit does what "wrangler secret put" does: it creates a version that inherits everything
+// and has one more secret.
 func (w *world) secretEdit(name, value string) string {
 	w.t.Helper()
 	ctx := w.t.Context()
@@ -54,7 +55,8 @@ func (w *world) secretEdit(name, value string) string {
 	return id
 }
 
-// A secret edit makes a version of the same deployment; going back means another deployment.
+// A change of a secret makes a version of the same deployment. A rollback goes to another
+// deployment.
 func TestRollbackAfterSecretEdit(t *testing.T) {
 	w := start(t)
 	h := history(one, two)
@@ -67,7 +69,7 @@ func TestRollbackAfterSecretEdit(t *testing.T) {
 	w.wantSite(one)
 }
 
-// A hold is in force until one of our deployments ends it, whatever other tools activate meanwhile.
+// A hold remains in force until a deployment of kv-sync ends it, whatever other tools activate.
 func TestHoldSurvivesSecretEdit(t *testing.T) {
 	w := start(t)
 	h := history(one, two)
@@ -94,7 +96,7 @@ func (s subject) Files(ctx context.Context, b *manifest.Manifest) (*manifest.Lis
 	return l, err
 }
 
-// A commit's subject is its author's text, and holds nothing back.
+// The subject of a commit is free text, and cannot hold anything back.
 func TestSubjectForgesHold(t *testing.T) {
 	w := start(t)
 	h := history(one, two, three)
@@ -105,7 +107,7 @@ func TestSubjectForgesHold(t *testing.T) {
 	w.mustDeploy(h[2])
 }
 
-// A secret that is set while we deploy is in what is live afterwards.
+// A secret that is set during a deploy is in the version that goes live.
 func TestSecretEditDuringDeployIsKept(t *testing.T) {
 	w := start(t)
 	h := history(one, two)
@@ -117,7 +119,7 @@ func TestSecretEditDuringDeployIsKept(t *testing.T) {
 	}
 }
 
-// A foreign deployment that comes in while we deploy is not replaced unasked.
+// A deployment of another tool during a deploy is not replaced without permission.
 func TestForeignDuringDeploy(t *testing.T) {
 	w := start(t)
 	h := history(one, two)
@@ -131,7 +133,8 @@ func TestForeignDuringDeploy(t *testing.T) {
 	wantGuard(t, err, guard.Foreign)
 }
 
-// A variable of ours that was made a secret in the dashboard is a secret, and nobody's to drop.
+// If a variable of kv-sync was made a secret in the dashboard, it stays a secret and is not
+// removed.
 func TestOwnedNameThatBecameSecret(t *testing.T) {
 	w := start(t)
 	h := history(one, two)
@@ -148,7 +151,7 @@ func TestOwnedNameThatBecameSecret(t *testing.T) {
 	}
 }
 
-// After a rollback, what the deployment that was left had still counts for open tabs.
+// After a rollback, the files of the replaced deployment stay reachable for open tabs.
 func TestRetiredAfterRollback(t *testing.T) {
 	w := start(t)
 	h := history(files{"/a": "1", "/b": "b"}, files{"/a": "1", "/b": "b", "/app.2.js": "2"}, files{"/a": "3", "/b": "b"})
@@ -163,7 +166,7 @@ func TestRetiredAfterRollback(t *testing.T) {
 	}
 }
 
-// From a foreign version, a named deployment can be gone back to.
+// A rollback to a named deployment is possible from a version of another tool.
 func TestRollbackFromForeignTo(t *testing.T) {
 	w := start(t)
 	res := w.mustDeploy(history(one)[0])
@@ -176,7 +179,7 @@ func TestRollbackFromForeignTo(t *testing.T) {
 	w.wantSite(one)
 }
 
-// A deployment that nothing retained may be made live again during a prune.
+// A deployment that is not retained may be made live again during a prune.
 func TestPruneVersusActivation(t *testing.T) {
 	w, contents := aged(t, 5)
 	acts, err := w.workers().Activations(t.Context())
@@ -190,7 +193,7 @@ func TestPruneVersusActivation(t *testing.T) {
 	w.wantSite(contents[0])
 }
 
-// What was confirmed in one namespace is not believed to be in another.
+// What was confirmed in one namespace is not assumed to be in another.
 func TestNamespaceChangesWhilePlanning(t *testing.T) {
 	w := start(t)
 	other, err := w.account.CreateNamespace(t.Context(), "other")
@@ -207,7 +210,7 @@ func TestNamespaceChangesWhilePlanning(t *testing.T) {
 	w.wantSite(three)
 }
 
-// A live manifest that is gone can be repaired: everything is uploaded again.
+// A repair after the live manifest was lost uploads everything again.
 func TestLostManifest(t *testing.T) {
 	w := start(t)
 	h := history(one, two)
@@ -221,7 +224,7 @@ func TestLostManifest(t *testing.T) {
 	w.wantSite(two)
 }
 
-// So can a blob that is gone: carried over, it would be missing for ever.
+// A repair also restores a lost blob. Carried over, it would be missing forever.
 func TestLostBlob(t *testing.T) {
 	w := start(t)
 	h := history(one)
@@ -236,7 +239,7 @@ func TestLostBlob(t *testing.T) {
 	w.wantSite(one)
 }
 
-// A migration stays applied, though a configuration in between does not name it.
+// A migration stays applied, even if a configuration in between does not name it.
 func TestMigrationTagForgotten(t *testing.T) {
 	w := start(t)
 	h := history(one, two, three)
@@ -254,7 +257,8 @@ func TestMigrationTagForgotten(t *testing.T) {
 	}
 }
 
-// The ledger holds for 10,000 files: manifest, record and blob share one bulk write.
+// The number of requests is the same for 10,000 files: manifest, record and blob share one bulk
+// write.
 func TestLedgerOfALargeSite(t *testing.T) {
 	w := start(t)
 	big := files{}
@@ -275,7 +279,8 @@ func TestLedgerOfALargeSite(t *testing.T) {
 	}
 }
 
-// Two first deployments at once: one is live whole, and the other one says something sensible.
+// Of two first deployments at the same time, one is completely live, and the other reports a clear
+// error.
 func TestRivalAfterFirst(t *testing.T) {
 	w := start(t)
 	h := history(one, two)
@@ -298,7 +303,8 @@ func TestRivalAfterFirst(t *testing.T) {
 	}
 }
 
-// A lost switch out of a split has not happened because its version already had most of the traffic.
+// A lost switch during a split is not taken as done because its version already had most of the
+// traffic.
 func TestSplitConfirm(t *testing.T) {
 	w := start(t)
 	h := history(one, two)
@@ -316,7 +322,7 @@ func TestSplitConfirm(t *testing.T) {
 	}
 }
 
-// While traffic is split, deploying what has the larger share gives it all.
+// If traffic is split, deploying the version with the larger share gives it all the traffic.
 func TestSplitNoChange(t *testing.T) {
 	w := start(t)
 	h := history(one, two)
@@ -333,8 +339,7 @@ func TestSplitNoChange(t *testing.T) {
 	}
 }
 
-// A foreign version is foreign with the smaller share too, in whatever order the
-// API names them.
+// A foreign version with the smaller share counts, too, whatever the order in the API's answer.
 func TestSplitWithForeign(t *testing.T) {
 	w := start(t)
 	h := history(one, two)
@@ -356,7 +361,7 @@ func TestSplitWithForeign(t *testing.T) {
 	}
 }
 
-// Another tool's upload that keeps variables carries KV_SYNC on, and is foreign all the same.
+// An upload of another tool that keeps variables also keeps KV_SYNC. The version is still foreign.
 func TestKeepVarsForeign(t *testing.T) {
 	w := start(t)
 	h := history(one)
@@ -395,7 +400,7 @@ type emptyAccount struct{ cloud.Account }
 
 func (a emptyAccount) Workers(s string) cloud.Workers { return emptyWorkers{a.Account.Workers(s)} }
 
-// A script that was never deployed has nothing to prune, and is somebody's.
+// A script that was never deployed has nothing to prune. It belongs to somebody else.
 func TestPruneWithoutDeployments(t *testing.T) {
 	w := start(t)
 	w.mustDeploy(history(one)[0])
@@ -406,7 +411,7 @@ func TestPruneWithoutDeployments(t *testing.T) {
 	wantGuard(t, err, guard.Foreign)
 }
 
-// What is not retained is not said to be.
+// A deployment that is not retained is not reported as retained.
 func TestHistoryRetained(t *testing.T) {
 	w := start(t)
 	w.config.Retain, w.config.Grace = 1, time.Hour
@@ -429,7 +434,7 @@ func TestHistoryRetained(t *testing.T) {
 	}
 }
 
-// Equal files are one blob, in the count too.
+// Equal files are one blob, and count as one.
 func TestUploadedCountsBlobs(t *testing.T) {
 	w := start(t)
 	res := w.mustDeploy(&memory{files: files{"/a": "same", "/b": "same"}})
@@ -438,7 +443,7 @@ func TestUploadedCountsBlobs(t *testing.T) {
 	}
 }
 
-// A rollback ends a split, whoever has the larger share.
+// A rollback ends a split, whichever version has the larger share.
 func TestRollbackDuringForeignMajoritySplit(t *testing.T) {
 	w := start(t)
 	h := history(one, two)
@@ -457,7 +462,7 @@ func TestRollbackDuringForeignMajoritySplit(t *testing.T) {
 	}
 }
 
-// Taking over a script applies its new author's settings.
+// Taking over a script applies the settings of the new configuration.
 func TestTakeOverSettings(t *testing.T) {
 	w := start(t)
 	if err := w.workers().PutScript(t.Context(), cloud.Upload{Worker: script}); err != nil {
@@ -475,7 +480,7 @@ func TestTakeOverSettings(t *testing.T) {
 	}
 }
 
-// What Static Assets bound goes with them: there is nothing to inherit it from.
+// The binding of Static Assets is removed with them, because there is nothing to inherit it from.
 func TestTakeOverStaticAssets(t *testing.T) {
 	w := start(t)
 	foreign := script
@@ -501,8 +506,8 @@ func TestTakeOverStaticAssets(t *testing.T) {
 	}
 }
 
-// Promise 9: the key of Workers Caching has no host, so that cache never stands
-// before a worker loader, also where another tool bound it.
+// Promise 9: the key of Workers Caching has no host, so that cache is never enabled for a worker
+// loader, even if another tool enabled it.
 func TestNoCacheBeforeInheritedLoader(t *testing.T) {
 	w := start(t)
 	foreign := script
@@ -529,7 +534,7 @@ func TestNoCacheBeforeInheritedLoader(t *testing.T) {
 	}
 }
 
-// A lost switch that somebody followed at once did happen.
+// A lost switch that another switch followed immediately did happen.
 func TestLateRivalAfterLostSwitch(t *testing.T) {
 	w := start(t)
 	h := history(one, two, three)

@@ -24,9 +24,9 @@ import (
 	"github.com/kv-sync/kv-sync/sync/site"
 )
 
-// FuzzPathnameDeploys deploys random trees, one after the other, while requests
-// fail and runs die at random. At no time does the manifest say what is not so,
-// and whenever a deploy says that it is done, exactly its files are there.
+// FuzzPathnameDeploys deploys random trees, one after the other, while requests fail and runs die
+// at random. The manifest is true at every moment. After a deploy that succeeds, exactly its files
+// exist.
 func FuzzPathnameDeploys(f *testing.F) {
 	for seed := range uint64(100) {
 		f.Add(seed)
@@ -82,8 +82,8 @@ func randomTree(rnd *rand.Rand) files {
 	return tree
 }
 
-// Promises 3 and 6 hold in this layout: it strikes at each write of a deploy, in each way, and
-// deploys once more, the same tree or the one before.
+// Promises 3 and 6 hold in this layout. The test injects each fault into each write of a deploy,
+// and then deploys the same tree or the one before.
 func TestPathnameDeployCanFailAnywhere(t *testing.T) {
 	before := files{"/same": "same", "/changed": "old", "/removed": "removed"}
 	after := files{"/same": "same", "/changed": "new", "/added": "added", "/added too": "added"}
@@ -297,8 +297,8 @@ func TestPathnameGuards(t *testing.T) {
 	})
 }
 
-// A file whose type alone differs is not sent again.
-// An API that accepts deletes and never does them is not asked for ever.
+// A file that differs only in its type is not sent again. If the API accepts deletes and never does
+// them, a run does not repeat them forever.
 func TestPathnameDeleteGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShelf()
@@ -326,8 +326,8 @@ func TestPathnameDeleteGivesUp(t *testing.T) {
 	})
 }
 
-// undeleting is an account that says of each key that it was not deleted, and of
-// somebody else's too. It notes what was to be deleted.
+// undeleting is an account that reports each key as not deleted, and also reports a key of somebody
+// else. It records what was to be deleted.
 type undeleting struct {
 	shelves
 	sent map[string]bool
@@ -379,7 +379,7 @@ func TestPathnameContentTypeAlone(t *testing.T) {
 	})
 }
 
-// The plan says what comes, that it is no switch, and what has no effect.
+// The plan says what will change, that there is no switch, and which settings have no effect.
 func TestPathnamePlan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShelf()

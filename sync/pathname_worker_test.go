@@ -24,9 +24,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// recipe is a platform on Cloudflare's recipe: the loader of
-// docs/pathname-layout.md, word for word, in real workerd with the real
-// @cloudflare/worker-bundler, over what a deploy wrote.
+// recipe is a platform with the loader of docs/pathname-layout.md, unchanged, in real workerd with
+// the real @cloudflare/worker-bundler. It serves what a deploy wrote.
 type recipe struct {
 	*world
 	store cloud.Store
@@ -75,7 +74,7 @@ func startRecipe(t *testing.T) *recipe {
 	return w
 }
 
-// documented returns a document's blocks of code by language.
+// documented returns the code blocks of a document by language.
 func documented(t *testing.T, name string) map[string][]string {
 	t.Helper()
 	text, err := os.ReadFile(name)
@@ -153,7 +152,7 @@ type reply struct {
 	body   string
 }
 
-// visit asks for a pathname as a browser does: encoded, and after redirects.
+// visit requests a pathname as a browser does: encoded, and following redirects.
 func (w *recipe) visit(project, path string, header ...string) reply {
 	w.t.Helper()
 	at, err := url.Parse(w.p.SiteURL("platform"))
@@ -181,7 +180,7 @@ func (w *recipe) visit(project, path string, header ...string) reply {
 	return reply{resp.StatusCode, resp.Header, string(body)}
 }
 
-// serves fails unless each file of the project is served as what it is.
+// serves fails unless each file of the project is served with its content and type.
 func (w *recipe) serves(project string, tree files) {
 	w.t.Helper()
 	for path, body := range tree {
@@ -254,8 +253,8 @@ func TestPathnameLayoutInTheDocumentedLoader(t *testing.T) {
 	}
 }
 
-// changeUnderCaches deploys a change while the location keeps what it has read,
-// in its proportions: what the loader keeps for 60 s is kept for half a second.
+// changeUnderCaches deploys a change while the location's caches still have the old values. Times
+// are scaled down: the loader's 60 s are half a second.
 func (w *recipe) changeUnderCaches(shop files) {
 	w.t.Helper()
 	w.p.Server.SetBehaviour(platform.Behaviour{EdgeTTL: 500 * time.Millisecond})

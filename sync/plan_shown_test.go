@@ -8,8 +8,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/site"
 )
 
-// A plan that was shown does not change while it is carried out, although the
-// upload finds hashes, and with them the source's id, that the plan did not have.
+// A plan that was shown does not change while it is carried out. The upload computes hashes, and
+// with them the id of the source, which the plan does not have.
 func TestAShownPlanDoesNotChange(t *testing.T) {
 	t.Parallel()
 	w := start(t)

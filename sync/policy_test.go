@@ -16,7 +16,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// retaining deploys n versions of a site or project with a policy, an hour apart, and lets time pass.
+// retaining deploys n versions of a site or project with a policy, an hour apart, and then advances
+// the clock.
 func retaining(t *testing.T, w *world, n, retain int) []*memory {
 	t.Helper()
 	w.config.Retain = retain
@@ -33,8 +34,7 @@ func retaining(t *testing.T, w *world, n, retain int) []*memory {
 	return h
 }
 
-// A prune goes by what was recorded, whatever the configuration of the folder in which
-// it runs.
+// A prune uses the recorded policy, whatever the configuration of the folder in which it runs.
 func TestPruneInAnotherFolder(t *testing.T) {
 	t.Parallel()
 	for name, w := range map[string]*world{"site": start(t), "project": startProject(t)} {
@@ -62,7 +62,7 @@ func TestPruneInAnotherFolder(t *testing.T) {
 	}
 }
 
-// The grace period is recorded, too: what was written within it is kept.
+// The recorded grace period counts, too: what was written within it is kept.
 func TestPruneGoesByTheRecordedGrace(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -76,7 +76,7 @@ func TestPruneGoesByTheRecordedGrace(t *testing.T) {
 	}
 }
 
-// What a person gives counts beside what was recorded: the larger number.
+// If a person gives a policy, the larger number of that and the recorded one counts.
 func TestPruneKeepsWhatIsGiven(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -89,8 +89,8 @@ func TestPruneKeepsWhatIsGiven(t *testing.T) {
 	}
 }
 
-// older is an account in which deployments before a time are by an older kv-sync, which
-// recorded nothing about prunes.
+// older is an account in which deployments before a time were made by an older kv-sync, which
+// recorded no policy.
 type older struct {
 	cloud.Account
 	before time.Time
@@ -101,7 +101,7 @@ func (a older) Workers(script string) cloud.Workers {
 	return olderWorkers{a.Account.Workers(script), a}
 }
 
-// strip takes the policy out of a description of a deployment.
+// strip removes the policy from the metadata of a deployment.
 func (a older) strip(b []byte) []byte {
 	var m map[string]any
 	if json.Unmarshal(b, &m) != nil {
@@ -142,7 +142,7 @@ func (w olderWorkers) Version(ctx context.Context, id string) (cloud.Version, er
 	return v, err
 }
 
-// Where nothing is recorded, a person says how much is kept. A deploy records it.
+// If nothing is recorded, a person has to say how much to keep. A deploy records it.
 func TestPruneWithoutARecordedPolicy(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -168,8 +168,8 @@ func TestPruneWithoutARecordedPolicy(t *testing.T) {
 	w.wantSite(files{"/a": "x", "/b": "b"})
 }
 
-// A larger retain than before does not bring back what a prune has deleted, and stops
-// neither verify nor the prunes to come.
+// A retain that is larger than before does not bring back what a prune has deleted. It does not
+// make verify or later prunes fail.
 func TestRetainIsRaised(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -200,8 +200,8 @@ func TestRetainIsRaised(t *testing.T) {
 	}
 }
 
-// A run relies on what it wrote for half of the shorter grace period: its own, or that
-// of the live deployment, by which another machine prunes.
+// A run relies on what it wrote for half of the shorter grace period: its own, or that of the live
+// deployment, which a prune on another machine uses.
 func TestRunTrustsTheShorterGrace(t *testing.T) {
 	t.Parallel()
 	w := startOnSeconds(t)

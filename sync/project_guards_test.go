@@ -10,8 +10,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// Promise 13: a customer's code reads its own variables, and nothing of how the
-// platform keeps it.
+// Promise 13: the code of a customer can read its own variables, but nothing about how the platform
+// stores it.
 func TestProjectEnvHasNothingOfOurs(t *testing.T) {
 	t.Parallel()
 	w := startProject(t)
@@ -29,7 +29,7 @@ func TestProjectEnvHasNothingOfOurs(t *testing.T) {
 	}
 }
 
-// A module that a loader does not know is refused before anything is live.
+// A module type that a loader does not know is refused before anything goes live.
 func TestProjectModuleOfAnotherType(t *testing.T) {
 	t.Parallel()
 	w := startProject(t)

@@ -44,8 +44,8 @@ func deployText(t *testing.T, kv memoryKV, body string) {
 	}
 }
 
-// textSource is a folder with one page. Its bytes lie in the same KV, under
-// keys of nobody's.
+// textSource returns a folder with one page. Its bytes are in kv, under keys that belong to no site
+// or project.
 func textSource(kv memoryKV, body string) *listed {
 	src := &listed{&manifest.Manifest{}, kv, "source"}
 	ref := manifest.Ref{Hash: manifest.HashOf([]byte(body))}
@@ -55,7 +55,7 @@ func textSource(kv memoryKV, body string) *listed {
 	return src
 }
 
-// Whatever lies under current, nobody acts on it, and everybody is told what to do.
+// Whatever the value of current, nothing is done with it, and the error says what to do.
 func TestProjectHostileCurrent(t *testing.T) {
 	t.Parallel()
 	type object = map[string]any
@@ -145,7 +145,7 @@ func TestProjectHostileCurrent(t *testing.T) {
 	}
 }
 
-// checkRepaired deploys with a repair. What is live is then below the prefix, and whole.
+// checkRepaired deploys with a repair. The live deployment is then complete, and below the prefix.
 func checkRepaired(t *testing.T, kv memoryKV, prefix string) {
 	t.Helper()
 	src := textSource(kv, "mended")
@@ -172,9 +172,9 @@ func checkRepaired(t *testing.T, kv memoryKV, prefix string) {
 	}
 }
 
-// A repair replaces a value that is no JSON. It stays in the incarnation of the project's
-// keys, because its Durable Object has that name. If there are no keys, the project may
-// have been deleted, and the next one must not have its incarnation.
+// A repair replaces a value that is not JSON. It keeps the incarnation of the project's keys,
+// because its Durable Object has that name. If there are no keys, the project may have been
+// deleted, and the new one must not have the same incarnation.
 func TestProjectRepairKeepsTheIncarnation(t *testing.T) {
 	t.Parallel()
 	kv := deployedTwice(t)
@@ -211,8 +211,8 @@ func TestProjectRepairKeepsTheIncarnation(t *testing.T) {
 	}
 }
 
-// The version that lies beside the activations is the one that they name, or
-// nobody acts on it.
+// The version in the pointer must be the one that the activations name. Otherwise nothing is done
+// with it.
 func TestProjectCurrentHoldsAnotherVersion(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*pointer){
@@ -259,9 +259,8 @@ func TestProjectCurrentHoldsAnotherVersion(t *testing.T) {
 	}
 }
 
-// A version whose bytes are not those that were written is never made live
-// again, and keeps prune from deleting anything. Who deletes it, as the error
-// says, goes on without it.
+// A version whose bytes differ from those that were written is never made live again, and prune
+// then deletes nothing. A person who deletes it, as the error says, can continue without it.
 func TestProjectDamagedVersion(t *testing.T) {
 	t.Parallel()
 	kv := deployedTwice(t)
@@ -292,7 +291,7 @@ func TestProjectDamagedVersion(t *testing.T) {
 	}
 }
 
-// The record of what is active does not grow without end.
+// The record of what is active has a limited size.
 func TestProjectKeepsAHundredActivations(t *testing.T) {
 	t.Parallel()
 	kv := deployedTwice(t)
@@ -313,7 +312,7 @@ func TestProjectKeepsAHundredActivations(t *testing.T) {
 	}
 }
 
-// Code that no value has room for is refused, and says so.
+// Code that is too large for a value is refused with a reason.
 func TestProjectCodeTooLarge(t *testing.T) {
 	t.Parallel()
 	kv := deployedTwice(t)
@@ -332,8 +331,8 @@ func TestProjectCodeTooLarge(t *testing.T) {
 	}
 }
 
-// A repair believes of no key that it is there, the served manifest's neither.
-// One without a file is the same bytes again.
+// A repair does not assume that any key exists, not even that of the served manifest. A repair
+// without a file writes the same bytes again.
 func TestProjectRepairWritesTheServedManifest(t *testing.T) {
 	t.Parallel()
 	kv := memoryKV{}
@@ -354,7 +353,7 @@ func TestProjectRepairWritesTheServedManifest(t *testing.T) {
 	}
 }
 
-// A rollback looks for the served manifest and the version as for any blob.
+// A rollback checks that the served manifest and the version exist, as it does for blobs.
 func TestProjectRollbackNeedsTheServedManifest(t *testing.T) {
 	t.Parallel()
 	kv := deployedTwice(t)

@@ -22,7 +22,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/site"
 )
 
-// shopLater is an engine of the project "shop" for which time has passed.
+// shopLater returns an engine of the project "shop" for a later time.
 func shopLater(t *testing.T, kv cloud.Account, passed time.Duration) *Engine {
 	t.Helper()
 	later := func() time.Time { return time.Now().Add(passed) }
@@ -33,7 +33,7 @@ func shopLater(t *testing.T, kv cloud.Account, passed time.Duration) *Engine {
 	return e
 }
 
-// deployedTimes is a KV in which the project was deployed n times.
+// deployedTimes returns a KV to which the project was deployed n times.
 func deployedTimes(t *testing.T, n int) memoryKV {
 	t.Helper()
 	kv := memoryKV{}
@@ -43,8 +43,8 @@ func deployedTimes(t *testing.T, n int) memoryKV {
 	return kv
 }
 
-// A version that is gone from KV is a deployment of ours all the same: it is
-// said to be missing, and as long as it is retained nobody knows what it needs.
+// If a version is lost from KV, its deployment is still listed as one of kv-sync and reported as
+// missing. While it is retained, it is not known which blobs it needs.
 func TestProjectMissingVersion(t *testing.T) {
 	t.Parallel()
 	kv := deployedTimes(t, 3)
@@ -108,8 +108,8 @@ func TestProjectMissingVersion(t *testing.T) {
 	}
 }
 
-// The record of what is active names the hundred newest activations. Where that
-// does not tell all that was live within the grace period, nothing is deleted.
+// The record of what is active has the hundred newest activations. If that does not cover the grace
+// period, prune deletes nothing.
 func TestProjectPruneKnowsAllThatWasLive(t *testing.T) {
 	t.Parallel()
 	const grace = 24 * time.Hour
@@ -153,7 +153,7 @@ func TestProjectPruneKnowsAllThatWasLive(t *testing.T) {
 	}
 }
 
-// busy is a KV that counts how many versions are read, and how many at once.
+// busy is a KV that counts how many versions are read in total and at the same time.
 type busy struct {
 	memoryKV
 	versions       map[string]bool
@@ -174,8 +174,9 @@ func (kv *busy) Get(ctx context.Context, key string) ([]byte, error) {
 	return kv.memoryKV.Get(ctx, key)
 }
 
-// A version holds the code, so it takes up to 12.5 MiB: as few are read at once
-// as there is memory for, and none that nobody can go back to.
+// A version holds the code, so it takes up to 12.5 MiB of memory. The number of versions that are
+// read at the same time is limited by the memory, and versions that cannot be rolled back to are
+// not read.
 func TestProjectHistoryIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, projectHistoryIsBounded)

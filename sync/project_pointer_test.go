@@ -11,8 +11,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/site"
 )
 
-// failing is a KV that does not show what is active at first, and then fails to
-// give it.
+// failing is a KV that at first does not have the record of what is active, and then fails to read
+// it.
 type failing struct {
 	memoryKV
 	asked bool
@@ -31,8 +31,8 @@ func (kv *failing) Get(ctx context.Context, key string) ([]byte, error) {
 	return nil, errors.New("the connection broke")
 }
 
-// A switch of a project looks at what is active first. Where that cannot be read
-// it writes nothing: the list of what was live would be lost.
+// A switch of a project first reads what is active. If that fails, it writes nothing, because the
+// list of what was live would be lost.
 func TestProjectSwitchNeedsThePointer(t *testing.T) {
 	t.Parallel()
 	kv := &failing{memoryKV: deployedTwice(t)}

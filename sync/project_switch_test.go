@@ -11,8 +11,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/site"
 )
 
-// lagging is a KV whose record of what is active is written, or not, while the
-// answer to it is lost, or is a no. It shows the old one all the while.
+// lagging is a KV in which the write of what is active happens or does not happen, while its answer
+// is lost or is a refusal. Reads return the old value for the whole test.
 type lagging struct {
 	memoryKV
 	old, written []byte
@@ -39,9 +39,8 @@ func (kv *lagging) Get(ctx context.Context, key string) ([]byte, error) {
 	return kv.old, nil
 }
 
-// KV shows what was written after a minute or more, so where the answer to the
-// switch is lost, what it shows meanwhile is no proof that nothing happened. A
-// plain no is.
+// KV may show a write only after a minute or more. If the answer to the switch is lost, an old
+// value does not prove that the switch did not happen. A refusal does.
 func TestProjectSwitchIsNotKnown(t *testing.T) {
 	t.Parallel()
 	for _, first := range []bool{true, false} {

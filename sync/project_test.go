@@ -36,7 +36,7 @@ func startProject(t *testing.T) *world {
 	return w
 }
 
-// current is the pointer of a project as JSON, nil if there is none.
+// current returns the pointer of a project as JSON, or nil if there is none.
 func (w *world) current(project string) map[string]any {
 	w.t.Helper()
 	b, err := w.account.Store(w.config.Namespace).Get(w.t.Context(), "project/"+project+"/current")
@@ -53,7 +53,7 @@ func (w *world) current(project string) map[string]any {
 	return v
 }
 
-// running is the member of the project's live version.
+// running returns a member of the project's live version.
 func (w *world) running(member string) any {
 	w.t.Helper()
 	v, ok := w.current(w.config.Project)["version"].(map[string]any)
@@ -63,8 +63,8 @@ func (w *world) running(member string) any {
 	return v[member]
 }
 
-// projectSite reads the project's live site as a loader would: from the pointer to
-// the stored manifest to each blob.
+// projectSite reads the project's live site as a loader does: from the pointer to the stored
+// manifest to each blob.
 func (w *world) projectSite() files {
 	w.t.Helper()
 	if w.current(w.config.Project) == nil {
@@ -169,8 +169,8 @@ func TestProject(t *testing.T) {
 	}
 }
 
-// A code-only change leaves the assets alone, and going back to the code before
-// is the same content again.
+// A change of code only does not write assets. Restoring the earlier code gives the same content
+// again.
 func TestProjectCode(t *testing.T) {
 	t.Parallel()
 	w := startProject(t)
@@ -198,7 +198,7 @@ func TestProjectCode(t *testing.T) {
 	}
 }
 
-// A loader refuses a module of no kind, so an empty file has one too.
+// A loader refuses a module without a type, so an empty file has a type, too.
 func TestProjectModules(t *testing.T) {
 	t.Parallel()
 	w := startProject(t)
@@ -256,7 +256,7 @@ func TestProjectRefuses(t *testing.T) {
 	}
 }
 
-// Two projects and a site share a namespace, and none ever touches another's keys.
+// Two projects and a site share a namespace. None of them touches the keys of another.
 func TestProjectsAreIsolated(t *testing.T) {
 	t.Parallel()
 	w := startProject(t)
@@ -312,8 +312,8 @@ func (w *world) keysOf(prefix string) []string {
 	return out
 }
 
-// What the pathname layout keeps beside a project's own keys is nothing that
-// prune knows to be unrooted.
+// Prune does not count the keys that the pathname layout stores beside those of a project as
+// unrooted.
 func TestProjectPruneLeavesTheOtherLayout(t *testing.T) {
 	t.Parallel()
 	w := startProject(t)
@@ -337,7 +337,7 @@ func TestProjectPruneLeavesTheOtherLayout(t *testing.T) {
 	wantGuard(t, err, guard.Unread)
 }
 
-// Only a project has such keys. Of a site they are somebody's, who may know more.
+// Only a project has such keys. If a site has them, they belong to somebody else.
 func TestPruneKnowsNoProjectKeysOfASite(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{"blog/current", "blog/manifest", "blog/assets/x"} {
@@ -351,8 +351,8 @@ func TestPruneKnowsNoProjectKeysOfASite(t *testing.T) {
 	}
 }
 
-// Every request of a project's first deploy, deploy and rollback fails in turn,
-// in each way: the project is wholly old or wholly new, and running again finishes.
+// The test injects each fault into each request of a project's first deploy, deploy and rollback.
+// The project is completely old or completely new, and the next run finishes.
 func TestProjectEveryRequestCanFail(t *testing.T) {
 	t.Parallel()
 	h := history(one, two)
@@ -414,8 +414,8 @@ func TestProjectEveryRequestCanFail(t *testing.T) {
 	}
 }
 
-// Another deployment that lands between the plan and the switch is planned on,
-// not written over.
+// If another deployment goes live between the plan and the switch, the plan is made again, and that
+// deployment is not overwritten.
 func TestProjectOvertaken(t *testing.T) {
 	t.Parallel()
 	w := startProject(t)
@@ -438,7 +438,7 @@ func TestProjectOvertaken(t *testing.T) {
 	}
 }
 
-// startAs is another process that deploys to the same place.
+// startAs returns another process that deploys to the same KV.
 func startAs(w *world) *world {
 	other := *w
 	other.account = w.connect(0)
@@ -446,8 +446,8 @@ func startAs(w *world) *world {
 	return &other
 }
 
-// An older kv-sync deployed a project on a machine whose clock was ahead. Others
-// deploy, prune and roll back all the same, because their own clocks are right.
+// An older kv-sync deployed a project on a machine whose clock was ahead. Machines with correct
+// clocks can still deploy, prune and roll back.
 func TestProjectDeployedInTheFuture(t *testing.T) {
 	t.Parallel()
 	w := startProject(t)
@@ -475,7 +475,7 @@ func TestProjectDeployedInTheFuture(t *testing.T) {
 	w.wantProject(h[1].files)
 }
 
-// What a project's operations cost, by the server's count.
+// The number of requests of a project's operations, as the server counts them.
 func TestProjectLedger(t *testing.T) {
 	t.Parallel()
 	w := startProject(t)

@@ -24,8 +24,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/site"
 )
 
-// projectVector is one deploy by the TypeScript library, which writes the same
-// format: see testdata/project.
+// projectVector is a deploy by the TypeScript library, which writes the same format: see
+// testdata/project.
 type projectVector struct {
 	Deploy struct {
 		Project string
@@ -39,8 +39,8 @@ type projectVector struct {
 	Writes map[string]vectorValue
 }
 
-// vectorValue is bytes, in base64 or, where they are many, as texts with how
-// often each is repeated.
+// vectorValue is bytes: in base64 or, for large values, as texts with the number of their
+// repetitions.
 type vectorValue []byte
 
 func (v *vectorValue) UnmarshalJSON(b []byte) error {
@@ -78,9 +78,8 @@ func bytesOf(values map[string]vectorValue) memoryKV {
 	return kv
 }
 
-// What the TypeScript library writes is read by this engine, byte for byte as
-// it would write it itself, and a deploy of the same files over it has nothing
-// to upload.
+// This engine reads what the TypeScript library writes, and would write the same bytes. A deploy of
+// the same files over it uploads nothing.
 func TestProjectVectors(t *testing.T) {
 	t.Parallel()
 	names, err := filepath.Glob("../testdata/project/*.json")
@@ -159,8 +158,8 @@ func testProjectVector(t *testing.T, v *projectVector) {
 	}
 }
 
-// A file in chunks is split as this side splits it: its hash and its index are
-// those that it gets here, but for the nonces.
+// The TypeScript library splits a file into the same chunks: its hash and its index are those of
+// this engine, except for the nonces.
 func testChunkedVector(t *testing.T, kv memoryKV, k manifest.Keys, a manifest.Asset) {
 	there, err := manifest.DecodeChunkIndex(kv[k.Blob(a.Blob)], a)
 	if err != nil {
@@ -193,8 +192,7 @@ type writtenHere struct {
 	KV      map[string]vectorValue `json:"kv"`
 }
 
-// files are contents by path: texts, of which those that are long are written
-// into a vector as a vectorValue is.
+// files are contents by path. Long texts are written into a vector as a vectorValue.
 type files map[string]text
 
 type text string
@@ -216,9 +214,9 @@ func (s *text) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// What lies in testdata/project/go was written by this engine, once, for its
-// keys hold the run's time. It is still what this engine reads, and -update
-// writes it anew. worker/test reads it with the library.
+// This engine wrote testdata/project/go once, because the keys contain the time of the run. It
+// still reads these files, and -update writes them again. The tests in worker/test read them with
+// the library.
 func TestProjectsWrittenHere(t *testing.T) {
 	t.Parallel()
 	small := files{"/index.html": "<h1>Shop</h1>", "/about.html": "About", "/ü b.txt": "ü"}
@@ -323,7 +321,7 @@ func writeProject(t *testing.T, name, about string, steps []files, want files, w
 	}
 }
 
-// listed is a source of what a manifest lists.
+// listed is a source with the files of a manifest.
 type listed struct {
 	*manifest.Manifest
 	kv memoryKV

@@ -10,8 +10,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/layout"
 )
 
-// undeleting is a KV that accepts a bulk delete, does nothing, and names keys that
-// it was not asked for as those that are left.
+// undeleting is a KV that accepts a bulk delete and does nothing. It reports keys as not deleted
+// that it was not asked to delete.
 type undeleting struct {
 	memoryKV
 	others []string
@@ -27,8 +27,8 @@ func (kv undeleting) DeleteBulk(_ context.Context, names []string) ([]string, er
 	return append(kv.others, names...), nil
 }
 
-// Promises 4 and 9: whatever the reply to a delete names, only keys that prune
-// found without a root are ever sent; and it does not ask for ever.
+// Promises 4 and 9: whatever keys the answer to a delete names, prune only ever sends keys that it
+// found without a root, and it ends.
 func TestPruneSendsItsOwnKeysAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kv := deployedTimes(t, 7)

@@ -17,7 +17,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// wantKept wants the prune stopped by the guard, and every key left.
+// wantKept checks that the guard stopped the prune and that no key was deleted.
 func (w *world) wantKept(e *kvsync.Engine, guard guard.ID) {
 	w.t.Helper()
 	all := w.keys("blog/")
@@ -32,8 +32,8 @@ func (w *world) wantKept(e *kvsync.Engine, guard guard.ID) {
 	}
 }
 
-// Promise 4: while part of the traffic goes to another tool's version, it is not
-// known what that version reads.
+// Promise 4: while a version of another tool has part of the traffic, it is not known what that
+// version reads.
 func TestPruneStopsOverASplitWithForeign(t *testing.T) {
 	t.Parallel()
 	w, _ := aged(t, 5)
@@ -51,8 +51,8 @@ func TestPruneStopsOverASplitWithForeign(t *testing.T) {
 	}
 }
 
-// behind is an account whose values lag behind its listings: these keys are
-// listed and cannot be read yet.
+// behind is an account in which listings are ahead of reads: these keys are listed and cannot be
+// read yet.
 type behind struct {
 	cloud.Account
 	keys []string
@@ -72,8 +72,8 @@ func (b behindStore) Get(ctx context.Context, key string) ([]byte, error) {
 	return b.Store.Get(ctx, key)
 }
 
-// Promise 4: a manifest that is listed belongs to a deployment that went live,
-// whether or not KV shows its value yet.
+// Promise 4: a listed manifest belongs to a deployment that went live, whether or not KV already
+// shows its value.
 func TestPruneStopsOverAListedManifest(t *testing.T) {
 	t.Parallel()
 	w, _ := aged(t, 4)
@@ -105,7 +105,7 @@ func TestPruneStopsOverAListedIndex(t *testing.T) {
 	w.wantKept(w.later(), guard.Unread)
 }
 
-// Promise 4: a record that is not what its key says may name the wrong manifest.
+// Promise 4: a record whose content does not match its key may name the wrong manifest.
 func TestPruneStopsOverAnotherRecord(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*version.Record){
@@ -137,7 +137,7 @@ func TestPruneStopsOverAnotherRecord(t *testing.T) {
 	}
 }
 
-// Promise 4: a version that the API does not give now is not one of another tool,
+// Promise 4: a version that the API does not return now is not treated as one of another tool,
 // which has no blobs.
 func TestPruneStopsOverAVersionThatCannotBeRead(t *testing.T) {
 	t.Parallel()
@@ -175,8 +175,8 @@ func (w *world) neverLive(after time.Duration) {
 	}
 }
 
-// Retention counts deployments: neither secret edits, which make versions of the
-// same deployment, nor rollbacks use it up.
+// Retention counts deployments. Changes of secrets, which make versions of the same deployment, and
+// rollbacks do not use it up.
 func TestRetentionCountsDeployments(t *testing.T) {
 	t.Parallel()
 	w, contents := aged(t, 2) // both are retained
@@ -198,7 +198,7 @@ func TestRetentionCountsDeployments(t *testing.T) {
 	}
 }
 
-// dated is an account whose activations, newest first, are of these ages.
+// dated is an account whose activations have these ages, newest first.
 type dated struct {
 	cloud.Account
 	now  time.Time
@@ -220,8 +220,8 @@ func (d datedWorkers) Activations(ctx context.Context) ([]cloud.Activation, erro
 	return acts, err
 }
 
-// A deployment is retained for the grace period after the next one followed,
-// however many there were and however long it was live.
+// A deployment is retained for the grace period after the next deployment, whatever the number of
+// deployments and however long it was live.
 func TestRetentionWithinTheGracePeriod(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -244,7 +244,7 @@ func TestRetentionWithinTheGracePeriod(t *testing.T) {
 	}
 }
 
-// halfAccount lists the first half of the keys, as if that were all.
+// halfAccount lists the first half of the keys as if it were the complete list.
 type halfAccount struct{ cloud.Account }
 
 func (h halfAccount) Store(id string) cloud.Store { return halfStore{h.Account.Store(id)} }
@@ -257,8 +257,8 @@ func (s halfStore) List(ctx context.Context, prefix, _ string) ([]cloud.KeyInfo,
 	return all[:len(all)/2], "", err
 }
 
-// newestAccount lists only the newest activation, and of the keys only the blobs, once a switch
-// was looked at.
+// newestAccount lists only the newest activation after a look at a switch, and of the keys only the
+// blobs.
 type newestAccount struct {
 	cloud.Account
 	switched, cut *bool
@@ -305,7 +305,7 @@ func (w newestWorkers) Activate(ctx context.Context, versions []cloud.Share, mes
 	return err
 }
 
-// Promise 4: right after a switch, a list of deployments that lacks the one before is not whole.
+// Promise 4: directly after a switch, a list of deployments without the one before is incomplete.
 func TestPruneAfterADeployStopsOverAShortList(t *testing.T) {
 	t.Parallel()
 	w, contents := aged(t, 5)
@@ -325,7 +325,7 @@ func TestPruneAfterADeployStopsOverAShortList(t *testing.T) {
 	}
 }
 
-// Promise 4: a listing that ends too early may lack what keeps a blob alive.
+// Promise 4: a listing that ends too early may lack the key that keeps a blob.
 func TestPruneStopsOverAPartialListing(t *testing.T) {
 	t.Parallel()
 	w, _ := aged(t, 5)

@@ -33,7 +33,7 @@ func aged(t *testing.T, n int) (*world, []files) {
 	return w, contents
 }
 
-// later turns the clocks forward: everything is older than the grace period then.
+// later advances the clocks until everything is older than the grace period.
 func (w *world) later() *kvsync.Engine {
 	c := w.config
 	now := w.time().Add(30 * 24 * time.Hour)
@@ -97,7 +97,7 @@ func TestPruneCap(t *testing.T) {
 	}
 }
 
-// Promise 4: whatever prune cannot be sure of makes it delete nothing.
+// Promise 4: if prune is not certain about anything, it deletes nothing.
 func TestPruneIsTimid(t *testing.T) {
 	for name, spoil := range map[string]func(*testing.T, *world){
 		"a manifest of a root is gone": func(t *testing.T, w *world) {
@@ -169,7 +169,7 @@ func TestPruneListsToTheEnd(t *testing.T) {
 	w.wantSite(contents[3])
 }
 
-// An empty listing while a deployment is live is a listing that cannot be trusted.
+// An empty listing while a deployment is live is not trusted.
 func TestPruneEmptyListing(t *testing.T) {
 	w, contents := aged(t, 3)
 	w.config.Account = blindAccount{w.config.Account}
@@ -225,8 +225,8 @@ func TestDeployPrunesWhenDue(t *testing.T) {
 	w.wantSite(h[6].files)
 }
 
-// Where nothing is live prune cannot tell what is garbage, so what a first
-// deploy left that failed waits for one that succeeds.
+// If nothing is live, prune cannot know what is garbage. What a failed first deploy left stays
+// until a deploy succeeds.
 func TestPruneAfterAFailedFirstDeploy(t *testing.T) {
 	t.Parallel()
 	for name, begin := range map[string]func(*testing.T) *world{"site": start, "project": startProject} {

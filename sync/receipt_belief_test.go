@@ -18,9 +18,9 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// A receipt is believed entry by entry, while its keys are younger than half the
-// grace period. The platform still has it in each of these: that KV removes it is
-// no guard. Prune, whenever it runs, takes nothing that is believed.
+// The entries of a receipt are used one by one, while their keys are younger than half the grace
+// period. The platform still has the receipt in each of these cases, because KV may remove it late.
+// Prune never deletes what a deploy can still use.
 func TestReceiptIsBelievedByAge(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -62,7 +62,7 @@ func TestReceiptIsBelievedByAge(t *testing.T) {
 	}
 }
 
-// KV has removed the receipt, and prune has not yet taken what it named.
+// KV has removed the receipt, and prune has not yet deleted what it named.
 func TestReceiptThatIsGone(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -73,8 +73,8 @@ func TestReceiptThatIsGone(t *testing.T) {
 	w.takes(c[1], all)
 }
 
-// A receipt that was young at the plan, and is not any more at the switch: the
-// plan is made again, and relies on it no more, however young some of it is.
+// If a receipt was young at the plan and is too old at the switch, the plan is made again and does
+// not use it, even if some of its entries are young.
 func TestReceiptThatGrowsOldMeanwhile(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -106,8 +106,8 @@ func TestReceiptThatGrowsOldMeanwhile(t *testing.T) {
 	}
 }
 
-// Whatever lies under the key of a receipt, what is not this commit's own receipt
-// is passed over, and the deploy is as it would be without.
+// Whatever the value of a receipt's key, it is ignored unless it is this commit's own receipt. The
+// deploy is then the same as without one.
 func TestReceiptThatIsNotBelieved(t *testing.T) {
 	t.Parallel()
 	put := func(change func([]byte) []byte) func(*world, string) {
@@ -175,7 +175,7 @@ func TestReceiptThatIsNotBelieved(t *testing.T) {
 	}
 }
 
-// anotherNamespace is one that the site is to move to.
+// anotherNamespace returns a namespace to which the site is to move.
 func (w *world) anotherNamespace() string {
 	id, err := w.account.CreateNamespace(w.t.Context(), "another")
 	if err != nil {
@@ -184,7 +184,7 @@ func (w *world) anotherNamespace() string {
 	return id
 }
 
-// failGet lets one key not be read.
+// failGet makes the reads of one key fail.
 func (w *world) failGet(key string) {
 	w.config.Account = w.connect(1)
 	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
@@ -195,7 +195,7 @@ func (w *world) failGet(key string) {
 	})
 }
 
-// copyReceipt puts one commit's receipt under another's key.
+// copyReceipt copies the receipt of one commit to the key of another.
 func (w *world) copyReceipt(from, to string) {
 	b, err := w.store().Get(w.t.Context(), "blog/r/"+from)
 	if err == nil {
@@ -206,8 +206,7 @@ func (w *world) copyReceipt(from, to string) {
 	}
 }
 
-// Others deploy, or roll back, between the upload and the deploy: what was
-// uploaded is there all the same.
+// Other deploys or rollbacks between the upload and the deploy do not affect what was uploaded.
 func TestReceiptAfterOthers(t *testing.T) {
 	t.Parallel()
 	for name, between := range map[string]func(*world, []*memory) int{
@@ -256,8 +255,8 @@ func TestReceiptAfterOthers(t *testing.T) {
 	}
 }
 
-// The index of a file in chunks may name chunks of what was live, so it is
-// believed while that is live still; a small file beside it is believed anyway.
+// The index of a chunked file may name chunks that were live. It is used only while they are still
+// live. A small file beside it is used in any case.
 func TestReceiptOfAFileInChunks(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -288,8 +287,8 @@ func TestReceiptOfAFileInChunks(t *testing.T) {
 	}
 }
 
-// A first deployment's files have no hash before they are read. What was
-// uploaded is known by its object id; the rest is read.
+// In a first deployment the hashes of the files are not known. Uploaded files are found by their
+// object ids, and the others are read.
 func TestReceiptKnowsFilesByTheirID(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -343,8 +342,8 @@ func TestReceiptOfAProject(t *testing.T) {
 	}
 }
 
-// What is uploaded ahead for a site with an overlay is the files; its companion
-// and what it adopts are the deploy's.
+// For a site with an overlay, only the files are uploaded ahead. The deploy itself handles the
+// companion and what it adopts.
 func TestReceiptWithAnOverlay(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -367,7 +366,7 @@ func TestReceiptWithAnOverlay(t *testing.T) {
 	}
 }
 
-// A plan reads the receipt, too, and says what is there.
+// A plan also reads the receipt, and says what was uploaded ahead.
 func TestPlanWithAReceipt(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -384,7 +383,7 @@ func TestPlanWithAReceipt(t *testing.T) {
 	}
 }
 
-// The blobs are there, and their receipt could not be written: that is a failure.
+// If the blobs were uploaded but their receipt could not be written, the upload fails.
 func TestReceiptThatIsNotWritten(t *testing.T) {
 	t.Parallel()
 	w := start(t)

@@ -23,8 +23,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// many is a site of n files, more than a deploy would upload without a look for
-// a receipt.
+// many returns a site of n files, more than a deploy would upload without looking for a receipt.
 func many(n int, content string) files {
 	f := files{}
 	for i := range n {
@@ -40,7 +39,7 @@ var (
 	after  = many(all, "after")
 )
 
-// startOnSeconds is a world whose clock stands on a whole second, as keys tell it.
+// startOnSeconds returns a world whose clock is on a whole second, as in keys.
 func startOnSeconds(t *testing.T) *world {
 	t.Helper()
 	w := start(t)
@@ -65,7 +64,7 @@ func (w *world) uploadAhead(src manifest.Source, blobs int) {
 	}
 }
 
-// namespace is where the site's keys lie, also before there is a site.
+// namespace is where the site's keys are, also before there is a site.
 func (w *world) namespace() cloud.Store {
 	w.t.Helper()
 	id := w.config.Namespace
@@ -78,7 +77,7 @@ func (w *world) namespace() cloud.Store {
 	return w.account.Store(id)
 }
 
-// below lists every key with a prefix, of whatever site.
+// below lists every key with a prefix, of all sites.
 func (w *world) below(prefix string) (out []string) {
 	w.t.Helper()
 	for cursor := ""; ; {
@@ -95,8 +94,8 @@ func (w *world) below(prefix string) (out []string) {
 	}
 }
 
-// takes deploys and wants that so many blobs are uploaded, as the result says and
-// as KV has them, and that the site is whole then.
+// takes deploys. It checks the number of uploaded blobs in the result and in KV, and that the site
+// is then complete.
 func (w *world) takes(src *memory, uploaded int) *kvsync.Result {
 	w.t.Helper()
 	prefix := w.config.Site + "/b/"
@@ -115,8 +114,7 @@ func (w *world) takes(src *memory, uploaded int) *kvsync.Result {
 	return res
 }
 
-// The deploy sends no blob: not a key, not a byte of one. It need not even read
-// what git can tell it the names of.
+// A deploy after an upload ahead sends no blobs. It does not open files whose object ids are known.
 func TestDeployAfterAnUploadAhead(t *testing.T) {
 	t.Parallel()
 	big := maps.Clone(after)
@@ -186,7 +184,7 @@ func TestUploadAheadSwitchesNothing(t *testing.T) {
 	}
 }
 
-// expiration is when KV removes a key; zero is never.
+// expiration returns when KV removes a key, or zero for never.
 func (w *world) expiration(key string) time.Time {
 	w.t.Helper()
 	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet,
@@ -211,8 +209,8 @@ func (w *world) expiration(key string) time.Time {
 	return time.Unix(list.Result[0].Expiration, 0)
 }
 
-// What a deploy sends beside its manifest anyway is worth no receipt, and a
-// deploy with so little to send asks for none.
+// Blobs that a deploy can send together with its manifest get no receipt, and a deploy with so few
+// bytes does not look for one.
 func TestWhatIsWorthAReceipt(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -245,8 +243,8 @@ func TestWhatIsWorthAReceipt(t *testing.T) {
 	}
 }
 
-// The ledger of a deploy with a receipt: one request more than it would take if
-// nothing were to be uploaded. A folder, which has none, is not asked for one.
+// The number of requests of a deploy with a receipt is one more than without anything to upload. A
+// folder has no receipt, so none is read.
 func TestLedgerWithAReceipt(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -271,8 +269,8 @@ func TestLedgerWithAReceipt(t *testing.T) {
 	}
 }
 
-// It refuses what a deploy refuses, and what no deploy would believe; then it
-// writes nothing.
+// An upload ahead refuses what a deploy refuses, and what no deploy would use. It then writes
+// nothing.
 func TestUploadAheadRefuses(t *testing.T) {
 	t.Parallel()
 	c := history(before, after, many(all, "third"))
@@ -342,8 +340,8 @@ func TestUploadAheadTwice(t *testing.T) {
 	w.takes(c[1], 0)
 }
 
-// An upload is half there already: what is believed of the first receipt is in
-// the second one as old as it is.
+// If part of the upload already exists, the entries that are reused from the first receipt keep
+// their age in the second one.
 func TestUploadAheadAfterAnother(t *testing.T) {
 	t.Parallel()
 	w := startOnSeconds(t)
@@ -359,8 +357,8 @@ func TestUploadAheadAfterAnother(t *testing.T) {
 	w.takes(amended, all)
 }
 
-// The commit was amended before it was pushed: its receipt is of no use, and
-// what it names becomes garbage that prune finds.
+// If the commit was amended before the push, its receipt is not used, and prune finds what it names
+// as garbage.
 func TestReceiptOfACommitThatNeverComes(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -378,8 +376,8 @@ func TestReceiptOfACommitThatNeverComes(t *testing.T) {
 	w.wantSite(c[2].files)
 }
 
-// Receipts are nothing to prune, verify and history: what is unrooted is so
-// whether a receipt names it or not.
+// Receipts do not affect prune, verify and history: what is unrooted is unrooted, whether or not a
+// receipt names it.
 func TestReceiptsAreKnown(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -406,7 +404,7 @@ func TestReceiptsAreKnown(t *testing.T) {
 	}
 }
 
-// closed wants that a receipt, if there is one, names nothing that is not there.
+// closed checks that a receipt, if there is one, names only keys that exist.
 func (w *world) closed(where, commit string) {
 	w.t.Helper()
 	b, err := w.namespace().Get(w.t.Context(), "blog/r/"+commit)
@@ -429,9 +427,8 @@ func (w *world) closed(where, commit string) {
 	}
 }
 
-// TestEveryRequestOfAnUploadAheadCanFail strikes at each request of an upload and
-// of the deploy after it: nothing that is not there is believed, and the deploy
-// is right.
+// TestEveryRequestOfAnUploadAheadCanFail injects each fault into each request of an upload and of
+// the deploy after it. The deploy never relies on a missing blob.
 func TestEveryRequestOfAnUploadAheadCanFail(t *testing.T) {
 	t.Parallel()
 	old, big := many(3, "before"), many(3, "after")
@@ -488,7 +485,7 @@ func TestEveryRequestOfAnUploadAheadCanFail(t *testing.T) {
 	}
 }
 
-// The upload takes so long that no deploy would believe it: nothing says that it did.
+// If the upload takes so long that no deploy would use its receipt, it writes none and says so.
 func TestUploadAheadThatTakesTooLong(t *testing.T) {
 	t.Parallel()
 	w := startOnSeconds(t)

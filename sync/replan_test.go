@@ -10,8 +10,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// A key is written once. So a plan that is made again has an id of its own: the
-// record of the first one stays as it is.
+// A key is written once. A plan that is made again therefore has a new id, and the record of the
+// first one stays unchanged.
 func TestNewPlanHasKeysOfItsOwn(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -28,7 +28,7 @@ func TestNewPlanHasKeysOfItsOwn(t *testing.T) {
 	}
 }
 
-// Promise 3: what KV refuses is not switched to.
+// Promise 3: what KV refused to store does not go live.
 func TestRefusedUploadSwitchesNothing(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -45,8 +45,8 @@ func TestRefusedUploadSwitchesNothing(t *testing.T) {
 	}
 }
 
-// A configuration that has lost the migration which is applied would begin from
-// the start: it is refused.
+// A configuration without the migration that is already applied is refused, because it would apply
+// all of its migrations again.
 func TestMigrationsKeepTheAppliedOne(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -70,7 +70,7 @@ func TestMigrationsKeepTheAppliedOne(t *testing.T) {
 	w.wantSite(two)
 }
 
-// The API takes 10,000 keys in one bulk delete, whatever cap is configured.
+// The API takes 10,000 keys in a bulk delete, whatever cap is configured.
 func TestPruneCapIsOneBulkDelete(t *testing.T) {
 	t.Parallel()
 	w := start(t)

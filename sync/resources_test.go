@@ -18,7 +18,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// unnamed is the script with a binding whose resource the configuration leaves out.
+// unnamed is the script with a binding whose resource the configuration does not name.
 func unnamed(b cloud.Binding, hint string) cloud.Worker {
 	b.Unnamed = &cloud.Unnamed{Setting: "id", Where: "wrangler.json:3", Create: "it", Hint: hint}
 	w := script
@@ -52,7 +52,7 @@ func fieldOf(b cloud.Binding, name string) string {
 	return s
 }
 
-// takenOver puts a Worker of another tool live, with one binding.
+// takenOver makes a Worker of another tool live, with one binding.
 func (w *world) takenOver(b cloud.Binding) {
 	w.t.Helper()
 	foreign := script
@@ -64,9 +64,8 @@ func (w *world) takenOver(b cloud.Binding) {
 
 var sessions = cloud.Binding{Name: "SESSION_Data", Type: "kv_namespace"}
 
-// A namespace that nothing names is created by the deploy, with the title that wrangler
-// gives. The plan says so and creates nothing. Later deploys keep it, and cost no request
-// more.
+// A deploy creates a namespace that the configuration does not name, with wrangler's title for it.
+// The plan says so and creates nothing. Later deploys keep it without another request.
 func TestNamespaceIsProvisioned(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -105,7 +104,7 @@ func TestNamespaceIsProvisioned(t *testing.T) {
 	}
 }
 
-// A namespace with that title is used, such as one of a run that failed.
+// An existing namespace with that title is used, for example one of a run that failed.
 func TestNamespaceIsFoundByTitle(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -126,8 +125,8 @@ func TestNamespaceIsFoundByTitle(t *testing.T) {
 	}
 }
 
-// A namespace that another binding of the Worker gets, or that has the files of sites, is nobody's
-// by its title.
+// A namespace that another binding of the Worker uses, or that has the files of sites, is not used
+// because of its title.
 func TestNamespaceOfAnotherIsNotTaken(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -149,8 +148,8 @@ func TestNamespaceOfAnotherIsNotTaken(t *testing.T) {
 	}
 }
 
-// The active version's binding comes first: its namespace has the data. A binding of another
-// type is not that binding.
+// The binding of the active version has precedence, because its namespace has the data. A binding
+// of another type does not count.
 func TestBindingIsInherited(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -176,8 +175,7 @@ func TestBindingIsInherited(t *testing.T) {
 	wantCase(t, err, guard.Resource, finding.CaseNoResource)
 }
 
-// Other resources are inherited if all that the configuration says of them is the same, and
-// never created.
+// Other resources are inherited if the configuration is otherwise the same. They are never created.
 func TestOtherResourcesAreInherited(t *testing.T) {
 	t.Parallel()
 	eu := map[string]json.RawMessage{"jurisdiction": cloud.JSONString("eu")}
@@ -237,7 +235,7 @@ func TestOtherResourcesAreInherited(t *testing.T) {
 	}
 }
 
-// In the layout kv-assets the code is built late, and its bindings are known before.
+// In the layout kv-assets the code is built late, but its bindings are known before.
 func TestNamespaceIsProvisionedInKVAssets(t *testing.T) {
 	t.Parallel()
 	w := startAssets(t)
@@ -286,7 +284,8 @@ func TestStandIn(t *testing.T) {
 	}
 }
 
-// The plan of a deletion names the namespaces that deploys made for bindings, and no other. They stay.
+// The plan of a deletion names the namespaces that deploys created for bindings, and only those.
+// They are not deleted.
 func TestDeleteNamesNamespacesThatStay(t *testing.T) {
 	t.Parallel()
 	w := start(t)

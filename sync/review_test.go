@@ -19,7 +19,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// rival is somebody else who deploys the same site from another machine.
+// rival returns an engine of another machine that deploys the same site.
 func (w *world) rival() *world {
 	r := *w
 	r.account = w.connect(0)
@@ -27,7 +27,7 @@ func (w *world) rival() *world {
 	return &r
 }
 
-// hand activates a version with a message, as any tool can.
+// hand activates a version with any message, as other tools can.
 func (w *world) hand(version, message string) {
 	w.t.Helper()
 	err := w.connect(0).Workers("blog").Activate(w.t.Context(), []cloud.Share{{Version: version, Percent: 100}}, message,
@@ -37,8 +37,8 @@ func (w *world) hand(version, message string) {
 	}
 }
 
-// Promise 1: bytes that do not hash to their name are no manifest, even where
-// they read as one of the same site.
+// Promise 1: bytes whose hash is not their name are not a manifest, even if they can be decoded as
+// one of the same site.
 func TestManifestIsWhatItsNameSays(t *testing.T) {
 	w := start(t)
 	h := history(one, two, three)
@@ -70,7 +70,7 @@ func TestManifestIsWhatItsNameSays(t *testing.T) {
 	w.wantSite(three)
 }
 
-// announce makes a version live that says something of its own in KV_SYNC.
+// announce makes a version live with other metadata in KV_SYNC.
 func (w *world) announce(kind, field, says string) {
 	w.t.Helper()
 	u := cloud.Upload{Worker: script}
@@ -134,7 +134,7 @@ func TestWhatAVersionSays(t *testing.T) {
 	}
 }
 
-// All that is served is part of a folder's identity.
+// The identity of a folder includes everything that is served.
 func TestFolderIDNamesAllThatIsServed(t *testing.T) {
 	base := func() *manifest.Listing {
 		return &manifest.Listing{
@@ -163,7 +163,7 @@ func TestFolderIDNamesAllThatIsServed(t *testing.T) {
 	}
 }
 
-// A hold that is no commit holds nothing: messages can be written by anyone.
+// A hold that is not a commit holds nothing back, because anyone can write messages.
 func TestHoldMustBeACommit(t *testing.T) {
 	w := start(t)
 	h := history(one, two)
@@ -173,8 +173,7 @@ func TestHoldMustBeACommit(t *testing.T) {
 	w.wantSite(two)
 }
 
-// A namespace that is configured is used, and nothing is believed to lie in it
-// because it lay in the one before.
+// A configured namespace is used. Nothing is assumed to be in it because it was in the one before.
 func TestAnotherNamespace(t *testing.T) {
 	w := start(t)
 	h := history(one, files{"/index.html": "one", "/about.html": "about"}, three)
@@ -215,7 +214,7 @@ func TestAnotherNamespace(t *testing.T) {
 	w.wantSite(three)
 }
 
-// With --any-order nothing comes back: that an older commit goes live is what was asked for.
+// With AnyOrder nothing is restored after the switch, because an older commit was to go live.
 func TestAnyOrderStays(t *testing.T) {
 	w := start(t)
 	h := history(one, two, three)
@@ -227,8 +226,8 @@ func TestAnyOrderStays(t *testing.T) {
 	w.wantSite(two)
 }
 
-// A newer commit comes back with what its activation said, and not over
-// somebody who switched after us.
+// A newer commit that is restored keeps the message of its activation. It is not restored over a
+// later switch by somebody else.
 func TestNewerCommitComesBackWhole(t *testing.T) {
 	w := start(t)
 	h := history(one, two, three, two, three)
@@ -252,7 +251,7 @@ func TestNewerCommitComesBackWhole(t *testing.T) {
 	w.wantSite(one)
 }
 
-// short is an account whose list of deployments is cut short, as Cloudflare's is.
+// short is an account whose list of deployments is limited, as Cloudflare's is.
 type short struct {
 	cloud.Account
 	n int
@@ -270,7 +269,7 @@ func (s shortWorkers) Activations(ctx context.Context) ([]cloud.Activation, erro
 	return a[:min(len(a), s.n)], err
 }
 
-// in is an engine after that time.
+// in returns an engine that runs at that later time.
 func (w *world) in(d time.Duration) *kvsync.Engine {
 	w.t.Helper()
 	c := w.config
@@ -284,8 +283,8 @@ func (w *world) in(d time.Duration) *kvsync.Engine {
 	return e
 }
 
-// Where Cloudflare's list is too short to name what is retained, the records do, also those of
-// earlier versions, which do not say what was live before.
+// If Cloudflare's list is too short to contain what is retained, the records are used, also those
+// of earlier versions, which do not say what was live before.
 func TestPruneGoesByTheRecordsToo(t *testing.T) {
 	w, contents := aged(t, 6)
 	for _, key := range w.keys("blog/d/") {
@@ -320,9 +319,9 @@ func TestPruneGoesByTheRecordsToo(t *testing.T) {
 	}
 }
 
-// A deployment that was live within the grace period is a root, although it
-// began long before and Cloudflare's list has lost it. Its successor may have
-// taken half a grace period from its id to its switch.
+// A deployment that was live within the grace period is a root, even if it began long before and is
+// no longer in Cloudflare's list. Half a grace period may be between the id of its successor and
+// that successor's switch.
 func TestPruneSparesWhatWasLiveOfLate(t *testing.T) {
 	w := start(t)
 	w.config.Retain = 1
@@ -353,7 +352,7 @@ func TestPruneSparesWhatWasLiveOfLate(t *testing.T) {
 	}
 }
 
-// The grace period counts whole, from the key's own time.
+// The grace period counts in full, from the time in the key.
 func TestPruneSparesToTheEndOfTheGracePeriod(t *testing.T) {
 	w := start(t)
 	w.mustDeploy(history(one)[0])
@@ -368,8 +367,7 @@ func TestPruneSparesToTheEndOfTheGracePeriod(t *testing.T) {
 	}
 }
 
-// A run that died before it wrote its manifest leaves a record; that is no
-// reason never to prune again.
+// The record of a run that died before it wrote its manifest does not prevent a prune.
 func TestPruneGoesOnOverARecordThatNeverWentLive(t *testing.T) {
 	w, contents := aged(t, 5)
 	at := w.time().Add(29 * 24 * time.Hour).UTC()
@@ -388,7 +386,7 @@ func TestPruneGoesOnOverARecordThatNeverWentLive(t *testing.T) {
 	w.wantSite(contents[4])
 }
 
-// Everything of a Worker that decides how it runs makes a new version; nothing else does.
+// Every setting of a Worker that affects how it runs makes a new version. Nothing else does.
 func TestEveryPartOfAWorkerCounts(t *testing.T) {
 	w := start(t)
 	src := history(one)[0]
@@ -448,8 +446,7 @@ func (r retyped) Files(ctx context.Context, base *manifest.Manifest) (*manifest.
 	return l, err
 }
 
-// A plan counts each content once, and a new content type as a change that
-// needs no upload.
+// A plan counts equal contents once. A new content type is a change without an upload.
 func TestPlanCounts(t *testing.T) {
 	w := start(t)
 	src := &memory{files: files{"/a": "same", "/b": "same", "/c": "c"}, hashed: true}
@@ -464,7 +461,7 @@ func TestPlanCounts(t *testing.T) {
 	}
 }
 
-// Half of the files may go unasked.
+// A deploy may remove half of the files without a confirmation.
 func TestShrinkByHalf(t *testing.T) {
 	w := start(t)
 	src := &memory{files: files{"/a": "a", "/b": "b", "/c": "c", "/d": "d"}}
@@ -496,7 +493,7 @@ func TestPlanningAgainSendsNothingTwice(t *testing.T) {
 	}
 }
 
-// A hold is not lifted by --any-order, and is not passed where nobody can tell.
+// AnyOrder does not end a hold, and does not override it if the order is unknown.
 func TestHoldWantsItsOwnFlag(t *testing.T) {
 	w := start(t)
 	h := history(one, two)
@@ -511,14 +508,14 @@ func TestHoldWantsItsOwnFlag(t *testing.T) {
 	stranger := &memory{files: three, commit: commitID(99), order: h[0].order}
 	_, err = w.deploy(stranger, plan.Options{})
 	wantGuard(t, err, guard.Order)
-	// Nor does it help that it is newer than what is live.
+	// The same holds if it is newer than the live commit.
 	stranger.order = []string{h[0].commit, stranger.commit}
 	_, err = w.deploy(stranger, plan.Options{})
 	wantGuard(t, err, guard.Order)
 	w.wantSite(one)
 }
 
-// A rollback names a commit in either case of letters, and finishes a split.
+// A rollback accepts a commit in upper and lower case, and ends a split.
 func TestRollbackOutOfASplit(t *testing.T) {
 	w := start(t)
 	h := history(one, two, three)
@@ -556,7 +553,7 @@ func TestRollbackOutOfASplit(t *testing.T) {
 	w.wantSite(one)
 }
 
-// Deploys that follow each other within the grace period do not put off the prune.
+// Deploys within the grace period of each other do not delay the prune.
 func TestBusySitesArePrunedToo(t *testing.T) {
 	w := start(t)
 	w.config.Retain = 1
@@ -571,8 +568,8 @@ func TestBusySitesArePrunedToo(t *testing.T) {
 	}
 }
 
-// Retired assets stay listed for the whole grace period, however many
-// deployments are retained; a plan's age counts from the first byte uploaded.
+// Retired assets stay listed for the whole grace period, whatever the number of retained
+// deployments. The age of a plan counts from the first byte that was uploaded.
 func TestGraceCountsBesideTheNumberRetained(t *testing.T) {
 	w := start(t)
 	w.config.Retain = 1

@@ -18,7 +18,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// round is several runs at the same moment, over a site with three deployments.
+// round has several runs at the same time, over a site with three deployments.
 type round struct {
 	t       *testing.T
 	world   *central
@@ -66,7 +66,7 @@ func newRound(t *testing.T, deployers int) *round {
 	return r
 }
 
-// actors are the runs of a round, by name.
+// actors are the runs of a round by name.
 func (r *round) actors(random *rand.Rand, deployers int) map[string]func() {
 	ctx := r.t.Context()
 	actors := make(map[string]func())
@@ -106,8 +106,7 @@ func (r *round) actors(random *rand.Rand, deployers int) map[string]func() {
 	return actors
 }
 
-// live is the commit that is live, by its place in the history, whether a rollback made
-// it, and the version's secret.
+// live returns the index of the live commit in the history, and the secret of the live version.
 func (r *round) live() (commit int, secret string) {
 	ctx := r.t.Context()
 	top := r.world.activations[0]
@@ -151,7 +150,7 @@ func (r *round) check(deployers int) string {
 	return ""
 }
 
-// story is what happened in a round, for a person who looks for the reason.
+// story describes what happened in a round, for a person who looks for the reason of a failure.
 func (r *round) story() string {
 	var out strings.Builder
 	for _, a := range slices.Backward(r.world.activations) {
@@ -166,9 +165,9 @@ func (r *round) story() string {
 	return out.String()
 }
 
-// Promise 5: of several commits that are deployed at the same moment the newest is live
-// at the end, or its run says that it is not: with a prune, a rollback and changes of
-// secrets in between, in whatever order the requests are carried out.
+// Promise 5: if several commits are deployed at the same time, the newest is live in the end, or
+// its run says that it is not. A prune, a rollback and changes of secrets run at the same time, and
+// the requests are carried out in any order.
 func TestNewestOfSeveralDeployers(t *testing.T) {
 	t.Parallel()
 	const rounds = 200

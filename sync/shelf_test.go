@@ -17,14 +17,14 @@ import (
 	"github.com/kv-sync/kv-sync/sync/site"
 )
 
-// pathnameManifest is project/{id}/manifest as handleAssetRequest reads it.
+// pathnameManifest is project/{id}/manifest, as handleAssetRequest reads it.
 type pathnameManifest map[string]struct {
 	ContentType string   `json:"contentType"`
 	ETag        string   `json:"etag"`
 	Unsettled   []string `json:"unsettled"`
 }
 
-// accident is what befalls one request of a shelf.
+// accident is a fault of one request to a shelf.
 type accident int
 
 const (
@@ -37,8 +37,8 @@ const (
 	deadAfter           // it is carried out, and nothing later is
 )
 
-// shelf is one namespace in memory, to which accidents happen. After each write
-// it looks whether what the manifest says is true.
+// shelf is a namespace in memory whose requests can fail. After each write it checks that the
+// manifest is true.
 type shelf struct {
 	mu     sync.Mutex
 	values map[string]string
@@ -52,7 +52,7 @@ type shelf struct {
 
 var errShelf = errors.New("an accident")
 
-// act carries a request with these keys out, as far as its accident lets it.
+// act carries out a request with these keys, as far as its fault permits.
 func (s *shelf) act(keys []string, do func(key string)) (left []string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,9 +83,9 @@ func (s *shelf) act(keys []string, do func(key string)) (left []string, err erro
 	return nil, errShelf
 }
 
-// check: what the manifest names is there, and has the hash that it says unless
-// it is unsettled. Then its ETag is no other's, so that nobody's copy of it is
-// taken for the file that is being written.
+// check checks that everything the manifest names exists, and has the named hash unless it is
+// unsettled. An unsettled file must have a new ETag, so that no cache takes an old copy for the
+// file that is being written.
 func (s *shelf) check() {
 	var m pathnameManifest
 	_ = json.Unmarshal([]byte(s.values["project/shop/manifest"]), &m) // absent at first
@@ -164,7 +164,7 @@ func (s shelves) CreateNamespace(context.Context, string) (string, error) { retu
 func (s shelves) Store(string) cloud.Store                                { return s.shelf }
 func (s shelves) Workers(string) cloud.Workers                            { return nil }
 
-// neighbours are keys that no deploy of the project "shop" may touch.
+// neighbours are keys that a deploy of the project "shop" must not touch.
 var neighbours = map[string]string{
 	"project/shop/current": "{}", "project/shop/b/x": "blob", "project/shop/assetsx": "?",
 	"project/shop2/manifest": "{}", "project/shop2/assets/a": "theirs", "project/sho/assets/a": "theirs",
@@ -184,8 +184,7 @@ func (s *shelf) engine(t *testing.T) *kvsync.Engine {
 	return e
 }
 
-// wantProject fails unless the project is exactly the files, and nothing else
-// was touched.
+// wantProject fails unless the project has exactly these files and no other key was changed.
 func (s *shelf) wantProject(t *testing.T, want files) {
 	t.Helper()
 	values := maps.Clone(neighbours)

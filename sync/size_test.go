@@ -15,7 +15,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/site"
 )
 
-// small are n files whose names have that many bytes, and no beginning in common.
+// small returns n files whose names have that many bytes and no common prefix.
 func small(n, name int) files {
 	out := files{}
 	for i := range n {
@@ -25,8 +25,8 @@ func small(n, name int) files {
 	return out
 }
 
-// What is too large for Cloudflare is refused in the plan: nothing is written, the second time
-// neither. The limits are lowered, so that the sites need not be that large.
+// The plan refuses what is too large for Cloudflare, and the run writes nothing, also when it is
+// repeated. The test lowers the limits, so that its sites can be small.
 func TestTooLargeIsRefusedByThePlan(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -69,7 +69,7 @@ func TestTooLargeIsRefusedByThePlan(t *testing.T) {
 	}
 }
 
-// A site of exactly the largest size is deployed.
+// A site of exactly the maximum size is deployed.
 func TestLargestScript(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -90,7 +90,7 @@ func TestLargestScript(t *testing.T) {
 	}
 }
 
-// A project's manifests and its code are values of KV.
+// The manifests and the code of a project are limited by the size of a KV value.
 func TestTooLargeProjectIsRefusedByThePlan(t *testing.T) {
 	t.Parallel()
 	data := cloud.Worker{Main: "index.js", CompatibilityDate: "2026-10-01", Modules: []cloud.Module{

@@ -13,7 +13,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// What is deployed over a split is compared to the larger share.
+// A deploy over a split is compared with the version that has the larger share.
 func TestSplitIsComparedToTheLargerShare(t *testing.T) {
 	w := start(t)
 	h := history(one, two, three)
@@ -33,8 +33,8 @@ func TestSplitIsComparedToTheLargerShare(t *testing.T) {
 	}
 }
 
-// Promise 8: a switch whose answer was lost is not done where somebody has split
-// the traffic at the same moment, whatever share its version has.
+// Promise 8: a switch without an answer does not count as done if somebody split the traffic at the
+// same time, whatever the share of its version.
 func TestSplitAtTheSwitchIsNotOurs(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -56,8 +56,8 @@ func TestSplitAtTheSwitchIsNotOurs(t *testing.T) {
 	wantGuard(t, err, guard.Overtaken)
 }
 
-// A rollback while a deployment is tried with some visitors ends the trial: what had all the traffic
-// before has it again, and the commit that was tried is held back.
+// A rollback while another version gets some of the traffic ends that trial: the deployment that
+// had all the traffic gets it again, and the commit of the trial is held back.
 func TestRollbackOfATrial(t *testing.T) {
 	t.Parallel()
 	for name, shares := range map[string][]float64{"few": {10}, "more and more": {10, 50, 90}} {
@@ -85,7 +85,7 @@ func TestRollbackOfATrial(t *testing.T) {
 	}
 }
 
-// The end of another tool's trial leaves what is held back as it was.
+// The end of another tool's trial does not change what is held back.
 func TestRollbackOfAForeignTrial(t *testing.T) {
 	t.Parallel()
 	for _, held := range []bool{false, true} {
@@ -119,7 +119,8 @@ func (w *world) mustRollback(opt kvsync.RollbackOptions) *kvsync.Result {
 	return res
 }
 
-// A plan says what another tool did since kv-sync deployed. A changed secret is not worth a word.
+// A plan says what another tool did since the last deployment of kv-sync. It does not mention a
+// changed secret.
 func TestPlanNamesWhatAnotherToolDid(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -163,7 +164,7 @@ func TestPlanNamesWhatAnotherToolDid(t *testing.T) {
 	}
 }
 
-// tries gives a version more and more of the traffic of another one, as another tool does.
+// tries gives a version an increasing share of the traffic of another one, as another tool does.
 func (w *world) tries(version, other string, shares ...float64) {
 	w.t.Helper()
 	for _, percent := range shares {

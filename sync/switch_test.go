@@ -11,7 +11,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// durable is a Worker with a migration to apply: it goes live by a script upload.
+// durable is a Worker with a migration to apply. A script upload makes it live.
 func durable() cloud.Worker {
 	w := script
 	w.Modules = []cloud.Module{{Name: "main.js", Type: "application/javascript+module",
@@ -20,8 +20,8 @@ func durable() cloud.Worker {
 	return w
 }
 
-// Promise 5: when several others switch at the moment of ours, the last of them
-// comes back, and not one that it had replaced.
+// Promise 5: if several others switch at the same time, the last one of them is restored, not one
+// that it had replaced.
 func TestOfSeveralRivalsTheNewestComesBack(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -36,8 +36,8 @@ func TestOfSeveralRivalsTheNewestComesBack(t *testing.T) {
 	w.wantSite(three)
 }
 
-// Promise 5: a script upload with a migration cannot be undone by another
-// activation, so it looks right before it is sent.
+// Promise 5: another activation cannot undo a script upload with a migration, so the run checks
+// what is active directly before it.
 func TestMigrationLooksFirst(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -52,8 +52,8 @@ func TestMigrationLooksFirst(t *testing.T) {
 	}
 }
 
-// A version from before a migration is not put over its Durable Objects, whoever
-// switched to it in between.
+// A version from before a migration is not activated over its Durable Objects, whoever switched to
+// it in between.
 func TestMigrationIsNotUndone(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -70,7 +70,7 @@ func TestMigrationIsNotUndone(t *testing.T) {
 	}
 }
 
-// Promise 8: a switch is settled although the run is being ended.
+// Promise 8: the outcome of a switch is determined even if the run is cancelled.
 func TestSwitchThoughInterrupted(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -98,8 +98,8 @@ func TestSwitchThoughInterrupted(t *testing.T) {
 	w.wantSite(two)
 }
 
-// Promise 8: a switch that was never carried out is no success because somebody
-// else switched at the same moment.
+// Promise 8: a switch that was never carried out does not count as done because somebody else
+// switched at the same time.
 func TestLostSwitchUnderARival(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -119,7 +119,7 @@ func TestLostSwitchUnderARival(t *testing.T) {
 	w.wantSite(three)
 }
 
-// A first deployment that another one followed at once does not undo it.
+// A first deployment does not undo another one that followed it immediately.
 func TestRivalFollowsAFirstDeployment(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -137,8 +137,7 @@ func TestRivalFollowsAFirstDeployment(t *testing.T) {
 	w.wantSite(two)
 }
 
-// A site that wants no address under workers.dev gets none, at its first
-// deployment or later.
+// A site with the workers.dev address turned off gets none, in the first deployment or later.
 func TestOffWorkersDev(t *testing.T) {
 	t.Parallel()
 	w := start(t)

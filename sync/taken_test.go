@@ -10,7 +10,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// The manifest is a module of the version: no other one may have its name.
+// The manifest is a module of the version. No other module may have its name.
 func TestModuleNameTaken(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -24,7 +24,7 @@ func TestModuleNameTaken(t *testing.T) {
 	}
 }
 
-// A site has an overlay with its companion's code, and neither without the other.
+// A site has an overlay exactly if it has the companion's code.
 func TestOverlayWantsItsCompanion(t *testing.T) {
 	t.Parallel()
 	for overlay, worker := range map[bool]cloud.Worker{true: script, false: overlaid(script)} {

@@ -16,7 +16,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/site"
 )
 
-// shortList is a site of which the API lists ten activations, and that retains more.
+// shortList is a site that retains more deployments than the ten that the API lists.
 type shortList struct {
 	*round
 	retain int
@@ -71,7 +71,7 @@ func (s shortList) neverLive(order []string) {
 	time.Sleep(24 * time.Hour)
 }
 
-// retained are the commits of the retained deployments, newest first.
+// retained returns the commits of the retained deployments, newest first.
 func (s shortList) retained() (commits []string) {
 	s.t.Helper()
 	past, err := s.engine("").History(s.t.Context())
@@ -89,7 +89,7 @@ func (s shortList) retained() (commits []string) {
 	return commits
 }
 
-// commitsOf are those of a part of a history, newest first.
+// commitsOf returns the commits of a part of a history, newest first.
 func commitsOf(h []*memory, from, to int) (out []string) {
 	for _, src := range slices.Backward(h[from:to]) {
 		out = append(out, src.commit)
@@ -97,8 +97,8 @@ func commitsOf(h []*memory, from, to int) (out []string) {
 	return out
 }
 
-// The retained deployments are as many as the policy says, however few the API lists:
-// they can be rolled back to, and a prune keeps what they name.
+// The policy decides how many deployments are retained, however few the API lists. They can be
+// rolled back to, and prune keeps what they name.
 func TestRetainedBeyondTheList(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -129,7 +129,7 @@ func TestRetainedBeyondTheList(t *testing.T) {
 	})
 }
 
-// Changes of secrets use the list up; what was live before can still be rolled back to.
+// Changes of secrets fill the list. A rollback to what was live before is still possible.
 func TestRollbackBehindEdits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -147,8 +147,8 @@ func TestRollbackBehindEdits(t *testing.T) {
 	})
 }
 
-// A deployment that was never live is no target: a run that ended before its switch leaves
-// a record, too.
+// A deployment that was never live cannot be rolled back to. A run that ended before its switch
+// also leaves a record.
 func TestRecordWithoutASwitchIsNoTarget(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -161,7 +161,7 @@ func TestRecordWithoutASwitchIsNoTarget(t *testing.T) {
 	})
 }
 
-// A damaged record hides what it names from a rollback. A prune does not delete then.
+// A damaged record hides what it names from a rollback. Prune then deletes nothing.
 func TestUnreadRecordStopsAPrune(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

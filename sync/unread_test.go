@@ -20,8 +20,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/site"
 )
 
-// Promise 7: a listing that lags behind is no reason to refuse a rollback, and
-// one that KV does not answer is no reason to go on.
+// Promise 7: a listing that lags behind does not make a rollback fail. A listing that KV does not
+// answer does.
 func TestRollbackAsksForWhatTheListingLacks(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -46,7 +46,7 @@ func TestRollbackAsksForWhatTheListingLacks(t *testing.T) {
 	w.wantSite(one)
 }
 
-// What is not retained any more may be missing, and is named.
+// A blob that is no longer retained may be missing. Verify names it.
 func TestVerifyIsWholeWithoutWhatIsNotRetained(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -66,7 +66,7 @@ func TestVerifyIsWholeWithoutWhatIsNotRetained(t *testing.T) {
 	}
 }
 
-// endless reads for ever, as a pipe may; to spare the test it gives up at last.
+// endless is a reader that never ends, as a pipe may. It fails at last, so that the test ends.
 type endless struct{ read *int64 }
 
 func (e endless) Read(p []byte) (int, error) {
@@ -76,7 +76,7 @@ func (e endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// opening is a source whose files give other bytes than were listed.
+// opening is a source whose files have other bytes than their listing says.
 type opening struct {
 	*memory
 	open func() io.Reader
@@ -90,8 +90,8 @@ func (s *opening) Files(ctx context.Context, base *manifest.Manifest) (*manifest
 	return l, err
 }
 
-// A file whose hash is not known beforehand is held to its size, so half of one
-// does not go live, and one that grows takes no memory.
+// A file without a known hash must have the listed size. So half of a file does not go live, and a
+// file that grows needs no more memory.
 func TestUnhashedFileThatChanges(t *testing.T) {
 	t.Parallel()
 	var read int64
@@ -115,8 +115,8 @@ func TestUnhashedFileThatChanges(t *testing.T) {
 	}
 }
 
-// Promise 11: a manifest of the cache is believed if it is the live one, to the
-// byte: what another one names may be gone.
+// Promise 11: a cached manifest is used only if it is the live one, byte for byte, because what
+// another one names may be deleted.
 func TestCachedManifestIsHashed(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -136,7 +136,7 @@ func TestCachedManifestIsHashed(t *testing.T) {
 	}
 }
 
-// hiccup is a KV whose first read of each key with one of the parts is a proxy's page.
+// hiccup is a KV whose first read of each key with one of the parts returns the page of a proxy.
 type hiccup struct {
 	cloud.Account
 	parts []string
@@ -163,13 +163,13 @@ func (s hiccupStore) Get(ctx context.Context, key string) ([]byte, error) {
 	return s.Store.Get(ctx, key)
 }
 
-// busy makes the first read of each key with one of the parts a proxy's page.
+// busy makes the first read of each key with one of the parts return the page of a proxy.
 func (w *world) busy(parts ...string) {
 	w.config.Account = hiccup{w.account, parts, map[string]bool{}, new(sync.Mutex)}
 }
 
-// One page of a proxy in place of a value stops neither a deploy nor a rollback, a prune
-// or a verify, of a site or of a project.
+// One page of a proxy instead of a value does not stop a deploy, a rollback, a prune or a verify,
+// of a site or of a project.
 func TestOneBadReadIsRepeated(t *testing.T) {
 	t.Parallel()
 	for name, w := range map[string]*world{"site": start(t), "project": startProject(t)} {
@@ -196,8 +196,8 @@ func TestOneBadReadIsRepeated(t *testing.T) {
 	}
 }
 
-// So it is with a receipt, with the records of the layout kv-assets, and with the
-// manifest of the layout pathname.
+// The same holds for a receipt, for the records of the layout kv-assets, and for the manifest of
+// the layout pathname.
 func TestOneBadReadInOtherLayouts(t *testing.T) {
 	t.Parallel()
 	ahead := startOnSeconds(t)
