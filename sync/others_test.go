@@ -239,6 +239,20 @@ func TestLostBlob(t *testing.T) {
 	w.wantSite(one)
 }
 
+// Promise 12: a repair removes no file that open tabs may still ask for.
+func TestRepairKeepsRemovedFiles(t *testing.T) {
+	w := start(t)
+	h := history(files{"/a": "1", "/app.1.js": "1"}, files{"/a": "2"}, files{"/a": "3"})
+	w.mustDeploy(h[0])
+	w.mustDeploy(h[1])
+	if _, err := w.deploy(h[2], plan.Options{Repair: true}); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.retired(); !slices.Equal(got, []string{"/app.1.js"}) {
+		t.Errorf("reachable are %v", got)
+	}
+}
+
 // A migration stays applied, even if a configuration in between does not name it.
 func TestMigrationTagForgotten(t *testing.T) {
 	w := start(t)

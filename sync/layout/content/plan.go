@@ -69,8 +69,10 @@ func (c *Content) Plan(ctx context.Context, l *version.Live, d *layout.Draft, r 
 	p.PruneDue = c.Owns(l.Meta) && c.PruneDue(time.Unix(l.Meta.Pruned, 0))
 	carry, reachable := base, base
 	switch {
-	case l.Meta != nil && c.Namespace != "" && c.Namespace != l.Meta.Namespace || opt.Repair:
-		carry, reachable = nil, nil // a new namespace has no live blob, and a repair trusts none
+	case l.Meta != nil && c.Namespace != "" && c.Namespace != l.Meta.Namespace:
+		carry, reachable = nil, nil // a new namespace has no live blob
+	case opt.Repair:
+		carry = nil // a repair trusts no live blob; open tabs may still ask for those of removed files
 	case l.Displaced() != "" && l.Displaced() != l.Meta.Deployment:
 		carry = nil // another tool made it live again, and it may not have been retained
 	}
