@@ -90,7 +90,7 @@ func (a *Actors) fault() func(*Call) *Fault {
 			return nil
 		}
 		f := Faults[a.random.IntN(len(Faults))]
-		if !f.Hits(c.Kind) {
+		if f.Alone || !f.Hits(c.Kind) {
 			return nil
 		}
 		if f.Persistent && a.random.IntN(4) == 0 {

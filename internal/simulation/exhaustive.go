@@ -41,7 +41,6 @@ type Seen struct{ Kind, Object string }
 
 // Calls are the calls of a scenario's run without a fault.
 func (s *Scenario) Calls(w *World) (calls []Seen) {
-	s.Before(w)
 	w.Strike = func(c *Call) *Fault {
 		calls = append(calls, Seen{c.Kind, c.Object})
 		return nil
@@ -78,7 +77,6 @@ type Outcome struct {
 
 // Try makes the scenario's run with the fault, and runs again until it succeeds.
 func (s Strike) Try(w *World) Outcome {
-	s.Scenario.Before(w)
 	site := inspect.Site(s.Scenario.Actor)
 	before := w.Check.Live(site)
 	begun := time.Now()
@@ -183,5 +181,3 @@ func (s Strike) reported(w *World, p *Process, before inspect.Live) (wrong []str
 	}
 	return wrong
 }
-
-var killed = &Fault{Name: "killed before it", strike: func(s *Struck) { s.Call.process.Kill() }}

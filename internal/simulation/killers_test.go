@@ -6,7 +6,7 @@ import "testing"
 // other tests do not find.
 var (
 	killingStrikes = []string{
-		"deploy, call 4, kv.bulk.put: paused for longer than the grace period",
+		"deploy, call 3, kv.bulk.put: paused for longer than the grace period",
 		"first deploy, call 7, workers.scripts.put: request lost",
 		"rollback, call 5, kv.values.put: success: false with status 200",
 		"deploy of a project, call 6, kv.values.get: paused for longer than the grace period",

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
@@ -40,7 +41,9 @@ type Process struct {
 	speed   int
 	calls   int
 	seed    uint64
-	mu      sync.Mutex // of Notes
+	doomed  bool         // it is killed at its next call
+	jump    atomic.Int64 // a fault of its clock until its next call
+	mu      sync.Mutex   // of Notes
 
 	dead, ended bool      // World.mu
 	end         time.Time // World.mu
@@ -149,7 +152,7 @@ func (p *Process) Engine(c site.Config) *kvsync.Engine {
 		panic(err)
 	}
 	c.Account, c.AccountID, c.Cache = account, accountID, p
-	c.Now = func() time.Time { return time.Now().Add(p.Skew) }
+	c.Now = func() time.Time { return time.Now().Add(p.Skew + time.Duration(p.jump.Load())) }
 	c.Progress = func(s site.Progress) {
 		if s.Note != "" {
 			p.mu.Lock()

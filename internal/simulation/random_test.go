@@ -41,15 +41,19 @@ func TestSchedules(t *testing.T) {
 				play(t, kind.of, *seed, true)
 				return
 			}
-			begun, count := time.Now(), uint64(0)
+			begun, count, played := time.Now(), uint64(0), 0
 			least, longest := uint64(kind.share*float64(*slice)), *duration/time.Duration(len(schedules))
 			for ; count < least || time.Since(begun) < longest; count++ {
 				if *stop && t.Failed() {
 					return
 				}
-				play(t, kind.of, *first+count, false)
+				if mine(int(count)) {
+					play(t, kind.of, *first+count, false)
+					played++
+				}
 			}
-			t.Logf("%d schedules in %s", count, time.Since(begun).Round(time.Second))
+			took := time.Since(begun)
+			t.Logf("%d schedules in %s, %.0f an hour", played, took.Round(time.Second), float64(played)/took.Hours())
 		})
 	}
 }

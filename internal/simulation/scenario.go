@@ -31,6 +31,20 @@ type Scenario struct {
 	After func(*World) string
 	// Claims says what is wrong with a run that says that it succeeded. If it is nil, it is After.
 	Claims func(*World) string
+
+	before *Snapshot
+}
+
+// World returns the account as it is before the run. It must be called in a bubble of
+// testing/synctest. Before is called the first time only.
+func (s *Scenario) World() *World {
+	if s.before == nil {
+		w := NewWorld(1)
+		s.Before(w)
+		s.before = w.Snapshot()
+		w.Close()
+	}
+	return s.before.World(2)
 }
 
 const blog = "blog"
@@ -51,8 +65,14 @@ func deploy(c *Commit, opt plan.Options) func(context.Context, *Process) error {
 }
 
 func deployTo(name string, c *Commit, opt plan.Options) func(context.Context, *Process) error {
+	return deployOf(name, source{c}, worker, opt)
+}
+
+// deployOf deploys a source with the code of a Worker.
+func deployOf(name string, src manifest.Source, code cloud.Worker,
+	opt plan.Options) func(context.Context, *Process) error {
 	return func(ctx context.Context, p *Process) error {
-		res, err := p.Engine(settingsOf(name)).Deploy(ctx, source{c}, worker, opt)
+		res, err := p.Engine(settingsOf(name)).Deploy(ctx, src, code, opt)
 		if err != nil {
 			return err
 		}
@@ -114,6 +134,15 @@ func pruneOf(name string) func(context.Context, *Process) error {
 		_, err := p.Engine(settingsOf(name)).Prune(ctx, layout.PruneOptions{})
 		return err
 	}
+}
+
+// verify reads all that is retained. It fails if something is missing.
+func verify(ctx context.Context, p *Process) error {
+	found, err := p.Engine(settings()).Verify(ctx, true)
+	if err == nil && !found.Whole() {
+		err = fmt.Errorf("it says that something is missing: %+v", found.Deployments)
+	}
+	return err
 }
 
 func upload(c *Commit) func(context.Context, *Process) error { return uploadOf(blog, c) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/simulation/inspect"
@@ -20,43 +21,37 @@ func history() []*Commit {
 		pages(2, "/old.html"), pages(3), moved, many(5), many(6))
 }
 
+// deploys is a scenario of one deploy.
+func deploys(name string, before func(*World), c *Commit) *Scenario {
+	return &Scenario{Name: name, Actor: blog + "/deploy", Before: before, Run: deploy(c, plan.Options{}), After: wants(c)}
+}
+
 // Scenarios are the runs that each fault strikes.
-func Scenarios() []*Scenario { return slices.Concat(siteScenarios(), projectScenarios()) }
+func Scenarios() []*Scenario {
+	h := history()
+	return slices.Concat(siteScenarios(h), rollbacks(h), aheadScenarios(h), codeScenarios(h), folderScenarios(h),
+		chunkScenarios(), projectScenarios())
+}
 
 // siteScenarios are those of a site in the default layout.
-func siteScenarios() []*Scenario {
-	h := history()
-	deploys := func(name string, before func(*World), c *Commit) *Scenario {
-		return &Scenario{Name: name, Actor: blog + "/deploy", Before: before, Run: deploy(c, plan.Options{}), After: wants(c)}
-	}
-	return append([]*Scenario{
+func siteScenarios(h []*Commit) []*Scenario {
+	return []*Scenario{
 		deploys("first deploy", func(*World) {}, h[0]),
+		deploys("first deploy beside another site", besides(shop), h[0]),
 		deploys("deploy", deployed(h[0], h[1]), h[2]),
 		deploys("no change", deployed(h[0], h[1]), h[1]),
 		deploys("newer commit without a change", deployed(h[1], h[2]), h[3]),
 		deploys("file deleted", deployed(h[1], h[2]), h[4]),
 		deploys("file renamed", deployed(h[2], h[4]), h[5]),
 		deploys("deploy with a prune", aged(h[0], h[1], h[2], h[4], h[5]), h[6]),
-		deploys("deploy after an upload ahead", func(w *World) {
-			deployed(h[0], h[6])(w)
-			w.Must(blog+"/upload", "laptop", upload(h[7]))
-		}, h[7]),
 		deploys("deploy after a rollback", func(w *World) {
 			deployed(h[0], h[1])(w)
 			w.Must(blog+"/rollback", "laptop", rollback(kvsync.RollbackOptions{}))
 		}, h[2]),
-		deploys("deploy after an upload ahead that has expired", func(w *World) {
-			w.Cloud.KeepsExpired = true
-			deployed(h[0], h[6])(w)
-			w.Must(blog+"/upload", "laptop", upload(h[7]))
-			w.Pass(48 * time.Hour)
-			w.Must(blog+"/prune", "ci", prune)
-		}, h[7]),
 		{Name: "deploy --repair", Actor: blog + "/deploy", Before: damaged(h[0], h[6]),
 			Run: deploy(h[6], plan.Options{Repair: true}), After: wants(h[6])},
 		{Name: "deploy --forget", Actor: blog + "/forget", Before: deployed(h[0], h[2]),
 			Run: deploy(h[4], plan.Options{Forget: true}), After: wants(h[4])},
-		{Name: "upload ahead", Actor: blog + "/upload", Before: deployed(h[0], h[6]), Run: upload(h[7]), After: wants(h[6])},
 		{Name: "prune", Actor: blog + "/prune", Before: aged(h[0], h[1], h[2], h[4], h[5], h[6]), Run: prune,
 			After: wants(h[6])},
 		{Name: "prune after changes of a secret", Actor: blog + "/prune", Before: func(w *World) {
@@ -64,7 +59,37 @@ func siteScenarios() []*Scenario {
 			changeSecrets(w, 12)
 			w.Pass(48 * time.Hour)
 		}, Run: prune, After: wants(h[5])},
-	}, rollbacks(h)...)
+		{Name: "verify", Actor: blog + "/verify", Before: aged(h[0], h[1], h[2], h[4]), Run: verify, After: wants(h[4])},
+	}
+}
+
+// aheadScenarios are uploads before a deploy, and deploys after them.
+func aheadScenarios(h []*Commit) []*Scenario {
+	return []*Scenario{
+		{Name: "upload ahead", Actor: blog + "/upload", Before: deployed(h[0], h[6]), Run: upload(h[7]), After: wants(h[6])},
+		deploys("deploy after an upload ahead", func(w *World) {
+			deployed(h[0], h[6])(w)
+			w.Must(blog+"/upload", "laptop", upload(h[7]))
+		}, h[7]),
+		deploys("deploy after an upload ahead that has expired", func(w *World) {
+			w.Cloud.KeepsExpired = true
+			deployed(h[0], h[6])(w)
+			w.Must(blog+"/upload", "laptop", upload(h[7]))
+			w.Pass(48 * time.Hour)
+			w.Must(blog+"/prune", "ci", prune)
+		}, h[7]),
+		deploys("deploy after an upload ahead that died", func(w *World) {
+			deployed(h[0], h[6])(w)
+			w.Strike = func(c *Call) *Fault {
+				if c.Kind == "kv.bulk.put" && strings.Contains(c.Object, "/r/") {
+					return killed
+				}
+				return nil
+			}
+			w.Do(blog+"/upload", "laptop", upload(h[7]))
+			w.Strike = nil
+		}, h[7]),
+	}
 }
 
 // changeSecrets has another tool change a secret so often that Cloudflare lists nothing else.

@@ -3,7 +3,6 @@ package simulation
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"maps"
@@ -27,6 +26,39 @@ type Commit struct {
 	Order      []string
 	Repository string
 	Time       time.Time
+
+	hashed
+}
+
+// hashed are the hashes of files.
+type hashed struct {
+	ids    map[string]string // in git, by pathname
+	hashes map[string]string // by which the checker knows them, by pathname
+	tree   string            // of all of them
+}
+
+func hash(f Files) hashed {
+	out := hashed{ids: make(map[string]string, len(f)), hashes: make(map[string]string, len(f))}
+	tree := sha256.New()
+	for _, path := range slices.Sorted(maps.Keys(f)) {
+		out.ids[path], out.hashes[path] = oid(f[path]), inspect.HashOf(f[path])
+		fmt.Fprintf(tree, "%q %s\n", path, out.ids[path])
+	}
+	out.tree = fmt.Sprintf("%.40x", tree.Sum(nil))
+	return out
+}
+
+// differs says how the files that are live differ from these, or is "".
+func (h hashed) differs(live inspect.Live) string {
+	for path, want := range h.hashes {
+		if live.Files[path] != want {
+			return "of " + path + " the wrong content is live, or none"
+		}
+	}
+	if len(live.Files) != len(h.hashes) {
+		return fmt.Sprintf("%d files are live, want %d", len(live.Files), len(h.hashes))
+	}
+	return ""
 }
 
 // Repository makes a history of commits, each newer than the one before.
@@ -36,7 +68,7 @@ func Repository(name string, contents ...Files) []*Commit {
 	for i, f := range contents {
 		id := fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "%s %d", name, i)))[:40]
 		order = append(order, id)
-		all = append(all, &Commit{ID: id, Files: f, Repository: name, Time: time.Unix(900_000_000+int64(i), 0)})
+		all = append(all, &Commit{ID: id, Files: f, Repository: name, Time: time.Unix(900_000_000+int64(i), 0), hashed: hash(f)})
 	}
 	for _, c := range all {
 		c.Order = order
@@ -46,25 +78,8 @@ func Repository(name string, contents ...Files) []*Commit {
 
 // Origin implements [manifest.Source].
 func (c *Commit) Origin(context.Context) (manifest.Origin, error) {
-	tree := sha256.New()
-	for _, path := range slices.Sorted(maps.Keys(c.Files)) {
-		fmt.Fprintf(tree, "%q %q\n", path, c.Files[path])
-	}
-	return manifest.Origin{Kind: "commit", ID: fmt.Sprintf("commit:%.40x:r1", tree.Sum(nil)), Rules: "r1", Dir: "public",
+	return manifest.Origin{Kind: "commit", ID: "commit:" + c.tree + ":r1", Rules: "r1", Dir: "public",
 		Commit: c.ID, Time: c.Time, Repository: manifest.Repository{Name: c.Repository}}, nil
-}
-
-// differs says how the files that are live differ from the commit's, or is "".
-func (c *Commit) differs(live inspect.Live) string {
-	for path, body := range c.Files {
-		if sum := sha256.Sum256([]byte(body)); live.Files[path] != hex.EncodeToString(sum[:]) {
-			return "of " + path + " the wrong content is live, or none"
-		}
-	}
-	if len(live.Files) != len(c.Files) {
-		return fmt.Sprintf("%d files are live, want %d", len(live.Files), len(c.Files))
-	}
-	return ""
 }
 
 // oid is a file's id in git.
@@ -81,14 +96,22 @@ func (c *Commit) list(base *manifest.Manifest) []manifest.File {
 			}
 		}
 	}
-	var all []manifest.File
-	for _, path := range slices.Sorted(maps.Keys(c.Files)) {
-		body := c.Files[path]
-		a := manifest.Asset{Path: path, Size: int64(len(body)), ContentType: "text/html; charset=utf-8",
-			Modified: c.Time.Unix(), OID: oid(body)}
+	all := listed(c.Files, c.Time)
+	for i := range all {
+		a := &all[i].Asset
+		a.OID = c.ids[a.Path]
 		a.Blob.Hash = known[a.OID]
+	}
+	return all
+}
+
+// listed are files as a source lists them, without their hashes.
+func listed(f Files, modified time.Time) (all []manifest.File) {
+	for _, path := range slices.Sorted(maps.Keys(f)) {
+		a := manifest.Asset{Path: path, Size: int64(len(f[path])), ContentType: "text/html; charset=utf-8",
+			Modified: modified.Unix()}
 		all = append(all, manifest.File{Asset: a, Open: func() (io.ReadCloser, error) {
-			return io.NopCloser(strings.NewReader(body)), nil
+			return io.NopCloser(strings.NewReader(f[path])), nil
 		}})
 	}
 	return all

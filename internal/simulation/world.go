@@ -175,8 +175,11 @@ func (w *World) step(c *Call) {
 		c.process.calls++
 		c.Number = c.process.calls
 	}
+	c.process.jump.Store(0)
 	var f *Fault
-	if w.Strike != nil && c.request != nil && !c.again {
+	if c.process.doomed {
+		f = killed
+	} else if w.Strike != nil && c.request != nil && !c.again {
 		f = w.Strike(c)
 	}
 	s := &Struck{World: w, Call: c}

@@ -1,8 +1,6 @@
 package inspect
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
@@ -24,23 +22,46 @@ type Checker struct {
 	looked    map[string]time.Time // when somebody last listed the deployments
 	locations []*model.Location
 	seen      map[any]*view
-	lived     map[string]bool   // sites with deployments that were live
-	projects  map[string]string // the namespace of each project, by its name
-	isolates  map[string]loaded // of loaders, by location and project
+	said      map[*model.Version]*says // what versions say; they never change
+	lived     map[string]bool          // sites with deployments that were live
+	projects  map[string]string        // the namespace of each project, by its name
+	isolates  map[string]loaded        // of loaders, by location and project
 }
 
 var _ model.Observer = (*Checker)(nil)
 
 // New observes a cloud. The seed decides how late locations see what is written.
 func New(c *model.Cloud, seed uint64) *Checker {
-	k := &Checker{cloud: c, seen: make(map[any]*view), damaged: make(map[string]bool),
-		chosen: make(map[string]bool), looked: make(map[string]time.Time), projects: make(map[string]string),
+	k := &Checker{cloud: c, seen: make(map[any]*view), said: make(map[*model.Version]*says),
+		damaged: make(map[string]bool),
+		chosen:  make(map[string]bool), looked: make(map[string]time.Time), projects: make(map[string]string),
 		lived: make(map[string]bool), isolates: make(map[string]loaded)}
 	for _, name := range []string{"Vienna", "Tokyo", "Lima"} {
 		k.locations = append(k.locations, &model.Location{Name: name, Seed: seed})
 	}
 	c.Observer = k
 	return k
+}
+
+// Clone returns a checker that knows the same, and observes a clone of the cloud.
+func (k *Checker) Clone(c *model.Cloud) *Checker {
+	out := &Checker{Violations: slices.Clone(k.Violations), cloud: c, damaged: maps.Clone(k.damaged),
+		chosen: maps.Clone(k.chosen), looked: maps.Clone(k.looked), seen: make(map[any]*view, len(k.seen)),
+		said: maps.Clone(k.said), lived: maps.Clone(k.lived), projects: maps.Clone(k.projects),
+		isolates: maps.Clone(k.isolates)}
+	for key, w := range k.seen {
+		if w != nil {
+			next := *w
+			next.namespace = c.Namespace(w.namespace.ID)
+			w = &next
+		}
+		out.seen[key] = w
+	}
+	for _, l := range k.locations {
+		out.locations = append(out.locations, l.Clone())
+	}
+	c.Observer = out
+	return out
 }
 
 func (k *Checker) violation(promise int, format string, args ...any) {
@@ -73,7 +94,7 @@ func (k *Checker) Put(by string, n *model.Namespace, key string, value []byte, b
 	letter, name, _ := strings.Cut(rest, "/")
 	switch letter {
 	case "b", "m":
-		if sum := sha256.Sum256(value); !strings.HasPrefix(name, hex.EncodeToString(sum[:])) {
+		if hash, _, _ := strings.Cut(name, "."); !hashes(value, hash) {
 			k.violation(1, "%s writes %s, which does not hash to its key", by, key)
 		}
 		k.once(by, key, value, before)
@@ -182,40 +203,6 @@ func (k *Checker) whole(what string, w *view) {
 		if _, ok := w.namespace.Get(key); !ok {
 			k.violation(1, "%s, and %s is not there", what, key)
 			return
-		}
-	}
-}
-
-// tabs checks that files of the version before, which open tabs may still ask for, stay
-// reachable in one that is deployed over it.
-func (k *Checker) tabs(by string, s *model.Script, d *model.Deployment) {
-	_, kind := actor(by)
-	before := s.Deployments[:len(s.Deployments)-1]
-	if kind == Rollback || kind == Forget || len(d.Shares) != 1 || d.Message == "" {
-		return
-	}
-	var base *model.Deployment
-	for _, b := range before {
-		if b.Shares[0].Version == d.Main() {
-			return // it was made live before
-		}
-		if strings.Contains(d.Message, "kv-sync-over:"+b.ID+" ") {
-			base = b
-		}
-	}
-	if base == nil {
-		return
-	}
-	if next, old := k.view(s.Version(d.Main())), k.view(s.Version(base.Main())); next != nil && old != nil {
-		k.reachable(by, old, next)
-	}
-}
-
-// reachable checks that a version serves the files of the one before it, which open tabs ask for.
-func (k *Checker) reachable(by string, old, next *view) {
-	for _, a := range old.stored.assets {
-		if _, ok := next.served.find(a.path); !ok {
-			k.violation(12, "%s removes %s, and it is not reachable for open tabs", by, a.path)
 		}
 	}
 }

@@ -24,7 +24,16 @@ type says struct {
 }
 
 // readSays returns the metadata of a version. It is nil for a version of another tool.
-func readSays(v *model.Version) *says {
+func (k *Checker) readSays(v *model.Version) *says {
+	s, known := k.said[v]
+	if !known {
+		s = decodeSays(v)
+		k.said[v] = s
+	}
+	return s
+}
+
+func decodeSays(v *model.Version) *says {
 	b := v.Binding("KV_SYNC")
 	if b == nil {
 		return nil

@@ -21,6 +21,7 @@ type servedManifest struct {
 const (
 	headerBytes = 64
 	entryBytes  = 64
+	flagChunked = 1
 	flagRetired = 4
 )
 
@@ -61,7 +62,8 @@ func readServed(b []byte) (*servedManifest, error) {
 		}
 		m.entries[key] = asset{
 			ref:  hex.EncodeToString(b[at+16:at+48]) + "." + hex.EncodeToString(b[u32(20)+8*nonce:][:8]),
-			size: uint64(u32(at + 52)), typ: in.Types[typ], retired: u16(at+62)&flagRetired != 0,
+			size: uint64(u32(at + 52)), typ: in.Types[typ],
+			chunked: u16(at+62)&flagChunked != 0, retired: u16(at+62)&flagRetired != 0,
 		}
 	}
 	return m, nil

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // asset is one file of a manifest.
@@ -15,8 +16,12 @@ type asset struct {
 	ref     string // hash.nonce
 	size    uint64
 	typ     string
+	chunked bool
 	retired bool
 }
+
+// maxValue is the size of the largest value of Workers KV. A larger file is in chunks.
+const maxValue = 25 << 20
 
 // storedManifest is the value of {site}/m/{hash}.{nonce}.
 type storedManifest struct {
@@ -77,9 +82,7 @@ func readStored(b []byte) (*storedManifest, error) {
 	if !bytes.Equal(f.take(4), []byte("KVSS")) || binary.LittleEndian.Uint16(f.take(2)) != 1 {
 		return nil, errors.New("no stored manifest of version 1")
 	}
-	if flags := binary.LittleEndian.Uint16(f.take(2)); flags != 0 {
-		return nil, fmt.Errorf("flags %d; no file of the simulation is chunked", flags)
-	}
+	flags := binary.LittleEndian.Uint16(f.take(2))
 	var head struct {
 		Site  string
 		Types []string
@@ -97,6 +100,7 @@ func readStored(b []byte) (*storedManifest, error) {
 		a.path = f.path(before)
 		hash, nonce := hex.EncodeToString(f.take(32)), f.uint()
 		a.size = f.uint()
+		a.chunked = a.size > maxValue
 		typ := f.uint()
 		f.int() // modified
 		if f.err == nil && (nonce >= uint64(len(nonces)) || typ >= uint64(len(head.Types))) {
@@ -135,8 +139,15 @@ func readStored(b []byte) (*storedManifest, error) {
 		}
 		m.retired, before = append(m.retired, a), a.path
 	}
-	if f.err == nil && len(f.left) > 0 {
+	chunked := uint16(0)
+	if slices.ContainsFunc(slices.Concat(m.assets, m.retired), func(a asset) bool { return a.chunked }) {
+		chunked = 1
+	}
+	switch {
+	case f.err == nil && len(f.left) > 0:
 		f.err = fmt.Errorf("%d bytes follow it", len(f.left))
+	case f.err == nil && flags != chunked:
+		f.err = fmt.Errorf("its flags are %d, not %d", flags, chunked)
 	}
 	return m, f.err
 }

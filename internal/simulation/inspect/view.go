@@ -19,6 +19,8 @@ type view struct {
 	namespace *model.Namespace
 	stored    *storedManifest
 	served    *servedManifest
+	// chunks are the indexes of its files in chunks, by their reference.
+	chunks map[string]*chunkIndex
 	// keys are those that it needs: its files, its manifest and its record.
 	keys map[string]bool
 	// servedKey is the key of a project's served manifest, code the name of its main module.
@@ -30,7 +32,7 @@ func (k *Checker) view(v *model.Version) *view {
 	if w, ok := k.seen[v]; ok {
 		return w
 	}
-	s := readSays(v)
+	s := k.readSays(v)
 	if s == nil {
 		return nil
 	}
@@ -44,7 +46,8 @@ func (k *Checker) view(v *model.Version) *view {
 
 // read reads what a version names. served is its served manifest.
 func (k *Checker) read(id string, n *model.Namespace, s *says, served []byte) (*view, error) {
-	w := &view{id: id, says: s, namespace: n, keys: make(map[string]bool)}
+	w := &view{id: id, says: s, namespace: n, keys: make(map[string]bool),
+		chunks: make(map[string]*chunkIndex)}
 	if n == nil {
 		return nil, fmt.Errorf("there is no namespace %q", s.Namespace)
 	}
@@ -66,8 +69,40 @@ func (k *Checker) read(id string, n *model.Namespace, s *says, served []byte) (*
 	}
 	for _, a := range w.stored.assets {
 		w.keys[s.Site+"/b/"+a.ref] = true
+		if err := w.readChunks(a); err != nil {
+			return nil, err
+		}
+		if x := w.chunks[a.ref]; x != nil {
+			for _, ref := range x.chunks {
+				w.keys[s.Site+"/b/"+ref] = true
+			}
+		}
+	}
+	for _, a := range w.stored.retired {
+		_ = w.readChunks(a) // it need not be there any more
 	}
 	return w, w.compare()
+}
+
+// readChunks reads the chunk index of a file that is in chunks.
+func (w *view) readChunks(a asset) error {
+	if !a.chunked {
+		return nil
+	}
+	key := w.says.Site + "/b/" + a.ref
+	b, ok := w.namespace.Get(key)
+	if !ok {
+		return fmt.Errorf("the chunk index %s is not there", key)
+	}
+	x, err := readChunkIndex(b)
+	if err == nil && (x.size != a.size || x.hash != a.ref[:64]) {
+		err = errors.New("it is of another file")
+	}
+	if err != nil {
+		return fmt.Errorf("the chunk index %s: %w", key, err)
+	}
+	w.chunks[a.ref] = x
+	return nil
 }
 
 // compare checks that both encodings name the same files.

@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -33,21 +34,57 @@ func (k *Checker) Visit() {
 
 func (k *Checker) visit(l *model.Location, w *view) {
 	for _, a := range w.stored.assets {
-		value, ok := k.fetch(l, w, w.says.Site+"/b/"+a.ref, a.path)
-		if ok && uint64(len(value)) != a.size { // its hash was checked when it was written
-			k.violation(2, "in %s version %s serves %d bytes for %s", l.Name, w.id, len(value), a.path)
+		if wrong := k.get(l, w, a); wrong != "" {
+			k.violation(2, "in %s version %s %s", l.Name, w.id, wrong)
+		}
+	}
+	for _, a := range w.stored.retired { // who has an old tab open asks for it
+		if wrong := k.get(l, w, a); wrong != "" && k.isRetained(w, a) {
+			k.violation(12, "in %s version %s %s, which open tabs need", l.Name, w.id, wrong)
 		}
 	}
 }
 
-// fetch has a location read a key of a version.
-func (k *Checker) fetch(l *model.Location, w *view, key, what string) ([]byte, bool) {
-	value, ok := l.Get(w.namespace, key)
-	at, written := w.namespace.FirstWritten(key)
-	if !ok && !k.damaged[key] && (!written || time.Since(at) > model.SeenWithin+model.CachedFor) {
+// get asks for a file: its value, or its chunks. It says what is wrong with the answer, or "".
+func (k *Checker) get(l *model.Location, w *view, a asset) string {
+	x := w.chunks[a.ref]
+	if x == nil {
+		return k.getValue(l, w, a.path, a.ref, a.size)
+	}
+	for i, ref := range x.chunks {
+		if wrong := k.getValue(l, w, a.path, ref, x.bytes(i)); wrong != "" {
+			return wrong
+		}
+	}
+	return ""
+}
+
+func (k *Checker) getValue(l *model.Location, w *view, path, ref string, size uint64) string {
+	value, wrong := k.look(l, w, w.says.Site+"/b/"+ref)
+	if value != nil && uint64(len(value)) != size { // its hash was checked when it was written
+		return fmt.Sprintf("serves %d bytes for %s", len(value), path)
+	}
+	if wrong {
+		return "answers 503 for " + path
+	}
+	return ""
+}
+
+// fetch has a location read a key of a version, which must be there once the location sees it.
+func (k *Checker) fetch(l *model.Location, w *view, key, what string) {
+	if _, wrong := k.look(l, w, key); wrong {
 		k.violation(2, "in %s version %s answers 503 for %s", l.Name, w.id, what)
 	}
-	return value, ok
+}
+
+// look has a location read a key. wrong is set if it finds nothing, and should.
+func (k *Checker) look(l *model.Location, w *view, key string) (value []byte, wrong bool) {
+	value, ok := l.Get(w.namespace, key)
+	if ok {
+		return value, false
+	}
+	at, written := w.namespace.FirstWritten(key)
+	return nil, !k.damaged[key] && (!written || time.Since(at) > model.SeenWithin+model.CachedFor)
 }
 
 // Live describes what is live of a site.
@@ -78,7 +115,7 @@ func (k *Checker) Live(site string) (out Live) {
 	v := s.Version(d.Main())
 	out.Exists, out.Version, out.Secrets = true, v.ID, v.Secrets
 	w := k.view(v)
-	if out.Foreign = readSays(v) == nil; out.Foreign || w == nil {
+	if out.Foreign = k.readSays(v) == nil; out.Foreign || w == nil {
 		return out
 	}
 	var says message

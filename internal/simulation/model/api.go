@@ -18,6 +18,10 @@ type Reply struct {
 type View struct {
 	// At is the time whose state reads show; zero is now.
 	At time.Time
+	// Before: reads of a key show what was there before its last change.
+	Before bool
+	// Nothing: reads of a key find nothing.
+	Nothing bool
 	// Skips reports whether a bulk call leaves its i-th key out, and says so.
 	Skips func(i int) bool
 	// List changes a listing of keys or deployments of n entries: it returns the places of
@@ -30,6 +34,17 @@ func (v View) at() time.Time {
 		return time.Now()
 	}
 	return v.At
+}
+
+// value reads a key.
+func (v View) value(n *Namespace, key string) ([]byte, bool) {
+	switch writes := n.keys[key]; {
+	case v.Nothing, v.Before && len(writes) < 2:
+		return nil, false
+	case v.Before:
+		return n.GetAt(key, writes[len(writes)-1].At.Add(-1))
+	}
+	return n.GetAt(key, v.at())
 }
 
 func (v View) places(n int) []int {

@@ -33,6 +33,27 @@ type Cloud struct {
 // New returns an empty account.
 func New() *Cloud { return &Cloud{Listed: 10, scripts: make(map[string]*Script)} }
 
+// Clone returns an account with the same contents and no observer. Later changes of one do not
+// reach the other.
+func (c *Cloud) Clone() *Cloud {
+	out := &Cloud{Listed: c.Listed, KeepsExpired: c.KeepsExpired, scripts: make(map[string]*Script, len(c.scripts))}
+	for _, n := range c.namespaces {
+		keys := make(map[string][]Write, len(n.keys))
+		for key, writes := range n.keys {
+			keys[key] = slices.Clip(writes)
+		}
+		out.namespaces = append(out.namespaces, &Namespace{ID: n.ID, Title: n.Title, cloud: out, created: n.created,
+			keys: keys})
+	}
+	for name, s := range c.scripts {
+		next := *s
+		next.cloud, next.Versions, next.Deployments = out, slices.Clip(s.Versions), slices.Clip(s.Deployments)
+		next.Migrated = slices.Clip(s.Migrated)
+		out.scripts[name] = &next
+	}
+	return out
+}
+
 // Namespaces lists the namespaces.
 func (c *Cloud) Namespaces() []*Namespace { return c.namespaces }
 
@@ -51,7 +72,8 @@ func (c *Cloud) CreateNamespace(title string) (n *Namespace, ok bool) {
 	if slices.ContainsFunc(c.namespaces, func(n *Namespace) bool { return n.Title == title }) {
 		return nil, false
 	}
-	n = &Namespace{ID: fmt.Sprintf("%032x", len(c.namespaces)+1), Title: title, cloud: c, keys: make(map[string][]Write)}
+	n = &Namespace{ID: fmt.Sprintf("%032x", len(c.namespaces)+1), Title: title, cloud: c, created: time.Now(),
+		keys: make(map[string][]Write)}
 	c.namespaces = append(c.namespaces, n)
 	return n, true
 }
@@ -83,8 +105,9 @@ type Write struct {
 type Namespace struct {
 	ID, Title string
 
-	cloud *Cloud
-	keys  map[string][]Write
+	cloud   *Cloud
+	created time.Time
+	keys    map[string][]Write
 }
 
 // Put writes a value. A ttl of 0 is none.

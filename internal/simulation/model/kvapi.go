@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -12,14 +13,15 @@ import (
 // Cloudflare's, so that small sites have several pages.
 const pageKeys = 8
 
-func (c *Cloud) listNamespaces(_ *Request, _ []string, _ View) *Reply {
+func (c *Cloud) listNamespaces(_ *Request, _ []string, v View) *Reply {
 	type shown struct {
 		ID    string `json:"id"`
 		Title string `json:"title"`
 	}
 	all := []shown{}
-	for _, n := range c.namespaces {
-		all = append(all, shown{n.ID, n.Title})
+	there := slices.DeleteFunc(slices.Clone(c.namespaces), func(n *Namespace) bool { return n.created.After(v.at()) })
+	for _, i := range v.places(len(there)) {
+		all = append(all, shown{there[i].ID, there[i].Title})
 	}
 	return success(all, map[string]int{"page": 1, "per_page": 100, "count": len(all), "total_count": len(all),
 		"total_pages": 1})
@@ -95,7 +97,7 @@ func (n *Namespace) bulkGet(r *Request, _ []string, v View) *Reply {
 	values := make(map[string]any)
 	for _, key := range in.Keys {
 		values[key] = nil
-		if value, ok := n.GetAt(key, v.at()); ok {
+		if value, ok := v.value(n, key); ok {
 			values[key] = map[string]any{"value": string(value), "metadata": nil}
 		}
 	}
@@ -128,7 +130,7 @@ func (n *Namespace) listKeys(r *Request, _ []string, v View) *Reply {
 }
 
 func (n *Namespace) getValue(_ *Request, args []string, v View) *Reply {
-	value, ok := n.GetAt(args[0], v.at())
+	value, ok := v.value(n, args[0])
 	if !ok {
 		return failure(http.StatusNotFound, 10009, "get: 'key not found'")
 	}

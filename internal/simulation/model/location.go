@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"time"
 )
 
@@ -34,6 +35,11 @@ func (l *Location) late(what string) time.Duration {
 	h := fnv.New64a()
 	fmt.Fprint(h, l.Name, l.Seed, what)
 	return time.Duration(h.Sum64() % uint64(SeenWithin))
+}
+
+// Clone returns a location that has cached the same. Later reads in one do not reach the other.
+func (l *Location) Clone() *Location {
+	return &Location{Name: l.Name, Seed: l.Seed, cache: maps.Clone(l.cache)}
 }
 
 // Get reads a key as a Worker does here.

@@ -16,6 +16,9 @@ type Script struct {
 	Deployments []*Deployment
 	// Enabled is set if the workers.dev address is on.
 	Enabled bool
+	// Tag is that of the last migration, and Migrated the steps that were applied.
+	Tag      string
+	Migrated []json.RawMessage
 
 	cloud *Cloud
 }

@@ -16,7 +16,15 @@ import (
 type upload struct {
 	Bindings    []map[string]json.RawMessage
 	Annotations map[string]string
+	Migrations  *migrations
 	modules     map[string][]byte
+}
+
+// migrations are the steps from one tag to another.
+type migrations struct {
+	Old   string `json:"old_tag"`
+	New   string `json:"new_tag"`
+	Steps []json.RawMessage
 }
 
 func readUpload(r *Request) (*upload, error) {
@@ -49,7 +57,7 @@ func readUpload(r *Request) (*upload, error) {
 func (c *Cloud) listScripts(_ *Request, _ []string, _ View) *Reply {
 	all := []map[string]string{}
 	for _, s := range c.Scripts() {
-		all = append(all, map[string]string{"id": s.Name})
+		all = append(all, map[string]string{"id": s.Name, "migration_tag": s.Tag})
 	}
 	return success(all, nil)
 }
@@ -60,6 +68,9 @@ func (c *Cloud) putScript(r *Request, args []string, _ View) *Reply {
 		return failure(http.StatusBadRequest, 10021, err.Error())
 	}
 	s := c.script(args[0])
+	if m := u.Migrations; m != nil && m.Old != s.Tag {
+		return failure(http.StatusPreconditionFailed, 10079, "the tag of the last migration is "+s.Tag)
+	}
 	v, refused := s.add(u.Bindings, u.modules)
 	if refused != nil {
 		return refused
@@ -70,6 +81,9 @@ func (c *Cloud) putScript(r *Request, args []string, _ View) *Reply {
 				v.Secrets[name] = value
 			}
 		}
+	}
+	if m := u.Migrations; m != nil {
+		s.Tag, s.Migrated = m.New, append(s.Migrated, m.Steps...)
 	}
 	s.Activate(r.By, []Share{{v.ID, 100}}, u.Annotations["workers/message"])
 	return success(map[string]string{"id": s.Name}, nil)

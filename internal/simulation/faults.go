@@ -1,0 +1,201 @@
+package simulation
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/simulation/model"
+)
+
+// Faults are all that can strike one call.
+var Faults = slices.Concat(lost, failures, ends, reads, machines,
+	wrongLists("of keys", "kv.keys.list"), wrongLists("of deployments", "workers.deployments.list"),
+	wrongLists("of namespaces", "kv.namespaces.list"))
+
+// lost are requests and answers that get lost, come late, or come twice.
+var lost = []*Fault{
+	{Name: "not sent", Persistent: true, strike: func(s *Struck) {
+		if s.Call.trace != nil && s.Call.trace.GetConn != nil {
+			s.Call.trace.GetConn("api.cloudflare.com:443") // and never a connection
+		}
+		s.Fail(errDial)
+	}},
+	{Name: "request lost", Persistent: true, strike: func(s *Struck) { s.Fail(errBroken) }},
+	{Name: "reply lost", Persistent: true, strike: func(s *Struck) { s.Apply(model.View{}); s.Fail(errBroken) }},
+	{Name: "carried out 5 s late, reply lost", Persistent: true, hits: model.Writes, strike: func(s *Struck) {
+		s.Later(5 * time.Second)
+		s.Fail(errBroken)
+	}},
+	{Name: "no answer", Persistent: true, strike: (*Struck).Hang},
+	{Name: "no answer, carried out", Persistent: true, hits: model.Writes, strike: func(s *Struck) {
+		s.Apply(model.View{})
+		s.Hang()
+	}},
+	twice(5*time.Second, model.Writes, true),
+	twice(20*time.Second, repeatable, false),
+}
+
+// twice are requests that a proxy sends again, after later ones.
+func twice(later time.Duration, hits func(string) bool, alone bool) *Fault {
+	return &Fault{Name: "duplicated, the second one " + later.String() + " later", Persistent: true, Alone: alone, hits: hits,
+		strike: func(s *Struck) {
+			s.Later(later)
+			s.Answer(s.Apply(model.View{}))
+		}}
+}
+
+// failures are answers that are no success.
+var failures = []*Fault{
+	answers("429", limited()),
+	answers("429 with Retry-After", retryAfter("20")),
+	answers("500", status(500)),
+	answers("502", status(502)),
+	answers("503", status(503)),
+	answers("524", status(524)),
+	appliedThen("500, carried out", status(500)),
+	appliedThen("524, carried out", status(524)),
+	answers("HTML with status 200", status(200)),
+	appliedThen("HTML with status 200, carried out", status(200)),
+	fatal(answers("success: false with status 200", model.Failure(200, 10001, "it did not work"))),
+	fatal(answers("expired token", model.Failure(401, 10000, "Authentication error"))),
+	viewed("unsuccessful_keys", func(kind string) bool { return kind == "kv.bulk.put" || kind == "kv.bulk.delete" },
+		model.View{Skips: func(i int) bool { return i%2 == 0 }}),
+}
+
+// ends are ways in which a run ends before its time.
+var ends = []*Fault{
+	killed,
+	{Name: "killed after it", Fatal: true, hits: model.Writes, strike: func(s *Struck) {
+		s.Apply(model.View{})
+		s.Call.process.Kill()
+	}},
+	{Name: "cancelled before it", Fatal: true, strike: func(s *Struck) {
+		if s.Cancel() {
+			s.Answer(s.Apply(model.View{}))
+		}
+	}},
+	{Name: "cancelled after it", Fatal: true, hits: model.Writes, strike: func(s *Struck) {
+		r := s.Apply(model.View{})
+		if s.Cancel() {
+			s.Answer(r)
+		}
+	}},
+	{Name: "cancelled, then killed", Fatal: true, strike: func(s *Struck) {
+		if s.Cancel() {
+			s.Apply(model.View{})
+		}
+		s.Call.process.Kill()
+	}},
+	{Name: "cancelled, then killed at the next request", Fatal: true, strike: func(s *Struck) {
+		s.Call.process.doomed = true
+		if s.Cancel() {
+			s.Answer(s.Apply(model.View{}))
+		}
+	}},
+}
+
+var killed = &Fault{Name: "killed before it", Fatal: true, strike: func(s *Struck) { s.Call.process.Kill() }}
+
+// machines are what goes wrong with the machine on which a run is.
+var machines = []*Fault{
+	paused,
+	clock("the clock is 5 h ahead", 5*time.Hour),
+	clock("the clock is 5 h behind", -5*time.Hour),
+}
+
+// pauseTime is longer than the grace period.
+const pauseTime = 25 * time.Hour
+
+// paused is a machine that sleeps.
+var paused = &Fault{Name: "paused for longer than the grace period", strike: func(s *Struck) { s.Pause(pauseTime) }}
+
+// clock is a machine's clock that goes wrong. It is right again at the next call that is not struck.
+func clock(name string, ahead time.Duration) *Fault {
+	return &Fault{Name: name, Persistent: true, Fatal: true, strike: func(s *Struck) {
+		s.Call.process.jump.Store(int64(ahead))
+		s.Answer(s.Apply(model.View{}))
+	}}
+}
+
+// reads are reads of a key that do not show what is there.
+var reads = []*Fault{
+	fatal(viewed("read of the value before", reading, model.View{Before: true})),
+	fatal(viewed("read finds nothing", reading, model.View{Nothing: true})),
+	stale("read outdated", reading),
+}
+
+func reading(kind string) bool { return kind == "kv.values.get" || kind == "kv.bulk.get" }
+
+// wrongLists are the ways in which a list can be wrong.
+func wrongLists(of, kind string) []*Fault {
+	lists := func(k string) bool { return k == kind }
+	twice := func(n int) (all []int) {
+		for i := range n {
+			all = append(all, i, i)
+		}
+		return all
+	}
+	half := func(n int) (all []int) {
+		for i := range n / 2 {
+			all = append(all, i)
+		}
+		return all
+	}
+	none := func(int) []int { return nil }
+	outdated := stale("list "+of+" outdated", lists)
+	// Who looks after a switch sees neither it nor others.
+	outdated.Fatal, outdated.Alone = kind == "workers.deployments.list", kind == "workers.deployments.list"
+	return []*Fault{
+		outdated,
+		viewed("list "+of+" has each twice", lists, model.View{List: twice}),
+		fatal(viewed("list "+of+" cut in half", lists, model.View{List: half})),
+		fatal(viewed("list "+of+" empty", lists, model.View{List: none})),
+	}
+}
+
+func fatal(f *Fault) *Fault {
+	f.Fatal = true
+	return f
+}
+
+func viewed(name string, hits func(string) bool, v model.View) *Fault {
+	return &Fault{Name: name, Persistent: true, hits: hits, strike: func(s *Struck) { s.Answer(s.Apply(v)) }}
+}
+
+// stale has reads show what was there a minute ago.
+func stale(name string, hits func(string) bool) *Fault {
+	return &Fault{Name: name, Persistent: true, hits: hits, strike: func(s *Struck) {
+		s.Answer(s.Apply(model.View{At: time.Now().Add(-model.SeenWithin)}))
+	}}
+}
+
+// repeatable calls change nothing when they are carried out twice in a row.
+func repeatable(kind string) bool { return model.Writes(kind) && strings.HasPrefix(kind, "kv.") }
+
+func answers(name string, r *model.Reply) *Fault {
+	return &Fault{Name: name, Persistent: true, strike: func(s *Struck) { s.Answer(r) }}
+}
+
+func appliedThen(name string, r *model.Reply) *Fault {
+	return &Fault{Name: name, Persistent: true, hits: model.Writes, strike: func(s *Struck) {
+		s.Apply(model.View{})
+		s.Answer(r)
+	}}
+}
+
+func status(code int) *model.Reply {
+	return &model.Reply{Status: code, Header: http.Header{"Content-Type": {"text/html"}},
+		Body: []byte("<html><title>" + http.StatusText(code) + "</title></html>")}
+}
+
+func limited() *model.Reply {
+	return model.Failure(http.StatusTooManyRequests, 10429, "too many requests")
+}
+
+func retryAfter(seconds string) *model.Reply {
+	r := limited()
+	r.Header.Set("Retry-After", seconds)
+	return r
+}
