@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/kv-sync/kv-sync/hooks"
+	"github.com/kv-sync/kv-sync/internal/realpath"
 )
 
 func TestHooksPath(t *testing.T) {
@@ -219,5 +220,34 @@ func TestHooksPathWithoutHooks(t *testing.T) {
 			t.Errorf("%q: uninstalling: %+v, %v", value, s, err)
 		}
 		equal(t, "refusing", snapshot(t, w.work), before)
+	}
+}
+
+// With GIT_DIR alone, git takes any folder for the work tree. That folder is not the repository's, unless git
+// finds the same repository there.
+func TestWorkTreeOfTheEnvironment(t *testing.T) {
+	w := newWorld(t)
+	gitDir, elsewhere := filepath.Join(w.work, ".git"), realpath.Resolve(t.TempDir())
+	work := realpath.Resolve(w.work)
+	for _, c := range []struct{ in, gitDir, workTree, top string }{
+		{in: w.work, top: work},
+		{in: filepath.Join(w.work, "public"), top: work},
+		{in: gitDir},
+		{in: elsewhere, gitDir: gitDir},
+		{in: w.work, gitDir: gitDir, top: work},
+		{in: elsewhere, gitDir: gitDir, workTree: w.work},
+		{in: elsewhere, gitDir: gitDir, workTree: elsewhere, top: elsewhere},
+	} {
+		t.Chdir(c.in)
+		for name, value := range map[string]string{"GIT_DIR": c.gitDir, "GIT_WORK_TREE": c.workTree} {
+			t.Setenv(name, value)
+			if value == "" {
+				_ = os.Unsetenv(name)
+			}
+		}
+		r, err := hooks.Find(t.Context(), "")
+		if err != nil || r.Top != c.top || r.Bare || realpath.Resolve(r.GitDir) != realpath.Resolve(gitDir) {
+			t.Errorf("%+v: found %+v, %v", c, r, err)
+		}
 	}
 }

@@ -22,8 +22,8 @@ type Options struct {
 }
 
 // Install installs a hook. An existing hook is kept unchanged and runs first. Installing
-// again changes only the binary and the settings. If another tool already runs kv-sync
-// (Status.RunFrom) without the script, nothing changes.
+// again changes only the binary and the given settings: one that is "" keeps its value. If
+// another tool already runs kv-sync (Status.RunFrom) without the script, nothing changes.
 func Install(ctx context.Context, r *Repository, k Kind, o Options) (*Status, error) {
 	unlock, err := r.lockHooks(ctx)
 	if err != nil {
@@ -41,6 +41,11 @@ func Install(ctx context.Context, r *Repository, k Kind, o Options) (*Status, er
 	if p.RunFrom != "" && p.Script == "" {
 		return &p.Status, nil
 	}
+	saved, err := r.saved(ctx, k)
+	if err != nil {
+		return nil, fmt.Errorf("install the hook: %w", err)
+	}
+	o.keep(saved)
 	if err := o.complete(k); err != nil {
 		return nil, fmt.Errorf("install the hook: %w", err)
 	}
@@ -48,7 +53,7 @@ func Install(ctx context.Context, r *Repository, k Kind, o Options) (*Status, er
 		return nil, fmt.Errorf("install the hook: %w", err)
 	}
 	// The settings enable the hook, so they come last.
-	if err := r.saveSettings(ctx, k, o.Settings); err != nil {
+	if err := r.saveSettings(ctx, k, saved, o.Settings); err != nil {
 		return nil, fmt.Errorf("install the hook: %w", err)
 	}
 	return StatusOf(ctx, r, k)

@@ -280,3 +280,44 @@ func TestKilledInstall(t *testing.T) {
 		}
 	}
 }
+
+// An uninstall that was killed after it put the former hook back is completed by the next one.
+func TestKilledUninstall(t *testing.T) {
+	w := newWorld(t)
+	hook := filepath.Join(w.work, ".git", "hooks", "pre-push")
+	write(t, hook, "#!/bin/sh\ncat >/dev/null\n", 0o755)
+	mkdir(t, filepath.Dir(kept(hook)))
+	if err := os.Symlink("../hooks/lib.sh", filepath.Join(filepath.Dir(kept(hook)), "lib.sh")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := hooks.Uninstall(t.Context(), w.find(), hooks.PrePushHook); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Dir(kept(hook))); !os.IsNotExist(err) {
+		t.Errorf("the folder of former hooks: %v", err)
+	}
+}
+
+// Install with other settings keeps those that are not given, so that advice such as "hook install
+// --branch main" does not lose the file with the token. Uninstall removes all of them.
+func TestInstallAgainKeepsSettings(t *testing.T) {
+	w := newWorld(t)
+	want := hooks.Settings{
+		Mode: hooks.Upload, Name: "blog", Dir: "public", Remote: "origin", EnvFile: "/etc/kv-sync/blog.env",
+	}
+	w.install(hooks.Options{Settings: want})
+	want.Branch = "live"
+	if s := w.install(hooks.Options{Settings: hooks.Settings{Branch: "live"}}); s.Settings != want {
+		t.Errorf("the settings are %+v, want %+v", s.Settings, want)
+	}
+	want.Mode = hooks.Deploy
+	if s := w.install(hooks.Options{Settings: hooks.Settings{Mode: hooks.Deploy}}); s.Settings != want {
+		t.Errorf("the settings are %+v, want %+v", s.Settings, want)
+	}
+	if _, err := hooks.Uninstall(t.Context(), w.find(), hooks.PrePushHook); err != nil {
+		t.Fatal(err)
+	}
+	if s := w.install(hooks.Options{}); s.Settings != (hooks.Settings{Mode: hooks.Check}) {
+		t.Errorf("after uninstalling, the settings are %+v", s.Settings)
+	}
+}

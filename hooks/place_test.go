@@ -12,7 +12,7 @@ func TestSameRepository(t *testing.T) {
 			"git@github.com:me/blog.git", "git@github.com:me/blog", "ssh://git@github.com/me/blog.git",
 			"ssh://git@GitHub.com:22/me/blog/",
 			"https://github.com/me/blog", "https://me:secret@github.com/me/blog.git", "git://github.com/me/blog.git",
-			"github.com:me/blog",
+			"github.com:me/blog", "https://github.com/Me/Blog.git", "git@github.com:ME/blog",
 		},
 		{"/srv/git/blog.git", "file:///srv/git/blog.git", "/srv/git/blog", "/srv/git//blog.git/"},
 		{"../blog.git", "../blog", "./../blog"},
@@ -21,7 +21,7 @@ func TestSameRepository(t *testing.T) {
 		{"https://example.com:8443/blog.git"},
 		{"git@github.com:me/fork.git"},
 		{"git@gitlab.com:me/blog.git"},
-		{"https://github.com/me/Blog"},
+		{"https://github.com/me/blog2"}, {"/srv/git/Blog.git", "file:///srv/git/Blog"},
 	}
 	for i, a := range same {
 		for j, b := range same {

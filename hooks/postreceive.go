@@ -98,7 +98,7 @@ func (in Received) notDeployed(ctx context.Context, r *Repository, set, ref stri
 		say(in.Notices, "%s was received; %s is deployed here", received, strings.TrimPrefix(ref, "refs/heads/"))
 	case set != "":
 		say(in.Notices, "nothing is deployed, because the branch %s is deployed here, which does not exist; "+
-			"to deploy the received branch, on the server, with its other flags: kv-sync hook install --branch %s",
+			"to deploy the received branch, on the server: kv-sync hook install --branch %s",
 			set, received)
 	default:
 		say(in.Notices, "nothing is deployed, because HEAD of this repository names %s, which does not exist; "+

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -13,8 +14,11 @@ import (
 
 // Repository is a git repository as git finds it. Its paths are absolute.
 type Repository struct {
-	// Top is the work tree, or "" in a bare repository.
+	// Top is the work tree, or "" if git is not in one: in a bare repository, in the folder
+	// .git, and where GIT_DIR names a repository elsewhere.
 	Top string
+	// Bare: the repository has no work tree of its own.
+	Bare bool
 	// GitDir is the repository's folder; a linked worktree has its own. CommonDir is
 	// shared by all worktrees.
 	GitDir, CommonDir string
@@ -33,7 +37,8 @@ func Find(ctx context.Context, dir string) (*Repository, error) {
 		inside, own = command.Standalone, command.Standalone
 	}
 	g := command.New(command.Options{Dir: dir, Profile: inside})
-	out, err := trimmed(g.Run(ctx, "rev-parse", "--is-inside-work-tree", "--absolute-git-dir", "--git-common-dir"))
+	out, err := trimmed(g.Run(ctx, "rev-parse", "--is-inside-work-tree", "--is-bare-repository", "--absolute-git-dir",
+		"--git-common-dir"))
 	if failed := (*command.Error)(nil); errors.As(err, &failed) && strings.Contains(failed.Text, "not a git repository") {
 		err = fmt.Errorf("%w: %w", ErrNoRepository, err)
 	}
@@ -41,12 +46,12 @@ func Find(ctx context.Context, dir string) (*Repository, error) {
 		return nil, fmt.Errorf("find the git repository: %w", err)
 	}
 	lines := strings.Split(out, "\n")
-	if len(lines) != 3 {
+	if len(lines) != 4 {
 		return nil, fmt.Errorf("find the git repository: git rev-parse answered %.200q", out)
 	}
-	r := &Repository{GitDir: filepath.FromSlash(lines[1])}
+	r := &Repository{Bare: lines[1] == "true", GitDir: filepath.FromSlash(lines[2])}
 	// Git may return a path relative to its working directory.
-	common := filepath.FromSlash(lines[2])
+	common := filepath.FromSlash(lines[3])
 	if !filepath.IsAbs(common) {
 		common = filepath.Join(dir, common)
 	}
@@ -54,11 +59,9 @@ func Find(ctx context.Context, dir string) (*Repository, error) {
 		return nil, fmt.Errorf("find the git repository: %w", err)
 	}
 	if lines[0] == "true" {
-		top, err := trimmed(g.Run(ctx, "rev-parse", "--show-toplevel"))
-		if err != nil {
+		if r.Top, err = r.findTop(ctx, g, dir); err != nil {
 			return nil, fmt.Errorf("find the work tree: %w", err)
 		}
-		r.Top = filepath.FromSlash(top)
 	}
 	at := command.Options{Dir: r.GitDir, GitDir: r.GitDir, Profile: own}
 	if r.Top != "" {
@@ -66,6 +69,23 @@ func Find(ctx context.Context, dir string) (*Repository, error) {
 	}
 	r.command = command.New(at)
 	return r, nil
+}
+
+// findTop returns the top of the work tree that git is in. If the environment has only GIT_DIR,
+// git takes its directory for the work tree, as for "git --git-dir=… push". Then findTop returns
+// "", unless git finds the same repository there without the environment.
+func (r *Repository) findTop(ctx context.Context, g *command.Git, dir string) (string, error) {
+	top, err := trimmed(g.Run(ctx, "rev-parse", "--show-toplevel"))
+	top = filepath.FromSlash(top)
+	if err != nil || dir != "" || os.Getenv("GIT_DIR") == "" || os.Getenv("GIT_WORK_TREE") != "" {
+		return top, err
+	}
+	there := command.New(command.Options{Dir: top, Profile: command.Standalone})
+	found, err := trimmed(there.Run(ctx, "rev-parse", "--absolute-git-dir"))
+	if err == nil && sameEntry(filepath.FromSlash(found), r.GitDir) {
+		return top, nil
+	}
+	return "", ctx.Err()
 }
 
 // git runs the git command in the repository, where hooks run, and returns its

@@ -1,6 +1,7 @@
 package hooks
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -71,6 +72,12 @@ func (r *Repository) Settings(ctx context.Context, k Kind) (Settings, error) {
 	if err != nil {
 		return s, fmt.Errorf("read the settings of the %s hook: %w", k, err)
 	}
+	s.read(values)
+	return s, nil
+}
+
+// read sets the settings from git's configuration.
+func (s *Settings) read(values []configured) {
 	for _, each := range s.each() {
 		for _, v := range values {
 			if v.name == each.name {
@@ -78,29 +85,34 @@ func (r *Repository) Settings(ctx context.Context, k Kind) (Settings, error) {
 			}
 		}
 	}
+}
+
+// saved returns the settings in the repository's own configuration.
+func (r *Repository) saved(ctx context.Context, k Kind) (s Settings, err error) {
+	values, err := r.config(ctx, "--local", k.section()+".")
+	if err != nil {
+		return s, fmt.Errorf("read the settings of the %s hook: %w", k, err)
+	}
+	s.read(values)
 	return s, nil
 }
 
-// saveSettings writes the settings that differ.
-func (r *Repository) saveSettings(ctx context.Context, k Kind, s Settings) error {
-	values, err := r.config(ctx, "--local", k.section()+".")
-	if err != nil {
-		return err
+// keep sets the settings that are "" to their saved values.
+func (s *Settings) keep(saved Settings) {
+	old := saved.each()
+	for i, each := range s.each() {
+		*each.value = cmp.Or(*each.value, *old[i].value)
 	}
-	saved := map[string]string{}
-	for _, v := range values {
-		saved[v.name] = v.value
-	}
-	for _, each := range s.each() {
-		name := k.section() + "." + each.name
-		switch old, ok := saved[each.name]; {
-		case *each.value == old:
-		case *each.value != "":
-			_, err = r.git(ctx, "config", "--local", "--replace-all", name, *each.value)
-		case ok:
-			_, err = r.git(ctx, "config", "--local", "--unset-all", name)
+}
+
+// saveSettings writes the settings that differ from the saved ones.
+func (r *Repository) saveSettings(ctx context.Context, k Kind, saved, s Settings) error {
+	old := saved.each()
+	for i, each := range s.each() {
+		if *each.value == *old[i].value {
+			continue
 		}
-		if err != nil {
+		if _, err := r.git(ctx, "config", "--local", "--replace-all", k.section()+"."+each.name, *each.value); err != nil {
 			return err
 		}
 	}

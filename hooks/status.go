@@ -286,15 +286,17 @@ func readHook(path string) (h hookFile, err error) {
 		return h, nil
 	}
 	h.executable = runtime.GOOS == "windows" || symlink || info.Mode().Perm()&0o111 != 0
+	if symlink {
+		if info, err = os.Stat(path); err != nil || !info.Mode().IsRegular() {
+			return h, nil //nolint:nilerr // its target is missing, or is not a file
+		}
+	}
 	f, err := os.Open(path)
 	if err != nil {
-		if symlink {
-			return h, nil // its target is missing
-		}
 		return h, err
 	}
 	defer f.Close()
-	if h.head, err = io.ReadAll(io.LimitReader(f, maxHead)); err != nil && !symlink {
+	if h.head, err = io.ReadAll(io.LimitReader(f, maxHead)); err != nil {
 		return h, err
 	}
 	if !symlink {

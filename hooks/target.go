@@ -141,7 +141,7 @@ func (r *Repository) pushedTo(ctx context.Context, t *Target, name, to string) b
 func sameRepository(a, b string) bool { return a != "" && b != "" && canonical(a) == canonical(b) }
 
 // canonical returns a URL or path without its scheme, user, standard port and suffix
-// ".git".
+// ".git". With a host it is in lower case, as forges compare owners and names.
 func canonical(remote string) string {
 	remote = strings.ReplaceAll(strings.TrimSpace(remote), `\`, "/")
 	host, file := "", remote
@@ -156,6 +156,9 @@ func canonical(remote string) string {
 	file = path.Clean("/" + file)
 	if host == "" && !strings.HasPrefix(remote, "/") && !strings.Contains(remote, "://") {
 		file = path.Clean(remote) // a relative path
+	}
+	if host != "" {
+		file = strings.ToLower(file)
 	}
 	return host + strings.TrimSuffix(file, ".git")
 }

@@ -68,6 +68,7 @@ func (p *place) remove() (script string, restored bool, err error) {
 	case script != "":
 		err = os.Remove(script)
 	default:
+		removeFormerDir(formerDir(filepath.Dir(p.Path))) // of a killed Uninstall
 		return "", false, nil
 	}
 	if err != nil {

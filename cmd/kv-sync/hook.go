@@ -55,10 +55,10 @@ func (c *hookInstallCommand) Run(ctx context.Context, s streams) error {
 		}
 	}
 	var kinds []hooks.Kind
-	if c.PrePush != "" || !c.PostReceive && r.Top != "" {
+	if c.PrePush != "" || !c.PostReceive && !r.Bare {
 		kinds = append(kinds, hooks.PrePushHook)
 	}
-	if c.PostReceive || c.PrePush == "" && r.Top == "" {
+	if c.PostReceive || c.PrePush == "" && r.Bare {
 		kinds = append(kinds, hooks.PostReceiveHook)
 	}
 	for _, k := range kinds {
@@ -148,7 +148,7 @@ func (c *hookStatusCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	usual := hooks.PrePushHook
-	if r.Top == "" {
+	if r.Bare {
 		usual = hooks.PostReceiveHook
 	}
 	for _, k := range []hooks.Kind{hooks.PrePushHook, hooks.PostReceiveHook} {
@@ -232,8 +232,8 @@ func printHook(ctx context.Context, s streams, r *hooks.Repository, status *hook
 			shown := cmp.Or(hooks.Shown(remote), "not known: name it with kv-sync hook install --remote")
 			fmt.Fprintf(s.out, "Remote:    %s\n", term.Visible(shown))
 		} else if others, err := r.Instead(ctx, branch); err == nil && len(others) > 0 {
-			fmt.Fprintf(s.out, "           It does not exist here, so no push is deployed. To deploy %s, install again,\n"+
-				"           with the same flags and --branch %s\n", term.Visible(others[0]), word(others[0]))
+			fmt.Fprintf(s.out, "           It does not exist here, so no push is deployed. To deploy %s, install again\n"+
+				"           with --branch %s\n", term.Visible(others[0]), word(others[0]))
 		}
 	}
 	switch {

@@ -174,10 +174,15 @@ func (h *hookRun) typed() string {
 	return v.Typed(word, options.GroupSite, options.GroupSource)
 }
 
-// pushed returns the site that a pre-push hook checks. Its functions that need an account are set
-// only if the settings name one and have credentials.
+// pushed returns the site that a pre-push hook checks. Its settings are those of the work tree, or of
+// HEAD if git is not in one. Its functions that need an account are set only if the settings name
+// one and have credentials.
 func (h *hookRun) pushed(ctx context.Context, r *hooks.Repository) (*hooks.Site, error) {
-	site, err := h.open(ctx, "", nil)
+	commit := ""
+	if r.Top == "" {
+		commit = "HEAD"
+	}
+	site, err := h.open(ctx, commit, nil)
 	if err != nil {
 		return nil, err
 	}

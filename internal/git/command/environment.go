@@ -9,7 +9,7 @@ import (
 )
 
 // Profile selects the environment variables that reach git. No profile passes on
-// credentials, or variables that replace objects by others.
+// credentials, variables that replace objects by others, or those that change pathspecs.
 type Profile int
 
 const (
@@ -64,6 +64,10 @@ var (
 	// These let git read other content for an object's id. The live manifest names content
 	// by such ids, so an id must mean the same on every machine.
 	replacingVariables = []string{"GIT_GRAFT_FILE", "GIT_REPLACE_REF_BASE", "GIT_NO_REPLACE_OBJECTS"}
+	// These change what the pathspecs in kv-sync's own calls match.
+	pathspecVariables = []string{
+		"GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS",
+	}
 	// fixed are variables that git always gets with these values.
 	fixed = []string{"GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", "GIT_NO_REPLACE_OBJECTS=1", "LC_ALL=C"}
 	// paths are the variables that hold a path or a list of paths.
@@ -83,6 +87,8 @@ func credential(name string) bool {
 func (p Profile) keeps(name string) bool {
 	switch {
 	case credential(name), slices.Contains(replacingVariables, name):
+		return false
+	case slices.Contains(pathspecVariables, name):
 		return false
 	case slices.Contains(repositoryVariables, name):
 		return p == Inherited

@@ -32,6 +32,8 @@ func TestPolicy(t *testing.T) {
 		"A_SECRET_OF_THE_DAEMON": "",
 		// Variables with which git reads other content for an object's id.
 		"GIT_GRAFT_FILE": "", "GIT_REPLACE_REF_BASE": "",
+		// Variables with which the pathspecs of kv-sync match other files.
+		"GIT_LITERAL_PATHSPECS": "", "GIT_GLOB_PATHSPECS": "", "GIT_NOGLOB_PATHSPECS": "", "GIT_ICASE_PATHSPECS": "",
 		// Variables that git gets with another value.
 		"GIT_NO_REPLACE_OBJECTS": "", "GIT_TERMINAL_PROMPT": "", "GIT_OPTIONAL_LOCKS": "", "LC_ALL": "", "SET": "",
 	} {
