@@ -13,6 +13,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/site"
+	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // Deletion is what [Engine.Delete] deletes.
@@ -38,7 +39,8 @@ func (e *Engine) PlanDelete(ctx context.Context, takeOver bool) (*Deletion, erro
 	if l.Meta != nil {
 		of = e.layoutOf(l.Meta)
 	}
-	is := deletion.Live{Exists: l.Exists() || l.Foreign, Bindings: l.Version.Bindings, Keys: e.client.Keys()}
+	is := deletion.Live{Exists: l.Exists() || l.Foreign, Bindings: l.Version.Bindings, Keys: e.client.Keys(),
+		Activation: version.ActiveID(l.Activations)}
 	if l.Meta != nil {
 		is.Deployment = l.Meta.Deployment
 	}
@@ -92,15 +94,16 @@ func (e *Engine) bound(ctx context.Context, bindings []cloud.Binding) ([]deletio
 // Delete deletes a site or a project as planned, unless somebody deployed meanwhile. It
 // never touches a key of another one.
 func (e *Engine) Delete(ctx context.Context, d *Deletion) error {
-	if err := e.checkNotOvertaken(ctx, d.before); errors.Is(err, cloud.ErrOvertaken) {
-		return guard.Stop(guard.Overtaken, finding.CaseSwitched, finding.Facts{Site: e.client.Site})
-	} else if err != nil {
-		return err
+	err := e.checkNotOvertaken(ctx, d.before)
+	if err == nil {
+		e.client.Note(site.StageSwitch, "taking %s offline", e.client.Site)
+		err = d.Execute(ctx)
 	}
-	e.client.Note(site.StageSwitch, "taking %s offline", e.client.Site)
-	err := d.Execute(ctx)
 	if d.Offline {
 		e.client.ForgetLive()
+	}
+	if errors.Is(err, cloud.ErrOvertaken) {
+		return guard.Stop(guard.Overtaken, finding.CaseSwitched, finding.Facts{Site: e.client.Site})
 	}
 	return err
 }

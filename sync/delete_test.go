@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
@@ -328,6 +329,36 @@ func TestDeployAcrossADeletion(t *testing.T) {
 			t.Errorf("%s is of the deleted project", name)
 		}
 	}
+	if v, err := w.engine().Verify(t.Context(), true); err != nil || !v.Whole() {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
+// A site that is deleted after the uploads of a deploy, and before the switch, is deployed anew: what was
+// uploaded and confirmed may be deleted, too. Promise 11.
+func TestDeployOfASiteThatIsDeletedMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	past := history(files{"/index.html": "1", "/same.txt": "same"}, files{"/index.html": "2", "/same.txt": "same"})
+	past[1].hashed = true // so that the second plan looks for what the first one uploaded
+	w.mustDeploy(past[0])
+	deleting := *w
+	looks := 0
+	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
+		switch r.Kind {
+		case "workers.versions.create":
+			w.pass(time.Minute) // so that the deploy looks again before its switch
+		case "workers.deployments.list":
+			if looks++; looks == 2 {
+				deleting.mustDelete()
+			}
+		}
+		return platform.Fault{}
+	})
+	if _, err := w.deploy(past[1], plan.Options{}); err != nil || looks < 2 {
+		t.Fatal(looks, err)
+	}
+	w.p.Server.SetFault(nil)
 	if v, err := w.engine().Verify(t.Context(), true); err != nil || !v.Whole() {
 		t.Errorf("%+v, %v", v, err)
 	}

@@ -53,14 +53,18 @@ const planAgain = 4 // the number of further plans if other runs keep switching
 func (e *Engine) Deploy(ctx context.Context, src manifest.Source, w cloud.Worker, opt plan.Options) (*Result, error) {
 	e.client.Distrust(ctx, opt.Repair)
 	var r *layout.Run
+	existed := false
 	for range planAgain {
 		l, err := e.client.ReadLive(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if r == nil { // start the run after the first answer, which has the time
+		// Start the run after the first answer, which has the time. If the site was deleted since, what
+		// was confirmed may be deleted, too.
+		if r == nil || existed && !l.Exists() {
 			r = e.newRun(src, w, opt)
 		}
+		existed = l.Exists()
 		p, err := e.plan(ctx, l, r)
 		if err != nil {
 			return nil, err

@@ -76,6 +76,12 @@ func (s *Struck) Cancel() bool {
 	return s.take(s.Call)
 }
 
+// Hold has the call wait for d, and then have its turn.
+func (s *Struck) Hold(d time.Duration) {
+	s.Call.due = time.Now().Add(d)
+	s.park(s.Call)
+}
+
 // Pause suspends the process, with the call as it is: it goes on after d.
 func (s *Struck) Pause(d time.Duration) {
 	s.mu.Lock()

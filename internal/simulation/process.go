@@ -142,6 +142,13 @@ func (p *Process) Await() {
 	}
 }
 
+// isOver reports whether it has ended or was killed.
+func (p *Process) isOver() bool {
+	p.world.mu.Lock()
+	defer p.world.mu.Unlock()
+	return p.dead || p.ended
+}
+
 // Dead reports whether it was killed.
 func (p *Process) Dead() bool { return p.isDead() }
 

@@ -12,6 +12,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
+var noOptions kvsync.RollbackOptions
+
 // history is the repository of the scenarios' site.
 func history() []*Commit {
 	moved := pages(4)
@@ -30,7 +32,7 @@ func deploys(name string, before func(*World), c *Commit) *Scenario {
 func Scenarios() []*Scenario {
 	h := history()
 	return slices.Concat(siteScenarios(h), rollbacks(h), aheadScenarios(h), codeScenarios(h), folderScenarios(h),
-		chunkScenarios(), projectScenarios())
+		chunkScenarios(), projectScenarios(), deleteScenarios())
 }
 
 // siteScenarios are those of a site in the default layout.
@@ -46,7 +48,7 @@ func siteScenarios(h []*Commit) []*Scenario {
 		deploys("deploy with a prune", aged(h[0], h[1], h[2], h[4], h[5]), h[6]),
 		deploys("deploy after a rollback", func(w *World) {
 			deployed(h[0], h[1])(w)
-			w.Must(blog+"/rollback", "laptop", rollback(kvsync.RollbackOptions{}))
+			w.Must(blog+"/rollback", "laptop", rollback(noOptions))
 		}, h[2]),
 		{Name: "deploy --repair", Actor: blog + "/deploy", Before: damaged(h[0], h[6]),
 			Run: deploy(h[6], plan.Options{Repair: true}), After: wants(h[6])},
@@ -115,7 +117,7 @@ func rollbacks(h []*Commit) []*Scenario {
 	}
 	return []*Scenario{
 		{Name: "rollback", Actor: blog + "/rollback", Once: true, Before: deployed(h[0], h[1], h[2]),
-			Run: rollback(kvsync.RollbackOptions{}), After: holds(h[1], h[2])},
+			Run: rollback(noOptions), After: holds(h[1], h[2])},
 		{Name: "rollback to a commit", Actor: blog + "/rollback", Before: deployed(h[0], h[1], h[2]),
 			Run: rollback(kvsync.RollbackOptions{To: h[0].ID}), After: holds(h[0], h[2])},
 	}

@@ -42,6 +42,8 @@ type Live struct {
 	Exists bool
 	// Deployment is the live one, "" if nothing is live or kv-sync did not deploy it.
 	Deployment string
+	// Activation is the id of the activation that made it live, or "".
+	Activation string
 	// Bindings are those of the live version.
 	Bindings []cloud.Binding
 	// Namespace is the id of the namespace that has the keys, "" if there is none.
@@ -74,6 +76,7 @@ type Plan struct {
 	Notices []manifest.Problem `json:"notices,omitempty"`
 
 	subject Subject
+	active  string      // the activation that is live
 	store   cloud.Store // nil if there is no namespace
 	keys    []string
 }
@@ -87,7 +90,7 @@ type Namespace struct {
 
 // Make finds what there is to delete. It only reads.
 func Make(ctx context.Context, s Subject, live Live) (*Plan, error) {
-	p := &Plan{Site: s.Site, Deployment: live.Deployment, Namespace: live.Namespace, subject: s}
+	p := &Plan{Site: s.Site, Deployment: live.Deployment, Namespace: live.Namespace, subject: s, active: live.Activation}
 	if live.Namespace != "" {
 		p.store = s.Account.Store(live.Namespace)
 		if err := p.listKeys(ctx, live); err != nil {
@@ -154,7 +157,8 @@ func (p *Plan) listKeys(ctx context.Context, live Live) (err error) {
 }
 
 // Execute deletes first what makes the site live, so that no visitor sees a part of it,
-// then everything else. A run after an interrupted one finishes.
+// then everything else. A run after an interrupted one finishes. If the site is deployed again
+// meanwhile, the error wraps [cloud.ErrOvertaken] as long as no key was deleted.
 func (p *Plan) Execute(ctx context.Context) error {
 	if p.Worker != "" || p.subject.Project {
 		if err := p.takeOffline(ctx); err != nil {
@@ -205,10 +209,30 @@ func notDone(err error) bool {
 	return errors.Is(err, cloud.ErrRefused) || errors.Is(err, cloud.ErrQuota) || errors.Is(err, cloud.ErrUnsent)
 }
 
-// deleteKeys deletes the planned keys and those that were written since.
+// checkOffline returns cloud.ErrOvertaken if the site is live again. KV may go on showing what
+// was live of a project before.
+func (p *Plan) checkOffline(ctx context.Context) error {
+	now, err := p.subject.Workers.Activations(ctx)
+	switch {
+	case errors.Is(err, cloud.ErrNotFound):
+		return nil
+	case err != nil:
+		return fmt.Errorf("find whether %s is still offline: %w", p.Site, err)
+	case p.subject.Project && len(now) > 0 && now[0].ID == p.active:
+		return nil
+	}
+	p.Offline = false
+	return cloud.ErrOvertaken
+}
+
+// deleteKeys deletes the planned keys and those that were written since, unless a deployment was
+// made meanwhile, which may need them. If one is made while they are deleted, it says so.
 func (p *Plan) deleteKeys(ctx context.Context) error {
 	listed, err := p.subject.Leftovers(ctx, p.store)
 	if err != nil {
+		return err
+	}
+	if err := p.checkOffline(ctx); err != nil {
 		return err
 	}
 	seen := make(map[string]bool, len(p.keys))
@@ -230,5 +254,8 @@ func (p *Plan) deleteKeys(ctx context.Context) error {
 				finding.Facts{Site: p.Site, What: humanize.Count(len(left), "key"), Cause: cloud.ErrIgnored})
 		}
 	}
-	return nil
+	if err = p.checkOffline(ctx); errors.Is(err, cloud.ErrOvertaken) {
+		return finding.New(finding.CaseDeleteLate, finding.Facts{Site: p.Site})
+	}
+	return nil // if the look fails, the deletion is done all the same
 }

@@ -154,6 +154,7 @@ const (
 		"{site} in {name} stay, and a second delete finds them"
 	CaseDeleteOther   Case = "the script {name} stays: it is not the companion of {site}"
 	CaseDeleteUnread  Case = "it is not known how many are deleted: {cause}"
+	CaseDeleteLate    Case = "{site} was deployed again while its keys were deleted, and may lack files"
 	CaseDeleteIgnored Case = "delete {site}: the API accepted the request and did not delete {what}"
 )
 

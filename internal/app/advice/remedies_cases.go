@@ -28,6 +28,7 @@ var caseRemedies = map[finding.Case]remedy{
 		"check the name; kv-sync history shows what is deployed under it",
 		"check the name", "check the name",
 	},
+	finding.CaseDeleteLate:      repairing("; or delete it again"),
 	finding.CaseDeleteIgnored:   {againSame, againJob, ""},
 	finding.CaseDeleteLoader:    {},
 	finding.CaseDeleteOther:     {},

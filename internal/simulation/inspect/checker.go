@@ -143,7 +143,7 @@ func (k *Checker) Deleted(by string, n *model.Namespace, key string) {
 	}
 	k.may(by, key)
 	if _, kind := actor(by); kind == Delete {
-		k.deletedBy(by, key)
+		k.deletedBy(by, n, key)
 		return
 	}
 	of, rest := split(key)

@@ -69,7 +69,7 @@ func (k *Checker) tombstone(by string, n *model.Namespace, site string, old, p *
 	if _, kind := actor(by); kind != Delete {
 		k.violation(9, "%s deletes %s", by, site)
 	}
-	if old != nil && p.Incarnation <= old.Incarnation {
+	if old != nil && old.Deleted == "" && p.Incarnation <= old.Incarnation {
 		k.violation(9, "%s: incarnation %s follows %s", by, p.Incarnation, old.Incarnation)
 	}
 	for _, key := range n.KeysAt(site+"@", time.Now()) {
@@ -135,21 +135,17 @@ func (k *Checker) projectPast(site string) (all []activation) {
 }
 
 // deletedBy checks what a run deletes that deletes a site or a project.
-func (k *Checker) deletedBy(by, key string) {
+func (k *Checker) deletedBy(by string, n *model.Namespace, key string) {
 	of, rest := split(key)
-	if !strings.HasPrefix(of.site, projects) {
-		if k.cloud.Script(of.site) != nil {
-			k.violation(2, "%s deletes %s, and the site is live", by, key)
-		}
-		return
-	}
-	switch _, p := k.project(of.site); {
-	case rest == "current":
-		k.violation(9, "%s deletes %s", by, key)
-	case p == nil || p.Deleted == "":
-		k.violation(2, "%s deletes %s, and the project is live", by, key)
-	case of.incarnation >= p.Incarnation:
+	if _, p := k.project(of.site); rest == "current" || p != nil && of.incarnation > p.Incarnation ||
+		p != nil && p.Deleted != "" && of.incarnation == p.Incarnation {
 		k.violation(9, "%s deletes %s, which is of the next project", by, key)
+	}
+	for _, w := range k.retained(k.past(of.site), time.Time{}).views {
+		if w.keys[key] && w.namespace == n {
+			k.violation(1, "%s deletes %s, which version %s needs", by, key, w.id)
+			return
+		}
 	}
 }
 
