@@ -29,7 +29,7 @@ type RollbackOptions struct {
 	DryRun bool
 	// Force rolls back to a version with an older value of a secret.
 	Force bool
-	// AllowForgotten brings back what a deployment after the target removed for good.
+	// AllowForgotten brings back what a deployment after the target removed permanently.
 	// AllowForgottenOf does so if the target's commit begins with it.
 	AllowForgotten   bool
 	AllowForgottenOf string
@@ -39,7 +39,7 @@ type RollbackOptions struct {
 	Compare settle.Compare
 }
 
-// allowsForgotten reports whether the target may serve what was removed for good.
+// allowsForgotten reports whether the target may serve what was removed permanently.
 func (o RollbackOptions) allowsForgotten(target *version.Deployment) bool {
 	return o.AllowForgotten || o.AllowForgottenOf != "" && strings.HasPrefix(target.Commit, o.AllowForgottenOf)
 }
@@ -99,7 +99,7 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	if err == nil {
 		err = e.recordHold(ctx, target, hold)
 	}
-	if err != nil { // a rollback is the way out of an emergency: it does not wait for KV to recover
+	if err != nil { // a rollback must work in an emergency, so it does not wait for KV to recover
 		res.Notices = append(res.Notices, manifest.ProblemOf("", finding.CaseHoldUnkept, finding.Facts{Cause: err}))
 	}
 	err = e.rollTo(ctx, past, target, hold.Hold, opt)
@@ -120,8 +120,8 @@ func notDeployed(site string) *guard.Error {
 func (e *Engine) rollTo(ctx context.Context, past *version.Past, target *version.Deployment, hold string,
 	opt RollbackOptions) error {
 	before := past.Activations
-	// A rollback may have no repository at hand to compare commits, so it does not rely on
-	// the look after its switch.
+	// A rollback may run without a repository and then cannot compare commits. So it does not rely
+	// on the check after its switch.
 	if err := e.checkNotOvertaken(ctx, before); err != nil {
 		return err
 	}
@@ -338,7 +338,7 @@ func (e *Engine) checkForgotten(ctx context.Context, past *version.Past, target 
 	return nil
 }
 
-// forgotten lists the pathnames whose content d removed for good, sorted.
+// forgotten lists the pathnames whose content d removed permanently, sorted.
 func (e *Engine) forgotten(ctx context.Context, d *version.Deployment, serves layout.Contents) (paths []string,
 	err error) {
 	key := e.layoutOf(d.Meta).RecordKey(d.ID)

@@ -55,7 +55,7 @@ type Option struct {
 	// Engine returns the engine's option that this one switches on; nil means none.
 	Engine func(*plan.Options) *bool
 
-	// Placeholder stands for the value in the help.
+	// Placeholder is shown in place of the value in the help.
 	Placeholder string
 	// Help is the text of --help and action.yml.
 	Help string

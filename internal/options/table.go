@@ -140,7 +140,7 @@ var (
 		Engine: func(o *plan.Options) *bool { return &o.PublishIgnored },
 		Help:   "Publish files that git ignores, which an earlier kv-sync left out of this site.",
 		Doc: "the live deployment was made by a kv-sync that left out the files that git ignores, and this one " +
-			"would publish them. It is asked once; `gitignore = true` leaves them out for good",
+			"would publish them. It is asked once; `gitignore = true` always leaves them out",
 	})
 )
 
@@ -215,7 +215,7 @@ var (
 		Flag: "allow-forgotten", Input: "allow-forgotten", Commands: []string{"rollback"}, Switch: true,
 		Group: GroupGuards, Waiver: ForCommit,
 		Engine: func(o *plan.Options) *bool { return &o.AllowForgotten },
-		Help:   "Roll back although that publishes files again that a later deployment removed for good, by forget.",
+		Help:   "Roll back even if that publishes files that a later deployment removed permanently (forget).",
 		Doc: "(of a `rollback`) the deployment has files that a later one removed with `--forget`, and they would be " +
 			"published again",
 	})

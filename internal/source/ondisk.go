@@ -16,9 +16,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/source/rules"
 )
 
-// git takes a file for unchanged if it would commit the same bytes, or is told not to look. The disk may
-// have others: line endings of the user's configuration, or that an editor wrote and git normalises.
-// Such files are found here, because the folder is what a person sees.
+// git status reports a file as unchanged if git would commit the same bytes, or if it is configured to
+// ignore changes of the file. The bytes on disk may still differ from the commit, for example in their
+// line endings. These files are found here, because a person sees the files on disk.
 
 // onDisk compares the files on disk with those that a commit publishes.
 type onDisk struct {

@@ -180,12 +180,12 @@ func (p *Plan) Execute(ctx context.Context) error {
 	return nil
 }
 
-// lookTime is how long to wait for the answer to whether a deletion happened.
+// lookTime limits the check whether a deletion happened.
 const lookTime = 5 * time.Second
 
-// takeOffline deletes the script or the project. After an error it looks whether that happened
-// all the same, because the answer may have been lost, or the run was cancelled meanwhile. A look
-// that fails does not tell, nor does KV, which may show a project for a minute.
+// takeOffline deletes the script or the project. After an error it checks whether the deletion
+// happened, because the answer may have been lost, or the run cancelled. If the check fails, the
+// outcome is unknown. For a project it is also unknown while KV still shows it, for up to a minute.
 func (p *Plan) takeOffline(ctx context.Context) error {
 	err := p.subject.Send(ctx, p.subject.Workers.Delete)
 	if err == nil {

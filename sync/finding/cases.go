@@ -97,8 +97,8 @@ const (
 		"first is {path}"
 	CaseBlobsUnread      Case = "deployment {deployment} cannot be rolled back to: {cause}"
 	CaseSecret           Case = "a secret of {site} was changed since deployment {deployment} was made"
-	CaseForgotten        Case = "deployment {deployment} serves {what} that deployment {name} removed for good: {path}"
-	CaseForgottenUnknown Case = "deployment {deployment} may serve files that deployment {name} removed for good: {cause}"
+	CaseForgotten        Case = "deployment {deployment} serves {what} that deployment {name} removed permanently: {path}"
+	CaseForgottenUnknown Case = "deployment {deployment} may serve files that deployment {name} removed permanently: {cause}"
 	CaseSwitched         Case = "another deployment of {site} switched meanwhile"
 	CaseHoldUnkept       Case = "KV has no record of what this rollback holds back, so after some more activations, " +
 		"such as changes of secrets, it may be deployed again ({cause})"

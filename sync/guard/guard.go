@@ -18,14 +18,14 @@ const (
 	Older      ID = "older"            // the commit is an ancestor of the live one
 	Order      ID = "unknown-order"    // cannot determine which commit is newer
 	Held       ID = "held"             // a rollback left this commit
-	Damaged    ID = "damaged"          // the live deployment's manifest is gone
+	Damaged    ID = "damaged"          // the live deployment's manifest is missing
 	Clock      ID = "clock"            // this machine's clock is wrong
 	Shrink     ID = "shrink"           // empty, or less than half of the files left
 	Ignored    ID = "ignored-files"    // files that git ignores, which earlier releases left out
 	Target     ID = "no-such-target"   // there is nothing to roll back to
-	Missing    ID = "missing-blobs"    // a rollback's blobs are gone
+	Missing    ID = "missing-blobs"    // a rollback's blobs are missing
 	Secret     ID = "secret-changed"   // a rollback would bring an old secret back
-	Forgotten  ID = "forgotten"        // a rollback would bring back what was removed for good
+	Forgotten  ID = "forgotten"        // a rollback would bring back what was removed permanently
 	Overtaken  ID = "overtaken"        // other runs kept switching
 	Unread     ID = "unreadable-root"  // prune cannot read something that may keep blobs alive
 	Changed    ID = "changed"          // a file changed meanwhile: see [manifest.ErrChanged]

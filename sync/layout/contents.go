@@ -25,7 +25,7 @@ func ContentsOf(m *manifest.Manifest) Contents {
 	return out
 }
 
-// Forget notes what the new deployment removes for good, if it forgets: the contents of
+// Forget notes what the new deployment removes permanently, if it forgets: the contents of
 // the live deployment and of those that a rollback left, without the contents of next.
 // If the live contents cannot be read, everything that next does not have is forgotten.
 func (p *Draft) Forget(ctx context.Context, next Contents, left ...*manifest.Manifest) error {

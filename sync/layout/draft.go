@@ -24,7 +24,7 @@ type Draft struct {
 	Oldest    time.Time // when the oldest blob that is used was uploaded ahead; zero if none was
 	// LiveContents reads what the live deployment serves, in whatever layout.
 	LiveContents func(context.Context) (Contents, error)
-	// Forgot is what the deployment removes for good: see [Draft.Forget].
+	// Forgot is what the deployment removes permanently: see [Draft.Forget].
 	Forgot *version.Forgot
 }
 

@@ -137,7 +137,7 @@ func (c *Client) Ended(activations []cloud.Activation, i int) time.Duration {
 
 // versionInfo is the metadata of a version.
 type versionInfo struct {
-	// meta is nil for a version of another tool, and for one that is gone.
+	// meta is nil for a version of another tool, and for one that no longer exists.
 	meta *version.Meta
 	// missing is set if the version no longer exists. It was a version of kv-sync, because it
 	// belongs to a project.

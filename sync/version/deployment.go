@@ -109,7 +109,7 @@ func (p *Past) firsts() map[string]int {
 	return first
 }
 
-// ForgettersAfter lists the deployments that removed contents for good and were made after
+// ForgettersAfter lists the deployments that removed contents permanently and were made after
 // the target. A deployment counts if the order of the list or the time in its id says so.
 // Each of the two can be wrong alone: the list may contain only a rollback's activation of
 // the target, and the times in ids are from the clocks of different machines.

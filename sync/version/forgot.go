@@ -9,7 +9,7 @@ import (
 // MostForgotten is the largest number of contents that a [Forgot] lists.
 const MostForgotten = 1000
 
-// Forgot is what a deployment removed for good. A rollback must not bring it back.
+// Forgot is what a deployment removed permanently. A rollback must not bring it back.
 type Forgot struct {
 	// Hashes has the first 16 digits of the SHA-256 of each removed content, sorted.
 	Hashes []string `json:"hashes,omitempty"`

@@ -37,7 +37,7 @@ type Record struct {
 	Unchanged int    `json:"unchanged"`
 	// Policy is the Policy of [Meta].
 	Policy
-	// Forgot has the contents that the deployment removed for good; nil if there are
+	// Forgot has the contents that the deployment removed permanently; nil if there are
 	// none.
 	Forgot *Forgot `json:"forgot,omitempty"`
 	// Past are the activations since the replaced deployment was made, newest first, as

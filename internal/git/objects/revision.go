@@ -114,7 +114,7 @@ func parent(ctx context.Context, o *Reader, id string, n int) (string, error) {
 	return c.parents[n-1], nil
 }
 
-// name returns the id that a ref, a whole id or an abbreviated id stands for. It tries them in
+// name resolves a ref, a full id or an abbreviated id to a full id. It tries them in
 // git's order.
 func (s *fileStore) name(ctx context.Context, base string) (string, error) {
 	if len(base) == 40 && IsHex(base) {

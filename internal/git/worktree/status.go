@@ -44,8 +44,8 @@ type Status struct {
 	// fields are set if there is none.
 	Difference string
 	// Unseen are the files that git does not compare with the disk, by their path from the
-	// repository's root: those of which git is told to ignore changes (assume-unchanged), and those
-	// that are on disk although git is told that they are not (skip-worktree).
+	// repository's root: files marked assume-unchanged, and files marked skip-worktree that are on
+	// disk nevertheless.
 	Unseen map[string]bool
 	// Attributes are the ids of the .gitattributes files below the directory, by their path from the
 	// repository's root.

@@ -11,7 +11,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/simulation/model"
 )
 
-// Visit has a visitor in each location ask for every file of what is live there. A file that
+// Visit requests every file of the live deployment in each location. A file that
 // is not there is a 503, which is right only as long as a location may not have seen it.
 func (k *Checker) Visit() {
 	for _, s := range k.cloud.Scripts() {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Observer is told of each change.
+// Observer is notified of each change.
 type Observer interface {
 	// Put is called after a write. before are the earlier writes to the key, oldest first.
 	Put(by string, n *Namespace, key string, value []byte, before []Write)
