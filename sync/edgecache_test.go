@@ -40,6 +40,36 @@ func TestEdgeCacheIsPartOfTheVersion(t *testing.T) {
 	}
 }
 
+// So are the memory for small blobs and the header that shows its use.
+func TestMemoryCacheIsPartOfTheVersion(t *testing.T) {
+	w := start(t)
+	src := history(one)[0]
+	w.mustDeploy(src)
+	off, some := int64(0), int64(1<<20)
+	for _, tc := range []struct {
+		bytes  *int64
+		status bool
+		served string
+	}{
+		{&some, false, `"memory_cache":1048576`},
+		{&off, false, `"memory_cache":0`},
+		{&off, true, `"cache_status":true`},
+		{nil, false, `"types":`},
+	} {
+		w.config.Serving.MemoryCache, w.config.Serving.CacheStatus = tc.bytes, tc.status
+		if res := w.mustDeploy(src); !res.Switched || !res.Plan.WorkerChanged || res.Uploaded != 0 {
+			t.Errorf("%+v: %+v", tc, res.Plan)
+		}
+		served, err := manifest.EncodeServed(w.manifest())
+		if err != nil || !bytes.Contains(served, []byte(tc.served)) {
+			t.Errorf("%+v: served %s, %v", tc, served[64:], err)
+		}
+		if again := w.mustDeploy(src); again.Switched {
+			t.Errorf("%+v: the same was deployed again", tc)
+		}
+	}
+}
+
 // The metadata of the upload equals that of wrangler.
 func TestEdgeCacheIsUploaded(t *testing.T) {
 	w := start(t)

@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -34,6 +35,22 @@ func setEdgeCache(s *Settings, v string) error {
 	return nil
 }
 
+// maxMemoryCache leaves an isolate, which has 128 MiB, the memory for everything else.
+const maxMemoryCache = 64 << 20
+
+// setMemoryCache sets the memory in which a Worker keeps small blobs, or turns it off.
+func setMemoryCache(s *Settings, v string) error {
+	if v == "false" {
+		v = "0"
+	}
+	n, ok := parseSize(v)
+	if !ok || n > maxMemoryCache {
+		return errors.New(`write false, or a size of at most 64 MiB, such as "16MiB"`)
+	}
+	s.Serving.MemoryCache = &n
+	return nil
+}
+
 // checkCache refuses Workers Caching for a Worker that loads other Workers. The cache's key
 // is path and query, without the host. So one project could get a cached response of another
 // project or of the loader's own code.
@@ -51,10 +68,16 @@ func (l *loader) checkCache() {
 		"remove it, or move what is to be cached into its own Worker")
 }
 
-// dropCache disables Workers Caching for a project. The cache would belong to the loader's
-// version, which does not change when the project changes.
+// dropCache drops the caches of a project. Workers Caching would belong to the loader's
+// version, which does not change when the project changes. The memory belongs to the loader, too.
 func (l *loader) dropCache() {
 	s := l.s
+	if s.Serving.MemoryCache != nil {
+		if from := s.origins["memory-cache"]; !from.file || l.isOwn(from) {
+			l.notice(from, "this has no effect: all projects of a loader share its memory", "remove it")
+		}
+		s.Serving.MemoryCache = nil
+	}
 	if s.Serving.EdgeCache == 0 {
 		return
 	}

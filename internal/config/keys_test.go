@@ -20,12 +20,13 @@ const (
 )
 
 const (
-	edgeCacheFix = "write true, false, or a number of seconds, at most a year, such as 86400"
-	overlayFix   = "write a table [overlay], or overlay = false"
-	retainFix    = "write a number from 1 to 100; Cloudflare does not roll back further"
-	graceFix     = `write a time from an hour to a year, such as "24h"`
-	parallelFix  = "write a number from 1 to 64"
-	memoryFix    = `write a size of at least 32 MiB, such as "64MiB"`
+	edgeCacheFix   = "write true, false, or a number of seconds, at most a year, such as 86400"
+	overlayFix     = "write a table [overlay], or overlay = false"
+	retainFix      = "write a number from 1 to 100; Cloudflare does not roll back further"
+	graceFix       = `write a time from an hour to a year, such as "24h"`
+	parallelFix    = "write a number from 1 to 64"
+	memoryCacheFix = `write false, or a size of at most 64 MiB, such as "16MiB"`
+	memoryFix      = `write a size of at least 32 MiB, such as "64MiB"`
 )
 
 // manyLines returns more than n different lines that begin with prefix.

@@ -165,6 +165,24 @@ var keyTests = map[string]keyTest{
 			"-1": edgeCacheFix, "1h": edgeCacheFix, "31536001": edgeCacheFix, "99999999999999999999": edgeCacheFix,
 		},
 	},
+	"memory-cache": {
+		get: func(s *Settings) any {
+			if s.Serving.MemoryCache == nil {
+				return int64(-1)
+			}
+			return *s.Serving.MemoryCache
+		},
+		values: [2]string{"16MiB", "512 KiB"}, want: [2]any{int64(16 << 20), int64(512 << 10)}, unset: int64(-1),
+		more: []string{"0", "false", "64MiB"},
+		refused: map[string]string{
+			"true": memoryCacheFix, "65MiB": memoryCacheFix, "-1": memoryCacheFix, "999999999GiB": memoryCacheFix,
+		},
+	},
+	"cache-status": {
+		get: func(s *Settings) any { return s.Serving.CacheStatus }, values: [2]string{"true", "false"},
+		want: [2]any{true, false}, unset: false, toml: bareTOML,
+		refused: map[string]string{"1": "write true or false", "": "write true or false"},
+	},
 	"overlay": {
 		get:    func(s *Settings) any { return fmt.Sprint(s.Serving.Overlay, s.Rights) },
 		values: [2]string{"on write", "off"}, want: [2]any{"true {true false}", "false {false false}"},

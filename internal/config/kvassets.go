@@ -29,7 +29,7 @@ func (l *loader) finishKVAssets() {
 			`remove binding and run_worker_first, or use the layout "content"`)
 	}
 	s.Code.Routing = nil
-	for _, key := range []string{"html-handling", "not-found", "edge-cache"} {
+	for _, key := range []string{"html-handling", "not-found", "edge-cache", "memory-cache", "cache-status"} {
 		if o, ok := s.origins[key]; ok {
 			l.notice(o, key+` has no effect in the layout "kv-assets": the Worker's own code serves the files`, "remove it")
 		}

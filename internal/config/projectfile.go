@@ -200,7 +200,10 @@ func withoutPath(err error) string {
 var patternLists = map[string]string{"ignore": "*.map", "retire": "/assets/*"}
 
 // numeric and switches are the settings that kv-sync.toml may give as numbers and booleans.
-var numeric, switches = []string{"retain", "parallel", "memory", "edge-cache"}, []string{"edge-cache", "gitignore"}
+var (
+	numeric  = []string{"retain", "parallel", "memory", "edge-cache", "memory-cache"}
+	switches = []string{"edge-cache", "memory-cache", "cache-status", "gitignore"}
+)
 
 // fileValue returns a value of kv-sync.toml as the text that a flag would have.
 func fileValue(r *tree.Reader, k key, n *tree.Node) (string, bool) {

@@ -284,6 +284,10 @@ func TestNoticed(t *testing.T) {
 				"its loader; remove it"},
 		},
 		{
+			name: "memory of a project", files: ownFile("project = \"shop\"\nmemory-cache = \"16MiB\""),
+			want: []string{"kv-sync.toml:2: this has no effect: all projects of a loader share its memory; remove it"},
+		},
+		{
 			name: "rights of a project", files: ownFile("project = \"shop\"\n[overlay]\nwrite = true"),
 			want: []string{"kv-sync.toml:2: write and rules have no effect on a project: its loader gives the rights; " +
 				"remove them"},

@@ -74,6 +74,16 @@ func number(field func(*Settings) *int, most int, fix string) func(*Settings, st
 	}
 }
 
+func boolean(field func(*Settings) *bool) setter {
+	return func(s *Settings, v string) error {
+		if v != "true" && v != "false" {
+			return errors.New("write true or false")
+		}
+		*field(s) = v == "true"
+		return nil
+	}
+}
+
 // secret returns a function that sets a field to a secret of visible ASCII characters.
 func secret(field func(*Settings) *Secret) func(*Settings, string) error {
 	return func(s *Settings, v string) error {
@@ -184,16 +194,22 @@ func setRetire(s *Settings, v string) error {
 }
 
 func setMemory(s *Settings, v string) error {
-	m := sizePattern.FindStringSubmatch(v)
-	if m != nil {
-		n, _ := strconv.ParseInt(m[1], 10, 64)
-		n <<= map[string]uint{"": 0, "B": 0, "KiB": 10, "MiB": 20, "GiB": 30}[m[2]]
-		if n >= 32<<20 && n <= 1<<40 {
-			s.Memory = n
-			return nil
-		}
+	n, ok := parseSize(v)
+	if !ok || n < 32<<20 || n > 1<<40 {
+		return errors.New(`write a size of at least 32 MiB, such as "64MiB"`)
 	}
-	return errors.New(`write a size of at least 32 MiB, such as "64MiB"`)
+	s.Memory = n
+	return nil
+}
+
+// parseSize reads a number of bytes, such as "64MiB".
+func parseSize(text string) (int64, bool) {
+	m := sizePattern.FindStringSubmatch(text)
+	if m == nil {
+		return 0, false
+	}
+	n, _ := strconv.ParseInt(m[1], 10, 64)
+	return n << map[string]uint{"": 0, "B": 0, "KiB": 10, "MiB": 20, "GiB": 30}[m[2]], true
 }
 
 func setBaseURL(s *Settings, v string) error {

@@ -60,6 +60,11 @@ type Serving struct {
 	// EdgeCache is the number of seconds for which Workers Caching may keep a response.
 	// 0 turns it off.
 	EdgeCache int `json:"edge_cache,omitempty"`
+	// MemoryCache is the memory of an isolate for small blobs, in bytes. 0 turns the cache off,
+	// and nil leaves the size to the Worker.
+	MemoryCache *int64 `json:"memory_cache,omitempty"`
+	// CacheStatus adds the header Cache-Status to responses, for debugging.
+	CacheStatus bool `json:"cache_status,omitempty"`
 	// Overlay serves what was written at run time instead of the assets it covers.
 	Overlay bool `json:"overlay,omitempty"`
 }

@@ -32,6 +32,8 @@ type servedMeta struct {
 	Redirects    []Redirect   `json:"redirects,omitempty"`
 	Headers      []HeaderRule `json:"headers,omitempty"`
 	EdgeCache    int          `json:"edge_cache,omitempty"`
+	MemoryCache  *int64       `json:"memory_cache,omitempty"`
+	CacheStatus  bool         `json:"cache_status,omitempty"`
 	Overlay      bool         `json:"overlay,omitempty"`
 
 	Adopted map[string]Nonce `json:"adopted,omitempty"`
@@ -116,6 +118,7 @@ func (m *Manifest) servedMeta(types []string) ([]byte, error) {
 		Site: m.Site, Types: append([]string{}, types...),
 		HTMLHandling: m.Serving.HTMLHandling, NotFound: m.Serving.NotFound,
 		Redirects: m.Redirects, Headers: m.Headers, EdgeCache: m.Serving.EdgeCache,
+		MemoryCache: m.Serving.MemoryCache, CacheStatus: m.Serving.CacheStatus,
 		Overlay: m.Serving.Overlay, Adopted: m.Adopted,
 	})
 	if err != nil {

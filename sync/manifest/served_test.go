@@ -20,6 +20,8 @@ type vector struct {
 		Headers      []HeaderRule  `json:"headers"`
 		Entries      []vectorEntry `json:"entries"`
 		EdgeCache    int           `json:"edge_cache"`
+		MemoryCache  *int64        `json:"memory_cache"`
+		CacheStatus  bool          `json:"cache_status"`
 		Overlay      bool          `json:"overlay"`
 
 		Adopted map[string]Nonce `json:"adopted"`
@@ -86,7 +88,7 @@ func (v *vector) build(t *testing.T) *Manifest {
 	in := v.Manifest
 	m := &Manifest{
 		Site: in.Site, Serving: Serving{HTMLHandling: in.HTMLHandling, NotFound: in.NotFound, EdgeCache: in.EdgeCache,
-			Overlay: in.Overlay},
+			MemoryCache: in.MemoryCache, CacheStatus: in.CacheStatus, Overlay: in.Overlay},
 		Redirects: in.Redirects, Headers: in.Headers, Adopted: in.Adopted,
 	}
 	for _, e := range in.Entries {

@@ -24,6 +24,12 @@ func WorkerHash(w cloud.Worker, serving manifest.Serving, rights overlay.Rights)
 	if serving.EdgeCache != 0 {
 		h.put("edge cache", strconv.Itoa(serving.EdgeCache))
 	}
+	if serving.MemoryCache != nil {
+		h.put("memory cache", strconv.FormatInt(*serving.MemoryCache, 10))
+	}
+	if serving.CacheStatus {
+		h.put("cache status")
+	}
 	if serving.Overlay {
 		h.put("overlay")
 	}

@@ -67,7 +67,8 @@ const contenders: Contender[] = (
       service: () => worker("kv_file.js", `(name = "KEY", text = "blob")`),
     },
     { name: "from memory", pathnameOf: stem, service: () => worker("memory.js") },
-    { name: "kv-sync", pathnameOf: stem, service: kvSync },
+    { name: "kv-sync", pathnameOf: stem, service: (files, folder) => kvSync(files, folder, 0) },
+    { name: "kv-sync, kept in memory", pathnameOf: stem, service: (files, folder) => kvSync(files, folder) },
     { name: "kv-asset-handler", pathnameOf: same, service: kvAssetHandler, grows: true },
     {
       name: "worker-bundler recipe",
@@ -100,7 +101,7 @@ function worker(main: string, bindings = "", modules = ""): string {
     bindings = [(name = "KV", kvNamespace = "kv")${bindings && `, ${bindings}`}])`;
 }
 
-function manifest(site: string, files: number): Buffer {
+function manifest(site: string, files: number, memory?: number): Buffer {
   const entries = Array.from({ length: files }, (_, i) => ({
     path: path(i),
     hash,
@@ -109,15 +110,17 @@ function manifest(site: string, files: number): Buffer {
     modified: 1_700_000_000,
     type: "text/html; charset=utf-8",
   }));
-  return encodeManifest({ site, entries });
+  return encodeManifest({ site, entries, memory_cache: memory });
 }
 
-function kvSync(files: number, folder: string): string {
-  writeFileSync(join(folder, `${files}.bin`), manifest("bench", files));
+/** All files have the same content, so without `memory` each response but the first two comes from memory. */
+function kvSync(files: number, folder: string, memory?: number): string {
+  const name = `${files}-${memory ?? "kept"}.bin`;
+  writeFileSync(join(folder, name), manifest("bench", files, memory));
   return worker(
     "kv_sync.js",
     `(name = "KV_SYNC_BLOBS", kvNamespace = "kv")`,
-    `, (name = "kv-sync-manifest.bin", data = embed "${files}.bin")`,
+    `, (name = "kv-sync-manifest.bin", data = embed "${name}")`,
   );
 }
 

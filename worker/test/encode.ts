@@ -12,6 +12,8 @@ export interface Description {
   redirects?: undefined | { from: string; to: string; status: number }[];
   headers?: undefined | { path: string; set?: [string, string][]; unset?: string[] }[];
   edge_cache?: number;
+  memory_cache?: number | undefined;
+  cache_status?: boolean;
   overlay?: boolean;
   adopted?: Record<string, string>;
   /** Overlay only. */
@@ -65,6 +67,8 @@ export function encodeManifest(description: Description): Buffer<ArrayBuffer> {
           }))
         : undefined,
       edge_cache: description.edge_cache || undefined,
+      memory_cache: description.memory_cache,
+      cache_status: description.cache_status || undefined,
       overlay: description.overlay || undefined,
       adopted: description.adopted,
       revision: description.revision,

@@ -9,7 +9,7 @@ export class KVServer {
   /** The number of values that are being sent. */
   open = 0;
   /** Chooses the fault of a read, if any. `earlier` is the number of earlier reads of the key. */
-  fault: (key: string, earlier: number) => "missing" | "error" | undefined = () => undefined;
+  fault: (key: string, earlier: number) => "missing" | "short" | "error" | undefined = () => undefined;
   /** All accepted writes, in order. */
   writes: string[] = [];
   /** Chooses the status with which a write is refused, if any. `earlier` is the number of earlier writes of the key. */
@@ -36,7 +36,8 @@ export class KVServer {
     else {
       this.open++;
       response.once("close", () => this.open--);
-      response.writeHead(200, { "content-length": value.length }).end(value);
+      const sent = fault === "short" ? value.subarray(0, 2) : value;
+      response.writeHead(200, { "content-length": sent.length }).end(sent);
     }
   });
 

@@ -12,8 +12,8 @@ import { bundle } from "./platform";
 const worker = (contents: string): StdinOptions => ({ contents, resolveDir: ".", loader: "ts" });
 
 for (const [name, entry, limit] of [
-  ["the default Worker", "src/default.ts", 12_000],
-  ["the router before a Worker", worker(`import { route } from "./src/router"; export default route({}, {});`), 12_000],
+  ["the default Worker", "src/default.ts", 12_500],
+  ["the router before a Worker", worker(`import { route } from "./src/router"; export default route({}, {});`), 12_500],
   ["the default Worker of a site with an overlay", "src/default_overlay.ts", 38_000],
   ["a companion", "src/overlay.ts", 9_000],
   [

@@ -14,6 +14,10 @@ export interface Site {
   entries?: EntryDescription[];
   /** How long Workers Caching may store a response, in seconds. */
   edgeCache?: number;
+  /** The memory for small blobs, in bytes. */
+  memoryCache?: number;
+  /** Whether responses have the header Cache-Status. */
+  cacheStatus?: boolean;
   /** Whether the site has an overlay. */
   overlay?: boolean;
   /** The overlay writes that the manifest has adopted. */
@@ -79,6 +83,8 @@ export function describe(site: Site): Description {
       ),
     ],
     ...(site.edgeCache ? { edge_cache: site.edgeCache } : {}),
+    memory_cache: site.memoryCache,
+    ...(site.cacheStatus ? { cache_status: true } : {}),
     ...(site.overlay ? { overlay: true } : {}),
     ...(site.adopted ? { adopted: site.adopted } : {}),
     redirects: compileRedirects(site.redirects ?? ""),

@@ -7,6 +7,7 @@ import { describeThrown } from "../format/one_line";
 import type { OverlayNamespace } from "../format/overlay_entry";
 import { isIncarnation, isProjectId, isRef, ProjectKeys } from "../format/project_keys";
 import { readBlob } from "../kv/blob";
+import { BlobCache } from "../kv/blob_cache";
 import { LRU } from "../kv/lru";
 import type { AssetInfo } from "../overlay/asset_info";
 import type { Authorship, OnlyIf, PutOptions } from "../overlay/edit_checks";
@@ -30,11 +31,19 @@ import { Site } from "../serve/site";
 import { type AssetBindingProps, readProject } from "./project";
 import { ProjectError, readCurrent, readVersion } from "./version";
 
-/** Opened sites, by namespace and by the key of the manifest. */
-const sites = new WeakMap<KVNamespace, LRU<Site>>();
+/** The opened sites of a namespace, by the key of the manifest, and the small blobs of these sites. */
+interface Cached {
+  sites: LRU<Site>;
+  blobs: BlobCache;
+}
+
+const caches = new WeakMap<KVNamespace, Cached>();
 
 /** The memory for cached manifests, which have 64 bytes per file. An isolate has 128 MiB in total. */
-const sitesBudget = 24 << 20;
+const sitesBudget = 20 << 20;
+
+/** The memory for blobs. A project may use a quarter of it. */
+const blobsBudget = { capacity: 4 << 20, share: 1 / 4 };
 
 /** The entrypoint class of asset bindings. The main module of a loader exports it as `AssetBinding`. */
 export type AssetBindingClass<Env> = new (
@@ -196,7 +205,8 @@ export async function openSite(kv: KVNamespace, keys: ProjectKeys, ref: string):
   if (!isRef(ref))
     throw new ProjectError("the props of an asset binding have no manifest; use { props: project.props }");
   const key = keys.blob(ref);
-  const site = sites.get(kv)?.get(key);
+  const { sites, blobs } = cachedOf(kv);
+  const site = sites.get(key);
   if (site) return site;
 
   const blob = await readBlob(kv, key);
@@ -205,13 +215,20 @@ export async function openSite(kv: KVNamespace, keys: ProjectKeys, ref: string):
   // A customer may upload a file with the bytes of a manifest, and so choose its site.
   if (manifest.meta.site !== keys.site)
     throw new ManifestError(`project ${keys.projectId}: the manifest ${ref} belongs to another site`);
-  const opened = new Site(manifest);
+  const opened = new Site(manifest, blobs);
   cacheSite(kv, keys, ref, opened);
   return opened;
 }
 
 function cacheSite(kv: KVNamespace, keys: ProjectKeys, ref: string, site: Site): void {
-  const cache = sites.get(kv) ?? new LRU<Site>(sitesBudget);
-  sites.set(kv, cache);
-  cache.set(keys.blob(ref), site, site.bytes);
+  cachedOf(kv).sites.set(keys.blob(ref), site, site.bytes);
+}
+
+function cachedOf(kv: KVNamespace): Cached {
+  let cached = caches.get(kv);
+  if (!cached) {
+    cached = { sites: new LRU(sitesBudget), blobs: new BlobCache(blobsBudget) };
+    caches.set(kv, cached);
+  }
+  return cached;
 }

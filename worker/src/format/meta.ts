@@ -33,6 +33,10 @@ export interface Meta {
   headers: HeaderRule[];
   /** How long Workers Caching may store a response, in seconds. 0 disables it. */
   edgeCache: number;
+  /** The memory of an isolate for small blobs, in bytes. undefined means the default; 0 disables it. */
+  memoryCache: number | undefined;
+  /** Whether responses have the header Cache-Status, for debugging. */
+  cacheStatus: boolean;
   /** Whether the site has an overlay. */
   overlay: boolean;
   /** The overlay writes that this manifest has adopted: nonces by pathname. */
@@ -67,6 +71,8 @@ export function parseMeta(bytes: Uint8Array, layer: Layer = "deployed"): Meta {
     notFoundHandling: oneOf(notFoundHandlings, meta["not_found_handling"], "not_found_handling"),
     ...parseRules(meta),
     edgeCache: count(meta["edge_cache"], "edge_cache"),
+    memoryCache: meta["memory_cache"] === undefined ? undefined : count(meta["memory_cache"], "memory_cache"),
+    cacheStatus: flag(meta["cache_status"], "cache_status"),
     overlay: flag(meta["overlay"], "overlay"),
     adopted: parseAdopted(meta["adopted"]),
     revision: count(meta["revision"], "revision"),

@@ -1,5 +1,5 @@
 // Divides the memory of an isolate among the bodies that are being written. They may use
-// 90 MiB in total. Cached manifests use 24 MiB of the rest.
+// 90 MiB in total. Cached manifests and blobs use 24 MiB of the rest.
 
 import { maxValueBytes } from "../format/chunks";
 import { BusyError, ByteBudget, type Lease } from "./byte_budget";

@@ -8,6 +8,11 @@ export class LRU<T> {
     this.#budget = budget;
   }
 
+  /** The sum of the values' bytes. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   get(key: string): T | undefined {
     const entry = this.#entries.get(key);
     if (!entry) return undefined;
@@ -22,10 +27,13 @@ export class LRU<T> {
     this.#drop(key);
     this.#entries.set(key, { value, bytes });
     this.#bytes += bytes;
-    for (const oldest of this.#entries.keys()) {
-      if (this.#bytes <= this.#budget || oldest === key) return;
-      this.#drop(oldest);
-    }
+    while (this.#bytes > this.#budget && this.#entries.size > 1) this.dropOldest();
+  }
+
+  /** Removes the least recently used value. */
+  dropOldest(): void {
+    const { value: oldest } = this.#entries.keys().next();
+    if (oldest !== undefined) this.#drop(oldest);
   }
 
   #drop(key: string): void {

@@ -2,23 +2,26 @@ import { waitUntil } from "cloudflare:workers";
 import { Manifest } from "../format/manifest";
 import type { Meta } from "../format/meta";
 import { describeThrown } from "../format/one_line";
+import { BlobCache } from "../kv/blob_cache";
 import type { Assets, Env } from "./assets";
 import { preventEdgeCaching } from "./caching";
 import { failed } from "./failure";
 import { LiveOverlay, openOverlay } from "./live_overlay";
-import { Overlaid } from "./overlaid";
+import { type Layers, Overlaid } from "./overlaid";
 import { type Scope, View } from "./view";
 
 /** A site: a deployed manifest and, if the manifest says so, an overlay. */
 export class Site implements Assets {
   readonly #manifest: Manifest;
-  readonly #deployed: View;
+  #blobs: BlobCache | undefined;
+  #deployed: View | undefined;
   #live: LiveOverlay | undefined;
   #overlaid: { overlay: Manifest; view: View } | undefined;
 
-  constructor(manifest: Manifest) {
+  /** Without `blobs`, the site has a cache of its own, with the capacity in its manifest. */
+  constructor(manifest: Manifest, blobs?: BlobCache) {
     this.#manifest = manifest;
-    this.#deployed = new View(manifest);
+    this.#blobs = blobs;
   }
 
   /**
@@ -47,7 +50,7 @@ export class Site implements Assets {
   /** Like serve, but returns null if this part of the site has nothing at the pathname. */
   async serveIfFound(request: Request, env: Env, scope?: Scope): Promise<Response | null> {
     try {
-      const view = this.#manifest.meta.overlay ? await this.view(env) : this.#deployed;
+      const view = this.#manifest.meta.overlay ? await this.view(env) : this.deployed;
       return await view.answer(request, env, scope);
     } catch (error) {
       return failed(request, error);
@@ -59,9 +62,15 @@ export class Site implements Assets {
     return this.#manifest.meta;
   }
 
-  /** The site without its overlay. */
+  /** The site without its overlay. Throws a ManifestError if the meta section is damaged. */
   get deployed(): View {
+    this.#deployed ??= this.#open(this.#manifest);
     return this.#deployed;
+  }
+
+  #open(layers: Layers): View {
+    this.#blobs ??= new BlobCache({ capacity: this.#manifest.meta.memoryCache });
+    return new View(layers, this.#blobs);
   }
 
   /** The size of the site's manifests in memory. */
@@ -75,13 +84,13 @@ export class Site implements Assets {
    */
   async view(env: Env): Promise<View> {
     const { meta } = this.#manifest;
-    if (!meta.overlay) return this.#deployed;
+    if (!meta.overlay) return this.deployed;
     this.#live ??= new LiveOverlay(meta.site);
     const overlay = await this.#live.get(env.KV_SYNC_BLOBS);
-    if (!overlay) return this.#deployed;
+    if (!overlay) return this.deployed;
     if (this.#overlaid?.overlay !== overlay) {
       const layers = new Overlaid(overlay, this.#manifest);
-      this.#overlaid = { overlay, view: new View(layers) };
+      this.#overlaid = { overlay, view: this.#open(layers) };
       reportAdopted(layers, env);
     }
     return this.#overlaid.view;
@@ -89,7 +98,7 @@ export class Site implements Assets {
 
   /** Returns the site with the given overlay. Throws a ManifestError if it belongs to another site. */
   withOverlay(overlay: ArrayBuffer): View {
-    return new View(new Overlaid(openOverlay(this.#manifest.meta.site, overlay), this.#manifest));
+    return this.#open(new Overlaid(openOverlay(this.#manifest.meta.site, overlay), this.#manifest));
   }
 }
 

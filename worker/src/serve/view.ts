@@ -4,7 +4,8 @@ import { type BlobSequence, readIndex } from "../format/chunks";
 import { type Asset, ManifestError } from "../format/manifest";
 import type { HeaderPair } from "../format/meta";
 import { describeThrown } from "../format/one_line";
-import { readBlob } from "../kv/blob";
+import { readBlob, readSmallBlob } from "../kv/blob";
+import type { BlobCache } from "../kv/blob_cache";
 import { HeaderRules, setHeaders } from "../rules/header_rules";
 import { resolvePathname } from "../rules/html";
 import { resolveNotFound } from "../rules/not_found";
@@ -28,6 +29,14 @@ interface Rules {
   edge: EdgeCache;
 }
 
+/** An asset that answers a request, and how. */
+interface Found {
+  asset: Asset;
+  status: 200 | 404;
+  /** Whether the pathname has a hash of the content. */
+  contentHashed: boolean;
+}
+
 /**
  * A part of a site. "current" has the redirects and assets of this deployment. "retained" adds the retired assets, and
  * "all" adds not_found_handling.
@@ -37,11 +46,13 @@ export type Scope = "current" | "retained" | "all";
 /** A site with fixed assets: a deployed manifest, alone or with one revision of an overlay. */
 export class View implements Assets {
   readonly #layers: Layers;
+  readonly #blobs: BlobCache;
   /** Created at the first request. */
   #compiled: Rules | undefined;
 
-  constructor(layers: Layers) {
+  constructor(layers: Layers, blobs: BlobCache) {
     this.#layers = layers;
+    this.#blobs = blobs;
   }
 
   async fetch(request: Request, env: Env): Promise<Response> {
@@ -152,12 +163,9 @@ export class View implements Assets {
     return scope === "all" ? resolveNotFound(pathname, notFoundHandling, findCurrent) : undefined;
   }
 
-  async #serve(
-    { method, headers: requestHeaders }: Request,
-    target: Target,
-    env: Env,
-    { asset, status, contentHashed }: { asset: Asset; status: 200 | 404; contentHashed: boolean },
-  ): Promise<Response> {
+  #serve(request: Request, target: Target, env: Env, found: Found): Promise<Response> | Response {
+    const { asset, status, contentHashed } = found;
+    const { method, headers: requestHeaders } = request;
     const etag = `"${asset.hash}"`;
     const exists = status === 200;
     const headers: Record<string, string> = { ETag: etag };
@@ -181,25 +189,52 @@ export class View implements Assets {
 
     const ranges = allowsRanges ? requestedRanges(requestHeaders, asset.size, etag) : undefined;
     if (ranges?.length === 0) return this.#bodiless(target, 416, { "Content-Range": `bytes */${asset.size}` });
-    let stream: ReadableStream | null | undefined;
+    if (!ranges && !asset.chunked) headers["Content-Length"] = String(asset.size);
+    // A retired asset must answer 404 once its blob is pruned.
+    const isKept = !ranges && !asset.chunked && !asset.retired;
+    const kept = isKept ? this.#blobs.get(this.#layers.meta.site, asset.key) : undefined;
+    if (this.#layers.meta.cacheStatus) headers["Cache-Status"] = this.#blobs.status(kept !== undefined);
+    if (kept) return this.#finish(target, kept, status, headers, asset.headers);
+    return this.#serveFromKV(target, env, found, { headers, ranges, isKept });
+  }
+
+  async #serveFromKV(
+    target: Target,
+    { KV_SYNC_BLOBS: kv }: Env,
+    { asset, status }: Found,
+    { headers, ranges, isKept }: { headers: Record<string, string>; ranges: Range[] | undefined; isKept: boolean },
+  ): Promise<Response> {
+    let body: ReadableStream | ArrayBuffer | null | undefined;
     try {
       if (ranges || asset.chunked) {
-        const body = await openParts(asset, env.KV_SYNC_BLOBS, ranges);
-        Object.assign(headers, body?.headers);
-        stream = body?.stream;
+        const parts = await openParts(asset, kv, ranges);
+        Object.assign(headers, parts?.headers);
+        body = parts?.stream;
       } else {
-        headers["Content-Length"] = String(asset.size);
-        stream = await readBlob(env.KV_SYNC_BLOBS, asset.key);
+        body = await this.#readWhole(asset, kv, isKept);
       }
     } catch (error) {
       if (error instanceof ManifestError) throw error;
       console.error(`kv-sync: cannot read ${asset.key} for ${target.pathname}:`, describeThrown(error));
       return failure(503);
     }
-    if (stream) return this.#finish(target, stream, ranges ? 206 : status, headers, asset.headers);
+    if (body) return this.#finish(target, body, ranges ? 206 : status, headers, asset.headers);
     if (asset.retired) return failure(404);
     console.error(`kv-sync: ${asset.key}, or a chunk of it, for ${target.pathname} is not in KV; run kv-sync verify`);
     return failure(503);
+  }
+
+  /** Reads a file that is one blob. KV's stream costs the least CPU time. A blob that is to be kept comes whole. */
+  async #readWhole(
+    { key, size }: Asset,
+    kv: KVNamespace,
+    isKept: boolean,
+  ): Promise<ReadableStream | ArrayBuffer | null> {
+    if (!isKept || !this.#blobs.admits(key, size)) return readBlob(kv, key);
+    const blob = await readSmallBlob(kv, key);
+    if (blob && blob.byteLength !== size) throw new Error(`it has ${blob.byteLength} bytes, not ${size}`);
+    if (blob) this.#blobs.add(this.#layers.meta.site, key, blob);
+    return blob;
   }
 
   /**
@@ -226,7 +261,7 @@ export class View implements Assets {
    */
   #finish(
     target: Target,
-    body: ReadableStream | null,
+    body: ReadableStream | ArrayBuffer | null,
     status: number,
     headers: Record<string, string>,
     own?: HeaderPair[],

@@ -13,6 +13,8 @@ test("missing members have their defaults", () => {
     redirects: [],
     headers: [],
     edgeCache: 0,
+    memoryCache: undefined,
+    cacheStatus: false,
     overlay: false,
     adopted: new Map(),
     revision: 0,

@@ -186,6 +186,16 @@ const manifests: Record<string, { about: string; manifest: Description; index?: 
       index: film,
       missing: ["/", "/film"],
     },
+    memory: {
+      about: "A site whose Worker keeps no blobs in memory, and says so in the header Cache-Status.",
+      manifest: {
+        site: "quiet",
+        entries: [entry("/index.html", "0123456789abcdef", html)],
+        memory_cache: 0,
+        cache_status: true,
+      },
+      missing: ["/"],
+    },
   };
 
 /** Damaged copies of the vector "chunked/film" that a reader must refuse. */

@@ -4,6 +4,7 @@ import { Manifest, ManifestError } from "../../format/manifest";
 import type { OverlayEntry } from "../../format/overlay_entry";
 import { encodeOverlay } from "../../format/overlay_manifest";
 import { encodeServed } from "../../format/served";
+import { BlobCache } from "../../kv/blob_cache";
 import { LiveOverlay, OverlayUnavailableError, openOverlay } from "../live_overlay";
 import { Overlaid } from "../overlaid";
 import { Site } from "../site";
@@ -251,4 +252,24 @@ test("if KV fails or the overlay is damaged, the cached one is used, else it thr
     assert.equal((await live.get(fake.kv))!.meta.revision, 1);
   }
   assert.equal(fake.reads.length, 7, "a failing KV is not read more often");
+});
+
+// An isolate of a loader serves several deployments of a project, with one cache.
+test("a retired asset whose blob is pruned is a 404, although an earlier deployment kept the blob in memory", async () => {
+  const blobs = new BlobCache({});
+  const key = `${site}/b/${hash("d")}.${nonce("d")}`;
+  blobs.add(site, key, new ArrayBuffer(9));
+  const answer = async (more: Parameters<typeof deployedManifest>[0]) => {
+    const opened = new Site(
+      deployedManifest({ serving: { html_handling: "", not_found_handling: "", overlay: false }, ...more }),
+      blobs,
+    );
+    const env = { KV_SYNC_BLOBS: new FakeKV().kv };
+    return (await opened.serve(new Request("https://example.com/old"), env)).status;
+  };
+  assert.equal(await answer({}), 404);
+  const [asset] = [
+    { path: "/old", hash: hash("d"), nonce: nonce("d"), size: 9, type: "text/css", modified: 1, oid: "" },
+  ];
+  assert.equal(await answer({ assets: [asset!], retired: [] }), 200);
 });

@@ -10,6 +10,7 @@ const digits = Array.from({ length: 200_000 }, (_, i) => `${i} `).join("");
 const alphabet = "abcdefghijklmnopqrstuvwxyz";
 const site: Site = {
   name: "parts",
+  memoryCache: 0,
   files: {
     "/index.html": "home",
     "/digits.txt": digits,
@@ -34,6 +35,7 @@ const site: Site = {
 const app: Site = { name: "app", files: { "/index.html": "shell" }, notFound: "single-page-application" };
 const cached: Site = {
   name: "cached",
+  memoryCache: 0,
   files: { "/index.html": "home", "/404.html": "nothing", "/a.html": "a" },
   edgeCache: 3600,
   redirects: "/feed /feed.xml 301\n/moved https://www.example.com/here 301\n",

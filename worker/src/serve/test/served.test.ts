@@ -25,14 +25,16 @@ const blog: Site = {
   retired: { "/old.css": "i{}", "/docs.html": "earlier docs", "/gone/index.html": "earlier page", "/lost.css": "lost" },
   redirects: "/feed /feed.xml 301\n/r/* /:splat 302\n",
   headers: "/*\n  X-Frame-Options: DENY\n  Cache-Control: public, max-age=600\n",
+  memoryCache: 0, // these tests count reads of KV
 };
 const app: Site = {
   name: "app",
   files: { "/index.html": "shell", "/app.js": "let a" },
   retired: { "/app.1.js": "earlier", "/404.html": "earlier 404" },
   notFound: "single-page-application",
+  memoryCache: 0,
 };
-const bare: Site = { name: "bare", files: { "/a.html": "a" }, retired: { "/404.html": "earlier 404" } };
+const bare: Site = { name: "bare", files: { "/a.html": "a" }, retired: { "/404.html": "earlier 404" }, memoryCache: 0 };
 const none: Site = { name: "none", files: { "/a.html": "a" }, notFound: "none" };
 const edge: Site = { name: "edge", files: { "/a.html": "a" }, edgeCache: 60 };
 const own: Site = {
