@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -44,15 +45,7 @@ type Fault struct {
 
 // fails reports whether the fault skips the i-th key of a bulk request.
 func (f Fault) fails(i int, key string) bool {
-	if f.Kind != FaultPartial {
-		return false
-	}
-	for _, k := range f.Keys {
-		if k == key {
-			return true
-		}
-	}
-	return f.Every > 0 && (i+1)%f.Every == 0
+	return f.Kind == FaultPartial && (slices.Contains(f.Keys, key) || f.Every > 0 && (i+1)%f.Every == 0)
 }
 
 // RequestInfo describes a request for the function that chooses its fault.

@@ -49,12 +49,15 @@ func streamIdent(content []byte, id string) []byte {
 // isForeignStream reports whether streamIdent keeps an identifier: one with white space inside,
 // which another version control system wrote. text includes "$Id:" and the closing "$".
 func isForeignStream(text []byte) bool {
-	rest, ok := bytes.CutPrefix(text, []byte("$Id: "))
+	rest, found := bytes.CutPrefix(text, []byte("$Id: "))
+	if !found {
+		return false
+	}
 	if end := bytes.IndexByte(rest, 0); end >= 0 {
 		rest = rest[:end]
 	}
 	for i, c := range rest {
-		if ok && bytes.IndexByte([]byte(" \t\n\r"), c) >= 0 && (i+1 == len(rest) || rest[i+1] != '$') {
+		if bytes.IndexByte([]byte(" \t\n\r"), c) >= 0 && (i+1 == len(rest) || rest[i+1] != '$') {
 			return true
 		}
 	}

@@ -21,8 +21,11 @@ export interface AssetInfo {
   layer: "deployed" | "overlay";
 }
 
+/** What a description takes from an asset. */
+type Described = Pick<Asset, "hash" | "size" | "modified" | "type" | "layer" | "headers">;
+
 /** Describes an asset. */
-export function infoOf(path: string, { hash, size, modified, type, layer, headers = [] }: Asset): AssetInfo {
+export function infoOf(path: string, { hash, size, modified, type, layer, headers = [] }: Described): AssetInfo {
   return {
     path,
     etag: hash,
@@ -53,14 +56,6 @@ export function assetOf(site: string, { nonce, content, time }: OverlayEntry): A
 }
 
 /** Describes an asset of a stored manifest. */
-export function infoOfStored({ path, hash, size, type, modified }: StoredAsset): AssetInfo {
-  return {
-    path,
-    etag: hash,
-    size,
-    contentType: type,
-    modified: new Date(modified * 1000),
-    headers: {},
-    layer: "deployed",
-  };
+export function infoOfStored(asset: StoredAsset): AssetInfo {
+  return infoOf(asset.path, { ...asset, layer: "deployed", headers: undefined });
 }
