@@ -56,13 +56,13 @@ lint-worker: worker/node_modules/.package-lock.json ## check only TypeScript (fi
 
 test: test-worker test-rust test-go ## run every test; Debian: installs chromium and cargo; screenshots go to artefacts/
 
-# The time limit is for one package. It ends a test that hangs; the slowest package takes three
+# The time limit is for one package. It ends a test that hangs. The slowest package takes six
 # minutes. Most tests wait for other processes, so two packages run for each core, the slowest ones
 # first. Without cgo the tests share the compiled packages of the commands that they build. Set
 # CGO_ENABLED=1 for -race. make lint runs go vet.
 test-go: export CGO_ENABLED ?= 0
 test-go: ## run the tests in Go
-	$(GO) test -vet=off -timeout 30m -p $$((2 * $$(getconf _NPROCESSORS_ONLN))) $(GOTESTFLAGS) ./cmd/kv-sync \
+	$(GO) test -vet=off -timeout 60m -p $$((2 * $$(getconf _NPROCESSORS_ONLN))) $(GOTESTFLAGS) ./cmd/kv-sync \
 	  ./internal/app ./internal/platform/clients ./cmd/action ./internal/platform ./...
 
 test-worker: worker/node_modules/.package-lock.json ## run the tests in TypeScript
