@@ -7,7 +7,7 @@ ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo demo-projects demo-publisher demo-rust check hook lint lint-worker test test-go \
-	test-worker test-rust test-frameworks fuzz torture mutation large rounds soak bench bench-serving bench-git image \
+	test-worker test-rust test-frameworks fuzz fuzz-build torture mutation large rounds soak bench bench-serving bench-git image \
 	image-daemon clean
 
 # make help prints the text after ##. ##@ begins a section of the help.
@@ -74,10 +74,11 @@ test-rust: ## run the tests in Rust
 test-frameworks: ## build testdata/frameworks from npm and PyPI, and deploy them (half an hour; FRAMEWORK=name)
 	$(GO) test -timeout 2h ./cmd/kv-sync -run '^TestFrameworks$$/$(FRAMEWORK)' -count 1 -v -frameworks $(RECORD)
 
-fuzz: ## fuzz each target for a minute
-	@for p in $$(grep -rl 'func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u); do \
-	  for f in $$(grep -rhoE 'func Fuzz[A-Za-z0-9_]+' $$p/*_test.go | cut -c6-); do \
-	    echo "$$p $$f"; $(GO) test $$p -run '^$$' -fuzz "^$$f$$" -fuzztime 60s || exit 1; done; done
+fuzz: ## fuzz each decoder for FUZZTIME=1m, those that ran least first (TARGET=regex); resumes
+	GO="$(GO)" bash .ci/fuzz $(TARGET)
+
+fuzz-build: ## build each fuzz target as a program in bin/fuzz, as OSS-Fuzz does
+	GO="$(GO)" bash .ci/fuzz-build bin/fuzz
 
 DURATION ?= 10m
 torture: ## search for an order and a fault that break a promise, for DURATION=10m and the time of every fault

@@ -188,6 +188,13 @@ func FuzzDecodeStored(f *testing.F) {
 		if d := cmp.Diff(m, back); d != "" {
 			t.Error(d)
 		}
+		// What is encoded once is encoded to the same bytes again, and can be served.
+		if twice, err := EncodeStored(back); err != nil || !bytes.Equal(twice, again) {
+			t.Errorf("it is encoded as %x, then as %x (%v)", again, twice, err)
+		}
+		if served, err := EncodeServed(m); err == nil && binary.LittleEndian.Uint32(served[32:]) != uint32(len(served)) {
+			t.Errorf("%d bytes of a served manifest say that they are %x", len(served), served[32:36])
+		}
 	})
 }
 

@@ -67,8 +67,19 @@ func FuzzDecodeOverlay(f *testing.F) {
 	f.Add([]byte(`{"format":1,"site":"blog"}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := Decode("blog", b)
-		if err == nil && r == nil {
-			t.Error("neither a record nor an error")
+		if err != nil {
+			return
+		}
+		for i, o := range r.Entries {
+			if o.Path[0] != '/' || i > 0 && r.Entries[i-1].Path >= o.Path {
+				t.Errorf("the entry %d is %q", i, o.Path)
+			}
+			if c := o.Content; c != nil && (c.Size < 0 || c.Size > manifest.MaxFileBytes || c.Type == "") {
+				t.Errorf("%q has the content %+v", o.Path, c)
+			}
+		}
+		if other, err := Decode("shop", b); err == nil {
+			t.Errorf("another site reads it as %+v", other)
 		}
 	})
 }

@@ -42,15 +42,11 @@ func packHeader(kind byte, size uint64) []byte {
 // packedID returns the id of the n-th object of a pack.
 func packedID(n byte) string { return hex.EncodeToString([]byte{n}) + strings.Repeat("0", 38) }
 
-// writePack makes an object directory with one pack of these entries. If fanout is not nil, it
-// changes the index's fan-out table before the index is written.
-func writePack(t *testing.T, entries [][]byte, fanout func(table []uint32)) *fileStore {
+// packOf returns a pack with these entries, and its index. If fanout is not nil, it changes the
+// index's fan-out table.
+func packOf(t testing.TB, entries [][]byte, fanout func(table []uint32)) (data, index []byte) {
 	t.Helper()
-	dir := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(dir, "objects", "pack"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	data := binary.BigEndian.AppendUint32([]byte("PACK\x00\x00\x00\x02"), uint32(len(entries)))
+	data = binary.BigEndian.AppendUint32([]byte("PACK\x00\x00\x00\x02"), uint32(len(entries)))
 	var offsets []byte
 	for _, e := range entries {
 		offsets = binary.BigEndian.AppendUint32(offsets, uint32(len(data)))
@@ -64,7 +60,7 @@ func writePack(t *testing.T, entries [][]byte, fanout func(table []uint32)) *fil
 	if fanout != nil {
 		fanout(table)
 	}
-	index := []byte(indexMagic)
+	index = []byte(indexMagic)
 	for _, n := range table {
 		index = binary.BigEndian.AppendUint32(index, n)
 	}
@@ -72,7 +68,17 @@ func writePack(t *testing.T, entries [][]byte, fanout func(table []uint32)) *fil
 		index = append(index, gittest.Unhex(t, packedID(byte(n)))...)
 	}
 	index = append(index, make([]byte, 4*len(entries))...) // checksums
-	index = append(append(index, offsets...), make([]byte, 2*SHA1Bytes)...)
+	return data, append(append(index, offsets...), make([]byte, 2*SHA1Bytes)...)
+}
+
+// writePack makes an object directory with one pack: see packOf.
+func writePack(t *testing.T, entries [][]byte, fanout func(table []uint32)) *fileStore {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "objects", "pack"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	data, index := packOf(t, entries, fanout)
 	for name, content := range map[string][]byte{"p.pack": data, "p.idx": index} {
 		if err := os.WriteFile(filepath.Join(dir, "objects", "pack", name), content, 0o600); err != nil {
 			t.Fatal(err)

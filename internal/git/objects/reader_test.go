@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"bytes"
 	"io"
 	"path/filepath"
 	"strings"
@@ -124,10 +125,15 @@ func FuzzParseTree(f *testing.F) {
 		if err != nil {
 			return
 		}
+		var bytesOfEntries int
 		for _, e := range entries {
-			if len(e.ID) != 40 || strings.Contains(e.Name, "\x00") {
+			if len(e.ID) != 40 || strings.Contains(e.Name, "\x00") || !bytes.Contains(data, []byte(e.Name+"\x00")) {
 				t.Fatalf("%+v", e)
 			}
+			bytesOfEntries += len(" ") + len(e.Name) + len("\x00") + 20
+		}
+		if bytesOfEntries > len(data) {
+			t.Fatalf("%d entries take %d bytes of %d", len(entries), bytesOfEntries, len(data))
 		}
 	})
 }
