@@ -101,6 +101,8 @@ func (e *Engine) switchTo(ctx context.Context, l *version.Live, p *layout.Draft,
 		return e.activate(ctx, l, rel, compare)
 	case p.Reactivate:
 		return e.reactivate(ctx, l, p, compare)
+	case l.Meta != nil && p.Origin.Commit != "" && !e.client.Target.InKV():
+		return e.outcome(e.newSwitch(l.Activations, entryOf(l), compare).Finish(ctx), l.Meta.Deployment)
 	}
 	return nil
 }

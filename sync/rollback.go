@@ -1,6 +1,7 @@
 package kvsync
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,11 +103,13 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	if err != nil { // a rollback must work in an emergency, so it does not wait for KV to recover
 		res.Notices = append(res.Notices, manifest.ProblemOf("", finding.CaseHoldUnkept, finding.Facts{Cause: err}))
 	}
-	err = e.rollTo(ctx, past, target, hold.Hold, opt)
-	if errors.Is(err, cloud.ErrOvertaken) {
+	switch err = e.rollTo(ctx, past, target, hold.Hold, opt); {
+	case errors.Is(err, errStale):
+		e.client.Note(site.StageSwitch, "the rollback took longer than half the grace period; planning again")
+		return e.Rollback(ctx, opt)
+	case errors.Is(err, cloud.ErrOvertaken):
 		return nil, guard.Stop(guard.Overtaken, finding.CaseSwitched, finding.Facts{Site: e.client.Site})
-	}
-	if err != nil {
+	case err != nil:
 		return nil, err
 	}
 	res.Switched, res.Hold = true, hold.Hold
@@ -122,11 +125,11 @@ func (e *Engine) rollTo(ctx context.Context, past *version.Past, target *version
 	before := past.Activations
 	// A rollback may run without a repository and then cannot compare commits. So it does not rely
 	// on the check after its switch.
-	if err := e.checkNotOvertaken(ctx, before); err != nil {
+	if err := cmp.Or(e.checkNotOvertaken(ctx, before), ctx.Err()); err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil {
-		return err
+	if e.client.Time().Sub(past.At) >= past.Policy.GracePeriod()/2 {
+		return errStale
 	}
 	says := version.Message{Deployment: target.ID, Rollback: true, Commit: target.Commit, Hold: hold,
 		Over: version.ActiveID(before), Actor: e.client.Actor, Run: e.client.Run}
@@ -134,8 +137,7 @@ func (e *Engine) rollTo(ctx context.Context, past *version.Past, target *version
 	e.activates(s, target.Version, says.Text(""), opt.Force)
 	e.noteRollback(says)
 	err := e.settle(ctx, s, target.ID)
-	unsettled := (*UnsettledError)(nil)
-	if errors.As(err, &unsettled) {
+	if unsettled := (*UnsettledError)(nil); errors.As(err, &unsettled) {
 		switch unsettled.Finding.Case {
 		case finding.CaseSwitchUnknown:
 			unsettled.Finding.Case, unsettled.Finding.Facts.What = finding.CaseRollbackUnknown, "an unknown version"

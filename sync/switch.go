@@ -111,12 +111,13 @@ func (e *Engine) newSwitch(before []cloud.Activation, base settle.Entry, compare
 	}
 }
 
-// plannedOver returns the id of the activation on which a was planned. ok is false for an
+// plannedOver returns the id of the activation on which a was planned, "" for a first
+// deployment. ok is false for an
 // activation by another tool. It counts as planned on the one before it.
 func plannedOver(a cloud.Activation) (over string, ok bool) {
 	says := version.ReadMessage(a.Message)
 	over = cmp.Or(says.Again, says.Over)
-	return over, over != ""
+	return over, over != "" || says.First
 }
 
 // baseEntry describes what was active when a run made its plan, from the messages alone.
@@ -146,7 +147,11 @@ func messageAgain(x settle.Entry) string {
 func (e *Engine) settle(ctx context.Context, s *settle.Switch, deployment string) error {
 	call := s.Send
 	s.Send = func(ctx context.Context) error { return e.send(ctx, call) }
-	err := s.Settle(ctx)
+	return e.outcome(s.Settle(ctx), deployment)
+}
+
+// outcome returns the error of a switch as the engine reports it.
+func (e *Engine) outcome(err error, deployment string) error {
 	unknown := (*settle.UnknownError)(nil)
 	switch {
 	case err == nil || errors.Is(err, cloud.ErrOvertaken):

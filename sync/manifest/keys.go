@@ -52,8 +52,11 @@ func (k Keys) Record(id string) string { return string(k) + "/d/" + id }
 // follows.
 func (k Keys) Holds(deployment string) string { return string(k) + "/h/" + deployment + "." }
 
-// HoldsOf returns the prefix [Keys.Holds] of the key of a hold's record.
-func HoldsOf(key string) string { return key[:strings.LastIndexByte(key, '.')+1] }
+// HeldFor returns the deployment in the key of a hold's record.
+func (k Keys) HeldFor(key string) (deployment string) {
+	deployment, _, _ = strings.Cut(strings.TrimPrefix(key, string(k)+"/h/"), ".")
+	return deployment
+}
 
 // Receipt is the key of the receipt of a commit.
 func (k Keys) Receipt(commit string) string { return string(k) + "/r/" + commit }

@@ -82,10 +82,7 @@ const (
 //
 // If there is no concurrent switch, Settle takes one request more than Send.
 func (s *Switch) Settle(ctx context.Context) error {
-	s.known = make(map[string]Entry)
-	for _, a := range slices.Backward(s.Before) {
-		s.list = append(s.list, a)
-	}
+	s.begin()
 	for try := 1; ; try++ {
 		sent := s.Send(ctx)
 		if errors.Is(sent, context.Canceled) && !errors.Is(sent, cloud.ErrUnknown) ||
@@ -125,6 +122,14 @@ var (
 )
 
 func isOwn(e Entry) bool { return e.Own }
+
+// begin begins with what was listed at the time of the plan.
+func (s *Switch) begin() {
+	s.known = make(map[string]Entry)
+	for _, a := range slices.Backward(s.Before) {
+		s.list = append(s.list, a)
+	}
+}
 
 // conclude returns the result of a switch that happened, or whose result cannot be read.
 func (s *Switch) conclude(ctx context.Context, since []Entry, sent, err error) error {

@@ -43,6 +43,7 @@ func (c *Client) Past(ctx context.Context, look Lookup) (*version.Past, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the deployments of %s: %w", c.Site, err)
 	}
+	at := c.Time() // the time in the answer
 	if c.Target.InKV() {
 		look.Retained = true // versions are large, and the messages have the rest
 	}
@@ -54,7 +55,7 @@ func (c *Client) Past(ctx context.Context, look Lookup) (*version.Past, error) {
 	if err := r.read(ctx, 0); err != nil {
 		return nil, err
 	}
-	p := &version.Past{Activations: activations}
+	p := &version.Past{Activations: activations, At: at}
 	if p.Unread, err = r.extend(ctx); err != nil {
 		return nil, err
 	}

@@ -66,6 +66,8 @@ type Past struct {
 	// records name.
 	Activations []cloud.Activation
 	Deployments []Deployment
+	// At is when they were read.
+	At time.Time
 	// Unread is the error of a record that cannot be read and may name more deployments, or
 	// nil.
 	Unread error

@@ -104,20 +104,28 @@ func (c *Content) roots(ctx context.Context, past *version.Past, namespace strin
 		}
 	}
 	var ids []string
+	held := make(map[string]time.Time) // when the newest hold of a deployment was recorded
 	there := make(map[string]bool, len(listed))
 	for _, name := range listed {
 		there[name] = true
-		switch class, _, _ := k.Parse(name); class {
+		switch class, _, written := k.Parse(name); class {
 		case manifest.KeyUnknown:
 			return nil, policy, guard.Stop(guard.Unread, finding.CasePruneKey, finding.Facts{Key: name})
 		case manifest.KeyRecord:
 			ids = append(ids, strings.TrimPrefix(name, k.Record("")))
+		case manifest.KeyHold:
+			held[k.HeldFor(name)] = written // keys are listed in ascending order
 		}
 	}
 	recorded, policy, err := c.recentRecords(ctx, namespace, ids, policy)
 	if err != nil {
 		return nil, policy, err
 	}
+	targets, err := c.readRecords(ctx, namespace, c.targets(held, there, recorded, policy))
+	if err != nil {
+		return nil, policy, err
+	}
+	recorded = append(recorded, targets...)
 	for _, r := range recorded {
 		rooted[k.Holds(r.Deployment)] = true
 		if _, known := found[r.Manifest]; !known {
@@ -226,6 +234,21 @@ func (c *Content) firstRecent(ids []string, p version.Policy) int {
 	return first
 }
 
+// targets returns the deployments to which a rollback may be about to switch: those with a
+// young record of a hold, which is written before the switch. A deployment of the same moment
+// may be the reason why they are not retained any more. known are the records that were read.
+func (c *Content) targets(held map[string]time.Time, there map[string]bool, known []version.Record,
+	policy version.Policy) (ids []string) {
+	for _, id := range slices.Sorted(maps.Keys(held)) {
+		young := c.Time().Sub(held[id]) < policy.GracePeriod()
+		isKnown := slices.ContainsFunc(known, func(r version.Record) bool { return r.Deployment == id })
+		if young && !isKnown && there[c.Keys().Record(id)] {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 // readRecords reads the records of deployments.
 func (c *Content) readRecords(ctx context.Context, namespace string, ids []string) ([]version.Record, error) {
 	out := make([]version.Record, len(ids))
@@ -252,7 +275,7 @@ func (c *Content) partition(out *layout.Sweep, listed []string, rooted map[strin
 	for _, name := range listed {
 		class, _, written := c.Keys().Parse(name)
 		switch {
-		case rooted[name], class == manifest.KeyOther, class == manifest.KeyHold && rooted[manifest.HoldsOf(name)]:
+		case rooted[name], class == manifest.KeyOther, class == manifest.KeyHold && rooted[c.Keys().Holds(c.Keys().HeldFor(name))]:
 			out.Kept.Kept++
 		case c.Time().Sub(written) < out.Grace+time.Second:
 			out.Kept.Young++
