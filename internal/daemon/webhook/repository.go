@@ -70,7 +70,7 @@ func split(address string) (host, dir string, ok bool) {
 	if open := strings.LastIndex(address, "["); open >= 0 && strings.HasPrefix(host, "[") {
 		host, dir, ok = strings.Cut(address[open+1:], "]:")
 	}
-	if !ok || host == "" || dir == "" || strings.Contains(host, "/") {
+	if !ok || host == "" || dir == "" || strings.ContainsAny(host, "/@") {
 		return "", "", false
 	}
 	return host, dir, true
