@@ -81,9 +81,10 @@ fuzz-build: ## build each fuzz target as a program in bin/fuzz, as OSS-Fuzz does
 	GO="$(GO)" bash .ci/fuzz-build bin/fuzz
 
 DURATION ?= 10m
+JOBS ?= $(shell nproc)
 torture: ## search for an order and a fault that break a promise, for DURATION=10m and the time of every fault
-	$(GO) test ./internal/simulation -count 1 -timeout 0 -v -run '^TestEveryFault$$|^TestSchedules$$' -every 1 -crash 1 \
-	  -first $$(date +%s) -duration $(DURATION)
+	$(GO) test ./internal/simulation -count 1 -timeout 0 -v -run '^TestEveryFault$$|^TestPairs$$|^TestSchedules$$' \
+	  -every 1 -crash 1 -pairs 1 -first $$(date +%s) -duration $(DURATION) -processes $(JOBS)
 
 mutation: worker/node_modules/.package-lock.json ## remove each guard, and check that a test fails (over an hour; resumes)
 	$(GO) run ./mutation

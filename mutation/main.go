@@ -7,10 +7,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -29,11 +31,13 @@ const maxAlive = 0.02
 
 func main() {
 	only := flag.String("only", "", "try only the mutations whose ID matches this regular `expression`")
+	file := flag.String("file", "", "try only the mutations of files that match this regular `expression`")
+	by := flag.String("by", "", "run this `test` in place of those of the rows, and list what it does not notice")
 	again := flag.Bool("again", false, "try also the mutations that were killed before")
 	journal := flag.String("journal", "artefacts/mutations.jsonl", "the file of the results")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := start(ctx, *only, *journal, *again)
+	err := start(ctx, selection{only: *only, file: *file, by: *by, again: *again}, *journal)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutation:", err)
@@ -41,11 +45,37 @@ func main() {
 	}
 }
 
-func start(ctx context.Context, only, journal string, again bool) error {
-	pattern, err := regexp.Compile(only)
+// selection says which mutations to try, and how.
+type selection struct {
+	only, file string // regular expressions of the ID and the file
+	// by is a test that runs in place of those of the rows, or "". It need not notice anything.
+	by    string
+	again bool // also those that were killed before
+}
+
+// of returns the selected mutations. With another test, they have no reason to be alive.
+func (s selection) of(all []*Guard) (out []*Guard, err error) {
+	id, err := regexp.Compile(s.only)
 	if err != nil {
-		return fmt.Errorf("-only: %w", err)
+		return nil, fmt.Errorf("-only: %w", err)
 	}
+	file, err := regexp.Compile(s.file)
+	if err != nil {
+		return nil, fmt.Errorf("-file: %w", err)
+	}
+	for _, g := range all {
+		if !id.MatchString(g.ID()) || !file.MatchString(g.File) {
+			continue
+		}
+		if s.by != "" {
+			g.Tests, g.Alive = []string{s.by}, "only its own tests notice it"
+		}
+		out = append(out, g)
+	}
+	return out, nil
+}
+
+func start(ctx context.Context, s selection, journal string) error {
 	top, err := os.Getwd()
 	if err != nil {
 		return err
@@ -58,15 +88,23 @@ func start(ctx context.Context, only, journal string, again bool) error {
 	if err != nil {
 		return err
 	}
+	chosen, err := s.of(all)
+	if err != nil {
+		return err
+	}
 	var todo []*Guard
-	for _, g := range all {
+	for _, g := range chosen {
 		before, known := results[g.ID()]
-		done := known && before.Digest == g.digest() && before.Outcome == killed
-		if pattern.MatchString(g.ID()) && (again || !done) {
+		done := known && before.Digest == g.digest() && (before.Outcome == killed || s.by != "")
+		if s.again || !done {
 			todo = append(todo, g)
 		}
 	}
 	failed := try(ctx, top, journal, todo, results)
+	if s.by != "" {
+		report(os.Stdout, chosen, results)
+		return failed
+	}
 	return errors.Join(failed, summarize(os.Stdout, all, results))
 }
 
@@ -146,6 +184,26 @@ func summarize(out io.Writer, all []*Guard, results map[string]result) error {
 		return fmt.Errorf("%d of %d mutations are alive, more than %g %%", living, len(all), 100*maxAlive)
 	}
 	return nil
+}
+
+// report prints, by file, how many mutations another test notices, and those that it does not.
+func report(out io.Writer, chosen []*Guard, results map[string]result) {
+	noticed := make(map[string]int)
+	tried := make(map[string]int)
+	for _, g := range chosen {
+		res, ok := results[g.ID()]
+		if !ok || res.Digest != g.digest() {
+			continue
+		}
+		if tried[g.File]++; res.Outcome == killed {
+			noticed[g.File]++
+		} else {
+			fmt.Fprintf(out, "not noticed  %s\n", g.ID())
+		}
+	}
+	for _, file := range slices.Sorted(maps.Keys(tried)) {
+		fmt.Fprintf(out, "%s: %d of %d noticed\n", file, noticed[file], tried[file])
+	}
 }
 
 // readJournal returns the last result of each mutation.

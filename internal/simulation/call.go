@@ -71,7 +71,9 @@ func readBody(req *http.Request) ([]byte, error) {
 		return nil, nil
 	}
 	defer req.Body.Close()
-	return io.ReadAll(req.Body)
+	b := bytes.NewBuffer(make([]byte, 0, max(0, req.ContentLength)+bytes.MinRead))
+	_, err := b.ReadFrom(req.Body)
+	return b.Bytes(), err
 }
 
 // objectOf says what a call is about: its key or version, or the first key of a bulk call.

@@ -21,9 +21,13 @@ var film = sync.OnceValue(func() string { return strings.Repeat("a film of one f
 // chunkScenarios are deploys of a file that is larger than a value of Workers KV.
 func chunkScenarios() []*Scenario {
 	h := Repository("example.com/ada/films", large("one"), large("two"), pages(1))
-	return []*Scenario{
+	all := []*Scenario{
 		deploys("file in chunks", func(*World) {}, h[0]),
 		deploys("file in chunks changed", deployed(h[0]), h[1]),
 		deploys("file in chunks deleted", deployed(h[0], h[1]), h[2]),
 	}
+	for _, s := range all {
+		s.Heavy = true
+	}
+	return all
 }

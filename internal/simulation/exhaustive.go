@@ -20,6 +20,8 @@ type Strike struct {
 	Fault        *Fault
 	// Persistent is set if the fault also strikes all later calls.
 	Persistent bool
+	// Then is a second fault, at a later call of the run; or nil.
+	Then *Strike
 	// Crash is the call of the recovery before which that is killed; 0 is none.
 	Crash int
 }
@@ -29,6 +31,9 @@ func (s Strike) String() string {
 	name := fmt.Sprintf("%s, call %d, %s: %s", s.Scenario.Name, s.Call, s.Kind, s.Fault.Name)
 	if s.Persistent {
 		name += ", and each later call"
+	}
+	if s.Then != nil {
+		name += fmt.Sprintf("; then call %d, %s: %s", s.Then.Call, s.Then.Kind, s.Then.Fault.Name)
 	}
 	if s.Crash > 0 {
 		name += fmt.Sprintf("; killed at call %d of the recovery", s.Crash)
@@ -73,7 +78,41 @@ type Outcome struct {
 	Wrong string
 	// Recovery is how many calls the recovery made.
 	Recovery int
+	// Later are the calls that the run made after the one that was struck first.
+	Later []Seen
 }
+
+// then are the pairs of a strike and a second one at a later call.
+func (s Strike) then(later []Seen) (all []Strike) {
+	for i, c := range later {
+		for _, second := range strikesAt(s.Scenario, s.Call+1+i, c) {
+			if !second.Persistent {
+				pair := s
+				pair.Then = &second
+				all = append(all, pair)
+			}
+		}
+	}
+	return all
+}
+
+// strikes is the fault that strikes a call of the run, or nil.
+func (s Strike) strikes(c *Call) *Fault {
+	at := c.Number - 1 // the first call of a process is its begin
+	switch {
+	case s.Then != nil && at == s.Then.Call && s.Then.Fault.Hits(c.Kind):
+		return s.Then.Fault
+	case (at == s.Call || s.Persistent && at > s.Call) && s.Fault.Hits(c.Kind):
+		return s.Fault
+	}
+	return nil
+}
+
+// sleeps reports whether the machine of the run sleeps.
+func (s Strike) sleeps() bool { return s.Fault == paused || s.Then != nil && s.Then.sleeps() }
+
+// harmless reports whether the run has to succeed in spite of it.
+func (s Strike) harmless() bool { return !s.Persistent && !s.Fault.Fatal && s.Then == nil }
 
 // Try makes the scenario's run with the fault, and runs again until it succeeds.
 func (s Strike) Try(w *World) Outcome {
@@ -81,15 +120,17 @@ func (s Strike) Try(w *World) Outcome {
 	before := w.Check.Live(site)
 	begun := time.Now()
 	p := w.Start(s.Scenario.Actor, "ci", s.Scenario.Run)
+	var later []Seen
 	w.Strike = func(c *Call) *Fault {
-		// The first call of a process is its begin.
-		at := c.Number - 1
-		if c.process == p && (at == s.Call || s.Persistent && at > s.Call) && s.Fault.Hits(c.Kind) {
-			return s.Fault
+		if c.process != p {
+			return nil
 		}
-		return nil
+		if c.Number-1 > s.Call {
+			later = append(later, Seen{c.Kind, c.Object})
+		}
+		return s.strikes(c)
 	}
-	if s.Fault == paused && !s.switches() {
+	if s.sleeps() && !s.switches() && (s.Then == nil || !s.Then.switches()) {
 		w.Start(site+"/prune meanwhile", "laptop", func(ctx context.Context, p *Process) error {
 			time.Sleep(pauseTime - time.Minute)
 			return pruneOf(site)(ctx, p)
@@ -97,14 +138,14 @@ func (s Strike) Try(w *World) Outcome {
 	}
 	w.Run()
 	wrong := s.reported(w, p, before)
-	if p.Err != nil && !s.Persistent && !s.Fault.Fatal {
+	if p.Err != nil && s.harmless() {
 		wrong = append(wrong, fmt.Sprintf("one such fault ends the run: %v", p.Err))
 	}
-	if took := time.Since(begun); took > longest && s.Fault != paused {
+	if took := time.Since(begun); took > longest && !s.sleeps() {
 		wrong = append(wrong, fmt.Sprintf("the run took %s", took))
 	}
 	w.Strike = nil
-	done := Outcome{Wrong: strings.Join(wrong, "\n")}
+	done := Outcome{Wrong: strings.Join(wrong, "\n"), Later: later}
 	if !s.Scenario.Once || p.Err != nil || p.Dead() {
 		done = s.recover(w, done)
 	}

@@ -12,7 +12,7 @@ var (
 	only  = flag.String("strike", "", "only the strike with this name; it prints the history")
 	every = flag.Int("every", 10, "try each n-th strike only; 1 is all")
 	named = flag.String("scenario", "", "only the scenarios whose names have this in them")
-	stop  = flag.Bool("stop", false, "end with the first violation")
+	goOn  = flag.Bool("go-on", false, "go on after a violation")
 	crash = flag.Int("crash", 20, "kill the recovery, too, of each n-th strike that is tried")
 )
 
@@ -59,11 +59,11 @@ func TestEveryFault(t *testing.T) {
 		if *only == "" && (i%*every != 0 || !mine(i / *every)) || !strings.HasPrefix(*only, s.String()) && *only != "" {
 			continue
 		}
-		if count++; *stop && t.Failed() {
+		if count++; !*goOn && t.Failed() {
 			return
 		}
 		out := try(t, s)
-		if i%(*every**crash) > 0 {
+		if i%(*every**crash) > 0 || s.Scenario.Heavy && i%20 > 0 {
 			continue
 		}
 		for s.Crash = 1; s.Crash <= out.Recovery; s.Crash++ {

@@ -44,7 +44,7 @@ func TestSchedules(t *testing.T) {
 			begun, count, played := time.Now(), uint64(0), 0
 			least, longest := uint64(kind.share*float64(*slice)), *duration/time.Duration(len(schedules))
 			for ; count < least || time.Since(begun) < longest; count++ {
-				if *stop && t.Failed() {
+				if !*goOn && t.Failed() {
 					return
 				}
 				if mine(int(count)) {

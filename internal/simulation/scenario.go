@@ -31,6 +31,8 @@ type Scenario struct {
 	After func(*World) string
 	// Claims says what is wrong with a run that says that it succeeded. If it is nil, it is After.
 	Claims func(*World) string
+	// Heavy is set if a run takes so much time that the recovery of a twentieth is killed at most.
+	Heavy bool
 
 	before *Snapshot
 }
