@@ -8,6 +8,11 @@
 //	make mutation                                  # all that were not killed before
 //	go run ./mutation -only 'source/.*dotfile'     # those whose ID matches
 //	go run ./mutation -again                       # also those that were killed before
+//	go run ./mutation -file '^sync/' -by './internal/simulation:^Test(EveryFault|Schedules)$'
+//
+// With -by another test runs in place of those of the rows. The command then lists which
+// mutations that test does not notice, and counts by file those that it does. These results are
+// in artefacts/mutations-by.jsonl.
 //
 // The command appends each result to artefacts/mutations.jsonl. After an interruption, the next
 // run continues. The command does not change the work tree: it gives the mutation to Go's tests

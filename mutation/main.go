@@ -34,8 +34,14 @@ func main() {
 	file := flag.String("file", "", "try only the mutations of files that match this regular `expression`")
 	by := flag.String("by", "", "run this `test` in place of those of the rows, and list what it does not notice")
 	again := flag.Bool("again", false, "try also the mutations that were killed before")
-	journal := flag.String("journal", "artefacts/mutations.jsonl", "the file of the results")
+	journal := flag.String("journal", "", "the file of the results (default artefacts/mutations.jsonl)")
 	flag.Parse()
+	if *journal == "" {
+		*journal = "artefacts/mutations.jsonl"
+		if *by != "" {
+			*journal = "artefacts/mutations-by.jsonl"
+		}
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := start(ctx, selection{only: *only, file: *file, by: *by, again: *again}, *journal)
 	stop()

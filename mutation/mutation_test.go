@@ -116,3 +116,27 @@ func TestSummarize(t *testing.T) {
 		t.Error("no error for one alive without a reason")
 	}
 }
+
+// Another test can take the place of those of the rows.
+func TestBy(t *testing.T) {
+	guard := func(name, file string) *Guard {
+		return &Guard{Name: name, File: file, Tests: []string{"./own"}, table: "t"}
+	}
+	all := []*Guard{guard("seen", "sync/a.go"), guard("unseen", "sync/a.go"), guard("elsewhere", "cmd/b.go")}
+	chosen, err := selection{file: "^sync/", by: "./other"}.of(all)
+	if err != nil || len(chosen) != 2 || chosen[0].Tests[0] != "./other" || all[2].Tests[0] != "./own" {
+		t.Fatalf("chosen are %v, %v", chosen, err)
+	}
+	results := make(map[string]result)
+	for i, outcome := range []string{killed, alive} {
+		results[chosen[i].ID()] = result{Digest: chosen[i].digest(), Outcome: outcome}
+	}
+	var out strings.Builder
+	report(&out, chosen, results)
+	if want := "not noticed  t/unseen\nsync/a.go: 1 of 2 noticed\n"; out.String() != want {
+		t.Errorf("it reports %q", out.String())
+	}
+	if _, err := (selection{only: "("}).of(all); err == nil {
+		t.Error("an invalid expression is accepted")
+	}
+}

@@ -48,8 +48,20 @@ func (a *Actors) start(name, what string, c *Commit, f func(context.Context, *Pr
 		time.Sleep(wait)
 		return f(ctx, p)
 	})
+	r.Process.Skew = a.skew()
 	a.runs = append(a.runs, r)
 	return r
+}
+
+// skew is how far the clock of a machine is ahead: of most not at all, of some by hours.
+func (a *Actors) skew() time.Duration {
+	switch a.random.IntN(16) {
+	case 0:
+		return rand2(a.random, 10*time.Hour) - 5*time.Hour
+	case 1:
+		return rand2(a.random, 2*time.Hour) - time.Hour
+	}
+	return 0
 }
 
 // again runs deploys again that were refused because others were at it, or do not know, or died,
@@ -78,21 +90,27 @@ func unchecked(p *Process) bool {
 	return slices.ContainsFunc(p.Notes, func(n string) bool { return strings.Contains(n, "could not be checked whether") })
 }
 
-// fault chooses what goes wrong, and how often.
+// fault chooses what goes wrong, and how often. Faults come in pairs: after one, another strikes
+// one of the next calls of the process.
 func (a *Actors) fault() func(*Call) *Fault {
 	often := []int{0, 0, 200, 50, 20}[a.random.IntN(5)]
-	persistent := make(map[*Process]*Fault)
+	persistent, second := make(map[*Process]*Fault), make(map[*Process]bool)
 	return func(c *Call) *Fault {
 		if f := persistent[c.process]; f != nil && f.Hits(c.Kind) {
 			return f
 		}
-		if often == 0 || a.random.IntN(often) > 0 {
+		rate := often
+		if second[c.process] {
+			rate = 3
+		}
+		if often == 0 || a.random.IntN(rate) > 0 {
 			return nil
 		}
 		f := Faults[a.random.IntN(len(Faults))]
 		if f.Alone || !f.Hits(c.Kind) {
 			return nil
 		}
+		second[c.process] = !second[c.process]
 		if f.Persistent && a.random.IntN(4) == 0 {
 			persistent[c.process] = f
 		}

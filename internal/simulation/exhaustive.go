@@ -137,7 +137,7 @@ func (s Strike) Try(w *World) Outcome {
 		})
 	}
 	w.Run()
-	wrong := s.reported(w, p, before)
+	wrong := append(s.reported(w, p, before), untrue(p, time.Since(begun))...)
 	if p.Err != nil && s.harmless() {
 		wrong = append(wrong, fmt.Sprintf("one such fault ends the run: %v", p.Err))
 	}
@@ -181,6 +181,16 @@ func (s Strike) recover(w *World, done Outcome) Outcome {
 	}
 	done.Recovery = again.calls - 1
 	return done
+}
+
+// untrue says which of a run's notes are wrong.
+func untrue(p *Process, took time.Duration) (wrong []string) {
+	for _, note := range p.Notes {
+		if strings.Contains(note, "longer than half the grace period") && took < grace/2 {
+			wrong = append(wrong, fmt.Sprintf("after %s it says %q", took, note))
+		}
+	}
+	return wrong
 }
 
 // switches reports whether the call makes something live. A machine that sleeps in the moment in

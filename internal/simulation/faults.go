@@ -106,7 +106,7 @@ var machines = []*Fault{
 }
 
 // pauseTime is longer than the grace period.
-const pauseTime = 25 * time.Hour
+const pauseTime = grace + time.Hour
 
 // paused is a machine that sleeps.
 var paused = &Fault{Name: "paused for longer than the grace period", strike: func(s *Struck) { s.Pause(pauseTime) }}

@@ -51,15 +51,18 @@ func (s *Scenario) World() *World {
 
 const blog = "blog"
 
+// grace is the grace period of all sites.
+const grace = 24 * time.Hour
+
 // settings are those of the site in all scenarios.
 func settings() site.Config { return settingsOf(blog) }
 
 // settingsOf are those of a site, or of "project/" and a project's id.
 func settingsOf(name string) site.Config {
 	if id, ok := strings.CutPrefix(name, "project/"); ok {
-		return site.Config{Project: id, Retain: 3}
+		return site.Config{Project: id, Retain: 3, Grace: grace}
 	}
-	return site.Config{Site: name, Retain: 3}
+	return site.Config{Site: name, Retain: 3, Grace: grace}
 }
 
 func deploy(c *Commit, opt plan.Options) func(context.Context, *Process) error {

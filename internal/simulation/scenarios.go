@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -61,6 +62,12 @@ func siteScenarios(h []*Commit) []*Scenario {
 			changeSecrets(w, 12)
 			w.Pass(48 * time.Hour)
 		}, Run: prune, After: wants(h[5])},
+		{Name: "prune of what an earlier release deployed", Actor: blog + "/prune", Before: func(w *World) {
+			deployed(h[0], h[1], h[2], h[4], h[5])(w)
+			forgetPast(w)
+			changeSecrets(w, 12)
+			w.Pass(48 * time.Hour)
+		}, Run: prune, After: wants(h[5])},
 		{Name: "verify", Actor: blog + "/verify", Before: aged(h[0], h[1], h[2], h[4]), Run: verify, After: wants(h[4])},
 	}
 }
@@ -100,6 +107,28 @@ func changeSecrets(w *World, times int) {
 		for i := range times {
 			p.Act("secret", fmt.Sprint(i), func() string {
 				return fmt.Sprint(w.Cloud.Script(blog).SetSecret(p.Name, "KEY", fmt.Sprint(i)))
+			})
+		}
+		return nil
+	})
+}
+
+// forgetPast makes the records of deployments as earlier releases wrote them: they did not say
+// what was active before.
+func forgetPast(w *World) {
+	w.Must(blog+"/"+inspect.Other, "ci", func(_ context.Context, p *Process) error {
+		n := w.Cloud.Namespaces()[0]
+		for _, key := range n.KeysAt(blog+"/d/", time.Now()) {
+			p.Act("rewrites", key, func() string {
+				value, _ := n.Get(key)
+				record := make(map[string]json.RawMessage)
+				if err := json.Unmarshal(value, &record); err != nil {
+					return err.Error()
+				}
+				delete(record, "past")
+				value, _ = json.Marshal(record) // it was decoded
+				n.Put(p.Name, key, value, 0)
+				return string(value)
 			})
 		}
 		return nil
