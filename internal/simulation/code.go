@@ -82,7 +82,9 @@ func overtaken(commits ...*Commit) func(*World) {
 	return func(w *World) {
 		deployed(commits...)(w)
 		w.Must(blog+"/"+inspect.Other, "laptop", func(_ context.Context, p *Process) error {
-			p.Act("deploys", "other.js", func() string { return w.Cloud.Script(blog).DeployOther(p.Name, "export default {}").ID })
+			p.Act("deploys", "other.js", func() string {
+				return w.Cloud.Script(blog).DeployOther(p.Name, "export default {}").ID
+			})
 			return nil
 		})
 		w.Pass(time.Hour) // what the API lists may be a minute old

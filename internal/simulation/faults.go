@@ -39,11 +39,11 @@ var lost = []*Fault{
 
 // twice are requests that a proxy sends again, after later ones.
 func twice(later time.Duration, hits func(string) bool, alone bool) *Fault {
-	return &Fault{Name: "duplicated, the second one " + later.String() + " later", Persistent: true, Alone: alone, hits: hits,
-		strike: func(s *Struck) {
-			s.Later(later)
-			s.Answer(s.Apply(model.View{}))
-		}}
+	name := "duplicated, the second one " + later.String() + " later"
+	return &Fault{Name: name, Persistent: true, Alone: alone, hits: hits, strike: func(s *Struck) {
+		s.Later(later)
+		s.Answer(s.Apply(model.View{}))
+	}}
 }
 
 // failures are answers that are no success.

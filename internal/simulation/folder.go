@@ -68,9 +68,11 @@ func folderScenarios(h []*Commit) []*Scenario {
 		return func(w *World) string { return f.differs(w.Check.Live(blog)) }
 	}
 	return []*Scenario{
-		{Name: "first deploy of a folder", Actor: blog + "/deploy", Before: func(*World) {}, Run: run(one), After: after(one)},
+		{Name: "first deploy of a folder", Actor: blog + "/deploy", Before: func(*World) {}, Run: run(one),
+			After: after(one)},
 		{Name: "deploy of a folder", Actor: blog + "/deploy", Before: had, Run: run(two), After: after(two)},
-		{Name: "deploy of a folder without a change", Actor: blog + "/deploy", Before: had, Run: run(one), After: after(one)},
+		{Name: "deploy of a folder without a change", Actor: blog + "/deploy", Before: had, Run: run(one),
+			After: after(one)},
 		{Name: "deploy of a folder after a rollback", Actor: blog + "/deploy", Before: func(w *World) {
 			deployed(h[0], h[1])(w)
 			w.Must(blog+"/rollback", "laptop", rollback(kvsync.RollbackOptions{}))

@@ -68,7 +68,8 @@ func Repository(name string, contents ...Files) []*Commit {
 	for i, f := range contents {
 		id := fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "%s %d", name, i)))[:40]
 		order = append(order, id)
-		all = append(all, &Commit{ID: id, Files: f, Repository: name, Time: time.Unix(900_000_000+int64(i), 0), hashed: hash(f)})
+		all = append(all, &Commit{ID: id, Files: f, Repository: name, Time: time.Unix(900_000_000+int64(i), 0),
+			hashed: hash(f)})
 	}
 	for _, c := range all {
 		c.Order = order

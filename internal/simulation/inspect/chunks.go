@@ -44,7 +44,8 @@ func readChunkIndex(b []byte) (*chunkIndex, error) {
 	sum := sha256.Sum256(b[:nonces])
 	x.hash = hex.EncodeToString(sum[:])
 	for i := range c {
-		x.chunks = append(x.chunks, hex.EncodeToString(b[chunkIndexHead+32*i:][:32])+"."+hex.EncodeToString(b[nonces+8*i:][:8]))
+		hash, nonce := b[chunkIndexHead+32*i:][:32], b[nonces+8*i:][:8]
+		x.chunks = append(x.chunks, hex.EncodeToString(hash)+"."+hex.EncodeToString(nonce))
 	}
 	return x, nil
 }
