@@ -334,8 +334,8 @@ func TestDeployAcrossADeletion(t *testing.T) {
 	}
 }
 
-// A site that is deleted after the uploads of a deploy, and before the switch, is deployed anew: what was
-// uploaded and confirmed may be deleted, too. Promise 11.
+// A site that is deleted after the uploads of a deploy, and before the switch, stays deleted: what was
+// uploaded and confirmed may be deleted, too. The next deploy makes it anew. Promise 11.
 func TestDeployOfASiteThatIsDeletedMeanwhile(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -355,10 +355,10 @@ func TestDeployOfASiteThatIsDeletedMeanwhile(t *testing.T) {
 		}
 		return platform.Fault{}
 	})
-	if _, err := w.deploy(past[1], plan.Options{}); err != nil || looks < 2 {
-		t.Fatal(looks, err)
-	}
+	_, err := w.deploy(past[1], plan.Options{})
+	wantCase(t, err, guard.Overtaken, finding.CaseDeleted)
 	w.p.Server.SetFault(nil)
+	w.mustDeploy(past[1])
 	if v, err := w.engine().Verify(t.Context(), true); err != nil || !v.Whole() {
 		t.Errorf("%+v, %v", v, err)
 	}
@@ -505,5 +505,51 @@ func TestDeleteUsesTheNamespaceOfWhatIsLive(t *testing.T) {
 	if left := values(t, store); len(left) > 0 || len(d.Notices) != 1 ||
 		d.Notices[0].Finding.Case != finding.CaseDeleteElsewhere || d.Notices[0].Finding.Facts.Name != other {
 		t.Errorf("left are %v; notices %v", slices.Sorted(maps.Keys(left)), d.Notices)
+	}
+}
+
+// A deploy that loses against a deletion says so, unless it went live before. The next deletion removes
+// what it uploaded.
+func TestDeployThatLosesAgainstADelete(t *testing.T) {
+	t.Parallel()
+	for at := 1; ; at++ {
+		w := start(t)
+		h := history(files{"/index.html": "1", "/a.css": "2"}, files{"/index.html": "new", "/a.css": "2"})
+		w.mustDeploy(h[0])
+		id, err := w.account.FindNamespace(t.Context(), "kv-sync")
+		if err != nil {
+			t.Fatal(err)
+		}
+		rival := *w
+		rival.account = w.connect(0)
+		rival.config.Account = rival.account
+		n := 0
+		w.p.Server.SetFault(func(platform.RequestInfo) platform.Fault {
+			if n++; n == at {
+				w.p.Server.SetFault(nil)
+				rival.mustDelete()
+			}
+			return platform.Fault{}
+		})
+		_, err = w.deploy(h[1], plan.Options{})
+		w.p.Server.SetFault(nil)
+		if n < at {
+			return
+		}
+		_, gone := w.account.Workers("blog").Activations(t.Context())
+		switch {
+		case err == nil && gone == nil:
+			if v, err := w.engine().Verify(t.Context(), true); err != nil || !v.Whole() {
+				t.Errorf("before request %d: %+v, %v", at, v, err)
+			}
+		case err != nil:
+			wantCase(t, err, guard.Overtaken, finding.CaseDeleted)
+		}
+		if len(values(t, w.account.Store(id))) > 0 {
+			w.mustDelete()
+		}
+		if left := values(t, w.account.Store(id)); len(left) > 0 {
+			t.Errorf("before request %d: left are %v", at, left)
+		}
 	}
 }

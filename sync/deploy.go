@@ -57,23 +57,28 @@ func (e *Engine) Deploy(ctx context.Context, src manifest.Source, w cloud.Worker
 	for range planAgain {
 		l, err := e.client.ReadLive(ctx)
 		if err != nil {
-			return nil, err
+			return nil, e.unlessDeleted(ctx, true, err)
 		}
-		// Start the run after the first answer, which has the time. If the site was deleted since, what
+		deleted := existed && !l.Exists()
+		if deleted && !e.client.Target.InKV() {
+			return nil, e.deleted()
+		}
+		// Start the run after the first answer, which has the time. If the project was deleted since, what
 		// was confirmed may be deleted, too.
-		if r == nil || existed && !l.Exists() {
+		if r == nil || deleted {
 			r = e.newRun(src, w, opt)
 		}
 		existed = l.Exists()
 		p, err := e.plan(ctx, l, r)
 		if err != nil {
-			return nil, err
+			return nil, e.unlessDeleted(ctx, existed, err)
 		}
 		rel, err := p.Write(ctx)
 		if err != nil {
-			return nil, err
+			return nil, e.unlessDeleted(ctx, existed, err)
 		}
-		switch err = e.switchTo(ctx, l, p.Base(), rel, src.Compare); {
+		err = e.switchTo(ctx, l, p.Base(), rel, src.Compare)
+		switch err = e.unlessDeleted(ctx, existed, err); {
 		case errors.Is(err, cloud.ErrOvertaken):
 			e.client.Note(site.StageSwitch, "another deployment switched meanwhile; planning again")
 			r.Nonce = manifest.NewNonce(e.client.Time())
@@ -88,6 +93,31 @@ func (e *Engine) Deploy(ctx context.Context, src manifest.Source, w cloud.Worker
 		}
 	}
 	return nil, guard.Stop(guard.Overtaken, finding.CaseOvertaken, finding.Facts{Site: e.client.Site})
+}
+
+// unlessDeleted returns the error of a deploy, or that of the guard if the site existed and was
+// deleted meanwhile.
+func (e *Engine) unlessDeleted(ctx context.Context, existed bool, err error) error {
+	stopped := (*guard.Error)(nil)
+	shows := errors.Is(err, cloud.ErrNotFound) || errors.Is(err, cloud.ErrUnknown) ||
+		errors.As(err, &stopped) && stopped.Guard == guard.Damaged
+	if !existed || !shows || e.client.Target.InKV() {
+		return err
+	}
+	look, cancel := detached(ctx)
+	defer cancel()
+	if _, state := e.client.Target.Activations(look); !errors.Is(state, cloud.ErrNotFound) {
+		return err
+	}
+	return e.deleted()
+}
+
+// deleted returns the error of a deploy whose site was deleted meanwhile. Planning again would make
+// the site anew while the deletion removes its keys. A project is planned again, because the next
+// project of that id has keys of its own.
+func (e *Engine) deleted() error {
+	e.client.ForgetLive()
+	return guard.Stop(guard.Overtaken, finding.CaseDeleted, finding.Facts{Site: e.client.Site})
 }
 
 // switchTo makes the prepared release live. If there is none, the live version stays, or is

@@ -33,6 +33,19 @@ func (e *Engine) past(ctx context.Context) (*version.Past, error) {
 	return e.client.Past(ctx, site.Lookup{Otherwise: e.client.Policy(), Records: e.records})
 }
 
+// allPast returns all deployments. If KV does not answer, it returns those that the API lists, and as
+// unread why there may be others.
+func (e *Engine) allPast(ctx context.Context) (past *version.Past, unread, err error) {
+	if past, err = e.past(ctx); err == nil {
+		return past, past.Unread, nil
+	}
+	listed, failed := e.client.Past(ctx, site.Lookup{Otherwise: e.client.Policy()})
+	if failed != nil {
+		return nil, nil, err
+	}
+	return listed, err, nil
+}
+
 // records returns the prefix of the keys of the records in the layout of what is live.
 func (e *Engine) records(live *version.Meta) string { return e.layoutOf(live).RecordKey("") }
 

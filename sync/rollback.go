@@ -69,11 +69,12 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	}
 	target, err := e.findTarget(past, opt.To)
 	if err != nil || target.Rollback { // older activations decide, too
-		if past, err = e.past(ctx); err != nil {
+		var unread error
+		if past, unread, err = e.allPast(ctx); err != nil {
 			return nil, err
 		}
 		if target, err = e.findTarget(past, opt.To); err != nil {
-			return nil, err
+			return nil, cmp.Or(unread, err)
 		}
 	}
 	live := past.Live()

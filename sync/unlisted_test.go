@@ -1,8 +1,10 @@
 package kvsync_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -179,6 +181,33 @@ func TestUnreadRecordStopsAPrune(t *testing.T) {
 		}
 		if _, err := s.engine("").Rollback(t.Context(), kvsync.RollbackOptions{To: h[4].commit}); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// If KV does not list the records, a rollback still goes to a deployment that the API lists. For one that
+// only a record names, the error is that of KV.
+func TestRollbackWithoutRecords(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, h := deployed(t, 20, 13)
+		if _, err := s.engine("").Rollback(t.Context(), kvsync.RollbackOptions{To: h[11].commit}); err != nil {
+			t.Fatal(err)
+		}
+		s.world.edit(1) // only the versions say what this is, so all deployments are read
+		broken := errors.New("KV does not answer")
+		s.world.meddle = func(_, kind string, do func() error) error {
+			if strings.HasPrefix(kind, "kv.list blog/d/") {
+				return broken
+			}
+			return do()
+		}
+		if _, err := s.engine("").Rollback(t.Context(), kvsync.RollbackOptions{To: h[0].commit}); !errors.Is(err, broken) {
+			t.Errorf("to one that is not listed: %v", err)
+		}
+		res, err := s.engine("").Rollback(t.Context(), kvsync.RollbackOptions{To: h[11].commit, Force: true})
+		if err != nil || res.Commit != h[11].commit {
+			t.Errorf("%+v, %v", res, err)
 		}
 	})
 }

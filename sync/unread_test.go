@@ -14,6 +14,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
@@ -238,4 +240,19 @@ func TestOneBadReadInOtherLayouts(t *testing.T) {
 	project(shelves{s}, h[0])
 	project(hiccup{shelves{s}, []string{"/manifest"}, map[string]bool{}, new(sync.Mutex)}, h[1])
 	s.wantProject(t, after)
+}
+
+// A rollback to a deployment whose manifest is damaged is refused with a remedy.
+func TestRollbackToADamagedManifest(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	h := history(one, two)
+	w.mustDeploy(h[0])
+	ref := w.live().Manifest
+	w.mustDeploy(h[1])
+	w.put("/m/"+ref, []byte("damaged"))
+	w.config.Cache = nil
+	_, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{})
+	wantCase(t, err, guard.Missing, finding.CaseBlobsUnread)
+	w.wantSite(two)
 }

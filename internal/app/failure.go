@@ -147,6 +147,11 @@ type offlineError struct{ error }
 
 func (e *offlineError) Unwrap() error { return e.error }
 
+// pullError is a pull that failed or was cancelled. A pull does not change what is live.
+type pullError struct{ error }
+
+func (e *pullError) Unwrap() error { return e.error }
+
 // remains returns a text about what is live after a failure before the switch.
 func remains(err error) string {
 	if offline := (*offlineError)(nil); errors.As(err, &offline) {
@@ -154,6 +159,9 @@ func remains(err error) string {
 	}
 	if first := (*nothingLiveError)(nil); errors.As(err, &first) {
 		return "nothing went live"
+	}
+	if pulled := (*pullError)(nil); errors.As(err, &pulled) {
+		return "the pull is not complete, and no edit is lost"
 	}
 	return "what was live is still live"
 }

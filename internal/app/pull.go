@@ -64,7 +64,12 @@ type pulledTree interface {
 
 // Pull brings edits made at run time into git. If there are conflicts, it pulls all other edits,
 // and returns the result together with a [guard.Error].
-func (s *Site) Pull(ctx context.Context, o PullOptions) (*Pulled, error) {
+func (s *Site) Pull(ctx context.Context, o PullOptions) (_ *Pulled, err error) {
+	defer func() {
+		if err != nil {
+			err = &pullError{err}
+		}
+	}()
 	if o.Branch == "" && worktree.Bare(s.settings.Root, s.in.Getenv) {
 		return nil, refuse(advice.CasePulledBare, finding.Facts{})
 	}

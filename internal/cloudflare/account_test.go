@@ -173,7 +173,10 @@ func TestHints(t *testing.T) {
 		"no subdomain":    {refuse(400, 10063, "no subdomain"), "workers.dev subdomain", "workers.dev subdomain"},
 		"bound namespace": {refuse(400, 10041, "KV namespace 'x' not found."), "create it, or", "create it, or"},
 		"namespace": {
-			refuse(404, 10013, "namespace not found"), "namespace does not exist", "namespace does not exist",
+			refuse(404, 10013, "namespace not found"), "namespace does not exist", "an error of its own",
+		},
+		"unknown error": {
+			refuse(400, 10013, "workers.api.error.unknown"), "an error of its own", "an error of its own",
 		},
 		"wrong base URL":     {page(404, "nginx"), "CLOUDFLARE_API_BASE_URL", "CLOUDFLARE_API_BASE_URL"},
 		"redirect":           {answer(301, "", "Location", "https://example.com"), "does not redirect", "does not redirect"},

@@ -112,7 +112,7 @@ const (
 	codeScriptMissing    = 10007 // or the account has no workers.dev subdomain
 	codeKeyMissing       = 10009
 	codeEnvMissing       = 10090 // a script of a legacy environment
-	codeNamespaceMissing = 10013
+	codeNamespaceMissing = 10013 // of Workers KV; for Workers it is an unknown error of Cloudflare
 	codeBoundMissing     = 10041 // an upload's binding names a namespace that does not exist
 	codeNoRoute          = 7000  // an account or namespace id is malformed
 	codeNoRouteTo        = 7003
@@ -202,6 +202,8 @@ func (c *call) hint(e *APIError) string {
 		return c.denied(e)
 	case e.Status == http.StatusUnauthorized:
 		return "the API token is not valid: check CLOUDFLARE_API_TOKEN, or create a token at " + tokensPage
+	case e.has(codeNamespaceMissing) && !(e.Status == http.StatusNotFound && strings.Contains(e.Path, "/storage/kv/")):
+		return "Cloudflare had an error of its own: see https://www.cloudflarestatus.com"
 	case e.has(codeNamespaceMissing):
 		return "the KV namespace does not exist, or belongs to another account: " +
 			"check the namespace id and CLOUDFLARE_ACCOUNT_ID"

@@ -52,6 +52,7 @@ const (
 	CaseIgnored Case = "{what} that git ignores would become public, which the kv-sync that made the live " +
 		"deployment left out: {path}"
 	CaseOvertaken Case = "other deployments of {site} kept switching meanwhile"
+	CaseDeleted   Case = "{site} was deleted meanwhile, so nothing is live"
 	CaseCache     Case = "the active version of {site} has the worker loader {key}, which a new version inherits, " +
 		"and Workers Caching ignores the host: a project would be answered with the cached response of another"
 	CaseIndex        Case = "the Worker's code does not contain the index that was written for it"

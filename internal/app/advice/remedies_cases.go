@@ -71,6 +71,11 @@ var caseRemedies = map[finding.Case]remedy{
 		redeploy[1] + ", or give the input to with another deployment of kv-sync history",
 		redeploy[2],
 	},
+	finding.CaseDeleted: {
+		"run kv-sync delete again to remove what this run uploaded, or deploy again to make the site anew",
+		"run kv-sync delete again to remove what this run uploaded, or " + againJob + " to make the site anew",
+		"run kv-sync delete again to remove what this run uploaded, or poll now to make the site anew",
+	},
 	finding.CaseSwitched: {
 		"look at kv-sync history and run again",
 		"see what is live, and run the job again",

@@ -91,6 +91,8 @@ func (c *Content) checkBlobs(ctx context.Context, m, live *version.Meta) (*manif
 	stored, err := c.Manifest(ctx, m)
 	if errors.Is(err, cloud.ErrNotFound) {
 		return nil, guard.Stop(guard.Missing, finding.CaseManifestMissing, finding.Facts{Deployment: m.Deployment})
+	} else if errors.Is(err, manifest.ErrDamaged) {
+		return nil, guard.Stop(guard.Missing, finding.CaseBlobsUnread, finding.Facts{Deployment: m.Deployment, Cause: err})
 	} else if err != nil {
 		return nil, err
 	}

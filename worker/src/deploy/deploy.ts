@@ -7,7 +7,7 @@
 // Writing `current` is the switch. Before it, nothing is visible. A stream can be
 // read only once, so its blobs are written before the plan is made.
 
-import { type Current, ProjectError, readPointer } from "../dynamic/version";
+import { type Current, ProjectError } from "../dynamic/version";
 import { maxValueBytes } from "../format/chunks";
 import { ManifestError } from "../format/manifest";
 import { htmlHandlings, notFoundHandlings } from "../format/meta";
@@ -24,6 +24,7 @@ import { checkOptions, type DeployOptions, defaultGrace, defaultRetain } from ".
 import { readDeployed, readRolledBack } from "./live";
 import { checkShrink, makePlan } from "./plan";
 import { makeRelease } from "./release";
+import { readPointerToDeploy } from "./repair";
 import { StaleError } from "./stale_error";
 import { checkStart } from "./start_check";
 import { contentsOf, hashUpload, type ProjectFiles, readUpload, sha256Hex, type Upload } from "./upload";
@@ -101,7 +102,8 @@ async function deployReserved(
   const routing = code ? everyRequest(retire) : withoutCode;
   const workerWith = (overlay: boolean) => workerOf(handling, code, routing, overlay);
 
-  const { current, incarnation } = await readPointer(kv, projectId, 0);
+  const { random } = options;
+  const { current, incarnation } = await readPointerToDeploy(kv, projectId, { repair, now: started, random });
   const keys = new ProjectKeys(projectId, incarnation);
   checkAfter(projectId, options.after, current?.activations[0].version);
   const liveStamp = current?.version.stamp;

@@ -12,7 +12,15 @@ export const incarnatedFormat = 2;
 /** Thrown if a record of a project is damaged, or was written by a newer kv-sync. */
 export class ProjectError extends Error {
   override name = "ProjectError";
+
+  /** Whether a newer kv-sync wrote the record. */
+  get newer(): boolean {
+    return this.cause instanceof NewerFormat;
+  }
 }
+
+/** A format of a newer kv-sync. */
+class NewerFormat extends Error {}
 
 /** One module of a version's code. Bytes are in base64. */
 export type EncodedModule = { js: string } | { text: string } | { wasm: string } | { data: string };
@@ -195,7 +203,8 @@ function parseStamp(json: unknown, ownSite: string): Stamp {
 }
 
 function checkFormat({ format: found }: Record<string, unknown>, newest = format): void {
-  if (!Number.isSafeInteger(found) || (found as number) < 1 || (found as number) > newest) {
+  if (Number.isSafeInteger(found) && (found as number) > newest) throw new NewerFormat(`unknown format ${found}`);
+  if (!Number.isSafeInteger(found) || (found as number) < 1) {
     throw new Error(`unknown format ${String(found)}`);
   }
 }

@@ -111,6 +111,33 @@ describe("deployProject", () => {
     assert.equal(await request("/d.txt"), "d");
   });
 
+  it("replaces a pointer that cannot be read if repair is set, and keeps the incarnation of the keys", async () => {
+    const readable = (name: string) => JSON.parse(platform.kv.values.get(name)!.toString()) as Record<string, unknown>;
+    await mustDeploy(pages);
+    for (const damaged of ["{", "[]", '{"format":1,"activations":[]}']) {
+      platform.kv.values.set(currentKey, Buffer.from(damaged));
+      assert.match((await deploy(pages, 1)).error, /cannot read its current/, damaged);
+      const { uploaded } = await mustDeploy(pages, 1, { options: { repair: true } });
+      assert.equal(uploaded, 4, damaged);
+      assert.equal(readable(currentKey)["incarnation"], undefined, damaged);
+      assert.equal(await request("/"), pages["/index.html"], damaged);
+    }
+
+    platform.kv.values.set("project/shop@6890000000000000/b/x", Buffer.from("x"));
+    platform.kv.values.set(currentKey, Buffer.from("{"));
+    await mustDeploy(pages, 2, { options: { repair: true } });
+    assert.equal(readable(currentKey)["incarnation"], "6890000000000000");
+
+    platform.kv.values.clear();
+    platform.kv.values.set(currentKey, Buffer.from("{"));
+    await mustDeploy(pages, 3, { options: { repair: true } });
+    assert.match(String(readable(currentKey)["incarnation"]), /^[0-9a-f]{16}$/);
+
+    platform.kv.values.set(currentKey, Buffer.from('{"format":9}'));
+    assert.match((await deploy(pages, 4, { options: { repair: true } })).error, /update kv-sync/);
+    assert.equal(readable(currentKey)["format"], 9, "a pointer of a newer kv-sync stays");
+  });
+
   it("keeps removed files reachable while a deployment with them is retained", async () => {
     const options = { retain: 3, grace: 3600 };
     await mustDeploy({ ...pages, "/old.txt": "old" }, 0, { options });
