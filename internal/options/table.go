@@ -40,8 +40,8 @@ var (
 		Flag: "project", Input: "project", Setting: "project", Variables: []string{"KV_SYNC_PROJECT"}, Commands: anyCommands,
 		Group: GroupSite, Placeholder: "ID",
 		Help: "The id of a Dynamic Worker's project in place of a site: the one in projects/ID, or what is in this folder.",
-		Doc: "the id of a [Dynamic Worker's project](dynamic-workers.md) in place of a site: " +
-			"the one in `projects/ID`, or what is in this folder",
+		Doc: "the id of a [Dynamic Worker's project](dynamic-workers.md) to deploy instead of a site. " +
+			"The project is in `projects/ID`, or else in this folder",
 	})
 	Projects = declare(Option{
 		Flag: "projects", Input: "projects", Commands: deployCommands, Switch: true, Default: "false",
@@ -74,8 +74,8 @@ var (
 		Flag: "timeout", Input: "timeout", Setting: "timeout", Variables: []string{"KV_SYNC_TIMEOUT"}, Commands: siteCommands,
 		Group: GroupSite, Placeholder: "TIME",
 		Help: "How long to go on without a successful answer of Cloudflare's API, such as 2m.",
-		Doc: "how long to go on without a successful answer of Cloudflare's API, from `1s` to `24h`. " +
-			"A wait of up to 300 s that the API asks for is part of that. Without it, 10 minutes",
+		Doc: "how long kv-sync continues without a successful response of Cloudflare's API, `1s` to `24h`. " +
+			"The time includes a wait of up to 300 s that the API asks for. Without this option, 10 minutes",
 	})
 	GitHubToken = declare(Option{
 		Input: "github-token", Secret: true, Expression: "${{ github.token }}",
@@ -132,7 +132,7 @@ var (
 var (
 	GitIgnore = declare(Option{
 		Setting: "gitignore", Variables: []string{"KV_SYNC_GITIGNORE"}, Switch: true, Default: "false",
-		Doc: "`true` leaves out the files that git ignores, which are [published](#which-files) otherwise",
+		Doc: "`true` leaves out the files that git ignores; `false` [publishes them](#files-that-git-ignores)",
 	})
 	PublishIgnored = declare(Option{
 		Flag: "publish-ignored", Input: "publish-ignored", Commands: uploadCommands, Switch: true,
@@ -175,9 +175,9 @@ var Retain = declare(Option{
 	Help: "How many deployments are kept, the live one included; a rollback can go to any of the others. " +
 		"A deploy records it. " +
 		"A prune keeps the largest number that a retained deployment recorded, and this one if it is larger.",
-	Doc: "how many deployments are kept, the live one included, 1 to 100; a rollback can go to any of the others. " +
-		"A deploy records it, and a prune in any folder keeps the largest number that a retained deployment " +
-		"recorded. For a prune the flag or the input can only raise it, and is required if no deployment recorded one",
+	Doc: "how many deployments are kept, including the live one, 1 to 100. A rollback can go to any of the others. " +
+		"A deploy records the number. A prune in any folder keeps the largest number that a retained deployment " +
+		"recorded. For a prune, the flag or the input can only raise it, and is required if no deployment recorded one",
 	Otherwise: "the configuration's, else `5`",
 })
 
