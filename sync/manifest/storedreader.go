@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"unicode/utf8"
 )
 
 // DecodeStored reads what EncodeStored of this or an earlier release wrote. It returns
@@ -159,6 +160,9 @@ func (r *storedReader) pathname() string {
 		return ""
 	}
 	r.path = r.texts.join(r.path[:shared], suffix)
+	if !utf8.ValidString(r.path) { // worker/ cannot read it
+		r.fail("a path is not UTF-8")
+	}
 	return r.path
 }
 

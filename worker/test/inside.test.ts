@@ -72,6 +72,7 @@ function readVectors(): Vectors {
     overlays: overlay.described("", ".bin"),
     refusedOverlays: overlay.named("refused", ".bin"),
     stored: vectorsIn("../testdata/stored").named("", ".bin"),
+    mutated: readFileSync("../testdata/stored/mutated.json", "utf8"),
     routings: readFileSync("../testdata/routing/cases.json", "utf8"),
     redirected: readFileSync("../testdata/redirected/cases.json", "utf8"),
   };

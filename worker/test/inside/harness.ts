@@ -16,6 +16,8 @@ export interface Vectors {
   refusedOverlays: Record<string, string>;
   /** Stored manifests by name, in base64. */
   stored: Record<string, string>;
+  /** What Go makes of damaged stored manifests, as JSON. */
+  mutated: string;
   /** The cases of testdata/routing, as JSON. */
   routings: string;
   /** The cases of testdata/redirected, as JSON. */
