@@ -74,15 +74,14 @@ func (e *Engine) Deploy(ctx context.Context, src manifest.Source, w cloud.Worker
 			return nil, e.unlessDeleted(ctx, existed, err)
 		}
 		rel, err := p.Write(ctx)
-		if err != nil {
-			return nil, e.unlessDeleted(ctx, existed, err)
+		if err == nil {
+			err = e.switchTo(ctx, l, p.Base(), rel, src.Compare)
 		}
-		err = e.switchTo(ctx, l, p.Base(), rel, src.Compare)
 		switch err = e.unlessDeleted(ctx, existed, err); {
 		case errors.Is(err, cloud.ErrOvertaken):
 			e.client.Note(site.StageSwitch, "another deployment switched meanwhile; planning again")
 			r.Nonce = manifest.NewNonce(e.client.Time())
-		case errors.Is(err, errStale):
+		case errors.Is(err, layout.ErrStale):
 			e.client.Note(site.StageSwitch, "the uploads took longer than half the grace period; planning again")
 			r = e.newRun(src, w, opt)
 			r.IgnoreReceipt = true
@@ -203,6 +202,3 @@ func (e *Engine) patchSettings(ctx context.Context, w cloud.Worker) error {
 	}
 	return e.client.Target.PatchSettings(ctx, settings)
 }
-
-// errStale means that the plan is so old that prune may have deleted its blobs.
-var errStale = errors.New("the plan is too old")

@@ -105,7 +105,7 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 		res.Notices = append(res.Notices, manifest.ProblemOf("", finding.CaseHoldUnkept, finding.Facts{Cause: err}))
 	}
 	switch err = e.rollTo(ctx, past, target, hold.Hold, opt); {
-	case errors.Is(err, errStale):
+	case errors.Is(err, layout.ErrStale):
 		e.client.Note(site.StageSwitch, "the rollback took longer than half the grace period; planning again")
 		return e.Rollback(ctx, opt)
 	case errors.Is(err, cloud.ErrOvertaken):
@@ -130,7 +130,7 @@ func (e *Engine) rollTo(ctx context.Context, past *version.Past, target *version
 		return err
 	}
 	if e.client.Time().Sub(past.At) >= past.Policy.GracePeriod()/2 {
-		return errStale
+		return layout.ErrStale
 	}
 	says := version.Message{Deployment: target.ID, Rollback: true, Commit: target.Commit, Hold: hold,
 		Over: version.ActiveID(before), Actor: e.client.Actor, Run: e.client.Run}

@@ -26,7 +26,7 @@ const settled = 10 * time.Second
 // activate switches to a release.
 func (e *Engine) activate(ctx context.Context, l *version.Live, rel *layout.Prepared, compare settle.Compare) error {
 	if !e.client.Fresh(l, rel.Started) {
-		return errStale
+		return layout.ErrStale
 	}
 	final := rel.Upload.Apply != nil // an activation cannot undo migrations
 	s := e.newSwitch(l.Activations, entryOf(l), compare)

@@ -10,6 +10,8 @@ var (
 		"first deploy, call 7, workers.scripts.put: request lost",
 		"rollback, call 5, kv.values.put: success: false with status 200",
 		"deploy of a project, call 6, kv.values.get: paused for longer than the grace period",
+		"deploy in kv-assets, call 7, kv.values.put: paused for longer than the grace period",
+		"prune in kv-assets, call 3, kv.keys.list: list of keys has each twice",
 		"project deleted, call 8, kv.values.put: reply lost, and each later call",
 	}
 	killingSeeds = []uint64{}

@@ -11,22 +11,23 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// Projects is a schedule of projects, and a site, in one namespace. One process at a time
-// deploys, rolls back or deletes a project, as docs/promises.md asks for; uploads ahead and
-// prunes run beside it.
+// Projects is a schedule of projects, or of a site in the layout kv-assets, and a site beside them.
+// One process at a time deploys, rolls back or deletes one, as docs/promises.md asks for; uploads
+// ahead and prunes run beside it.
 type Projects struct {
 	*Actors
+	names   []string
 	history map[string][]*Commit
 	next    map[string]int  // how many commits of a project were deployed
 	last    map[string]*run // that changes what is live of a project
 	wrong   []string
 }
 
-// NewProjects prepares the account: two projects with deployments, and a site.
-func NewProjects(seed uint64) *Projects {
-	s := &Projects{Actors: newActors(seed), history: make(map[string][]*Commit), next: make(map[string]int),
+// NewProjects prepares the account: projects, or other sites, with deployments, and a site.
+func NewProjects(seed uint64, names ...string) *Projects {
+	s := &Projects{Actors: newActors(seed), names: names, history: make(map[string][]*Commit), next: make(map[string]int),
 		last: make(map[string]*run)}
-	for i, name := range []string{mall, mall2, blog} {
+	for i, name := range append(names, blog) {
 		var contents []Files
 		for edition := range 10 {
 			contents = append(contents, s.contents(10*i+edition))
@@ -64,27 +65,28 @@ func (s *Projects) commit(name string) *Commit {
 // Play runs the processes, and then again what has not ended well.
 func (s *Projects) Play() {
 	s.Strike = s.fault()
+	first := s.names[0]
 	for range 2 + s.random.IntN(5) {
-		s.step(mall)
+		s.step(first)
 	}
 	for range s.random.IntN(3) {
-		s.step(mall2)
+		s.step(s.names[len(s.names)-1])
 	}
-	for _, name := range []string{mall, mall2, blog} {
+	for _, name := range append(s.names, blog) {
 		if s.random.IntN(2) == 0 {
 			s.start(name+"/prune", "prune", nil, s.later(pruneOf(name)))
 		}
 	}
 	if s.random.IntN(3) == 0 {
-		h := s.history[mall]
-		s.start(mall+"/upload", "upload", nil, s.later(uploadOf(mall, h[min(s.next[mall], len(h)-1)])))
+		h := s.history[first]
+		s.start(first+"/upload", "upload", nil, s.later(uploadOf(first, h[min(s.next[first], len(h)-1)])))
 	}
 	if s.random.IntN(3) == 0 {
 		s.start(blog+"/deploy", "neighbour", nil, s.later(deployTo(blog, s.commit(blog), anySize)))
 	}
 	s.Run()
 	s.Strike = nil
-	for _, name := range []string{mall, mall2} {
+	for _, name := range s.names {
 		if r := s.last[name]; r != nil && r.unfinished() {
 			if p := s.Do(r.Name+" again", "ci", r.run); unsettled(p.Err) {
 				s.add("promise 6: %s, run again, says %v", r.Name, p.Err)

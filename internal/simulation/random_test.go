@@ -29,7 +29,8 @@ var schedules = []struct {
 	of    func(seed uint64) schedule
 }{
 	{"sites", 1, func(seed uint64) schedule { return NewSchedule(seed) }},
-	{"projects", 0.3, func(seed uint64) schedule { return NewProjects(seed) }},
+	{"projects", 0.3, func(seed uint64) schedule { return NewProjects(seed, mall, mall2) }},
+	{"kv-assets", 0.1, func(seed uint64) schedule { return NewProjects(seed, rusty) }},
 }
 
 // Promises 1 to 11: whatever the order of the requests of several processes is, and whatever

@@ -12,6 +12,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/layout"
+	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/site"
@@ -27,6 +28,8 @@ type Scenario struct {
 	Run    func(context.Context, *Process) error
 	// Once is set if a repetition after a success has another effect, such as a second rollback.
 	Once bool
+	// Yields is set if the run may end because another one pruned meanwhile.
+	Yields bool
 	// After says what is wrong after the run has succeeded, or "".
 	After func(*World) string
 	// Claims says what is wrong with a run that says that it succeeded. If it is nil, it is After.
@@ -62,7 +65,19 @@ func settingsOf(name string) site.Config {
 	if id, ok := strings.CutPrefix(name, "project/"); ok {
 		return site.Config{Project: id, Retain: 3, Grace: grace}
 	}
-	return site.Config{Site: name, Retain: 3, Grace: grace}
+	c := site.Config{Site: name, Retain: 3, Grace: grace}
+	if name == rusty {
+		c.Layout = kvassets.Layout.Name
+	}
+	return c
+}
+
+// workerOf is the code of a site or of a project.
+func workerOf(name string) cloud.Worker {
+	if name == rusty {
+		return compiled
+	}
+	return worker
 }
 
 func deploy(c *Commit, opt plan.Options) func(context.Context, *Process) error {
@@ -70,7 +85,7 @@ func deploy(c *Commit, opt plan.Options) func(context.Context, *Process) error {
 }
 
 func deployTo(name string, c *Commit, opt plan.Options) func(context.Context, *Process) error {
-	return deployOf(name, source{c}, worker, opt)
+	return deployOf(name, source{c}, workerOf(name), opt)
 }
 
 // deployOf deploys a source with the code of a Worker.
@@ -125,7 +140,11 @@ func (p *Process) keeps(name string, res *kvsync.Result) error {
 	w := p.world
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	records := w.Cloud.Namespaces()[0].KeysAt(name+"/h/"+res.Deployment+".", time.Now())
+	prefix := name + "/h/" + res.Deployment + "."
+	if name == rusty {
+		prefix = ".kv-sync/" + prefix
+	}
+	records := w.Cloud.Namespaces()[0].KeysAt(prefix, time.Now())
 	if p.dead || !res.Switched || said || len(records) > 0 {
 		return nil
 	}

@@ -2,6 +2,7 @@ package layout
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
@@ -45,6 +46,10 @@ func (r *Run) MoveTo(namespace string, keys manifest.Keys) {
 	}
 	r.Namespace, r.keys = namespace, keys
 }
+
+// ErrStale means that a run took so long that prune may have deleted what it uploaded. The run
+// has to begin again.
+var ErrStale = errors.New("the uploads took longer than half of the grace period")
 
 // Order refuses a deploy of an older state than the live one. It is a stage of the
 // engine, which a layout calls as soon as it knows enough.

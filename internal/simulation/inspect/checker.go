@@ -90,6 +90,10 @@ func (k *Checker) Put(by string, n *model.Namespace, key string, value []byte, b
 		k.damaged[key] = true
 		return
 	}
+	if site, ok := assetsOf(n); ok {
+		k.putAsset(by, site, n, key, value, before)
+		return
+	}
 	k.may(by, key)
 	letter, name, _ := strings.Cut(rest, "/")
 	switch letter {
@@ -139,6 +143,10 @@ func (k *Checker) may(by, key string) {
 func (k *Checker) Deleted(by string, n *model.Namespace, key string) {
 	if _, kind := actor(by); kind == Other {
 		k.damaged[key] = true
+		return
+	}
+	if site, ok := assetsOf(n); ok {
+		k.deletedAsset(by, site, n, key)
 		return
 	}
 	k.may(by, key)
@@ -209,6 +217,7 @@ func (k *Checker) whole(what string, w *view) {
 
 // End checks what is left when nothing happens any more.
 func (k *Checker) End() {
+	k.newestWhole()
 	for _, site := range k.sites() {
 		for _, w := range k.retained(k.past(site), time.Time{}).views {
 			if !k.isDamaged(w) {

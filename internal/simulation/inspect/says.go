@@ -16,6 +16,7 @@ type says struct {
 	Site       string
 	Deployment string
 	Manifest   string
+	Index      string
 	Commit     string
 	Namespace  string
 	Retain     int

@@ -19,6 +19,9 @@ func (k *Checker) tabs(by string, s *model.Script, d *model.Deployment) {
 		return // it was made live before
 	}
 	next := k.view(s.Version(d.Main()))
+	if next != nil && next.says.Index != "" {
+		return // the layout kv-assets keeps no removed file reachable
+	}
 	kept := k.retained(k.past(s.Name), k.looked[by]).views
 	for base := over(before, d); next != nil && base != nil; base = over(before, base) {
 		old := k.view(s.Version(base.Main()))

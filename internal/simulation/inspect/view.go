@@ -36,7 +36,13 @@ func (k *Checker) view(v *model.Version) *view {
 	if s == nil {
 		return nil
 	}
-	w, err := k.read(v.ID, k.cloud.Namespace(s.Namespace), s, v.Modules["kv-sync-manifest.bin"])
+	var w *view
+	var err error
+	if n := k.cloud.Namespace(s.Namespace); s.Index != "" && n != nil {
+		w, err = indexedView(v, n, s)
+	} else {
+		w, err = k.read(v.ID, n, s, v.Modules["kv-sync-manifest.bin"])
+	}
 	if err != nil {
 		k.violation(1, "version %s: %v", v.ID, err)
 	}

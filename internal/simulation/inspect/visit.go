@@ -60,7 +60,7 @@ func (k *Checker) get(l *model.Location, w *view, a asset) string {
 }
 
 func (k *Checker) getValue(l *model.Location, w *view, path, ref string, size uint64) string {
-	value, wrong := k.look(l, w, w.says.Site+"/b/"+ref)
+	value, wrong := k.look(l, w, w.key(ref))
 	if value != nil && uint64(len(value)) != size { // its hash was checked when it was written
 		return fmt.Sprintf("serves %d bytes for %s", len(value), path)
 	}

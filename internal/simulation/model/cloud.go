@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -170,10 +171,30 @@ func (n *Namespace) KeysAt(prefix string, at time.Time) []string {
 	return all
 }
 
-// FirstWritten is when a key was first written.
-func (n *Namespace) FirstWritten(key string) (time.Time, bool) {
-	if all := n.keys[key]; len(all) > 0 {
-		return all[0].At, true
+// EverBelow lists the keys with a prefix that were ever written, ascending.
+func (n *Namespace) EverBelow(prefix string) (all []string) {
+	for key := range n.keys {
+		if strings.HasPrefix(key, prefix) {
+			all = append(all, key)
+		}
 	}
-	return time.Time{}, false
+	slices.Sort(all)
+	return all
+}
+
+// LastValue is what was last written to a key, also if it was deleted since.
+func (n *Namespace) LastValue(key string) ([]byte, bool) {
+	w, ok := last(n.keys[key], func(w Write) bool { return !w.Gone })
+	return w.Value, ok
+}
+
+// FirstWritten is when a key was first written, since it was last deleted.
+func (n *Namespace) FirstWritten(key string) (at time.Time, ok bool) {
+	for _, w := range slices.Backward(n.keys[key]) {
+		if w.Gone {
+			break
+		}
+		at, ok = w.At, true
+	}
+	return at, ok
 }

@@ -95,7 +95,7 @@ func readHeld(rest string, below bool) (held, bool) {
 }
 
 func (p *kvAssetsPrune) list(ctx context.Context) error {
-	return cloud.EachKey(ctx, p.store, "", func(k cloud.KeyInfo) error {
+	err := cloud.EachKey(ctx, p.store, "", func(k cloud.KeyInfo) error {
 		switch {
 		case strings.HasPrefix(k.Name, p.keys.Prefix()):
 			p.own = append(p.own, k.Name)
@@ -106,6 +106,8 @@ func (p *kvAssetsPrune) list(ctx context.Context) error {
 		}
 		return nil
 	})
+	p.own, p.names = distinct(p.own), distinct(p.names)
+	return err
 }
 
 // read reads all records. There are few, because a prune deletes those that retain
@@ -267,6 +269,12 @@ func (p *kvAssetsPrune) partition(out *layout.Sweep) {
 	}
 }
 
+// distinct returns the names of a listing in order. KV may list a key twice.
+func distinct(names []string) []string {
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // checkUnchanged refuses to continue if another run uploads meanwhile: that run may
 // rely on a file that nothing named when the keys were listed.
 func (p *kvAssetsPrune) checkUnchanged(ctx context.Context) error {
@@ -278,9 +286,7 @@ func (p *kvAssetsPrune) checkUnchanged(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("nothing was deleted: %w", err)
 	}
-	slices.Sort(p.own)
-	slices.Sort(now)
-	if !slices.Equal(p.own, now) {
+	if !slices.Equal(p.own, distinct(now)) {
 		return guard.Stop(guard.Overtaken, finding.CasePruneConcurrent, finding.Facts{Site: p.e.Site})
 	}
 	return nil

@@ -173,7 +173,8 @@ func (k *kvAssets) nonceAfter(before manifest.Nonce) manifest.Nonce {
 }
 
 // writeIndex uploads the items, and then writes the record, which says that all files
-// of the index are in KV.
+// of the index are in KV. If that took so long that a prune may have deleted some of them, it
+// deletes the record and returns [layout.ErrStale].
 func (k *kvAssets) writeIndex(ctx context.Context, store cloud.Store, next *Record, items []*upload.Item) error {
 	keys, value := Keys(k.Site), next.Encode()
 	if len(items) > 0 {
@@ -187,7 +188,13 @@ func (k *kvAssets) writeIndex(ctx context.Context, store cloud.Store, next *Reco
 	if err := store.Put(ctx, keys.Record(next.Ref), value); err != nil {
 		return fmt.Errorf("record the index: %w", err)
 	}
-	return nil
+	if k.Time().Sub(next.Ref.Nonce.Time()) < k.Grace/2 {
+		return nil
+	}
+	if _, err := cloud.DeleteConfirmed(ctx, store, []string{keys.Record(next.Ref)}, 2*time.Second); err != nil {
+		return fmt.Errorf("%w: delete the record of the index: %w", layout.ErrStale, err)
+	}
+	return layout.ErrStale
 }
 
 // newestIndex reads the newest record, which is always retained: its files are in KV.

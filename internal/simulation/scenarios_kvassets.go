@@ -1,0 +1,77 @@
+package simulation
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/simulation/inspect"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/plan"
+)
+
+// rusty is a site in the layout kv-assets.
+const rusty = "rusty"
+
+// compiled is a Worker whose build puts the index of its files into the code.
+var compiled = cloud.Worker{Build: &cloud.Build{Make: func(_ context.Context, index []byte) (cloud.Worker, error) {
+	w := worker
+	w.Modules = append(slices.Clone(worker.Modules),
+		cloud.Module{Name: "assets.bin", Type: "application/octet-stream", Content: index})
+	return w, nil
+}}}
+
+// kvAssetsScenarios are those of a site in the layout kv-assets. Another tool has keys beside its
+// files.
+func kvAssetsScenarios() []*Scenario {
+	h := Repository("example.com/ada/rusty", pages(600, "/old.html"), pages(601, "/old.html"), pages(602, "/old.html"),
+		pages(603), many(604), pages(600, "/old.html"))
+	scenario := func(what, kind string, before func(*World), run func(context.Context, *Process) error, live *Commit) *Scenario {
+		return &Scenario{Name: what + " in kv-assets", Actor: rusty + "/" + kind, Before: before, Run: run,
+			After: wantsAt(rusty, live)}
+	}
+	deploys := func(what string, before func(*World), c *Commit) *Scenario {
+		return scenario(what, "deploy", before, deployTo(rusty, c, anySize), c)
+	}
+	aged := func(commits ...*Commit) func(*World) {
+		return sequence(deployedTo(rusty, commits...), strangers, passed(48*time.Hour))
+	}
+	back := scenario("rollback", "rollback", deployedTo(rusty, h[0], h[1], h[2]), rollbackOf(rusty, noOptions), h[1])
+	back.Once = true
+	prunes := scenario("prune", "prune", aged(h[0], h[1], h[2], h[3], h[4]), pruneOf(rusty), h[4])
+	gone := deletes("site deleted in kv-assets", rusty, sequence(deployedTo(rusty, h[0], h[1]), strangers))
+	prunes.Yields, gone.Yields = true, true
+	return []*Scenario{
+		deploys("first deploy", func(*World) {}, h[0]),
+		deploys("deploy", sequence(deployedTo(rusty, h[0], h[1]), strangers), h[2]),
+		deploys("no change", deployedTo(rusty, h[0], h[1]), h[1]),
+		deploys("file deleted", deployedTo(rusty, h[1], h[2]), h[3]),
+		deploys("file that comes back", aged(h[0], h[1], h[2], h[3]), h[5]),
+		deploys("deploy with a prune", aged(h[0], h[1], h[2], h[3], h[3]), h[4]),
+		scenario("deploy --repair", "deploy", deployedTo(rusty, h[0], h[1]),
+			deployTo(rusty, h[1], plan.Options{Repair: true}), h[1]),
+		prunes,
+		back,
+		scenario("rollback to a commit", "rollback", deployedTo(rusty, h[0], h[1], h[2]),
+			rollbackOf(rusty, kvsync.RollbackOptions{To: h[0].ID}), h[0]),
+		gone,
+		deploys("site that is made again", sequence(deployedTo(rusty, h[0], h[1]), deleted(rusty)), h[2]),
+	}
+}
+
+// strangers has another tool write keys beside the files, some of which look like files' keys.
+func strangers(w *World) {
+	w.Must(rusty+"/"+inspect.Other, "ci", func(_ context.Context, p *Process) error {
+		for _, n := range w.Cloud.Namespaces() {
+			if n.Title != "__rusty-workers_sites_assets" {
+				continue
+			}
+			for i, key := range []string{"config", "logo.0123456789.png", "index.abc.html"} {
+				p.Act("writes", key, func() string { n.Put(p.Name, key, fmt.Append(nil, i), 0); return "written" })
+			}
+		}
+		return nil
+	})
+}
