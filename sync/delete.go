@@ -54,6 +54,7 @@ func (e *Engine) PlanDelete(ctx context.Context, takeOver bool) (*Deletion, erro
 	}
 	what := deletion.Subject{Site: e.client.Site, Account: e.client.Account, Workers: e.client.Target,
 		Send: e.send, Project: e.client.Target.InKV(), Leftovers: of.Leftovers}
+	_, what.InPlace = e.client.Target.(inPlace)
 	plan, err := deletion.Make(ctx, what, is)
 	if err != nil {
 		return nil, err

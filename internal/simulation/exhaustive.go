@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/simulation/inspect"
+	"github.com/kv-sync/kv-sync/sync/layout/pathname"
 )
 
 // Strike is one fault in one scenario.
@@ -57,7 +58,7 @@ func (s *Scenario) Calls(w *World) (calls []Seen) {
 // strikesAt are the faults that can strike a call.
 func strikesAt(s *Scenario, n int, c Seen) (all []Strike) {
 	for _, f := range Faults {
-		if !f.Hits(c.Kind) {
+		if !f.Hits(c.Kind) || f.Name == s.Skips || s.Rewrites && f.late() && strings.HasPrefix(c.Kind, "kv.") {
 			continue
 		}
 		all = append(all, Strike{Scenario: s, Call: n, Kind: c.Kind, Object: c.Object, Fault: f})
@@ -223,6 +224,7 @@ func (s Strike) reported(w *World, p *Process, before inspect.Live) (wrong []str
 		if is := claims(w); is != "" {
 			wrong = append(wrong, "promise 3: it says that it succeeded, and "+is)
 		}
+	case errors.Is(p.Err, pathname.ErrUnfinished):
 	case errors.Is(p.Err, errOffline):
 		if now.Exists {
 			wrong = append(wrong, fmt.Sprintf("promise 8: it says %v, and %s is live", p.Err, now.Deployment))

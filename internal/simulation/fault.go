@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"strings"
 	"testing/synctest"
 	"time"
 
@@ -26,6 +27,11 @@ type Fault struct {
 
 // Hits reports whether it can strike calls of this kind.
 func (f *Fault) Hits(kind string) bool { return f.hits == nil || f.hits(kind) }
+
+// late reports whether it carries a call out some time after the run believes that it has.
+func (f *Fault) late() bool {
+	return strings.HasPrefix(f.Name, "duplicated") || strings.HasPrefix(f.Name, "carried out 5 s late")
+}
 
 // Struck is a call that is being carried out.
 type Struck struct {

@@ -13,6 +13,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
+	"github.com/kv-sync/kv-sync/sync/layout/pathname"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 	"github.com/kv-sync/kv-sync/sync/site"
@@ -30,6 +31,10 @@ type Scenario struct {
 	Once bool
 	// Yields is set if the run may end because another one pruned meanwhile.
 	Yields bool
+	// Skips is a fault against which docs/safety.md promises nothing, or "".
+	Skips string
+	// Rewrites is set if the run writes a key several times. A late write would replace a newer one.
+	Rewrites bool
 	// After says what is wrong after the run has succeeded, or "".
 	After func(*World) string
 	// Claims says what is wrong with a run that says that it succeeded. If it is nil, it is After.
@@ -63,7 +68,11 @@ func settings() site.Config { return settingsOf(blog) }
 // settingsOf are those of a site, or of "project/" and a project's id.
 func settingsOf(name string) site.Config {
 	if id, ok := strings.CutPrefix(name, "project/"); ok {
-		return site.Config{Project: id, Retain: 3, Grace: grace}
+		c := site.Config{Project: id, Retain: 3, Grace: grace}
+		if name == plain {
+			c.Layout = pathname.Layout.Name
+		}
+		return c
 	}
 	c := site.Config{Site: name, Retain: 3, Grace: grace}
 	if name == rusty {
@@ -74,8 +83,11 @@ func settingsOf(name string) site.Config {
 
 // workerOf is the code of a site or of a project.
 func workerOf(name string) cloud.Worker {
-	if name == rusty {
+	switch name {
+	case rusty:
 		return compiled
+	case plain:
+		return cloud.Worker{}
 	}
 	return worker
 }
@@ -102,7 +114,7 @@ func deployOf(name string, src manifest.Source, code cloud.Worker,
 
 // claims checks that what a run says that is live is live, in the moment in which it says so.
 func (p *Process) claims(name string, res *kvsync.Result) error {
-	if p.isDead() {
+	if p.isDead() || name == plain { // which has no deployments
 		return nil
 	}
 	w := p.world

@@ -101,7 +101,13 @@ func remove(name string) func(context.Context, *Process) error {
 		d, err := e.PlanDelete(ctx, false)
 		var stopped *guard.Error
 		if errors.As(err, &stopped) && stopped.Guard == guard.Target {
-			return nil
+			p.Act("looks", "whether it is live", func() string {
+				if live := p.world.Check.Live(name); !live.Exists {
+					err = nil // it is deleted already
+				}
+				return ""
+			})
+			return err
 		}
 		if err != nil {
 			return err

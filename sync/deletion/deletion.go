@@ -31,6 +31,8 @@ type Subject struct {
 	Send func(ctx context.Context, call func(context.Context) error) error
 	// Project is set if the subject is a project, which has no scripts.
 	Project bool
+	// InPlace is set if Workers.Activations does not tell whether the subject is live.
+	InPlace bool
 	// Leftovers lists the keys that Workers.Delete leaves, in the order in which to delete them.
 	// A key whose value names other keys comes after those.
 	Leftovers func(context.Context, cloud.Store) ([]string, error)
@@ -195,7 +197,7 @@ func (p *Plan) takeOffline(ctx context.Context) error {
 	defer cancel()
 	_, state := p.subject.Workers.Activations(look)
 	switch {
-	case errors.Is(state, cloud.ErrNotFound):
+	case errors.Is(state, cloud.ErrNotFound) && !p.subject.InPlace:
 		p.Offline = true
 		return ctx.Err()
 	case notDone(err), state == nil && !p.subject.Project:

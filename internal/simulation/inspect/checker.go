@@ -25,6 +25,7 @@ type Checker struct {
 	said      map[*model.Version]*says // what versions say; they never change
 	lived     map[string]bool          // sites with deployments that were live
 	projects  map[string]string        // the namespace of each project, by its name
+	places    map[string]string        // the same of those in the layout pathname
 	isolates  map[string]loaded        // of loaders, by location and project
 }
 
@@ -34,7 +35,7 @@ var _ model.Observer = (*Checker)(nil)
 func New(c *model.Cloud, seed uint64) *Checker {
 	k := &Checker{cloud: c, seen: make(map[any]*view), said: make(map[*model.Version]*says),
 		damaged: make(map[string]bool),
-		chosen:  make(map[string]bool), looked: make(map[string]time.Time), projects: make(map[string]string),
+		chosen:  make(map[string]bool), looked: make(map[string]time.Time), projects: make(map[string]string), places: make(map[string]string),
 		lived: make(map[string]bool), isolates: make(map[string]loaded)}
 	for _, name := range []string{"Vienna", "Tokyo", "Lima"} {
 		k.locations = append(k.locations, &model.Location{Name: name, Seed: seed})
@@ -47,7 +48,7 @@ func New(c *model.Cloud, seed uint64) *Checker {
 func (k *Checker) Clone(c *model.Cloud) *Checker {
 	out := &Checker{Violations: slices.Clone(k.Violations), cloud: c, damaged: maps.Clone(k.damaged),
 		chosen: maps.Clone(k.chosen), looked: maps.Clone(k.looked), seen: make(map[any]*view, len(k.seen)),
-		said: maps.Clone(k.said), lived: maps.Clone(k.lived), projects: maps.Clone(k.projects),
+		said: maps.Clone(k.said), lived: maps.Clone(k.lived), projects: maps.Clone(k.projects), places: maps.Clone(k.places),
 		isolates: maps.Clone(k.isolates)}
 	for key, w := range k.seen {
 		if w != nil {
@@ -107,6 +108,8 @@ func (k *Checker) Put(by string, n *model.Namespace, key string, value []byte, b
 	case "r", "o":
 	case "current":
 		k.switched(by, n, key, value, before)
+	case "assets", "manifest":
+		k.putPathname(by, n, of, rest, before)
 	default:
 		k.violation(9, "%s writes %s, which is no key of %s", by, key, of.site)
 	}
@@ -150,11 +153,15 @@ func (k *Checker) Deleted(by string, n *model.Namespace, key string) {
 		return
 	}
 	k.may(by, key)
+	of, rest := split(key)
+	if strings.HasPrefix(rest, "assets/") || rest == "manifest" {
+		k.deletedPathname(by, n, of, rest)
+		return
+	}
 	if _, kind := actor(by); kind == Delete {
 		k.deletedBy(by, n, key)
 		return
 	}
-	of, rest := split(key)
 	if strings.HasPrefix(rest, "o/") {
 		return
 	}

@@ -30,6 +30,11 @@ func (k *Checker) Visit() {
 			k.visitProject(l, project)
 		}
 	}
+	for _, project := range slices.Sorted(maps.Keys(k.places)) {
+		for _, l := range k.locations {
+			k.visitPathnames(l, project)
+		}
+	}
 }
 
 func (k *Checker) visit(l *model.Location, w *view) {
@@ -104,6 +109,9 @@ type Live struct {
 
 // Live reads what is live of a site or a project.
 func (k *Checker) Live(site string) (out Live) {
+	if out, ok := k.livePathnames(site); ok {
+		return out
+	}
 	if strings.HasPrefix(site, projects) {
 		return k.liveProject(site)
 	}

@@ -188,6 +188,12 @@ func (n *Namespace) LastValue(key string) ([]byte, bool) {
 	return w.Value, ok
 }
 
+// Changed is when a key was last written or deleted.
+func (n *Namespace) Changed(key string) time.Time {
+	w, _ := last(n.keys[key], func(Write) bool { return true })
+	return w.At
+}
+
 // FirstWritten is when a key was first written, since it was last deleted.
 func (n *Namespace) FirstWritten(key string) (at time.Time, ok bool) {
 	for _, w := range slices.Backward(n.keys[key]) {
