@@ -1,12 +1,14 @@
 package pull
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +20,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/storage/filesystem"
 
+	"github.com/kv-sync/kv-sync/internal/git/attributes"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
@@ -162,13 +165,17 @@ func (b *Branch) State(pathname string) (FileState, error) {
 	if err != nil {
 		return FileState{}, err
 	}
+	conversion, err := b.conversionAt(b.fileName(pathname))
+	if err != nil {
+		return FileState{}, err
+	}
 	if p.blocked != "" || !p.exists {
-		return FileState{Blocked: p.blocked}, nil
+		return FileState{Blocked: cmp.Or(p.blocked, onlyGit(conversion))}, nil
 	}
 	e, ok := p.folder().entries[p.name()]
 	switch {
 	case !ok:
-		return FileState{}, nil
+		return FileState{Blocked: onlyGit(conversion)}, nil
 	case e.Mode == filemode.Dir || e.Mode == filemode.Submodule:
 		return FileState{Blocked: isFolder}, nil
 	case !e.Mode.IsFile() || e.Mode == filemode.Symlink:
@@ -188,15 +195,25 @@ func (b *Branch) State(pathname string) (FileState, error) {
 		return FileState{}, err
 	}
 	if string(start) == lfsPointer {
-		return FileState{Blocked: "its content is in Git LFS, and only the git command can write there; " +
-			"pull without --branch"}, nil
+		return FileState{Blocked: onlyGit(attributes.Conversion{Filter: "lfs"})}, nil
+	}
+	if blocked := onlyGit(conversion); blocked != "" {
+		return FileState{Blocked: blocked}, nil
 	}
 	h := manifest.NewHasher(blob.Size)
 	_, _ = h.Write(start) // a hash never fails
 	if _, err := io.Copy(h, r); err != nil {
 		return FileState{}, err
 	}
-	return FileState{Hashes: []manifest.Hash{h.Sum()}}, nil
+	state := FileState{Hashes: []manifest.Hash{h.Sum()}}
+	if !conversion.None() && blob.Size <= maxConverted {
+		deployed, err := b.checkedOut(e, conversion)
+		if err != nil {
+			return FileState{}, err
+		}
+		state.Hashes = slices.Compact(append([]manifest.Hash{deployed}, state.Hashes...))
+	}
+	return state, nil
 }
 
 // lfsPointer begins each file that Git LFS puts in place of a content.
@@ -213,6 +230,13 @@ func (b *Branch) Put(pathname string, write func(io.Writer) error) error {
 	defer os.Remove(f.Name())
 	defer f.Close()
 	if err := write(f); err != nil {
+		return err
+	}
+	conversion, err := b.conversionAt(b.fileName(pathname))
+	if err != nil {
+		return err
+	}
+	if err := b.store(f, conversion, b.fileName(pathname)); err != nil {
 		return err
 	}
 	id, err := b.blob(f)
@@ -334,7 +358,7 @@ func (b *Branch) Commit(message Message, now time.Time) (string, error) {
 		TreeHash:     tree,
 		ParentHashes: []plumbing.Hash{b.parent.Hash},
 	}
-	id, err := b.store(commit)
+	id, err := b.encode(commit)
 	if err != nil {
 		return "", fmt.Errorf("write the commit: %w", err)
 	}
@@ -354,7 +378,7 @@ func (b *Branch) move(to plumbing.Hash) error {
 	return b.repo.Storer.CheckAndSetReference(plumbing.NewHashReference(b.name, to), b.old)
 }
 
-func (b *Branch) store(o object.Object) (plumbing.Hash, error) {
+func (b *Branch) encode(o object.Object) (plumbing.Hash, error) {
 	encoded := b.repo.Storer.NewEncodedObject()
 	if err := o.Encode(encoded); err != nil {
 		return plumbing.ZeroHash, err

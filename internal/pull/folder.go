@@ -9,6 +9,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
+
+	"github.com/kv-sync/kv-sync/internal/git/attributes"
 )
 
 // folder is a folder of the new commit: the folder of the parent commit with the changes so far.
@@ -22,6 +24,9 @@ type folder struct {
 	// the parent commit until write sets them.
 	subfolders map[string]*folder
 	changed    bool
+	// scope are the attributes that are in force in the folder, if scoped is set.
+	scope  *attributes.Scope
+	scoped bool
 }
 
 func newFolder() *folder {
@@ -146,5 +151,5 @@ func (b *Branch) write(f *folder) (plumbing.Hash, error) {
 	}
 	tree := &object.Tree{Entries: slices.Collect(maps.Values(f.entries))}
 	sort.Sort(object.TreeEntrySorter(tree.Entries))
-	return b.store(tree)
+	return b.encode(tree)
 }

@@ -12,6 +12,9 @@ type Conversion struct {
 	// Auto is set if git reads the whole file to see whether it is text. With CRLF, it changes
 	// only text without any CR.
 	Auto bool
+	// Unix is set if git stores lines that end in CR and LF with LF alone. UnixAuto restricts
+	// that to text.
+	Unix, UnixAuto bool
 	// Ident is set if $Id$ contains the id of the blob.
 	Ident bool
 	// Filter is the name of the filter that the file passes through, and Encoding its encoding
@@ -31,6 +34,8 @@ func conversionOf(values map[string]value) Conversion {
 	if eol := values["eol"]; !binary {
 		c.CRLF = eol == value{'=', "crlf"}
 		c.Auto = auto && eol != value{'=', "lf"}
+		c.Unix = text.isKnown() || eol == value{'=', "crlf"} || eol == value{'=', "lf"}
+		c.UnixAuto = auto
 	}
 	if f := values["filter"]; f.state == '=' {
 		c.Filter = f.text
@@ -69,6 +74,25 @@ func (c Conversion) Apply(content []byte, id string) []byte {
 	}
 	return content
 }
+
+// Stored returns the bytes that "git add" stores for a file of a work tree. before are those that it
+// stored for the file before, or nil. Text in which CR LF is stored already stays as it is, unless
+// the attributes say that it is text.
+func (c Conversion) Stored(content, before []byte) []byte {
+	if !c.Unix {
+		return content
+	}
+	unix := withLF(content)
+	if !c.UnixAuto {
+		return unix
+	}
+	if was := withLF(before); !isPlainText(unix) || len(was) < len(before) && isPlainText(was) {
+		return content
+	}
+	return unix
+}
+
+func withLF(content []byte) []byte { return bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n")) }
 
 func withCRLF(content []byte) []byte {
 	out := make([]byte, 0, len(content)+bytes.Count(content, []byte("\n")))
