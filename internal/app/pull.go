@@ -198,7 +198,11 @@ func (s *Site) pullBranch(ctx context.Context, overlay *overlay.Snapshot, o Pull
 		return usage(err)
 	}
 	return tree.AsOwner(func() error {
-		if err := pullInto(ctx, overlay, tree, o, out); err != nil || o.DryRun {
+		err := pullInto(ctx, overlay, tree, o, out)
+		if errors.Is(err, pull.ErrPartial) {
+			return &UsageError{Err: err, Fix: "pull without --branch and commit by hand"}
+		}
+		if err != nil || o.DryRun {
 			return err
 		}
 		out.Commit, err = tree.Commit(pull.Describe(out.Report), time.Now())

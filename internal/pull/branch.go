@@ -181,7 +181,7 @@ func (b *Branch) State(pathname string) (FileState, error) {
 	case !e.Mode.IsFile() || e.Mode == filemode.Symlink:
 		return FileState{Blocked: notRegular}, nil
 	}
-	blob, err := b.repo.BlobObject(e.Hash)
+	blob, err := b.blobOf(e)
 	if err != nil {
 		return FileState{}, err
 	}
@@ -306,16 +306,7 @@ func (b *Branch) Pulled() (manifest.Pulled, error) {
 	if !ok {
 		return manifest.Pulled{}, nil
 	}
-	blob, err := b.repo.BlobObject(e.Hash)
-	if err != nil {
-		return manifest.Pulled{}, err
-	}
-	r, err := blob.Reader()
-	if err != nil {
-		return manifest.Pulled{}, err
-	}
-	defer r.Close()
-	text, err := io.ReadAll(r)
+	text, err := b.content(e)
 	if err != nil {
 		return manifest.Pulled{}, err
 	}

@@ -244,3 +244,19 @@ func TestCommitDate(t *testing.T) {
 		}
 	}
 }
+
+// A partial clone lacks files of the commit. The error says so, and nothing is committed.
+func TestBranchOfAPartialClone(t *testing.T) {
+	top := repository(t)
+	runGit(t, top, "config", "uploadpack.allowFilter", "true")
+	clone := filepath.Join(t.TempDir(), "clone")
+	runGit(t, top, "clone", "-q", "--no-checkout", "--filter=blob:none", "file://"+top, clone)
+	b, err := OpenBranch(clone, "site", "edits")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, from := caseOverlay()
+	if r, err := Pull(t.Context(), entries, from, b, options); !errors.Is(err, ErrPartial) {
+		t.Errorf("%+v, %v", r, err)
+	}
+}

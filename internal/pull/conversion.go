@@ -2,10 +2,12 @@ package pull
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 
+	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
 
@@ -54,9 +56,22 @@ func (b *Branch) within(outer *attributes.Scope, dir string, f *folder) (*attrib
 	return outer.Within(dir, string(text)), nil
 }
 
+// ErrPartial is returned (wrapped) if the clone lacks an object of the commit, which only the git
+// command can fetch.
+var ErrPartial = errors.New("the clone does not have all files of the commit")
+
+// blobOf returns the blob of a file of the commit.
+func (b *Branch) blobOf(e object.TreeEntry) (*object.Blob, error) {
+	blob, err := b.repo.BlobObject(e.Hash)
+	if errors.Is(err, plumbing.ErrObjectNotFound) {
+		err = ErrPartial
+	}
+	return blob, err
+}
+
 // content returns the content of a file of the commit.
 func (b *Branch) content(e object.TreeEntry) ([]byte, error) {
-	blob, err := b.repo.BlobObject(e.Hash)
+	blob, err := b.blobOf(e)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package pull
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"sort"
@@ -36,6 +37,9 @@ func newFolder() *folder {
 // open reads the folder with a tree id.
 func (b *Branch) open(id plumbing.Hash) (*folder, error) {
 	tree, err := b.repo.TreeObject(id)
+	if errors.Is(err, plumbing.ErrObjectNotFound) {
+		return nil, ErrPartial
+	}
 	if err != nil {
 		return nil, err
 	}
