@@ -77,6 +77,9 @@ func (m *machine) text(before, after *state, a action) string {
 	if a.verb == restores || a.verb == writes || a.verb == goesBack || a.verb == recordsHold || a.verb == chooses {
 		text = fmt.Sprintf(text, a.arg)
 	}
+	if a.verb == plans && after.actors[a.actor].flight == sent {
+		text = "reads what is live, plans, writes everything, and sends its switch"
+	}
 	who := m.Actors[a.actor]
 	name := parts[who.Part]
 	if who.Part == Deployer || who.Part == Ahead {
