@@ -249,6 +249,8 @@ func classify(err error) *Failure {
 		return f
 	case errors.As(err, &wrong):
 		return mistaken(wrong)
+	case errors.Is(err, cloud.ErrWorkerRefused):
+		return failed(KindRefused, advice.CaseWorkerRefused, err)
 	case errors.Is(err, cloud.ErrQuota):
 		return failed(KindQuota, advice.CaseQuota, err)
 	case errors.As(err, &api), errors.Is(err, cloud.ErrIgnored):

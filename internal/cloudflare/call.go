@@ -26,6 +26,8 @@ type call struct {
 	needs permission
 	// body is the request's body; it may be empty.
 	body payload
+	// worker is set for an upload of a Worker.
+	worker bool
 	// once is set for a switch. A switch is not sent again if an earlier attempt may have been
 	// carried out.
 	once bool

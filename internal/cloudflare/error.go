@@ -37,6 +37,7 @@ type APIError struct {
 	// Err is the cause if it is not the response's status.
 	Err error
 
+	worker        bool          // the call uploads a Worker
 	enveloped     bool          // the body had Cloudflare's envelope
 	gaveUp        time.Duration // the time without a successful answer after which it ended
 	outcome       outcome
@@ -116,13 +117,14 @@ const (
 	codeBoundMissing     = 10041 // an upload's binding names a namespace that does not exist
 	codeNoRoute          = 7000  // an account or namespace id is malformed
 	codeNoRouteTo        = 7003
+	codeInvalid          = 10021 // for a Worker: its code, or a binding
 	codeQuota            = 10048 // "your account has reached the free usage limit for this operation for today"
 	codeNoSubdomain      = 10063
 	codeSecretChanged    = 10220
 )
 
 // Is matches cloud.ErrQuota, cloud.ErrRefused (the call was certainly not carried out),
-// cloud.ErrSecretChanged and cloud.ErrNotFound. A 404 is ErrNotFound only with Cloudflare's
+// cloud.ErrWorkerRefused, cloud.ErrSecretChanged and cloud.ErrNotFound. A 404 is ErrNotFound only with Cloudflare's
 // envelope, and only for a key or a script. Otherwise a wrong base URL, account or namespace
 // would look like an empty one.
 func (e *APIError) Is(target error) bool {
@@ -132,6 +134,8 @@ func (e *APIError) Is(target error) bool {
 	case cloud.ErrRefused:
 		// After the first attempt the outcome is not certain: an earlier one may have succeeded.
 		return e.Status != 0 && e.outcome == outcomeRefused && e.Tries == 1
+	case cloud.ErrWorkerRefused:
+		return e.worker && e.has(codeInvalid)
 	case cloud.ErrSecretChanged:
 		return e.has(codeSecretChanged)
 	case cloud.ErrNotFound:
@@ -264,7 +268,9 @@ type displayError struct {
 func (s displayError) Error() string { return s.text }
 func (s displayError) Unwrap() error { return s.error }
 
-func (c *call) failure() *APIError { return &APIError{Method: c.method, Path: c.path} }
+func (c *call) failure() *APIError {
+	return &APIError{Method: c.method, Path: c.path, worker: c.worker}
+}
 
 // redact returns the path of a URL without the query and without the account id, which should
 // not appear in public logs.

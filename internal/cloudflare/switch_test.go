@@ -83,6 +83,28 @@ func TestErrRefused(t *testing.T) {
 	}
 }
 
+// Code 10021 is about the Worker only in the answer to an upload of one.
+func TestErrWorkerRefused(t *testing.T) {
+	for name, tc := range map[string]struct {
+		send    func(t *testing.T, s *server) error
+		refused bool
+	}{
+		"script":  {func(t *testing.T, s *server) error { return s.script().PutScript(t.Context(), oneModule) }, true},
+		"version": {func(t *testing.T, s *server) error { _, err := s.script().UploadVersion(t.Context(), oneModule); return err }, true},
+		"key":     {func(t *testing.T, s *server) error { return s.store().Put(t.Context(), "k", []byte("v")) }, false},
+		"switch":  {func(_ *testing.T, s *server) error { return activate(s) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, s *server) {
+				err := tc.send(t, s)
+				if err == nil || errors.Is(err, cloud.ErrWorkerRefused) != tc.refused {
+					t.Errorf("want refused %v: %v", tc.refused, err)
+				}
+			}, refuse(400, 10021, "Uncaught Error: 1"))
+		})
+	}
+}
+
 func TestUnsentSwitchIsRetried(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		dials := 0

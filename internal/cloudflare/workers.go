@@ -127,7 +127,7 @@ func (s *Script) UploadVersion(ctx context.Context, u cloud.Upload) (string, err
 		return "", fmt.Errorf("%s: %w", what, err)
 	}
 	var made struct{ ID string }
-	c := &call{what: what, needs: scriptsEdit, body: form, read: into(&made, func() bool { return made.ID != "" })}
+	c := &call{what: what, needs: scriptsEdit, body: form, worker: true, read: into(&made, func() bool { return made.ID != "" })}
 	err = s.do(ctx, c, func(name string, o ...option.RequestOption) error {
 		var p workers.ScriptVersionNewParams
 		p.AccountID.Value = s.account.id
@@ -148,7 +148,7 @@ func (s *Script) PutScript(ctx context.Context, u cloud.Upload) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	c := &call{what: what, needs: scriptsEdit, body: form, once: true, read: hasResult}
+	c := &call{what: what, needs: scriptsEdit, body: form, worker: true, once: true, read: hasResult}
 	return s.do(ctx, c, func(name string, o ...option.RequestOption) error {
 		var p workers.ScriptUpdateParams
 		p.AccountID.Value = s.account.id

@@ -10,8 +10,9 @@ import (
 	"github.com/go-sourcemap/sourcemap"
 )
 
-// position matches the position in a module at the end of a stack's frame.
-var position = regexp.MustCompile(`([^\s()]+):(\d+):(\d+)\)?$`)
+// position matches the position in a module at the end of a stack's frame. At the start of a Worker
+// workerd prints the function after it.
+var position = regexp.MustCompile(`([^\s()]+):(\d+):(\d+)\)?(?: in .+)?$`)
 
 // mapped replaces positions in modules by those in the source.
 func mapped(stack string, mapOf func(module string) []byte) string {

@@ -121,8 +121,9 @@ func named(name, text string) []string {
 	return lines
 }
 
-// Plain returns the output of a process that did not start, as workerd prints it without JSON.
-func Plain(text string) string {
+// Failure returns the output of the process as text, if it did not start. It is what workerd prints
+// without JSON and without its warnings, with positions in the source where source maps are known.
+func (p *Process) Failure(text string) string {
 	var lines []string
 	for line := range strings.SplitSeq(text, "\n") {
 		var out output
@@ -130,10 +131,15 @@ func Plain(text string) string {
 			lines = append(lines, line)
 			continue
 		}
-		if out.Source != "" {
-			out.Message = out.Source + ": " + out.Level + ": " + out.Message
+		if out.Source == "" || out.Level != "warn" {
+			lines = append(lines, p.located(out.Message))
 		}
-		lines = append(lines, out.Message)
 	}
 	return strings.Join(lines, "\n")
+}
+
+// located replaces the positions in a message about a Worker by those in its source.
+func (p *Process) located(message string) string {
+	service, _, _ := strings.Cut(strings.TrimPrefix(message, "service "), ": ")
+	return mapped(message, p.workers[service].Map)
 }

@@ -91,11 +91,17 @@ func TestException(t *testing.T) {
 	check(t, to, "")
 }
 
-// A process that did not start has printed JSON. Plain returns its text.
-func TestPlain(t *testing.T) {
-	got := Plain(`{"timestamp":"1","level":"error","source":"entry.rs:170","message":"service worker-0-0: no"}` +
+// A process that did not start has printed JSON. Failure returns its text, with positions in the source.
+func TestFailure(t *testing.T) {
+	p, _ := newLog("site")
+	got := p.Failure(`{"timestamp":"1","level":"error","source":"entry.rs:170","message":` +
+		`"service worker-site: Uncaught Error: no\n  at index.js:2:3 in start\n  at index.js:2:3\n  at other.js:2:3"}` +
+		"\n" + `{"level":"warn","source":"server.c++:1","message":"service worker-site: no class"}` +
+		"\n" + `{"level":"error","source":"entry.rs:170","message":"service worker-none: at index.js:2:3"}` +
 		"\nas it is")
-	if want := "entry.rs:170: error: service worker-0-0: no\nas it is"; got != want {
+	want := "service worker-site: Uncaught Error: no\n  at src/lib.ts:10:5 in start\n  at src/lib.ts:10:5\n" +
+		"  at other.js:2:3\nservice worker-none: at index.js:2:3\nas it is"
+	if got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

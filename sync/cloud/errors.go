@@ -25,6 +25,10 @@ var ErrIgnored = errors.New("the API accepted the request and did not carry it o
 // the version was made, and activating it would bring the old value back.
 var ErrSecretChanged = errors.New("a secret was changed since that version was made")
 
+// ErrWorkerRefused is returned (wrapped) by an upload of a Worker that the API does not accept, such as
+// one whose code throws an exception at its start. The same Worker would be refused again.
+var ErrWorkerRefused = errors.New("the API does not accept the Worker")
+
 // ErrQuota is returned (wrapped) when the account's daily KV quota is used up.
 var ErrQuota = errors.New("the account's KV quota for today is used up")
 

@@ -7,19 +7,20 @@ import (
 // Cases of errors that the engine does not have. For some of them the message is the text of
 // the error; then the sentence only identifies the case.
 const (
-	CaseSome        finding.Case = "some projects failed"
-	CaseUnknown     finding.Case = "the outcome of the switch is not known"
-	CaseInterrupted finding.Case = "interrupted"
-	CaseMixed       finding.Case = "some files may be new and others not yet"
-	CaseFiles       finding.Case = "{what} cannot be published, nothing was sent"
-	CaseBuild       finding.Case = "the build failed"
-	CaseBundle      finding.Case = "the Worker's code cannot be bundled, nothing was sent"
-	CaseLateBundle  finding.Case = "the Worker's code cannot be bundled"
-	CaseWorker      finding.Case = "the Worker of project {name} cannot be a Dynamic Worker, nothing was sent"
-	CaseChanged     finding.Case = "a file changed"
-	CaseQuota       finding.Case = "the quota is used up"
-	CaseAPI         finding.Case = "the API refused it"
-	CaseNewer       finding.Case = "a newer release wrote it"
+	CaseSome          finding.Case = "some projects failed"
+	CaseUnknown       finding.Case = "the outcome of the switch is not known"
+	CaseInterrupted   finding.Case = "interrupted"
+	CaseMixed         finding.Case = "some files may be new and others not yet"
+	CaseFiles         finding.Case = "{what} cannot be published, nothing was sent"
+	CaseBuild         finding.Case = "the build failed"
+	CaseBundle        finding.Case = "the Worker's code cannot be bundled, nothing was sent"
+	CaseLateBundle    finding.Case = "the Worker's code cannot be bundled"
+	CaseWorker        finding.Case = "the Worker of project {name} cannot be a Dynamic Worker, nothing was sent"
+	CaseWorkerRefused finding.Case = "Cloudflare does not accept the Worker"
+	CaseChanged       finding.Case = "a file changed"
+	CaseQuota         finding.Case = "the quota is used up"
+	CaseAPI           finding.Case = "the API refused it"
+	CaseNewer         finding.Case = "a newer release wrote it"
 )
 
 // Cases of guards.

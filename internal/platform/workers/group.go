@@ -171,7 +171,7 @@ func (w *Workers) startGroup(ctx context.Context, p *plan, objects string, log i
 	if err != nil {
 		w.receiver.Remove(id)
 		if refused := (*workerd.ConfigError)(nil); errors.As(err, &refused) {
-			return nil, &workerd.ConfigError{Output: workerlog.Plain(refused.Output)}
+			return nil, &workerd.ConfigError{Output: output.Failure(refused.Output)}
 		}
 		return nil, err
 	}

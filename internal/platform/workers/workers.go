@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -337,8 +336,7 @@ func (w *Workers) trial(accountID string, d *scripts.Draft) (list []*plan) {
 	return list
 }
 
-// withScriptNames replaces the names of services in workerd's output by the names of scripts,
-// and removes workerd's warnings.
+// withScriptNames replaces the names of services in workerd's output by the names of scripts.
 func (p *plan) withScriptNames(output, script string) string {
 	for i, m := range p.members {
 		name := "the Worker " + m.name + ", which it is bound to: "
@@ -350,7 +348,5 @@ func (p *plan) withScriptNames(output, script string) string {
 			output = strings.ReplaceAll(output, strconv.Quote(serviceName(i, j)), strconv.Quote(m.name))
 		}
 	}
-	return strings.TrimSpace(warning.ReplaceAllString(output, ""))
+	return output
 }
-
-var warning = regexp.MustCompile(`(?m)^workerd/\S+ warning: .*$`)
