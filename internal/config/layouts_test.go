@@ -53,6 +53,24 @@ var layouts = map[string]layout{
 		contents: map[string]string{"package.json": `{"devDependencies": {"prettier": "3"}}`},
 		want:     ".",
 	},
+	"the top, with tests": {
+		files: "index.html app.js package.json",
+		contents: map[string]string{"package.json": `{"scripts": {"test": "node --test", "test:e2e": "node e2e.mjs",
+			"watch": "node --watch --test"}}`},
+		want: ".",
+	},
+	"Angular with an object for the output": {
+		files: "angular.json package.json public/index.html",
+		contents: map[string]string{"angular.json": `{"projects": {"a": {"architect": {"build": {"options": {
+			"outputPath": {"base": "public", "browser": ""}}}}}}}`},
+		want: "public",
+	},
+	"Angular with an object for another output": {
+		files: "angular.json package.json public/index.html",
+		contents: map[string]string{"angular.json": `{"projects": {"a": {"architect": {"build": {"options": {
+			"outputPath": {"base": "public"}}}}}}}`},
+		want: "angular.json: the project has a build",
+	},
 	"the top, with a build": {
 		files:    "index.html style.css package.json",
 		contents: map[string]string{"package.json": `{"scripts": {"build": "sass style.scss style.css"}}`},

@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/kv-sync/kv-sync/internal/config/buildtool"
 )
 
 // A project whose index.html is at its top is a site as a whole if it has nothing but files that
@@ -142,8 +144,18 @@ func (l *loader) detectTop() {
 			l.s.Ignore = slices.Insert(l.s.Ignore, i, "/"+name)
 		}
 		l.notice(l.here(), "it is the site, without "+strings.Join(about, ", "),
-			"publish all of it with --dir .")
+			"publish all of it with --dir ."+l.rulesOfHosts(about))
 	}
+}
+
+// rulesOfHosts says what to do about rules in the configuration of other hosts, or returns "".
+func (l *loader) rulesOfHosts(names []string) (text string) {
+	for _, name := range names {
+		if host := buildtool.HostOf(projectFiles{l}, name); host != nil && host.Rules {
+			text += "; the rules of " + name + " are not applied: write them into _redirects and _headers"
+		}
+	}
+	return text
 }
 
 // errOther ends the walk at the first file that may be no part of a site.
@@ -175,7 +187,7 @@ func (l *loader) lookAtTop() (about []string, other string, err error) {
 				return fs.SkipDir
 			}
 		case e.IsDir():
-		case name == base && aboutNames.MatchString(base):
+		case name == base && (aboutNames.MatchString(base) || buildtool.HostOf(projectFiles{l}, base) != nil):
 			about = append(about, base)
 		case !l.browserLoads(name):
 			other = name

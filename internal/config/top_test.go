@@ -16,6 +16,7 @@ func TestSiteAtTheTop(t *testing.T) {
 		files  map[string]string
 		other  string   // the file for which the folder is refused
 		ignore []string // what is left out
+		says   string   // what the notice says besides
 	}{
 		"pages":       {files: map[string]string{"about/index.html": ""}},
 		"a hand-made": {files: map[string]string{"style.CSS": "", "js/app.mjs": "", "logo.svg": "", "fonts/a.woff2": ""}},
@@ -52,6 +53,23 @@ func TestSiteAtTheTop(t *testing.T) {
 		"functions of another host, deeper": {
 			files: map[string]string{"netlify/functions/a/b.mjs": ""}, other: "netlify/functions/a/b.mjs",
 		},
+		"rules of Netlify": {files: map[string]string{
+			"netlify.toml": "[build]\npublish = \"./\"\n[[redirects]]\nfrom = \"/a\"\nto = \"/b\"\n",
+		}, ignore: []string{"/netlify.toml"}, says: "the rules of netlify.toml are not applied"},
+		"a build on Netlify": {files: map[string]string{"netlify.toml": "[build]\ncommand = \"make\"\n"},
+			other: "netlify.toml"},
+		"another folder on Netlify": {files: map[string]string{"netlify.toml": "[build]\npublish = \"../x\"\n"},
+			other: "netlify.toml"},
+		"functions on Netlify": {files: map[string]string{"netlify.toml": "[functions]\ndirectory = \"f\"\n"},
+			other: "netlify.toml"},
+		"rules of Vercel": {files: map[string]string{"vercel.json": `{"cleanUrls": true, "outputDirectory": "."}`},
+			ignore: []string{"/vercel.json"}, says: "the rules of vercel.json are not applied"},
+		"settings of Vercel": {files: map[string]string{"vercel.json": `{"version": 2, "framework": null}`},
+			ignore: []string{"/vercel.json"}},
+		"a build on Vercel": {files: map[string]string{"vercel.json": `{"buildCommand": "make"}`}, other: "vercel.json"},
+		"functions on Vercel": {files: map[string]string{"vercel.json": `{"functions": {"a.rb": {}}}`},
+			other: "vercel.json"},
+		"a damaged file of Vercel": {files: map[string]string{"vercel.json": `{`}, other: "vercel.json"},
 		"pages about an API":       {files: map[string]string{"api/assets/main.js": "", "api/index.html": ""}},
 		"a server":                 {files: map[string]string{"api/server.py": ""}, other: "api/server.py"},
 		"a server in node":         {files: map[string]string{"server.js": ""}, other: "server.js"},
@@ -97,6 +115,10 @@ func TestSiteAtTheTop(t *testing.T) {
 			}
 			if len(refused) > 0 || s.Directory != "." || !slices.Equal(s.Ignore, tt.ignore) {
 				t.Errorf("errors %q, settings %+v", refused, s)
+			}
+			if text := strings.Join(notices, "\n"); !strings.Contains(text, tt.says) ||
+				tt.says == "" && strings.Contains(text, "not applied") {
+				t.Errorf("notices %q", notices)
 			}
 			if left := strings.Join(tt.ignore, ", "); left != "" && (len(notices) != 1 ||
 				!strings.Contains(notices[0], "without "+strings.ReplaceAll(left, "/", "")+";")) {

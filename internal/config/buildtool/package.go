@@ -55,6 +55,12 @@ func Command(files Files) string { return readPackage(files).command(files) }
 // runsCode matches a command that runs code of the project.
 var runsCode = regexp.MustCompile(`\b(node|nodemon|ts-node|tsx|deno)\s+\S`)
 
+// testsCode matches what is in a command before the code of tests that node runs.
+var testsCode = regexp.MustCompile(`\bnode\s+(--\S+\s+)*--(test|check)\b`)
+
+// checks matches the names of scripts that look at the project and make nothing.
+var checks = regexp.MustCompile(`^(pre|post)?(test|lint|format|check|typecheck)(:|$)`)
+
 // Program says why package.json is that of a program, whose files a build or a server uses, or
 // returns "". One that has nothing but tools for development is none.
 func Program(files Files) string {
@@ -63,6 +69,9 @@ func Program(files Files) string {
 		return `it has a script "build"`
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Scripts)) {
+		if checks.MatchString(name) || testsCode.MatchString(m.Scripts[name]) {
+			continue
+		}
 		if found := runsCode.FindStringSubmatch(m.Scripts[name]); found != nil {
 			return fmt.Sprintf("its script %.40q runs %s", name, found[1])
 		}

@@ -2,8 +2,10 @@ package buildtool
 
 import (
 	"bytes"
+	"encoding/json"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -81,5 +83,29 @@ var outputIsPublic = regexp.MustCompile(
 
 // namesPublic reports whether a configuration names the folder public for the output.
 func namesPublic(configuration []byte) bool {
-	return outputIsPublic.Match(comment.ReplaceAll(configuration, nil))
+	configuration = comment.ReplaceAll(configuration, nil)
+	var parsed any
+	return outputIsPublic.Match(configuration) ||
+		json.Unmarshal(configuration, &parsed) == nil && hasPublicOutput(parsed)
+}
+
+// hasPublicOutput reports whether a configuration in JSON has an outputPath of Angular that is an object
+// and means public: pages are in the folder "browser" of the base if it does not say otherwise.
+func hasPublicOutput(value any) bool {
+	switch value := value.(type) {
+	case []any:
+		return slices.ContainsFunc(value, hasPublicOutput)
+	case map[string]any:
+		if out, ok := value["outputPath"].(map[string]any); ok {
+			base, _ := out["base"].(string)
+			browser, named := out["browser"].(string)
+			return named && path.Join(base, browser) == "public"
+		}
+		for _, below := range value {
+			if hasPublicOutput(below) {
+				return true
+			}
+		}
+	}
+	return false
 }
