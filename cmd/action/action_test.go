@@ -163,7 +163,8 @@ func TestMistakesAreReportedTogether(t *testing.T) {
 	r := newRunner(t)
 	commit := r.push(map[string][]byte{"public/index.html": []byte("x"), "kv-sync.toml": []byte("\nretian = 3\n")})
 	wrong := map[string]string{"source": "ftp", "to": "abcdefg", "api-token": "", "directory": "nosuch"}
-	all := []string{"input source", "input to", "::error file=kv-sync.toml,line=2,", "no API token", "no folder"}
+	all := []string{"input source", "input to", "::error file=kv-sync.toml,line=2,",
+		"no API token; give the input api-token a secret", "no folder"}
 	o := r.job(commit, wrong, nil)
 	o.want(t, 2, all...)
 	if strings.Contains(o.log, " --") || strings.Contains(o.summary, escape("--")) || strings.Count(o.log, "ftp") != 1 {
@@ -198,6 +199,9 @@ func TestForeignCodeGetsNoSecrets(t *testing.T) {
 		"fork without token": {map[string]string{"api-token": ""},
 			map[string]string{"GITHUB_EVENT_NAME": "pull_request", "event": fork}, 0,
 			"::warning title=kv-sync::there is no API token"},
+		"push without token": {map[string]string{"api-token": ""}, nil, 2,
+			"give the input api-token a secret with one from"},
+		"push without account": {map[string]string{"account-id": ""}, nil, 2, "give the input account-id the 32 digits"},
 		"Dependabot's push without token": {map[string]string{"api-token": ""},
 			map[string]string{"GITHUB_ACTOR": "dependabot[bot]"}, 2, "Dependabot secrets"},
 		"workflow_run of a fork": {nil, map[string]string{"GITHUB_EVENT_NAME": "workflow_run",

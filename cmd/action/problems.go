@@ -40,7 +40,7 @@ func (c *console) fault(t *turn) {
 		text += "; " + f.Fix
 	}
 	// GitHub shows ten annotations of a step, so the failure itself comes first.
-	c.annotate(levelError, "", 0, strings.TrimSpace("kv-sync "+t.rep.Command+" "+t.subject), inInputs(text))
+	c.annotate(levelError, "", 0, strings.TrimSpace("kv-sync "+t.rep.Command+" "+t.subject), text)
 	for i, p := range f.Problems {
 		if i < maxFileAnnotations {
 			c.annotate(levelError, t.file(p), p.Line, titleOf(p), reason(p))
@@ -94,12 +94,12 @@ func titleOf(p manifest.Problem) string {
 	if p.Path == "" {
 		return "kv-sync"
 	}
-	return "kv-sync: " + inInputs(p.Path)
+	return "kv-sync: " + p.Path
 }
 
 func reason(p manifest.Problem) string {
 	if p.Fix == "" {
-		return inInputs(p.Reason)
+		return p.Reason
 	}
-	return inInputs(p.Reason + "; " + p.Fix)
+	return p.Reason + "; " + p.Fix
 }

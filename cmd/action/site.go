@@ -72,6 +72,9 @@ func (s step) on(ctx context.Context, c *console) *turn {
 	if t.site != nil {
 		t.locate(t.site.Notices, "")
 	}
+	if t.site != nil {
+		t.err = app.Naming{Flags: " " + named(t.site.Name)}.OfSite(t.err)
+	}
 	t.rep.Finish(t.site, t.err)
 	if t.rep.Error != nil {
 		t.locate(t.rep.Error.Problems, t.published())

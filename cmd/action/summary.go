@@ -68,9 +68,9 @@ func undo(r *app.Report) string {
 
 // faultText writes the error, the fix and the problems of a failure.
 func faultText(b *strings.Builder, f *app.Failure) {
-	fmt.Fprintf(b, "**%s**\n", escape(inInputs(f.Message)))
+	fmt.Fprintf(b, "**%s**\n", escape(f.Message))
 	if f.Fix != "" {
-		fmt.Fprintf(b, "\nWhat to do: %s\n", escape(inInputs(f.Fix)))
+		fmt.Fprintf(b, "\nWhat to do: %s\n", escape(f.Fix))
 	}
 	problemTable(b, f.Problems)
 	removedTable(b, f.Removed)
@@ -132,8 +132,8 @@ func problemTable(b *strings.Builder, problems []manifest.Problem) {
 		if p.Line > 0 {
 			line = fmt.Sprint(p.Line)
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", escape(inInputs(p.Path)), line, escape(inInputs(p.Reason)),
-			escape(inInputs(p.Fix)))
+		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", escape(p.Path), line, escape(p.Reason),
+			escape(p.Fix))
 	}
 }
 

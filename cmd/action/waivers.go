@@ -37,23 +37,3 @@ func waiversOf(in inputs, event string) (opt plan.Options, byCommit map[string]s
 	}
 	return opt, byCommit, warnings
 }
-
-// flagText matches flags of the command in a message about the configuration.
-var flagText = regexp.MustCompile(`--([a-z][a-z-]*)`)
-
-// inInputs replaces the flags in a message about the configuration by the inputs with the
-// same meaning. Messages of guards and other failures name inputs already: see
-// [advice.Workflow].
-func inInputs(text string) string {
-	return flagText.ReplaceAllStringFunc(text, func(flag string) string {
-		for _, o := range options.Inputs() {
-			if o.Flag == flag[2:] {
-				return "the input " + o.Input
-			}
-		}
-		if flag == "--commit" {
-			return "the ref of actions/checkout"
-		}
-		return flag + " (a flag of the kv-sync command)"
-	})
-}

@@ -32,20 +32,6 @@ func TestWaivers(t *testing.T) {
 		"input allow-forgotten is for mode: rollback")
 }
 
-// inInputs replaces a flag by the input for it. A flag without an input stays.
-func TestInInputs(t *testing.T) {
-	for text, want := range map[string]string{
-		"give --name":      "give the input name",
-		"give --dir .":     "give the input directory .",
-		"give --to-none 3": "give --to-none (a flag of the kv-sync command) 3",
-		"nothing":          "nothing",
-	} {
-		if got := inInputs(text); got != want {
-			t.Errorf("%q becomes %q, want %q", text, got, want)
-		}
-	}
-}
-
 func TestWorkingDirectory(t *testing.T) {
 	r := newRunner(t)
 	commit := r.push(map[string][]byte{

@@ -27,7 +27,7 @@ func (c *deleteCommand) Run(ctx context.Context, s streams) error {
 			return err
 		}
 		defer func() { se.report.AddDeletion(d) }()
-		se.console.Deletion(d)
+		se.console.Deletion(d, se.flags.Local)
 		if t.dry {
 			return nil
 		}

@@ -27,7 +27,7 @@ func documents(t *testing.T) map[string]string {
 		t.Fatalf("found %d documents, %v", len(names), err)
 	}
 	out := make(map[string]string)
-	for _, name := range append(names, "../../README.md") {
+	for _, name := range append(names, "../../README.md", "../../examples/gitlab-ci.yml") {
 		b, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -37,8 +37,9 @@ func documents(t *testing.T) map[string]string {
 	return out
 }
 
-// command matches a command line of kv-sync in a document: after a prompt, or as code.
-var command = regexp.MustCompile("(?m)(?:^\\$ |`)kv-sync ([a-z][^`\n]*)")
+// command matches a command line of kv-sync in a document: after a prompt, in a script of a pipeline, or
+// as code.
+var command = regexp.MustCompile("(?m)(?:^\\$ |^    - |`)kv-sync ([a-z][^`\n]*)")
 
 // Every command in the documents has valid arguments.
 func TestDocumentedCommands(t *testing.T) {

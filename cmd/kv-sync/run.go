@@ -186,7 +186,7 @@ func misspelled(args []string, err error) error {
 	case at > 0:
 		fix = "write the command first: kv-sync " + args[at] + " …"
 	}
-	answer, shown := answerFlag(err)
+	answer, shown := answerFlag(first, err)
 	return &app.UsageError{Err: shown, Fix: cmp.Or(answer, fix)}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/app/advice"
@@ -70,6 +71,7 @@ func (t task) on(ctx context.Context, s streams, work func(*session) error) erro
 func (t task) run(ctx context.Context, s streams, work func(*session) error) (*app.Report, error) {
 	se := &session{console: term.New(s.out, s.err, s.getenv), report: app.NewReport(advice.Terminal, t.command, t.dry),
 		flags: t.site, values: t.values, sourceless: t.sourceless}
+	se.console.Suggest(se.naming().Flags)
 	if t.site.Verbose {
 		se.console.ListAll()
 	}
@@ -77,6 +79,7 @@ func (t task) run(ctx context.Context, s streams, work func(*session) error) (*a
 	if err == nil {
 		err = work(se)
 	}
+	err = se.naming().OfSite(err)
 	se.notices()
 	if t.site.JSON && se.report.URL == "" && se.site.Live().Version != "" && se.served() {
 		se.report.URL = se.platform.URL(ctx, se.site.Name)
@@ -137,7 +140,7 @@ func (se *session) notices() {
 	if se.site == nil {
 		return
 	}
-	list := advice.Terminal.Problems(se.site.Notices[se.noticed:])
+	list := advice.CompleteAll(advice.Terminal.Problems(se.site.Notices[se.noticed:]), se.naming().Flags)
 	se.noticed = len(se.site.Notices)
 	if !se.flags.Verbose {
 		list = se.brief(list)
@@ -186,9 +189,15 @@ func (se *session) served() bool { return se.platform != nil && se.site.Settings
 
 // commandLine returns another command for the same site, as a user would type it.
 func (se *session) commandLine(command string, more ...options.Group) string {
-	line := "kv-sync " + command + se.values.Typed(word, options.GroupSite)
+	return "kv-sync " + command + se.naming().Flags + se.values.Typed(word, more...)
+}
+
+// naming returns how a user names the site.
+func (se *session) naming() app.Naming {
+	n := app.Naming{Flags: se.values.Typed(word, options.GroupSite)}
 	if se.flags.Local {
-		line += " --local"
+		n.Flags += " --local"
+		n.Platform, _ = filepath.Abs(".") // "" is not shown
 	}
-	return line + se.values.Typed(word, more...)
+	return n
 }

@@ -126,15 +126,26 @@ func TestForeignFlags(t *testing.T) {
 		}
 		return errs.String()
 	}
-	for _, f := range foreignFlags {
-		for flag := range strings.FieldsSeq(f.flags) {
-			command := "deploy"
-			if strings.HasSuffix(flag, "-local") {
-				command = "dev"
-			}
-			if got := said(command, flag); !strings.Contains(got, f.answer) {
-				t.Errorf("kv-sync %s %s says\n%s", command, flag, got)
-			}
+	for args, want := range map[string]string{
+		"deploy --prod": "each deploy is live at once", "plan --alias x": "kv-sync watch DIR shows a folder",
+		"open --site-name x": "--name NAME", "watch --assets x": "--dir DIR", "deploy -d x": "--dir DIR",
+		"rollback -d x": "reads no folder", "history --dir x": "reads no folder", "deploy -m x": "message of its commit",
+		"rollback -m x": "commit that it goes to", "upload --branch x": "kv-sync deploy --commit BRANCH",
+		"rollback --commit x": "rollback --to COMMIT", "rollback --version-id x": "--to ID", "deploy --only x": "whole site",
+		"delete -y": "kv-sync delete --yes", "prune -y": "only kv-sync delete asks", "dev --token x": "CLOUDFLARE_API_TOKEN",
+		"verify --account-id x": "CLOUDFLARE_ACCOUNT_ID", "deploy --open": "run kv-sync open",
+		"deploy -p 1": "no other command listens", "dev --local": "always run on this machine",
+		"rollback --previous": "the deployment before the live one", "prune -n x": "--dry-run", "history -n x": "--name NAME",
+	} {
+		if got := said(strings.Fields(args)...); !strings.Contains(got, want) {
+			t.Errorf("kv-sync %s says\n%s", args, got)
+		}
+	}
+	for _, args := range []string{"dev -d x", "history --only x", "prune --prod", "history -n x"} {
+		got := said(strings.Fields(args)...)
+		if strings.Contains(got, "--dir DIR") || strings.Contains(got, "whole site") || strings.Contains(got, "--dry-run") ||
+			strings.Contains(got, "each deploy") {
+			t.Errorf("kv-sync %s is answered as another command\n%s", args, got)
 		}
 	}
 	for _, args := range []string{"deploy --force", "deploy --releas", "deploy --any-orde", "delete --yess",

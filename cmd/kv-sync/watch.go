@@ -15,6 +15,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/app/local"
 	"github.com/kv-sync/kv-sync/internal/config"
+	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/internal/source"
 	"github.com/kv-sync/kv-sync/internal/source/rules"
 	"github.com/kv-sync/kv-sync/internal/term"
@@ -44,7 +45,7 @@ func (c *watchCommand) Run(ctx context.Context, s streams) (err error) {
 		console: term.New(s.out, s.err, s.getenv), said: map[string]bool{},
 		at:      local.Options{CacheDir: cache, Project: ".", Addr: fmt.Sprintf("127.0.0.1:%d", c.Port), Log: s.err},
 		options: values.Engine(),
-		shared:  app.NewShared(),
+		shared:  app.NewShared(), named: values.Typed(word, options.GroupSite),
 	}
 	w.in = app.Inputs{
 		Shared: w.shared, CacheDir: cache, Getenv: withoutAccount(s.getenv), Log: w.console.Log(c.Verbose),
@@ -84,6 +85,7 @@ type watching struct {
 	at       local.Options
 	platform *local.Platform
 	files    *watch.Watcher
+	named    string // the flags that select the site
 
 	basis  []string // the watched paths
 	found  string   // the site's folder, if no option names it
@@ -154,7 +156,8 @@ func (w *watching) report(err error) {
 		w.console.Say("There is no file to show; the site stays as it was until there is one.")
 		return
 	}
-	w.console.Failure(app.Explain(advice.Watch, err))
+	of := app.Naming{Flags: w.named + " --local"}
+	w.console.Failure(app.Explain(advice.Watch, of.OfSite(err)))
 	w.console.Say("The site stays as it was; the next save tries again.")
 }
 

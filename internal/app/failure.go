@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/build"
@@ -74,7 +75,9 @@ type Failure struct {
 	// Code is the exit code.
 	Code int `json:"exit_code"`
 
-	found *finding.Finding // Explain computes Fix from it; nil if Fix is set already
+	// Explain computes Fix from them: what is wrong with the account or the API's answer, and what
+	// happened. They are nil if Fix is set already.
+	cause, found *finding.Finding
 }
 
 // UsageError is a mistake in the command line, the environment or the
@@ -194,7 +197,11 @@ func Explain(p advice.Place, err error) *Failure {
 	if f.found != nil {
 		f.Fix = p.Fix(f.Guard, f.found)
 	}
-	f.Problems = p.Problems(f.Problems)
+	if f.cause != nil {
+		f.Fix = strings.Trim(p.Fix("", f.cause)+"; "+f.Fix, "; ")
+	}
+	f.Message, f.Fix, f.Problems = p.Spell(f.Message), p.Spell(f.Fix), p.Problems(f.Problems)
+	complete(f, err)
 	f.Code = f.Kind.Code()
 	return f
 }
@@ -253,7 +260,11 @@ func classify(err error) *Failure {
 		return failed(KindRefused, advice.CaseWorkerRefused, err)
 	case errors.Is(err, cloud.ErrQuota):
 		return failed(KindQuota, advice.CaseQuota, err)
-	case errors.As(err, &api), errors.Is(err, cloud.ErrIgnored):
+	case errors.As(err, &api):
+		f := failed(KindAPI, advice.CaseAPI, err)
+		f.cause = api.Hint
+		return f
+	case errors.Is(err, cloud.ErrIgnored):
 		return failed(KindAPI, advice.CaseAPI, err)
 	}
 	return &Failure{Kind: KindUnexpected, Message: err.Error()}
@@ -280,9 +291,9 @@ func mistaken(e *UsageError) *Failure {
 	f := &Failure{Kind: KindUsage, Message: e.Err.Error(), Fix: e.Fix}
 	problems := configProblems(e.Err)
 	if account := (*cloudflare.CredentialsError)(nil); errors.As(e.Err, &account) {
-		f.found = &finding.Finding{Case: advice.CaseNoAccount}
-		if len(account.Problems) > 1 {
-			problems = problemsOf(account)
+		f.cause, f.found = account.Findings[0], &finding.Finding{Case: advice.CaseNoAccount}
+		if len(account.Findings) > 1 {
+			f.cause, problems = nil, problemsOf(account)
 		}
 	}
 	if len(problems) > 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/kv-sync/kv-sync/internal/app"
@@ -64,5 +65,28 @@ func TestExplain(t *testing.T) {
 	}
 	if app.Explain(advice.Terminal, nil) != nil {
 		t.Error("Explain(nil) is not nil")
+	}
+}
+
+// The failure of a place names what a person has there: flags and variables, inputs, or settings.
+func TestExplainSpells(t *testing.T) {
+	noAccount := cloudflare.Check(cloudflare.Options{Token: "t"})
+	denied := &cloudflare.APIError{Hint: finding.New(cloudflare.CaseInvalidToken, finding.Facts{})}
+	for name, tt := range map[string]struct {
+		err  error
+		want [3]string
+	}{
+		"credentials": {&app.UsageError{Err: noAccount}, [3]string{"set CLOUDFLARE_ACCOUNT_ID to the 32 digits",
+			"give the input account-id the 32 digits", "write account-id: the 32 digits"}},
+		"the API's answer": {denied, [3]string{"check CLOUDFLARE_API_TOKEN, or", "check what the input api-token gets, or",
+			"check CLOUDFLARE_API_TOKEN and the site's token-file, or"}},
+		"the configuration": {&app.UsageError{Err: errors.New("no folder"), Fix: "name it with --dir"},
+			[3]string{"name it with --dir", "name it with the input directory", "name it with the daemon's setting dir"}},
+	} {
+		for place, want := range tt.want {
+			if f := app.Explain(advice.Place(place), tt.err); !strings.HasPrefix(f.Fix, want) {
+				t.Errorf("%s in place %d: %q, want %q", name, place, f.Fix, want)
+			}
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -86,9 +87,9 @@ func problemsOf(err error) []manifest.Problem {
 	case err == nil:
 		return nil
 	case errors.As(err, &several):
-		problems := make([]manifest.Problem, 0, len(several.Problems))
-		for _, text := range several.Problems {
-			problems = append(problems, manifest.Problem{Reason: text})
+		problems := make([]manifest.Problem, 0, len(several.Findings))
+		for _, f := range several.Findings {
+			problems = append(problems, manifest.Problem{Reason: f.Error(), Finding: f})
 		}
 		return problems
 	}
@@ -96,5 +97,5 @@ func problemsOf(err error) []manifest.Problem {
 	if len(f.Problems) > 0 {
 		return f.Problems
 	}
-	return []manifest.Problem{{Reason: f.Message, Fix: f.Fix, Finding: f.found}}
+	return []manifest.Problem{{Reason: f.Message, Fix: f.Fix, Finding: cmp.Or(f.cause, f.found)}}
 }

@@ -78,6 +78,7 @@ func Open(ctx context.Context, in Inputs) (*Site, error) {
 	}
 	if !in.DeployedOnly {
 		s.Notices = append(s.Notices, s.settings.Unset(in.Local)...)
+		s.Notices = append(s.Notices, s.settings.SinglePage()...)
 	}
 	return s, nil
 }

@@ -22,6 +22,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/loopback"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
@@ -112,10 +113,16 @@ type Stats struct {
 var accountID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 // CredentialsError says what is wrong with the credentials and with the account's id.
-type CredentialsError struct{ Problems []string }
+type CredentialsError struct{ Findings []*finding.Finding }
 
-// Error lists the problems.
-func (e *CredentialsError) Error() string { return strings.Join(e.Problems, "\n") }
+// Error lists what is wrong.
+func (e *CredentialsError) Error() string {
+	var lines []string
+	for _, f := range e.Findings {
+		lines = append(lines, f.Error())
+	}
+	return strings.Join(lines, "\n")
+}
 
 // Check returns a *CredentialsError if New would refuse the credentials or the account's id.
 func Check(o Options) error {
@@ -132,29 +139,28 @@ func checkCredentials(o Options) (secret string, token bool, err error) {
 	}
 	switch {
 	case secret == "" && !token:
-		wrong.add("there is an e-mail address and no API key: set CLOUDFLARE_API_KEY too, or better " +
-			"CLOUDFLARE_API_TOKEN to a token from " + tokensPage)
+		wrong.add(CaseNoKey, finding.Facts{})
 	case secret == "":
-		wrong.add("there is no API token: set CLOUDFLARE_API_TOKEN to one from " + tokensPage)
+		wrong.add(CaseNoToken, finding.Facts{})
 	case strings.ContainsFunc(secret+o.Email, func(r rune) bool { return r <= ' ' || r > '~' }):
-		wrong.add("the API token contains a space, a line break or another invalid character: copy it again")
+		wrong.add(CaseBadToken, finding.Facts{})
 	}
 	switch {
 	case o.AccountID == "":
-		wrong.add("there is no account id: set CLOUDFLARE_ACCOUNT_ID to the 32 digits in the address of your " +
-			"Cloudflare dashboard")
+		wrong.add(CaseNoID, finding.Facts{})
 	case !accountID.MatchString(o.AccountID):
 		// The value is not shown, because it may be the token.
-		wrong.add(fmt.Sprintf("the account id has %d characters, not 32 digits 0-9a-f: set CLOUDFLARE_ACCOUNT_ID to the "+
-			"id in the address of your Cloudflare dashboard", utf8.RuneCountInString(o.AccountID)))
+		wrong.add(CaseInvalidID, finding.Facts{Count: utf8.RuneCountInString(o.AccountID)})
 	}
-	if len(wrong.Problems) > 0 {
+	if len(wrong.Findings) > 0 {
 		return "", false, &wrong
 	}
 	return secret, token, nil
 }
 
-func (e *CredentialsError) add(text string) { e.Problems = append(e.Problems, text) }
+func (e *CredentialsError) add(c finding.Case, facts finding.Facts) {
+	e.Findings = append(e.Findings, finding.New(c, facts))
+}
 
 // New returns the account. It sends nothing. Verify checks the credentials.
 func New(o Options) (*Account, error) {
@@ -280,7 +286,7 @@ func (a *Account) verify(ctx context.Context, path string) error {
 		return err
 	}
 	if token.Status != "active" {
-		return fmt.Errorf("the API token is %s: roll it or create another at %s", a.shown(token.Status, 40), tokensPage)
+		return fmt.Errorf("the API token is %s: roll it or create another in the dashboard", a.shown(token.Status, 40))
 	}
 	return nil
 }

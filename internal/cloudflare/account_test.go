@@ -24,9 +24,9 @@ func TestNewRefuses(t *testing.T) {
 		change func(*Options)
 		says   string
 	}{
-		"no token":           {func(o *Options) { o.Token = " " }, "CLOUDFLARE_API_TOKEN"},
-		"token with a line":  {func(o *Options) { o.Token = "abc\ndef-secret" }, "copy it again"},
-		"no account":         {func(o *Options) { o.AccountID = "" }, "CLOUDFLARE_ACCOUNT_ID"},
+		"no token":           {func(o *Options) { o.Token = " " }, "no API token"},
+		"token with a line":  {func(o *Options) { o.Token = "abc\ndef-secret" }, "a line break"},
+		"no account":         {func(o *Options) { o.AccountID = "" }, "no account id"},
 		"e-mail as account":  {func(o *Options) { o.AccountID = "me@exämple.com" }, "has 14 characters, not 32 digits"},
 		"account with path":  {func(o *Options) { o.AccountID = "../" + testAccount }, "32 digits"},
 		"account upper case": {func(o *Options) { o.AccountID = strings.ToUpper(testAccount) }, "32 digits"},
@@ -167,18 +167,19 @@ func TestHints(t *testing.T) {
 			"not valid, or it is not for account " + shortID + ", or it " + lacksScripts},
 		"another account": {refuse(403, 9109, "Unauthorized to access requested resource"),
 			"is not for account " + shortID + ", or it " + lacksKV, "is not for account " + shortID + ", or it " + lacksScripts},
-		"invalid":         {refuse(403, 9109, "Invalid access token"), "is not valid", "is not valid"},
-		"401":             {refuse(401, 1000, "Invalid API Token"), "is not valid", "is not valid"},
-		"no token":        {refuse(400, 9106, "Missing X-Auth-Key"), "is not valid", "is not valid"},
-		"no subdomain":    {refuse(400, 10063, "no subdomain"), "workers.dev subdomain", "workers.dev subdomain"},
-		"bound namespace": {refuse(400, 10041, "KV namespace 'x' not found."), "create it, or", "create it, or"},
+		"invalid":      {refuse(403, 9109, "Invalid access token"), "is not valid", "is not valid"},
+		"401":          {refuse(401, 1000, "Invalid API Token"), "is not valid", "is not valid"},
+		"no token":     {refuse(400, 9106, "Missing X-Auth-Key"), "is not valid", "is not valid"},
+		"no subdomain": {refuse(400, 10063, "no subdomain"), "workers.dev subdomain", "workers.dev subdomain"},
+		"bound namespace": {refuse(400, 10041, "KV namespace 'x' not found."), "this account does not have",
+			"this account does not have"},
 		"namespace": {
 			refuse(404, 10013, "namespace not found"), "namespace does not exist", "an error of its own",
 		},
 		"unknown error": {
 			refuse(400, 10013, "workers.api.error.unknown"), "an error of its own", "an error of its own",
 		},
-		"wrong base URL":     {page(404, "nginx"), "CLOUDFLARE_API_BASE_URL", "CLOUDFLARE_API_BASE_URL"},
+		"wrong base URL":     {page(404, "nginx"), "not a response of Cl", "not a response of Cl"},
 		"redirect":           {answer(301, "", "Location", "https://example.com"), "does not redirect", "does not redirect"},
 		"secret was changed": {refuse(400, 10220, "secrets changed"), "a secret was changed", "a secret was changed"},
 		"invalid format": {answer(400, `{"success":false,"errors":[{"code":6003,"message":"Invalid request headers",
@@ -219,7 +220,7 @@ func TestQuota(t *testing.T) {
 			if !errors.Is(err, cloud.ErrQuota) || len(s.requests()) != 1 {
 				t.Error(len(s.requests()), err)
 			}
-			wantErr(t, err, "00:00 UTC")
+			wantErr(t, err, "the daily limit of the account's plan is used up")
 		}, refuse(status, 10048, "your account has reached the free usage limit for this operation for today"))
 	}
 	inBubble(t, func(t *testing.T, s *server) {

@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
 )
 
 // APIError is a call that was not carried out, or whose outcome is unknown.
@@ -30,8 +31,8 @@ type APIError struct {
 	Messages []string
 	// RequestID is for Cloudflare's support.
 	RequestID string
-	// Hint says what the user can do, or is "".
-	Hint string
+	// Hint is the probable cause; nil if there is none to name.
+	Hint *finding.Finding
 	// Tries is how many times the request was sent.
 	Tries int
 	// Err is the cause if it is not the response's status.
@@ -70,8 +71,8 @@ func (e *APIError) Error() string {
 	if e.RequestID != "" {
 		b.WriteString(" [cf-ray " + e.RequestID + "]")
 	}
-	if e.Hint != "" {
-		b.WriteString("; " + e.Hint)
+	if e.Hint != nil {
+		b.WriteString("; " + e.Hint.Error())
 	}
 	return b.String()
 }
@@ -174,57 +175,55 @@ const (
 	scriptsEdit permission = "Workers Scripts: Edit"
 )
 
-const tokensPage = "https://dash.cloudflare.com/profile/api-tokens"
-
 // denied returns the cause of a refused authorization. Cloudflare answers code 10000 for an invalid
 // token, for a token of another account and for a missing permission. After an answer about this
 // account only the last one is left.
-func (c *call) denied(e *APIError) string {
-	id := c.account.id[:min(len(c.account.id), 4)] + "…"
+func (c *call) denied(e *APIError) *finding.Finding {
+	facts := finding.Facts{Name: c.account.id[:min(len(c.account.id), 4)] + "…", Key: string(c.needs)}
 	switch {
 	case c.needs == "":
-		return "the API token does not have the permission for this: see " + tokensPage
+		return finding.New(CaseNotPermitted, facts)
 	case c.account.admitted.Load():
-		return fmt.Sprintf("the API token lacks the permission %q for this account: add it at %s", c.needs, tokensPage)
+		return finding.New(CaseLacks, facts)
 	case e.has(9109):
-		return fmt.Sprintf("the API token is not for account %s, or it lacks the permission %q: check "+
-			"CLOUDFLARE_ACCOUNT_ID, and the token at %s", id, c.needs, tokensPage)
+		return finding.New(CaseOtherAccount, facts)
 	}
-	return fmt.Sprintf("the API token is not valid, or it is not for account %s, or it lacks the permission %q: check "+
-		"CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID, and the token at %s", id, c.needs, tokensPage)
+	return finding.New(CaseDenied, facts)
 }
 
-// hint returns what the user can do, or "".
-func (c *call) hint(e *APIError) string {
+// hint returns the probable cause of a refusal, or nil.
+func (c *call) hint(e *APIError) *finding.Finding {
+	var known finding.Case
 	badToken := strings.Contains(strings.ToLower(strings.Join(e.Messages, " ")), "invalid access token")
 	switch {
 	case e.quota():
-		return "the daily limit of the account's plan is used up: go on after 00:00 UTC, or change to the Workers Paid plan"
+		known = CaseQuotaUsed
 	case e.has(1000, 9106, 6003, 6111, 10001), e.has(9109) && badToken:
-		return "the API token is not valid: check CLOUDFLARE_API_TOKEN, or create a token at " + tokensPage
+		known = CaseInvalidToken
 	case e.has(10000, 9109, 10405), e.Status == http.StatusForbidden:
 		return c.denied(e)
 	case e.Status == http.StatusUnauthorized:
-		return "the API token is not valid: check CLOUDFLARE_API_TOKEN, or create a token at " + tokensPage
+		known = CaseInvalidToken
 	case e.has(codeNamespaceMissing) && !(e.Status == http.StatusNotFound && strings.Contains(e.Path, "/storage/kv/")):
-		return "Cloudflare had an error of its own: see https://www.cloudflarestatus.com"
+		known = CaseOfCloudflare
 	case e.has(codeNamespaceMissing):
-		return "the KV namespace does not exist, or belongs to another account: " +
-			"check the namespace id and CLOUDFLARE_ACCOUNT_ID"
+		known = CaseNoNamespace
 	case e.has(codeBoundMissing):
-		return "the wrangler file binds a KV namespace that this account does not have: create it, or correct its id"
+		known = CaseNoneBound
 	case e.has(codeNoRoute, codeNoRouteTo):
-		return "check CLOUDFLARE_ACCOUNT_ID and the namespace id"
+		known = CaseNoRoute
 	case e.has(codeNoSubdomain):
-		return "the account has no workers.dev subdomain yet: open Workers & Pages in the dashboard once to get one"
+		known = CaseNoSubdomain
 	case e.has(codeSecretChanged):
-		return "a secret was changed after that version was created: deploy its commit again instead"
+		known = CaseSecretChanged
 	case e.Status == http.StatusNotFound && !e.enveloped:
-		return "this is not a response of Cloudflare's API: check CLOUDFLARE_API_BASE_URL"
+		known = CaseNotAPI
 	case e.Status >= 300 && e.Status < 400:
-		return "the API does not redirect: check CLOUDFLARE_API_BASE_URL and the proxy"
+		known = CaseRedirected
+	default:
+		return nil
 	}
-	return ""
+	return finding.New(known, finding.Facts{})
 }
 
 // refusal describes an unsuccessful response.

@@ -89,10 +89,13 @@ func TestErrWorkerRefused(t *testing.T) {
 		send    func(t *testing.T, s *server) error
 		refused bool
 	}{
-		"script":  {func(t *testing.T, s *server) error { return s.script().PutScript(t.Context(), oneModule) }, true},
-		"version": {func(t *testing.T, s *server) error { _, err := s.script().UploadVersion(t.Context(), oneModule); return err }, true},
-		"key":     {func(t *testing.T, s *server) error { return s.store().Put(t.Context(), "k", []byte("v")) }, false},
-		"switch":  {func(_ *testing.T, s *server) error { return activate(s) }, false},
+		"script": {func(t *testing.T, s *server) error { return s.script().PutScript(t.Context(), oneModule) }, true},
+		"version": {func(t *testing.T, s *server) error {
+			_, err := s.script().UploadVersion(t.Context(), oneModule)
+			return err
+		}, true},
+		"key":    {func(t *testing.T, s *server) error { return s.store().Put(t.Context(), "k", []byte("v")) }, false},
+		"switch": {func(_ *testing.T, s *server) error { return activate(s) }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, s *server) {

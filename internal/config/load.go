@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
+	"github.com/kv-sync/kv-sync/internal/config/buildtool"
 	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/site"
@@ -74,6 +75,7 @@ func newLoader(in Inputs) (*loader, error) {
 		},
 	}
 	l.s.buildCommand = l.buildCommand
+	l.s.clientRouter = func() string { return buildtool.ClientRouter(projectFiles{l}) }
 	if in.CommitRoot != "" {
 		if l.files.root, err = filepath.Abs(in.CommitRoot); err != nil {
 			return nil, fmt.Errorf("find the repository %s: %w", in.CommitRoot, err)

@@ -96,6 +96,7 @@ type Settings struct {
 
 	origins      map[string]origin
 	buildCommand func() string // reads the project when it is called
+	clientRouter func() string // the same
 }
 
 // Where returns the origin of a setting, for messages: "--name", "KV_SYNC_NAME",

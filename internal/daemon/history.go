@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/app"
-	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
@@ -77,7 +76,7 @@ func (w *siteWorker) explained(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &explainedError{w.d.redact(explain(app.Explain(advice.Daemon, err))), err}
+	return &explainedError{w.d.redact(explain(w.failure(err))), err}
 }
 
 type explainedError struct {

@@ -43,7 +43,7 @@ func TestLostStateAndLostCommit(t *testing.T) {
 	r.start()
 	s := r.awaitPhase(daemon.PhaseRefused)
 	if !strings.Contains(s.Problem, "not known whether") || !strings.Contains(s.Problem, one[:12]) ||
-		!strings.Contains(s.Problem, "once by hand: kv-sync deploy --any-order") {
+		!strings.Contains(s.Problem, "once by hand: kv-sync deploy --name blog --any-order") {
 		t.Errorf("the problem is %s", s.Problem)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/build"
+	"github.com/kv-sync/kv-sync/internal/options"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/guard"
 )
@@ -35,9 +36,19 @@ func (w *siteWorker) runSucceeded(r Run, res *kvsync.Result) {
 	w.setPhase(PhaseIdle, "")
 }
 
+// failure returns an error of the site as the daemon's users get it.
+func (w *siteWorker) failure(err error) *app.Failure {
+	flags := options.Values{options.Name: w.site.Name}
+	if w.site.Project != "" {
+		flags = options.Values{options.Project: w.site.Project}
+	}
+	of := app.Naming{Flags: flags.Typed(func(name string) string { return name }, options.GroupSite)}
+	return app.Explain(advice.Daemon, of.OfSite(err))
+}
+
 // runFailed records a run that failed, and decides whether its commit is tried again.
 func (w *siteWorker) runFailed(ctx context.Context, r Run, err error) {
-	f := app.Explain(advice.Daemon, err)
+	f := w.failure(err)
 	r.Problem = w.d.redact(explain(f))
 	var (
 		stopped *guard.Error
@@ -160,23 +171,11 @@ func (w *siteWorker) finishRun(r Run, f func(*state)) {
 	}
 }
 
-// explain returns a failure's message and remedy. It replaces remedies that name
-// the command's flags, which the daemon does not have.
+// explain returns a failure's message and remedy.
 func explain(f *app.Failure) string {
 	var b strings.Builder
 	b.WriteString(f.Message)
 	fix := f.Fix
-	switch f.Guard {
-	case guard.Held:
-		fix = "push a newer commit, or release it"
-	case guard.Older:
-		fix = "push a newer commit, or roll back to an earlier deployment"
-	case guard.Order, guard.Foreign, guard.Shrink, guard.Damaged, guard.Overlay:
-		fix = "if that is intended, deploy it once by hand: kv-sync deploy" + map[guard.ID]string{
-			guard.Order: " --any-order", guard.Foreign: " --take-over", guard.Shrink: " --allow-shrink",
-			guard.Damaged: " --repair", guard.Overlay: " --hide-edits",
-		}[f.Guard]
-	}
 	if f.Kind == app.KindAPI || f.Kind == app.KindQuota || f.Kind == app.KindUnknown || f.Kind == app.KindUnexpected {
 		fix = "" // the daemon tries again automatically
 	}

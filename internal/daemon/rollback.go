@@ -53,7 +53,7 @@ func (w *siteWorker) rollback(ctx context.Context, want *rollback) error {
 }
 
 func (w *siteWorker) rollbackFailed(r Run, err error) error {
-	f := app.Explain(advice.Daemon, err)
+	f := w.failure(err)
 	r.Outcome, r.Problem = OutcomeFailed, w.d.redact(explain(f))
 	switch f.Kind {
 	case app.KindInterrupted:

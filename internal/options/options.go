@@ -119,6 +119,14 @@ func Flags(command string) []*Option {
 	return where(func(o *Option) bool { return o.Flag != "" && slices.Contains(o.Commands, command) })
 }
 
+// OfFlag returns the option with this flag, or nil.
+func OfFlag(flag string) *Option {
+	for _, o := range where(func(o *Option) bool { return o.Flag == flag && flag != "" }) {
+		return o
+	}
+	return nil
+}
+
 // Inputs lists the inputs of the Action.
 func Inputs() []*Option { return where(func(o *Option) bool { return o.Input != "" }) }
 

@@ -104,6 +104,8 @@ const freeWrites = 1000
 // Reader says for whom a view is.
 type Reader struct {
 	Place advice.Place
+	// Flags select the site in the commands of advice, each after a space.
+	Flags string
 	// Forget says how to make removed files unreachable at once, in words for the output: it names
 	// a flag, an input or a command.
 	Forget string
@@ -127,7 +129,7 @@ func (r Reader) View(p *plan.Plan) *View {
 	}
 	v.Files = groups(p)
 	v.Others = others(p, len(v.Files) > 0)
-	for _, n := range r.Place.Problems(p.Notices) {
+	for _, n := range advice.CompleteAll(r.Place.Problems(p.Notices), r.Flags) {
 		v.Notices = append(v.Notices, n.String())
 	}
 	v.Notes = r.notes(p)

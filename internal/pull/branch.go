@@ -56,7 +56,7 @@ func OpenBranch(top, dir, branch string) (*Branch, error) {
 	}
 	if err := b.openRepository(top); err != nil {
 		return nil, fmt.Errorf("open repository %s: %w; "+
-			"if only the git command can read it, pull without --branch and commit by hand", top, err)
+			"if only the git command can read it, pull into the work tree and commit by hand", top, err)
 	}
 	if err := b.checkFree(); err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func (b *Branch) checkFree() error {
 		text, err := os.ReadFile(head) //nolint:gosec // the repository's own
 		if err == nil && strings.TrimSpace(string(text)) == "ref: "+b.name.String() {
 			return fmt.Errorf("branch %s is checked out; "+
-				"pull without --branch and commit, or name another branch", b.name.Short())
+				"pull into the work tree and commit, or name another branch", b.name.Short())
 		}
 	}
 	refs, err := b.repo.References()

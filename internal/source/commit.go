@@ -102,8 +102,8 @@ func openIn(ctx context.Context, repo *worktree.Repository, options Options) (_ 
 		return nil, err
 	}
 	if c.tree == "" {
-		return nil, causedError{fmt.Errorf("commit %.12s has no folder %s; commit it, name another one (--dir), "+
-			"or publish the folder on disk (--source folder)", c.id, c.dir), ErrNotCommitted}
+		return nil, causedError{fmt.Errorf("commit %.12s has no folder %s; commit it, name another folder, "+
+			"or publish what is on disk (source: folder)", c.id, c.dir), ErrNotCommitted}
 	}
 	return c, nil
 }

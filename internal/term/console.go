@@ -23,6 +23,7 @@ type Console struct {
 	errColor bool
 	bars     bool // err is a terminal that can redraw
 	all      bool // lists are printed whole
+	flags    string
 
 	mu       sync.Mutex
 	progress *mpb.Progress // nil while no bar is drawn
@@ -42,6 +43,9 @@ func New(out, err io.Writer, getenv func(string) string) *Console {
 
 // ListAll makes the console print lists whole, and not only their first names.
 func (c *Console) ListAll() { c.all = true }
+
+// Suggest sets the flags that select the site, each after a space, for the commands in advice.
+func (c *Console) Suggest(flags string) { c.flags = flags }
 
 // IsTerminal reports whether a stream is a terminal.
 func IsTerminal(stream any) bool {
@@ -121,10 +125,13 @@ func (p paint) mark(m planview.Mark) string { return p.with(styles[m], string(m)
 type page struct {
 	strings.Builder
 	paint
-	all bool // lists are printed whole
+	all   bool   // lists are printed whole
+	flags string // as in Console
 }
 
-func (c *Console) page(color bool) *page { return &page{paint: paint(color), all: c.all} }
+func (c *Console) page(color bool) *page {
+	return &page{paint: paint(color), all: c.all, flags: c.flags}
+}
 
 func (p *page) line(format string, args ...any) { fmt.Fprintf(p, format+"\n", args...) }
 

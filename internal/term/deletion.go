@@ -6,8 +6,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
-// Deletion prints what is to be deleted, and what stays.
-func (c *Console) Deletion(d *kvsync.Deletion) {
+// Deletion prints what is to be deleted, and what stays. local reports whether the local platform has it.
+func (c *Console) Deletion(d *kvsync.Deletion, local bool) {
 	t := c.page(c.color)
 	t.line("To delete of %s:", t.with(bold, Visible(d.Site)))
 	minus := t.with(red, "-")
@@ -30,9 +30,14 @@ func (c *Console) Deletion(d *kvsync.Deletion) {
 	if d.Namespace != "" {
 		t.line("The KV namespace %s stays, with the keys of other sites and projects.", Visible(d.Namespace))
 	}
+	where := ""
+	if local {
+		where = " and the variables that kv-sync dev prints"
+	}
 	for _, n := range d.Bound {
 		t.line("Stays: the KV namespace %s, made for the binding %s, with what the Worker wrote; delete it with "+
-			"npx wrangler kv namespace delete --namespace-id %s", Visible(n.Title), Visible(n.Binding), Visible(n.ID))
+			"npx wrangler kv namespace delete --namespace-id %s%s", Visible(n.Title), Visible(n.Binding), Visible(n.ID),
+			where)
 	}
 	t.problems(d.Notices)
 	c.print(t.String())

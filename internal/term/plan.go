@@ -18,7 +18,7 @@ func (c *Console) Plan(p *plan.Plan) {
 }
 
 func (c *Console) view(p *plan.Plan) *planview.View {
-	return planview.Reader{Place: advice.Terminal, Forget: forget, Whole: c.all}.View(p)
+	return planview.Reader{Place: advice.Terminal, Forget: forget, Flags: c.flags, Whole: c.all}.View(p)
 }
 
 func (p *page) planText(v *planview.View) string {
@@ -84,7 +84,7 @@ func (p *page) item(m planview.Mark, text string) {
 
 // problems prints notices of the engine on lines of their own.
 func (p *page) problems(list []manifest.Problem) {
-	for _, n := range advice.Terminal.Problems(list) {
+	for _, n := range advice.CompleteAll(advice.Terminal.Problems(list), p.flags) {
 		p.notes([]string{n.String()})
 	}
 }

@@ -50,13 +50,15 @@ func (r remedy) in(p Place) string {
 	return r[p]
 }
 
-// Problems returns a copy of the list in which the engine's findings have their fix.
+// Problems returns a copy of the list in which the engine's findings have their fix, in the words of the
+// place.
 func (p Place) Problems(list []manifest.Problem) []manifest.Problem {
 	list = slices.Clone(list)
 	for i := range list {
 		if f := list[i].Finding; f != nil {
 			list[i].Fix = p.Fix("", f)
 		}
+		list[i].Path, list[i].Reason, list[i].Fix = p.Spell(list[i].Path), p.Spell(list[i].Reason), p.Spell(list[i].Fix)
 	}
 	return list
 }

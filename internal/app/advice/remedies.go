@@ -34,7 +34,18 @@ func repairing(rest string) remedy {
 	}
 }
 
+// accountID is the remedy for an account id that is absent or malformed.
+func accountID(what string) remedy {
+	what += " the address of your Cloudflare dashboard"
+	return remedy{"set CLOUDFLARE_ACCOUNT_ID to " + what, "give the input account-id " + what, "write account-id: " + what}
+}
+
 const (
+	tokensPage  = "https://dash.cloudflare.com/profile/api-tokens"
+	tokens      = " from " + tokensPage
+	inputToken  = "give the input api-token a secret with"
+	daemonToken = "set CLOUDFLARE_API_TOKEN, or the site's token-file, to"
+
 	update     = "update kv-sync"
 	updateStep = "use a newer release of the Action"
 	updateHost = "update kv-sync where the daemon runs"

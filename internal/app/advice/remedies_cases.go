@@ -1,6 +1,7 @@
 package advice
 
 import (
+	"github.com/kv-sync/kv-sync/internal/cloudflare"
 	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/internal/pull"
 	"github.com/kv-sync/kv-sync/sync/finding"
@@ -216,6 +217,55 @@ var caseRemedies = map[finding.Case]remedy{
 		"",
 	},
 	CaseNewer: newer,
+
+	// The account, and what the API refuses.
+	cloudflare.CaseNoToken: {
+		"set CLOUDFLARE_API_TOKEN to one" + tokens,
+		inputToken + " one" + tokens,
+		daemonToken + " one" + tokens,
+	},
+	cloudflare.CaseNoKey: {
+		"set CLOUDFLARE_API_KEY too, or better CLOUDFLARE_API_TOKEN to a token" + tokens,
+		inputToken + " a token" + tokens,
+		daemonToken + " a token" + tokens,
+	},
+	cloudflare.CaseBadToken:  everywhere("copy it again"),
+	cloudflare.CaseNoID:      accountID("the 32 digits in"),
+	cloudflare.CaseInvalidID: accountID("the id in"),
+	cloudflare.CaseQuotaUsed: {},
+	cloudflare.CaseInvalidToken: {
+		"check CLOUDFLARE_API_TOKEN, or create a token at " + tokensPage,
+		"check what the input api-token gets, or create a token at " + tokensPage,
+		"check CLOUDFLARE_API_TOKEN and the site's token-file, or create a token at " + tokensPage,
+	},
+	cloudflare.CaseNotPermitted: everywhere("see " + tokensPage),
+	cloudflare.CaseLacks:        everywhere("add it at " + tokensPage),
+	cloudflare.CaseOtherAccount: {
+		"check CLOUDFLARE_ACCOUNT_ID, and the token at " + tokensPage,
+		"check the input account-id, and the token at " + tokensPage,
+		"check the site's account-id, and the token at " + tokensPage,
+	},
+	cloudflare.CaseDenied: {
+		"check CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID, and the token at " + tokensPage,
+		"check the inputs api-token and account-id, and the token at " + tokensPage,
+		"check the site's token and account-id, and the token at " + tokensPage,
+	},
+	cloudflare.CaseNoNamespace: {
+		"check the namespace id and CLOUDFLARE_ACCOUNT_ID",
+		"check the namespace id and the input account-id",
+		"check the namespace id and the site's account-id",
+	},
+	cloudflare.CaseOfCloudflare: everywhere("see https://www.cloudflarestatus.com"),
+	cloudflare.CaseNoneBound:    everywhere("create it, or correct its id"),
+	cloudflare.CaseNoRoute: {
+		"check CLOUDFLARE_ACCOUNT_ID and the namespace id",
+		"check the input account-id and the namespace id",
+		"check the site's account-id and the namespace id",
+	},
+	cloudflare.CaseNoSubdomain:   everywhere("open Workers & Pages in the dashboard once to get one"),
+	cloudflare.CaseSecretChanged: everywhere("deploy its commit again instead"),
+	cloudflare.CaseNotAPI:        everywhere("check CLOUDFLARE_API_BASE_URL"),
+	cloudflare.CaseRedirected:    everywhere("check CLOUDFLARE_API_BASE_URL and the proxy"),
 
 	// Mistakes in the command line, the environment or the configuration.
 	CasePruneOptions: {"leave --force and --unrecorded out", "leave them out", "leave them out"},

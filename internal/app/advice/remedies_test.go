@@ -102,7 +102,7 @@ func nameOf(e ast.Expr) string {
 // Every guard has a remedy in each place, and so has every case of a guard. Every other case
 // is in the table.
 func TestEveryCaseHasRemedies(t *testing.T) {
-	d := find(t, "../../../sync", ".", "../../pull")
+	d := find(t, "../../../sync", ".", "../../pull", "../../cloudflare")
 	for name, g := range d.guards {
 		if r := guardRemedies[g]; slices.Contains(r[:], "") {
 			t.Errorf("%s has the remedies %q", name, r)

@@ -131,14 +131,14 @@ func Open(options Options) (*Folder, error) {
 		path, err = filepath.EvalSymlinks(path)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no folder %s; build the site first, or name its folder (--dir)", options.Path)
+		return nil, fmt.Errorf("there is no folder %s; build the site first, or name its folder", options.Path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open folder: %w; build the site first, or name its folder (--dir)", err)
+		return nil, fmt.Errorf("open folder: %w; build the site first, or name its folder", err)
 	}
 	root, err := options.Boundary.OpenRoot(path)
 	if err != nil {
-		return nil, fmt.Errorf("open folder: %w; name the folder of the site (--dir)", err)
+		return nil, fmt.Errorf("open folder: %w; name the folder of the site", err)
 	}
 	return &Folder{now: time.Now, options: options, path: path, root: root}, nil
 }
@@ -153,7 +153,7 @@ func checkFolder(options Options) error {
 		return nil
 	case errors.As(err, &outside) && !outside.Git:
 		return fmt.Errorf("the folder %s may not be published: %w; publish a folder inside it, "+
-			"or name this folder explicitly (--dir, the Action's input directory)", options.Path, err)
+			"or name this folder explicitly (--dir)", options.Path, err)
 	}
 	return fmt.Errorf("the folder %s may not be published: %w", options.Path, err)
 }
