@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/sethvargo/go-githubactions"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
@@ -104,8 +106,8 @@ func TestSummaryShowsNamesAsText(t *testing.T) {
 
 // The summary names inputs where the command would name flags.
 func TestSummaryNamesInputs(t *testing.T) {
-	text := summary(&app.Report{Command: modeDeploy,
-		Error: &app.Failure{Message: "publish what lies here (--source folder)", Fix: "name it with --name"}})
+	wrong := &app.UsageError{Err: errors.New("publish what is here (--source folder)"), Fix: "name it with --name"}
+	text := summary(&app.Report{Command: modeDeploy, Error: app.Explain(advice.Workflow, wrong)})
 	if strings.Contains(text, "\\-\\-") || strings.Contains(text, "--") ||
 		!strings.Contains(text, escape("the input source folder")) || !strings.Contains(text, escape("the input name")) {
 		t.Errorf("the summary is\n%s", text)
