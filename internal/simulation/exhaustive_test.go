@@ -12,6 +12,7 @@ var (
 	only  = flag.String("strike", "", "only the strike with this name; it prints the history")
 	every = flag.Int("every", 10, "try each n-th strike only; 1 is all")
 	named = flag.String("scenario", "", "only the scenarios whose names have this in them")
+	fault = flag.String("fault", "", "only the faults whose names have this in them")
 	goOn  = flag.Bool("go-on", false, "go on after a violation")
 	crash = flag.Int("crash", 20, "kill the recovery, too, of each n-th strike that is tried")
 )
@@ -99,7 +100,11 @@ func strikes(t *testing.T) (all []Strike) {
 		}
 		before(t, s, func(w *World) {
 			for n, c := range s.Calls(w) {
-				all = append(all, strikesAt(s, n+1, c)...)
+				for _, strike := range strikesAt(s, n+1, c) {
+					if strings.Contains(strike.Fault.Name, *fault) {
+						all = append(all, strike)
+					}
+				}
 			}
 		})
 	}

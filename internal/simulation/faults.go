@@ -124,6 +124,15 @@ var reads = []*Fault{
 	misread("read of the value before", model.View{Before: true}),
 	misread("read finds nothing", model.View{Nothing: true}),
 	stale("read outdated", reading),
+	{Name: "live version not found", Persistent: true, Fatal: true,
+		hits: func(kind string) bool { return kind == "workers.versions.get" },
+		strike: func(s *Struck) {
+			if s.Cloud.IsActive(s.Call.Object) {
+				s.Answer(model.Failure(http.StatusNotFound, 10007, "version not found"))
+				return
+			}
+			s.Answer(s.Apply(model.View{}))
+		}},
 }
 
 // misread has a read of a key that is written once fail, however old the key is. The pointer of a

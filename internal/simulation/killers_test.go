@@ -8,6 +8,8 @@ var (
 	killingStrikes = []string{
 		"deploy, call 3, kv.bulk.put: paused for longer than the grace period",
 		"first deploy, call 7, workers.scripts.put: request lost",
+		"prune of what an earlier release deployed, call 15, kv.keys.list: list of keys has each twice",
+		"rollback to a commit, call 4, workers.versions.get: live version not found",
 		"rollback, call 5, kv.values.put: success: false with status 200",
 		"deploy of a project, call 6, kv.values.get: paused for longer than the grace period",
 		"deploy in kv-assets, call 7, kv.values.put: paused for longer than the grace period",

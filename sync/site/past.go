@@ -187,6 +187,13 @@ func (r *pastReader) read(ctx context.Context, from int) error {
 	return nil
 }
 
+// active reports whether a version is live. Cloudflare has such a version, so an answer that it
+// does not exist is wrong. It must not count as one of another tool: a rollback would hold nothing
+// back.
+func (r *pastReader) active(id string) bool {
+	return slices.ContainsFunc(r.all[0].Versions, func(s cloud.Share) bool { return s.Version == id })
+}
+
 func (r *pastReader) readBatch(ctx context.Context, batch []string) error {
 	got := make([]versionInfo, len(batch))
 	g, ctx := errgroup.WithContext(ctx)
@@ -197,7 +204,7 @@ func (r *pastReader) readBatch(ctx context.Context, batch []string) error {
 	for j, id := range batch {
 		g.Go(func() error {
 			m, err := r.readMeta(ctx, id)
-			gone := errors.Is(err, cloud.ErrNotFound)
+			gone := errors.Is(err, cloud.ErrNotFound) && (r.Target.InKV() || !r.active(id))
 			got[j] = versionInfo{m, gone && r.Target.InKV()}
 			if gone {
 				return nil

@@ -82,6 +82,16 @@ func (c *Cloud) CreateNamespace(title string) (n *Namespace, ok bool) {
 // Script returns the script with this name, or nil.
 func (c *Cloud) Script(name string) *Script { return c.scripts[name] }
 
+// IsActive reports whether a version has part of the traffic.
+func (c *Cloud) IsActive(version string) bool {
+	for _, s := range c.scripts {
+		if d := s.Active(); d != nil && slices.ContainsFunc(d.Shares, func(v Share) bool { return v.Version == version }) {
+			return true
+		}
+	}
+	return false
+}
+
 // Scripts lists the scripts by name.
 func (c *Cloud) Scripts() []*Script {
 	var all []*Script

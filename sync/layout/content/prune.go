@@ -65,6 +65,8 @@ func (c *Content) Sweep(ctx context.Context, opt layout.PruneOptions) (*layout.S
 	if err != nil {
 		return nil, err
 	}
+	slices.Sort(listed)
+	listed = slices.Compact(listed) // a listing may have a key twice; each counts once for the retention
 	if len(listed) == 0 {
 		return nil, guard.Stop(guard.Unread, finding.CasePruneListing, finding.Facts{Site: c.Site})
 	}
