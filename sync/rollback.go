@@ -123,18 +123,17 @@ func notDeployed(site string) *guard.Error {
 
 func (e *Engine) rollTo(ctx context.Context, past *version.Past, target *version.Deployment, hold string,
 	opt RollbackOptions) error {
-	before := past.Activations
 	// A rollback may run without a repository and then cannot compare commits. So it does not rely
 	// on the check after its switch.
-	if err := cmp.Or(e.checkNotOvertaken(ctx, before), ctx.Err()); err != nil {
+	if err := cmp.Or(e.checkNotOvertaken(ctx, past.Activations), ctx.Err()); err != nil {
 		return err
 	}
 	if e.client.Time().Sub(past.At) >= past.Policy.GracePeriod()/2 {
 		return layout.ErrStale
 	}
 	says := version.Message{Deployment: target.ID, Rollback: true, Commit: target.Commit, Hold: hold,
-		Over: version.ActiveID(before), Actor: e.client.Actor, Run: e.client.Run}
-	s := e.newSwitch(before, entryOfPast(past), opt.Compare)
+		Over: version.ActiveID(past.Activations), Actor: e.client.Actor, Run: e.client.Run}
+	s := e.newSwitch(past.Activations, entryOfPast(past), opt.Compare)
 	e.activates(s, target.Version, says.Text(""), opt.Force)
 	e.noteRollback(says)
 	err := e.settle(ctx, s, target.ID)

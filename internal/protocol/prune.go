@@ -99,7 +99,7 @@ func (m *machine) recent(s *state, outdated bool) (kept uint8) {
 // a hold.
 func (m *machine) targets(s *state, outdated bool) (kept uint8) {
 	for d := range uint8(maxRuns) {
-		if h := s.runs[d].held; h.there && h.age < grace && !(outdated && h.age == 0) {
+		if h := s.runs[d].held; h.there && h.age < grace && (!outdated || h.age > 0) {
 			kept |= 1 << d
 		}
 	}

@@ -136,7 +136,6 @@ type actor struct {
 	restoring         uint8 // what the request restores; 0 for its own switch
 	slept             uint8 // ticks since the request was sent; of a rollback, since its plan
 	sends             uint8
-	stood             bool
 	written           keySet
 	distrust          bool // it uses no receipt
 	target, hold      uint8
@@ -181,12 +180,4 @@ func (s *state) original(i uint8) uint8 {
 		return s.list[i].same
 	}
 	return i + 1
-}
-
-// ended is the age at which the i-th activation was replaced; 0 for the live one.
-func (s *state) ended(i uint8) uint8 {
-	if i+1 == s.n {
-		return 0
-	}
-	return s.list[i+1].age
 }

@@ -7,7 +7,8 @@ func (m *machine) world(s *state, emit emitter) {
 		m.pass(&t)
 		emit(action{maxActors, passes, 0}, t)
 	}
-	if s.edits > 0 && !(m.Serial && m.busy(s, maxActors)) && (m.assuming == CommitIsListed || !m.hidesCommit(s)) {
+	mayEdit := !m.Serial || !m.busy(s, maxActors)
+	if s.edits > 0 && mayEdit && (m.assuming == CommitIsListed || !m.hidesCommit(s)) {
 		t := *s
 		t.edits--
 		live := *s.top()
