@@ -33,17 +33,19 @@ func (e *Engine) past(ctx context.Context) (*version.Past, error) {
 	return e.client.Past(ctx, site.Lookup{Otherwise: e.client.Policy(), Records: e.records})
 }
 
-// allPast returns all deployments. If KV does not answer, it returns those that the API lists, and as
-// unread why there may be others.
-func (e *Engine) allPast(ctx context.Context) (past *version.Past, unread, err error) {
-	if past, err = e.past(ctx); err == nil {
-		return past, past.Unread, nil
+// allPast returns all deployments. If KV does not answer, it returns those that the API lists, and
+// Unread says why there may be others.
+func (e *Engine) allPast(ctx context.Context) (*version.Past, error) {
+	past, err := e.past(ctx)
+	if err == nil {
+		return past, nil
 	}
 	listed, failed := e.client.Past(ctx, site.Lookup{Otherwise: e.client.Policy()})
 	if failed != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return listed, err, nil
+	listed.Unread = err
+	return listed, nil
 }
 
 // records returns the prefix of the keys of the records in the layout of what is live.

@@ -69,12 +69,11 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	}
 	target, err := e.findTarget(past, opt.To)
 	if err != nil || target.Rollback { // older activations decide, too
-		var unread error
-		if past, unread, err = e.allPast(ctx); err != nil {
+		if past, err = e.allPast(ctx); err != nil {
 			return nil, err
 		}
 		if target, err = e.findTarget(past, opt.To); err != nil {
-			return nil, cmp.Or(unread, err)
+			return nil, cmp.Or(past.Unread, err)
 		}
 	}
 	live := past.Live()

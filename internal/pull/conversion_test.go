@@ -15,8 +15,8 @@ import (
 // Attributes and contents with which git converts line endings, or does not.
 var (
 	attributeLines = []string{
-		"", "text", "-text", "text=auto", "text eol=lf", "text eol=crlf", "text=auto eol=lf", "text=auto eol=crlf", "eol=crlf",
-		"eol=lf", "binary", "crlf", "text=yes",
+		"", "text", "-text", "text=auto", "text eol=lf", "text eol=crlf", "text=auto eol=lf", "text=auto eol=crlf",
+		"eol=crlf", "eol=lf", "binary", "crlf", "text=yes",
 	}
 	lineEndings = map[string]string{
 		"unix": "one\ntwo\n", "windows": "one\r\ntwo\r\n", "mixed": "one\r\ntwo\n", "lone": "one\rtwo\r\n",
@@ -85,7 +85,8 @@ func TestBranchConvertsAsGit(t *testing.T) {
 // Only the git command can write a file that it converts in another way. Such an edit is a conflict.
 func TestBranchLeavesFiltersToGit(t *testing.T) {
 	for line, want := range map[string]string{
-		"filter=lfs": "Git LFS", "filter=mine": `the filter "mine"`, "working-tree-encoding=UTF-16": "UTF-16", "ident": "$Id$",
+		"filter=lfs": "Git LFS", "filter=mine": `the filter "mine"`, "working-tree-encoding=UTF-16": "UTF-16",
+		"ident": "$Id$",
 	} {
 		top := repository(t)
 		write(t, filepath.Join(top, "site", ".gitattributes"), "*.page "+line+"\n")
