@@ -28,7 +28,8 @@ var compiled = cloud.Worker{Build: &cloud.Build{Make: func(_ context.Context, in
 func kvAssetsScenarios() []*Scenario {
 	h := Repository("example.com/ada/rusty", pages(600, "/old.html"), pages(601, "/old.html"), pages(602, "/old.html"),
 		pages(603), many(604), pages(600, "/old.html"))
-	scenario := func(what, kind string, before func(*World), run func(context.Context, *Process) error, live *Commit) *Scenario {
+	scenario := func(what, kind string, before func(*World), run func(context.Context, *Process) error,
+		live *Commit) *Scenario {
 		return &Scenario{Name: what + " in kv-assets", Actor: rusty + "/" + kind, Before: before, Run: run,
 			After: wantsAt(rusty, live)}
 	}
