@@ -37,7 +37,7 @@ func New(c *model.Cloud, seed uint64) *Checker {
 		damaged: make(map[string]bool),
 		chosen:  make(map[string]bool), looked: make(map[string]time.Time), projects: make(map[string]string),
 		places: make(map[string]string),
-		lived: make(map[string]bool), isolates: make(map[string]loaded)}
+		lived:  make(map[string]bool), isolates: make(map[string]loaded)}
 	for _, name := range []string{"Vienna", "Tokyo", "Lima"} {
 		k.locations = append(k.locations, &model.Location{Name: name, Seed: seed})
 	}
