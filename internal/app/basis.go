@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/config"
+	"github.com/kv-sync/kv-sync/internal/git/ignore"
 	"github.com/kv-sync/kv-sync/internal/source"
-	"github.com/kv-sync/kv-sync/internal/source/rules"
 )
 
 // Basis has the files and folders from which a deploy of a folder is made. A caller that
@@ -55,8 +55,11 @@ func (s *Site) Basis(ctx context.Context) Basis {
 	if set.Directory != "" {
 		folder := under(set.Root, set.Directory)
 		paths = append(paths, folder)
-		for _, name := range rules.DecidingFiles { // ignore files beside the folder have an effect too
-			paths = append(paths, filepath.Join(filepath.Dir(folder), name))
+		for dir := filepath.Dir(folder); ; dir = filepath.Dir(dir) { // ignore files above the folder have an effect too
+			paths = append(paths, filepath.Join(dir, ignore.GitFile), filepath.Join(dir, ignore.PlainFile))
+			if rel, err := filepath.Rel(set.Root, dir); err != nil || rel == "." || strings.HasPrefix(rel, "..") {
+				break
+			}
 		}
 		real, err := filepath.EvalSymlinks(folder)
 		ignored := source.Ignored(ctx, s.sourceOptions(source.KindFolder))

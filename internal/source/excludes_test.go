@@ -7,11 +7,11 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
+	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
 )
 
 // ignoredByGit returns which of the files git ignores.
@@ -113,32 +113,43 @@ func ignoreFiles(dir, home string) string {
 	return out.String()
 }
 
-// Patterns that name the published folder itself do not count: git usually ignores it.
-func TestExcludesThatNameTheFolder(t *testing.T) {
-	w := gittest.New(t)
-	w.Write("app/dist/a.js", "x").Write("app/dist/a.map", "x").Write("app/dist/sub/b.js", "x")
-	for text, want := range map[string]string{
-		"dist/\n*.map\n": "/a.js /sub/b.js", "app\n": "/a.js /a.map /sub/b.js", "/app/dist/*\n": "/a.js /a.map /sub/b.js",
-		"/app/**\n":       "/a.js /a.map /sub/b.js",
-		"/app/dist/sub\n": "/a.js /a.map", "/dist/sub\n": "/a.js /a.map /sub/b.js",
-	} {
-		writeFile(t, filepath.Join(w.Dir, ".git", "info", "exclude"), text)
-		src, err := OpenFolder(t.Context(), options(w, Options{Dir: "app/dist", GitIgnore: true}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		list, err := src.Files(t.Context(), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = src.Close()
-		var got []string
-		for _, f := range list.Files {
-			got = append(got, f.Path)
-		}
-		slices.Sort(got)
-		if strings.Join(got, " ") != want {
-			t.Errorf("%q: %v, want %s", text, got, want)
+// The patterns of git's ignore files above the folder count, but for those that name the published
+// folder itself: git usually ignores it.
+func TestExcludesAboveTheFolder(t *testing.T) {
+	for _, file := range []string{".git/info/exclude", ".gitignore"} {
+		w := gittest.New(t)
+		w.Write("app/dist/a.js", "x").Write("app/dist/a.map", "x").Write("app/dist/sub/b.js", "x")
+		for text, want := range map[string]string{
+			"dist/\n*.map\n": "/a.js /sub/b.js", "app\n": "/a.js /a.map /sub/b.js", "/app/dist/*\n": "/a.js /a.map /sub/b.js",
+			"/app/**\n":       "/a.js /a.map /sub/b.js",
+			"/app/dist/sub\n": "/a.js /a.map", "/dist/sub\n": "/a.js /a.map /sub/b.js",
+		} {
+			writeFile(t, filepath.Join(w.Dir, file), text)
+			if got := published(t, w); got != want {
+				t.Errorf("%s: %q: %v, want %s", file, text, got, want)
+			}
 		}
 	}
+	// A file nearer to the folder has precedence.
+	w := gittest.New(t).Write(".gitignore", "*.map\n").Write("app/.gitignore", "!a.map\n")
+	w.Write("app/dist/a.map", "x").Write("app/dist/b.map", "x")
+	if got := published(t, w); got != "/a.map" {
+		t.Errorf("with two files: %s", got)
+	}
+	// As with wrangler, an .assetsignore counts only in the folder and below it.
+	w = gittest.New(t).Write("app/.assetsignore", "a.js\n").Write("app/dist/a.js", "x")
+	if got := published(t, w); got != "/a.js" {
+		t.Errorf("with .assetsignore above the folder: %q", got)
+	}
+}
+
+// published lists the files of app/dist that git does not ignore.
+func published(t *testing.T, w *gittest.Work) string {
+	t.Helper()
+	src, err := OpenFolder(t.Context(), options(w, Options{Dir: "app/dist", GitIgnore: true}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	return sourcetest.Paths(sourcetest.List(t, src, nil))
 }

@@ -92,15 +92,15 @@ func TestDecidingFilesInside(t *testing.T) {
 			t.Errorf("with a FIFO as %s: %s", name, got)
 		}
 	}
-	// The same applies to the files beside the folder. Files beside the repository have no effect.
+	// The same applies to the files above the folder. Files above the repository have no effect.
 	w := gittest.New(t).Write("public/a.html", "a")
-	w.Symlink(filepath.Join(outside.Dir, "secret"), rules.AssetsIgnoreFile)
+	w.Symlink(filepath.Join(outside.Dir, "secret"), ignore.GitFile)
 	if _, err := openFolder(w, Options{Dir: "public", PlainIgnore: true}).Files(t.Context(), nil); err == nil {
 		t.Error("a file outside was read")
 	}
-	above := gittest.Plain(t).Write(rules.AssetsIgnoreFile, "a.html\n").Write("project/a.html", "a")
-	if got := sourcetest.Paths(sourcetest.List(t, openFolder(above, Options{WorkDir: above.Path("project")}),
-		nil)); got != "/a.html" {
+	above := gittest.Plain(t).Write(ignore.GitFile, "a.html\n").Write("project/a.html", "a")
+	options := Options{WorkDir: above.Path("project"), GitIgnore: true}
+	if got := sourcetest.Paths(sourcetest.List(t, openFolder(above, options), nil)); got != "/a.html" {
 		t.Errorf("an ignore file above the project has an effect: %s", got)
 	}
 }

@@ -26,7 +26,7 @@ func Publishes(options Options) func(path string, isDir bool) bool {
 		return func(string, bool) bool { return true }
 	}
 	w := &folderWalk{Folder: &Folder{options: options, path: root}}
-	outer, err := w.parent()
+	outer, err := w.outer()
 	if err != nil {
 		return func(string, bool) bool { return true }
 	}

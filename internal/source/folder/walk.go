@@ -73,9 +73,14 @@ func (o Options) selects(s scopes, rel string, isDir bool) rules.Selection {
 	return rules.Select(s.assets, s.git, rel, isDir)
 }
 
-// ignoreFiles are the names of the ignore files that count.
+// ignoreFiles are the names of the ignore files that count in the folder.
 func (o Options) ignoreFiles() []string {
-	names := []string{rules.AssetsIgnoreFile, ignore.GitFile}
+	return append([]string{rules.AssetsIgnoreFile}, o.gitIgnoreFiles()...)
+}
+
+// gitIgnoreFiles are the names of the ignore files that count above the folder, too.
+func (o Options) gitIgnoreFiles() []string {
+	names := []string{ignore.GitFile}
 	if o.PlainIgnore {
 		names = append(names, ignore.PlainFile)
 	}
@@ -84,7 +89,7 @@ func (o Options) ignoreFiles() []string {
 
 func (w *folderWalk) walk(ctx context.Context) error {
 	w.scopesOf = map[string]scopes{}
-	outer, err := w.parent()
+	outer, err := w.outer()
 	if err != nil {
 		return err
 	}
@@ -117,9 +122,10 @@ func (w *folderWalk) walk(ctx context.Context) error {
 	return nil
 }
 
-// parent returns the patterns of the ignore files in the folder's parent directory and those of
-// the settings.
-func (w *folderWalk) parent() (scopes, error) {
+// outer returns the patterns from outside of the folder: those of the settings and, as in git, those
+// of the ignore files in the directories above it, as far as the boundary reaches. An .assetsignore
+// counts only in the folder and below it, as with wrangler.
+func (w *folderWalk) outer() (scopes, error) {
 	var s scopes
 	for _, text := range w.options.Excludes {
 		if w.options.InWorkTree == "." {
@@ -128,27 +134,35 @@ func (w *folderWalk) parent() (scopes, error) {
 			s.git = ignore.Parent(s.git, w.options.InWorkTree, text)
 		}
 	}
-	dir, name := filepath.Split(w.path)
-	if !w.options.Boundary.Inside(dir) {
-		s.assets = s.assets.Within("", rules.PatternText(w.options.Patterns))
-		return s, nil
-	}
-	for _, file := range w.options.ignoreFiles() {
-		text, err := w.options.Boundary.ReadFile(filepath.Join(dir, file), rules.MaxText)
+	s.assets = s.assets.Within("", rules.PatternText(w.options.Patterns))
+	for _, dir := range slices.Backward(w.above()) {
+		name, err := filepath.Rel(dir, w.path)
 		if err != nil {
+			return s, err
+		}
+		for _, file := range w.options.gitIgnoreFiles() {
+			text, err := w.options.Boundary.ReadFile(filepath.Join(dir, file), rules.MaxText)
 			if isNotExist(err) || errors.Is(err, fs.ErrPermission) || errors.Is(err, boundary.ErrIrregular) {
 				continue
 			}
-			return s, fmt.Errorf("read %s beside the folder: %w", file, err)
-		}
-		if file == rules.AssetsIgnoreFile {
-			s.assets = ignore.Parent(s.assets, name, string(text))
-		} else {
-			s.git = ignore.Parent(s.git, name, string(text))
+			if err != nil {
+				return s, fmt.Errorf("read %s above the folder: %w", file, err)
+			}
+			s.git = ignore.Parent(s.git, filepath.ToSlash(name), string(text))
 		}
 	}
-	s.assets = s.assets.Within("", rules.PatternText(w.options.Patterns))
 	return s, nil
+}
+
+// above lists the directories above the folder, the nearest first, as far as the boundary reaches.
+func (w *folderWalk) above() (dirs []string) {
+	for dir := filepath.Dir(w.path); w.options.Boundary.Inside(dir); dir = filepath.Dir(dir) {
+		dirs = append(dirs, dir)
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	return dirs
 }
 
 // readConfigFile reads a regular file of a directory. It returns nil if there is none, and if it
