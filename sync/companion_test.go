@@ -239,6 +239,25 @@ func TestCompanionIsRefused(t *testing.T) {
 	w.wantSite(two)
 }
 
+// A request for the companion that is lost is sent again.
+func TestCompanionIsSentAgain(t *testing.T) {
+	t.Parallel()
+	w := startOverlaid(t)
+	lost := 0
+	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
+		if r.Kind != "workers.scripts.put" || lost == 2 {
+			return platform.Fault{}
+		}
+		lost++
+		return platform.Fault{Kind: platform.FaultDrop}
+	})
+	w.mustDeploy(history(one)[0])
+	if _, versions := w.companion(); versions != 1 || lost != 2 {
+		t.Errorf("there are %d versions of the companion, %d requests were lost", versions, lost)
+	}
+	w.wantSite(one)
+}
+
 // A run that is cancelled while it uploads the companion reports that it was cancelled.
 func TestCompanionIsInterrupted(t *testing.T) {
 	t.Parallel()

@@ -489,6 +489,35 @@ func TestDeletionOfAProjectWithoutAnAnswer(t *testing.T) {
 	}
 }
 
+// A run that cannot look whether the Worker was deleted does not say that the site is live still.
+func TestDeleteOfUnknownOutcome(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.config.Account = w.connect(1)
+	w.mustDeploy(history(files{"/index.html": "1"})[0])
+	e := w.engine()
+	d, err := e.PlanDelete(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead := false
+	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
+		switch {
+		case r.Kind == "workers.scripts.delete":
+			dead = true
+			return platform.Fault{Kind: platform.FaultLoseReply}
+		case dead:
+			return platform.Fault{Kind: platform.FaultDrop}
+		}
+		return platform.Fault{}
+	})
+	if err := e.Delete(t.Context(), d); !errors.Is(err, cloud.ErrUnknown) || d.Offline {
+		t.Errorf("got %v, offline %t", err, d.Offline)
+	}
+	w.p.Server.SetFault(nil)
+	w.mustDelete()
+}
+
 // If the configuration now names another namespace, the keys of the live deployment are still
 // deleted, and the plan names their namespace.
 func TestDeleteUsesTheNamespaceOfWhatIsLive(t *testing.T) {

@@ -1,16 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"io"
-	"mime/multipart"
 	"net/http"
-	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -20,26 +15,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/tidwall/gjson"
 
+	"github.com/kv-sync/kv-sync/internal/formattest"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
-
-// stored is the input of the reader of docs/format.md: see testdata/format/reader.py.
-type stored struct {
-	Keys     map[string][]byte      `json:"keys"`
-	Metadata []string               `json:"metadata"`
-	Live     map[string]liveVersion `json:"live"`
-	Bindings []json.RawMessage      `json:"bindings"`
-}
-
-type liveVersion struct {
-	Meta    json.RawMessage `json:"meta"`
-	Message string          `json:"message"`
-	Served  []byte          `json:"served"`
-}
-
-func newStored() *stored {
-	return &stored{map[string][]byte{}, []string{}, map[string]liveVersion{}, []json.RawMessage{}}
-}
 
 // asset is an asset as the reader prints it.
 type asset struct {
@@ -57,44 +35,28 @@ type readerOutput struct {
 		ID        string
 		Manifests map[string]assetLists
 	}
-	Problems, Unseen []string
+	Unseen []string
 }
 
-// read runs the reader. It returns the reader's output. unseen has the members that the page
+// readAll runs the reader. It returns the reader's output. unseen has the members that the page
 // describes and that no stored value has. An error says how docs/format.md, the stored values and
 // the engine differ.
-func (dump *stored) read() (text []byte, unseen []string, err error) {
-	if text, err = dump.runReader(); err != nil {
+func readAll(dump *formattest.Stored) (text []byte, unseen []string, err error) {
+	if text, err = dump.Read("../.."); err != nil {
 		return nil, nil, err
 	}
 	var out readerOutput
 	if err := json.Unmarshal(text, &out); err != nil {
 		return nil, nil, fmt.Errorf("decode the reader's output: %w", err)
 	}
-	if len(out.Problems) > 0 {
-		return nil, nil, fmt.Errorf("docs/format.md does not describe the stored values:\n%s",
-			strings.Join(out.Problems, "\n"))
+	if problems := formattest.Problems(text); len(problems) > 0 {
+		return nil, nil, fmt.Errorf("docs/format.md does not describe the stored values:\n%s", strings.Join(problems, "\n"))
 	}
-	return text, out.Unseen, dump.compare(&out)
-}
-
-func (dump *stored) runReader() ([]byte, error) {
-	b, err := json.Marshal(dump)
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.Command("python3", "-B", "../../testdata/format/reader.py", "../../docs/format.md")
-	var stderr bytes.Buffer
-	cmd.Stdin, cmd.Stderr = bytes.NewReader(b), &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, fmt.Errorf("run the reader: %w: %s", err, stderr.String())
-	}
-	return out, nil
+	return text, out.Unseen, compare(dump, &out)
 }
 
 // compare compares the manifests that the reader found with what the engine decodes.
-func (dump *stored) compare(out *readerOutput) error {
+func compare(dump *formattest.Stored, out *readerOutput) error {
 	got, want := map[string]assetLists{}, map[string]assetLists{}
 	for _, site := range out.Sites {
 		for name, lists := range site.Manifests {
@@ -146,7 +108,7 @@ func visit(ts *testscript.TestScript, neg bool, args []string) {
 // it with the output of commands. It writes the reader's output to out.json, and the members that
 // no stored value has to unseen.
 func reads(ts *testscript.TestScript, neg bool, args []string) {
-	text, unseen, err := dumpOf(ts).read()
+	text, unseen, err := readAll(dumpOf(ts))
 	ts.Check(err)
 	for _, site := range args {
 		compareCommands(ts, site, gjson.GetBytes(text, "sites."+site))
@@ -191,50 +153,10 @@ func compareCommands(ts *testscript.TestScript, site string, found gjson.Result)
 func gjsonPath(member string) string { return strings.ReplaceAll(member, ".", `\.`) }
 
 // dumpOf gets everything that the script's platform stores.
-func dumpOf(ts *testscript.TestScript) *stored {
-	dump := newStored()
-	get := func(path string) string { return toDev(ts, http.MethodGet, path, "") }
-	const namespaces, scripts = "/storage/kv/namespaces", "/workers/scripts"
-	for _, ns := range gjson.Get(get(namespaces), "result.#.id").Array() {
-		at := namespaces + "/" + ns.String()
-		for _, key := range gjson.Get(get(at+"/keys"), "result").Array() {
-			name := key.Get("name").String()
-			dump.Keys[name] = []byte(get(at + "/values/" + url.PathEscape(name)))
-			if key.Get("metadata").Exists() {
-				dump.Metadata = append(dump.Metadata, name)
-			}
-		}
-	}
-	for _, script := range gjson.Get(get(scripts), "result.#.id").Array() {
-		at := scripts + "/" + script.String()
-		live := gjson.Get(get(at+"/deployments"), "result.deployments.0")
-		for _, version := range gjson.Get(get(at+"/versions"), "result.items.#.id").Array() {
-			meta := gjson.Get(get(at+"/versions/"+version.String()), `result.resources.bindings.#(name=="KV_SYNC").json`)
-			dump.Bindings = append(dump.Bindings, json.RawMessage(meta.Raw))
-			if version.String() == live.Get("versions.0.version_id").String() && meta.Get("site").Exists() {
-				dump.Live[meta.Get("site").String()] = liveVersion{Meta: json.RawMessage(meta.Raw),
-					Message: live.Get(`annotations.workers/message`).String(), Served: servedModule(ts, get(at+"/content/v2"))}
-			}
-		}
-	}
+func dumpOf(ts *testscript.TestScript) *formattest.Stored {
+	dump, err := formattest.Dump(func(path string) (string, error) { return toDev(ts, http.MethodGet, path, ""), nil })
+	ts.Check(err)
 	return dump
-}
-
-// servedModule returns the served manifest in a script's multipart content.
-func servedModule(ts *testscript.TestScript, content string) []byte {
-	boundary, _, _ := strings.Cut(strings.TrimPrefix(content, "--"), "\r\n")
-	for parts := multipart.NewReader(strings.NewReader(content), boundary); ; {
-		part, err := parts.NextPart()
-		if err == io.EOF {
-			return nil
-		}
-		ts.Check(err)
-		if part.FormName() == "kv-sync-manifest.bin" {
-			b, err := io.ReadAll(part)
-			ts.Check(err)
-			return b
-		}
-	}
 }
 
 // The reader understands the projects that the TypeScript library and Go wrote.
@@ -255,7 +177,7 @@ func TestReaderOfProjects(t *testing.T) {
 			continue // no deploy
 		}
 		read++
-		if _, _, err := dump.read(); err != nil {
+		if _, _, err := readAll(dump); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -270,7 +192,7 @@ func TestReaderOfDamage(t *testing.T) {
 	dump := projectVector(t, "../../testdata/project/first.json")
 	for key, value := range dump.Keys {
 		value[len(value)-1] ^= 1
-		if _, _, err := dump.read(); err == nil {
+		if _, _, err := readAll(dump); err == nil {
 			t.Errorf("the reader overlooks a change of %s", key)
 		}
 		value[len(value)-1] ^= 1
@@ -279,13 +201,13 @@ func TestReaderOfDamage(t *testing.T) {
 
 // projectVector returns the content of KV after the deploy in a file of testdata/project. It
 // returns nil if the file has no deploy.
-func projectVector(t *testing.T, name string) *stored {
+func projectVector(t *testing.T, name string) *formattest.Stored {
 	t.Helper()
 	b, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dump := newStored()
+	dump := formattest.New()
 	for _, member := range []string{"before", "writes", "kv"} {
 		gjson.GetBytes(b, member).ForEach(func(key, value gjson.Result) bool {
 			dump.Keys[key.String()] = vectorValue(t, value)

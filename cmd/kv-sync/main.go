@@ -35,6 +35,7 @@ func interruptible() (ctx context.Context, stop func()) {
 		cancel()
 		select {
 		case <-signals:
+			fmt.Fprintln(os.Stderr, "Stopped at once. kv-sync history says what is live.")
 			os.Exit(interrupted)
 		case <-done:
 		}

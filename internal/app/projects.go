@@ -176,10 +176,12 @@ func (in Inputs) placeIn(root fs.FS) (out Inputs, shared string, err error) {
 	return in, shared, nil
 }
 
-// Shared are the connections and the memory budget that the sites of one run share.
+// Shared are the connections, the memory budget and the time without an answer that the sites of
+// one run share.
 type Shared struct {
 	Transport http.RoundTripper
 	Budget    *upload.Budget
+	Outage    *cloudflare.Outage
 
 	pool *http.Transport
 
@@ -238,7 +240,8 @@ func (a sharedAccount) Store(namespace string) cloud.Store {
 // NewShared returns new shared resources. The caller closes them after the sites.
 func NewShared() *Shared {
 	pool := cloudflare.NewTransport()
-	return &Shared{Transport: pool, Budget: upload.NewBudget(), pool: pool, namespaces: map[string]string{}}
+	return &Shared{Transport: pool, Budget: upload.NewBudget(), Outage: &cloudflare.Outage{}, pool: pool,
+		namespaces: map[string]string{}}
 }
 
 // Expect tells which projects the run opens, in this order.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -104,16 +103,15 @@ func (s *Site) reach() (*kvsync.Engine, error) {
 		return s.engine, nil
 	}
 	c := engineConfig(s.settings)
-	var transport http.RoundTripper
-	if s.in.Shared != nil {
-		transport, c.Budget = s.in.Shared.Transport, s.in.Shared.Budget
-	}
 	timeout, err := s.settings.Timeout()
 	if err != nil {
 		return nil, usage(err)
 	}
 	of := credentials(s.settings)
-	of.Log, of.Transport, of.Timeout = s.in.Log, transport, timeout
+	of.Log, of.Timeout = s.in.Log, timeout
+	if shared := s.in.Shared; shared != nil {
+		of.Transport, of.Outage, c.Budget = shared.Transport, shared.Outage, shared.Budget
+	}
 	account, err := cloudflare.New(of)
 	if err != nil {
 		return nil, usage(err)
@@ -129,7 +127,7 @@ func (s *Site) reach() (*kvsync.Engine, error) {
 		return nil, usage(err)
 	}
 	s.account, s.engine = account, engine
-	if transport == nil {
+	if s.in.Shared == nil {
 		s.closers = append(s.closers, closer(func() error { account.Close(); return nil }))
 	}
 	return engine, nil

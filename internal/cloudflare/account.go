@@ -36,7 +36,7 @@ const (
 	// DefaultStall is the time without any transferred byte, in either direction, after which a
 	// request is cancelled.
 	DefaultStall = 60 * time.Second
-	// DefaultTimeout ends a run that has had no successful answer for this time.
+	// DefaultTimeout ends a run that has had no answer for this time.
 	DefaultTimeout = 10 * time.Minute
 )
 
@@ -63,9 +63,11 @@ type Options struct {
 	// Stall is the time without any transferred byte after which a request is cancelled and sent
 	// again. 0 is DefaultStall.
 	Stall time.Duration
-	// Timeout ends a call if no call has had a successful answer for this time; 0 is
-	// DefaultTimeout.
+	// Timeout ends a call if the calls of the run have waited for this time without an answer; 0
+	// is DefaultTimeout.
 	Timeout time.Duration
+	// Outage is shared by the accounts of one run; nil creates one for the account.
+	Outage *Outage
 	// Jitter returns a duration from 0 to less than its argument, which is added to the pause
 	// before a request is sent again. Nil chooses at random; a simulation repeats what it chose.
 	Jitter func(most time.Duration) time.Duration `json:"-"`
@@ -96,8 +98,8 @@ type Account struct {
 	stall      time.Duration
 	timeout    time.Duration
 	jitter     func(time.Duration) time.Duration
-	admitted   atomic.Bool  // the API answered about this account, so the token is valid and for it
-	answered   atomic.Int64 // when a call succeeded last, in nanoseconds since 1970
+	admitted   atomic.Bool // the API answered about this account, so the token is valid and for it
+	outage     *Outage
 	count      struct{ requests, bytesUp, retries atomic.Int64 }
 }
 
@@ -206,6 +208,9 @@ func New(o Options) (*Account, error) {
 	a.timeout = cmp.Or(max(o.Timeout, 0), DefaultTimeout)
 	if a.jitter = o.Jitter; a.jitter == nil {
 		a.jitter = rand.N[time.Duration]
+	}
+	if a.outage = o.Outage; a.outage == nil {
+		a.outage = &Outage{}
 	}
 	a.pace = &pacer{log: a.log}
 	a.options = []option.RequestOption{

@@ -29,6 +29,10 @@ const (
 	// in which a connection with minRate bytes a second sends them.
 	maxBuffered = 4 << 20
 	minRate     = 64 << 10
+	// slowest is the rate in bytes a second below which a transfer is no answer: an attempt ends
+	// when what was transferred would have taken less time at this rate, beside the time that the
+	// run may go on without an answer.
+	slowest = 512
 )
 
 // NewTransport returns a connection pool. Several Accounts may share it. It uses HTTP/1.1, so
@@ -56,13 +60,13 @@ func (c *call) attempt(req *http.Request, next option.MiddlewareNext, patience t
 	a := c.account
 	ctx, cancel := context.WithCancelCause(req.Context())
 	stall := min(a.stall, max(patience, time.Millisecond))
-	timer := newStallTimer(stall, cancel)
+	timer := newStallTimer(stall, patience, cancel)
 	defer timer.stop()
 
 	var dialing, connected atomic.Bool
 	req = req.Clone(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn: func(string) { dialing.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { connected.Store(true); timer.touch() },
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true); timer.touch(0) },
 	}))
 	up := &uploads{payload: c.body, timer: timer, count: &a.count.bytesUp}
 	req.Body, req.GetBody, req.ContentLength = http.NoBody, nil, c.body.size()
@@ -107,7 +111,7 @@ func (c *call) exchange(req *http.Request, next option.MiddlewareNext, timer *st
 	}
 	defer res.Body.Close()
 	out = response{status: res.StatusCode, header: res.Header, received: time.Now()}
-	timer.touch()
+	timer.touch(0)
 	c.account.pace.observe(res.Header)
 	limit := int64(maxResponse)
 	switch {
@@ -146,25 +150,36 @@ type progressReader struct {
 func (r *progressReader) Read(p []byte) (int, error) {
 	n, err := r.Reader.Read(p)
 	if n > 0 {
-		r.timer.touch()
+		r.timer.touch(n)
 	}
 	return n, err
 }
 
 var errStalled = errors.New("no byte was transferred")
 
-// stallTimer cancels an attempt that transfers no byte within the limit. It does not limit the
-// whole attempt: an upload of 100 MB over a slow connection may take long.
+// stallTimer cancels an attempt that transfers no byte within the limit, or that is slower than
+// the slowest rate. It does not limit the whole attempt otherwise: an upload of 100 MB over a slow
+// connection may take long.
 type stallTimer struct {
 	limit time.Duration
 	timer *time.Timer
+	end   time.Time    // when an attempt ends that has transferred nothing
+	moved atomic.Int64 // transferred bytes
 }
 
-func newStallTimer(limit time.Duration, cancel context.CancelCauseFunc) *stallTimer {
-	return &stallTimer{limit, time.AfterFunc(limit, func() { cancel(errStalled) })}
+func newStallTimer(limit, patience time.Duration, cancel context.CancelCauseFunc) *stallTimer {
+	return &stallTimer{
+		limit: limit, end: time.Now().Add(patience),
+		timer: time.AfterFunc(limit, func() { cancel(errStalled) }),
+	}
 }
 
-func (t *stallTimer) touch()                    { t.timer.Reset(t.limit) }
+// touch restarts the timer after n transferred bytes.
+func (t *stallTimer) touch(n int) {
+	moved := t.moved.Add(int64(n))
+	t.timer.Reset(min(t.limit, time.Until(t.end)+time.Duration(moved)*(time.Second/slowest)))
+}
+
 func (t *stallTimer) extend(more time.Duration) { t.timer.Reset(t.limit + more) }
 func (t *stallTimer) stop()                     { t.timer.Stop() }
 
@@ -197,7 +212,7 @@ func (u *upload) Read(p []byte) (int, error) {
 	n, err := u.Reader.Read(p)
 	u.uploads.count.Add(int64(n))
 	if err == nil {
-		u.uploads.timer.touch()
+		u.uploads.timer.touch(n)
 	} else {
 		buffered := min(u.uploads.payload.size(), maxBuffered)
 		u.uploads.timer.extend(time.Duration(buffered) * time.Second / minRate)

@@ -64,13 +64,21 @@ func (c *call) sendWithRetries(req *http.Request, next option.MiddlewareNext) er
 	ctx, a := req.Context(), c.account
 	c.method, c.path = req.Method, a.redact(req.URL)
 	begun := time.Now()
+	a.outage.begin()
+	defer a.outage.end()
 	for try := 1; ; try++ {
-		if err := a.pace.wait(ctx, a.patience(begun)); err != nil {
+		patience := a.patience(ctx, begun)
+		if patience <= 0 {
+			return c.notSent()
+		}
+		if err := a.pace.wait(ctx, patience); err != nil {
 			return err // nothing was sent
 		}
-		fail := c.attempt(req, next, a.patience(begun))
+		fail := c.attempt(req, next, a.patience(ctx, begun))
+		if fail == nil || fail.outcome == outcomeRefused && fail.Status != 0 {
+			a.outage.over()
+		}
 		if fail == nil {
-			a.answered.Store(time.Now().UnixNano())
 			return nil
 		}
 		fail.Tries = try
@@ -84,7 +92,7 @@ func (c *call) sendWithRetries(req *http.Request, next option.MiddlewareNext) er
 		if fail.Status == http.StatusTooManyRequests && fail.requestedWait > 0 {
 			a.pace.block(fail.requestedWait) // the rate limit applies to all calls with the token
 		}
-		if delay >= a.patience(begun) {
+		if delay >= a.patience(ctx, begun) {
 			fail.gaveUp = a.timeout
 			return fail
 		}
@@ -96,11 +104,13 @@ func (c *call) sendWithRetries(req *http.Request, next option.MiddlewareNext) er
 	}
 }
 
-// patience returns how long a call may still wait before Options.Timeout has passed without a
-// successful answer to any call. begun is when the call began.
-func (a *Account) patience(begun time.Time) time.Duration {
-	since := begun.UnixNano()
-	return a.timeout - time.Duration(time.Now().UnixNano()-max(since, a.answered.Load()))
+var errNotSent = errors.New("not sent")
+
+// notSent is the error of a call that begins after the run's time is over.
+func (c *call) notSent() *APIError {
+	fail := c.noResponse(errNotSent, false)
+	fail.gaveUp = c.account.timeout
+	return fail
 }
 
 // maxLoggedName limits the object's name in a log line: a key of KV may have 512 bytes.

@@ -69,9 +69,9 @@ func strikesAt(s *Scenario, n int, c Seen) (all []Strike) {
 	return all
 }
 
-// longest is how long a run may take when nothing answers it: ten minutes without a
-// successful answer, and the looks for a switch whose answer was lost.
-const longest = 30 * time.Minute
+// longest is how long a run may take when nothing answers it, as docs/commands.md says: ten minutes
+// without an answer, and the looks for a switch whose answer was lost.
+const longest = 12 * time.Minute
 
 // Outcome is what came of a strike.
 type Outcome struct {

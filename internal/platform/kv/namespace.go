@@ -83,12 +83,13 @@ func (b *batch) delete(key string) {
 	b.keys, b.entries = append(b.keys, key), append(b.entries, nil)
 }
 
-// write appends a batch and makes it visible to reads. Lists show it after the time lag.
+// write appends a batch and makes it visible to reads. Lists show it after the time lag. If it
+// fails, nothing of the batch is stored.
 func (ns *Namespace) write(b *batch, lag time.Duration) error {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
 	if _, err := ns.file.WriteAt(b.buf, ns.end); err != nil {
-		return fmt.Errorf("write to namespace %s: %w", ns.ID, err)
+		return fmt.Errorf("write to namespace %s: %w", ns.ID, errors.Join(err, ns.file.Truncate(ns.end)))
 	}
 	for i, key := range b.keys {
 		old, e := ns.keys[key], b.entries[i]

@@ -1,6 +1,7 @@
 package kv
 
 import (
+	"errors"
 	"net/http"
 	"os"
 	"slices"
@@ -68,7 +69,8 @@ func (s *Store) namespaceCreate(c *api.Call) *api.Error {
 	}
 	s.account(c.Account)[ns.ID] = ns
 	if err := s.save(c.Account); err != nil {
-		return api.Internal(err)
+		delete(s.account(c.Account), ns.ID)
+		return api.Internal(errors.Join(err, ns.close(), os.Remove(s.logFile(ns.ID))))
 	}
 	return c.Reply(namespaceJSON(ns))
 }
@@ -116,8 +118,10 @@ func (s *Store) namespaceRename(c *api.Call) *api.Error {
 		return api.Failure(http.StatusBadRequest, 10014,
 			"rename namespace: 'a namespace with this account ID and title already exists'")
 	}
+	before := ns.Title
 	ns.Title = title
 	if err := s.save(c.Account); err != nil {
+		ns.Title = before
 		return api.Internal(err)
 	}
 	return c.Reply(namespaceJSON(ns))
@@ -132,6 +136,7 @@ func (s *Store) namespaceDelete(c *api.Call) *api.Error {
 	defer s.mu.Unlock()
 	delete(s.accounts[c.Account], ns.ID)
 	if err := s.save(c.Account); err != nil {
+		s.accounts[c.Account][ns.ID] = ns
 		return api.Internal(err)
 	}
 	// Concurrent readers keep the open file.

@@ -121,7 +121,11 @@ func (s *Store) Find(account, id string) (*Namespace, *api.Error) {
 		return nil, api.Internal(err)
 	}
 	s.account(account)[id] = ns
-	return ns, api.Internal(s.save(account))
+	if err := s.save(account); err != nil {
+		delete(s.account(account), id)
+		return nil, api.Internal(errors.Join(err, ns.close()))
+	}
+	return ns, nil
 }
 
 // account returns the namespaces of an account by id. s.mu is held.

@@ -118,9 +118,10 @@ func (s *Store) scriptDelete(c *api.Call) *api.Error {
 		apiErr = s.checkUnused(c, sc)
 	}
 	if apiErr == nil {
-		delete(s.accounts[c.Account].Scripts, sc.Name)
-		if err := os.Remove(s.accountFile(c.Account, "scripts", sc.Name+".json")); err != nil &&
-			!errors.Is(err, fs.ErrNotExist) {
+		err := os.Remove(s.accountFile(c.Account, "scripts", sc.Name+".json"))
+		if err == nil || errors.Is(err, fs.ErrNotExist) {
+			delete(s.accounts[c.Account].Scripts, sc.Name)
+		} else {
 			apiErr = api.Internal(err)
 		}
 	}

@@ -2,6 +2,7 @@ package scripts
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"os"
 	"regexp"
@@ -144,10 +145,15 @@ func (sc *Script) activeVersion() *Version {
 	return sc.latest()
 }
 
-// save drops old versions and stores the script. s.mu is held.
+// save drops old versions and stores the script. If that fails, the script is again what is stored:
+// nobody sees a change that the next start would not find. s.mu is held.
 func (s *Store) save(accountID string, sc *Script) *api.Error {
 	dropped := sc.dropOldVersions()
-	if err := stored.Write(s.accountFile(accountID, "scripts", sc.Name+".json"), sc); err != nil {
+	file := s.accountFile(accountID, "scripts", sc.Name+".json")
+	if err := stored.Write(file, sc); err != nil {
+		before := Script{Name: sc.Name}
+		err = errors.Join(err, stored.Read(file, &before))
+		*sc = before
 		return api.Internal(err)
 	}
 	s.removeUnusedModules(dropped)

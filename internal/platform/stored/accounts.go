@@ -1,6 +1,7 @@
 package stored
 
 import (
+	"errors"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -68,8 +69,8 @@ func (a *Accounts[T]) View(account string, look func(*T)) {
 	look(new(T))
 }
 
-// Change calls change with the value of an account, and stores the value. If change returns an
-// error, it must not have changed the value.
+// Change calls change with the value of an account, and stores the value. If that fails, the value
+// is again what is stored. If change returns an error, it must not have changed the value.
 func (a *Accounts[T]) Change(account string, change func(*T) *api.Error) *api.Error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -77,5 +78,11 @@ func (a *Accounts[T]) Change(account string, change func(*T) *api.Error) *api.Er
 	if apiErr := change(v); apiErr != nil {
 		return apiErr
 	}
-	return api.Internal(Write(a.path(account), v))
+	err := Write(a.path(account), v)
+	if err != nil {
+		var before T
+		err = errors.Join(err, Read(a.path(account), &before))
+		*v = before
+	}
+	return api.Internal(err)
 }

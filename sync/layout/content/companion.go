@@ -11,6 +11,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/overlay"
 	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
@@ -85,21 +86,38 @@ func (c *Content) deployCompanion(ctx context.Context, p *contentDraft, namespac
 			Fields: map[string]json.RawMessage{"namespace_id": cloud.JSONString(namespace)}},
 		{Name: cloud.BindingMeta, Type: "json", Fields: map[string]json.RawMessage{"json": says}},
 	}
-	script := c.Account.Workers(name)
-	sent := script.PutScript(ctx, u)
-	if sent == nil {
-		return nil
-	}
-	// The answer may have been lost, or another deploy was first, and a migration
-	// cannot be applied twice. So look at the script itself.
-	if is, _, err := overlay.ReadCompanion(ctx, script); err == nil && is == want {
-		return nil
-	}
-	if errors.Is(sent, cloud.ErrUnknown) { // the caller would apply ErrUnknown to the switch of the site
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("deploy %s, the companion of %s: %w", name, c.Site, err)
+	return c.sendCompanion(ctx, c.Account.Workers(name), u, want)
+}
+
+// companionSends limits how many times the companion is sent if it does not arrive.
+const companionSends = 3
+
+// sendCompanion uploads the companion until it is there. The answer may be lost, or another deploy
+// may be first, and a migration cannot be applied twice. So it looks at the script itself.
+func (c *Content) sendCompanion(ctx context.Context, script cloud.Workers, u cloud.Upload,
+	want overlay.CompanionMeta) error {
+	name := overlay.CompanionName(c.Site)
+	failed := func(err error) error { return fmt.Errorf("deploy %s, the companion of %s: %w", name, c.Site, err) }
+	for try := 1; ; try++ {
+		sent := script.PutScript(ctx, u)
+		if sent == nil {
+			return nil
 		}
-		return finding.New(finding.CaseCompanionAbsent, finding.Facts{Site: c.Site, Name: name, What: sent.Error()})
+		is, _, err := overlay.ReadCompanion(ctx, script)
+		if err == nil && is == want {
+			return nil
+		}
+		switch {
+		case !errors.Is(sent, cloud.ErrUnknown): // the caller would apply ErrUnknown to the switch of the site
+			return failed(sent)
+		case ctx.Err() != nil:
+			return failed(ctx.Err())
+		case err != nil:
+			return failed(err)
+		case try == companionSends:
+			return finding.New(finding.CaseCompanionAbsent, finding.Facts{Site: c.Site, Name: name, What: sent.Error(),
+				Cause: cloud.ErrIgnored})
+		}
+		c.Note(site.StageUpload, "%s was not uploaded (%v); sending it again", name, sent)
 	}
-	return fmt.Errorf("deploy %s, the companion of %s: %w", name, c.Site, sent)
 }

@@ -1,0 +1,37 @@
+package crashtest
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+var (
+	every = flag.Int("every", 40, "try each n-th case only; 1 is all")
+	only  = flag.String("case", "", "only the cases whose names begin with this")
+)
+
+// command and action are the built programs.
+var command, action string
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	dir, err := os.MkdirTemp("", "crashtest-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	command, action = filepath.Join(dir, "kv-sync"), filepath.Join(dir, "action")
+	build := exec.Command("go", "build", "-o", dir+"/", "../../cmd/kv-sync", "../../cmd/action")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
+		os.Exit(1)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}

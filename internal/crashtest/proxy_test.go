@@ -1,0 +1,215 @@
+package crashtest
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// blow is what happens to a run at a request.
+type blow struct {
+	name string
+	// signals are sent to the process group, one after the other.
+	signals []syscall.Signal
+	// lasting: later requests have the same end.
+	lasting bool
+	end     end
+}
+
+// end is how the proxy ends a request.
+type end int
+
+const (
+	// late: the request is answered when the client has given up, or after a moment.
+	late end = iota
+	// cut: the connection is closed.
+	cut
+	// silent: there is no answer.
+	silent
+	// broken: the answer is a 500 of a proxy.
+	broken
+	// restarted: the platform ends and starts again, and the connection is closed.
+	restarted
+)
+
+// moment is how long the proxy waits for a client to give up.
+const moment = 2 * time.Second
+
+// strike is a blow at a request.
+type strike struct {
+	at    int // from 1
+	after bool
+	blow
+}
+
+func (s strike) String() string {
+	when := "before"
+	if s.after {
+		when = "after"
+	}
+	return fmt.Sprintf("%s %s request %d is carried out", s.name, when, s.at)
+}
+
+// proxy is between a command and the platform.
+type proxy struct {
+	*httptest.Server
+
+	restart func() // ends and starts the platform
+
+	mu     sync.Mutex
+	to     string // the platform
+	seen   []string
+	strike *strike
+	group  int       // the process group of the run, 0 before it is known
+	known  sync.Cond // of group
+	open   sync.WaitGroup
+}
+
+func newProxy(t *testing.T) *proxy {
+	p := &proxy{}
+	p.known.L = &p.mu
+	p.Server = httptest.NewServer(p)
+	t.Cleanup(p.Close)
+	return p
+}
+
+// expect begins a run whose requests are numbered from 1.
+func (p *proxy) expect(s *strike) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.seen, p.strike, p.group = nil, s, 0
+}
+
+// watch says which process group the strike signals.
+func (p *proxy) watch(group int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.group = group
+	p.known.Broadcast()
+}
+
+// finish ends the run: no strike is left. It waits until all requests have ended, and returns them.
+func (p *proxy) finish() []string {
+	p.CloseClientConnections()
+	p.open.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.strike = nil
+	return slices.Clone(p.seen)
+}
+
+// count numbers a request, and returns the strike if it is struck. first says that the strike
+// begins with it.
+func (p *proxy) count(r *http.Request) (s *strike, first bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.seen = append(p.seen, r.Method+" "+r.URL.Path)
+	n := len(p.seen)
+	if p.strike == nil || n < p.strike.at || n > p.strike.at && !p.strike.lasting {
+		return nil, false
+	}
+	return p.strike, n == p.strike.at
+}
+
+func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.open.Add(1)
+	defer p.open.Done()
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // the client has gone
+	}
+	s, first := p.count(r)
+	if s == nil {
+		p.forward(r, body).send(w)
+		return
+	}
+	var answer *reply
+	if s.after && first {
+		answer = p.forward(r, body)
+	}
+	if first {
+		p.signal(s.signals)
+	}
+	switch s.end {
+	case cut:
+		closeConnection(w)
+	case restarted:
+		p.restart()
+		closeConnection(w)
+	case silent:
+		<-r.Context().Done()
+	case broken:
+		http.Error(w, "out of order", http.StatusInternalServerError)
+	case late:
+		select {
+		case <-r.Context().Done():
+		case <-time.After(moment):
+			if answer == nil {
+				answer = p.forward(r, body)
+			}
+			answer.send(w)
+		}
+	}
+}
+
+func (p *proxy) signal(signals []syscall.Signal) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(signals) > 0 && p.group == 0 {
+		p.known.Wait()
+	}
+	for _, s := range signals {
+		_ = syscall.Kill(-p.group, s) // it may have ended
+	}
+}
+
+// reply is an answer of the platform.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// forward has the platform carry a request out, even if the client has gone.
+func (p *proxy) forward(r *http.Request, body []byte) *reply {
+	p.mu.Lock()
+	to := p.to
+	p.mu.Unlock()
+	failed := func(err error) *reply { return &reply{http.StatusBadGateway, http.Header{}, []byte(err.Error())} }
+	req, err := http.NewRequest(r.Method, to+r.URL.RequestURI(), bytes.NewReader(body))
+	if err != nil {
+		return failed(err)
+	}
+	req.Header = r.Header.Clone()
+	res, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		return failed(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		return failed(err)
+	}
+	return &reply{res.StatusCode, res.Header, b}
+}
+
+func (a *reply) send(w http.ResponseWriter) {
+	for name, values := range a.header {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(a.status)
+	_, _ = w.Write(a.body) // the client may have gone
+}
+
+func closeConnection(w http.ResponseWriter) {
+	if c, _, err := http.NewResponseController(w).Hijack(); err == nil {
+		_ = c.Close()
+	}
+}
