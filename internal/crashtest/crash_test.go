@@ -31,10 +31,7 @@ var impatient = []string{"KV_SYNC_TIMEOUT=1s", "INPUT_TIMEOUT=1s"}
 
 // TestEveryRequest strikes each request of each scenario.
 func TestEveryRequest(t *testing.T) {
-	for i, sc := range scenarios() {
-		if !strings.HasPrefix(*only, sc.name) && !strings.HasPrefix(sc.name, *only) {
-			continue
-		}
+	for i, sc := range selected(often) {
 		t.Run(sc.name, func(t *testing.T) {
 			t.Parallel()
 			e := newExperiment(t, sc)
@@ -51,6 +48,19 @@ func TestEveryRequest(t *testing.T) {
 				e.longest.Round(time.Millisecond), e.codes)
 		})
 	}
+}
+
+// often are the scenarios that are tried in every run of the tests.
+var often = []string{"first deploy", "deploy", "rollback", "deploy of a project", "pull", "index", "delete", "job: deploy"}
+
+// selected returns the scenarios to try: some of them, those that the flag names, or all.
+func selected(some []string) []scenario {
+	return slices.DeleteFunc(scenarios(), func(sc scenario) bool {
+		if *only != "" {
+			return !strings.HasPrefix(*only, sc.name) && !strings.HasPrefix(sc.name, *only)
+		}
+		return *every > 1 && !slices.Contains(some, sc.name)
+	})
 }
 
 // experiment is a scenario on its stage.
