@@ -69,9 +69,15 @@ func strikesAt(s *Scenario, n int, c Seen) (all []Strike) {
 	return all
 }
 
-// longest is how long a run may take when nothing answers it, as docs/commands.md says: ten minutes
-// without an answer, and the looks for a switch whose answer was lost.
-const longest = 12 * time.Minute
+// longest is how long a run may take. If nothing answers it, that is what docs/commands.md says: ten
+// minutes without an answer, and the looks for a switch whose answer was lost. Otherwise answers to
+// some calls begin the ten minutes anew.
+func (s Strike) longest() time.Duration {
+	if s.Persistent && s.Fault.hits == nil {
+		return 12 * time.Minute
+	}
+	return 30 * time.Minute
+}
 
 // Outcome is what came of a strike.
 type Outcome struct {
@@ -142,7 +148,7 @@ func (s Strike) Try(w *World) Outcome {
 	if p.Err != nil && s.harmless() && !(s.sleeps() && s.Scenario.Yields) {
 		wrong = append(wrong, fmt.Sprintf("one such fault ends the run: %v", p.Err))
 	}
-	if took := time.Since(begun); took > longest && !s.sleeps() {
+	if took := time.Since(begun); took > s.longest() && !s.sleeps() {
 		wrong = append(wrong, fmt.Sprintf("the run took %s", took))
 	}
 	w.Strike = nil
