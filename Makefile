@@ -7,8 +7,8 @@ ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo demo-projects demo-publisher demo-rust check hook lint lint-worker test test-go \
-	test-worker test-rust test-frameworks fuzz fuzz-build torture mutation large rounds soak bench bench-serving bench-git image \
-	image-daemon clean
+	test-worker test-rust test-frameworks fuzz fuzz-build kills torture mutation large rounds soak bench bench-serving \
+	bench-git image image-daemon clean
 
 # make help prints the text after ##. ##@ begins a section of the help.
 help: ## show this list
@@ -79,6 +79,9 @@ fuzz: ## fuzz each decoder for FUZZTIME=1m, those that ran least first (TARGET=r
 
 fuzz-build: ## build each fuzz target as a program in bin/fuzz, as OSS-Fuzz does
 	GO="$(GO)" bash .ci/fuzz-build bin/fuzz
+
+kills: ## kill the built commands at each request, and fill their disks (an hour; CASE="deploy: SIGKILL")
+	$(GO) test ./internal/crashtest -count 1 -timeout 0 -v -parallel 4 -every 1 -case '$(CASE)'
 
 DURATION ?= 10m
 JOBS ?= $(shell nproc)

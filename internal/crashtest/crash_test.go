@@ -51,7 +51,8 @@ func TestEveryRequest(t *testing.T) {
 }
 
 // often are the scenarios that are tried in every run of the tests.
-var often = []string{"first deploy", "deploy", "rollback", "deploy of a project", "pull", "index", "delete", "job: deploy"}
+var often = []string{"first deploy", "deploy", "rollback", "deploy of a project", "pull", "index", "delete",
+	"job: deploy"}
 
 // selected returns the scenarios to try: some of them, those that the flag names, or all.
 func selected(some []string) []scenario {

@@ -10,7 +10,7 @@ import (
 )
 
 var (
-	every = flag.Int("every", 24, "try each n-th case only, of some scenarios; 1 is all of all scenarios")
+	every = flag.Int("every", 40, "try each n-th case only, of some scenarios; 1 is all of all scenarios")
 	only  = flag.String("case", "", "only the cases whose names begin with this")
 )
 

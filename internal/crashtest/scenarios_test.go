@@ -111,7 +111,8 @@ func indexScenarios() []scenario {
 // job is a run of the Action.
 func job(mode, event string) func(*stage) run {
 	return func(s *stage) run {
-		for name, text := range map[string]string{"output": "", "summary": "", "event.json": `{"repository":{"full_name":"a/b"}}`} {
+		event := `{"repository":{"full_name":"a/b"}}`
+		for name, text := range map[string]string{"output": "", "summary": "", "event.json": event} {
 			s.must(os.WriteFile(s.path("home", name), []byte(text), 0o600))
 		}
 		head := strings.TrimSpace(s.succeed(git("rev-parse", "HEAD")).text)
