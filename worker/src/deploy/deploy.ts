@@ -52,6 +52,8 @@ export interface DeployResult {
   retired: number;
   /** Whether nothing changed, so that nothing was written. */
   noChange: boolean;
+  /** The rules of _redirects that are left out, because Cloudflare ignores them. */
+  notices: Problem[];
 }
 
 /** A request may call KV 1,000 times. This leaves 20 calls for the reads of a deploy. */
@@ -164,6 +166,7 @@ async function deployReserved(
     removed: plan.removed,
     retired: manifest.retired.length,
     noChange: false,
+    notices: upload.notices,
   };
 }
 
@@ -190,7 +193,7 @@ function checkAfter(projectId: string, after: string | undefined, active: string
   if (after !== undefined && after !== active) throw new StaleError(projectId, after, active ?? null);
 }
 
-function noChange({ version, activations }: Current, { files }: Upload): DeployResult {
+function noChange({ version, activations }: Current, { files, notices }: Upload): DeployResult {
   return {
     deployment: version.stamp.deployment,
     version: activations[0].version,
@@ -200,6 +203,7 @@ function noChange({ version, activations }: Current, { files }: Upload): DeployR
     removed: 0,
     retired: 0,
     noChange: true,
+    notices,
   };
 }
 

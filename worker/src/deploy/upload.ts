@@ -44,6 +44,8 @@ export interface Upload {
   /** The streams in the order of the caller: they may arrive one after another over the same connection. */
   streams: UploadedFile[];
   redirects: Redirect[];
+  /** The rules of _redirects that are left out, because Cloudflare ignores them. */
+  notices: Problem[];
   headers: HeaderRule[];
 }
 
@@ -62,7 +64,7 @@ export async function readUpload(
 ): Promise<Upload> {
   const addProblem = (path: string, reason: string, fix: string) =>
     problems.push({ path: path.replace(/^\//, "").toWellFormed(), reason, fix });
-  const upload: Upload = { files: [], streams: [], redirects: [], headers: [] };
+  const upload: Upload = { files: [], streams: [], redirects: [], headers: [], notices: [] };
 
   for (const [path, file] of entriesOf(given, problems)) {
     const { body, contentType: type } = isBody(file) ? { body: file } : (file ?? {});
@@ -144,7 +146,8 @@ async function parseRules(
   } else if (name === "/_redirects") {
     const { rules, problems: bad, notices } = parseRedirects(path, text, htmlHandling);
     upload.redirects = rules;
-    problems.push(...bad, ...notices); // nothing shows notices here, so an ignored rule is refused
+    upload.notices = notices;
+    problems.push(...bad);
   } else {
     const { rules, problems: bad } = parseHeaders(path, text);
     upload.headers = rules;

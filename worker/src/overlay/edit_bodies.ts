@@ -7,6 +7,7 @@ import type { BlobBody } from "../kv/body_parts";
 import { BusyError } from "../kv/byte_budget";
 import { StalledError } from "../kv/stream_window";
 import { checkContent } from "../rules/content_check";
+import type { Problem } from "../rules/problem";
 import { isRuleFile, printable } from "./edit_checks";
 import { EditError } from "./edit_error";
 import { compileRules, maxRuleFileBytes } from "./edit_rules";
@@ -23,6 +24,8 @@ export interface NewFile {
 export interface StoredFile {
   nonce: string;
   content: OverlayContent;
+  /** The rules that are left out, because Cloudflare ignores them. */
+  notices: Problem[];
 }
 
 /** The number of files that are stored at the same time. A stream may need 25 MiB of the isolate's memory. */
@@ -76,15 +79,16 @@ async function storeFile(
 ): Promise<StoredFile> {
   const { path, type, headers } = file;
   let rules: OverlayContent["rules"];
+  const notices: Problem[] = [];
   const check = (bytes: Uint8Array) => {
     const refusal = checkContent(bytes);
     if (refusal) throw new EditError(422, `${printable(path)}: ${refusal[0]}; ${refusal[1]}`);
-    if (isRuleFile(path)) rules = compileRules(path, bytes, htmlHandling);
+    if (isRuleFile(path)) rules = compileRules(path, bytes, htmlHandling, notices);
   };
   const body = isRuleFile(path) ? limitRuleFile(path, file.body) : file.body;
   try {
     const { hash, nonce, size, chunks } = await writeBlob(kv, `${site}/o`, body, { check });
-    return { nonce, content: { hash, size, type, chunks, headers, rules } };
+    return { nonce, content: { hash, size, type, chunks, headers, rules }, notices };
   } catch (error) {
     if (error instanceof TooLargeError)
       throw new EditError(413, `${printable(path)}: ${error.message}`, { cause: error });

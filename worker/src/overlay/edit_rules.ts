@@ -20,6 +20,7 @@ export function compileRules(
   path: string,
   text: Uint8Array,
   htmlHandling: HTMLHandling,
+  notes: Problem[],
 ): NonNullable<OverlayContent["rules"]> {
   const name = path.slice(1);
   const folder = normalizeRule(path.slice(0, path.lastIndexOf("/") + 1)).path;
@@ -32,7 +33,7 @@ export function compileRules(
   const checkRule = checkInside(name, folder);
   if (path.endsWith("/_redirects")) {
     const { rules, problems, notices, lines } = parseRedirects(name, text, htmlHandling);
-    problems.push(...notices); // a write cannot report a notice, so an ignored rule is refused
+    notes.push(...notices);
     for (const [i, { from, to, status }] of rules.entries()) {
       checkRule(problems, lines[i]!, from);
       if (status === 200) checkRule(problems, lines[i]!, to);

@@ -12,6 +12,7 @@ import type { StoredAsset } from "../format/stored";
 import { newNonce } from "../kv/blob_write";
 import { reserveMemory } from "../kv/body_memory";
 import { BusyError } from "../kv/byte_budget";
+import type { Problem } from "../rules/problem";
 import type { Env } from "../serve/assets";
 import { preventEdgeCaching } from "../serve/caching";
 import { failure } from "../serve/failure";
@@ -196,8 +197,11 @@ export class Edits implements ReadWriteAssets {
     const stored = (
       await this.#withLoggedErrors("store", () => storeFiles(env.KV_SYNC_BLOBS, meta.site, files, meta.htmlHandling))
     )[Symbol.iterator]();
+    const notices: Problem[] = [];
     const committed = changes.map(({ path, condition, file }): OverlayChange => {
-      const { nonce, content } = file ? stored.next().value! : { nonce: newNonce(), content: undefined };
+      const next = file ? stored.next().value! : { nonce: newNonce(), content: undefined, notices: [] };
+      const { nonce, content } = next;
+      notices.push(...next.notices);
       return {
         path,
         nonce,
@@ -212,6 +216,7 @@ export class Edits implements ReadWriteAssets {
     return {
       ok: true,
       assets: changes.map(({ path }, i) => this.#infoAt(path, result.entries[i]!)),
+      ...(notices.length > 0 && { notices }),
       before: result.entries.map((entry) => entry?.was[0] ?? null),
     };
   }
@@ -347,5 +352,7 @@ export class Edits implements ReadWriteAssets {
 }
 
 function toWriteResult(written: DetailedResult): WriteResult {
-  return written.ok ? { ok: true, asset: written.assets[0]! } : { ok: false, current: written.current };
+  if (!written.ok) return { ok: false, current: written.current };
+  const { assets, notices } = written;
+  return { ok: true, asset: assets[0]!, ...(notices && { notices }) };
 }

@@ -1,5 +1,6 @@
 // The interface of an asset binding.
 
+import type { Problem } from "../rules/problem";
 import type { AssetInfo } from "./asset_info";
 import type { Authorship, OnlyIf, PutOptions } from "./edit_checks";
 import type { AssetList } from "./edit_list";
@@ -10,10 +11,13 @@ export type AssetBody = ReadableStream | ArrayBuffer | ArrayBufferView | string 
 /** An asset with its bytes. */
 export type AssetWithBody = AssetInfo & { body: ReadableStream };
 
-/** The result of a write. A failed condition is not an error. */
+/**
+ * The result of a write. A failed condition is not an error. `notices` describe rules of a _redirects file that are
+ * left out, because Cloudflare ignores them.
+ */
 export type WriteResult =
   /** The current asset; null if there is none. */
-  | { ok: true; asset: AssetInfo | null }
+  | { ok: true; asset: AssetInfo | null; notices?: Problem[] }
   /** Nothing was written, because the condition failed. `current` is the current asset; null if there is none. */
   | { ok: false; current: AssetInfo | null };
 
@@ -22,10 +26,10 @@ export type AssetChange =
   | { put: string; body: AssetBody; contentType?: string; headers?: Record<string, string>; onlyIf?: OnlyIf }
   | { delete: string; onlyIf?: OnlyIf };
 
-/** The result of several changes: all were made, or none. */
+/** The result of several changes: all were made, or none. `notices` are those of a {@link WriteResult}. */
 export type PublishResult =
   /** The current assets, in the order of the changes. */
-  | { ok: true; assets: (AssetInfo | null)[] }
+  | { ok: true; assets: (AssetInfo | null)[]; notices?: Problem[] }
   /** `failed` is the index of a change whose condition failed. `current` is the current asset at its path. */
   | { ok: false; failed: number; path: string; current: AssetInfo | null };
 

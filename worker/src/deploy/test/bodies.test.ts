@@ -12,6 +12,14 @@ describe("large files", () => {
   const inForm = (body: Runs, as: (typeof forms)[number]) => ({ body, ...(as && { as }) });
   const served = async () => (await request("/film.mp4")) === new TextDecoder().decode(expand(film()));
 
+  it("leave out a redirect that Cloudflare ignores, with a notice", async () => {
+    const deployed = await mustDeploy({ ...page, "/_redirects": "/app/* /app/index.html\n/a /b" });
+    assert.deepEqual(
+      deployed.notices.map(({ path, line }) => [path, line]),
+      [["_redirects", 1]],
+    );
+  });
+
   it("give the same result as bytes, stream, Blob and text", async () => {
     const first = await mustDeploy({ ...page, "/film.mp4": film() });
     assert.deepEqual([first.uploaded, await served()], [4, true]);

@@ -46,6 +46,7 @@ export interface DeployResponse {
   name: string;
   error: string;
   problems?: { path: string; line?: number; reason: string; fix: string }[];
+  notices: { path: string; line?: number; reason: string; fix: string }[];
 }
 
 /** Deploys to the project "shop". `hours` is the time of the deploy, counted from `begin`. */

@@ -91,6 +91,16 @@ describe("rule files", () => {
     }
   });
 
+  it("leave out a redirect that Cloudflare ignores, with a notice", async () => {
+    const text = "/docs/* /docs/index.html\n/docs/a /docs/b";
+    const written = (await world.call("RULES", "put", "/docs/_redirects", text)) as { notices?: { line?: number }[] };
+    assert.deepEqual(
+      written.notices?.map(({ line }) => line),
+      [1],
+    );
+    await world.call("RULES", "delete", "/docs/_redirects");
+  });
+
   it("may only have rules below their folder; others are reported with file and line", async () => {
     const refused = (path: string, text: string) => world.refused("RULES", "put", path, text);
     assert.match(
