@@ -168,8 +168,8 @@ func TestRollbackFitsTheDeploy(t *testing.T) {
 	group, name := regexp.MustCompile(`group: ([\w-]+)`), regexp.MustCompile(`(?m)^ +name: (my-[\w-]+)`)
 	readme := read(t, "../../README.md")
 	for _, file := range []string{
-		"../../examples/workflows/deploy.yml", "../../examples/workflows/deploy-build.yml", "../../examples/workflows/deploy-hugo.yml",
-		"../../examples/workflows/rollback.yml", "../../docs/action.md",
+		"../../examples/workflows/deploy.yml", "../../examples/workflows/deploy-build.yml",
+		"../../examples/workflows/deploy-hugo.yml", "../../examples/workflows/rollback.yml", "../../docs/action.md",
 	} {
 		text := read(t, file)
 		if file == "../../docs/action.md" {

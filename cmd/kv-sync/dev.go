@@ -22,7 +22,7 @@ type devCommand struct {
 	Latency   time.Duration `help:"Delay every request by this time." placeholder:"50ms"`
 	RateLimit int           `help:"Refuse more requests in five minutes (Cloudflare: 1200)." placeholder:"N"`
 	ListLag   time.Duration `help:"Return listings of KV that are this old." placeholder:"5s"`
-	EdgeTTL   time.Duration `name:"edge-ttl" help:"The time for which Workers cache KV values (Cloudflare: 60s)." placeholder:"60s"`
+	EdgeTTL   time.Duration `name:"edge-ttl" help:"How long Workers cache KV values (Cloudflare: 60s)." placeholder:"60s"`
 }
 
 // Run serves the local platform until Ctrl-C.

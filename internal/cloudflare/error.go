@@ -204,7 +204,7 @@ func (c *call) hint(e *APIError) *finding.Finding {
 		return c.denied(e)
 	case e.Status == http.StatusUnauthorized:
 		known = CaseInvalidToken
-	case e.has(codeNamespaceMissing) && !(e.Status == http.StatusNotFound && strings.Contains(e.Path, "/storage/kv/")):
+	case e.has(codeNamespaceMissing) && (e.Status != http.StatusNotFound || !strings.Contains(e.Path, "/storage/kv/")):
 		known = CaseOfCloudflare
 	case e.has(codeNamespaceMissing):
 		known = CaseNoNamespace

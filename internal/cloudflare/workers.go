@@ -127,7 +127,8 @@ func (s *Script) UploadVersion(ctx context.Context, u cloud.Upload) (string, err
 		return "", fmt.Errorf("%s: %w", what, err)
 	}
 	var made struct{ ID string }
-	c := &call{what: what, needs: scriptsEdit, body: form, worker: true, read: into(&made, func() bool { return made.ID != "" })}
+	c := &call{what: what, needs: scriptsEdit, body: form, worker: true}
+	c.read = into(&made, func() bool { return made.ID != "" })
 	err = s.do(ctx, c, func(name string, o ...option.RequestOption) error {
 		var p workers.ScriptVersionNewParams
 		p.AccountID.Value = s.account.id

@@ -79,8 +79,8 @@ func (l *local) files() []string {
 
 func (l *local) kill() {
 	_ = l.cmd.Process.Signal(syscall.SIGKILL) // it may have ended
-	<-l.ended
-	l.ended <- nil
+	ended := <-l.ended
+	l.ended <- ended
 }
 
 // limit lets no file of the platform grow beyond some bytes.

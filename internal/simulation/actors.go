@@ -48,7 +48,7 @@ func (a *Actors) start(name, what string, c *Commit, f func(context.Context, *Pr
 		time.Sleep(wait)
 		return f(ctx, p)
 	})
-	r.Process.Skew = a.skew()
+	r.Skew = a.skew()
 	a.runs = append(a.runs, r)
 	return r
 }

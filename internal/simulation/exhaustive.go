@@ -145,7 +145,7 @@ func (s Strike) Try(w *World) Outcome {
 	}
 	w.Run()
 	wrong := append(s.reported(w, p, before), untrue(p, time.Since(begun))...)
-	if p.Err != nil && s.harmless() && !(s.sleeps() && s.Scenario.Yields) {
+	if p.Err != nil && s.harmless() && (!s.sleeps() || !s.Scenario.Yields) {
 		wrong = append(wrong, fmt.Sprintf("one such fault ends the run: %v", p.Err))
 	}
 	if took := time.Since(begun); took > s.longest() && !s.sleeps() {

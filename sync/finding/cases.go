@@ -99,9 +99,10 @@ const (
 	CaseBlobsUnread      Case = "deployment {deployment} cannot be rolled back to: {cause}"
 	CaseSecret           Case = "a secret of {site} was changed since deployment {deployment} was made"
 	CaseForgotten        Case = "deployment {deployment} serves {what} that deployment {name} removed permanently: {path}"
-	CaseForgottenUnknown Case = "deployment {deployment} may serve files that deployment {name} removed permanently: {cause}"
-	CaseSwitched         Case = "another deployment of {site} switched meanwhile"
-	CaseHoldUnkept       Case = "KV has no record of what this rollback holds back, so after some more activations, " +
+	CaseForgottenUnknown Case = "deployment {deployment} may serve files that deployment {name} " +
+		"removed permanently: {cause}"
+	CaseSwitched   Case = "another deployment of {site} switched meanwhile"
+	CaseHoldUnkept Case = "KV has no record of what this rollback holds back, so after some more activations, " +
 		"such as changes of secrets, it may be deployed again ({cause})"
 	CaseUncovered Case = "deployment {deployment} is from before the overlay was on: while it is live, " +
 		"visitors do not see {what} made at run time; they are kept"

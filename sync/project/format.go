@@ -55,3 +55,14 @@ func (p *Pointer) version() string {
 	}
 	return p.Activations[0].Version
 }
+
+// formatOf returns the format of the pointer of a project with this incarnation.
+func formatOf(incarnation manifest.Nonce) int {
+	if incarnation.IsZero() {
+		return Format
+	}
+	return IncarnatedFormat
+}
+
+// pointerKey returns the key of the pointer, which all incarnations share.
+func (p *Workers) pointerKey() string { return manifest.ProjectKeys(p.ID, manifest.Nonce{}).Current() }

@@ -380,16 +380,6 @@ func (p *Workers) Keys() manifest.Keys {
 	return manifest.ProjectKeys(p.ID, p.last.Incarnation)
 }
 
-// pointerKey returns the key of the pointer, which all incarnations share.
-func (p *Workers) pointerKey() string { return manifest.ProjectKeys(p.ID, manifest.Nonce{}).Current() }
-
-func formatOf(incarnation manifest.Nonce) int {
-	if incarnation.IsZero() {
-		return Format
-	}
-	return IncarnatedFormat
-}
-
 // store returns the namespace, or ErrNotFound if it does not exist yet.
 func (p *Workers) store(ctx context.Context) (cloud.Store, error) {
 	p.mu.Lock()

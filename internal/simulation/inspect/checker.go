@@ -92,8 +92,7 @@ func (k *Checker) Put(by string, n *model.Namespace, key string, value []byte, b
 		k.damaged[key] = true
 		return
 	}
-	if site, ok := assetsOf(n); ok {
-		k.putAsset(by, site, n, key, value, before)
+	if k.putAsset(by, n, key, value, before) {
 		return
 	}
 	k.may(by, key)

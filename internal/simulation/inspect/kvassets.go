@@ -107,8 +107,12 @@ func (w *view) key(ref string) string {
 	return w.says.Site + "/b/" + ref
 }
 
-// putAsset checks a write in a namespace of the layout kv-assets.
-func (k *Checker) putAsset(by, site string, n *model.Namespace, key string, value []byte, before []model.Write) {
+// putAsset checks a write in a namespace of the layout kv-assets, and reports whether n is one.
+func (k *Checker) putAsset(by string, n *model.Namespace, key string, value []byte, before []model.Write) bool {
+	site, ok := assetsOf(n)
+	if !ok {
+		return false
+	}
 	actor, kind := actor(by)
 	if actor != site {
 		k.violation(9, "%s changes %s", by, key)
@@ -136,6 +140,7 @@ func (k *Checker) putAsset(by, site string, n *model.Namespace, key string, valu
 	if kind == Rollback && letter != "h" || kind == Delete {
 		k.violation(7, "%s uploads %s", by, key)
 	}
+	return true
 }
 
 // recorded checks a record of an index, and that all files are there that a complete one names.

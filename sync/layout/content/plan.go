@@ -67,15 +67,7 @@ func (c *Content) Plan(ctx context.Context, l *version.Live, d *layout.Draft, r 
 	}
 	p.Notices = slices.Concat(notices, listing.Notices, order)
 	p.PruneDue = c.Owns(l.Meta) && c.PruneDue(time.Unix(l.Meta.Pruned, 0))
-	carry, reachable := base, base
-	switch {
-	case l.Meta != nil && c.Namespace != "" && c.Namespace != l.Meta.Namespace:
-		carry, reachable = nil, nil // a new namespace has no live blob
-	case opt.Repair:
-		carry = nil // a repair trusts no live blob; open tabs may still ask for those of removed files
-	case l.Displaced() != "" && l.Displaced() != l.Meta.Deployment:
-		carry = nil // another tool made it live again, and it may not have been retained
-	}
+	carry, reachable := c.usable(l, base, opt)
 	r.MoveTo(p.Namespace, c.Keys())
 	p.compare(c, listing, base, carry, r)
 	p.Kept = keptByBrowsers(p.Changed, base)
@@ -103,6 +95,21 @@ func (c *Content) Plan(ctx context.Context, l *version.Live, d *layout.Draft, r 
 		p.Companion = overlay.CompanionName(c.Site)
 	}
 	return p, err
+}
+
+// usable returns the live manifest twice: as far as the new one may name its blobs, and as far as
+// open tabs may ask for its removed files. It is nil where there is no such use.
+func (c *Content) usable(l *version.Live, base *manifest.Manifest,
+	opt plan.Options) (carry, reachable *manifest.Manifest) {
+	switch {
+	case l.Meta != nil && c.Namespace != "" && c.Namespace != l.Meta.Namespace:
+		return nil, nil // a new namespace has no live blob
+	case opt.Repair:
+		return nil, base // a repair trusts no live blob
+	case l.Displaced() != "" && l.Displaced() != l.Meta.Deployment:
+		return nil, base // another tool made it live again, and it may not have been retained
+	}
+	return base, base
 }
 
 // check refuses what a person has to allow, and bindings that would have no resource.

@@ -276,8 +276,9 @@ func (c *Content) readRecords(ctx context.Context, namespace string, ids []strin
 func (c *Content) partition(out *layout.Sweep, listed []string, rooted map[string]bool) {
 	for _, name := range listed {
 		class, _, written := c.Keys().Parse(name)
+		isRooted := rooted[name] || class == manifest.KeyHold && rooted[c.Keys().Holds(c.Keys().HeldFor(name))]
 		switch {
-		case rooted[name], class == manifest.KeyOther, class == manifest.KeyHold && rooted[c.Keys().Holds(c.Keys().HeldFor(name))]:
+		case isRooted, class == manifest.KeyOther:
 			out.Kept.Kept++
 		case c.Time().Sub(written) < out.Grace+time.Second:
 			out.Kept.Young++

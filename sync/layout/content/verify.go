@@ -89,11 +89,12 @@ func (c *Content) Contents(ctx context.Context, m *version.Meta) (layout.Content
 // one.
 func (c *Content) checkBlobs(ctx context.Context, m, live *version.Meta) (*manifest.Manifest, error) {
 	stored, err := c.Manifest(ctx, m)
-	if errors.Is(err, cloud.ErrNotFound) {
+	switch {
+	case errors.Is(err, cloud.ErrNotFound):
 		return nil, guard.Stop(guard.Missing, finding.CaseManifestMissing, finding.Facts{Deployment: m.Deployment})
-	} else if errors.Is(err, manifest.ErrDamaged) {
+	case errors.Is(err, manifest.ErrDamaged):
 		return nil, guard.Stop(guard.Missing, finding.CaseBlobsUnread, finding.Facts{Deployment: m.Deployment, Cause: err})
-	} else if err != nil {
+	case err != nil:
 		return nil, err
 	}
 	store := c.Account.Store(m.Namespace)

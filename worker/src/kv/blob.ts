@@ -7,8 +7,8 @@ const blobTtl = 31_536_000;
 const minTtl = 30;
 
 /**
- * Returns the bytes of a blob as a stream, or null if it is not in KV. The edge also caches for the whole cacheTtl that a key is
- * missing. So a missing blob is read again with the shortest cacheTtl: it may have been written in the meantime.
+ * Returns the bytes of a blob as a stream, or null if it is not in KV. The edge also caches for the whole cacheTtl that
+ * a key is missing. So a missing blob is read again with the shortest cacheTtl: it may exist by now.
  */
 export async function readBlob(kv: KVNamespace, key: string): Promise<ReadableStream | null> {
   return (

@@ -255,7 +255,7 @@ test("if KV fails or the overlay is damaged, the cached one is used, else it thr
 });
 
 // An isolate of a loader serves several deployments of a project, with one cache.
-test("a retired asset whose blob is pruned is a 404, although an earlier deployment kept the blob in memory", async () => {
+test("a retired asset is a 404 after its prune, although an earlier deployment kept its blob in memory", async () => {
   const blobs = new BlobCache({});
   const key = `${site}/b/${hash("d")}.${nonce("d")}`;
   blobs.add(site, key, new ArrayBuffer(9));
