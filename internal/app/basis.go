@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/config"
-	"github.com/kv-sync/kv-sync/internal/git/ignore"
 	"github.com/kv-sync/kv-sync/internal/source"
 )
 
@@ -54,15 +53,10 @@ func (s *Site) Basis(ctx context.Context) Basis {
 	skip := unrelated
 	if set.Directory != "" {
 		folder := under(set.Root, set.Directory)
-		paths = append(paths, folder)
-		for dir := filepath.Dir(folder); ; dir = filepath.Dir(dir) { // ignore files above the folder have an effect too
-			paths = append(paths, filepath.Join(dir, ignore.GitFile), filepath.Join(dir, ignore.PlainFile))
-			if rel, err := filepath.Rel(set.Root, dir); err != nil || rel == "." || strings.HasPrefix(rel, "..") {
-				break
-			}
-		}
+		options := s.sourceOptions(source.KindFolder)
+		paths = append(append(paths, folder), source.IgnoreFilesAbove(options)...)
 		real, err := filepath.EvalSymlinks(folder)
-		ignored := source.Ignored(ctx, s.sourceOptions(source.KindFolder))
+		ignored := source.Ignored(ctx, options)
 		skip = func(dir string) bool {
 			if err == nil && strings.HasPrefix(dir, real+string(filepath.Separator)) {
 				return ignored(dir)

@@ -69,7 +69,7 @@ func TestWhatIsNoOutage(t *testing.T) {
 	})
 }
 
-// An answer that arrives too slowly for ever is none.
+// A call whose answer arrives byte by byte, without an end, stops at the time limit, too.
 func TestTrickleIsNoAnswer(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		a := s.open(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -135,6 +136,10 @@ func TestExcludesAboveTheFolder(t *testing.T) {
 	w.Write("app/dist/a.map", "x").Write("app/dist/b.map", "x")
 	if got := published(t, w); got != "/a.map" {
 		t.Errorf("with two files: %s", got)
+	}
+	want := []string{w.Path("app/.gitignore"), w.Path(".gitignore")}
+	if got := IgnoreFilesAbove(options(w, Options{Dir: "app/dist"})); !slices.Equal(got, want) {
+		t.Errorf("a watch would look at %v, want %v", got, want)
 	}
 	// As with wrangler, an .assetsignore counts only in the folder and below it.
 	w = gittest.New(t).Write("app/.assetsignore", "a.js\n").Write("app/dist/a.js", "x")

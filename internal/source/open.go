@@ -84,6 +84,16 @@ func OpenFolder(ctx context.Context, options Options) (*folder.Folder, error) {
 	return folder.Open(options.inWorkTree(ctx))
 }
 
+// IgnoreFilesAbove lists the ignore files above the folder that have an effect. They need not
+// exist.
+func IgnoreFilesAbove(options Options) []string {
+	options, err := options.bounded()
+	if err != nil {
+		return nil
+	}
+	return options.ofFolder().IgnoreFilesAbove(options.folder())
+}
+
 // Ignored returns a function that reports whether nothing in a directory below the
 // folder is published. See [folder.Publishes].
 func Ignored(ctx context.Context, options Options) func(dir string) bool {

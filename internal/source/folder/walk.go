@@ -135,34 +135,35 @@ func (w *folderWalk) outer() (scopes, error) {
 		}
 	}
 	s.assets = s.assets.Within("", rules.PatternText(w.options.Patterns))
-	for _, dir := range slices.Backward(w.above()) {
-		name, err := filepath.Rel(dir, w.path)
+	for _, file := range slices.Backward(w.options.IgnoreFilesAbove(w.path)) {
+		text, err := w.options.Boundary.ReadFile(file, rules.MaxText)
+		if isNotExist(err) || errors.Is(err, fs.ErrPermission) || errors.Is(err, boundary.ErrIrregular) {
+			continue
+		}
+		if err != nil {
+			return s, fmt.Errorf("read %s above the folder: %w", filepath.Base(file), err)
+		}
+		name, err := filepath.Rel(filepath.Dir(file), w.path)
 		if err != nil {
 			return s, err
 		}
-		for _, file := range w.options.gitIgnoreFiles() {
-			text, err := w.options.Boundary.ReadFile(filepath.Join(dir, file), rules.MaxText)
-			if isNotExist(err) || errors.Is(err, fs.ErrPermission) || errors.Is(err, boundary.ErrIrregular) {
-				continue
-			}
-			if err != nil {
-				return s, fmt.Errorf("read %s above the folder: %w", file, err)
-			}
-			s.git = ignore.Parent(s.git, filepath.ToSlash(name), string(text))
-		}
+		s.git = ignore.Parent(s.git, filepath.ToSlash(name), string(text))
 	}
 	return s, nil
 }
 
-// above lists the directories above the folder, the nearest first, as far as the boundary reaches.
-func (w *folderWalk) above() (dirs []string) {
-	for dir := filepath.Dir(w.path); w.options.Boundary.Inside(dir); dir = filepath.Dir(dir) {
-		dirs = append(dirs, dir)
+// IgnoreFilesAbove lists git's ignore files in the directories above a folder, as far as the
+// boundary reaches. One has precedence over those after it. They need not exist.
+func (o Options) IgnoreFilesAbove(folder string) (files []string) {
+	for dir := filepath.Dir(folder); o.Boundary.Inside(dir); dir = filepath.Dir(dir) {
+		for _, name := range slices.Backward(o.gitIgnoreFiles()) {
+			files = append(files, filepath.Join(dir, name))
+		}
 		if dir == filepath.Dir(dir) {
 			break
 		}
 	}
-	return dirs
+	return files
 }
 
 // readConfigFile reads a regular file of a directory. It returns nil if there is none, and if it
