@@ -91,37 +91,37 @@ func (b *bench) outages(ctx context.Context) (_ map[string][]outage, err error) 
 }
 
 // outage deploys the site. Then it deploys a change of one file while the watch requests pages.
-func (s *workspace) outage(ctx context.Context, o outcome) (out outage, err error) {
-	if err := s.site.show(0); err != nil {
+func (ws *workspace) outage(ctx context.Context, o outcome) (out outage, err error) {
+	if err := ws.site.show(0); err != nil {
 		return out, err
 	}
-	if _, err := s.deploy(ctx, 0); err != nil {
+	if _, err := ws.deploy(ctx, 0); err != nil {
 		return out, err
 	}
-	url, err := s.server.siteURL(ctx, s.script)
+	url, err := ws.server.siteURL(ctx, ws.script)
 	if err != nil {
 		return out, err
 	}
-	w, err := newWatch(url, s.site)
+	w, err := newWatch(url, ws.site)
 	if err != nil {
 		return out, err
 	}
 	if err := w.ready(ctx); err != nil {
 		return out, err
 	}
-	if err := s.server.refuse(ctx, o.refused...); err != nil {
+	if err := ws.server.refuse(ctx, o.refused...); err != nil {
 		return out, err
 	}
-	defer func() { err = errors.Join(err, s.server.refuse(ctx)) }()
-	if err := s.site.show(1); err != nil {
+	defer func() { err = errors.Join(err, ws.server.refuse(ctx)) }()
+	if err := ws.site.show(1); err != nil {
 		return out, err
 	}
-	cmd, err := s.tool.command(ctx, s, 1)
+	cmd, err := ws.tool.command(ctx, ws, 1)
 	if err != nil {
 		return out, err
 	}
 	if cmd.Env == nil {
-		cmd.Env = s.environment()
+		cmd.Env = ws.environment()
 	}
 	stop := w.start(ctx)
 	_, err = measure(cmd)

@@ -120,7 +120,7 @@ func newWorkspace(t *tool, s *server, site *site, command, dir string) (*workspa
 	return ws, ws.configure()
 }
 
-func (s *workspace) cache() string { return filepath.Join(s.dir, "cache") }
+func (ws *workspace) cache() string { return filepath.Join(ws.dir, "cache") }
 
 // sitesWorker serves a Workers Sites project like @cloudflare/kv-asset-handler, but without its
 // cache.
@@ -134,17 +134,17 @@ export default { async fetch(request, env) {
 `
 
 // configure writes the configuration of wrangler.
-func (s *workspace) configure() error {
-	config := map[string]any{"name": s.script, "compatibility_date": "2026-11-01"}
+func (ws *workspace) configure() error {
+	config := map[string]any{"name": ws.script, "compatibility_date": "2026-11-01"}
 	// Workers Sites treats also an absolute bucket as relative to the project.
-	public, err := filepath.Rel(s.dir, s.site.public())
+	public, err := filepath.Rel(ws.dir, ws.site.public())
 	if err != nil {
 		return err
 	}
-	switch s.tool.name {
+	switch ws.tool.name {
 	case sitesName:
 		config["main"], config["site"] = "worker.js", map[string]string{"bucket": filepath.ToSlash(public)}
-		if err := os.WriteFile(filepath.Join(s.dir, "worker.js"), []byte(sitesWorker), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(ws.dir, "worker.js"), []byte(sitesWorker), 0o644); err != nil {
 			return err
 		}
 	case assetsName:
@@ -156,7 +156,7 @@ func (s *workspace) configure() error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(s.dir, "wrangler.json"), raw, 0o644)
+	return os.WriteFile(filepath.Join(ws.dir, "wrangler.json"), raw, 0o644)
 }
 
 func wrangler(w *platformtest.Wrangler) func(context.Context, *workspace, int) (*exec.Cmd, error) {
@@ -180,11 +180,11 @@ func kvSync(source ...string) func(context.Context, *workspace, int) (*exec.Cmd,
 
 // environment returns this process's environment with the address of the server, and without
 // variables that select another server.
-func (s *workspace) environment() []string {
+func (ws *workspace) environment() []string {
 	return append(without(os.Environ(), "CLOUDFLARE_", "CF_", "GITHUB_", "KV_SYNC_", "XDG_CACHE_HOME=", "GOMEMLIMIT=",
 		"GOGC="),
-		"CLOUDFLARE_API_BASE_URL="+s.server.API, "CLOUDFLARE_API_TOKEN="+token, "CLOUDFLARE_ACCOUNT_ID="+s.account,
-		"XDG_CACHE_HOME="+s.cache())
+		"CLOUDFLARE_API_BASE_URL="+ws.server.API, "CLOUDFLARE_API_TOKEN="+token, "CLOUDFLARE_ACCOUNT_ID="+ws.account,
+		"XDG_CACHE_HOME="+ws.cache())
 }
 
 // without removes the variables whose names have one of the prefixes.
@@ -212,27 +212,27 @@ func catFile(ctx context.Context, s *workspace, revision int) (*exec.Cmd, error)
 }
 
 // deploy makes a deploy with the tool and measures it.
-func (s *workspace) deploy(ctx context.Context, revision int) (sample, error) {
-	if s.tool.emptyCache {
-		if err := os.RemoveAll(s.cache()); err != nil {
+func (ws *workspace) deploy(ctx context.Context, revision int) (sample, error) {
+	if ws.tool.emptyCache {
+		if err := os.RemoveAll(ws.cache()); err != nil {
 			return sample{}, err
 		}
 	}
-	cmd, err := s.tool.command(ctx, s, revision)
+	cmd, err := ws.tool.command(ctx, ws, revision)
 	if err != nil {
 		return sample{}, err
 	}
 	if cmd.Env == nil {
-		cmd.Env = s.environment()
+		cmd.Env = ws.environment()
 	}
-	if err := s.server.resetRequests(ctx); err != nil {
+	if err := ws.server.resetRequests(ctx); err != nil {
 		return sample{}, err
 	}
 	got, err := measure(cmd)
 	if err != nil {
 		return sample{}, err
 	}
-	sent, err := s.server.requests(ctx)
+	sent, err := ws.server.requests(ctx)
 	for _, r := range sent {
 		got.requests++
 		got.bytes += r.BytesIn

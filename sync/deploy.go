@@ -121,46 +121,46 @@ func (e *Engine) deleted() error {
 
 // switchTo makes the prepared release live. If there is none, the live version stays, or is
 // activated again for a newer commit.
-func (e *Engine) switchTo(ctx context.Context, l *version.Live, p *layout.Draft, rel *layout.Prepared,
+func (e *Engine) switchTo(ctx context.Context, l *version.Live, d *layout.Draft, rel *layout.Prepared,
 	compare settle.Compare) error {
 	switch {
 	case rel != nil && rel.InPlace != nil:
 		return rel.InPlace(ctx)
 	case rel != nil:
 		return e.activate(ctx, l, rel, compare)
-	case p.Reactivate:
-		return e.reactivate(ctx, l, p, compare)
-	case l.Meta != nil && p.Origin.Commit != "" && !e.client.Target.InKV():
+	case d.Reactivate:
+		return e.reactivate(ctx, l, d, compare)
+	case l.Meta != nil && d.Origin.Commit != "" && !e.client.Target.InKV():
 		return e.outcome(e.newSwitch(l.Activations, entryOf(l), compare).Finish(ctx), l.Meta.Deployment)
 	}
 	return nil
 }
 
 // unchanged returns the result of a run that keeps the live version.
-func (e *Engine) unchanged(ctx context.Context, l *version.Live, p *layout.Draft) *Result {
+func (e *Engine) unchanged(ctx context.Context, l *version.Live, d *layout.Draft) *Result {
 	if l.Meta == nil {
-		return &Result{Commit: p.Origin.Commit, Plan: p.Shown()}
+		return &Result{Commit: d.Origin.Commit, Plan: d.Shown()}
 	}
 	res := &Result{
 		Notices:    e.finishAddress(ctx, l, nil),
 		Deployment: l.Meta.Deployment, Version: l.Version.ID, PreviousDeployment: l.Meta.Deployment,
-		PreviousVersion: l.Version.ID, Commit: l.Commit(), URL: l.Meta.URL, Plan: p.Shown(),
+		PreviousVersion: l.Version.ID, Commit: l.Commit(), URL: l.Meta.URL, Plan: d.Shown(),
 	}
-	if p.Reactivate {
-		res.Commit, res.Switched = p.Origin.Commit, true
+	if d.Reactivate {
+		res.Commit, res.Switched = d.Origin.Commit, true
 	}
 	return res
 }
 
 // finish does everything after the switch. Its errors become notices, because the site is
 // live.
-func (e *Engine) finish(ctx context.Context, l *version.Live, p *layout.Draft, rel *layout.Prepared) *Result {
+func (e *Engine) finish(ctx context.Context, l *version.Live, d *layout.Draft, rel *layout.Prepared) *Result {
 	if rel == nil {
-		return e.unchanged(ctx, l, p)
+		return e.unchanged(ctx, l, d)
 	}
 	res := &Result{
-		Deployment: rel.ID, Version: rel.Version, Commit: rel.Meta.Commit, URL: rel.Meta.URL, Plan: p.Shown(), Switched: true,
-		Uploaded: p.Blobs,
+		Deployment: rel.ID, Version: rel.Version, Commit: rel.Meta.Commit, URL: rel.Meta.URL, Plan: d.Shown(), Switched: true,
+		Uploaded: d.Blobs,
 	}
 	if l.Exists() {
 		res.PreviousVersion = l.Version.ID
@@ -172,12 +172,12 @@ func (e *Engine) finish(ctx context.Context, l *version.Live, p *layout.Draft, r
 		res.Notices = append(res.Notices, manifest.ProblemOf("", finding.CaseNoSubdomain, finding.Facts{}))
 	}
 	res.Notices = append(res.Notices, e.finishAddress(ctx, l, rel.Enabled)...)
-	if !p.First && p.WorkerChanged {
-		if err := e.patchSettings(ctx, p.Worker); err != nil {
+	if !d.First && d.WorkerChanged {
+		if err := e.patchSettings(ctx, d.Worker); err != nil {
 			res.Notices = append(res.Notices, manifest.ProblemOf("", finding.CaseSettingsDropped, finding.Facts{Cause: err}))
 		}
 	}
-	if p.PruneDue {
+	if d.PruneDue {
 		pruned, err := e.Prune(ctx, layout.PruneOptions{Over: version.ActiveID(l.Activations)})
 		if err != nil {
 			res.Notices = append(res.Notices, manifest.ProblemOf("", finding.CasePruneAfterDeploy,

@@ -178,8 +178,8 @@ type listingWorkers struct {
 	most int
 }
 
-func (a listing) Workers(name string) cloud.Workers {
-	return listingWorkers{a.Account.Workers(name), a.most}
+func (l listing) Workers(name string) cloud.Workers {
+	return listingWorkers{l.Account.Workers(name), l.most}
 }
 
 func (w listingWorkers) Activations(ctx context.Context) ([]cloud.Activation, error) {

@@ -234,10 +234,10 @@ type turning struct {
 	body string
 }
 
-func (s *turning) Files(ctx context.Context, base *manifest.Manifest) (*manifest.Listing, error) {
-	l, err := s.memory.Files(ctx, base)
+func (t *turning) Files(ctx context.Context, base *manifest.Manifest) (*manifest.Listing, error) {
+	l, err := t.memory.Files(ctx, base)
 	for i := range l.Files {
-		l.Files[i].Open = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(s.body)), nil }
+		l.Files[i].Open = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(t.body)), nil }
 	}
 	return l, err
 }

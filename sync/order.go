@@ -64,8 +64,8 @@ type order struct{ *Engine }
 // Check prevents that an older state goes live. It refuses an older commit, a commit that a
 // rollback left and its ancestors, and a newer commit with the content of the commit that a
 // rollback left. It returns notices for the plan.
-func (e order) Check(ctx context.Context, l *version.Live, p *layout.Draft, r *layout.Run) ([]manifest.Problem, error) {
-	active, o, src, opt := l.Commit(), p.Origin, r.Source, r.Options
+func (e order) Check(ctx context.Context, l *version.Live, d *layout.Draft, r *layout.Run) ([]manifest.Problem, error) {
+	active, o, src, opt := l.Commit(), d.Origin, r.Source, r.Options
 	if o.Commit == "" {
 		if active == "" {
 			return nil, nil
@@ -78,7 +78,7 @@ func (e order) Check(ctx context.Context, l *version.Live, p *layout.Draft, r *l
 			return nil, err
 		}
 	}
-	if err := e.CheckContent(ctx, l, p, opt); err != nil {
+	if err := e.CheckContent(ctx, l, d, opt); err != nil {
 		return nil, err
 	}
 	if active == "" || opt.AnyOrder {
@@ -152,12 +152,12 @@ func checkHold(ctx context.Context, src manifest.Source, o manifest.Origin, hold
 // CheckContent refuses a deploy with the content that a rollback holds back. It refuses
 // nothing while the content is unknown. The content of a folder is known only after it was
 // read, so a plan may call this twice.
-func (e order) CheckContent(ctx context.Context, l *version.Live, p *layout.Draft, opt plan.Options) error {
-	hold, o := l.Message().Hold, p.Origin
-	if hold == "" || opt.Release || o.Commit == "" || o.ID == "" || p.Hash == "" {
+func (e order) CheckContent(ctx context.Context, l *version.Live, d *layout.Draft, opt plan.Options) error {
+	hold, o := l.Message().Hold, d.Origin
+	if hold == "" || opt.Release || o.Commit == "" || o.ID == "" || d.Hash == "" {
 		return nil
 	}
-	same, err := e.sameAsHeld(ctx, l, hold, o.ID, p.Hash)
+	same, err := e.sameAsHeld(ctx, l, hold, o.ID, d.Hash)
 	if err != nil || !same {
 		return err
 	}

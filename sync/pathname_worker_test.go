@@ -123,25 +123,25 @@ func writeTree(t *testing.T, root string, tree files) {
 }
 
 // publish deploys a folder with these files as a project.
-func (w *recipe) publish(project string, tree files) {
-	w.t.Helper()
-	root := w.t.TempDir()
-	writeTree(w.t, root, tree)
-	src, err := source.OpenFolder(w.t.Context(), source.Options{WorkDir: root})
+func (r *recipe) publish(project string, tree files) {
+	r.t.Helper()
+	root := r.t.TempDir()
+	writeTree(r.t, root, tree)
+	src, err := source.OpenFolder(r.t.Context(), source.Options{WorkDir: root})
 	if err != nil {
-		w.t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	defer src.Close()
-	w.config.Site, w.config.Project, w.config.Layout = "", project, "pathname"
-	if _, err := w.engine().Deploy(w.t.Context(), src, cloud.Worker{}, plan.Options{}); err != nil {
-		w.t.Fatal(err)
+	r.config.Site, r.config.Project, r.config.Layout = "", project, "pathname"
+	if _, err := r.engine().Deploy(r.t.Context(), src, cloud.Worker{}, plan.Options{}); err != nil {
+		r.t.Fatal(err)
 	}
 }
 
-func (w *recipe) put(key, value string) {
-	w.t.Helper()
-	if err := w.store.Put(w.t.Context(), key, []byte(value)); err != nil {
-		w.t.Fatal(err)
+func (r *recipe) put(key, value string) {
+	r.t.Helper()
+	if err := r.store.Put(r.t.Context(), key, []byte(value)); err != nil {
+		r.t.Fatal(err)
 	}
 }
 
@@ -153,16 +153,16 @@ type reply struct {
 }
 
 // visit requests a pathname as a browser does: encoded, and following redirects.
-func (w *recipe) visit(project, path string, header ...string) reply {
-	w.t.Helper()
-	at, err := url.Parse(w.p.SiteURL("platform"))
+func (r *recipe) visit(project, path string, header ...string) reply {
+	r.t.Helper()
+	at, err := url.Parse(r.p.SiteURL("platform"))
 	if err != nil {
-		w.t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	at.Path = path
-	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, at.String(), http.NoBody)
+	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodGet, at.String(), http.NoBody)
 	if err != nil {
-		w.t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	req.Host = project + ".localhost:" + at.Port()
 	for i := 0; i < len(header); i += 2 {
@@ -170,28 +170,28 @@ func (w *recipe) visit(project, path string, header ...string) reply {
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		w.t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		w.t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	return reply{resp.StatusCode, resp.Header, string(body)}
 }
 
 // serves fails unless each file of the project is served with its content and type.
-func (w *recipe) serves(project string, tree files) {
-	w.t.Helper()
+func (r *recipe) serves(project string, tree files) {
+	r.t.Helper()
 	for path, body := range tree {
-		got := w.visit(project, path)
+		got := r.visit(project, path)
 		etag := `"` + manifest.HashOf([]byte(body)).String() + `"`
 		if got.status != 200 || got.body != body || got.header.Get("Content-Type") != rules.ContentType(path) ||
 			got.header.Get("ETag") != etag {
-			w.t.Errorf("%s%s: got %d %v %.60q, want %.60q", project, path, got.status, got.header, got.body, body)
+			r.t.Errorf("%s%s: got %d %v %.60q, want %.60q", project, path, got.status, got.header, got.body, body)
 		}
-		if got := w.visit(project, path, "If-None-Match", etag); got.status != 304 || got.body != "" {
-			w.t.Errorf("%s%s: got %d for the ETag that it has", project, path, got.status)
+		if got := r.visit(project, path, "If-None-Match", etag); got.status != 304 || got.body != "" {
+			r.t.Errorf("%s%s: got %d for the ETag that it has", project, path, got.status)
 		}
 	}
 }
@@ -255,25 +255,25 @@ func TestPathnameLayoutInTheDocumentedLoader(t *testing.T) {
 
 // changeUnderCaches deploys a change while the location's caches still have the old values. Times
 // are scaled down: the loader's 60 s are half a second.
-func (w *recipe) changeUnderCaches(shop files) {
-	w.t.Helper()
-	w.p.Server.SetBehaviour(platform.Behaviour{EdgeTTL: 500 * time.Millisecond})
-	defer w.p.Server.SetBehaviour(platform.Behaviour{})
-	w.serves("shop", shop)
+func (r *recipe) changeUnderCaches(shop files) {
+	r.t.Helper()
+	r.p.Server.SetBehaviour(platform.Behaviour{EdgeTTL: 500 * time.Millisecond})
+	defer r.p.Server.SetBehaviour(platform.Behaviour{})
+	r.serves("shop", shop)
 	after := files{"/style.css": "body { color: blue }", "/new page.html": "new", "/docs/index.html": "<h1>New docs</h1>"}
 	for path, body := range shop {
 		if _, changed := after[path]; !changed && path != "/docs/intro.html" {
 			after[path] = body
 		}
 	}
-	w.publish("shop", after)
+	r.publish("shop", after)
 	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
-		style, docs, page, intro := w.visit("shop", "/style.css"), w.visit("shop", "/docs/"),
-			w.visit("shop", "/new page.html"), w.visit("shop", "/docs/intro.html")
+		style, docs, page, intro := r.visit("shop", "/style.css"), r.visit("shop", "/docs/"),
+			r.visit("shop", "/new page.html"), r.visit("shop", "/docs/intro.html")
 		for path, got := range map[string]reply{"/style.css": style, "/docs/": docs, "/new page.html": page,
 			"/docs/intro.html": intro} {
 			if got.status == 200 && got.body == "" {
-				w.t.Fatalf("%s: an empty page", path)
+				r.t.Fatalf("%s: an empty page", path)
 			}
 		}
 		if style.body == after["/style.css"] && docs.body == after["/docs/index.html"] && page.body == "new" &&
@@ -281,8 +281,8 @@ func (w *recipe) changeUnderCaches(shop files) {
 			break
 		}
 		if time.Now().After(deadline) {
-			w.t.Fatalf("still: %q %q %q %d", style.body, docs.body, page.body, intro.status)
+			r.t.Fatalf("still: %q %q %q %d", style.body, docs.body, page.body, intro.status)
 		}
 	}
-	w.serves("shop", after)
+	r.serves("shop", after)
 }

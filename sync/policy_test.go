@@ -96,19 +96,19 @@ type older struct {
 	before time.Time
 }
 
-func (a older) Store(id string) cloud.Store { return olderStore{a.Account.Store(id), a} }
-func (a older) Workers(script string) cloud.Workers {
-	return olderWorkers{a.Account.Workers(script), a}
+func (o older) Store(id string) cloud.Store { return olderStore{o.Account.Store(id), o} }
+func (o older) Workers(script string) cloud.Workers {
+	return olderWorkers{o.Account.Workers(script), o}
 }
 
 // strip removes the policy from the metadata of a deployment.
-func (a older) strip(b []byte) []byte {
+func (o older) strip(b []byte) []byte {
 	var m map[string]any
 	if json.Unmarshal(b, &m) != nil {
 		return b
 	}
 	id, _ := m["deployment"].(string)
-	if made, ok := manifest.DeploymentTime(id); !ok || !made.Before(a.before) {
+	if made, ok := manifest.DeploymentTime(id); !ok || !made.Before(o.before) {
 		return b
 	}
 	delete(m, "retain")

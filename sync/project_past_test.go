@@ -160,18 +160,18 @@ type busy struct {
 	now, most, all atomic.Int64
 }
 
-func (kv *busy) Store(string) cloud.Store { return kv }
+func (b *busy) Store(string) cloud.Store { return b }
 
-func (kv *busy) Get(ctx context.Context, key string) ([]byte, error) {
-	if kv.versions[key] {
-		kv.all.Add(1)
-		now := kv.now.Add(1)
-		defer kv.now.Add(-1)
-		for most := kv.most.Load(); now > most && !kv.most.CompareAndSwap(most, now); most = kv.most.Load() {
+func (b *busy) Get(ctx context.Context, key string) ([]byte, error) {
+	if b.versions[key] {
+		b.all.Add(1)
+		now := b.now.Add(1)
+		defer b.now.Add(-1)
+		for most := b.most.Load(); now > most && !b.most.CompareAndSwap(most, now); most = b.most.Load() {
 		}
 		time.Sleep(5 * time.Millisecond) // in the bubble's time: ends when no other read can begin
 	}
-	return kv.memoryKV.Get(ctx, key)
+	return b.memoryKV.Get(ctx, key)
 }
 
 // A version holds the code, so it takes up to 12.5 MiB of memory. The number of versions that are

@@ -18,14 +18,14 @@ type failing struct {
 	asked bool
 }
 
-func (kv *failing) Store(string) cloud.Store { return kv }
+func (f *failing) Store(string) cloud.Store { return f }
 
-func (kv *failing) Get(ctx context.Context, key string) ([]byte, error) {
+func (f *failing) Get(ctx context.Context, key string) ([]byte, error) {
 	if key != "project/shop/current" {
-		return kv.memoryKV.Get(ctx, key)
+		return f.memoryKV.Get(ctx, key)
 	}
-	if !kv.asked {
-		kv.asked = true
+	if !f.asked {
+		f.asked = true
 		return nil, cloud.ErrNotFound
 	}
 	return nil, errors.New("the connection broke")

@@ -19,24 +19,24 @@ type lagging struct {
 	answer       error
 }
 
-func (kv *lagging) Store(string) cloud.Store { return kv }
+func (l *lagging) Store(string) cloud.Store { return l }
 
-func (kv *lagging) Put(ctx context.Context, key string, value []byte) error {
+func (l *lagging) Put(ctx context.Context, key string, value []byte) error {
 	if key != "project/shop/current" {
-		return kv.memoryKV.Put(ctx, key, value)
+		return l.memoryKV.Put(ctx, key, value)
 	}
-	kv.written = bytes.Clone(value)
-	return kv.answer
+	l.written = bytes.Clone(value)
+	return l.answer
 }
 
-func (kv *lagging) Get(ctx context.Context, key string) ([]byte, error) {
+func (l *lagging) Get(ctx context.Context, key string) ([]byte, error) {
 	if key != "project/shop/current" {
-		return kv.memoryKV.Get(ctx, key)
+		return l.memoryKV.Get(ctx, key)
 	}
-	if kv.old == nil {
+	if l.old == nil {
 		return nil, cloud.ErrNotFound
 	}
-	return kv.old, nil
+	return l.old, nil
 }
 
 // KV may show a write only after a minute or more. If the answer to the switch is lost, an old

@@ -197,20 +197,20 @@ type files map[string]text
 
 type text string
 
-func (s text) MarshalJSON() ([]byte, error) {
-	if len(s) < 1<<20 {
-		return json.Marshal(string(s))
+func (t text) MarshalJSON() ([]byte, error) {
+	if len(t) < 1<<20 {
+		return json.Marshal(string(t))
 	}
-	return json.Marshal(vectorValue(s))
+	return json.Marshal(vectorValue(t))
 }
 
-func (s *text) UnmarshalJSON(b []byte) error {
+func (t *text) UnmarshalJSON(b []byte) error {
 	if b[0] == '"' {
-		return json.Unmarshal(b, (*string)(s))
+		return json.Unmarshal(b, (*string)(t))
 	}
 	var long vectorValue
 	err := json.Unmarshal(b, &long)
-	*s = text(long)
+	*t = text(long)
 	return err
 }
 

@@ -18,13 +18,13 @@ type undeleting struct {
 	sent   map[string]bool
 }
 
-func (kv undeleting) Store(string) cloud.Store { return kv }
+func (u undeleting) Store(string) cloud.Store { return u }
 
-func (kv undeleting) DeleteBulk(_ context.Context, names []string) ([]string, error) {
+func (u undeleting) DeleteBulk(_ context.Context, names []string) ([]string, error) {
 	for _, name := range names {
-		kv.sent[name] = true
+		u.sent[name] = true
 	}
-	return append(kv.others, names...), nil
+	return append(u.others, names...), nil
 }
 
 // Promises 4 and 9: whatever keys the answer to a delete names, prune only ever sends keys that it

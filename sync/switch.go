@@ -69,13 +69,13 @@ func (e *Engine) activate(ctx context.Context, l *version.Live, rel *layout.Prep
 }
 
 // reactivate activates the live version again, for the newer commit of the plan.
-func (e *Engine) reactivate(ctx context.Context, l *version.Live, p *layout.Draft, compare settle.Compare) error {
+func (e *Engine) reactivate(ctx context.Context, l *version.Live, d *layout.Draft, compare settle.Compare) error {
 	if err := e.lookAgain(ctx, l.Activations, l.At); err != nil {
 		return err
 	}
-	says := version.Message{Deployment: l.Meta.Deployment, Commit: p.Origin.Commit, Over: version.ActiveID(l.Activations)}
+	says := version.Message{Deployment: l.Meta.Deployment, Commit: d.Origin.Commit, Over: version.ActiveID(l.Activations)}
 	s := e.newSwitch(l.Activations, entryOf(l), compare)
-	e.activates(s, l.Version.ID, says.Text(p.Origin.Subject), false)
+	e.activates(s, l.Version.ID, says.Text(d.Origin.Subject), false)
 	return e.settle(ctx, s, says.Deployment)
 }
 

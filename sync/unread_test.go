@@ -84,10 +84,10 @@ type opening struct {
 	open func() io.Reader
 }
 
-func (s *opening) Files(ctx context.Context, base *manifest.Manifest) (*manifest.Listing, error) {
-	l, err := s.memory.Files(ctx, base)
+func (o *opening) Files(ctx context.Context, base *manifest.Manifest) (*manifest.Listing, error) {
+	l, err := o.memory.Files(ctx, base)
 	for i := range l.Files {
-		l.Files[i].Open = func() (io.ReadCloser, error) { return io.NopCloser(s.open()), nil }
+		l.Files[i].Open = func() (io.ReadCloser, error) { return io.NopCloser(o.open()), nil }
 	}
 	return l, err
 }

@@ -34,9 +34,9 @@ type took struct {
 	requests  int
 }
 
-func (k took) String() string {
-	return fmt.Sprintf("%7s, CPU %7s, peak %4d MB, %d requests", k.wall.Round(time.Millisecond),
-		k.cpu.Round(time.Millisecond), k.peak/1e6, k.requests)
+func (t took) String() string {
+	return fmt.Sprintf("%7s, CPU %7s, peak %4d MB, %d requests", t.wall.Round(time.Millisecond),
+		t.cpu.Round(time.Millisecond), t.peak/1e6, t.requests)
 }
 
 // TestBenchGit measures the real command in a repository of 100,000 files, 3000

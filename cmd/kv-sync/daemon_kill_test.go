@@ -20,23 +20,23 @@ import (
 
 // kill sends SIGKILL to the daemon and waits until all its child processes have ended. They
 // would otherwise work in the same folders as the next daemon.
-func (k *daemonProcess) kill() {
-	k.t.Helper()
-	if err := k.cmd.Process.Kill(); err != nil {
-		k.t.Fatal(err)
+func (d *daemonProcess) kill() {
+	d.t.Helper()
+	if err := d.cmd.Process.Kill(); err != nil {
+		d.t.Fatal(err)
 	}
-	if err := <-k.ended; err == nil {
-		k.t.Fatal("the daemon was not killed")
+	if err := <-d.ended; err == nil {
+		d.t.Fatal("the daemon was not killed")
 	}
-	k.await("its child processes to end", func() bool { return len(k.descendants()) == 0 })
+	d.await("its child processes to end", func() bool { return len(d.descendants()) == 0 })
 }
 
 // descendants lists the processes that have the daemon's environment. Without /proc the list is
 // empty.
-func (k *daemonProcess) descendants() (out []string) {
+func (d *daemonProcess) descendants() (out []string) {
 	list, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, file := range list {
-		if b, err := os.ReadFile(file); err == nil && bytes.Contains(b, []byte("KV_SYNC_FAMILY="+k.config+"\x00")) {
+		if b, err := os.ReadFile(file); err == nil && bytes.Contains(b, []byte("KV_SYNC_FAMILY="+d.config+"\x00")) {
 			line, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "cmdline"))
 			out = append(out, string(bytes.ReplaceAll(line, []byte{0}, []byte{' '})))
 		}

@@ -26,54 +26,54 @@ type daemonProcess struct {
 	ended  chan error
 }
 
-func (k *daemonProcess) start() {
-	k.t.Helper()
-	k.cmd = exec.Command("kv-sync", "daemon", "--config", k.config)
-	k.cmd.Env = append(append(os.Environ(), "KV_SYNC_FAMILY="+k.config), account(k.p)...)
-	k.log = &output{}
-	k.cmd.Stdout, k.cmd.Stderr = k.log, k.log
-	if err := k.cmd.Start(); err != nil {
-		k.t.Fatal(err)
+func (d *daemonProcess) start() {
+	d.t.Helper()
+	d.cmd = exec.Command("kv-sync", "daemon", "--config", d.config)
+	d.cmd.Env = append(append(os.Environ(), "KV_SYNC_FAMILY="+d.config), account(d.p)...)
+	d.log = &output{}
+	d.cmd.Stdout, d.cmd.Stderr = d.log, d.log
+	if err := d.cmd.Start(); err != nil {
+		d.t.Fatal(err)
 	}
-	k.ended = make(chan error, 1)
-	go func() { k.ended <- k.cmd.Wait() }()
-	cmd := k.cmd
-	k.t.Cleanup(func() { _ = cmd.Process.Kill() })
+	d.ended = make(chan error, 1)
+	go func() { d.ended <- d.cmd.Wait() }()
+	cmd := d.cmd
+	d.t.Cleanup(func() { _ = cmd.Process.Kill() })
 }
 
-func (k *daemonProcess) await(what string, is func() bool) {
-	k.t.Helper()
+func (d *daemonProcess) await(what string, is func() bool) {
+	d.t.Helper()
 	if !eventually(is) {
-		k.t.Fatalf("waited for %s\n%s", what, k.log)
+		d.t.Fatalf("waited for %s\n%s", what, d.log)
 	}
 }
 
 // stop ends the daemon with SIGTERM.
-func (k *daemonProcess) stop() {
-	k.t.Helper()
-	if err := k.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		k.t.Fatal(err)
+func (d *daemonProcess) stop() {
+	d.t.Helper()
+	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		d.t.Fatal(err)
 	}
 	select {
-	case err := <-k.ended:
+	case err := <-d.ended:
 		if err != nil {
-			k.t.Fatalf("the daemon ended with %v\n%s", err, k.log)
+			d.t.Fatalf("the daemon ended with %v\n%s", err, d.log)
 		}
 	case <-time.After(hangLimit):
-		k.t.Fatalf("the daemon does not end\n%s", k.log)
+		d.t.Fatalf("the daemon does not end\n%s", d.log)
 	}
 }
 
 // activations counts the activations of the site.
-func (k *daemonProcess) activations() int {
-	k.t.Helper()
-	account, err := cloudflare.New(cloudflare.Options{Token: k.p.Token, AccountID: k.p.AccountID, BaseURL: k.p.BaseURL})
+func (d *daemonProcess) activations() int {
+	d.t.Helper()
+	account, err := cloudflare.New(cloudflare.Options{Token: d.p.Token, AccountID: d.p.AccountID, BaseURL: d.p.BaseURL})
 	if err != nil {
-		k.t.Fatal(err)
+		d.t.Fatal(err)
 	}
-	list, err := account.Workers("victim").Activations(k.t.Context())
+	list, err := account.Workers("victim").Activations(d.t.Context())
 	if err != nil {
-		k.t.Fatal(err)
+		d.t.Fatal(err)
 	}
 	return len(list)
 }

@@ -168,11 +168,11 @@ type pendingRequests struct {
 	now, all atomic.Int64
 }
 
-func (u *pendingRequests) RoundTrip(r *http.Request) (*http.Response, error) {
-	u.all.Add(1)
-	u.now.Add(1)
-	defer u.now.Add(-1)
-	return u.RoundTripper.RoundTrip(r)
+func (p *pendingRequests) RoundTrip(r *http.Request) (*http.Response, error) {
+	p.all.Add(1)
+	p.now.Add(1)
+	defer p.now.Add(-1)
+	return p.RoundTripper.RoundTrip(r)
 }
 
 // If a file changes between the plan and its upload, a guard stops the deploy before the switch.

@@ -103,8 +103,8 @@ func checkMain(o *project) error {
 }
 
 // reportRead calls Options.Read: the bundle depends on a file, or on the files in a folder.
-func (o *project) reportRead(path string) {
-	if o.Read != nil {
-		o.Read(path)
+func (p *project) reportRead(path string) {
+	if p.Read != nil {
+		p.Read(path)
 	}
 }

@@ -78,11 +78,11 @@ func collect(ctx context.Context, o *project, rules []rule) (*Result, error) {
 
 // filesBelow lists the files below a folder: those of the commit, and those that exist only on
 // the disk.
-func (o *project) filesBelow(ctx context.Context, base string) ([]string, error) {
-	o.reportRead(base)
-	files, err := o.committed.filesBelow(base)
+func (p *project) filesBelow(ctx context.Context, base string) ([]string, error) {
+	p.reportRead(base)
+	files, err := p.committed.filesBelow(base)
 	if err != nil {
-		return nil, refuse(o.display(base), "the folder cannot be read from the commit: "+reason(err),
+		return nil, refuse(p.display(base), "the folder cannot be read from the commit: "+reason(err),
 			"check the repository with git fsck")
 	}
 	listed := map[string]bool{}
@@ -94,7 +94,7 @@ func (o *project) filesBelow(ctx context.Context, base string) ([]string, error)
 		case file == base && len(files) > 0 && errors.Is(err, fs.ErrNotExist):
 			return fs.SkipAll // the folder exists only in the commit
 		case err != nil:
-			return refuse(o.display(file), "the file cannot be read: "+reason(err), "correct its permissions")
+			return refuse(p.display(file), "the file cannot be read: "+reason(err), "correct its permissions")
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case d.IsDir() && file != base && skipped(d.Name()):
@@ -110,26 +110,26 @@ func (o *project) filesBelow(ctx context.Context, base string) ([]string, error)
 // collectedType returns the content type of a file that is sent unchanged, or "" if no rule
 // matches. A glob such as "**/*.wasm" needs a slash, so names are compared in the form of
 // imports, with "./" before them.
-func (o *project) collectedType(rules []rule, file, name string) (string, error) {
+func (p *project) collectedType(rules []rule, file, name string) (string, error) {
 	r, err := find(rules, "./"+name)
 	if err == nil && r == nil {
 		r, err = find(rules, name)
 	}
 	if err != nil {
-		return "", refuse(o.display(file), err.Error(), fixHidden)
+		return "", refuse(p.display(file), err.Error(), fixHidden)
 	}
 	if r == nil {
 		return "", nil
 	}
 	if unsafeName.MatchString(strings.ReplaceAll(name, "/", "")) {
-		return "", refuse(o.display(file), "the file's name cannot be the name of a module",
+		return "", refuse(p.display(file), "the file's name cannot be the name of a module",
 			"use letters, digits, dot, dash and underscore")
 	}
 	switch r.Type {
 	case "ESModule":
 		return typeESModule, nil
 	case "CommonJS":
-		return "", refuse(o.display(file), "CommonJS modules can only be sent bundled",
+		return "", refuse(p.display(file), "CommonJS modules can only be sent bundled",
 			`remove "no_bundle", or the rule of type CommonJS`)
 	}
 	return contentTypes[r.Type], nil

@@ -158,18 +158,18 @@ func (c *committed) report(r *Result, tsconfig string) {
 }
 
 // tsconfig returns the path of the tsconfig.json that applies to the Worker, or "".
-func (o *project) tsconfig() string {
-	if o.Tsconfig != "" {
-		if filepath.IsAbs(o.Tsconfig) {
-			return o.Tsconfig
+func (p *project) tsconfig() string {
+	if p.Tsconfig != "" {
+		if filepath.IsAbs(p.Tsconfig) {
+			return p.Tsconfig
 		}
-		return filepath.Join(o.Root, filepath.FromSlash(o.Tsconfig))
+		return filepath.Join(p.Root, filepath.FromSlash(p.Tsconfig))
 	}
-	if o.Main == "" {
+	if p.Main == "" {
 		return ""
 	}
-	for dir := filepath.Dir(o.Main); ; dir = filepath.Dir(dir) {
-		if file := filepath.Join(dir, "tsconfig.json"); o.exists(file) {
+	for dir := filepath.Dir(p.Main); ; dir = filepath.Dir(dir) {
+		if file := filepath.Join(dir, "tsconfig.json"); p.exists(file) {
 			return file
 		}
 		if dir == filepath.Dir(dir) {

@@ -43,13 +43,13 @@ func Companion(ctx context.Context, root string, library fs.FS) (*Result, error)
 
 // buildLibrary builds a module of the library's code. The author's settings do not affect it.
 // The caller sets the entry point in options, and may add plugins, which esbuild calls first.
-func (o *project) buildLibrary(name string, options api.BuildOptions) (cloud.Module, error) {
-	options.AbsWorkingDir, options.Bundle = o.Root, true
+func (p *project) buildLibrary(name string, options api.BuildOptions) (cloud.Module, error) {
+	options.AbsWorkingDir, options.Bundle = p.Root, true
 	options.Format, options.Target, options.Platform = api.FormatESModule, api.ES2024, api.PlatformNeutral
 	options.Charset, options.LogLevel = api.CharsetUTF8, api.LogLevelSilent
 	options.TsconfigRaw = "{}" // the author's tsconfig.json does not apply
-	options.Plugins = append(options.Plugins, newCollector(o, nil).plugins()...)
-	options.MinifyWhitespace, options.MinifyIdentifiers, options.MinifySyntax = o.Minify, o.Minify, o.Minify
+	options.Plugins = append(options.Plugins, newCollector(p, nil).plugins()...)
+	options.MinifyWhitespace, options.MinifyIdentifiers, options.MinifySyntax = p.Minify, p.Minify, p.Minify
 	out := api.Build(options)
 	if len(out.Errors) > 0 {
 		return cloud.Module{}, &Error{Problems: problems(out.Errors)}

@@ -86,7 +86,7 @@ var (
 
 // refuseWithoutExports refuses a main module that exports no handler. Cloudflare treats such a module
 // as a service worker. A service worker cannot serve a site, so every request would fail.
-func (o *project) refuseWithoutExports(content []byte) error {
+func (p *project) refuseWithoutExports(content []byte) error {
 	reason := "the Worker exports nothing"
 	fix := "export its handlers: export default { fetch(request, env, ctx) { … } }"
 	switch {
@@ -98,13 +98,13 @@ func (o *project) refuseWithoutExports(content []byte) error {
 		reason = "the Worker is a CommonJS module, in which Cloudflare finds no handlers"
 		fix = "write export default { … } in place of module.exports = { … }"
 	}
-	return refuse(o.displayMain(), reason, fix)
+	return refuse(p.displayMain(), reason, fix)
 }
 
 // checkModule refuses a module that is sent unchanged and that Cloudflare would refuse.
-func (o *project) checkModule(file string, content []byte) error {
+func (p *project) checkModule(file string, content []byte) error {
 	if bytes.Contains(content, []byte("@kv-sync/worker")) {
-		return refuse(o.display(file), "no_bundle sends files unchanged, so @kv-sync/worker cannot be resolved",
+		return refuse(p.display(file), "no_bundle sends files unchanged, so @kv-sync/worker cannot be resolved",
 			`remove "no_bundle"`)
 	}
 	imports, exports, err := inspect(content)
@@ -113,14 +113,14 @@ func (o *project) checkModule(file string, content []byte) error {
 	}
 	var missing []missingModule
 	for _, i := range imports {
-		if m := o.missing(o.display(file), i.Path); m != nil && i.static() {
+		if m := p.missing(p.display(file), i.Path); m != nil && i.static() {
 			missing = append(missing, *m)
 		}
 	}
-	if file == o.Main && len(exports) == 0 && !exportsAll.Match(content) {
-		return o.refuseWithoutExports(content)
+	if file == p.Main && len(exports) == 0 && !exportsAll.Match(content) {
+		return p.refuseWithoutExports(content)
 	}
-	return o.refuseMissing(missing)
+	return p.refuseMissing(missing)
 }
 
 // checkBundle refuses a bundle that Cloudflare would refuse, or in which it would find no handler.

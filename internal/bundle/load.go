@@ -14,12 +14,12 @@ import (
 )
 
 // read reads a file of the project: from the commit, or from the disk inside of the boundary.
-func (o *project) read(file string) ([]byte, error) {
-	o.reportRead(file)
-	if b, ok, err := o.committed.read(file); ok || err != nil {
+func (p *project) read(file string) ([]byte, error) {
+	p.reportRead(file)
+	if b, ok, err := p.committed.read(file); ok || err != nil {
 		return b, err
 	}
-	return o.Boundary.ReadFile(file, maxBytes)
+	return p.Boundary.ReadFile(file, maxBytes)
 }
 
 // fixOf returns advice for an author whose file cannot be read.
@@ -63,10 +63,10 @@ func (c *collector) load(b api.PluginBuild) {
 
 // cannotBundle returns the message about a file that cannot be bundled. It names a file outside
 // of the boundary by its absolute path.
-func (o *project) cannotBundle(file string, err error) string {
+func (p *project) cannotBundle(file string, err error) string {
 	name := filepath.ToSlash(file)
-	if o.Boundary.Inside(file) {
-		name = o.display(file)
+	if p.Boundary.Inside(file) {
+		name = p.display(file)
 	}
 	return fmt.Sprintf("%s cannot be bundled: %s", name, reason(err))
 }
@@ -92,11 +92,11 @@ func loaderOf(with map[string]string) (loader api.Loader, problem string) {
 }
 
 // exists reports whether a file exists and may be read, in the commit or on the disk.
-func (o *project) exists(file string) bool {
-	if o.committed.has(file) {
+func (p *project) exists(file string) bool {
+	if p.committed.has(file) {
 		return true
 	}
-	st, err := o.Boundary.Stat(file)
+	st, err := p.Boundary.Stat(file)
 	return err == nil && st.Mode().IsRegular()
 }
 

@@ -53,9 +53,9 @@ type missingModule struct {
 
 // missing returns why an imported module of node does not exist in this Worker, or nil if it exists.
 // Without nodejs_compat the import is refused earlier.
-func (o *project) missing(file, path string) *missingModule {
+func (p *project) missing(file, path string) *missingModule {
 	name, ok := strings.CutPrefix(path, "node:")
-	if !ok || level(o.CompatibilityDate, o.CompatibilityFlags) < nodeNamed {
+	if !ok || level(p.CompatibilityDate, p.CompatibilityFlags) < nodeNamed {
 		return nil
 	}
 	for _, m := range nodeModules {
@@ -63,13 +63,13 @@ func (o *project) missing(file, path string) *missingModule {
 			continue
 		}
 		has := func(prefix string) bool {
-			return m.feature != "" && slices.Contains(o.CompatibilityFlags, prefix+m.feature)
+			return m.feature != "" && slices.Contains(p.CompatibilityFlags, prefix+m.feature)
 		}
 		switch {
 		case has("disable_nodejs_"):
 			return &missingModule{file: file, name: path,
 				fix: fmt.Sprintf("remove %q from compatibility_flags", "disable_nodejs_"+m.feature)}
-		case o.CompatibilityDate >= m.since || has("enable_nodejs_"):
+		case p.CompatibilityDate >= m.since || has("enable_nodejs_"):
 			return nil
 		}
 		return &missingModule{file: file, name: path, since: m.since}
@@ -79,7 +79,7 @@ func (o *project) missing(file, path string) *missingModule {
 
 // refuseMissing returns an error that lists the missing modules, or nil if there are none. Every fix
 // names the same compatibility date: the first one with all of the modules.
-func (o *project) refuseMissing(list []missingModule) error {
+func (p *project) refuseMissing(list []missingModule) error {
 	if len(list) == 0 {
 		return nil
 	}
@@ -95,7 +95,7 @@ func (o *project) refuseMissing(list []missingModule) error {
 		reason := fmt.Sprintf("%q does not exist in this Worker", m.name)
 		if m.since != "" {
 			reason = fmt.Sprintf("%q exists from the compatibility date %s on, and this Worker has %s", m.name, m.since,
-				o.CompatibilityDate)
+				p.CompatibilityDate)
 			m.fix = fmt.Sprintf("set compatibility_date to %s or later", newest)
 		}
 		out.Problems = append(out.Problems, manifest.Problem{Path: m.file, Reason: reason, Fix: m.fix})

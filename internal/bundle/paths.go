@@ -7,15 +7,15 @@ import (
 )
 
 // displayMain returns the name of the main file for messages.
-func (o *project) displayMain() string {
-	if o.Main == "" {
+func (p *project) displayMain() string {
+	if p.Main == "" {
 		return "@kv-sync/worker"
 	}
-	return o.display(o.Main)
+	return p.display(p.Main)
 }
 
 // display returns a file's path relative to the project.
-func (o *project) display(file string) string { return display(o.Root, file) }
+func (p *project) display(file string) string { return display(p.Root, file) }
 
 func display(root, file string) string {
 	if rel, err := filepath.Rel(root, file); err == nil {

@@ -33,12 +33,12 @@ func problems(messages []api.Message) []manifest.Problem {
 
 // problems converts esbuild's messages about the project. It replaces messages about a file
 // outside of the boundary, because they may quote the file.
-func (o *project) problems(messages []api.Message) []manifest.Problem {
+func (p *project) problems(messages []api.Message) []manifest.Problem {
 	shown := make([]api.Message, len(messages))
 	for i, m := range messages {
 		if l := m.Location; l != nil && (l.Namespace == "" || l.Namespace == "file") {
-			file := filepath.Join(o.Root, filepath.FromSlash(l.File))
-			if err := o.Boundary.Check(file); err != nil && !o.committed.has(file) {
+			file := filepath.Join(p.Root, filepath.FromSlash(l.File))
+			if err := p.Boundary.Check(file); err != nil && !p.committed.has(file) {
 				m = api.Message{
 					Text: "the file cannot be read: " + reason(err), Location: &api.Location{File: l.File, Line: l.Line},
 				}

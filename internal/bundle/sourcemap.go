@@ -31,8 +31,8 @@ var mapComment = regexp.MustCompile(`(?m)^[ \t]*//[#@][ \t]*sourceMappingURL=([^
 
 // inlineMap replaces the name of a file's source map by the map itself. Otherwise esbuild would read
 // the map, even from outside of the boundary. If the map cannot be read, the file has no map.
-func (o *project) inlineMap(file string, content []byte) []byte {
-	if !o.SourceMap {
+func (p *project) inlineMap(file string, content []byte) []byte {
+	if !p.SourceMap {
 		return content
 	}
 	all := mapComment.FindAllSubmatchIndex(content, -1)
@@ -46,14 +46,14 @@ func (o *project) inlineMap(file string, content []byte) []byte {
 		out = append(out, content[from:at[0]]...)
 		from = at[1]
 		if i == len(all)-1 {
-			out = append(out, o.mapOf(file, name)...)
+			out = append(out, p.mapOf(file, name)...)
 		}
 	}
 	return append(out, content[from:]...)
 }
 
 // mapOf returns a comment with the source map that has this name in a file, or "".
-func (o *project) mapOf(file, name string) string {
+func (p *project) mapOf(file, name string) string {
 	const comment = "//# sourceMappingURL="
 	if strings.HasPrefix(name, "data:") {
 		return comment + name
@@ -62,7 +62,7 @@ func (o *project) mapOf(file, name string) string {
 	if err != nil || strings.Contains(path, "://") {
 		return ""
 	}
-	raw, err := o.read(filepath.Join(filepath.Dir(file), filepath.FromSlash(path)))
+	raw, err := p.read(filepath.Join(filepath.Dir(file), filepath.FromSlash(path)))
 	if err != nil {
 		return ""
 	}

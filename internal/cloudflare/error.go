@@ -264,8 +264,8 @@ type displayError struct {
 	text string
 }
 
-func (s displayError) Error() string { return s.text }
-func (s displayError) Unwrap() error { return s.error }
+func (d displayError) Error() string { return d.text }
+func (d displayError) Unwrap() error { return d.error }
 
 func (c *call) failure() *APIError {
 	return &APIError{Method: c.method, Path: c.path, worker: c.worker}

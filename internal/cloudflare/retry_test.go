@@ -173,7 +173,7 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 type roundTripper func(*http.Request) (*http.Response, error)
 
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+func (rt roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return rt(r) }
 
 // A defect of the SDK: it waits for any Retry-After, without a limit.
 func TestHonoursRetryAfter(t *testing.T) {

@@ -39,14 +39,14 @@ func manyLines(prefix string, n int) string {
 }
 
 // inputs returns a project in which the key can be set.
-func (tt keyTest) inputs(t *testing.T, files map[string]string) Inputs {
+func (k keyTest) inputs(t *testing.T, files map[string]string) Inputs {
 	t.Helper()
-	all := maps.Clone(tt.files)
+	all := maps.Clone(k.files)
 	if all == nil {
 		all = map[string]string{}
 	}
 	maps.Copy(all, files)
-	flags := maps.Clone(tt.with)
+	flags := maps.Clone(k.with)
 	if flags == nil {
 		flags = map[string]string{}
 	}

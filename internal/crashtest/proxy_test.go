@@ -200,12 +200,12 @@ func (p *proxy) forward(r *http.Request, body []byte) *reply {
 	return &reply{res.StatusCode, res.Header, b}
 }
 
-func (a *reply) send(w http.ResponseWriter) {
-	for name, values := range a.header {
+func (r *reply) send(w http.ResponseWriter) {
+	for name, values := range r.header {
 		w.Header()[name] = values
 	}
-	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body) // the client may have gone
+	w.WriteHeader(r.status)
+	_, _ = w.Write(r.body) // the client may have gone
 }
 
 func closeConnection(w http.ResponseWriter) {

@@ -29,18 +29,18 @@ type recorder struct {
 	fetched func()
 }
 
-func (s *recorder) Ran(site string, r daemon.Run) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.runs[site] = append(s.runs[site], r)
+func (rec *recorder) Ran(site string, r daemon.Run) {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	rec.runs[site] = append(rec.runs[site], r)
 }
 
-func (s *recorder) Fetched(site string, _ time.Duration, _ error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.fetches[site]++
-	if s.fetched != nil {
-		s.fetched()
+func (rec *recorder) Fetched(site string, _ time.Duration, _ error) {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	rec.fetches[site]++
+	if rec.fetched != nil {
+		rec.fetched()
 	}
 }
 
@@ -65,16 +65,16 @@ type syncBuffer struct {
 	b  bytes.Buffer
 }
 
-func (l *syncBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
 }
 
-func (l *syncBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
 }
 
 // siteOf returns the configuration of a site "blog" that follows an origin.
@@ -118,26 +118,26 @@ func startLive(t *testing.T, o *origin, settings ...string) (r *testDaemon, comm
 }
 
 // deploy pushes a commit, as a webhook reports it, and waits until it is live.
-func (r *testDaemon) deploy(o *origin, files map[string]string) (commit string) {
-	r.t.Helper()
+func (td *testDaemon) deploy(o *origin, files map[string]string) (commit string) {
+	td.t.Helper()
 	commit = o.push(files)
-	r.poll("push")
-	r.awaitLive(commit)
+	td.poll("push")
+	td.awaitLive(commit)
 	return commit
 }
 
-func (r *testDaemon) rollBack(deployment string) {
-	r.t.Helper()
-	if err := r.Rollback(r.t.Context(), "blog", deployment, "grace"); err != nil {
-		r.t.Fatal(err)
+func (td *testDaemon) rollBack(deployment string) {
+	td.t.Helper()
+	if err := td.Rollback(td.t.Context(), "blog", deployment, "grace"); err != nil {
+		td.t.Fatal(err)
 	}
 }
 
 // blockUpload makes the next upload wait for resume. reached is closed when it waits.
-func (r *testDaemon) blockUpload() (reached <-chan struct{}, resume func()) {
+func (td *testDaemon) blockUpload() (reached <-chan struct{}, resume func()) {
 	at, goOn := make(chan struct{}), make(chan struct{})
 	var once sync.Once
-	r.p.Server.SetFault(func(q platform.RequestInfo) platform.Fault {
+	td.p.Server.SetFault(func(q platform.RequestInfo) platform.Fault {
 		if q.Kind == "kv.bulk.put" {
 			once.Do(func() { close(at); <-goOn })
 		}
@@ -169,26 +169,26 @@ func remove(t *testing.T, file string) {
 }
 
 // stateFile returns a path in the state folder of the site "blog".
-func (r *testDaemon) stateFile(name string) string {
-	return filepath.Join(r.state, "sites", "blog", name)
+func (td *testDaemon) stateFile(name string) string {
+	return filepath.Join(td.state, "sites", "blog", name)
 }
 
 // runs returns a site's runs since the start of the daemon, the oldest first.
-func (r *testDaemon) runs(site string) []daemon.Run {
-	r.recorder.mu.Lock()
-	defer r.recorder.mu.Unlock()
-	return slices.Clone(r.recorder.runs[site])
+func (td *testDaemon) runs(site string) []daemon.Run {
+	td.recorder.mu.Lock()
+	defer td.recorder.mu.Unlock()
+	return slices.Clone(td.recorder.runs[site])
 }
 
 // fetches returns how often a site was fetched since the start of the daemon.
-func (r *testDaemon) fetches(site string) int {
-	r.recorder.mu.Lock()
-	defer r.recorder.mu.Unlock()
-	return r.recorder.fetches[site]
+func (td *testDaemon) fetches(site string) int {
+	td.recorder.mu.Lock()
+	defer td.recorder.mu.Unlock()
+	return td.recorder.fetches[site]
 }
 
-func (r *testDaemon) getenv(name string) string {
-	for _, pair := range slices.Backward(r.env) { // the last value counts
+func (td *testDaemon) getenv(name string) string {
+	for _, pair := range slices.Backward(td.env) { // the last value counts
 		if value, ok := strings.CutPrefix(pair, name+"="); ok {
 			return value
 		}
@@ -196,29 +196,29 @@ func (r *testDaemon) getenv(name string) string {
 	return ""
 }
 
-func (r *testDaemon) open() (*daemon.Daemon, error) {
-	r.t.Helper()
-	file := filepath.Join(r.t.TempDir(), "daemon.toml")
-	fill(r.t, filepath.Dir(file), map[string]string{"daemon.toml": fmt.Sprintf("state = %q\n", r.state) + r.conf})
-	cfg, err := daemon.LoadConfig(file, r.getenv, webhook.ForgeNames())
+func (td *testDaemon) open() (*daemon.Daemon, error) {
+	td.t.Helper()
+	file := filepath.Join(td.t.TempDir(), "daemon.toml")
+	fill(td.t, filepath.Dir(file), map[string]string{"daemon.toml": fmt.Sprintf("state = %q\n", td.state) + td.conf})
+	cfg, err := daemon.LoadConfig(file, td.getenv, webhook.ForgeNames())
 	if err != nil {
-		r.t.Fatal(err)
+		td.t.Fatal(err)
 	}
-	r.log, r.recorder = &syncBuffer{}, &recorder{runs: map[string][]daemon.Run{}, fetches: map[string]int{},
-		fetched: r.fetched}
+	td.log, td.recorder = &syncBuffer{}, &recorder{runs: map[string][]daemon.Run{}, fetches: map[string]int{},
+		fetched: td.fetched}
 	d := daemon.New(cfg, daemon.Options{
-		Environ: r.env, Observer: r.recorder, FirstRetry: 20 * time.Millisecond,
-		Log: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Environ: td.env, Observer: td.recorder, FirstRetry: 20 * time.Millisecond,
+		Log: slog.New(slog.NewTextHandler(td.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	return d, d.Open()
 }
 
 // start starts the daemon. After stop it can be called again.
-func (r *testDaemon) start() {
-	r.t.Helper()
-	d, err := r.open()
+func (td *testDaemon) start() {
+	td.t.Helper()
+	d, err := td.open()
 	if err != nil {
-		r.t.Fatal(err)
+		td.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -227,17 +227,17 @@ func (r *testDaemon) start() {
 		d.Run(ctx)
 	}()
 	var once sync.Once
-	r.Daemon = d
-	r.stop = func() {
+	td.Daemon = d
+	td.stop = func() {
 		once.Do(func() {
 			cancel()
 			<-done
 			if err := d.Close(); err != nil {
-				r.t.Error(err)
+				td.t.Error(err)
 			}
 		})
 	}
-	r.t.Cleanup(r.stop)
+	td.t.Cleanup(td.stop)
 }
 
 // hangLimit ends a test that hangs. No result depends on it.
@@ -245,79 +245,79 @@ const hangLimit = 2 * time.Minute
 
 // stopsAtOnce stops the daemon while it does something that lasts longer than the
 // limit.
-func (r *testDaemon) stopsAtOnce() {
-	r.t.Helper()
+func (td *testDaemon) stopsAtOnce() {
+	td.t.Helper()
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		r.stop()
+		td.stop()
 	}()
 	select {
 	case <-stopped:
 	case <-time.After(hangLimit):
-		r.t.Fatal("the daemon does not stop")
+		td.t.Fatal("the daemon does not stop")
 	}
 }
 
 // await waits until a site has the wanted status.
-func (r *testDaemon) await(site, what string, want func(daemon.Status) bool) daemon.Status {
-	r.t.Helper()
+func (td *testDaemon) await(site, what string, want func(daemon.Status) bool) daemon.Status {
+	td.t.Helper()
 	end := time.Now().Add(hangLimit)
 	for {
-		s, err := r.Status(site)
+		s, err := td.Status(site)
 		if err != nil {
-			r.t.Fatal(err)
+			td.t.Fatal(err)
 		}
 		if want(s) {
 			return s
 		}
 		if time.Now().After(end) {
 			s.Runs = s.Runs[:min(len(s.Runs), 2)]
-			r.t.Fatalf("%s: no %s; the status is %+v", site, what, s)
+			td.t.Fatalf("%s: no %s; the status is %+v", site, what, s)
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
 }
 
 // awaitLive waits until a commit is live and the site is idle.
-func (r *testDaemon) awaitLive(commit string) daemon.Status {
-	r.t.Helper()
-	return r.await("blog", "commit "+commit, func(s daemon.Status) bool {
+func (td *testDaemon) awaitLive(commit string) daemon.Status {
+	td.t.Helper()
+	return td.await("blog", "commit "+commit, func(s daemon.Status) bool {
 		return s.Live == commit && s.Phase == daemon.PhaseIdle
 	})
 }
 
-func (r *testDaemon) awaitPhase(p daemon.Phase) daemon.Status {
-	r.t.Helper()
-	return r.await("blog", string(p), func(s daemon.Status) bool { return s.Phase == p })
+func (td *testDaemon) awaitPhase(p daemon.Phase) daemon.Status {
+	td.t.Helper()
+	return td.await("blog", string(p), func(s daemon.Status) bool { return s.Phase == p })
 }
 
 // poll requests a poll of the site "blog".
-func (r *testDaemon) poll(actor string) {
-	r.t.Helper()
-	if err := r.Poll("blog", actor); err != nil {
-		r.t.Fatal(err)
+func (td *testDaemon) poll(actor string) {
+	td.t.Helper()
+	if err := td.Poll("blog", actor); err != nil {
+		td.t.Fatal(err)
 	}
 }
 
 // history returns the platform's deployments, the newest first.
-func (r *testDaemon) history(site string) []version.Deployment {
-	r.t.Helper()
-	list, err := r.Deployments(r.t.Context(), site)
+func (td *testDaemon) history(site string) []version.Deployment {
+	td.t.Helper()
+	list, err := td.Deployments(td.t.Context(), site)
 	if err != nil {
-		r.t.Fatal(err)
+		td.t.Fatal(err)
 	}
 	return list
 }
 
 // pollAgain requests a poll and waits for it, so that the daemon can do what it must
 // not do.
-func (r *testDaemon) pollAgain() {
-	r.t.Helper()
-	before := r.fetches("blog")
-	r.poll("push")
-	r.await("blog", "a fetch", func(s daemon.Status) bool {
-		return r.fetches("blog") > before && s.Phase != daemon.PhaseFetch && s.Phase != daemon.PhaseDeploy &&
+func (td *testDaemon) pollAgain() {
+	td.t.Helper()
+	before := td.fetches("blog")
+	td.poll("push")
+	td.await("blog", "a fetch", func(s daemon.Status) bool {
+		return td.fetches("blog") > before && s.Phase != daemon.PhaseFetch && s.Phase != daemon.PhaseDeploy &&
 			s.Phase != daemon.PhaseBuild
 	})
 }

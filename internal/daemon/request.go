@@ -41,39 +41,39 @@ type inbox struct {
 func newInbox() *inbox { return &inbox{wake: make(chan struct{}, 1)} }
 
 // requestPoll adds a poll and returns at once.
-func (b *inbox) requestPoll(actor string, force bool) {
-	b.add(func(r *request) { r.addPoll(actor, force) })
+func (i *inbox) requestPoll(actor string, force bool) {
+	i.add(func(r *request) { r.addPoll(actor, force) })
 }
 
 // requestRollback adds a rollback and returns at once.
-func (b *inbox) requestRollback(r *rollback) {
-	b.add(func(all *request) { all.rollbacks = append(all.rollbacks, r) })
+func (i *inbox) requestRollback(r *rollback) {
+	i.add(func(all *request) { all.rollbacks = append(all.rollbacks, r) })
 }
 
-func (b *inbox) add(change func(*request)) {
-	b.mu.Lock()
-	change(&b.pending)
-	b.mu.Unlock()
+func (i *inbox) add(change func(*request)) {
+	i.mu.Lock()
+	change(&i.pending)
+	i.mu.Unlock()
 	select {
-	case b.wake <- struct{}{}:
+	case i.wake <- struct{}{}:
 	default: // a wake-up is pending already
 	}
 }
 
 // take removes and returns the pending request.
-func (b *inbox) take() request {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	r := b.pending
-	b.pending = request{}
+func (i *inbox) take() request {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	r := i.pending
+	i.pending = request{}
 	return r
 }
 
 // takePoll is take for the poll only. Rollbacks stay pending.
-func (b *inbox) takePoll() request {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	r := b.pending
-	b.pending = request{rollbacks: r.rollbacks}
+func (i *inbox) takePoll() request {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	r := i.pending
+	i.pending = request{rollbacks: r.rollbacks}
 	return r
 }

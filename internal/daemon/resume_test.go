@@ -10,19 +10,19 @@ import (
 )
 
 // changeState changes the state file of a stopped daemon.
-func (r *testDaemon) changeState(change func(state map[string]any)) {
-	r.t.Helper()
-	file := r.stateFile("state.json")
+func (td *testDaemon) changeState(change func(state map[string]any)) {
+	td.t.Helper()
+	file := td.stateFile("state.json")
 	var state map[string]any
-	if err := json.Unmarshal([]byte(readFile(r.t, file)), &state); err != nil {
-		r.t.Fatal(err)
+	if err := json.Unmarshal([]byte(readFile(td.t, file)), &state); err != nil {
+		td.t.Fatal(err)
 	}
 	change(state)
 	text, err := json.Marshal(state)
 	if err != nil {
-		r.t.Fatal(err)
+		td.t.Fatal(err)
 	}
-	fill(r.t, filepath.Dir(file), map[string]string{"state.json": string(text)})
+	fill(td.t, filepath.Dir(file), map[string]string{"state.json": string(text)})
 }
 
 // The result of a killed run is unknown, so the run is repeated. This is also true if its

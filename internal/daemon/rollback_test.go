@@ -85,19 +85,19 @@ func TestRefusedRollback(t *testing.T) {
 }
 
 // rollBackElsewhere rolls the site back without the daemon.
-func (r *testDaemon) rollBackElsewhere(deployment string) {
-	r.t.Helper()
-	site, err := app.Open(r.t.Context(), app.Inputs{
-		Root: r.t.TempDir(), Name: "blog", Token: r.p.Token, AccountID: r.p.AccountID, BaseURL: r.p.BaseURL,
-		CacheDir: r.t.TempDir(), DeployedOnly: true,
+func (td *testDaemon) rollBackElsewhere(deployment string) {
+	td.t.Helper()
+	site, err := app.Open(td.t.Context(), app.Inputs{
+		Root: td.t.TempDir(), Name: "blog", Token: td.p.Token, AccountID: td.p.AccountID, BaseURL: td.p.BaseURL,
+		CacheDir: td.t.TempDir(), DeployedOnly: true,
 		Getenv: func(string) string { return "" },
 	})
 	if err != nil {
-		r.t.Fatal(err)
+		td.t.Fatal(err)
 	}
 	defer site.Close()
-	if _, err := site.Rollback(r.t.Context(), kvsync.RollbackOptions{To: deployment}); err != nil {
-		r.t.Fatal(err)
+	if _, err := site.Rollback(td.t.Context(), kvsync.RollbackOptions{To: deployment}); err != nil {
+		td.t.Fatal(err)
 	}
 }
 

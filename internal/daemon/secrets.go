@@ -19,39 +19,40 @@ const maxSecret = 16 << 10
 const shortestSecret = 8
 
 // secret reads a file or a variable with one line.
-func (k *checker) secret(at config.Place, key, file, env string) config.Secret {
-	lines := k.secrets(at, key, file, env)
+func (ch *checker) secret(at config.Place, key, file, env string) config.Secret {
+	lines := ch.secrets(at, key, file, env)
 	switch len(lines) {
 	case 0:
 		return ""
 	case 1:
 		return lines[0]
 	}
-	k.refuse(at.Problem(key+"-file", "it has more than one line of text", fmt.Sprintf("leave only the %s in it", key)))
+	ch.refuse(at.Problem(key+"-file", "it has more than one line of text", fmt.Sprintf("leave only the %s in it", key)))
 	return ""
 }
 
 // secrets reads a file or a variable with one secret on each line. Problems do not
 // show a value.
-func (k *checker) secrets(at config.Place, key, file, env string) []config.Secret {
+func (ch *checker) secrets(at config.Place, key, file, env string) []config.Secret {
 	value, from := "", key+"-file"
 	switch {
 	case file != "" && env != "":
-		k.refuse(at.Problem(key+"-file", "a file and a variable are configured",
+		ch.refuse(at.Problem(key+"-file", "a file and a variable are configured",
 			"remove one of "+key+"-file and "+key+"-env"))
 	case env != "":
 		from = key + "-env"
-		if value = k.getenv(env); strings.TrimSpace(value) == "" {
-			k.refuse(at.Problem(key+"-env", fmt.Sprintf("the variable %.80q is empty or not set", env), "set it for the daemon"))
+		if value = ch.getenv(env); strings.TrimSpace(value) == "" {
+			ch.refuse(at.Problem(key+"-env", fmt.Sprintf("the variable %.80q is empty or not set", env),
+				"set it for the daemon"))
 		}
 	case file != "":
 		var problem string
-		if value, problem = k.secretFile(file); problem != "" {
-			k.refuse(at.Problem(from, problem, fmt.Sprintf("write only the secret into the file that %s-file names", key)))
+		if value, problem = ch.secretFile(file); problem != "" {
+			ch.refuse(at.Problem(from, problem, fmt.Sprintf("write only the secret into the file that %s-file names", key)))
 			return nil
 		}
-		if everybodyReads(k.path(file)) {
-			k.warnings = append(k.warnings, at.Problem(from, "every user of this machine can read "+file, "chmod 600 "+file))
+		if everybodyReads(ch.path(file)) {
+			ch.warnings = append(ch.warnings, at.Problem(from, "every user of this machine can read "+file, "chmod 600 "+file))
 		}
 	}
 	var out []config.Secret
@@ -59,7 +60,7 @@ func (k *checker) secrets(at config.Place, key, file, env string) []config.Secre
 		switch line = strings.TrimSpace(line); {
 		case line == "":
 		case len(line) < shortestSecret:
-			k.refuse(at.Problem(from, fmt.Sprintf("it has a secret of less than %d characters, which can be guessed",
+			ch.refuse(at.Problem(from, fmt.Sprintf("it has a secret of less than %d characters, which can be guessed",
 				shortestSecret), "make a longer one: openssl rand -base64 24"))
 		default:
 			out = append(out, config.Secret(line))
@@ -90,8 +91,8 @@ func everybodyReads(file string) bool {
 }
 
 // secretFile returns a file's text, or the problem why it has no secret.
-func (k *checker) secretFile(file string) (text, problem string) {
-	f, err := os.Open(k.path(file))
+func (ch *checker) secretFile(file string) (text, problem string) {
+	f, err := os.Open(ch.path(file))
 	if err != nil {
 		return "", err.Error()
 	}

@@ -103,15 +103,15 @@ type folder struct {
 }
 
 // load returns the variables of the wrangler file and those for development.
-func (s folder) load(t *testing.T) map[string]string {
+func (f folder) load(t *testing.T) map[string]string {
 	t.Helper()
-	o := devvars.Options{Dir: s.Dir, Environment: s.Environment, Required: s.Required,
-		Getenv: func(name string) string { return s.Process[name] }}
+	o := devvars.Options{Dir: f.Dir, Environment: f.Environment, Required: f.Required,
+		Getenv: func(name string) string { return f.Process[name] }}
 	values := texts{}
-	for name, value := range s.Vars {
+	for name, value := range f.Vars {
 		o.Vars, values[name] = append(o.Vars, name), value
 	}
-	for name, value := range s.Process {
+	for name, value := range f.Process {
 		o.Environ = append(o.Environ, name+"="+value)
 	}
 	r, err := devvars.Load(o)

@@ -10,17 +10,17 @@ import (
 type variables []variable
 
 // with sets a variable.
-func (l variables) with(v variable) variables {
-	if i := slices.IndexFunc(l, func(o variable) bool { return o.name == v.name }); i >= 0 {
-		l[i].value = v.value
-		return l
+func (vs variables) with(v variable) variables {
+	if i := slices.IndexFunc(vs, func(o variable) bool { return o.name == v.name }); i >= 0 {
+		vs[i].value = v.value
+		return vs
 	}
-	return append(l, v)
+	return append(vs, v)
 }
 
 // expand replaces the references in each value, such as $NAME and ${NAME:-default}, by the
 // variables before it and by those of the process, which come first.
-func (l variables) expand(process map[string]string) map[string]string {
+func (vs variables) expand(process map[string]string) map[string]string {
 	values := map[string]string{}
 	known := func(name string) string {
 		if value, ok := process[name]; ok {
@@ -28,7 +28,7 @@ func (l variables) expand(process map[string]string) map[string]string {
 		}
 		return values[name]
 	}
-	for _, v := range l {
+	for _, v := range vs {
 		value := process[v.name]
 		if value == "" || value == v.value {
 			value = expandValue(v.value, known, values)

@@ -65,58 +65,58 @@ type headers struct {
 }
 
 // beginBlock starts a block with its path line.
-func (p *headers) beginBlock(n int, line string) {
-	path, ok := p.path(n, line)
-	p.inBlock, p.invalid, p.empty = true, !ok, true
-	p.rule, p.line = manifest.HeaderRule{Path: path}, n
+func (h *headers) beginBlock(n int, line string) {
+	path, ok := h.path(n, line)
+	h.inBlock, h.invalid, h.empty = true, !ok, true
+	h.rule, h.line = manifest.HeaderRule{Path: path}, n
 }
 
 // endBlock adds the rule of the current block.
-func (p *headers) endBlock() {
-	if !p.inBlock {
+func (h *headers) endBlock() {
+	if !h.inBlock {
 		return
 	}
-	p.inBlock = false
+	h.inBlock = false
 	switch {
-	case p.invalid:
-	case p.empty:
-		p.add(p.line, "add a header below it, or remove it", "%s has no headers", p.rule.Path)
-	case len(p.rule.Set)+len(p.rule.Unset) > 0:
-		p.rules = append(p.rules, p.rule)
+	case h.invalid:
+	case h.empty:
+		h.add(h.line, "add a header below it, or remove it", "%s has no headers", h.rule.Path)
+	case len(h.rule.Set)+len(h.rule.Unset) > 0:
+		h.rules = append(h.rules, h.rule)
 	}
 }
 
-func (p *headers) path(n int, line string) (string, bool) {
+func (h *headers) path(n int, line string) (string, bool) {
 	host, rest := split(line)
 	switch {
 	case host == "" && line[0] != '/':
-		p.add(n, `begin it with "/" or "https://"; in a header, put a space after the colon`,
+		h.add(n, `begin it with "/" or "https://"; in a header, put a space after the colon`,
 			"%.100q is neither a path nor an https URL", line)
 		return "", false
 	case port.MatchString(host):
-		p.add(n, "leave the port out; rules apply on every port", "%.100q names a port", line)
+		h.add(n, "leave the port out; rules apply on every port", "%.100q names a port", line)
 		return "", false
 	}
 	path, _, _ := normalize(rest)
 	if host != "" {
 		path = "https://" + host + path
 	}
-	return path, p.checkPattern(n, path)
+	return path, h.checkPattern(n, path)
 }
 
-func (p *headers) header(n int, line string) {
-	p.empty = false
-	if !p.inBlock {
-		p.add(n, `put a path such as "/*" above it`, "a header without a path")
+func (h *headers) header(n int, line string) {
+	h.empty = false
+	if !h.inBlock {
+		h.add(n, `put a path such as "/*" above it`, "a header without a path")
 		return
 	}
 	if name, unset := strings.CutPrefix(line, "! "); unset && !strings.Contains(line, ":") {
 		name = strings.TrimSpace(name)
 		if !token.MatchString(name) {
-			p.add(n, `write "! Name"`, "%.100q is no header name", name)
+			h.add(n, `write "! Name"`, "%.100q is no header name", name)
 			return
 		}
-		p.rule.Unset = append(p.rule.Unset, strings.ToLower(name))
+		h.rule.Unset = append(h.rule.Unset, strings.ToLower(name))
 		return
 	}
 	name, value, found := strings.Cut(line, ":")
@@ -124,24 +124,24 @@ func (p *headers) header(n int, line string) {
 	switch {
 	case !found:
 		// The line may contain a secret, so it is not quoted.
-		p.add(n, `write "Name: value", or "! Name" to remove a header`, "the line is no header")
+		h.add(n, `write "Name: value", or "! Name" to remove a header`, "the line is no header")
 	case !token.MatchString(name):
-		p.add(n, "use letters, digits and dashes", "%.100q is no header name", name)
+		h.add(n, "use letters, digits and dashes", "%.100q is no header name", name)
 	case value == "":
-		p.add(n, `give it one, or write "! Name" to remove the header`, "the header %s has no value", name)
+		h.add(n, `give it one, or write "! Name" to remove the header`, "the header %s has no value", name)
 	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
-		p.add(n, "remove them", "the value of %s has control characters", name)
+		h.add(n, "remove them", "the value of %s has control characters", name)
 	default:
-		p.set(name, value)
+		h.set(name, value)
 	}
 }
 
 // set sets a header. If the header is already set, it appends the value with ", ".
-func (p *headers) set(name, value string) {
-	i := slices.IndexFunc(p.rule.Set, func(s [2]string) bool { return s[0] == name })
+func (h *headers) set(name, value string) {
+	i := slices.IndexFunc(h.rule.Set, func(s [2]string) bool { return s[0] == name })
 	if i < 0 {
-		p.rule.Set = append(p.rule.Set, [2]string{name, value})
+		h.rule.Set = append(h.rule.Set, [2]string{name, value})
 		return
 	}
-	p.rule.Set[i][1] += ", " + value
+	h.rule.Set[i][1] += ", " + value
 }

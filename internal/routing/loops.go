@@ -15,11 +15,11 @@ import (
 // request. So each rule has at most one next rule, and checkLoops follows these. The target of a
 // rule with captured parts differs between requests. checkLoops reports such a rule only if its
 // target equals its own pattern.
-func (p *redirects) checkLoops() {
-	next := p.nextRules()
+func (r *redirects) checkLoops() {
+	next := r.nextRules()
 	const unvisited, onPath, done = 0, 1, 2
-	state := make([]int, len(p.rules))
-	for start := range p.rules {
+	state := make([]int, len(r.rules))
+	for start := range r.rules {
 		var path []int
 		at := start
 		for at >= 0 && state[at] == unvisited {
@@ -28,7 +28,7 @@ func (p *redirects) checkLoops() {
 			at = next[at]
 		}
 		if at >= 0 && state[at] == onPath {
-			p.addLoop(path[slices.Index(path, at):])
+			r.addLoop(path[slices.Index(path, at):])
 		}
 		for _, i := range path {
 			state[i] = done
@@ -37,34 +37,34 @@ func (p *redirects) checkLoops() {
 }
 
 // addLoop adds the problem of a loop, which may have 2,000 rules.
-func (p *redirects) addLoop(loop []int) {
+func (r *redirects) addLoop(loop []int) {
 	const shown = 5
 	last := slices.Max(loop)
-	text := p.rules[loop[0]].From
+	text := r.rules[loop[0]].From
 	for n, i := range loop {
 		if n == shown {
 			text += " to …"
 			break
 		}
-		text += " to " + p.rules[i].To
+		text += " to " + r.rules[i].To
 	}
-	p.add(p.lineOf[p.rules[last].From], "remove one of the rules, or point it at a path that no rule matches",
+	r.add(r.lineOf[r.rules[last].From], "remove one of the rules, or point it at a path that no rule matches",
 		"%s redirects for ever", text)
 }
 
 // nextRules returns for each rule the index of the rule that matches its target, or -1.
-func (p *redirects) nextRules() []int {
+func (r *redirects) nextRules() []int {
 	static := map[string]int{}
 	type compiled struct {
 		index int
 		match *regexp.Regexp
 	}
 	var dynamics []compiled
-	for i, r := range p.rules {
-		if dynamic(r.From) {
-			dynamics = append(dynamics, compiled{i, manifest.MatchPattern(r.From)})
+	for i, rule := range r.rules {
+		if dynamic(rule.From) {
+			dynamics = append(dynamics, compiled{i, manifest.MatchPattern(rule.From)})
 		} else {
-			static[r.From] = i
+			static[rule.From] = i
 		}
 	}
 	ruleFor := func(path string) int {
@@ -82,21 +82,21 @@ func (p *redirects) nextRules() []int {
 		}
 		return first
 	}
-	next := make([]int, len(p.rules))
-	for i, r := range p.rules {
+	next := make([]int, len(r.rules))
+	for i, rule := range r.rules {
 		next[i] = -1
-		path, fixed := targetPath(r)
+		path, fixed := targetPath(rule)
 		switch {
-		case r.Status == 200 || path == "": // a rewrite, or a redirect to another host
+		case rule.Status == 200 || path == "": // a rewrite, or a redirect to another host
 		case fixed:
 			next[i] = ruleFor(path)
-		case strings.ReplaceAll(path, ":splat", "*") == r.From:
+		case strings.ReplaceAll(path, ":splat", "*") == rule.From:
 			next[i] = i
 		}
 	}
 	// A rewrite (status 200) ends the chain, because no rule applies after it.
 	for i, n := range next {
-		if n >= 0 && p.rules[n].Status == 200 {
+		if n >= 0 && r.rules[n].Status == 200 {
 			next[i] = -1
 		}
 	}

@@ -62,9 +62,9 @@ type redirects struct {
 
 // parse reads one line. It returns false if the file has too many rules, because each further
 // line would repeat that problem.
-func (p *redirects) parse(n int, line string) (more bool) {
+func (r *redirects) parse(n int, line string) (more bool) {
 	if utf8.RuneCountInString(line) > MaxRedirectLine {
-		p.add(n, "shorten it", "the line is longer than %d characters", MaxRedirectLine)
+		r.add(n, "shorten it", "the line is longer than %d characters", MaxRedirectLine)
 		return true
 	}
 	fields := strings.Fields(line)
@@ -76,65 +76,65 @@ func (p *redirects) parse(n int, line string) (more bool) {
 		}
 	}
 	if len(fields) < 2 || len(fields) > 3 {
-		p.add(n, `write "from to status"; encode spaces as %20`, "expected 2 or 3 words, found %d", len(fields))
+		r.add(n, `write "from to status"; encode spaces as %20`, "expected 2 or 3 words, found %d", len(fields))
 		return true
 	}
-	from, ok := p.from(n, fields[0])
+	from, ok := r.from(n, fields[0])
 	if !ok {
 		return true
 	}
-	if !p.count(n, from) {
+	if !r.count(n, from) {
 		return false
 	}
-	to, relative, ok := p.to(n, fields[1], from)
+	to, relative, ok := r.to(n, fields[1], from)
 	if !ok {
 		return true
 	}
 	status := 302
 	if len(fields) == 3 {
 		if status, ok = statuses[fields[2]]; !ok {
-			p.add(n, "use 200, 301, 302, 303, 307 or 308", "%.20q is no status of a redirect", fields[2])
+			r.add(n, "use 200, 301, 302, 303, 307 or 308", "%.20q is no status of a redirect", fields[2])
 			return true
 		}
 	}
-	if relative && p.ignored(from, to) {
-		p.noteIgnored(n, from, to)
+	if relative && r.ignored(from, to) {
+		r.noteIgnored(n, from, to)
 		return true
 	}
-	if first, dup := p.lineOf[from]; dup {
-		p.add(n, "remove one of them", "%s is already redirected by line %d", from, first)
+	if first, dup := r.lineOf[from]; dup {
+		r.add(n, "remove one of them", "%s is already redirected by line %d", from, first)
 		return true
 	}
-	p.lineOf[from] = n
+	r.lineOf[from] = n
 	if status == 200 && !relative {
-		p.add(n, "use a path, or a status from 301 to 308",
+		r.add(n, "use a path, or a status from 301 to 308",
 			"a 200 (proxy) can only lead to a path of this site, not to %s", to)
 		return true
 	}
-	p.rules = append(p.rules, manifest.Redirect{From: from, To: to, Status: status})
+	r.rules = append(r.rules, manifest.Redirect{From: from, To: to, Status: status})
 	return true
 }
 
-func (p *redirects) from(n int, s string) (string, bool) {
+func (r *redirects) from(n int, s string) (string, bool) {
 	if !strings.HasPrefix(s, "/") && strings.Contains(s, "://") {
-		p.add(n, "redirect from a path; use a Redirect Rule of the zone for whole hosts",
+		r.add(n, "redirect from a path; use a Redirect Rule of the zone for whole hosts",
 			"the source of a redirect must be a path, not %q", s)
 		return "", false
 	}
 	from, _, _ := normalize(s)
-	return from, p.checkPattern(n, from)
+	return from, r.checkPattern(n, from)
 }
 
-func (p *redirects) to(n int, s, from string) (to string, relative, ok bool) {
+func (r *redirects) to(n int, s, from string) (to string, relative, ok bool) {
 	if host, rest := split(s); host != "" {
-		if !p.checkHost(n, host, from) {
+		if !r.checkHost(n, host, from) {
 			return "", false, false
 		}
 		path, query, fragment := normalize(rest)
 		return "https://" + host + path + query + fragment, false, true
 	}
 	if !strings.HasPrefix(s, "/") {
-		p.add(n, `begin it with "/" or "https://"`, "%q is neither a path nor an https URL", s)
+		r.add(n, `begin it with "/" or "https://"`, "%q is neither a path nor an https URL", s)
 		return "", false, false
 	}
 	path, query, fragment := normalize(s)
@@ -143,20 +143,20 @@ func (p *redirects) to(n int, s, from string) (to string, relative, ok bool) {
 
 // checkHost adds a problem and returns false for a host that depends on the request in a way that
 // serving refuses: a request must not choose the domain, so such a rule would never match.
-func (p *redirects) checkHost(n int, host, from string) bool {
+func (r *redirects) checkHost(n int, host, from string) bool {
 	names := placeholder.FindAllStringIndex(host, -1)
 	if names == nil {
 		return true
 	}
 	if after := host[names[len(names)-1][1]:]; !strings.Contains(after, ".") {
-		p.add(n, "write the domain, as in https://:name.example.com/",
+		r.add(n, "write the domain, as in https://:name.example.com/",
 			"a request could choose the host %q, so the rule would never match", host)
 		return false
 	}
 	for _, at := range names {
 		name := host[at[0]:at[1]]
 		if !captures(from, name) {
-			p.add(n, "add the placeholder to the left side, or write the host",
+			r.add(n, "add the placeholder to the left side, or write the host",
 				"the host %q has %s, which %s does not capture", host, name, from)
 			return false
 		}
@@ -172,18 +172,18 @@ func captures(pattern, name string) bool {
 
 // count counts a rule and returns false if the file has too many. Like Cloudflare, it counts a
 // static rule after a dynamic rule as dynamic.
-func (p *redirects) count(n int, from string) bool {
-	if p.dynamic == 0 && !dynamic(from) {
-		p.static++
-		if p.static > MaxStaticRedirects {
-			p.add(n, "remove rules, or join some with a splat", "there are more than %d static redirects", MaxStaticRedirects)
+func (r *redirects) count(n int, from string) bool {
+	if r.dynamic == 0 && !dynamic(from) {
+		r.static++
+		if r.static > MaxStaticRedirects {
+			r.add(n, "remove rules, or join some with a splat", "there are more than %d static redirects", MaxStaticRedirects)
 			return false
 		}
 		return true
 	}
-	p.dynamic++
-	if p.dynamic > MaxDynamicRedirects {
-		p.add(n, "move rules without splats and placeholders to the top of the file, or remove some",
+	r.dynamic++
+	if r.dynamic > MaxDynamicRedirects {
+		r.add(n, "move rules without splats and placeholders to the top of the file, or remove some",
 			"there are more than %d dynamic redirects (every rule after the first dynamic one counts)", MaxDynamicRedirects)
 		return false
 	}
@@ -192,14 +192,14 @@ func (p *redirects) count(n int, from string) bool {
 
 // ignored reports whether Cloudflare ignores a rule. It takes these rules for loops, also those that
 // serve the page (status 200) and those that lead to another folder.
-func (p *redirects) ignored(from, to string) bool {
+func (r *redirects) ignored(from, to string) bool {
 	if !toIndex.MatchString(to) {
 		return false
 	}
-	return strings.HasSuffix(from, "/*") || strings.HasSuffix(from, "/") && p.html != "none"
+	return strings.HasSuffix(from, "/*") || strings.HasSuffix(from, "/") && r.html != "none"
 }
 
-func (p *redirects) noteIgnored(n int, from, to string) {
+func (r *redirects) noteIgnored(n int, from, to string) {
 	fix := "remove the rule, or leave " + toIndex.FindString(to)[1:] + " off its target"
 	switch {
 	case from == "/*":
@@ -207,7 +207,7 @@ func (p *redirects) noteIgnored(n int, from, to string) {
 	case strings.HasSuffix(from, "/"):
 		fix = "remove the rule; index.html is served for its folder without one"
 	}
-	p.notices.path = p.path
-	p.notices.add(n, fix, "%s to %s is not used: Cloudflare ignores a rule from this path to an index.html, as a loop",
+	r.notices.path = r.path
+	r.notices.add(n, fix, "%s to %s is not used: Cloudflare ignores a rule from this path to an index.html, as a loop",
 		from, to)
 }

@@ -28,14 +28,14 @@ func ContentsOf(m *manifest.Manifest) Contents {
 // Forget notes what the new deployment removes permanently, if it forgets: the contents of
 // the live deployment and of those that a rollback left, without the contents of next.
 // If the live contents cannot be read, everything that next does not have is forgotten.
-func (p *Draft) Forget(ctx context.Context, next Contents, left ...*manifest.Manifest) error {
-	if !p.Forgets {
+func (d *Draft) Forget(ctx context.Context, next Contents, left ...*manifest.Manifest) error {
+	if !d.Forgets {
 		return nil
 	}
-	live, err := p.LiveContents(ctx)
+	live, err := d.LiveContents(ctx)
 	switch {
 	case errors.Is(err, cloud.ErrNotFound) || errors.Is(err, manifest.ErrDamaged):
-		p.Forgot = &version.Forgot{All: true}
+		d.Forgot = &version.Forgot{All: true}
 		return nil
 	case err != nil:
 		return err
@@ -53,6 +53,6 @@ func (p *Draft) Forget(ctx context.Context, next Contents, left ...*manifest.Man
 	for _, h := range next {
 		delete(gone, h)
 	}
-	p.Forgot = version.NewForgot(gone)
+	d.Forgot = version.NewForgot(gone)
 	return nil
 }

@@ -29,37 +29,37 @@ type Draft struct {
 }
 
 // Shown returns a copy of the plan in its present state.
-func (p *Draft) Shown() *plan.Plan {
-	plan := p.Plan
+func (d *Draft) Shown() *plan.Plan {
+	plan := d.Plan
 	return &plan
 }
 
 // Base returns the draft itself: see [planned].
-func (p *Draft) Base() *Draft { return p }
+func (d *Draft) Base() *Draft { return d }
 
 // MarkUnchanged makes the plan one without a change. It reports whether nothing is left
 // to do: whether the live version was activated for this commit, or no commit is known.
 // A project is not activated again for a newer commit, because a repository may contain
 // a thousand projects and each activation costs a write to KV.
-func (p *Draft) MarkUnchanged(l *version.Live, project bool) bool {
-	p.NoChange, p.Unchanged = true, l.Meta.Files
-	return project || p.Origin.Commit == "" || p.Origin.Commit == l.Commit()
+func (d *Draft) MarkUnchanged(l *version.Live, project bool) bool {
+	d.NoChange, d.Unchanged = true, l.Meta.Files
+	return project || d.Origin.Commit == "" || d.Origin.Commit == l.Commit()
 }
 
 // MarkReactivated plans to activate the live version again, for another commit.
-func (p *Draft) MarkReactivated(l *version.Live, notices []manifest.Problem) {
-	p.NoChange, p.Unchanged = true, l.Meta.Files
-	p.Reactivate, p.Notices = true, notices
+func (d *Draft) MarkReactivated(l *version.Live, notices []manifest.Problem) {
+	d.NoChange, d.Unchanged = true, l.Meta.Files
+	d.Reactivate, d.Notices = true, notices
 }
 
 // Show reports the plan as progress.
-func (p *Draft) Show(c *site.Client) {
-	c.Progress(site.Progress{Stage: site.StagePlan, Plan: p.Shown()})
+func (d *Draft) Show(c *site.Client) {
+	c.Progress(site.Progress{Stage: site.StagePlan, Plan: d.Shown()})
 }
 
 // Unhashed reports whether the upload has to compute hashes.
-func (p *Draft) Unhashed() bool {
-	for _, f := range p.Uploads {
+func (d *Draft) Unhashed() bool {
+	for _, f := range d.Uploads {
 		if f.Blob.Hash.IsZero() {
 			return true
 		}
@@ -69,9 +69,9 @@ func (p *Draft) Unhashed() bool {
 
 // started is the earliest time at which a blob of the plan's manifest that is not from
 // the live manifest may have been written.
-func (p *Draft) started(r *Run) time.Time {
-	if !p.Oldest.IsZero() && p.Oldest.Before(r.Started) {
-		return p.Oldest
+func (d *Draft) started(r *Run) time.Time {
+	if !d.Oldest.IsZero() && d.Oldest.Before(r.Started) {
+		return d.Oldest
 	}
 	return r.Started
 }

@@ -37,16 +37,16 @@ type Served struct {
 }
 
 // Describe makes the release of a plan: the metadata of its version, and its record.
-func (r *Run) Describe(l *version.Live, p *Draft, serves Served, url string) (*Release, error) {
+func (r *Run) Describe(l *version.Live, d *Draft, serves Served, url string) (*Release, error) {
 	c := r.Client
-	out := &Release{ID: manifest.DeploymentID(r.Nonce), Started: p.started(r)}
-	o := p.Manifest.Origin
+	out := &Release{ID: manifest.DeploymentID(r.Nonce), Started: d.started(r)}
+	o := d.Manifest.Origin
 	out.Meta = version.Meta{
 		Format: version.Format, Site: c.ID(), Deployment: out.ID, Manifest: serves.Manifest, Index: serves.Index,
 		Source: o.ID,
-		Worker: p.Hash,
-		Commit: o.Commit, Namespace: r.Namespace, URL: url, Pruned: c.Time().Unix(), Files: len(p.Manifest.Assets),
-		Overlay: c.OverlayOf(p.Worker), Forgets: p.Forgot != nil, Repository: o.Repository, Policy: c.Policy(),
+		Worker: d.Hash,
+		Commit: o.Commit, Namespace: r.Namespace, URL: url, Pruned: c.Time().Unix(), Files: len(d.Manifest.Assets),
+		Overlay: c.OverlayOf(d.Worker), Forgets: d.Forgot != nil, Repository: o.Repository, Policy: c.Policy(),
 	}
 	if l.Meta != nil {
 		out.Meta.Migration = l.Meta.Migration
@@ -54,11 +54,11 @@ func (r *Run) Describe(l *version.Live, p *Draft, serves Served, url string) (*R
 	if o.Commit == "" {
 		out.Meta.After = l.Commit()
 	}
-	if l.Meta != nil && !p.PruneDue {
+	if l.Meta != nil && !d.PruneDue {
 		out.Meta.Pruned = l.Meta.Pruned
 	}
-	if n := len(p.Worker.Migrations); n > 0 {
-		out.Meta.Migration = p.Worker.Migrations[n-1].Tag
+	if n := len(d.Worker.Migrations); n > 0 {
+		out.Meta.Migration = d.Worker.Migrations[n-1].Tag
 	}
 	described := version.Record{
 		Format: version.RecordFormat, Deployment: out.ID, Site: c.ID(), Manifest: serves.Manifest, Index: serves.Index,
@@ -66,9 +66,9 @@ func (r *Run) Describe(l *version.Live, p *Draft, serves Served, url string) (*R
 		Commit: o.Commit,
 		Branch: o.Branch, Subject: o.Subject, Author: o.Author, Dirty: o.Dirty, Repository: o.Repository, Actor: c.Actor,
 		Time:     c.Time().UTC().Truncate(time.Second),
-		Previous: p.Live, Files: len(p.Manifest.Assets), Added: len(p.Added), Changed: len(p.Changed),
-		Removed: len(p.Removed), Unchanged: p.Unchanged, Policy: c.Policy(),
-		Forgot: p.Forgot,
+		Previous: d.Live, Files: len(d.Manifest.Assets), Added: len(d.Added), Changed: len(d.Changed),
+		Removed: len(d.Removed), Unchanged: d.Unchanged, Policy: c.Policy(),
+		Forgot: d.Forgot,
 	}
 	if !c.Target.InKV() {
 		described.Past = version.PastOf(l)

@@ -27,7 +27,7 @@ const typeKV = "kv_namespace"
 // has no binding of the name, a KV namespace is found by the title that wrangler would give
 // to it, or the deploy will create it. Any other binding gets its stand-in, or is refused if it
 // has none. It writes nothing.
-func (p *Draft) FindResources(ctx context.Context, l *version.Live, bindings []cloud.Binding, c *site.Client) error {
+func (d *Draft) FindResources(ctx context.Context, l *version.Live, bindings []cloud.Binding, c *site.Client) error {
 	for _, b := range bindings {
 		if b.Unnamed == nil {
 			continue
@@ -38,7 +38,7 @@ func (p *Draft) FindResources(ctx context.Context, l *version.Live, bindings []c
 		switch {
 		case slices.ContainsFunc(l.Version.Bindings, func(live cloud.Binding) bool { return inheritable(b, live) }):
 			if b.Unnamed.Hint != "" && b.Unnamed.StandIn == "" {
-				p.Notices = append(p.Notices, manifest.ProblemOf(b.Unnamed.Where, finding.CaseNameUnchecked, facts))
+				d.Notices = append(d.Notices, manifest.ProblemOf(b.Unnamed.Where, finding.CaseNameUnchecked, facts))
 			}
 		case b.Unnamed.StandIn != "":
 			continue // Provide gives it to the binding
@@ -51,20 +51,20 @@ func (p *Draft) FindResources(ctx context.Context, l *version.Live, bindings []c
 			if err != nil && !errors.Is(err, cloud.ErrNotFound) {
 				return fmt.Errorf("find the namespace %q: %w", resource.Title, err)
 			}
-			if p.takes(resource) || isOwn(resource, l, c) {
+			if d.takes(resource) || isOwn(resource, l, c) {
 				facts.From = resource.Title
 				return guard.Stop(guard.Resource, finding.CaseTitleTaken, facts)
 			}
 		}
-		p.Resources = append(p.Resources, resource)
+		d.Resources = append(d.Resources, resource)
 	}
 	return nil
 }
 
 // takes reports whether another binding gets the same namespace. Bindings A_B and a_b, for
 // example, have the same title.
-func (p *Draft) takes(resource plan.Resource) bool {
-	return slices.ContainsFunc(p.Resources, func(other plan.Resource) bool { return other.Title == resource.Title })
+func (d *Draft) takes(resource plan.Resource) bool {
+	return slices.ContainsFunc(d.Resources, func(other plan.Resource) bool { return other.Title == resource.Title })
 }
 
 // isOwn reports whether a namespace is the one with the files of sites. Code must not get

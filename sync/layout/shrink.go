@@ -13,28 +13,28 @@ import (
 
 // CheckShrink refuses a deploy without files, or with less than half of the files of
 // base. base is nil if nothing is live.
-func (p *Draft) CheckShrink(base *manifest.Manifest, opt plan.Options) error {
+func (d *Draft) CheckShrink(base *manifest.Manifest, opt plan.Options) error {
 	if opt.AllowShrink {
 		return nil
 	}
-	if len(p.Manifest.Assets) == 0 && p.Origin.ID != manifest.NoFiles {
-		return p.HoldsNothing()
+	if len(d.Manifest.Assets) == 0 && d.Origin.ID != manifest.NoFiles {
+		return d.HoldsNothing()
 	}
 	if base == nil {
 		return nil
 	}
-	return CheckLeft(len(p.Manifest.Assets), len(base.Assets), p.Removed)
+	return CheckLeft(len(d.Manifest.Assets), len(base.Assets), d.Removed)
 }
 
 // CheckIgnored refuses files that git ignores, if the rules of the live deployment left
 // them out, so that this deploy would publish them unexpectedly.
-func (p *Draft) CheckIgnored(base *manifest.Manifest, opt plan.Options) error {
+func (d *Draft) CheckIgnored(base *manifest.Manifest, opt plan.Options) error {
 	if base == nil || base.Origin.Edition >= manifest.SelectionEdition || opt.PublishIgnored {
 		return nil
 	}
 	var added []string
-	for _, c := range p.Added {
-		if _, ignored := slices.BinarySearch(p.Ignored, c.Path); ignored {
+	for _, c := range d.Added {
+		if _, ignored := slices.BinarySearch(d.Ignored, c.Path); ignored {
 			added = append(added, c.Path)
 		}
 	}
@@ -47,9 +47,9 @@ func (p *Draft) CheckIgnored(base *manifest.Manifest, opt plan.Options) error {
 }
 
 // HoldsNothing returns the error for a source without files.
-func (p *Draft) HoldsNothing() error {
-	err := guard.Stop(guard.Shrink, finding.CaseEmpty, finding.Facts{Path: p.where()})
-	err.Removed = p.Removed
+func (d *Draft) HoldsNothing() error {
+	err := guard.Stop(guard.Shrink, finding.CaseEmpty, finding.Facts{Path: d.where()})
+	err.Removed = d.Removed
 	return err
 }
 
@@ -64,9 +64,9 @@ func CheckLeft(now, before int, removed []plan.Change) error {
 	return err
 }
 
-func (p *Draft) where() string {
-	if p.Origin.Commit != "" {
-		return fmt.Sprintf("%s at commit %.12s", p.Origin.Dir, p.Origin.Commit)
+func (d *Draft) where() string {
+	if d.Origin.Commit != "" {
+		return fmt.Sprintf("%s at commit %.12s", d.Origin.Dir, d.Origin.Commit)
 	}
-	return p.Origin.Dir
+	return d.Origin.Dir
 }

@@ -48,26 +48,26 @@ func NewChunkIndex(size int64) *ChunkIndex { return &ChunkIndex{size: size, chun
 func ChunkIndexBytes(chunks int) int { return indexHead + chunks*(len(Hash{})+len(Nonce{})) }
 
 // identity is the part of the index that depends on the content alone.
-func (x *ChunkIndex) identity() []byte {
-	b := make([]byte, indexHead, ChunkIndexBytes(len(x.Chunks)))
+func (i *ChunkIndex) identity() []byte {
+	b := make([]byte, indexHead, ChunkIndexBytes(len(i.Chunks)))
 	copy(b, indexMagic)
 	binary.LittleEndian.PutUint16(b[4:], indexVersion)
-	binary.LittleEndian.PutUint32(b[8:], uint32(x.chunkSize))
-	binary.LittleEndian.PutUint32(b[12:], uint32(len(x.Chunks)))
-	binary.LittleEndian.PutUint64(b[16:], uint64(x.size))
-	for _, c := range x.Chunks {
+	binary.LittleEndian.PutUint32(b[8:], uint32(i.chunkSize))
+	binary.LittleEndian.PutUint32(b[12:], uint32(len(i.Chunks)))
+	binary.LittleEndian.PutUint64(b[16:], uint64(i.size))
+	for _, c := range i.Chunks {
 		b = append(b, c.Hash[:]...)
 	}
 	return b
 }
 
 // Hash is the asset's Blob.Hash. It depends on the content of the file alone.
-func (x *ChunkIndex) Hash() Hash { return HashOf(x.identity()) }
+func (i *ChunkIndex) Hash() Hash { return HashOf(i.identity()) }
 
 // Encode writes the index as it is stored.
-func (x *ChunkIndex) Encode() []byte {
-	b := x.identity()
-	for _, c := range x.Chunks {
+func (i *ChunkIndex) Encode() []byte {
+	b := i.identity()
+	for _, c := range i.Chunks {
 		b = append(b, c.Nonce[:]...)
 	}
 	return b

@@ -36,50 +36,50 @@ type Content struct {
 
 // Asset is the entry as an asset, whose blob has a key of the overlay. The entry must
 // have a content.
-func (o *Entry) Asset() manifest.Asset {
+func (e *Entry) Asset() manifest.Asset {
 	return manifest.Asset{
-		Path: o.Path, Blob: manifest.Ref{Hash: o.Content.Hash, Nonce: o.Nonce}, Size: o.Content.Size,
-		ContentType: o.Content.Type, Modified: o.Time.Unix(),
+		Path: e.Path, Blob: manifest.Ref{Hash: e.Content.Hash, Nonce: e.Nonce}, Size: e.Content.Size,
+		ContentType: e.Content.Type, Modified: e.Time.Unix(),
 	}
 }
 
 // IsRules reports whether the entry is a _redirects or _headers file in any folder. It
 // has rules and is not served as an asset.
-func (o *Entry) IsRules() bool {
-	return strings.HasSuffix(o.Path, "/_redirects") || strings.HasSuffix(o.Path, "/_headers")
+func (e *Entry) IsRules() bool {
+	return strings.HasSuffix(e.Path, "/_redirects") || strings.HasSuffix(e.Path, "/_headers")
 }
 
 // adoptInto records that the manifest contains the write, so that the overlay may forget
 // the write when that manifest is live.
-func (o *Entry) adoptInto(m *manifest.Manifest) {
+func (e *Entry) adoptInto(m *manifest.Manifest) {
 	if m.Adopted == nil {
 		m.Adopted = make(map[string]manifest.Nonce)
 	}
-	m.Adopted[o.Path] = o.Nonce
-	if o.Content == nil {
+	m.Adopted[e.Path] = e.Nonce
+	if e.Content == nil {
 		// A page that was deleted at run time must not stay reachable for open tabs.
-		m.Retired = slices.DeleteFunc(m.Retired, func(r manifest.Retired) bool { return r.Path == o.Path })
+		m.Retired = slices.DeleteFunc(m.Retired, func(r manifest.Retired) bool { return r.Path == e.Path })
 	}
 }
 
 // isUndone reports whether a file (nil if there is none) has the content from before the
 // edit. Then somebody has pulled the edit and discarded it, for example with git reset,
 // although the source still lists it as pulled.
-func (o *Entry) isUndone(file *manifest.Asset) bool {
+func (e *Entry) isUndone(file *manifest.Asset) bool {
 	if file == nil {
-		return o.Content != nil
+		return e.Content != nil
 	}
-	wrote := o.Content != nil && o.Content.Hash == file.Blob.Hash
-	return !wrote && slices.Contains(o.Was, file.Blob.Hash)
+	wrote := e.Content != nil && e.Content.Hash == file.Blob.Hash
+	return !wrote && slices.Contains(e.Was, file.Blob.Hash)
 }
 
 // equals reports whether visitors get the same from the entry as from the asset that is
 // deployed at its pathname (nil if there is none). It returns false for an asset whose
 // hash is not known yet.
-func (o *Entry) equals(deployed *manifest.Asset) bool {
-	if o.Content == nil || deployed == nil {
-		return o.Content == nil && deployed == nil
+func (e *Entry) equals(deployed *manifest.Asset) bool {
+	if e.Content == nil || deployed == nil {
+		return e.Content == nil && deployed == nil
 	}
-	sameBytes := o.Asset().Content() == deployed.Content()
-	return sameBytes && len(o.Content.Headers) == 0 && o.Content.Type == deployed.ContentType
+	sameBytes := e.Asset().Content() == deployed.Content()
+	return sameBytes && len(e.Content.Headers) == 0 && e.Content.Type == deployed.ContentType
 }

@@ -90,8 +90,8 @@ type oneValue struct {
 	values map[string][]byte
 }
 
-func (s oneValue) Get(_ context.Context, key string) ([]byte, error) {
-	if v, ok := s.values[key]; ok {
+func (o oneValue) Get(_ context.Context, key string) ([]byte, error) {
+	if v, ok := o.values[key]; ok {
 		return v, nil
 	}
 	return nil, cloud.ErrNotFound

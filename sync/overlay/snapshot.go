@@ -43,11 +43,11 @@ func Read(ctx context.Context, s cloud.Store, site string) (*Snapshot, error) {
 
 // Copy writes an entry's content to w, one chunk at a time. It returns an error that
 // wraps [manifest.ErrDamaged] if the bytes are not those that were written.
-func (o *Snapshot) Copy(ctx context.Context, entry *Entry, w io.Writer) error {
+func (s *Snapshot) Copy(ctx context.Context, entry *Entry, w io.Writer) error {
 	a := entry.Asset()
 	refs := []manifest.Ref{a.Blob}
 	if a.Chunked() {
-		x, err := cloud.ReadAs(ctx, o.store, o.keys.Blob(a.Blob), func(b []byte) (*manifest.ChunkIndex, error) {
+		x, err := cloud.ReadAs(ctx, s.store, s.keys.Blob(a.Blob), func(b []byte) (*manifest.ChunkIndex, error) {
 			return manifest.DecodeChunkIndex(b, a)
 		})
 		if err != nil {
@@ -56,7 +56,7 @@ func (o *Snapshot) Copy(ctx context.Context, entry *Entry, w io.Writer) error {
 		refs = x.Chunks
 	}
 	for _, ref := range refs {
-		b, err := cloud.ReadAs(ctx, o.store, o.keys.Blob(ref), ref.Hash.Whole)
+		b, err := cloud.ReadAs(ctx, s.store, s.keys.Blob(ref), ref.Hash.Whole)
 		if err != nil {
 			return fmt.Errorf("read the content of %s: %w", a.Path, err)
 		}

@@ -15,36 +15,36 @@ import (
 // for the next project of this id. So that project has no key and no Durable Object in
 // common with this one. If the project is deleted already, Delete does nothing. It leaves
 // all other keys: see [Workers.Leftovers].
-func (p *Workers) Delete(ctx context.Context) error {
-	now, err := p.current(ctx)
+func (w *Workers) Delete(ctx context.Context) error {
+	now, err := w.current(ctx)
 	gone := errors.Is(err, cloud.ErrNotFound)
 	if err != nil && !gone {
 		return fmt.Errorf("%w: %w", cloud.ErrUnsent, err)
 	}
 	if !now.Deleted.IsZero() {
-		p.remember(now)
+		w.remember(now)
 		return nil
 	}
-	store, err := p.store(ctx)
+	store, err := w.store(ctx)
 	if err != nil {
 		return err
 	}
-	at := p.Now().UTC().Truncate(time.Millisecond)
+	at := w.Now().UTC().Truncate(time.Millisecond)
 	next := Pointer{Format: IncarnatedFormat, Incarnation: nextIncarnation(now.Incarnation, at), Deleted: at}
 	value, err := manifest.EncodeJSON(next)
 	if err != nil {
-		return fmt.Errorf("encode %s: %w", p.pointerKey(), err)
+		return fmt.Errorf("encode %s: %w", w.pointerKey(), err)
 	}
-	if err := store.Put(ctx, p.pointerKey(), value); err != nil {
-		return fmt.Errorf("delete project %s: %w", p.ID, err)
+	if err := store.Put(ctx, w.pointerKey(), value); err != nil {
+		return fmt.Errorf("delete project %s: %w", w.ID, err)
 	}
-	p.remember(next)
+	w.remember(next)
 	return nil
 }
 
 // DeleteKey deletes one key.
-func (p *Workers) DeleteKey(ctx context.Context, key string) error {
-	store, err := p.store(ctx)
+func (w *Workers) DeleteKey(ctx context.Context, key string) error {
+	store, err := w.store(ctx)
 	if err != nil {
 		return err
 	}
@@ -55,10 +55,10 @@ func (p *Workers) DeleteKey(ctx context.Context, key string) error {
 	return err
 }
 
-func (p *Workers) remember(at Pointer) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.last = at
+func (w *Workers) remember(at Pointer) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.last = at
 }
 
 // nextIncarnation returns an incarnation that sorts after the last one, even if the clock
@@ -73,16 +73,16 @@ func nextIncarnation(last manifest.Nonce, now time.Time) manifest.Nonce {
 // Leftovers lists the keys that Delete would leave. After Delete, it lists the keys of the
 // deleted projects of this id, without those of a new project of the same id that is
 // being deployed.
-func (p *Workers) Leftovers(ctx context.Context, store cloud.Store) ([]string, error) {
-	p.mu.Lock()
-	last := p.last
-	p.mu.Unlock()
+func (w *Workers) Leftovers(ctx context.Context, store cloud.Store) ([]string, error) {
+	w.mu.Lock()
+	last := w.last
+	w.mu.Unlock()
 	var keys []string
-	first := manifest.ProjectKeys(p.ID, manifest.Nonce{})
+	first := manifest.ProjectKeys(w.ID, manifest.Nonce{})
 	for _, prefix := range []string{first.Prefix(), incarnations(first)} {
 		err := cloud.EachKey(ctx, store, prefix, func(k cloud.KeyInfo) error {
 			next := !last.Deleted.IsZero() && incarnationOf(first, k.Name) >= last.Incarnation.String()
-			if k.Name != p.pointerKey() && !next {
+			if k.Name != w.pointerKey() && !next {
 				keys = append(keys, k.Name)
 			}
 			return nil

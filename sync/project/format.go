@@ -65,4 +65,4 @@ func formatOf(incarnation manifest.Nonce) int {
 }
 
 // pointerKey returns the key of the pointer, which all incarnations share.
-func (p *Workers) pointerKey() string { return manifest.ProjectKeys(p.ID, manifest.Nonce{}).Current() }
+func (w *Workers) pointerKey() string { return manifest.ProjectKeys(w.ID, manifest.Nonce{}).Current() }

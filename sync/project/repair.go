@@ -15,43 +15,43 @@ import (
 //   - a pointer that cannot be read counts as absent, so that the next activation replaces
 //     it. The error of [Workers.Activations] then wraps its [cloud.DecodeError] as well as
 //     ErrNotFound. A pointer of a newer release is never replaced.
-func (p *Workers) Distrust(live bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.distrust = live
+func (w *Workers) Distrust(live bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.distrust = live
 }
 
 // checkActive returns an error for a pointer whose version cannot be used, if a repair
 // would replace it.
-func (p *Workers) checkActive(at Pointer) error {
-	p.mu.Lock()
-	repairs := p.distrust
-	p.mu.Unlock()
+func (w *Workers) checkActive(at Pointer) error {
+	w.mu.Lock()
+	repairs := w.distrust
+	w.mu.Unlock()
 	if !repairs {
 		return nil // the caller reads the version, and reports the error
 	}
-	if _, err := p.describe(at.version(), at.Version); err != nil {
-		return fmt.Errorf("read %s: %w", p.pointerKey(), err)
+	if _, err := w.describe(at.version(), at.Version); err != nil {
+		return fmt.Errorf("read %s: %w", w.pointerKey(), err)
 	}
 	return nil
 }
 
 // replaced returns the pointer on which a repair builds, in place of one that cannot be
 // read. It has no activations, and the incarnation of the project's keys.
-func (p *Workers) replaced(ctx context.Context, store cloud.Store, damage error) (at Pointer, err error) {
-	p.mu.Lock()
-	repairs, known := p.distrust, p.mended
-	p.mu.Unlock()
+func (w *Workers) replaced(ctx context.Context, store cloud.Store, damage error) (at Pointer, err error) {
+	w.mu.Lock()
+	repairs, known := w.distrust, w.mended
+	w.mu.Unlock()
 	if !repairs {
 		return at, damage
 	}
 	if known == nil {
-		if at.Incarnation, err = p.findIncarnation(ctx, store); err != nil {
+		if at.Incarnation, err = w.findIncarnation(ctx, store); err != nil {
 			return at, err
 		}
-		p.mu.Lock()
-		p.mended, known = &at, &at
-		p.mu.Unlock()
+		w.mu.Lock()
+		w.mended, known = &at, &at
+		w.mu.Unlock()
 	}
 	return *known, fmt.Errorf("%w: %w", cloud.ErrNotFound, damage)
 }
@@ -59,21 +59,21 @@ func (p *Workers) replaced(ctx context.Context, store cloud.Store, damage error)
 // findIncarnation returns the greatest incarnation that has keys. If there are no keys at
 // all, the pointer may have been the tombstone of a deleted project, so the incarnation is
 // a new one: a deleted project and the next one must have no key in common.
-func (p *Workers) findIncarnation(ctx context.Context, store cloud.Store) (last manifest.Nonce, err error) {
-	first, found, greatest := manifest.ProjectKeys(p.ID, manifest.Nonce{}), false, ""
+func (w *Workers) findIncarnation(ctx context.Context, store cloud.Store) (last manifest.Nonce, err error) {
+	first, found, greatest := manifest.ProjectKeys(w.ID, manifest.Nonce{}), false, ""
 	for _, prefix := range []string{first.Prefix(), incarnations(first)} {
 		err := cloud.EachKey(ctx, store, prefix, func(k cloud.KeyInfo) error {
-			found = found || k.Name != p.pointerKey()
+			found = found || k.Name != w.pointerKey()
 			greatest = max(greatest, incarnationOf(first, k.Name))
 			return nil
 		})
 		if err != nil {
-			return last, fmt.Errorf("find the keys of project %s: %w", p.ID, err)
+			return last, fmt.Errorf("find the keys of project %s: %w", w.ID, err)
 		}
 	}
 	switch {
 	case !found:
-		return manifest.NewNonce(p.Now()), nil
+		return manifest.NewNonce(w.Now()), nil
 	case greatest == "":
 		return last, nil
 	}

@@ -69,9 +69,9 @@ type versionStamp struct {
 
 // Activations implements [cloud.Workers]: one request, and one more if the namespace
 // has to be found.
-func (p *Workers) Activations(ctx context.Context) ([]cloud.Activation, error) {
-	at, err := p.current(ctx)
-	p.remember(at)
+func (w *Workers) Activations(ctx context.Context) ([]cloud.Activation, error) {
+	at, err := w.current(ctx)
+	w.remember(at)
 	if err != nil {
 		return nil, err
 	}
@@ -87,85 +87,85 @@ func (p *Workers) Activations(ctx context.Context) ([]cloud.Activation, error) {
 
 // current reads the pointer, or returns ErrNotFound. For a tombstone it returns both
 // ErrNotFound and a pointer that only has the incarnation and the time of the deletion.
-func (p *Workers) current(ctx context.Context) (at Pointer, err error) {
-	store, err := p.store(ctx)
+func (w *Workers) current(ctx context.Context) (at Pointer, err error) {
+	store, err := w.store(ctx)
 	if err != nil {
 		return at, err
 	}
 	var absent error // ErrNotFound for a tombstone, which is a whole value
-	at, err = cloud.ReadAs(ctx, store, p.pointerKey(), func(b []byte) (Pointer, error) {
-		at, err := p.decode(b)
+	at, err = cloud.ReadAs(ctx, store, w.pointerKey(), func(b []byte) (Pointer, error) {
+		at, err := w.decode(b)
 		if errors.Is(err, cloud.ErrNotFound) || errors.Is(err, manifest.ErrNewer) {
 			absent, err = err, nil
 		}
 		return at, err
 	})
 	if cloud.Undecodable(err) {
-		return p.replaced(ctx, store, err)
+		return w.replaced(ctx, store, err)
 	}
 	return at, cmp.Or(err, absent)
 }
 
 // decode reads a pointer. It returns ErrNotFound for that of a deleted project.
-func (p *Workers) decode(b []byte) (at Pointer, err error) {
+func (w *Workers) decode(b []byte) (at Pointer, err error) {
 	// Read the format first: the rest of a newer format is unknown.
 	var newer struct {
 		Format int `json:"format"`
 	}
 	if json.Unmarshal(b, &newer) == nil && newer.Format > IncarnatedFormat {
-		return at, fmt.Errorf("read the live version of project %s (format %d): %w", p.ID, newer.Format, manifest.ErrNewer)
+		return at, fmt.Errorf("read the live version of project %s (format %d): %w", w.ID, newer.Format, manifest.ErrNewer)
 	}
 	err = json.Unmarshal(b, &at)
 	if err == nil && !at.Deleted.IsZero() && !at.Incarnation.IsZero() {
-		return Pointer{Incarnation: at.Incarnation, Deleted: at.Deleted}, fmt.Errorf("project %s was deleted: %w", p.ID,
+		return Pointer{Incarnation: at.Incarnation, Deleted: at.Deleted}, fmt.Errorf("project %s was deleted: %w", w.ID,
 			cloud.ErrNotFound)
 	}
 	if err != nil || len(at.Activations) == 0 || at.Format != formatOf(at.Incarnation) {
-		return Pointer{}, finding.New(CaseRecordUnread, finding.Facts{Path: p.pointerKey()})
+		return Pointer{}, finding.New(CaseRecordUnread, finding.Facts{Path: w.pointerKey()})
 	}
 	if ref, err := manifest.ParseRef(at.version()); err != nil || manifest.HashOf(at.Version) != ref.Hash {
 		return Pointer{}, finding.New(CaseCurrentUnread, finding.Facts{
-			Path: p.pointerKey(), What: fmt.Sprintf("%.100q", at.version()), Cause: manifest.ErrDamaged,
+			Path: w.pointerKey(), What: fmt.Sprintf("%.100q", at.version()), Cause: manifest.ErrDamaged,
 		})
 	}
-	if err := p.checkActive(at); err != nil {
+	if err := w.checkActive(at); err != nil {
 		return Pointer{}, err
 	}
 	return at, nil
 }
 
 // Version implements [cloud.Workers]. It sends no request for the active version.
-func (p *Workers) Version(ctx context.Context, id string) (cloud.Version, error) {
-	b, err := p.read(ctx, id)
+func (w *Workers) Version(ctx context.Context, id string) (cloud.Version, error) {
+	b, err := w.read(ctx, id)
 	if err != nil {
 		return cloud.Version{}, err
 	}
-	return p.describe(id, b)
+	return w.describe(id, b)
 }
 
 // describe returns what the bytes of a version say.
-func (p *Workers) describe(id string, b []byte) (cloud.Version, error) {
-	v, err := p.parse(id, b)
+func (w *Workers) describe(id string, b []byte) (cloud.Version, error) {
+	v, err := w.parse(id, b)
 	if err != nil {
 		return cloud.Version{}, err
 	}
-	p.mu.Lock()
-	namespace := p.namespace
-	p.mu.Unlock()
+	w.mu.Lock()
+	namespace := w.namespace
+	w.mu.Unlock()
 	out := cloud.Version{ID: id, Bindings: []cloud.Binding{
 		binding(cloud.BindingBlobs, "kv_namespace", "namespace_id", cloud.JSONString(namespace)),
 	}}
 	for _, s := range []string{id, v.Served} {
 		ref, err := manifest.ParseRef(s)
 		if err != nil {
-			return cloud.Version{}, p.invalidVersion(id, err)
+			return cloud.Version{}, w.invalidVersion(id, err)
 		}
 		out.Keeps = append(out.Keeps, ref)
 	}
 	// The TypeScript library writes no id of the namespace: it only has the binding.
 	var says map[string]json.RawMessage
 	if err := json.Unmarshal(v.Meta, &says); err != nil || says == nil {
-		return cloud.Version{}, p.invalidVersion(id, errors.New("it has no description"))
+		return cloud.Version{}, w.invalidVersion(id, errors.New("it has no description"))
 	}
 	says["namespace"] = cloud.JSONString(namespace)
 	meta, err := json.Marshal(says)
@@ -181,65 +181,65 @@ func binding(name, kind, field string, value json.RawMessage) cloud.Binding {
 }
 
 // read returns the bytes of a version.
-func (p *Workers) read(ctx context.Context, id string) (json.RawMessage, error) {
-	p.mu.Lock()
-	b := p.made[id]
-	if b == nil && p.last.version() == id {
-		b = p.last.Version
+func (w *Workers) read(ctx context.Context, id string) (json.RawMessage, error) {
+	w.mu.Lock()
+	b := w.made[id]
+	if b == nil && w.last.version() == id {
+		b = w.last.Version
 	}
-	p.mu.Unlock()
+	w.mu.Unlock()
 	if b != nil {
 		return b, nil
 	}
 	ref, err := manifest.ParseRef(id)
 	if err != nil {
-		return nil, p.invalidVersion(id, err)
+		return nil, w.invalidVersion(id, err)
 	}
-	store, err := p.store(ctx)
+	store, err := w.store(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if b, err = cloud.ReadAs(ctx, store, p.Keys().Blob(ref), ref.Hash.Whole); errors.Is(err, manifest.ErrDamaged) {
-		err = p.invalidVersion(id, err)
+	if b, err = cloud.ReadAs(ctx, store, w.Keys().Blob(ref), ref.Hash.Whole); errors.Is(err, manifest.ErrDamaged) {
+		err = w.invalidVersion(id, err)
 	}
 	return b, err
 }
 
-func (p *Workers) parse(id string, b []byte) (*versionStamp, error) {
+func (w *Workers) parse(id string, b []byte) (*versionStamp, error) {
 	var newer struct {
 		Format int `json:"format"`
 	}
 	if json.Unmarshal(b, &newer) == nil && newer.Format > Format {
-		return nil, fmt.Errorf("read version %.100q of project %s (format %d): %w", id, p.ID, newer.Format, manifest.ErrNewer)
+		return nil, fmt.Errorf("read version %.100q of project %s (format %d): %w", id, w.ID, newer.Format, manifest.ErrNewer)
 	}
 	var v versionStamp
 	if err := json.Unmarshal(b, &v); err != nil {
-		return nil, p.invalidVersion(id, err)
+		return nil, w.invalidVersion(id, err)
 	}
-	if v.Project != p.ID {
-		return nil, p.invalidVersion(id, fmt.Errorf("it belongs to the project %.80q", v.Project))
+	if v.Project != w.ID {
+		return nil, w.invalidVersion(id, fmt.Errorf("it belongs to the project %.80q", v.Project))
 	}
 	return &v, nil
 }
 
 // invalidVersion returns the error for a version with content that kv-sync does not write.
 // The error names the key, because a person may delete an earlier version that is invalid.
-func (p *Workers) invalidVersion(id string, cause error) error {
-	p.mu.Lock()
-	active := p.last.version() == id
-	p.mu.Unlock()
-	c, key := CaseActiveUnread, p.pointerKey()
+func (w *Workers) invalidVersion(id string, cause error) error {
+	w.mu.Lock()
+	active := w.last.version() == id
+	w.mu.Unlock()
+	c, key := CaseActiveUnread, w.pointerKey()
 	if ref, err := manifest.ParseRef(id); err == nil && !active {
-		c, key = CaseVersionUnread, p.Keys().Blob(ref)
+		c, key = CaseVersionUnread, w.Keys().Blob(ref)
 	}
 	return finding.New(c, finding.Facts{
-		Site: "project " + p.ID, What: fmt.Sprintf("%.100q", id), Path: key, Cause: cause,
+		Site: "project " + w.ID, What: fmt.Sprintf("%.100q", id), Path: key, Cause: cause,
 	})
 }
 
 // UploadVersion implements [cloud.Workers].
-func (p *Workers) UploadVersion(ctx context.Context, u cloud.Upload) (string, error) {
-	v := Version{Format: Format, Project: p.ID}
+func (w *Workers) UploadVersion(ctx context.Context, u cloud.Upload) (string, error) {
+	v := Version{Format: Format, Project: w.ID}
 	var served []byte
 	var err error
 	if v.Code, served, err = codeOf(u.Worker); err != nil {
@@ -255,45 +255,45 @@ func (p *Workers) UploadVersion(ctx context.Context, u cloud.Upload) (string, er
 		}
 	}
 	if err != nil || namespace == "" {
-		return "", fmt.Errorf("upload a version of project %s: the upload names no namespace", p.ID)
+		return "", fmt.Errorf("upload a version of project %s: the upload names no namespace", w.ID)
 	}
-	p.mu.Lock()
-	p.namespace = namespace
-	p.mu.Unlock()
+	w.mu.Lock()
+	w.namespace = namespace
+	w.mu.Unlock()
 
-	nonce := manifest.NewNonce(p.Now())
-	servedRef, items := p.served(served, nonce)
+	nonce := manifest.NewNonce(w.Now())
+	servedRef, items := w.served(served, nonce)
 	v.Served = servedRef.String()
-	if v.Loader, err = LoaderID(p.ID, v.Served, v.Code); err != nil {
+	if v.Loader, err = LoaderID(w.ID, v.Served, v.Code); err != nil {
 		return "", err
 	}
 	b, err := manifest.EncodeJSON(v)
 	if err != nil {
-		return "", fmt.Errorf("encode a version of project %s: %w", p.ID, err)
+		return "", fmt.Errorf("encode a version of project %s: %w", w.ID, err)
 	}
 	ref := manifest.Ref{Hash: manifest.HashOf(b), Nonce: nonce}
-	items = append(items, upload.Value("the version", p.Keys().Blob(ref), b))
-	if err := upload.Run(ctx, p.Account.Store(namespace), items, p.Upload); err != nil {
+	items = append(items, upload.Value("the version", w.Keys().Blob(ref), b))
+	if err := upload.Run(ctx, w.Account.Store(namespace), items, w.Upload); err != nil {
 		return "", err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.made == nil {
-		p.made = make(map[string]json.RawMessage)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.made == nil {
+		w.made = make(map[string]json.RawMessage)
 	}
-	p.made[ref.String()] = b
+	w.made[ref.String()] = b
 	return ref.String(), nil
 }
 
 // served returns the blob of a served manifest. If the active version has an equal
 // manifest, it is that blob, so that equal content keeps its loader id. Otherwise it is a
 // new blob, with the item that writes it.
-func (p *Workers) served(b []byte, nonce manifest.Nonce) (manifest.Ref, []*upload.Item) {
-	ref, keys := manifest.Ref{Hash: manifest.HashOf(b), Nonce: nonce}, p.Keys()
-	p.mu.Lock()
-	defer p.mu.Unlock()
+func (w *Workers) served(b []byte, nonce manifest.Nonce) (manifest.Ref, []*upload.Item) {
+	ref, keys := manifest.Ref{Hash: manifest.HashOf(b), Nonce: nonce}, w.Keys()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	var active versionStamp
-	if !p.distrust && json.Unmarshal(p.last.Version, &active) == nil {
+	if !w.distrust && json.Unmarshal(w.last.Version, &active) == nil {
 		if old, err := manifest.ParseRef(active.Served); err == nil && old.Hash == ref.Hash {
 			return old, nil
 		}
@@ -309,27 +309,27 @@ const slowRead = 5 * time.Minute
 // checks that the version that was active at the caller's last call of Activations still
 // is. If that check fails, the error wraps [cloud.ErrUnsent]. After any other error except
 // a refusal the write may have happened.
-func (p *Workers) Activate(ctx context.Context, versions []cloud.Share, message string, _ bool) error {
+func (w *Workers) Activate(ctx context.Context, versions []cloud.Share, message string, _ bool) error {
 	if len(versions) != 1 {
 		return errors.New("the traffic of a project cannot be split")
 	}
-	b, err := p.read(ctx, versions[0].Version)
+	b, err := w.read(ctx, versions[0].Version)
 	if err != nil {
 		return fmt.Errorf("%w: read version %s: %w", cloud.ErrUnsent, versions[0].Version, err)
 	}
-	store, err := p.store(ctx)
+	store, err := w.store(ctx)
 	if err != nil {
 		return err
 	}
-	asked := p.Now()
-	now, err := p.current(ctx)
+	asked := w.Now()
+	now, err := w.current(ctx)
 	if err != nil && !errors.Is(err, cloud.ErrNotFound) {
 		return fmt.Errorf("%w: read what is live: %w", cloud.ErrUnsent, err)
 	}
-	p.mu.Lock()
-	before, made := p.last, p.made[versions[0].Version] != nil
-	p.mu.Unlock()
-	if made && p.Now().Sub(asked) >= slowRead {
+	w.mu.Lock()
+	before, made := w.last, w.made[versions[0].Version] != nil
+	w.mu.Unlock()
+	if made && w.Now().Sub(asked) >= slowRead {
 		return cloud.ErrOvertaken // the caller checks again whether its blobs may still be used
 	}
 	if now.active() != before.active() || now.Incarnation != before.Incarnation {
@@ -337,14 +337,14 @@ func (p *Workers) Activate(ctx context.Context, versions []cloud.Share, message 
 	}
 	format := formatOf(now.Incarnation)
 	next := Pointer{Format: format, Incarnation: now.Incarnation, Version: b, Activations: append([]Activation{{
-		ID: manifest.NewNonce(p.Now()).String(), Time: p.Now().UTC().Truncate(time.Millisecond),
-		Version: versions[0].Version, Message: message, Author: p.Actor,
+		ID: manifest.NewNonce(w.Now()).String(), Time: w.Now().UTC().Truncate(time.Millisecond),
+		Version: versions[0].Version, Message: message, Author: w.Actor,
 	}}, now.Activations[:min(len(now.Activations), MaxActivations-1)]...)}
 	value, err := manifest.EncodeJSON(next)
 	if err != nil {
-		return fmt.Errorf("encode %s: %w", p.pointerKey(), err)
+		return fmt.Errorf("encode %s: %w", w.pointerKey(), err)
 	}
-	err = store.Put(ctx, p.pointerKey(), value)
+	err = store.Put(ctx, w.pointerKey(), value)
 	if err == nil || errors.Is(err, cloud.ErrQuota) || errors.Is(err, cloud.ErrRefused) {
 		return err
 	}
@@ -352,47 +352,47 @@ func (p *Workers) Activate(ctx context.Context, versions []cloud.Share, message 
 }
 
 // PutScript implements [cloud.Workers].
-func (p *Workers) PutScript(ctx context.Context, u cloud.Upload) error {
-	id, err := p.UploadVersion(ctx, u)
+func (w *Workers) PutScript(ctx context.Context, u cloud.Upload) error {
+	id, err := w.UploadVersion(ctx, u)
 	if err != nil {
 		return err
 	}
-	return p.Activate(ctx, []cloud.Share{{Version: id, Percent: 100}}, u.Message, false)
+	return w.Activate(ctx, []cloud.Share{{Version: id, Percent: 100}}, u.Message, false)
 }
 
 // MigrationTag implements [cloud.Workers]: a project has no Durable Objects.
-func (p *Workers) MigrationTag(context.Context) (string, error) { return "", nil }
+func (w *Workers) MigrationTag(context.Context) (string, error) { return "", nil }
 
 // PatchSettings implements [cloud.Workers]: a project has no settings.
-func (p *Workers) PatchSettings(context.Context, map[string]json.RawMessage) error { return nil }
+func (w *Workers) PatchSettings(context.Context, map[string]json.RawMessage) error { return nil }
 
 // URL implements [cloud.Workers]: a project has the address that its loader gives it.
-func (p *Workers) URL(context.Context) (string, error) { return "", nil }
+func (w *Workers) URL(context.Context) (string, error) { return "", nil }
 
 // EnableURL implements [cloud.Workers].
-func (p *Workers) EnableURL(context.Context) error { return nil }
+func (w *Workers) EnableURL(context.Context) error { return nil }
 
 // Keys returns the keys of the project's incarnation as of the last call of Activations
 // or Delete.
-func (p *Workers) Keys() manifest.Keys {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return manifest.ProjectKeys(p.ID, p.last.Incarnation)
+func (w *Workers) Keys() manifest.Keys {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return manifest.ProjectKeys(w.ID, w.last.Incarnation)
 }
 
 // store returns the namespace, or ErrNotFound if it does not exist yet.
-func (p *Workers) store(ctx context.Context) (cloud.Store, error) {
-	p.mu.Lock()
-	known := p.namespace
-	p.mu.Unlock()
+func (w *Workers) store(ctx context.Context) (cloud.Store, error) {
+	w.mu.Lock()
+	known := w.namespace
+	w.mu.Unlock()
 	if known == "" {
-		found, err := p.FindNamespace(ctx)
+		found, err := w.FindNamespace(ctx)
 		if err != nil {
 			return nil, err
 		}
-		p.mu.Lock()
-		p.namespace, known = found, found
-		p.mu.Unlock()
+		w.mu.Lock()
+		w.namespace, known = found, found
+		w.mu.Unlock()
 	}
-	return p.Account.Store(known), nil
+	return w.Account.Store(known), nil
 }

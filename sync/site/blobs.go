@@ -69,8 +69,8 @@ func (b *Blobs) ReadIndexes(ctx context.Context, s cloud.Store, assets []manifes
 }
 
 // blobsOf lists the blob of an asset, and its chunks if it has any.
-func (x indexes) blobsOf(a manifest.Asset) []manifest.Ref {
-	return append([]manifest.Ref{a.Blob}, x[a.Blob].chunks...)
+func (i indexes) blobsOf(a manifest.Asset) []manifest.Ref {
+	return append([]manifest.Ref{a.Blob}, i[a.Blob].chunks...)
 }
 
 // Chunks returns the chunks of an asset after [Blobs.ReadIndexes] has read its index. If

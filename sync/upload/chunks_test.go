@@ -127,10 +127,10 @@ type patient struct {
 	end     <-chan struct{}
 }
 
-func (s *patient) Put(ctx context.Context, key string, value []byte) error {
-	s.sending()
-	<-s.end
-	return s.gauge.Put(ctx, key, value)
+func (p *patient) Put(ctx context.Context, key string, value []byte) error {
+	p.sending()
+	<-p.end
+	return p.gauge.Put(ctx, key, value)
 }
 
 // The buffer of a chunk is not reused before the chunk is confirmed.

@@ -67,36 +67,36 @@ func Again(id, message string) string { return againMark + id + " " + message }
 
 // marks returns the words of the message that kv-sync reads. The first is always the mark
 // of Over, so that text before it cannot be read as a mark.
-func (a Message) marks() string {
-	m := overMark + cmp.Or(a.Over, overNothing)
-	if a.Commit != "" {
-		m += " " + commitMark + a.Commit
+func (m Message) marks() string {
+	marks := overMark + cmp.Or(m.Over, overNothing)
+	if m.Commit != "" {
+		marks += " " + commitMark + m.Commit
 	}
-	if a.Hold != "" {
-		m += " " + holdMark + a.Hold
+	if m.Hold != "" {
+		marks += " " + holdMark + m.Hold
 	}
-	return m
+	return marks
 }
 
 // Text returns the message of an activation. subject is the subject of the commit. The
 // message begins with a commit id, "Rollback" or "kv-sync". It never begins with the
 // subject, and the marks follow the subject: otherwise the author of a commit could forge
 // a rollback.
-func (a Message) Text(subject string) string {
+func (m Message) Text(subject string) string {
 	switch {
-	case a.Rollback && a.Commit != "":
-		return fmt.Sprintf("%s%s (%.12s) %s%s", rollbackPrefix, a.Deployment, a.Commit, a.by(), a.marks())
-	case a.Rollback:
-		return rollbackPrefix + a.Deployment + " " + a.by() + a.marks()
-	case a.Commit == "":
-		return a.marks() + " " + idMark + a.Deployment + ")"
+	case m.Rollback && m.Commit != "":
+		return fmt.Sprintf("%s%s (%.12s) %s%s", rollbackPrefix, m.Deployment, m.Commit, m.by(), m.marks())
+	case m.Rollback:
+		return rollbackPrefix + m.Deployment + " " + m.by() + m.marks()
+	case m.Commit == "":
+		return m.marks() + " " + idMark + m.Deployment + ")"
 	}
-	subject = strings.TrimSpace(fmt.Sprintf("%.12s %.120s", a.Commit, subject))
-	return subject + " " + a.marks() + " " + idMark + a.Deployment + ")"
+	subject = strings.TrimSpace(fmt.Sprintf("%.12s %.120s", m.Commit, subject))
+	return subject + " " + m.marks() + " " + idMark + m.Deployment + ")"
 }
 
 // by returns the marks of who rolled back and in which run.
-func (a Message) by() string { return markedWord(actorMark, a.Actor) + markedWord(runMark, a.Run) }
+func (m Message) by() string { return markedWord(actorMark, m.Actor) + markedWord(runMark, m.Run) }
 
 // markedWord returns a mark with a name and a space, or "" if the name is empty. It
 // changes the name so that it cannot contain another mark.

@@ -199,16 +199,16 @@ type jsonTree struct {
 	counted, line int
 }
 
-func (p *jsonTree) lineAt(offset int) int {
-	if offset > p.counted && offset <= len(p.data) {
-		p.line += bytes.Count(p.data[p.counted:offset], []byte("\n"))
-		p.counted = offset
+func (j *jsonTree) lineAt(offset int) int {
+	if offset > j.counted && offset <= len(j.data) {
+		j.line += bytes.Count(j.data[j.counted:offset], []byte("\n"))
+		j.counted = offset
 	}
-	return p.line
+	return j.line
 }
 
-func (p *jsonTree) node(path string, v *hujson.Value, depth int) (*Node, error) {
-	n := &Node{Path: path, Line: p.lineAt(v.StartOffset)}
+func (j *jsonTree) node(path string, v *hujson.Value, depth int) (*Node, error) {
+	n := &Node{Path: path, Line: j.lineAt(v.StartOffset)}
 	if depth > maxDepth {
 		return nil, &SyntaxError{Line: n.Line, Reason: "brackets are nested too deeply"}
 	}
@@ -217,7 +217,7 @@ func (p *jsonTree) node(path string, v *hujson.Value, depth int) (*Node, error) 
 		t := &Table{}
 		for i := range x.Members {
 			m := &x.Members[i]
-			line := p.lineAt(m.Name.StartOffset)
+			line := j.lineAt(m.Name.StartOffset)
 			var name string
 			if l, ok := m.Name.Value.(hujson.Literal); ok {
 				name = l.String()
@@ -225,7 +225,7 @@ func (p *jsonTree) node(path string, v *hujson.Value, depth int) (*Node, error) 
 			if t.Get(name) != nil {
 				return nil, &SyntaxError{Line: line, Reason: fmt.Sprintf("%q is set twice", child(path, name))}
 			}
-			e, err := p.node(child(path, name), &m.Value, depth+1)
+			e, err := j.node(child(path, name), &m.Value, depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -236,7 +236,7 @@ func (p *jsonTree) node(path string, v *hujson.Value, depth int) (*Node, error) 
 	case *hujson.Array:
 		list := make([]*Node, len(x.Elements))
 		for i := range x.Elements {
-			e, err := p.node(fmt.Sprintf("%s[%d]", path, i), &x.Elements[i], depth+1)
+			e, err := j.node(fmt.Sprintf("%s[%d]", path, i), &x.Elements[i], depth+1)
 			if err != nil {
 				return nil, err
 			}

@@ -97,15 +97,15 @@ var singleKinds = map[string]bindingKind{
 }
 
 // bindingList reads a section of listKinds.
-func (w *reader) bindingList(section string, n *tree.Node) {
-	for _, entry := range w.List(n) {
-		w.binding(listKinds[section], entry)
+func (r *reader) bindingList(section string, n *tree.Node) {
+	for _, entry := range r.List(n) {
+		r.binding(listKinds[section], entry)
 	}
 }
 
 // binding reads one entry.
-func (w *reader) binding(kind bindingKind, entry *tree.Node) {
-	t := w.Object(entry)
+func (r *reader) binding(kind bindingKind, entry *tree.Node) {
+	t := r.Object(entry)
 	if _, is := entry.Value.(*tree.Table); !is {
 		return
 	}
@@ -116,11 +116,11 @@ func (w *reader) binding(kind bindingKind, entry *tree.Node) {
 		known = append(known, member)
 		switch v := t.Get(member); {
 		case member == kind.resource && (v == nil || v.Empty()):
-			unnamed = w.unnamed(kind, entry)
+			unnamed = r.unnamed(kind, entry)
 		case v == nil:
-			w.Refuse(entry, fmt.Sprintf("%s has no %q", entry.Path, member), "add it")
+			r.Refuse(entry, fmt.Sprintf("%s has no %q", entry.Path, member), "add it")
 		case v.Value == "":
-			w.Refuse(v, fmt.Sprintf("%s is empty", v.Path), "write its value")
+			r.Refuse(v, fmt.Sprintf("%s is empty", v.Path), "write its value")
 		case v.Value != nil:
 			out[kind.required[member]] = v.JSON()
 		}
@@ -132,48 +132,48 @@ func (w *reader) binding(kind bindingKind, entry *tree.Node) {
 		}
 	}
 	slices.Sort(known)
-	w.RefuseUnknown(t, known...)
+	r.RefuseUnknown(t, known...)
 	name := t.Get(nameMember)
 	if name == nil {
-		w.Refuse(entry, fmt.Sprintf("%s has no %q", entry.Path, nameMember), "name the binding")
+		r.Refuse(entry, fmt.Sprintf("%s has no %q", entry.Path, nameMember), "name the binding")
 		return
 	}
 	if kind.check != nil {
-		kind.check(w, entry, out)
+		kind.check(r, entry, out)
 	}
-	w.bind(name, cloud.Binding{Name: w.Text(name), Type: kind.wire, Fields: out, Unnamed: unnamed})
+	r.bind(name, cloud.Binding{Name: r.Text(name), Type: kind.wire, Fields: out, Unnamed: unnamed})
 }
 
 // unnamed describes what an entry without its resource lacks.
-func (w *reader) unnamed(kind bindingKind, entry *tree.Node) *cloud.Unnamed {
-	out := &cloud.Unnamed{Setting: kind.resource, Create: kind.create, Where: w.Place(entry).String(),
+func (r *reader) unnamed(kind bindingKind, entry *tree.Node) *cloud.Unnamed {
+	out := &cloud.Unnamed{Setting: kind.resource, Create: kind.create, Where: r.Place(entry).String(),
 		Field: kind.required[kind.resource]}
-	if n := w.Object(entry).Get(kind.hint); n != nil {
-		out.Hint = w.Text(n)
+	if n := r.Object(entry).Get(kind.hint); n != nil {
+		out.Hint = r.Text(n)
 	}
 	return out
 }
 
 // bind adds a binding if its name is free.
-func (w *reader) bind(n *tree.Node, b cloud.Binding) {
-	if w.reserve(n, b.Name) {
-		w.out.Worker.Bindings = append(w.out.Worker.Bindings, b)
+func (r *reader) bind(n *tree.Node, b cloud.Binding) {
+	if r.reserve(n, b.Name) {
+		r.out.Worker.Bindings = append(r.out.Worker.Bindings, b)
 	}
 }
 
 // reserve records the name of a binding. It refuses a name that is used already, and the
 // names of kv-sync's own bindings.
-func (w *reader) reserve(n *tree.Node, name string) bool {
+func (r *reader) reserve(n *tree.Node, name string) bool {
 	switch {
 	case name == "":
-		w.Refuse(n, n.Path+" is empty", "write the binding's name")
+		r.Refuse(n, n.Path+" is empty", "write the binding's name")
 	case cloud.IsOwnBinding(name):
-		w.Refuse(n, fmt.Sprintf("the binding %s belongs to kv-sync", name), "choose another name")
-	case w.bound[name] != nil:
-		w.Refuse(n, fmt.Sprintf("the binding %s is defined twice, the other is %s", name, w.bound[name].Path),
+		r.Refuse(n, fmt.Sprintf("the binding %s belongs to kv-sync", name), "choose another name")
+	case r.bound[name] != nil:
+		r.Refuse(n, fmt.Sprintf("the binding %s is defined twice, the other is %s", name, r.bound[name].Path),
 			"rename one of them")
 	default:
-		w.bound[name] = n
+		r.bound[name] = n
 		return true
 	}
 	return false
@@ -181,41 +181,41 @@ func (w *reader) reserve(n *tree.Node, name string) bool {
 
 // vars reads the section "vars". A string becomes a text binding, any other value a JSON
 // binding.
-func (w *reader) vars(n *tree.Node) {
-	t := w.Object(n)
+func (r *reader) vars(n *tree.Node) {
+	t := r.Object(n)
 	for _, name := range t.Names {
 		v := t.Get(name)
 		if s, ok := v.Value.(string); ok {
-			w.bind(v, cloud.Binding{Name: name, Type: "plain_text",
+			r.bind(v, cloud.Binding{Name: name, Type: "plain_text",
 				Fields: map[string]json.RawMessage{"text": tree.Encode(s)}})
 			continue
 		}
-		w.bind(v, cloud.Binding{Name: name, Type: "json", Fields: map[string]json.RawMessage{"json": v.JSON()}})
+		r.bind(v, cloud.Binding{Name: name, Type: "json", Fields: map[string]json.RawMessage{"json": v.JSON()}})
 	}
 }
 
 // unsafe reads the section "unsafe", whose bindings and metadata are sent unchanged.
-func (w *reader) unsafe(n *tree.Node) {
-	t := w.Object(n)
-	w.RefuseUnknown(t, "bindings", "metadata")
+func (r *reader) unsafe(n *tree.Node) {
+	t := r.Object(n)
+	r.RefuseUnknown(t, "bindings", "metadata")
 	if b := t.Get("bindings"); b != nil {
-		for _, entry := range w.List(b) {
-			w.unsafeBinding(entry)
+		for _, entry := range r.List(b) {
+			r.unsafeBinding(entry)
 		}
 	}
 	if m := t.Get("metadata"); m != nil {
-		members := w.Object(m)
+		members := r.Object(m)
 		for _, name := range members.Names {
-			w.addMetadata(name, members.Get(name).JSON())
+			r.addMetadata(name, members.Get(name).JSON())
 		}
 	}
 }
 
-func (w *reader) unsafeBinding(entry *tree.Node) {
-	t := w.Object(entry)
+func (r *reader) unsafeBinding(entry *tree.Node) {
+	t := r.Object(entry)
 	name, wire := t.Get("name"), t.Get("type")
 	if name == nil || wire == nil {
-		w.Refuse(entry, entry.Path+` needs "name" and "type"`, "write both")
+		r.Refuse(entry, entry.Path+` needs "name" and "type"`, "write both")
 		return
 	}
 	out := map[string]json.RawMessage{}
@@ -223,12 +223,12 @@ func (w *reader) unsafeBinding(entry *tree.Node) {
 		switch member {
 		case "name", "type":
 		case "dev":
-			notUsed("it concerns wrangler dev only")(w, t.Get(member))
+			notUsed("it concerns wrangler dev only")(r, t.Get(member))
 		default:
 			out[member] = t.Get(member).JSON()
 		}
 	}
-	w.bind(name, cloud.Binding{Name: w.Text(name), Type: w.Text(wire), Fields: out})
+	r.bind(name, cloud.Binding{Name: r.Text(name), Type: r.Text(wire), Fields: out})
 }
 
 // dispatchOutbound converts "outbound" to the API's form.

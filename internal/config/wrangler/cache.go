@@ -8,20 +8,20 @@ const EdgeCache = 24 * 60 * 60
 
 // cache reads the section of Workers Caching. It refuses cross_version_cache: each version
 // must have its own cache, or visitors would see the old site after a switch.
-func (w *reader) cache(n *tree.Node) {
-	t := w.Object(n)
-	w.RefuseUnknown(t, "enabled", "cross_version_cache")
-	if m := t.Get("cross_version_cache"); m != nil && w.Flag(m) {
-		w.Refuse(m, m.Path+" would answer from the old site after a switch or a rollback", "remove it")
+func (r *reader) cache(n *tree.Node) {
+	t := r.Object(n)
+	r.RefuseUnknown(t, "enabled", "cross_version_cache")
+	if m := t.Get("cross_version_cache"); m != nil && r.Flag(m) {
+		r.Refuse(m, m.Path+" would answer from the old site after a switch or a rollback", "remove it")
 	}
 	m := t.Get("enabled")
 	if m == nil {
-		w.Refuse(n, n.Path+` has no "enabled"`, `write {"enabled": true}, or remove it`)
+		r.Refuse(n, n.Path+` has no "enabled"`, `write {"enabled": true}, or remove it`)
 		return
 	}
-	if w.Flag(m) {
-		w.record("cache", n)
-		w.out.Serving.EdgeCache = EdgeCache
+	if r.Flag(m) {
+		r.record("cache", n)
+		r.out.Serving.EdgeCache = EdgeCache
 	}
-	w.addMetadata("cache_options", n.JSON())
+	r.addMetadata("cache_options", n.JSON())
 }

@@ -46,31 +46,31 @@ func Read(
 }
 
 // finish makes the checks that involve several sections.
-func (w *reader) finish(top *tree.Table, chosen map[string]*tree.Node, env string) {
-	if env != "" && chosen["name"] == top.Get("name") && w.out.Name != "" {
-		w.out.Name += "-" + env // wrangler names the Worker of an environment like this
+func (r *reader) finish(top *tree.Table, chosen map[string]*tree.Node, env string) {
+	if env != "" && chosen["name"] == top.Get("name") && r.out.Name != "" {
+		r.out.Name += "-" + env // wrangler names the Worker of an environment like this
 	}
 	if chosen["main"] != nil && chosen["compatibility_date"] == nil {
-		w.Notice(chosen["main"], `the file has no "compatibility_date", so `+DefaultCompatibilityDate+" is used",
+		r.Notice(chosen["main"], `the file has no "compatibility_date", so `+DefaultCompatibilityDate+" is used",
 			"write the date that the Worker was tested with")
 	}
 }
 
 // environment returns the sections of one environment, and refuses unknown ones.
-func (w *reader) environment(top *tree.Table, env string) map[string]*tree.Node {
+func (r *reader) environment(top *tree.Table, env string) map[string]*tree.Node {
 	chosen := map[string]*tree.Node{}
 	for _, name := range top.Names {
-		if w.isSection(name, top.Get(name)) {
+		if r.isSection(name, top.Get(name)) {
 			chosen[name] = top.Get(name)
 		}
 	}
 	var envs *tree.Table
 	if n := top.Get("env"); n != nil {
-		envs = w.Object(n)
+		envs = r.Object(n)
 	}
 	if env == "" {
 		if envs != nil && len(envs.Names) > 0 {
-			w.Notice(top.Get("env"), "the top level of the file is used, none of its environments",
+			r.Notice(top.Get("env"), "the top level of the file is used, none of its environments",
 				"choose one with --env "+strings.Join(envs.Names, ", --env "))
 		}
 		return chosen
@@ -81,24 +81,24 @@ func (w *reader) environment(top *tree.Table, env string) map[string]*tree.Node 
 		if envs != nil && len(envs.Names) > 0 {
 			fix = "choose " + tree.OrList(envs.Names)
 		}
-		w.Refuse(top.Get("env"), fmt.Sprintf("there is no environment %q", env), fix)
+		r.Refuse(top.Get("env"), fmt.Sprintf("there is no environment %q", env), fix)
 		return chosen
 	}
-	w.overrideSections(chosen, n, env)
+	r.overrideSections(chosen, n, env)
 	return chosen
 }
 
 // overrideSections replaces sections of the top level with those of an environment,
 // and removes the ones that an environment does not inherit.
-func (w *reader) overrideSections(chosen map[string]*tree.Node, n *tree.Node, env string) {
-	own := w.Object(n)
+func (r *reader) overrideSections(chosen map[string]*tree.Node, n *tree.Node, env string) {
+	own := r.Object(n)
 	for name, s := range chosen {
 		if sections[name].scope != perEnv {
 			continue
 		}
 		delete(chosen, name)
 		if own.Get(name) == nil {
-			w.Notice(s, fmt.Sprintf("%s is not inherited, so environment %q has none, as with wrangler", name, env),
+			r.Notice(s, fmt.Sprintf("%s is not inherited, so environment %q has none, as with wrangler", name, env),
 				fmt.Sprintf("repeat it in %s if the environment needs it", n.Path))
 		}
 	}
@@ -108,11 +108,11 @@ func (w *reader) overrideSections(chosen map[string]*tree.Node, n *tree.Node, en
 	}
 	for _, name := range own.Names {
 		e := own.Get(name)
-		if !w.isSection(name, e) {
+		if !r.isSection(name, e) {
 			continue
 		}
 		if sections[name].scope == topLevel {
-			w.Refuse(e, e.Path+" is allowed at the top level only", "move it there")
+			r.Refuse(e, e.Path+" is allowed at the top level only", "move it there")
 			continue
 		}
 		chosen[name] = e
@@ -122,31 +122,31 @@ func (w *reader) overrideSections(chosen map[string]*tree.Node, n *tree.Node, en
 // isSection reports whether a section is read. An empty one of an unknown name says nothing. Another
 // unknown one is refused in a file that a person wrote. Of a generated file, which a newer tool
 // may have written, it is refused only if it describes bindings.
-func (w *reader) isSection(name string, n *tree.Node) bool {
+func (r *reader) isSection(name string, n *tree.Node) bool {
 	_, known := sections[name]
 	switch {
 	case known:
 		return n.Value != nil
-	case n.Empty() || w.generated && slices.Contains(provenance, name):
+	case n.Empty() || r.generated && slices.Contains(provenance, name):
 		return false
-	case !w.generated:
-		w.Refuse(n, n.Path+" is not understood", tree.Nearest(name, Sections()))
+	case !r.generated:
+		r.Refuse(n, n.Path+" is not understood", tree.Nearest(name, Sections()))
 	case describesBinding(n):
-		w.Refuse(n, n.Path+" is not known to this kv-sync, and the Worker would be deployed without it",
+		r.Refuse(n, n.Path+" is not known to this kv-sync, and the Worker would be deployed without it",
 			"update kv-sync, or "+useWrangler)
 	case n.Value != false:
-		w.Notice(n, n.Path+" is not used: this kv-sync does not know it", "")
+		r.Notice(n, n.Path+" is not used: this kv-sync does not know it", "")
 	}
 	return false
 }
 
 // record records the place of a setting.
-func (w *reader) record(key string, n *tree.Node) { w.out.Places[key] = w.Place(n) }
+func (r *reader) record(key string, n *tree.Node) { r.out.Places[key] = r.Place(n) }
 
 // addMetadata adds a member of the version's metadata.
-func (w *reader) addMetadata(name string, value json.RawMessage) {
-	if w.out.Worker.Settings == nil {
-		w.out.Worker.Settings = map[string]json.RawMessage{}
+func (r *reader) addMetadata(name string, value json.RawMessage) {
+	if r.out.Worker.Settings == nil {
+		r.out.Worker.Settings = map[string]json.RawMessage{}
 	}
-	w.out.Worker.Settings[name] = value
+	r.out.Worker.Settings[name] = value
 }

@@ -48,16 +48,16 @@ type ids struct {
 	set map[string]bool
 }
 
-func (s *ids) Seen(id string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.set[id]
+func (i *ids) Seen(id string) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.set[id]
 }
 
-func (s *ids) Remember(id string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.set[id] = true
+func (i *ids) Remember(id string) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.set[id] = true
 	return nil
 }
 

@@ -24,8 +24,8 @@ type Extent int
 
 // Enter counts the entries of one tree. It fails if the walk is too large. rel is the tree's
 // path: "" for the root, otherwise with a slash at its end.
-func (n *Extent) Enter(entries []Entry, rel string) error {
-	if *n += Extent(len(entries)); *n > maxWalked {
+func (e *Extent) Enter(entries []Entry, rel string) error {
+	if *e += Extent(len(entries)); *e > maxWalked {
 		return &LimitError{fmt.Sprintf("the commit has more than %d files and folders there; publish a folder in it, "+
 			"or name what is not to be published in .assetsignore", maxWalked)}
 	}
@@ -36,16 +36,16 @@ func (n *Extent) Enter(entries []Entry, rel string) error {
 }
 
 // Measure walks a whole tree. It returns a [*LimitError] if a checkout would be too large.
-func (o *Reader) Measure(ctx context.Context, tree string) error {
-	entries, err := o.Tree(ctx, tree)
+func (r *Reader) Measure(ctx context.Context, tree string) error {
+	entries, err := r.Tree(ctx, tree)
 	if err != nil {
 		return err
 	}
 	var size Extent
-	return o.measure(ctx, entries, "", &size)
+	return r.measure(ctx, entries, "", &size)
 }
 
-func (o *Reader) measure(ctx context.Context, entries []Entry, rel string, size *Extent) error {
+func (r *Reader) measure(ctx context.Context, entries []Entry, rel string, size *Extent) error {
 	if err := cmp.Or(ctx.Err(), size.Enter(entries, rel)); err != nil {
 		return err
 	}
@@ -53,11 +53,11 @@ func (o *Reader) measure(ctx context.Context, entries []Entry, rel string, size 
 		if e.Kind() != ModeDir {
 			continue
 		}
-		below, err := o.Tree(ctx, e.ID)
+		below, err := r.Tree(ctx, e.ID)
 		if err != nil {
 			return err
 		}
-		if err := o.measure(ctx, below, rel+e.Name+"/", size); err != nil {
+		if err := r.measure(ctx, below, rel+e.Name+"/", size); err != nil {
 			return err
 		}
 	}

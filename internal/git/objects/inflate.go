@@ -36,9 +36,9 @@ func inflate(r io.Reader) (*inflater, error) {
 	return z, nil
 }
 
-func (z *inflater) release() {
-	z.in.Reset(nil)
-	inflaters.Put(z)
+func (i *inflater) release() {
+	i.in.Reset(nil)
+	inflaters.Put(i)
 }
 
 // content reads the rest of a stream, which must have exactly left bytes.

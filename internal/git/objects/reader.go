@@ -99,39 +99,39 @@ func HeadID(l Layout) string {
 }
 
 // Shallow returns the commits whose parents the clone does not have.
-func (o *Reader) Shallow(ctx context.Context) (map[string]bool, error) { return o.store.shallow(ctx) }
+func (r *Reader) Shallow(ctx context.Context) (map[string]bool, error) { return r.store.shallow(ctx) }
 
 // Prefetch announces which objects will be read next. It sorts the ids into the order
 // in which reading is fastest, and fetches together those that a partial clone
 // lacks. An object that cannot be fetched gives an error when it is read.
-func (o *Reader) Prefetch(ctx context.Context, ids []string) { o.store.prefetch(ctx, ids) }
+func (r *Reader) Prefetch(ctx context.Context, ids []string) { r.store.prefetch(ctx, ids) }
 
 // Reads returns what was read so far.
-func (o *Reader) Reads() Reads {
-	r := Reads{
-		Commits: o.commitReads.Load(), Trees: o.treeReads.Load(),
-		Blobs: o.blobReads.Load(), Sizes: o.sizeReads.Load(),
+func (r *Reader) Reads() Reads {
+	out := Reads{
+		Commits: r.commitReads.Load(), Trees: r.treeReads.Load(),
+		Blobs: r.blobReads.Load(), Sizes: r.sizeReads.Load(),
 	}
-	if s, ok := o.store.(*fileStore); ok {
-		r.Bytes = s.count.read.Load()
+	if s, ok := r.store.(*fileStore); ok {
+		out.Bytes = s.count.read.Load()
 	}
-	return r
+	return out
 }
 
 // Close releases what the reader holds open.
-func (o *Reader) Close() error {
-	err := o.store.Close()
-	if o.git != nil {
-		err = errors.Join(err, o.git.Close())
+func (r *Reader) Close() error {
+	err := r.store.Close()
+	if r.git != nil {
+		err = errors.Join(err, r.git.Close())
 	}
 	return err
 }
 
 // Resolve returns the id of the commit that a revision names.
-func (o *Reader) Resolve(ctx context.Context, revision string) (string, error) {
-	id, err := o.store.resolve(ctx, revision)
-	if errors.Is(err, errSyntax) && o.git != nil {
-		return o.git.resolve(ctx, revision)
+func (r *Reader) Resolve(ctx context.Context, revision string) (string, error) {
+	id, err := r.store.resolve(ctx, revision)
+	if errors.Is(err, errSyntax) && r.git != nil {
+		return r.git.resolve(ctx, revision)
 	}
 	return id, err
 }
@@ -141,8 +141,8 @@ func (o *Reader) Resolve(ctx context.Context, revision string) (string, error) {
 const maxMeta = 256 << 20
 
 // read returns the content of a commit, tag or tree.
-func (o *Reader) read(ctx context.Context, id, want string) ([]byte, error) {
-	kind, size, content, err := o.store.open(ctx, id)
+func (r *Reader) read(ctx context.Context, id, want string) ([]byte, error) {
+	kind, size, content, err := r.store.open(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("read %s %s: %w", want, id, err)
 	}
@@ -161,9 +161,9 @@ func (o *Reader) read(ctx context.Context, id, want string) ([]byte, error) {
 }
 
 // Commit reads a commit.
-func (o *Reader) Commit(ctx context.Context, id string) (*Commit, error) {
-	o.commitReads.Add(1)
-	data, err := o.read(ctx, id, kindCommit)
+func (r *Reader) Commit(ctx context.Context, id string) (*Commit, error) {
+	r.commitReads.Add(1)
+	data, err := r.read(ctx, id, kindCommit)
 	if err != nil {
 		return nil, err
 	}
@@ -175,9 +175,9 @@ func (o *Reader) Commit(ctx context.Context, id string) (*Commit, error) {
 }
 
 // Tree reads a tree.
-func (o *Reader) Tree(ctx context.Context, id string) ([]Entry, error) {
-	o.treeReads.Add(1)
-	data, err := o.read(ctx, id, kindTree)
+func (r *Reader) Tree(ctx context.Context, id string) ([]Entry, error) {
+	r.treeReads.Add(1)
+	data, err := r.read(ctx, id, kindTree)
 	if err != nil {
 		return nil, err
 	}
@@ -189,9 +189,9 @@ func (o *Reader) Tree(ctx context.Context, id string) ([]Entry, error) {
 }
 
 // BlobSize returns the size of a blob without reading it.
-func (o *Reader) BlobSize(ctx context.Context, id string) (int64, error) {
-	o.sizeReads.Add(1)
-	kind, size, err := o.store.stat(ctx, id)
+func (r *Reader) BlobSize(ctx context.Context, id string) (int64, error) {
+	r.sizeReads.Add(1)
+	kind, size, err := r.store.stat(ctx, id)
 	if err == nil && kind != kindBlob {
 		err = fmt.Errorf("it is a %s", kind)
 	}
@@ -202,12 +202,12 @@ func (o *Reader) BlobSize(ctx context.Context, id string) (int64, error) {
 }
 
 // Blob opens a blob. Another kind of object is an error.
-func (o *Reader) Blob(ctx context.Context, id string) (io.ReadCloser, error) {
-	return o.blobFrom(ctx, o.store, id)
+func (r *Reader) Blob(ctx context.Context, id string) (io.ReadCloser, error) {
+	return r.blobFrom(ctx, r.store, id)
 }
 
-func (o *Reader) blobFrom(ctx context.Context, store store, id string) (io.ReadCloser, error) {
-	o.blobReads.Add(1)
+func (r *Reader) blobFrom(ctx context.Context, store store, id string) (io.ReadCloser, error) {
+	r.blobReads.Add(1)
 	kind, _, content, err := store.open(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("read blob %s: %w", id, err)
@@ -222,14 +222,14 @@ func (o *Reader) blobFrom(ctx context.Context, store store, id string) (io.ReadC
 // SizedBlob opens a blob of a known size. A large blob that is stored as a delta is read through
 // the git command if there is one, because this program would hold it in memory together with
 // its base.
-func (o *Reader) SizedBlob(ctx context.Context, id string, size int64) (io.ReadCloser, error) {
-	s, fromFiles := o.store.(*fileStore)
-	if size <= manifest.MaxValueBytes || !fromFiles || o.git == nil || !s.isDelta(id) {
-		return o.Blob(ctx, id)
+func (r *Reader) SizedBlob(ctx context.Context, id string, size int64) (io.ReadCloser, error) {
+	s, fromFiles := r.store.(*fileStore)
+	if size <= manifest.MaxValueBytes || !fromFiles || r.git == nil || !s.isDelta(id) {
+		return r.Blob(ctx, id)
 	}
-	content, err := o.blobFrom(ctx, o.git, id)
+	content, err := r.blobFrom(ctx, r.git, id)
 	if err != nil && ctx.Err() == nil {
-		return o.Blob(ctx, id) // git refuses a repository of another user
+		return r.Blob(ctx, id) // git refuses a repository of another user
 	}
 	return content, err
 }

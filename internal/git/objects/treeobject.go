@@ -53,13 +53,13 @@ func parseTree(data []byte, idBytes int) ([]Entry, error) {
 // Subtree finds the tree of a directory below a tree, and reads it. The path has slashes; "."
 // is the tree itself. The id is "" if there is no such directory. seen, which may be nil, gets the
 // entries of each tree on the way and of the directory itself; the root's path is "".
-func (o *Reader) Subtree(
+func (r *Reader) Subtree(
 	ctx context.Context, tree, path string, seen func(dir string, entries []Entry),
 ) (id string, entries []Entry, err error) {
 	if seen == nil {
 		seen = func(string, []Entry) {}
 	}
-	if entries, err = o.Tree(ctx, tree); err != nil {
+	if entries, err = r.Tree(ctx, tree); err != nil {
 		return tree, entries, err
 	}
 	seen("", entries)
@@ -77,7 +77,7 @@ func (o *Reader) Subtree(
 		if id == "" {
 			return "", nil, nil
 		}
-		if entries, err = o.Tree(ctx, id); err != nil {
+		if entries, err = r.Tree(ctx, id); err != nil {
 			return "", nil, err
 		}
 		dir = strings.TrimPrefix(dir+"/"+name, "/")

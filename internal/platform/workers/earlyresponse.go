@@ -12,8 +12,8 @@ import (
 // response can still be read. If there is no response, the read fails.
 type earlyResponse struct{ net.Conn }
 
-func (c earlyResponse) Write(b []byte) (int, error) {
-	n, err := c.Conn.Write(b)
+func (r earlyResponse) Write(b []byte) (int, error) {
+	n, err := r.Conn.Write(b)
 	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
 		return len(b), nil
 	}

@@ -106,47 +106,47 @@ func (r *running) stop() {
 }
 
 // hold makes new requests wait until release.
-func (st *site) hold() {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	st.gate = make(chan struct{})
+func (s *site) hold() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gate = make(chan struct{})
 }
 
-func (st *site) release() {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	close(st.gate)
-	st.gate = nil
+func (s *site) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.gate)
+	s.gate = nil
 }
 
 // use sends new requests to r.
-func (st *site) use(r *running, routes []siteRoute) {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	st.run, st.routes = r, routes
+func (s *site) use(r *running, routes []siteRoute) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.run, s.routes = r, routes
 }
 
-func (st *site) running() *running {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	return st.run
+func (s *site) running() *running {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.run
 }
 
 // enter returns the process for a new request, and starts it if necessary. The caller calls
 // requests.Done when the request has ended.
-func (st *site) enter(ctx context.Context) (*running, siteRoute, error) {
+func (s *site) enter(ctx context.Context) (*running, siteRoute, error) {
 	for range 3 {
-		st.mu.Lock()
-		gate, r := st.gate, st.run
+		s.mu.Lock()
+		gate, r := s.gate, s.run
 		if gate == nil && r != nil && !r.ended() {
-			defer st.mu.Unlock()
+			defer s.mu.Unlock()
 			if r.err != nil {
 				return nil, siteRoute{}, r.err
 			}
 			r.requests.Add(1) // drain waits for it: use replaces the process under st.mu before drain
-			return r, st.pick(), nil
+			return r, s.pick(), nil
 		}
-		st.mu.Unlock()
+		s.mu.Unlock()
 		if gate != nil {
 			select {
 			case <-gate:
@@ -155,39 +155,39 @@ func (st *site) enter(ctx context.Context) (*running, siteRoute, error) {
 			}
 			continue
 		}
-		st.workers.refresh(st.account, st.script) //nolint:contextcheck // other requests wait for the same start
+		s.workers.refresh(s.account, s.script) //nolint:contextcheck // other requests wait for the same start
 	}
-	return nil, siteRoute{}, fmt.Errorf("the process of the Worker %s ends again and again", st.script)
+	return nil, siteRoute{}, fmt.Errorf("the process of the Worker %s ends again and again", s.script)
 }
 
 // pick chooses a version at random, by its share of the traffic. st.mu is held.
-func (st *site) pick() siteRoute {
+func (s *site) pick() siteRoute {
 	draw := rand.Float64() * 100 //nolint:gosec // it divides traffic; it is no secret
-	for _, r := range st.routes {
+	for _, r := range s.routes {
 		if draw -= r.share; draw < 0 {
 			return r
 		}
 	}
-	return st.routes[0]
+	return s.routes[0]
 }
 
 // ServeHTTP passes a request on to the Worker.
-func (st *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if why := loopback.RefusalReason(r); why != "" {
 		http.Error(w, why, http.StatusForbidden)
 		return
 	}
-	run, route, err := st.enter(r.Context())
+	run, route, err := s.enter(r.Context())
 	if err != nil {
-		http.Error(w, "the Worker "+st.script+" could not be started: "+err.Error(), http.StatusInternalServerError)
+		http.Error(w, "the Worker "+s.script+" could not be started: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
 	defer run.requests.Done()
 	var transport http.RoundTripper = run.transports[route.socket]
 	if route.cacheScope != "" {
 		transport = &edge.WorkersCache{
-			Location: st.workers.options.Edge.Location, Life: st.workers.life,
-			Worker: st.account + "/" + st.script, Scope: route.cacheScope, Next: transport,
+			Location: s.workers.options.Edge.Location, Life: s.workers.life,
+			Worker: s.account + "/" + s.script, Scope: route.cacheScope, Next: transport,
 		}
 	}
 	proxy := &httputil.ReverseProxy{
@@ -201,7 +201,7 @@ func (st *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Transport:     transport,
 		FlushInterval: -1,
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
-			http.Error(w, "the Worker "+st.script+" did not answer: "+err.Error(), http.StatusBadGateway)
+			http.Error(w, "the Worker "+s.script+" did not answer: "+err.Error(), http.StatusBadGateway)
 		},
 		ErrorLog: nil,
 	}

@@ -37,9 +37,9 @@ type endlessReader struct {
 	cancel func()
 }
 
-func (c *endlessReader) Read(p []byte) (int, error) {
-	if c.reads++; c.reads == 3 {
-		c.cancel()
+func (r *endlessReader) Read(p []byte) (int, error) {
+	if r.reads++; r.reads == 3 {
+		r.cancel()
 	}
 	return len(p), nil
 }

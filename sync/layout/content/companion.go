@@ -29,13 +29,13 @@ type companionUpload struct {
 // planCompanion decides whether the companion has to be deployed; nil means no. It
 // returns an error if it has to be and must not be. It sends no request if the live
 // version was deployed with this companion.
-func (c *Content) planCompanion(ctx context.Context, l *version.Live, p *contentDraft,
+func (c *Content) planCompanion(ctx context.Context, l *version.Live, d *contentDraft,
 	opt plan.Options) (*companionUpload,
 	error) {
-	if p.Worker.Companion == nil {
+	if d.Worker.Companion == nil {
 		return nil, nil
 	}
-	want := c.companionMeta(p.Worker, p.Namespace)
+	want := c.companionMeta(d.Worker, d.Namespace)
 	if m := l.Meta; m != nil && m.Overlay != nil && m.Overlay.CompanionCode == want.CompanionCode &&
 		m.Namespace == want.Namespace && !opt.Repair {
 		return nil, nil
@@ -70,17 +70,17 @@ func (c *Content) planCompanion(ctx context.Context, l *version.Live, p *content
 
 // deployCompanion uploads the companion if the plan says so. It has no address, so only
 // the site's Worker reaches it.
-func (c *Content) deployCompanion(ctx context.Context, p *contentDraft, namespace string) error {
-	if p.companion == nil {
+func (c *Content) deployCompanion(ctx context.Context, d *contentDraft, namespace string) error {
+	if d.companion == nil {
 		return nil
 	}
 	name := overlay.CompanionName(c.Site)
-	want := c.companionMeta(p.Worker, namespace)
+	want := c.companionMeta(d.Worker, namespace)
 	says, err := json.Marshal(want)
 	if err != nil {
 		return fmt.Errorf("encode binding %s: %w", cloud.BindingMeta, err)
 	}
-	u := cloud.Upload{Worker: *p.Worker.Companion, Message: "kv-sync companion of " + c.Site, Apply: p.companion.apply}
+	u := cloud.Upload{Worker: *d.Worker.Companion, Message: "kv-sync companion of " + c.Site, Apply: d.companion.apply}
 	u.Bindings = []cloud.Binding{
 		{Name: cloud.BindingBlobs, Type: "kv_namespace",
 			Fields: map[string]json.RawMessage{"namespace_id": cloud.JSONString(namespace)}},

@@ -170,15 +170,15 @@ func TestCompareByDefinition(t *testing.T) {
 			a := asset("")
 			was.Confirmed[a.Content()] = a.Blob
 		}
-		p := &contentDraft{Draft: &layout.Draft{Worker: cloud.Worker{Routing: routing()}}}
-		want := comparison{l, p.Worker, base, carry, left, was.Confirmed}.define(e)
-		p.compare(e, l, base, carry, was)
-		if !reflect.DeepEqual(p.Added, want.added) || !reflect.DeepEqual(p.Changed, want.changed) ||
-			!reflect.DeepEqual(p.Removed, want.removed) || p.Unchanged != want.unchanged {
-			t.Fatalf("seed %d: %v %v %v %d, want %+v", seed, p.Added, p.Changed, p.Removed, p.Unchanged, want)
+		d := &contentDraft{Draft: &layout.Draft{Worker: cloud.Worker{Routing: routing()}}}
+		want := comparison{l, d.Worker, base, carry, left, was.Confirmed}.define(e)
+		d.compare(e, l, base, carry, was)
+		if !reflect.DeepEqual(d.Added, want.added) || !reflect.DeepEqual(d.Changed, want.changed) ||
+			!reflect.DeepEqual(d.Removed, want.removed) || d.Unchanged != want.unchanged {
+			t.Fatalf("seed %d: %v %v %v %d, want %+v", seed, d.Added, d.Changed, d.Removed, d.Unchanged, want)
 		}
 		uploads := map[manifest.Content]bool{}
-		for _, f := range p.Uploads {
+		for _, f := range d.Uploads {
 			if uploads[f.Content()] && !unhashed {
 				t.Fatalf("seed %d: %s is uploaded twice", seed, f.Path)
 			}
@@ -198,7 +198,7 @@ func TestCompareByDefinition(t *testing.T) {
 		for c, ref := range was.Confirmed {
 			holds[ref] = c
 		}
-		for i, a := range p.Manifest.Assets {
+		for i, a := range d.Manifest.Assets {
 			f := l.Files[i]
 			if c, ok := holds[a.Blob]; a.Path != f.Path || a.Content() != f.Content() ||
 				uploads[f.Content()] != (a.Blob.Nonce == was.Nonce.For(a)) || ok == uploads[f.Content()] || ok && c != f.Content() {
@@ -208,7 +208,7 @@ func TestCompareByDefinition(t *testing.T) {
 		if carry == nil {
 			continue
 		}
-		got, guarded := e.retired(p.Manifest, carry, left, carry.Routing != nil)
+		got, guarded := e.retired(d.Manifest, carry, left, carry.Routing != nil)
 		if len(guarded) != len(want.guarded) || slices.ContainsFunc(guarded,
 			func(a manifest.Asset) bool { return !want.guarded[a.Path] }) {
 			t.Fatalf("seed %d: guarded %v, want %v", seed, guarded, want.guarded)

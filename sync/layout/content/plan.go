@@ -18,10 +18,11 @@ import (
 )
 
 // Plan implements [layout.Deployer].
-func (c *Content) Plan(ctx context.Context, l *version.Live, d *layout.Draft, r *layout.Run) (layout.Planned, error) {
-	w, opt, origin := r.Worker, r.Options, d.Origin
-	p := &contentDraft{Draft: d, c: c, l: l, r: r}
-	p.Worker, p.Hash = w, version.WorkerHash(w, c.Serving, c.Rights)
+func (c *Content) Plan(ctx context.Context, l *version.Live, draft *layout.Draft, r *layout.Run,
+) (layout.Planned, error) {
+	w, opt, origin := r.Worker, r.Options, draft.Origin
+	d := &contentDraft{Draft: draft, c: c, l: l, r: r}
+	d.Worker, d.Hash = w, version.WorkerHash(w, c.Serving, c.Rights)
 	if err := c.checkCache(l, w); err != nil {
 		return nil, err
 	}
@@ -29,72 +30,72 @@ func (c *Content) Plan(ctx context.Context, l *version.Live, d *layout.Draft, r 
 	if err != nil {
 		return nil, err
 	}
-	sameWorker := c.Owns(l.Meta) && l.Meta.Worker == p.Hash && (c.Namespace == "" || c.Namespace == l.Meta.Namespace)
-	p.WorkerChanged = !sameWorker
+	sameWorker := c.Owns(l.Meta) && l.Meta.Worker == d.Hash && (c.Namespace == "" || c.Namespace == l.Meta.Namespace)
+	d.WorkerChanged = !sameWorker
 	mayBeUnchanged := sameWorker && l.HasAllTraffic() && !opt.Always()
 	unchanged := func(o manifest.Origin) bool { return o.ID != "" && mayBeUnchanged && o.ID == l.Meta.Source }
-	if unchanged(origin) && p.MarkUnchanged(l, c.Target.InKV()) {
-		return p, nil
+	if unchanged(origin) && d.MarkUnchanged(l, c.Target.InKV()) {
+		return d, nil
 	}
-	order, err := r.Order.Check(ctx, l, p.Draft, r)
+	order, err := r.Order.Check(ctx, l, d.Draft, r)
 	if err != nil {
 		return nil, err
 	}
 	if unchanged(origin) {
-		p.MarkReactivated(l, order)
-		return p, nil
+		d.MarkReactivated(l, order)
+		return d, nil
 	}
 	namespace := c.FindNamespace(ctx, layout.OfLayout(l, c))
 	listing, base, err := c.list(ctx, l, r, origin, mayBeUnchanged)
 	if err != nil {
 		return nil, err
 	}
-	if p.Namespace, err = namespace(); err != nil {
+	if d.Namespace, err = namespace(); err != nil {
 		return nil, err
 	}
-	p.pulled, p.discarded, p.Origin = listing.Pulled, listing.Discarded, listing.Origin
-	p.Ignored, p.Excluded = listing.Ignored, listing.Excluded
+	d.pulled, d.discarded, d.Origin = listing.Pulled, listing.Discarded, listing.Origin
+	d.Ignored, d.Excluded = listing.Ignored, listing.Excluded
 	if origin.ID == "" {
-		if err := r.Order.CheckContent(ctx, l, p.Draft, opt); err != nil {
+		if err := r.Order.CheckContent(ctx, l, d.Draft, opt); err != nil {
 			return nil, err
 		}
 	}
-	if unchanged(p.Origin) {
-		if !p.MarkUnchanged(l, c.Target.InKV()) {
-			p.MarkReactivated(l, order)
+	if unchanged(d.Origin) {
+		if !d.MarkUnchanged(l, c.Target.InKV()) {
+			d.MarkReactivated(l, order)
 		}
-		return p, nil
+		return d, nil
 	}
-	p.Notices = slices.Concat(notices, listing.Notices, order)
-	p.PruneDue = c.Owns(l.Meta) && c.PruneDue(time.Unix(l.Meta.Pruned, 0))
+	d.Notices = slices.Concat(notices, listing.Notices, order)
+	d.PruneDue = c.Owns(l.Meta) && c.PruneDue(time.Unix(l.Meta.Pruned, 0))
 	carry, reachable := c.usable(l, base, opt)
-	r.MoveTo(p.Namespace, c.Keys())
-	p.compare(c, listing, base, carry, r)
-	p.Kept = keptByBrowsers(p.Changed, base)
-	p.count(c, carry)
+	r.MoveTo(d.Namespace, c.Keys())
+	d.compare(c, listing, base, carry, r)
+	d.Kept = keptByBrowsers(d.Changed, base)
+	d.count(c, carry)
 	if reachable != nil && !opt.Forget && !opt.KeepNone {
-		c.retire(ctx, l, p, reachable)
+		c.retire(ctx, l, d, reachable)
 	}
-	if err := p.check(ctx, base); err != nil {
+	if err := d.check(ctx, base); err != nil {
 		return nil, err
 	}
-	if p.Origin.IsCommit() && p.Namespace != "" && p.worthReceipt() && !opt.Always() && !r.IgnoreReceipt {
-		if there := c.readReceipt(ctx, l, p); there != nil {
-			p.useReceipt(there, r.Nonce)
-			p.count(c, carry)
+	if d.Origin.IsCommit() && d.Namespace != "" && d.worthReceipt() && !opt.Always() && !r.IgnoreReceipt {
+		if there := c.readReceipt(ctx, l, d); there != nil {
+			d.useReceipt(there, r.Nonce)
+			d.count(c, carry)
 		}
 	}
-	if err := c.planOverlay(ctx, l, p, base, opt); err != nil {
+	if err := c.planOverlay(ctx, l, d, base, opt); err != nil {
 		return nil, err
 	}
-	if err := p.checkSize(); err != nil {
+	if err := d.checkSize(); err != nil {
 		return nil, err
 	}
-	p.Retired = retiredFiles(p.Manifest.Retired)
-	if p.companion, err = c.planCompanion(ctx, l, p, opt); p.companion != nil {
-		p.Companion = overlay.CompanionName(c.Site)
+	d.Retired = retiredFiles(d.Manifest.Retired)
+	if d.companion, err = c.planCompanion(ctx, l, d, opt); d.companion != nil {
+		d.Companion = overlay.CompanionName(c.Site)
 	}
-	return p, err
+	return d, err
 }
 
 // usable returns the live manifest twice: as far as the new one may name its blobs, and as far as
@@ -113,14 +114,14 @@ func (c *Content) usable(l *version.Live, base *manifest.Manifest,
 }
 
 // check refuses what a person has to allow, and bindings that would have no resource.
-func (p *contentDraft) check(ctx context.Context, base *manifest.Manifest) error {
-	if err := p.CheckShrink(base, p.r.Options); err != nil {
+func (d *contentDraft) check(ctx context.Context, base *manifest.Manifest) error {
+	if err := d.CheckShrink(base, d.r.Options); err != nil {
 		return err
 	}
-	if err := p.CheckIgnored(base, p.r.Options); err != nil {
+	if err := d.CheckIgnored(base, d.r.Options); err != nil {
 		return err
 	}
-	return p.FindResources(ctx, p.l, p.r.Worker.Bindings, p.r.Client)
+	return d.FindResources(ctx, d.l, d.r.Worker.Bindings, d.r.Client)
 }
 
 // list reads the files of the source. The files of a folder have to be hashed to find
@@ -158,10 +159,10 @@ func (c *Content) list(ctx context.Context, l *version.Live, r *layout.Run, o ma
 
 // compare fills in the plan and the new manifest. It reuses blobs of the live manifest
 // and blobs that this run has confirmed, and no others.
-func (p *contentDraft) compare(e *Content, l *manifest.Listing, base, carry *manifest.Manifest, r *layout.Run) {
+func (d *contentDraft) compare(e *Content, l *manifest.Listing, base, carry *manifest.Manifest, r *layout.Run) {
 	m := &manifest.Manifest{
 		Site: e.ID(), Origin: l.Origin, Dirs: l.Dirs, Redirects: l.Redirects, Headers: l.Headers, Serving: e.Serving,
-		Routing: p.Worker.Routing,
+		Routing: d.Worker.Routing,
 		Assets:  make([]manifest.Asset, 0, len(l.Files)),
 	}
 	var before []manifest.Asset
@@ -173,7 +174,7 @@ func (p *contentDraft) compare(e *Content, l *manifest.Listing, base, carry *man
 	for i := range l.Files {
 		f := &l.Files[i]
 		for len(before) > 0 && before[0].Path < f.Path {
-			p.Removed = append(p.Removed, plan.Change{Path: before[0].Path, Size: before[0].Size})
+			d.Removed = append(d.Removed, plan.Change{Path: before[0].Path, Size: before[0].Size})
 			before = before[1:]
 		}
 		a := f.Asset
@@ -183,18 +184,18 @@ func (p *contentDraft) compare(e *Content, l *manifest.Listing, base, carry *man
 		}
 		switch {
 		case len(before) == 0 || before[0].Path != f.Path:
-			p.Added = append(p.Added, plan.Change{Path: f.Path, Size: f.Size})
+			d.Added = append(d.Added, plan.Change{Path: f.Path, Size: f.Size})
 		case a.Content() == before[0].Content() && a.ContentType == before[0].ContentType:
 			a.Modified = before[0].Modified
-			p.Unchanged++
+			d.Unchanged++
 			before = before[1:]
 		default:
-			p.Changed = append(p.Changed, plan.Change{Path: f.Path, Size: f.Size, Before: before[0].Size})
+			d.Changed = append(d.Changed, plan.Change{Path: f.Path, Size: f.Size, Before: before[0].Size})
 			before = before[1:]
 		}
 		if a.Blob.Hash.IsZero() || !ok {
 			ref = manifest.Ref{Hash: a.Blob.Hash, Nonce: r.Nonce.For(a)}
-			p.Uploads = append(p.Uploads, manifest.File{Asset: a, Open: f.Open})
+			d.Uploads = append(d.Uploads, manifest.File{Asset: a, Open: f.Open})
 			if !a.Blob.Hash.IsZero() {
 				known[a.Content()] = ref // equal bytes at another path share the blob
 			}
@@ -203,9 +204,9 @@ func (p *contentDraft) compare(e *Content, l *manifest.Listing, base, carry *man
 		m.Assets = append(m.Assets, a)
 	}
 	for _, a := range before {
-		p.Removed = append(p.Removed, plan.Change{Path: a.Path, Size: a.Size})
+		d.Removed = append(d.Removed, plan.Change{Path: a.Path, Size: a.Size})
 	}
-	p.Manifest = m
+	d.Manifest = m
 }
 
 // keptByBrowsers returns the changed files whose live content browsers do not
@@ -224,20 +225,20 @@ func keptByBrowsers(changed []plan.Change, live *manifest.Manifest) (paths []str
 }
 
 // count fills in what the uploads cost.
-func (p *contentDraft) count(e *Content, carry *manifest.Manifest) {
-	p.Blobs, p.Bytes = 0, 0
-	for _, f := range p.Uploads {
-		p.Blobs += f.Blobs()
-		p.Bytes += f.Size
+func (d *contentDraft) count(e *Content, carry *manifest.Manifest) {
+	d.Blobs, d.Bytes = 0, 0
+	for _, f := range d.Uploads {
+		d.Blobs += f.Blobs()
+		d.Bytes += f.Size
 	}
-	p.replaced = nil
-	if carry != nil && slices.ContainsFunc(p.Uploads, func(f manifest.File) bool { return f.Chunked() }) {
-		p.replaced = replacedChunked(carry, p.Manifest)
+	d.replaced = nil
+	if carry != nil && slices.ContainsFunc(d.Uploads, func(f manifest.File) bool { return f.Chunked() }) {
+		d.replaced = replacedChunked(carry, d.Manifest)
 	}
-	p.AtMost = len(p.replaced) > 0
-	p.Writes = p.Blobs + 2 // the stored manifest and the record
+	d.AtMost = len(d.replaced) > 0
+	d.Writes = d.Blobs + 2 // the stored manifest and the record
 	if e.Target.InKV() {
-		p.Writes += 3 // the served manifest, the version and the pointer
+		d.Writes += 3 // the served manifest, the version and the pointer
 	}
 }
 

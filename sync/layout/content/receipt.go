@@ -50,59 +50,59 @@ type receiptLine struct {
 
 // UploadAhead uploads the blobs of the plan and writes their receipt, if that is worth a
 // request.
-func (p *contentDraft) UploadAhead(ctx context.Context) (uploaded int, receipt bool, err error) {
-	e, r := p.c, p.r
-	if !p.worthReceipt() {
-		return 0, p.Ahead > 0, nil
+func (d *contentDraft) UploadAhead(ctx context.Context) (uploaded int, receipt bool, err error) {
+	e, r := d.c, d.r
+	if !d.worthReceipt() {
+		return 0, d.Ahead > 0, nil
 	}
-	if r.Namespace, err = e.EnsureNamespace(ctx, p.Namespace); err != nil {
+	if r.Namespace, err = e.EnsureNamespace(ctx, d.Namespace); err != nil {
 		return 0, false, err
 	}
-	chunks, err := e.liveChunks(ctx, p)
+	chunks, err := e.liveChunks(ctx, d)
 	if err != nil {
 		return 0, false, err
 	}
-	store, blobs := e.Account.Store(r.Namespace), p.items(e.ID(), r.Nonce, chunks)
+	store, blobs := e.Account.Store(r.Namespace), d.items(e.ID(), r.Nonce, chunks)
 	if err := e.Upload(ctx, store, blobs, nil); err != nil {
 		return 0, false, err
 	}
-	if p.Unhashed() {
-		p.settle(blobs, r.Nonce)
-		r.Source.Remember(p.Manifest.Assets)
+	if d.Unhashed() {
+		d.settle(blobs, r.Nonce)
+		r.Source.Remember(d.Manifest.Assets)
 	}
-	p.confirm(blobs, r)
-	if !e.Fresh(p.l, r.Started) {
+	d.confirm(blobs, r)
+	if !e.Fresh(d.l, r.Started) {
 		e.Note(site.StageUpload, "the upload took longer than half the grace period, so no deploy will rely on "+
 			"it; set a longer grace")
-		return p.Blobs, false, nil
+		return d.Blobs, false, nil
 	}
-	return p.Blobs, true, e.writeReceipt(ctx, store, p, e.FreshFor(p.l))
+	return d.Blobs, true, e.writeReceipt(ctx, store, d, e.FreshFor(d.l))
 }
 
 // writeReceipt writes the receipt of a plan after all its blobs were confirmed. KV
 // deletes it after the given time.
-func (c *Content) writeReceipt(ctx context.Context, s cloud.Store, p *contentDraft, valid time.Duration) error {
-	b, err := encodeReceipt(c.ID(), p)
+func (c *Content) writeReceipt(ctx context.Context, s cloud.Store, d *contentDraft, valid time.Duration) error {
+	b, err := encodeReceipt(c.ID(), d)
 	if err != nil {
 		return err
 	}
-	it := upload.Value("the receipt", c.Keys().Receipt(p.Origin.Commit), b)
+	it := upload.Value("the receipt", c.Keys().Receipt(d.Origin.Commit), b)
 	it.TTL = valid // at least 5 minutes; KV wants one
 	return c.Quiet().Upload(ctx, s, []*upload.Item{it}, nil)
 }
 
 // worthReceipt reports whether the uploads exceed what a deploy writes with its other
 // values.
-func (p *contentDraft) worthReceipt() bool {
-	return p.Blobs > ridesAlongBlobs || p.Bytes > ridesAlongBytes
+func (d *contentDraft) worthReceipt() bool {
+	return d.Blobs > ridesAlongBlobs || d.Bytes > ridesAlongBytes
 }
 
-func encodeReceipt(site string, p *contentDraft) ([]byte, error) {
-	stored, err := manifest.EncodeStored(p.Manifest)
+func encodeReceipt(site string, d *contentDraft) ([]byte, error) {
+	stored, err := manifest.EncodeStored(d.Manifest)
 	if err != nil {
 		return nil, err
 	}
-	b, err := receiptLine{receiptFormat, site, p.Origin.Commit, p.Live, manifest.HashOf(stored).String()}.encode()
+	b, err := receiptLine{receiptFormat, site, d.Origin.Commit, d.Live, manifest.HashOf(stored).String()}.encode()
 	return append(b, stored...), err
 }
 
@@ -158,8 +158,8 @@ type gitBlob struct {
 
 // readReceipt reads the receipt of the plan's commit. It returns nil if there is none or
 // if it cannot be used. Then the files are uploaded.
-func (c *Content) readReceipt(ctx context.Context, l *version.Live, p *contentDraft) *receiptBlobs {
-	live, m, err := c.fetchReceipt(ctx, p)
+func (c *Content) readReceipt(ctx context.Context, l *version.Live, d *contentDraft) *receiptBlobs {
+	live, m, err := c.fetchReceipt(ctx, d)
 	if err != nil {
 		if !errors.Is(err, cloud.ErrNotFound) {
 			c.Log.DebugContext(ctx, "the receipt of an upload ahead is not used", "error", err)
@@ -170,7 +170,7 @@ func (c *Content) readReceipt(ctx context.Context, l *version.Live, p *contentDr
 	for _, a := range m.Assets {
 		// The index of a chunked file may name chunks that only an earlier live
 		// deployment keeps alive.
-		if !c.Fresh(l, a.Blob.Nonce.Time()) || a.Chunked() && live != p.Live {
+		if !c.Fresh(l, a.Blob.Nonce.Time()) || a.Chunked() && live != d.Live {
 			continue
 		}
 		out.byContent[a.Content()] = a.Blob
@@ -181,10 +181,10 @@ func (c *Content) readReceipt(ctx context.Context, l *version.Live, p *contentDr
 	return out
 }
 
-func (c *Content) fetchReceipt(ctx context.Context, p *contentDraft) (live string, m *manifest.Manifest, err error) {
-	key := c.Keys().Receipt(p.Origin.Commit)
-	m, err = cloud.ReadAs(ctx, c.Account.Store(p.Namespace), key, func(b []byte) (m *manifest.Manifest, err error) {
-		live, m, err = decodeReceipt(b, c.ID(), p.Origin.Commit)
+func (c *Content) fetchReceipt(ctx context.Context, d *contentDraft) (live string, m *manifest.Manifest, err error) {
+	key := c.Keys().Receipt(d.Origin.Commit)
+	m, err = cloud.ReadAs(ctx, c.Account.Store(d.Namespace), key, func(b []byte) (m *manifest.Manifest, err error) {
+		live, m, err = decodeReceipt(b, c.ID(), d.Origin.Commit)
 		return m, err
 	})
 	return live, m, err
@@ -202,19 +202,19 @@ func (r *receiptBlobs) find(a manifest.Asset) (ref manifest.Ref, ok bool) {
 }
 
 // useReceipt replaces uploads by blobs of the receipt. nonce is that of the run.
-func (p *contentDraft) useReceipt(r *receiptBlobs, nonce manifest.Nonce) {
-	for i := range p.Manifest.Assets {
-		a := &p.Manifest.Assets[i]
+func (d *contentDraft) useReceipt(r *receiptBlobs, nonce manifest.Nonce) {
+	for i := range d.Manifest.Assets {
+		a := &d.Manifest.Assets[i]
 		if a.Blob.Nonce != nonce.For(*a) {
 			continue // reused from the live manifest
 		}
 		if ref, ok := r.find(*a); ok {
 			a.Blob = ref
-			p.Ahead++
-			if written := ref.Nonce.Time(); p.Oldest.IsZero() || written.Before(p.Oldest) {
-				p.Oldest = written
+			d.Ahead++
+			if written := ref.Nonce.Time(); d.Oldest.IsZero() || written.Before(d.Oldest) {
+				d.Oldest = written
 			}
 		}
 	}
-	p.Uploads = slices.DeleteFunc(p.Uploads, func(f manifest.File) bool { _, ok := r.find(f.Asset); return ok })
+	d.Uploads = slices.DeleteFunc(d.Uploads, func(f manifest.File) bool { _, ok := r.find(f.Asset); return ok })
 }

@@ -20,10 +20,10 @@ import (
 // of the new deployment, of the live one, or of one that a rollback left guards it. For
 // a file that is retired already, earlier deployments have applied their routings,
 // unless an older kv-sync made the live deployment: it did not consider routings.
-func (c *Content) retire(ctx context.Context, l *version.Live, p *contentDraft, live *manifest.Manifest) {
-	stay, guarded := c.retired(p.Manifest, p.withRouting(live, l.Meta), c.rolledBackFrom(ctx, l, p), live.Routing != nil)
-	p.Manifest.Retired = stay
-	p.Guarded, p.RoutingUnknown = changesOf(guarded), live.Routing == nil && len(guarded) > 0
+func (c *Content) retire(ctx context.Context, l *version.Live, d *contentDraft, live *manifest.Manifest) {
+	stay, guarded := c.retired(d.Manifest, d.withRouting(live, l.Meta), c.rolledBackFrom(ctx, l, d), live.Routing != nil)
+	d.Manifest.Retired = stay
+	d.Guarded, d.RoutingUnknown = changesOf(guarded), live.Routing == nil && len(guarded) > 0
 }
 
 // retired divides what next removes into files that stay reachable and files that code
@@ -75,12 +75,12 @@ func (c *Content) retired(next, live *manifest.Manifest, left []*manifest.Manife
 // withRouting returns a manifest with a routing. An older kv-sync recorded none. Then the
 // manifest gets the routing of this plan if its Worker is the same, because equal Workers
 // have equal routings.
-func (p *contentDraft) withRouting(m *manifest.Manifest, of *version.Meta) *manifest.Manifest {
-	if m.Routing != nil || of == nil || of.Worker != p.Hash {
+func (d *contentDraft) withRouting(m *manifest.Manifest, of *version.Meta) *manifest.Manifest {
+	if m.Routing != nil || of == nil || of.Worker != d.Hash {
 		return m
 	}
 	known := *m
-	known.Routing = p.Worker.Routing
+	known.Routing = d.Worker.Routing
 	return &known
 }
 
@@ -102,7 +102,7 @@ func removedFrom(now, before []manifest.Asset) (gone []manifest.Asset) {
 // rollback, or successive rollbacks, to the live one. It sends requests only after a
 // rollback. It skips manifests that cannot be read, because they only matter to open
 // tabs.
-func (c *Content) rolledBackFrom(ctx context.Context, l *version.Live, p *contentDraft) []*manifest.Manifest {
+func (c *Content) rolledBackFrom(ctx context.Context, l *version.Live, d *contentDraft) []*manifest.Manifest {
 	var out []*manifest.Manifest
 	for i := 1; i < len(l.Activations) && i < c.Retain && l.Message().Rollback; i++ {
 		above := version.ReadMessage(l.Activations[i-1].Message)
@@ -114,7 +114,7 @@ func (c *Content) rolledBackFrom(ctx context.Context, l *version.Live, p *conten
 			continue
 		}
 		if manifest, err := c.Manifest(ctx, m); err == nil {
-			out = append(out, p.withRouting(manifest, m))
+			out = append(out, d.withRouting(manifest, m))
 		}
 	}
 	return out

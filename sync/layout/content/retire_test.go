@@ -162,12 +162,12 @@ func TestRetiredByAnOlderRelease(t *testing.T) {
 	}{"older": {nil, []string{"/app.js"}}, "this one": {public, []string{"/app.js", "/report.txt"}}} {
 		deployed := &manifest.Manifest{Routing: c.recorded, Assets: []manifest.Asset{{Path: "/app.js"}},
 			Retired: retiredUntil([]manifest.Asset{{Path: "/report.txt"}}, time.Now().Add(time.Hour).Unix())}
-		p := &contentDraft{Draft: &layout.Draft{Hash: "same", Worker: cloud.Worker{Routing: public},
+		d := &contentDraft{Draft: &layout.Draft{Hash: "same", Worker: cloud.Worker{Routing: public},
 			Manifest: &manifest.Manifest{Routing: public}}}
-		e.retire(t.Context(), &version.Live{Meta: &version.Meta{Worker: "same"}}, p, deployed)
-		if got := pathsOf(p.Manifest.Retired); !slices.Equal(got, c.want) || len(p.Guarded) != 2-len(c.want) ||
-			p.RoutingUnknown != (c.recorded == nil) {
-			t.Errorf("%s: %v stay, guarded %v, routing unknown %v", name, got, p.Guarded, p.RoutingUnknown)
+		e.retire(t.Context(), &version.Live{Meta: &version.Meta{Worker: "same"}}, d, deployed)
+		if got := pathsOf(d.Manifest.Retired); !slices.Equal(got, c.want) || len(d.Guarded) != 2-len(c.want) ||
+			d.RoutingUnknown != (c.recorded == nil) {
+			t.Errorf("%s: %v stay, guarded %v, routing unknown %v", name, got, d.Guarded, d.RoutingUnknown)
 		}
 	}
 }

@@ -16,31 +16,31 @@ import (
 
 // Write writes everything that the switch relies on, side by side: the blobs, the
 // stored manifest, the record and, if the script exists, the version.
-func (p *contentDraft) Write(ctx context.Context) (*layout.Prepared, error) {
-	e, l, r := p.c, p.l, p.r
-	p.Show(e.Client)
-	if p.NoChange {
+func (d *contentDraft) Write(ctx context.Context) (*layout.Prepared, error) {
+	e, l, r := d.c, d.l, d.r
+	d.Show(e.Client)
+	if d.NoChange {
 		return nil, nil
 	}
-	chunks, err := e.liveChunks(ctx, p)
+	chunks, err := e.liveChunks(ctx, d)
 	if err != nil {
 		return nil, err
 	}
-	blobs := p.items(e.ID(), r.Nonce, chunks)
+	blobs := d.items(e.ID(), r.Nonce, chunks)
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	g, gctx := errgroup.WithContext(ctx)
 	store := newLateStore()
 	hashed := make(chan struct{})
-	unhashed := p.Unhashed()
+	unhashed := d.Unhashed()
 	if unhashed {
 		// The manifest needs their hashes, and does not wait for their upload.
 		g.Go(func() error { return e.Upload(gctx, store, blobs, func() { close(hashed) }) })
 	} else {
 		close(hashed)
 	}
-	rel, err := p.compose(gctx, store, hashed, blobs)
+	rel, err := d.compose(gctx, store, hashed, blobs)
 	if err != nil {
 		cancel()
 		if first := g.Wait(); first != nil && !errors.Is(first, context.Canceled) {
@@ -51,7 +51,7 @@ func (p *contentDraft) Write(ctx context.Context) (*layout.Prepared, error) {
 	out := &layout.Prepared{Release: rel}
 	if unhashed {
 		g.Go(func() error { return e.Quiet().Upload(gctx, store, rel.Values, nil) })
-		g.Go(func() error { r.Source.Remember(p.Manifest.Assets); return nil })
+		g.Go(func() error { r.Source.Remember(d.Manifest.Assets); return nil })
 	} else {
 		g.Go(func() error { return e.Upload(gctx, store, slices.Concat(blobs, rel.Values), nil) })
 	}
@@ -59,7 +59,7 @@ func (p *contentDraft) Write(ctx context.Context) (*layout.Prepared, error) {
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	p.confirm(blobs, r)
+	d.confirm(blobs, r)
 	if e.Cache != nil {
 		e.Cache.Put(rel.Meta.Manifest, rel.Stored)
 	}
@@ -67,9 +67,9 @@ func (p *contentDraft) Write(ctx context.Context) (*layout.Prepared, error) {
 }
 
 // compose makes the release after the namespace, the address and every hash are known.
-func (p *contentDraft) compose(ctx context.Context, store *lateStore, hashed <-chan struct{},
+func (d *contentDraft) compose(ctx context.Context, store *lateStore, hashed <-chan struct{},
 	blobs []*upload.Item) (*layout.Release, error) {
-	e, l, r := p.c, p.l, p.r
+	e, l, r := d.c, d.l, d.r
 	var url string
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
@@ -77,14 +77,14 @@ func (p *contentDraft) compose(ctx context.Context, store *lateStore, hashed <-c
 		return err
 	})
 	g.Go(func() (err error) {
-		if r.Namespace, err = e.EnsureNamespace(gctx, p.Namespace); err != nil {
+		if r.Namespace, err = e.EnsureNamespace(gctx, d.Namespace); err != nil {
 			return err
 		}
 		store.open(e.Account.Store(r.Namespace))
-		if err = r.Provide(gctx, l, &p.Worker, p.Resources); err != nil {
+		if err = r.Provide(gctx, l, &d.Worker, d.Resources); err != nil {
 			return err
 		}
-		return e.deployCompanion(gctx, p, r.Namespace)
+		return e.deployCompanion(gctx, d, r.Namespace)
 	})
 	if err := g.Wait(); err != nil {
 		return nil, err
@@ -94,20 +94,20 @@ func (p *contentDraft) compose(ctx context.Context, store *lateStore, hashed <-c
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if p.Unhashed() {
-		p.settle(blobs, r.Nonce)
+	if d.Unhashed() {
+		d.settle(blobs, r.Nonce)
 	}
-	if p.Forgets {
-		left := e.rolledBackFrom(ctx, l, p)
-		if err := p.Forget(ctx, layout.ContentsOf(p.Manifest), left...); err != nil {
+	if d.Forgets {
+		left := e.rolledBackFrom(ctx, l, d)
+		if err := d.Forget(ctx, layout.ContentsOf(d.Manifest), left...); err != nil {
 			return nil, err
 		}
 	}
-	rel, err := e.release(l, p, r, url)
+	rel, err := e.release(l, d, r, url)
 	if err != nil {
 		return nil, err
 	}
-	rel.Upload.Apply, err = r.Migrations(ctx, l, p.Worker)
+	rel.Upload.Apply, err = r.Migrations(ctx, l, d.Worker)
 	return rel, err
 }
 
@@ -150,89 +150,89 @@ func (s *lateStore) PutBulk(ctx context.Context, body []byte, pairs int) ([]stri
 }
 
 // items are the uploads of the plan.
-func (p *contentDraft) items(site string, nonce manifest.Nonce, chunks map[manifest.Hash]manifest.Ref) []*upload.Item {
-	blobs := make([]*upload.Item, len(p.Uploads))
-	for i, f := range p.Uploads {
+func (d *contentDraft) items(site string, nonce manifest.Nonce, chunks map[manifest.Hash]manifest.Ref) []*upload.Item {
+	blobs := make([]*upload.Item, len(d.Uploads))
+	for i, f := range d.Uploads {
 		blobs[i] = upload.NewItem(manifest.Keys(site), f, nonce, chunks)
 	}
 	return blobs
 }
 
 // confirm records what the upload of the items computed and wrote.
-func (p *contentDraft) confirm(blobs []*upload.Item, r *layout.Run) {
-	p.Blobs = 0
+func (d *contentDraft) confirm(blobs []*upload.Item, r *layout.Run) {
+	d.Blobs = 0
 	for i, it := range blobs {
-		a := p.Uploads[i].Asset
+		a := d.Uploads[i].Asset
 		a.Blob = manifest.Ref{Hash: it.Got, Nonce: r.Nonce.For(a)}
 		r.Confirmed[a.Content()] = a.Blob
-		p.Blobs += it.Blobs
+		d.Blobs += it.Blobs
 	}
 }
 
 // settle puts the hashes that the upload computed into the manifest.
-func (p *contentDraft) settle(read []*upload.Item, nonce manifest.Nonce) {
+func (d *contentDraft) settle(read []*upload.Item, nonce manifest.Nonce) {
 	byPath := make(map[string]manifest.Hash, len(read))
 	for _, it := range read {
 		byPath[it.Name] = it.Got
 	}
-	l := manifest.Listing{Origin: p.Origin, Redirects: p.Manifest.Redirects, Headers: p.Manifest.Headers,
-		Pulled: p.pulled, Discarded: p.discarded}
-	for i := range p.Manifest.Assets {
-		a := &p.Manifest.Assets[i]
+	l := manifest.Listing{Origin: d.Origin, Redirects: d.Manifest.Redirects, Headers: d.Manifest.Headers,
+		Pulled: d.pulled, Discarded: d.discarded}
+	for i := range d.Manifest.Assets {
+		a := &d.Manifest.Assets[i]
 		if a.Blob.Hash.IsZero() {
 			a.Blob = manifest.Ref{Hash: byPath[a.Path], Nonce: nonce.For(*a)}
 		}
 		l.Files = append(l.Files, manifest.File{Asset: *a})
 	}
-	if p.Origin.Kind == "folder" {
-		p.Origin.ID = manifest.FolderID(&l)
-		p.Manifest.Origin.ID = p.Origin.ID
+	if d.Origin.Kind == "folder" {
+		d.Origin.ID = manifest.FolderID(&l)
+		d.Manifest.Origin.ID = d.Origin.ID
 	}
-	p.applyEdits()
+	d.applyEdits()
 }
 
 // release puts the plan's manifest into a version, and makes its stored manifest and its
 // record. All hashes of the manifest are known.
-func (c *Content) release(l *version.Live, p *contentDraft, r *layout.Run, url string) (*layout.Release, error) {
+func (c *Content) release(l *version.Live, d *contentDraft, r *layout.Run, url string) (*layout.Release, error) {
 	e := c.Client
 	var stored, served []byte
 	var g errgroup.Group // side by side: nothing else runs between the plan and the first request
-	g.Go(func() (err error) { stored, err = manifest.EncodeStored(p.Manifest); return err })
-	g.Go(func() (err error) { served, err = manifest.EncodeServed(p.Manifest); return err })
+	g.Go(func() (err error) { stored, err = manifest.EncodeStored(d.Manifest); return err })
+	g.Go(func() (err error) { served, err = manifest.EncodeServed(d.Manifest); return err })
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
 	ref := manifest.Ref{Hash: manifest.HashOf(stored), Nonce: r.Nonce}
-	out, err := r.Describe(l, p.Draft, layout.Served{Manifest: ref.String(), Keeper: c}, url)
+	out, err := r.Describe(l, d.Draft, layout.Served{Manifest: ref.String(), Keeper: c}, url)
 	if err != nil {
 		return nil, err
 	}
 	out.Stored = stored
 	out.Values = append(out.Values, upload.Value("the manifest", e.Keys().Manifest(ref), stored))
 	module := cloud.Module{Name: cloud.ModuleManifest, Type: "application/octet-stream", Content: served}
-	for _, m := range p.Worker.Modules {
+	for _, m := range d.Worker.Modules {
 		if m.Name == cloud.ModuleManifest {
 			return nil, finding.New(finding.CaseModuleTaken, finding.Facts{Name: m.Name})
 		}
 	}
-	w := p.Worker
+	w := d.Worker
 	w.Modules = append(slices.Clone(w.Modules), module)
-	out.Upload, err = r.Version(l, w, p.Origin, out.Meta)
+	out.Upload, err = r.Version(l, w, d.Origin, out.Meta)
 	return out, err
 }
 
 // liveChunks returns the chunks of the live files that the plan replaces, by their hash.
 // The plan does not have to upload them. A missing or damaged index has none.
-func (c *Content) liveChunks(ctx context.Context, p *contentDraft) (map[manifest.Hash]manifest.Ref, error) {
-	if len(p.replaced) == 0 {
+func (c *Content) liveChunks(ctx context.Context, d *contentDraft) (map[manifest.Hash]manifest.Ref, error) {
+	if len(d.replaced) == 0 {
 		return nil, nil
 	}
 	blobs := c.Blobs(c.Keys())
-	if err := blobs.ReadIndexes(ctx, c.Account.Store(p.Namespace), p.replaced); err != nil {
+	if err := blobs.ReadIndexes(ctx, c.Account.Store(d.Namespace), d.replaced); err != nil {
 		return nil, err
 	}
 	live := make(map[manifest.Hash]manifest.Ref)
-	for _, a := range p.replaced {
+	for _, a := range d.replaced {
 		chunks, _ := blobs.Chunks(a) // an index that cannot be read has none
 		for _, ref := range chunks {
 			live[ref.Hash] = ref
