@@ -90,13 +90,13 @@ func unchecked(p *Process) bool {
 	return slices.ContainsFunc(p.Notes, func(n string) bool { return strings.Contains(n, "could not be checked whether") })
 }
 
-// fault chooses what goes wrong, and how often. Faults come in pairs: after one, another strikes
-// one of the next calls of the process.
+// fault chooses what goes wrong, and how often. Faults come in pairs: after one, another is
+// injected into one of the next calls of the process.
 func (a *Actors) fault() func(*Call) *Fault {
 	often := []int{0, 0, 200, 50, 20}[a.random.IntN(5)]
 	persistent, second := make(map[*Process]*Fault), make(map[*Process]bool)
 	return func(c *Call) *Fault {
-		if f := persistent[c.process]; f != nil && f.Hits(c.Kind) {
+		if f := persistent[c.process]; f != nil && f.AppliesTo(c.Kind) {
 			return f
 		}
 		rate := often
@@ -107,7 +107,7 @@ func (a *Actors) fault() func(*Call) *Fault {
 			return nil
 		}
 		f := Faults[a.random.IntN(len(Faults))]
-		if f.Alone || !f.Hits(c.Kind) {
+		if f.Alone || !f.AppliesTo(c.Kind) {
 			return nil
 		}
 		second[c.process] = !second[c.process]

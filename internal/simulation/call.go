@@ -27,7 +27,7 @@ type Call struct {
 	answer  chan answer
 	due     time.Time // it is not carried out before
 	lost    bool      // it is never carried out
-	deaf    bool      // its process is paused
+	paused  bool      // its process is paused
 	again   bool      // it is carried out as it is
 }
 
@@ -113,7 +113,7 @@ func (p *Process) wait(ctx context.Context, c *Call) (*model.Reply, error) {
 			p.world.take(c)
 			return nil, errDead
 		case <-ended:
-			if p.world.isDeaf(c) {
+			if p.world.isPaused(c) {
 				ended = nil
 				continue
 			}
@@ -123,14 +123,14 @@ func (p *Process) wait(ctx context.Context, c *Call) (*model.Reply, error) {
 	}
 }
 
-// Act carries out what another tool does, in its turn. f says what became of it.
+// Act carries out what another tool does, in its turn. f returns the result, for the history.
 func (p *Process) Act(kind, object string, f func() string) {
 	c := &Call{Kind: kind, Object: object, process: p, act: f, answer: make(chan answer, 1)}
 	_, _ = p.wait(p.ctx, c) // a dead process does not wait
 }
 
-func (w *World) isDeaf(c *Call) bool {
+func (w *World) isPaused(c *Call) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return c.deaf
+	return c.paused
 }

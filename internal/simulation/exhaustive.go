@@ -11,33 +11,33 @@ import (
 	"github.com/kv-sync/kv-sync/sync/layout/pathname"
 )
 
-// Strike is one fault in one scenario.
-type Strike struct {
+// Injection is a fault that is injected into a call of a scenario.
+type Injection struct {
 	Scenario *Scenario
-	// Call is the number of the call of the run that is struck.
+	// Call is the number of that call in the run.
 	Call int
 	// Kind and Object are those of that call.
 	Kind, Object string
 	Fault        *Fault
-	// Persistent is set if the fault also strikes all later calls.
+	// Persistent is set if the fault is injected into all later calls, too.
 	Persistent bool
 	// Then is a second fault, at a later call of the run; or nil.
-	Then *Strike
+	Then *Injection
 	// Crash is the call of the recovery before which that is killed; 0 is none.
 	Crash int
 }
 
-// String names the strike, for a person and for the command that repeats it.
-func (s Strike) String() string {
-	name := fmt.Sprintf("%s, call %d, %s: %s", s.Scenario.Name, s.Call, s.Kind, s.Fault.Name)
-	if s.Persistent {
+// String names the injection, for a person and for the command that repeats it.
+func (in Injection) String() string {
+	name := fmt.Sprintf("%s, call %d, %s: %s", in.Scenario.Name, in.Call, in.Kind, in.Fault.Name)
+	if in.Persistent {
 		name += ", and each later call"
 	}
-	if s.Then != nil {
-		name += fmt.Sprintf("; then call %d, %s: %s", s.Then.Call, s.Then.Kind, s.Then.Fault.Name)
+	if in.Then != nil {
+		name += fmt.Sprintf("; then call %d, %s: %s", in.Then.Call, in.Then.Kind, in.Then.Fault.Name)
 	}
-	if s.Crash > 0 {
-		name += fmt.Sprintf("; killed at call %d of the recovery", s.Crash)
+	if in.Crash > 0 {
+		name += fmt.Sprintf("; killed at call %d of the recovery", in.Crash)
 	}
 	return name
 }
@@ -47,7 +47,7 @@ type Seen struct{ Kind, Object string }
 
 // Calls are the calls of a scenario's run without a fault.
 func (s *Scenario) Calls(w *World) (calls []Seen) {
-	w.Strike = func(c *Call) *Fault {
+	w.Inject = func(c *Call) *Fault {
 		calls = append(calls, Seen{c.Kind, c.Object})
 		return nil
 	}
@@ -55,15 +55,15 @@ func (s *Scenario) Calls(w *World) (calls []Seen) {
 	return calls
 }
 
-// strikesAt are the faults that can strike a call.
-func strikesAt(s *Scenario, n int, c Seen) (all []Strike) {
+// injectionsAt are the faults that can be injected into a call.
+func injectionsAt(s *Scenario, n int, c Seen) (all []Injection) {
 	for _, f := range Faults {
-		if !f.Hits(c.Kind) || f.Name == s.Skips || s.Rewrites && f.late() && strings.HasPrefix(c.Kind, "kv.") {
+		if !f.AppliesTo(c.Kind) || f.Name == s.Skips || s.Rewrites && f.late() && strings.HasPrefix(c.Kind, "kv.") {
 			continue
 		}
-		all = append(all, Strike{Scenario: s, Call: n, Kind: c.Kind, Object: c.Object, Fault: f})
+		all = append(all, Injection{Scenario: s, Call: n, Kind: c.Kind, Object: c.Object, Fault: f})
 		if f.Persistent {
-			all = append(all, Strike{Scenario: s, Call: n, Kind: c.Kind, Object: c.Object, Fault: f, Persistent: true})
+			all = append(all, Injection{Scenario: s, Call: n, Kind: c.Kind, Object: c.Object, Fault: f, Persistent: true})
 		}
 	}
 	return all
@@ -72,29 +72,29 @@ func strikesAt(s *Scenario, n int, c Seen) (all []Strike) {
 // longest is how long a run may take. If nothing answers it, that is what docs/commands.md says: ten
 // minutes without an answer, and the looks for a switch whose answer was lost. Otherwise answers to
 // some calls begin the ten minutes anew.
-func (s Strike) longest() time.Duration {
-	if s.Persistent && s.Fault.hits == nil {
+func (in Injection) longest() time.Duration {
+	if in.Persistent && in.Fault.appliesTo == nil {
 		return 12 * time.Minute
 	}
 	return 30 * time.Minute
 }
 
-// Outcome is what came of a strike.
+// Outcome is the result of an injection.
 type Outcome struct {
 	// Wrong says which promise was broken, or is "".
 	Wrong string
 	// Recovery is how many calls the recovery made.
 	Recovery int
-	// Later are the calls that the run made after the one that was struck first.
+	// Later are the calls that the run made after the first one with a fault.
 	Later []Seen
 }
 
-// then are the pairs of a strike and a second one at a later call.
-func (s Strike) then(later []Seen) (all []Strike) {
+// then are the pairs of an injection and a second one at a later call.
+func (in Injection) then(later []Seen) (all []Injection) {
 	for i, c := range later {
-		for _, second := range strikesAt(s.Scenario, s.Call+1+i, c) {
+		for _, second := range injectionsAt(in.Scenario, in.Call+1+i, c) {
 			if !second.Persistent {
-				pair := s
+				pair := in
 				pair.Then = &second
 				all = append(all, pair)
 			}
@@ -103,62 +103,62 @@ func (s Strike) then(later []Seen) (all []Strike) {
 	return all
 }
 
-// strikes is the fault that strikes a call of the run, or nil.
-func (s Strike) strikes(c *Call) *Fault {
+// faultAt is the fault for a call of the run, or nil.
+func (in Injection) faultAt(c *Call) *Fault {
 	at := c.Number - 1 // the first call of a process is its begin
 	switch {
-	case s.Then != nil && at == s.Then.Call && s.Then.Fault.Hits(c.Kind):
-		return s.Then.Fault
-	case (at == s.Call || s.Persistent && at > s.Call) && s.Fault.Hits(c.Kind):
-		return s.Fault
+	case in.Then != nil && at == in.Then.Call && in.Then.Fault.AppliesTo(c.Kind):
+		return in.Then.Fault
+	case (at == in.Call || in.Persistent && at > in.Call) && in.Fault.AppliesTo(c.Kind):
+		return in.Fault
 	}
 	return nil
 }
 
 // sleeps reports whether the machine of the run sleeps.
-func (s Strike) sleeps() bool { return s.Fault == paused || s.Then != nil && s.Then.sleeps() }
+func (in Injection) sleeps() bool { return in.Fault == paused || in.Then != nil && in.Then.sleeps() }
 
 // harmless reports whether the run has to succeed in spite of it.
-func (s Strike) harmless() bool { return !s.Persistent && !s.Fault.Fatal && s.Then == nil }
+func (in Injection) harmless() bool { return !in.Persistent && !in.Fault.Fatal && in.Then == nil }
 
 // Try makes the scenario's run with the fault, and runs again until it succeeds.
-func (s Strike) Try(w *World) Outcome {
-	site := inspect.Site(s.Scenario.Actor)
+func (in Injection) Try(w *World) Outcome {
+	site := inspect.Site(in.Scenario.Actor)
 	before := w.Check.Live(site)
 	begun := time.Now()
-	p := w.Start(s.Scenario.Actor, "ci", s.Scenario.Run)
+	p := w.Start(in.Scenario.Actor, "ci", in.Scenario.Run)
 	var later []Seen
-	w.Strike = func(c *Call) *Fault {
+	w.Inject = func(c *Call) *Fault {
 		if c.process != p {
 			return nil
 		}
-		if c.Number-1 > s.Call {
+		if c.Number-1 > in.Call {
 			later = append(later, Seen{c.Kind, c.Object})
 		}
-		return s.strikes(c)
+		return in.faultAt(c)
 	}
-	if s.sleeps() && !s.switches() && (s.Then == nil || !s.Then.switches()) {
+	if in.sleeps() && !in.switches() && (in.Then == nil || !in.Then.switches()) {
 		w.Start(site+"/prune meanwhile", "laptop", func(ctx context.Context, p *Process) error {
 			time.Sleep(pauseTime - time.Minute)
 			return pruneOf(site)(ctx, p)
 		})
 	}
 	w.Run()
-	wrong := append(s.reported(w, p, before), untrue(p, time.Since(begun))...)
-	if p.Err != nil && s.harmless() && (!s.sleeps() || !s.Scenario.Yields) {
+	wrong := append(in.reported(w, p, before), untrue(p, time.Since(begun))...)
+	if p.Err != nil && in.harmless() && (!in.sleeps() || !in.Scenario.Yields) {
 		wrong = append(wrong, fmt.Sprintf("one such fault ends the run: %v", p.Err))
 	}
-	if took := time.Since(begun); took > s.longest() && !s.sleeps() {
+	if took := time.Since(begun); took > in.longest() && !in.sleeps() {
 		wrong = append(wrong, fmt.Sprintf("the run took %s", took))
 	}
-	w.Strike = nil
+	w.Inject = nil
 	done := Outcome{Wrong: strings.Join(wrong, "\n"), Later: later}
-	if !s.Scenario.Once || p.Err != nil || p.Dead() {
-		done = s.recover(w, done)
+	if !in.Scenario.Once || p.Err != nil || p.Dead() {
+		done = in.recover(w, done)
 	}
 	w.Pass(5 * time.Minute)
 	w.Check.End()
-	if is := s.Scenario.After(w); is != "" {
+	if is := in.Scenario.After(w); is != "" {
 		done.add("promise 6: after the recovery " + is)
 	}
 	for _, v := range w.Check.Violations {
@@ -170,19 +170,19 @@ func (s Strike) Try(w *World) Outcome {
 func (o *Outcome) add(wrong string) { o.Wrong = strings.TrimSpace(o.Wrong + "\n" + wrong) }
 
 // recover runs again, until it succeeds.
-func (s Strike) recover(w *World, done Outcome) Outcome {
-	if s.Crash > 0 {
-		dying := w.Start(s.Scenario.Actor+" dying", "ci", s.Scenario.Run)
-		w.Strike = func(c *Call) *Fault {
-			if c.process == dying && c.Number-1 == s.Crash {
+func (in Injection) recover(w *World, done Outcome) Outcome {
+	if in.Crash > 0 {
+		dying := w.Start(in.Scenario.Actor+" dying", "ci", in.Scenario.Run)
+		w.Inject = func(c *Call) *Fault {
+			if c.process == dying && c.Number-1 == in.Crash {
 				return killed
 			}
 			return nil
 		}
 		w.Run()
-		w.Strike = nil
+		w.Inject = nil
 	}
-	again := w.Do(s.Scenario.Actor+" again", "ci", s.Scenario.Run)
+	again := w.Do(in.Scenario.Actor+" again", "ci", in.Scenario.Run)
 	if again.Err != nil {
 		done.add(fmt.Sprintf("promise 6: run again, it says %v", again.Err))
 	}
@@ -202,12 +202,12 @@ func untrue(p *Process, took time.Duration) (wrong []string) {
 
 // switches reports whether the call makes something live. A machine that sleeps in the moment in
 // which it sends that switches to what was pruned: nothing can prevent it.
-func (s Strike) switches() bool {
-	switch s.Kind {
+func (in Injection) switches() bool {
+	switch in.Kind {
 	case "workers.deployments.create", "workers.scripts.put":
 		return true
 	case "kv.values.put":
-		return strings.HasSuffix(s.Object, "/current")
+		return strings.HasSuffix(in.Object, "/current")
 	}
 	return false
 }
@@ -216,15 +216,15 @@ func (s Strike) switches() bool {
 var errOffline = errors.New("it is offline")
 
 // reported compares what the run reported with what is live.
-func (s Strike) reported(w *World, p *Process, before inspect.Live) (wrong []string) {
+func (in Injection) reported(w *World, p *Process, before inspect.Live) (wrong []string) {
 	if p.Dead() || unknown(p.Err) {
 		return nil
 	}
-	claims := s.Scenario.Claims
+	claims := in.Scenario.Claims
 	if claims == nil {
-		claims = s.Scenario.After
+		claims = in.Scenario.After
 	}
-	now := w.Check.Live(inspect.Site(s.Scenario.Actor))
+	now := w.Check.Live(inspect.Site(in.Scenario.Actor))
 	switch {
 	case p.Err == nil:
 		if is := claims(w); is != "" {

@@ -9,12 +9,12 @@ import (
 )
 
 var (
-	only  = flag.String("strike", "", "only the strike with this name; it prints the history")
-	every = flag.Int("every", 10, "try each n-th strike only; 1 is all")
+	only  = flag.String("injection", "", "only the injection with this name; it prints the history")
+	every = flag.Int("every", 10, "try each n-th injection only; 1 is all")
 	named = flag.String("scenario", "", "only the scenarios whose names have this in them")
 	fault = flag.String("fault", "", "only the faults whose names have this in them")
 	goOn  = flag.Bool("go-on", false, "go on after a violation")
-	crash = flag.Int("crash", 20, "kill the recovery, too, of each n-th strike that is tried")
+	crash = flag.Int("crash", 20, "kill the recovery, too, of each n-th injection that is tried")
 )
 
 // before runs f in the world in which a scenario's run begins.
@@ -51,10 +51,10 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
-// Promises 1 to 8: each call of each scenario is struck by each fault. The recovery of some is
+// Promises 1 to 8: each fault is injected into each call of each scenario. The recovery of some is
 // killed at each of its calls, too.
 func TestEveryFault(t *testing.T) {
-	all := strikes(t)
+	all := injections(t)
 	count, crashes := 0, 0
 	for i, s := range all {
 		if *only == "" && (i%*every != 0 || !mine(i / *every)) || !strings.HasPrefix(*only, s.String()) && *only != "" {
@@ -72,17 +72,18 @@ func TestEveryFault(t *testing.T) {
 			try(t, s)
 		}
 	}
-	t.Logf("%d of %d strikes, and %d with a crash in the recovery", count, len(all), crashes)
+	t.Logf("%d of %d injections, and %d with a crash in the recovery", count, len(all), crashes)
 }
 
-func try(t *testing.T, s Strike) (out Outcome) {
+func try(t *testing.T, in Injection) (out Outcome) {
 	t.Helper()
-	before(t, s.Scenario, func(w *World) {
-		if out = s.Try(w); *only != "" && s.String() != *only {
+	before(t, in.Scenario, func(w *World) {
+		if out = in.Try(w); *only != "" && in.String() != *only {
 			return // it leads to the one that is asked for
 		}
 		if out.Wrong != "" {
-			t.Errorf("%s\n%s\nreplay it: go test ./internal/simulation -run '^TestEveryFault$' -strike '%s'", s, out.Wrong, s)
+			t.Errorf("%s\n%s\nreplay it: go test ./internal/simulation -run '^TestEveryFault$' -injection '%s'", in,
+				out.Wrong, in)
 		}
 		if *only != "" {
 			t.Log("\n" + w.History())
@@ -91,8 +92,8 @@ func try(t *testing.T, s Strike) (out Outcome) {
 	return out
 }
 
-// strikes are all single faults in all scenarios.
-func strikes(t *testing.T) (all []Strike) {
+// injections are all single faults in all scenarios.
+func injections(t *testing.T) (all []Injection) {
 	t.Helper()
 	for _, s := range Scenarios() {
 		if !strings.Contains(s.Name, *named) {
@@ -100,9 +101,9 @@ func strikes(t *testing.T) (all []Strike) {
 		}
 		before(t, s, func(w *World) {
 			for n, c := range s.Calls(w) {
-				for _, strike := range strikesAt(s, n+1, c) {
-					if strings.Contains(strike.Fault.Name, *fault) {
-						all = append(all, strike)
+				for _, in := range injectionsAt(s, n+1, c) {
+					if strings.Contains(in.Fault.Name, *fault) {
+						all = append(all, in)
 					}
 				}
 			}

@@ -11,87 +11,87 @@ import (
 // Fault is something that goes wrong with a call.
 type Fault struct {
 	Name string
-	// Persistent is set if the fault can also strike every call from one on. Other faults strike
-	// one call only.
+	// Persistent is set if the fault can also be injected into every call from one on. Other faults
+	// are injected into one call only.
 	Persistent bool
-	// Fatal is set if a run may fail because of the fault, even if it strikes only one call.
+	// Fatal is set if a run may fail because of the fault, even if it is injected into only one call.
 	Fatal bool
 
 	// Alone: no promise holds against it while several runs race, so only the exhaustive part
 	// has it. docs/safety.md says why.
 	Alone bool
 
-	hits   func(kind string) bool // nil is every kind
-	strike func(*Struck)
+	appliesTo func(kind string) bool // nil is every kind
+	inject    func(*Execution)
 }
 
-// Hits reports whether it can strike calls of this kind.
-func (f *Fault) Hits(kind string) bool { return f.hits == nil || f.hits(kind) }
+// AppliesTo reports whether it can be injected into calls of this kind.
+func (f *Fault) AppliesTo(kind string) bool { return f.appliesTo == nil || f.appliesTo(kind) }
 
 // late reports whether it carries a call out some time after the run believes that it has.
 func (f *Fault) late() bool {
 	return strings.HasPrefix(f.Name, "duplicated") || strings.HasPrefix(f.Name, "carried out 5 s late")
 }
 
-// Struck is a call that is being carried out.
-type Struck struct {
+// Execution is a call that is being carried out.
+type Execution struct {
 	*World
 	Call *Call
 }
 
 // Apply carries the call out.
-func (s *Struck) Apply(v model.View) *model.Reply {
-	c := s.Call
+func (e *Execution) Apply(v model.View) *model.Reply {
+	c := e.Call
 	if c.act != nil {
-		s.log("%s %s %s %s", c.process.Name, c.Kind, c.Object, c.act())
+		e.log("%s %s %s %s", c.process.Name, c.Kind, c.Object, c.act())
 		return &model.Reply{}
 	}
 	if c.Kind == "workers.deployments.list" {
-		s.Check.Looked(c.process.Name)
+		e.Check.Looked(c.process.Name)
 	}
-	r := s.Cloud.Handle(c.request, v)
-	s.log("%s #%d %s %s: %d", c.process.Name, c.Number, c.Kind, c.Object, r.Status)
+	r := e.Cloud.Handle(c.request, v)
+	e.log("%s #%d %s %s: %d", c.process.Name, c.Number, c.Kind, c.Object, r.Status)
 	return r
 }
 
 // Answer gives the caller an answer.
-func (s *Struck) Answer(r *model.Reply) { s.Call.answer <- answer{reply: r} }
+func (e *Execution) Answer(r *model.Reply) { e.Call.answer <- answer{reply: r} }
 
 // Fail gives the caller an error of the network.
-func (s *Struck) Fail(err error) { s.Call.answer <- answer{err: err} }
+func (e *Execution) Fail(err error) { e.Call.answer <- answer{err: err} }
 
 // Later carries the call out later, for nobody.
-func (s *Struck) Later(d time.Duration) {
-	late := *s.Call
+func (e *Execution) Later(d time.Duration) {
+	late := *e.Call
 	late.due, late.again, late.answer = time.Now().Add(d), true, make(chan answer, 1)
-	s.park(&late)
+	e.park(&late)
 }
 
 // Hang never answers.
-func (s *Struck) Hang() {
-	s.Call.lost = true
-	s.park(s.Call)
+func (e *Execution) Hang() {
+	e.Call.lost = true
+	e.park(e.Call)
 }
 
 // Cancel cancels the run, as SIGINT does. It reports whether somebody still waits for the call.
-func (s *Struck) Cancel() bool {
-	s.park(s.Call)
-	s.Call.lost = true
-	s.Call.process.cancel()
+func (e *Execution) Cancel() bool {
+	e.park(e.Call)
+	e.Call.lost = true
+	e.Call.process.cancel()
 	synctest.Wait()
-	return s.take(s.Call)
+	return e.take(e.Call)
 }
 
 // Hold has the call wait for d, and then have its turn.
-func (s *Struck) Hold(d time.Duration) {
-	s.Call.due = time.Now().Add(d)
-	s.park(s.Call)
+func (e *Execution) Hold(d time.Duration) {
+	e.Call.due = time.Now().Add(d)
+	e.park(e.Call)
 }
 
 // Pause suspends the process, with the call as it is: it goes on after d.
-func (s *Struck) Pause(d time.Duration) {
-	s.mu.Lock()
-	s.Call.due, s.Call.deaf, s.Call.again = time.Now().Add(d), true, true
-	s.mu.Unlock()
-	s.park(s.Call)
+func (e *Execution) Pause(d time.Duration) {
+	e.mu.Lock()
+	e.Call.due, e.Call.paused, e.Call.again = time.Now().Add(d), true, true
+	e.mu.Unlock()
+	e.park(e.Call)
 }

@@ -9,40 +9,40 @@ import (
 	"github.com/kv-sync/kv-sync/internal/simulation/model"
 )
 
-// Faults are all that can strike one call.
+// Faults are all that can be injected into one call.
 var Faults = slices.Concat(lost, failures, ends, reads, machines,
 	wrongLists("of keys", "kv.keys.list"), wrongLists("of deployments", "workers.deployments.list"),
 	wrongLists("of namespaces", "kv.namespaces.list"))
 
 // lost are requests and answers that get lost, come late, or come twice.
 var lost = []*Fault{
-	{Name: "not sent", Persistent: true, strike: func(s *Struck) {
-		if s.Call.trace != nil && s.Call.trace.GetConn != nil {
-			s.Call.trace.GetConn("api.cloudflare.com:443") // and never a connection
+	{Name: "not sent", Persistent: true, inject: func(e *Execution) {
+		if e.Call.trace != nil && e.Call.trace.GetConn != nil {
+			e.Call.trace.GetConn("api.cloudflare.com:443") // and never a connection
 		}
-		s.Fail(errDial)
+		e.Fail(errDial)
 	}},
-	{Name: "request lost", Persistent: true, strike: func(s *Struck) { s.Fail(errBroken) }},
-	{Name: "reply lost", Persistent: true, strike: func(s *Struck) { s.Apply(model.View{}); s.Fail(errBroken) }},
-	{Name: "carried out 5 s late, reply lost", Persistent: true, hits: model.Writes, strike: func(s *Struck) {
-		s.Later(5 * time.Second)
-		s.Fail(errBroken)
+	{Name: "request lost", Persistent: true, inject: func(e *Execution) { e.Fail(errBroken) }},
+	{Name: "reply lost", Persistent: true, inject: func(e *Execution) { e.Apply(model.View{}); e.Fail(errBroken) }},
+	{Name: "carried out 5 s late, reply lost", Persistent: true, appliesTo: model.Writes, inject: func(e *Execution) {
+		e.Later(5 * time.Second)
+		e.Fail(errBroken)
 	}},
-	{Name: "no answer", Persistent: true, strike: (*Struck).Hang},
-	{Name: "no answer, carried out", Persistent: true, hits: model.Writes, strike: func(s *Struck) {
-		s.Apply(model.View{})
-		s.Hang()
+	{Name: "no answer", Persistent: true, inject: (*Execution).Hang},
+	{Name: "no answer, carried out", Persistent: true, appliesTo: model.Writes, inject: func(e *Execution) {
+		e.Apply(model.View{})
+		e.Hang()
 	}},
 	twice(5*time.Second, model.Writes, true),
 	twice(20*time.Second, repeatable, false),
 }
 
 // twice are requests that a proxy sends again, after later ones.
-func twice(later time.Duration, hits func(string) bool, alone bool) *Fault {
+func twice(later time.Duration, appliesTo func(string) bool, alone bool) *Fault {
 	name := "duplicated, the second one " + later.String() + " later"
-	return &Fault{Name: name, Persistent: true, Alone: alone, hits: hits, strike: func(s *Struck) {
-		s.Later(later)
-		s.Answer(s.Apply(model.View{}))
+	return &Fault{Name: name, Persistent: true, Alone: alone, appliesTo: appliesTo, inject: func(e *Execution) {
+		e.Later(later)
+		e.Answer(e.Apply(model.View{}))
 	}}
 }
 
@@ -67,36 +67,36 @@ var failures = []*Fault{
 // ends are ways in which a run ends before its time.
 var ends = []*Fault{
 	killed,
-	{Name: "killed after it", Fatal: true, hits: model.Writes, strike: func(s *Struck) {
-		s.Apply(model.View{})
-		s.Call.process.Kill()
+	{Name: "killed after it", Fatal: true, appliesTo: model.Writes, inject: func(e *Execution) {
+		e.Apply(model.View{})
+		e.Call.process.Kill()
 	}},
-	{Name: "cancelled before it", Fatal: true, strike: func(s *Struck) {
-		if s.Cancel() {
-			s.Answer(s.Apply(model.View{}))
+	{Name: "cancelled before it", Fatal: true, inject: func(e *Execution) {
+		if e.Cancel() {
+			e.Answer(e.Apply(model.View{}))
 		}
 	}},
-	{Name: "cancelled after it", Fatal: true, hits: model.Writes, strike: func(s *Struck) {
-		r := s.Apply(model.View{})
-		if s.Cancel() {
-			s.Answer(r)
+	{Name: "cancelled after it", Fatal: true, appliesTo: model.Writes, inject: func(e *Execution) {
+		r := e.Apply(model.View{})
+		if e.Cancel() {
+			e.Answer(r)
 		}
 	}},
-	{Name: "cancelled, then killed", Fatal: true, strike: func(s *Struck) {
-		if s.Cancel() {
-			s.Apply(model.View{})
+	{Name: "cancelled, then killed", Fatal: true, inject: func(e *Execution) {
+		if e.Cancel() {
+			e.Apply(model.View{})
 		}
-		s.Call.process.Kill()
+		e.Call.process.Kill()
 	}},
-	{Name: "cancelled, then killed at the next request", Fatal: true, strike: func(s *Struck) {
-		s.Call.process.doomed = true
-		if s.Cancel() {
-			s.Answer(s.Apply(model.View{}))
+	{Name: "cancelled, then killed at the next request", Fatal: true, inject: func(e *Execution) {
+		e.Call.process.killNext = true
+		if e.Cancel() {
+			e.Answer(e.Apply(model.View{}))
 		}
 	}},
 }
 
-var killed = &Fault{Name: "killed before it", Fatal: true, strike: func(s *Struck) { s.Call.process.Kill() }}
+var killed = &Fault{Name: "killed before it", Fatal: true, inject: func(e *Execution) { e.Call.process.Kill() }}
 
 // machines are what goes wrong with the machine on which a run is.
 var machines = []*Fault{
@@ -109,13 +109,13 @@ var machines = []*Fault{
 const pauseTime = grace + time.Hour
 
 // paused is a machine that sleeps.
-var paused = &Fault{Name: "paused for longer than the grace period", strike: func(s *Struck) { s.Pause(pauseTime) }}
+var paused = &Fault{Name: "paused for longer than the grace period", inject: func(e *Execution) { e.Pause(pauseTime) }}
 
-// clock is a machine's clock that goes wrong. It is right again at the next call that is not struck.
+// clock is a machine's clock that goes wrong. It is right again at the next call without a fault.
 func clock(name string, ahead time.Duration) *Fault {
-	return &Fault{Name: name, Persistent: true, Fatal: true, strike: func(s *Struck) {
-		s.Call.process.jump.Store(int64(ahead))
-		s.Answer(s.Apply(model.View{}))
+	return &Fault{Name: name, Persistent: true, Fatal: true, inject: func(e *Execution) {
+		e.Call.process.jump.Store(int64(ahead))
+		e.Answer(e.Apply(model.View{}))
 	}}
 }
 
@@ -125,25 +125,25 @@ var reads = []*Fault{
 	misread("read finds nothing", model.View{Nothing: true}),
 	stale("read outdated", reading),
 	{Name: "live version not found", Persistent: true, Fatal: true,
-		hits: func(kind string) bool { return kind == "workers.versions.get" },
-		strike: func(s *Struck) {
-			if s.Cloud.IsActive(s.Call.Object) {
-				s.Answer(model.Failure(http.StatusNotFound, 10007, "version not found"))
+		appliesTo: func(kind string) bool { return kind == "workers.versions.get" },
+		inject: func(e *Execution) {
+			if e.Cloud.IsActive(e.Call.Object) {
+				e.Answer(model.Failure(http.StatusNotFound, 10007, "version not found"))
 				return
 			}
-			s.Answer(s.Apply(model.View{}))
+			e.Answer(e.Apply(model.View{}))
 		}},
 }
 
 // misread has a read of a key that is written once fail, however old the key is. The pointer of a
 // project is written again and again: a read of it shows at worst what was there a minute ago.
 func misread(name string, v model.View) *Fault {
-	return &Fault{Name: name, Persistent: true, Fatal: true, hits: reading, strike: func(s *Struck) {
+	return &Fault{Name: name, Persistent: true, Fatal: true, appliesTo: reading, inject: func(e *Execution) {
 		view := v
-		if strings.HasSuffix(s.Call.Object, "/current") {
+		if strings.HasSuffix(e.Call.Object, "/current") {
 			view = outdated()
 		}
-		s.Answer(s.Apply(view))
+		e.Answer(e.Apply(view))
 	}}
 }
 
@@ -181,14 +181,14 @@ func fatal(f *Fault) *Fault {
 	return f
 }
 
-func viewed(name string, hits func(string) bool, v model.View) *Fault {
-	return &Fault{Name: name, Persistent: true, hits: hits, strike: func(s *Struck) { s.Answer(s.Apply(v)) }}
+func viewed(name string, appliesTo func(string) bool, v model.View) *Fault {
+	return &Fault{Name: name, Persistent: true, appliesTo: appliesTo, inject: func(e *Execution) { e.Answer(e.Apply(v)) }}
 }
 
 // stale has reads show what was there a minute ago.
-func stale(name string, hits func(string) bool) *Fault {
-	return &Fault{Name: name, Persistent: true, hits: hits, strike: func(s *Struck) {
-		s.Answer(s.Apply(outdated()))
+func stale(name string, appliesTo func(string) bool) *Fault {
+	return &Fault{Name: name, Persistent: true, appliesTo: appliesTo, inject: func(e *Execution) {
+		e.Answer(e.Apply(outdated()))
 	}}
 }
 
@@ -198,13 +198,13 @@ func outdated() model.View { return model.View{At: time.Now().Add(-model.SeenWit
 func repeatable(kind string) bool { return model.Writes(kind) && strings.HasPrefix(kind, "kv.") }
 
 func answers(name string, r *model.Reply) *Fault {
-	return &Fault{Name: name, Persistent: true, strike: func(s *Struck) { s.Answer(r) }}
+	return &Fault{Name: name, Persistent: true, inject: func(e *Execution) { e.Answer(r) }}
 }
 
 func appliedThen(name string, r *model.Reply) *Fault {
-	return &Fault{Name: name, Persistent: true, hits: model.Writes, strike: func(s *Struck) {
-		s.Apply(model.View{})
-		s.Answer(r)
+	return &Fault{Name: name, Persistent: true, appliesTo: model.Writes, inject: func(e *Execution) {
+		e.Apply(model.View{})
+		e.Answer(r)
 	}}
 }
 

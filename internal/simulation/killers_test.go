@@ -5,7 +5,7 @@ import "testing"
 // killers are what finds the defects of mutation/guards/simulation.toml that the slices of the
 // other tests do not find.
 var (
-	killingStrikes = []string{
+	killingInjections = []string{
 		"deploy, call 3, kv.bulk.put: paused for longer than the grace period",
 		"first deploy, call 7, workers.scripts.put: request lost",
 		"prune of what an earlier release deployed, call 15, kv.keys.list: list of keys has each twice",
@@ -22,14 +22,14 @@ var (
 
 // Promises 1 to 11: what has found a defect once finds it again.
 func TestKillers(t *testing.T) {
-	byName := make(map[string]Strike)
-	for _, s := range strikes(t) {
+	byName := make(map[string]Injection)
+	for _, s := range injections(t) {
 		byName[s.String()] = s
 	}
-	for _, name := range killingStrikes {
+	for _, name := range killingInjections {
 		s, ok := byName[name]
 		if !ok {
-			t.Errorf("there is no strike %q any more", name)
+			t.Errorf("there is no injection %q any more", name)
 			continue
 		}
 		try(t, s)

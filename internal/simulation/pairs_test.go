@@ -8,11 +8,11 @@ import (
 
 var pairs = flag.Int("pairs", 200, "try each n-th pair of faults in one run; 1 is all")
 
-// Promises 1 to 8: two calls of a deploy of one changed file are struck by any two faults. With
-// -scenario it is another scenario.
+// Promises 1 to 8: any two faults are injected into two calls of a deploy of one changed file.
+// With -scenario it is another scenario.
 func TestPairs(t *testing.T) {
 	number, count := 0, 0
-	for _, s := range strikes(t) {
+	for _, s := range injections(t) {
 		if *named == "" && s.Scenario.Name != "deploy" || s.Persistent {
 			continue
 		}

@@ -32,18 +32,18 @@ type Process struct {
 	// Skew is how far its clock is ahead.
 	Skew time.Duration
 
-	world   *World
-	machine *machine
-	ctx     context.Context
-	cancel  context.CancelFunc
-	killed  chan struct{}
-	over    chan struct{} // closed when it has ended
-	speed   int
-	calls   int
-	seed    uint64
-	doomed  bool         // it is killed at its next call
-	jump    atomic.Int64 // a fault of its clock until its next call
-	mu      sync.Mutex   // of Notes
+	world    *World
+	machine  *machine
+	ctx      context.Context
+	cancel   context.CancelFunc
+	killed   chan struct{}
+	over     chan struct{} // closed when it has ended
+	speed    int
+	calls    int
+	seed     uint64
+	killNext bool         // it is killed at its next call
+	jump     atomic.Int64 // a fault of its clock until its next call
+	mu       sync.Mutex   // of Notes
 
 	dead, ended bool      // World.mu
 	end         time.Time // World.mu

@@ -12,11 +12,11 @@ import (
 )
 
 var (
-	processes = flag.Int("processes", 1, "share the strikes and the seeds among so many processes")
+	processes = flag.Int("processes", 1, "share the injections and the seeds among so many processes")
 	share     = flag.Int("share", -1, "which share of -processes this process tries; set by the first process")
 )
 
-// mine reports whether this process tries the i-th of all strikes or seeds.
+// mine reports whether this process tries the i-th of all injections or seeds.
 func mine(i int) bool { return *share < 0 || i%*processes == *share }
 
 // With -processes the tests run in that many processes at the same time. The worlds of one

@@ -31,7 +31,7 @@ type Racer struct {
 // Calls are the calls that the slow run makes alone.
 func (r *Race) Calls(w *World) (calls []Seen) {
 	r.Before(w)
-	w.Strike = func(c *Call) *Fault {
+	w.Inject = func(c *Call) *Fault {
 		calls = append(calls, Seen{c.Kind, c.Object})
 		return nil
 	}
@@ -60,8 +60,8 @@ func (r *Race) Try(w *World, n int, after time.Duration) string {
 	r.Before(w)
 	slow := w.Start(r.Slow.Actor, "ci", r.Slow.Run)
 	var fast *Process
-	held := &Fault{Name: "overtaken", strike: func(s *Struck) { s.Hold(time.Second) }}
-	w.Strike = func(c *Call) *Fault {
+	held := &Fault{Name: "overtaken", inject: func(e *Execution) { e.Hold(time.Second) }}
+	w.Inject = func(c *Call) *Fault {
 		if c.process != slow || c.Number-1 != n {
 			return nil
 		}
@@ -77,7 +77,7 @@ func (r *Race) Try(w *World, n int, after time.Duration) string {
 		return held
 	}
 	w.Run()
-	w.Strike = nil
+	w.Inject = nil
 	w.Pass(5 * time.Minute)
 	w.Check.End()
 	wrong := slices.Clone(w.Check.Violations)
@@ -122,13 +122,13 @@ func Races() (all []*Race) {
 // dies has a deletion die once the site is offline.
 func dies(site string) func(*World) {
 	return func(w *World) {
-		w.Strike = func(c *Call) *Fault {
+		w.Inject = func(c *Call) *Fault {
 			if c.Kind == "kv.bulk.delete" {
 				return killed
 			}
 			return nil
 		}
 		w.Do(site+"/"+inspect.Delete+" dying", "ci", remove(site))
-		w.Strike = nil
+		w.Inject = nil
 	}
 }

@@ -76,10 +76,10 @@ func (s *Schedule) secret(p *Process, value string) {
 // Play runs the processes, and what a person does after them: whoever was refused because
 // others were at it, or does not know, or died, runs again.
 func (s *Schedule) Play() {
-	s.Strike = s.fault()
+	s.Inject = s.fault()
 	s.cast()
 	s.Run()
-	s.Strike = nil
+	s.Inject = nil
 	s.again()
 	s.Pass(5 * time.Minute)
 	s.Check.End()

@@ -56,57 +56,59 @@ func (a *Actors) contents(i int) Files {
 }
 
 // commit is the next one of a project's repository.
-func (s *Projects) commit(name string) *Commit {
-	h := s.history[name]
-	s.next[name]++
-	return h[min(s.next[name], len(h))-1]
+func (ps *Projects) commit(name string) *Commit {
+	h := ps.history[name]
+	ps.next[name]++
+	return h[min(ps.next[name], len(h))-1]
 }
 
 // Play runs the processes, and then again what has not ended well.
-func (s *Projects) Play() {
-	s.Strike = s.fault()
-	first := s.names[0]
-	for range 2 + s.random.IntN(5) {
-		s.step(first)
+func (ps *Projects) Play() {
+	ps.Inject = ps.fault()
+	first := ps.names[0]
+	for range 2 + ps.random.IntN(5) {
+		ps.step(first)
 	}
-	for range s.random.IntN(3) {
-		s.step(s.names[len(s.names)-1])
+	for range ps.random.IntN(3) {
+		ps.step(ps.names[len(ps.names)-1])
 	}
-	for _, name := range append(s.names, blog) {
-		if s.random.IntN(2) == 0 {
-			s.start(name+"/prune", "prune", nil, s.later(pruneOf(name)))
+	for _, name := range append(ps.names, blog) {
+		if ps.random.IntN(2) == 0 {
+			ps.start(name+"/prune", "prune", nil, ps.later(pruneOf(name)))
 		}
 	}
-	if s.random.IntN(3) == 0 {
-		h := s.history[first]
-		s.start(first+"/upload", "upload", nil, s.later(uploadOf(first, h[min(s.next[first], len(h)-1)])))
+	if ps.random.IntN(3) == 0 {
+		h := ps.history[first]
+		ps.start(first+"/upload", "upload", nil, ps.later(uploadOf(first, h[min(ps.next[first], len(h)-1)])))
 	}
-	if s.random.IntN(3) == 0 {
-		s.start(blog+"/deploy", "neighbour", nil, s.later(deployTo(blog, s.commit(blog), anySize)))
+	if ps.random.IntN(3) == 0 {
+		ps.start(blog+"/deploy", "neighbour", nil, ps.later(deployTo(blog, ps.commit(blog), anySize)))
 	}
-	s.Run()
-	s.Strike = nil
-	for _, name := range s.names {
-		if r := s.last[name]; r != nil && r.unfinished() {
-			if p := s.Do(r.Name+" again", "ci", r.run); unsettled(p.Err) {
-				s.add("promise 6: %s, run again, says %v", r.Name, p.Err)
+	ps.Run()
+	ps.Inject = nil
+	for _, name := range ps.names {
+		if r := ps.last[name]; r != nil && r.unfinished() {
+			if p := ps.Do(r.Name+" again", "ci", r.run); unsettled(p.Err) {
+				ps.add("promise 6: %s, run again, says %v", r.Name, p.Err)
 			}
 		}
 	}
-	s.Pass(5 * time.Minute)
-	s.Check.End()
+	ps.Pass(5 * time.Minute)
+	ps.Check.End()
 }
 
-func (s *Projects) add(format string, args ...any) {
-	s.wrong = append(s.wrong, fmt.Sprintf(format, args...))
+func (ps *Projects) add(format string, args ...any) {
+	ps.wrong = append(ps.wrong, fmt.Sprintf(format, args...))
 }
 
 // Wrong says which promise was broken, or is "".
-func (s *Projects) Wrong() string { return strings.Join(append(s.wrong, s.Check.Violations...), "\n") }
+func (ps *Projects) Wrong() string {
+	return strings.Join(append(ps.wrong, ps.Check.Violations...), "\n")
+}
 
 // later has a process begin at some time while the projects change.
-func (s *Projects) later(f func(context.Context, *Process) error) func(context.Context, *Process) error {
-	wait := rand2(s.random, 6*time.Hour)
+func (ps *Projects) later(f func(context.Context, *Process) error) func(context.Context, *Process) error {
+	wait := rand2(ps.random, 6*time.Hour)
 	return func(ctx context.Context, p *Process) error {
 		time.Sleep(wait)
 		return f(ctx, p)
@@ -114,24 +116,24 @@ func (s *Projects) later(f func(context.Context, *Process) error) func(context.C
 }
 
 // step adds a process that changes what is live of a project.
-func (s *Projects) step(name string) {
-	h := s.history[name]
-	switch s.random.IntN(8) {
+func (ps *Projects) step(name string) {
+	h := ps.history[name]
+	switch ps.random.IntN(8) {
 	case 0, 1, 2:
-		s.deploys(name, s.commit(name))
+		ps.deploys(name, ps.commit(name))
 	case 3:
-		s.deploys(name, h[s.random.IntN(s.next[name])]) // a late one
+		ps.deploys(name, h[ps.random.IntN(ps.next[name])]) // a late one
 	case 4:
-		s.deploys(name, h[min(s.next[name], len(h))-1]) // again
+		ps.deploys(name, h[min(ps.next[name], len(h))-1]) // again
 	case 5:
-		s.changes(name, inspect.Rollback, rollbackOf(name, kvsync.RollbackOptions{}), func(_, now inspect.Live) string {
+		ps.changes(name, inspect.Rollback, rollbackOf(name, kvsync.RollbackOptions{}), func(_, now inspect.Live) string {
 			if !now.Rollback {
 				return "it is not live"
 			}
 			return ""
 		})
 	default:
-		s.changes(name, inspect.Delete, remove(name), func(_, now inspect.Live) string {
+		ps.changes(name, inspect.Delete, remove(name), func(_, now inspect.Live) string {
 			if now.Exists {
 				return "promise 3: it is live"
 			}
@@ -140,9 +142,9 @@ func (s *Projects) step(name string) {
 	}
 }
 
-func (s *Projects) deploys(name string, c *Commit) {
+func (ps *Projects) deploys(name string, c *Commit) {
 	place := func(commit string) int { return slices.Index(c.Order, commit) }
-	s.changes(name, "deploy", deployTo(name, c, anySize), func(before, now inspect.Live) string {
+	ps.changes(name, "deploy", deployTo(name, c, anySize), func(before, now inspect.Live) string {
 		n := place(c.ID)
 		switch {
 		case before.Exists && now.Deployment == before.Deployment: // nothing changed
@@ -157,26 +159,26 @@ func (s *Projects) deploys(name string, c *Commit) {
 
 // changes adds a run that begins some time after the one before it for the same project. wrong
 // compares what is live when it begins with what is live after it has succeeded.
-func (s *Projects) changes(name, what string, f func(context.Context, *Process) error,
+func (ps *Projects) changes(name, what string, f func(context.Context, *Process) error,
 	wrong func(before, now inspect.Live) string) {
-	previous, gap := s.last[name], 2*time.Minute+rand2(s.random, 3*time.Hour)
+	previous, gap := ps.last[name], 2*time.Minute+rand2(ps.random, 3*time.Hour)
 	checked := func(ctx context.Context, p *Process) error {
 		var before inspect.Live
-		p.Act("looks", "before", func() string { before = s.Check.Live(name); return before.Deployment })
+		p.Act("looks", "before", func() string { before = ps.Check.Live(name); return before.Deployment })
 		err := f(ctx, p)
 		if err != nil {
 			return err
 		}
 		p.Act("looks", "after", func() string {
-			now := s.Check.Live(name)
+			now := ps.Check.Live(name)
 			if is := wrong(before, now); is != "" {
-				s.add("%s says that it succeeded, and %s", p.Name, is)
+				ps.add("%s says that it succeeded, and %s", p.Name, is)
 			}
 			return now.Deployment
 		})
 		return nil
 	}
-	s.last[name] = s.start(fmt.Sprint(name, "/", what, " ", len(s.runs)), what, nil,
+	ps.last[name] = ps.start(fmt.Sprint(name, "/", what, " ", len(ps.runs)), what, nil,
 		func(ctx context.Context, p *Process) error {
 			if previous != nil {
 				previous.Await()
@@ -184,5 +186,5 @@ func (s *Projects) changes(name, what string, f func(context.Context, *Process) 
 			}
 			return checked(ctx, p)
 		})
-	s.last[name].run = checked
+	ps.last[name].run = checked
 }

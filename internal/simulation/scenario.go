@@ -19,7 +19,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/site"
 )
 
-// Scenario is a run of kv-sync that a fault strikes.
+// Scenario is a run of kv-sync into which faults are injected.
 type Scenario struct {
 	Name string
 	// Actor is the process' name.

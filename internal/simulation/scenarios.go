@@ -29,7 +29,7 @@ func deploys(name string, before func(*World), c *Commit) *Scenario {
 	return &Scenario{Name: name, Actor: blog + "/deploy", Before: before, Run: deploy(c, plan.Options{}), After: wants(c)}
 }
 
-// Scenarios are the runs that each fault strikes.
+// Scenarios are the runs into which each fault is injected.
 func Scenarios() []*Scenario {
 	h := history()
 	return slices.Concat(siteScenarios(h), rollbacks(h), aheadScenarios(h), codeScenarios(h), folderScenarios(h),
@@ -89,14 +89,14 @@ func aheadScenarios(h []*Commit) []*Scenario {
 		}, h[7]),
 		deploys("deploy after an upload ahead that died", func(w *World) {
 			deployed(h[0], h[6])(w)
-			w.Strike = func(c *Call) *Fault {
+			w.Inject = func(c *Call) *Fault {
 				if c.Kind == "kv.bulk.put" && strings.Contains(c.Object, "/r/") {
 					return killed
 				}
 				return nil
 			}
 			w.Do(blog+"/upload", "laptop", upload(h[7]))
-			w.Strike = nil
+			w.Inject = nil
 		}, h[7]),
 	}
 }

@@ -46,7 +46,7 @@ func pathnameScenarios() []*Scenario {
 // diesAt has a deploy die at its first call of a kind.
 func diesAt(name string, c *Commit, kind string) func(*World) {
 	return func(w *World) {
-		w.Strike = func(c *Call) *Fault {
+		w.Inject = func(c *Call) *Fault {
 			if c.Kind == kind {
 				return killed
 			}
@@ -55,7 +55,7 @@ func diesAt(name string, c *Commit, kind string) func(*World) {
 		p := w.Do(name+"/deploy dying", "ci", func(ctx context.Context, p *Process) error {
 			return deployTo(name, c, anySize)(ctx, p)
 		})
-		w.Strike = nil
+		w.Inject = nil
 		if !p.Dead() {
 			panic(fmt.Sprintf("%s made no call %s: %v", p.Name, kind, p.Err))
 		}

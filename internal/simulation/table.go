@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// Tables are the two tables of docs/safety.md: what was struck in which scenario, and which
-// fault struck which kind of call. broken counts the strikes that broke a promise.
-func Tables(all []Strike, broken func(Strike) bool) string {
+// Tables are the two tables of docs/safety.md: how many faults were injected into which scenario, and
+// which fault into which kind of call. broken counts the injections that broke a promise.
+func Tables(all []Injection, broken func(Injection) bool) string {
 	scenarios, faults := &table{}, &table{}
 	for _, s := range all {
 		wrong := broken(s)
@@ -20,7 +20,7 @@ func Tables(all []Strike, broken func(Strike) bool) string {
 	return scenarios.text("scenario") + "\n" + faults.text("fault")
 }
 
-// table counts strikes by row and kind of call.
+// table counts injections by row and kind of call.
 type table struct {
 	rows  []string
 	cells map[string]map[string]cell

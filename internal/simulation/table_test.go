@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "strike with every fault, and write the tables of docs/safety.md")
+var update = flag.Bool("update", false, "inject every fault, and write the tables of docs/safety.md")
 
 const (
 	page  = "../../docs/safety.md"
@@ -15,14 +15,14 @@ const (
 	end   = "<!-- end -->\n"
 )
 
-// The tables in docs/safety.md have each scenario and each fault. With -update each strike is
-// tried, and the tables have what came of it. The numbers are not compared: they change with
+// The tables in docs/safety.md have each scenario and each fault. With -update each injection is
+// tried, and the tables have the results. The numbers are not compared: they change with
 // each request that a run makes more or less.
 func TestTables(t *testing.T) {
-	all := strikes(t)
-	none := func(Strike) bool { return false }
+	all := injections(t)
+	none := func(Injection) bool { return false }
 	if *update {
-		none = func(s Strike) bool { return try(t, s).Wrong != "" }
+		none = func(in Injection) bool { return try(t, in).Wrong != "" }
 	}
 	want := Tables(all, none)
 	b, err := os.ReadFile(page)

@@ -18,8 +18,8 @@ import (
 type World struct {
 	Cloud *model.Cloud
 	Check *inspect.Checker
-	// Strike chooses the fault that strikes a call; nil, or a result of nil, is none.
-	Strike func(*Call) *Fault
+	// Inject chooses the fault for a call. No Inject, and a result of nil, mean that there is none.
+	Inject func(*Call) *Fault
 
 	random  *rand.Rand
 	start   time.Time
@@ -169,7 +169,7 @@ func (w *World) park(c *Call) {
 	w.awake()
 }
 
-// step carries a call out, or has a fault strike it.
+// step carries a call out, or injects a fault into it.
 func (w *World) step(c *Call) {
 	if c.Number == 0 { // a number is that of the turn, not of the arrival
 		c.process.calls++
@@ -177,17 +177,17 @@ func (w *World) step(c *Call) {
 	}
 	c.process.jump.Store(0)
 	var f *Fault
-	if c.process.doomed {
+	if c.process.killNext {
 		f = killed
-	} else if w.Strike != nil && c.request != nil && !c.again {
-		f = w.Strike(c)
+	} else if w.Inject != nil && c.request != nil && !c.again {
+		f = w.Inject(c)
 	}
-	s := &Struck{World: w, Call: c}
+	e := &Execution{World: w, Call: c}
 	if f == nil {
-		s.Answer(s.Apply(model.View{}))
+		e.Answer(e.Apply(model.View{}))
 	} else {
 		w.log("%s #%d %s %s: %s", c.process.Name, c.Number, c.Kind, c.Object, f.Name)
-		f.strike(s)
+		f.inject(e)
 	}
 	w.Check.Visit()
 }

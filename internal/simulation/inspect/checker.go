@@ -32,42 +32,42 @@ type Checker struct {
 var _ model.Observer = (*Checker)(nil)
 
 // New observes a cloud. The seed decides how late locations see what is written.
-func New(c *model.Cloud, seed uint64) *Checker {
-	k := &Checker{cloud: c, seen: make(map[any]*view), said: make(map[*model.Version]*says),
+func New(cloud *model.Cloud, seed uint64) *Checker {
+	c := &Checker{cloud: cloud, seen: make(map[any]*view), said: make(map[*model.Version]*says),
 		damaged: make(map[string]bool),
 		chosen:  make(map[string]bool), looked: make(map[string]time.Time), projects: make(map[string]string),
 		places: make(map[string]string),
 		lived:  make(map[string]bool), isolates: make(map[string]loaded)}
 	for _, name := range []string{"Vienna", "Tokyo", "Lima"} {
-		k.locations = append(k.locations, &model.Location{Name: name, Seed: seed})
+		c.locations = append(c.locations, &model.Location{Name: name, Seed: seed})
 	}
-	c.Observer = k
-	return k
+	cloud.Observer = c
+	return c
 }
 
 // Clone returns a checker that knows the same, and observes a clone of the cloud.
-func (k *Checker) Clone(c *model.Cloud) *Checker {
-	out := &Checker{Violations: slices.Clone(k.Violations), cloud: c, damaged: maps.Clone(k.damaged),
-		chosen: maps.Clone(k.chosen), looked: maps.Clone(k.looked), seen: make(map[any]*view, len(k.seen)),
-		said: maps.Clone(k.said), lived: maps.Clone(k.lived), projects: maps.Clone(k.projects), places: maps.Clone(k.places),
-		isolates: maps.Clone(k.isolates)}
-	for key, w := range k.seen {
+func (c *Checker) Clone(cloud *model.Cloud) *Checker {
+	out := &Checker{Violations: slices.Clone(c.Violations), cloud: cloud, damaged: maps.Clone(c.damaged),
+		chosen: maps.Clone(c.chosen), looked: maps.Clone(c.looked), seen: make(map[any]*view, len(c.seen)),
+		said: maps.Clone(c.said), lived: maps.Clone(c.lived), projects: maps.Clone(c.projects), places: maps.Clone(c.places),
+		isolates: maps.Clone(c.isolates)}
+	for key, w := range c.seen {
 		if w != nil {
 			next := *w
-			next.namespace = c.Namespace(w.namespace.ID)
+			next.namespace = cloud.Namespace(w.namespace.ID)
 			w = &next
 		}
 		out.seen[key] = w
 	}
-	for _, l := range k.locations {
+	for _, l := range c.locations {
 		out.locations = append(out.locations, l.Clone())
 	}
-	c.Observer = out
+	cloud.Observer = out
 	return out
 }
 
-func (k *Checker) violation(promise int, format string, args ...any) {
-	k.Violations = append(k.Violations, fmt.Sprintf("promise %d: ", promise)+fmt.Sprintf(format, args...))
+func (c *Checker) violation(promise int, format string, args ...any) {
+	c.Violations = append(c.Violations, fmt.Sprintf("promise %d: ", promise)+fmt.Sprintf(format, args...))
 }
 
 // Kinds of actors that have rights of their own.
@@ -85,167 +85,167 @@ const (
 )
 
 // Put implements [model.Observer].
-func (k *Checker) Put(by string, n *model.Namespace, key string, value []byte, before []model.Write) {
+func (c *Checker) Put(by string, n *model.Namespace, key string, value []byte, before []model.Write) {
 	of, rest := split(key)
 	_, kind := actor(by)
 	if kind == Other {
-		k.damaged[key] = true
+		c.damaged[key] = true
 		return
 	}
-	if k.putAsset(by, n, key, value, before) {
+	if c.putAsset(by, n, key, value, before) {
 		return
 	}
-	k.may(by, key)
+	c.may(by, key)
 	letter, name, _ := strings.Cut(rest, "/")
 	switch letter {
 	case "b", "m":
 		if hash, _, _ := strings.Cut(name, "."); !hashes(value, hash) {
-			k.violation(1, "%s writes %s, which does not hash to its key", by, key)
+			c.violation(1, "%s writes %s, which does not hash to its key", by, key)
 		}
-		k.once(by, key, value, before)
+		c.once(by, key, value, before)
 	case "d", "h":
-		k.once(by, key, value, before)
+		c.once(by, key, value, before)
 	case "r", "o":
 	case "current":
-		k.switched(by, n, key, value, before)
+		c.switched(by, n, key, value, before)
 	case "assets", "manifest":
-		k.putPathname(by, n, of, rest, before)
+		c.putPathname(by, n, of, rest, before)
 	default:
-		k.violation(9, "%s writes %s, which is no key of %s", by, key, of.site)
+		c.violation(9, "%s writes %s, which is no key of %s", by, key, of.site)
 	}
 	if kind == Rollback && letter != "h" && letter != "current" || kind == Delete && letter != "current" {
-		k.violation(7, "%s uploads %s", by, key)
+		c.violation(7, "%s uploads %s", by, key)
 	}
 }
 
 // once checks that a key is written once, or again with the same bytes while it is there.
-func (k *Checker) once(by, key string, value []byte, before []model.Write) {
+func (c *Checker) once(by, key string, value []byte, before []model.Write) {
 	for _, w := range before {
 		switch {
 		case w.Gone:
-			k.violation(11, "%s writes %s, which was deleted", by, key)
+			c.violation(11, "%s writes %s, which was deleted", by, key)
 		case string(w.Value) != string(value):
-			k.violation(1, "%s writes other bytes to %s", by, key)
+			c.violation(1, "%s writes other bytes to %s", by, key)
 		}
 	}
 }
 
 // may checks that an actor changes only what is its own.
-func (k *Checker) may(by, key string) {
+func (c *Checker) may(by, key string) {
 	site, kind := actor(by)
 	of, rest := split(key)
 	if of.site != site {
-		k.violation(9, "%s changes %s", by, key)
+		c.violation(9, "%s changes %s", by, key)
 	}
 	if strings.HasPrefix(rest, "o/") != (kind == Writer) && kind != Delete {
-		k.violation(10, "%s changes %s", by, key)
+		c.violation(10, "%s changes %s", by, key)
 	}
 }
 
 // Deleted implements [model.Observer].
-func (k *Checker) Deleted(by string, n *model.Namespace, key string) {
+func (c *Checker) Deleted(by string, n *model.Namespace, key string) {
 	if _, kind := actor(by); kind == Other {
-		k.damaged[key] = true
+		c.damaged[key] = true
 		return
 	}
 	if site, ok := assetsOf(n); ok {
-		k.deletedAsset(by, site, n, key)
+		c.deletedAsset(by, site, n, key)
 		return
 	}
-	k.may(by, key)
+	c.may(by, key)
 	of, rest := split(key)
 	if strings.HasPrefix(rest, "assets/") || rest == "manifest" {
-		k.deletedPathname(by, n, of, rest)
+		c.deletedPathname(by, n, of, rest)
 		return
 	}
 	if _, kind := actor(by); kind == Delete {
-		k.deletedBy(by, n, key)
+		c.deletedBy(by, n, key)
 		return
 	}
 	if strings.HasPrefix(rest, "o/") {
 		return
 	}
-	past := k.past(of.site)
+	past := c.past(of.site)
 	if len(past) == 0 {
-		k.violation(4, "%s deletes %s, and nothing is live", by, key)
+		c.violation(4, "%s deletes %s, and nothing is live", by, key)
 		return
 	}
-	kept := k.retained(past, k.looked[by])
+	kept := c.retained(past, c.looked[by])
 	if at, ok := written(rest); !ok {
-		k.violation(4, "%s deletes %s, whose age is not known", by, key)
+		c.violation(4, "%s deletes %s, whose age is not known", by, key)
 	} else if age := time.Since(at); age < kept.grace {
-		k.violation(4, "%s deletes %s, which is %s old", by, key, age)
+		c.violation(4, "%s deletes %s, which is %s old", by, key, age)
 	}
 	for _, w := range kept.views {
 		if w.keys[key] && w.namespace == n {
-			k.violation(1, "%s deletes %s, which the retained version %s needs", by, key, w.id)
+			c.violation(1, "%s deletes %s, which the retained version %s needs", by, key, w.id)
 			return
 		}
 	}
 }
 
 // Activated implements [model.Observer].
-func (k *Checker) Activated(by string, s *model.Script, d *model.Deployment) {
+func (c *Checker) Activated(by string, s *model.Script, d *model.Deployment) {
 	site, kind := actor(by)
 	if kind == Other {
-		k.chosen[d.ID] = true
+		c.chosen[d.ID] = true
 		return
 	}
 	if site != s.Name {
-		k.violation(9, "%s activates a version of %s", by, s.Name)
+		c.violation(9, "%s activates a version of %s", by, s.Name)
 	}
 	for _, share := range d.Shares {
-		if w := k.view(s.Version(share.Version)); w != nil {
-			k.lives(by, s.Name, w)
+		if w := c.view(s.Version(share.Version)); w != nil {
+			c.lives(by, s.Name, w)
 		}
 	}
-	k.tabs(by, s, d)
+	c.tabs(by, s, d)
 }
 
 // Looked says that somebody lists the deployments. Who deletes keys cannot know what another
 // tool makes live after that.
-func (k *Checker) Looked(by string) { k.looked[by] = time.Now() }
+func (c *Checker) Looked(by string) { c.looked[by] = time.Now() }
 
 // lives checks a version that becomes live.
-func (k *Checker) lives(by, site string, w *view) {
-	k.lived[site+" "+w.says.Deployment] = true
-	k.whole(by+" activates "+w.id, w)
+func (c *Checker) lives(by, site string, w *view) {
+	c.lived[site+" "+w.says.Deployment] = true
+	c.whole(by+" activates "+w.id, w)
 }
 
 // whole checks that all is there that a version needs.
-func (k *Checker) whole(what string, w *view) {
+func (c *Checker) whole(what string, w *view) {
 	for key := range w.keys {
 		if _, ok := w.namespace.Get(key); !ok {
-			k.violation(1, "%s, and %s is not there", what, key)
+			c.violation(1, "%s, and %s is not there", what, key)
 			return
 		}
 	}
 }
 
 // End checks what is left when nothing happens any more.
-func (k *Checker) End() {
-	k.newestWhole()
-	for _, site := range k.sites() {
-		for _, w := range k.retained(k.past(site), time.Time{}).views {
-			if !k.isDamaged(w) {
-				k.whole("at the end "+w.id+" is retained", w)
+func (c *Checker) End() {
+	c.newestWhole()
+	for _, site := range c.sites() {
+		for _, w := range c.retained(c.past(site), time.Time{}).views {
+			if !c.isDamaged(w) {
+				c.whole("at the end "+w.id+" is retained", w)
 			}
 		}
 	}
 }
 
 // sites are all sites and projects.
-func (k *Checker) sites() (all []string) {
-	for _, s := range k.cloud.Scripts() {
+func (c *Checker) sites() (all []string) {
+	for _, s := range c.cloud.Scripts() {
 		all = append(all, s.Name)
 	}
-	return append(all, slices.Sorted(maps.Keys(k.projects))...)
+	return append(all, slices.Sorted(maps.Keys(c.projects))...)
 }
 
 // isDamaged reports whether another tool has deleted something that a version needs.
-func (k *Checker) isDamaged(w *view) bool {
+func (c *Checker) isDamaged(w *view) bool {
 	for key := range w.keys {
-		if k.damaged[key] {
+		if c.damaged[key] {
 			return true
 		}
 	}

@@ -51,11 +51,11 @@ func readChunkIndex(b []byte) (*chunkIndex, error) {
 }
 
 // bytes is the size of the i-th chunk.
-func (x *chunkIndex) bytes(i int) uint64 {
-	if i == len(x.chunks)-1 {
-		return x.size - x.each*uint64(i)
+func (c *chunkIndex) bytes(i int) uint64 {
+	if i == len(c.chunks)-1 {
+		return c.size - c.each*uint64(i)
 	}
-	return x.each
+	return c.each
 }
 
 // chunkBytes is the size of each chunk but the last, as a writer makes them.

@@ -99,52 +99,52 @@ func indexedView(v *model.Version, n *model.Namespace, s *says) (*view, error) {
 }
 
 // key is where the value of a reference is.
-func (w *view) key(ref string) string {
-	if w.says.Index != "" {
+func (v *view) key(ref string) string {
+	if v.says.Index != "" {
 		_, key, _ := strings.Cut(ref, ".")
 		return key
 	}
-	return w.says.Site + "/b/" + ref
+	return v.says.Site + "/b/" + ref
 }
 
 // putAsset checks a write in a namespace of the layout kv-assets, and reports whether n is one.
-func (k *Checker) putAsset(by string, n *model.Namespace, key string, value []byte, before []model.Write) bool {
+func (c *Checker) putAsset(by string, n *model.Namespace, key string, value []byte, before []model.Write) bool {
 	site, ok := assetsOf(n)
 	if !ok {
 		return false
 	}
 	actor, kind := actor(by)
 	if actor != site {
-		k.violation(9, "%s changes %s", by, key)
+		c.violation(9, "%s changes %s", by, key)
 	}
 	rest, own := strings.CutPrefix(key, ".kv-sync/"+site+"/")
 	letter, name, _ := strings.Cut(rest, "/")
 	switch {
 	case !own:
 		if !strings.Contains("/"+key, "."+checksum(value)) {
-			k.violation(1, "%s writes %s, which does not have the checksum of its contents", by, key)
+			c.violation(1, "%s writes %s, which does not have the checksum of its contents", by, key)
 		}
 	case letter == "d" || letter == "h":
-		k.once(by, key, value, before)
+		c.once(by, key, value, before)
 	case letter == "index" || letter == "upload":
-		k.once(by, key, value, before)
+		c.once(by, key, value, before)
 		// A run that took too long deletes its record at once: newestWhole looks for it at the end.
 		at, _ := written("b/" + name)
 		complete := letter == "index" && time.Since(at) < 10*time.Minute
-		if err := k.recorded(n, name, value, complete); err != nil {
-			k.violation(3, "%s writes %s: %v", by, key, err)
+		if err := c.recorded(n, name, value, complete); err != nil {
+			c.violation(3, "%s writes %s: %v", by, key, err)
 		}
 	default:
-		k.violation(9, "%s writes %s, which is no key of %s", by, key, site)
+		c.violation(9, "%s writes %s, which is no key of %s", by, key, site)
 	}
 	if kind == Rollback && letter != "h" || kind == Delete {
-		k.violation(7, "%s uploads %s", by, key)
+		c.violation(7, "%s uploads %s", by, key)
 	}
 	return true
 }
 
 // recorded checks a record of an index, and that all files are there that a complete one names.
-func (k *Checker) recorded(n *model.Namespace, name string, value []byte, complete bool) error {
+func (c *Checker) recorded(n *model.Namespace, name string, value []byte, complete bool) error {
 	files, sums, err := readIndex(value)
 	switch {
 	case err != nil:
@@ -164,8 +164,8 @@ func (k *Checker) recorded(n *model.Namespace, name string, value []byte, comple
 
 // newestWhole checks at the end that all files are there that the newest record of a site names: the
 // next deploy relies on it.
-func (k *Checker) newestWhole() {
-	for _, n := range k.cloud.Namespaces() {
+func (c *Checker) newestWhole() {
+	for _, n := range c.cloud.Namespaces() {
 		site, ok := assetsOf(n)
 		if !ok {
 			continue
@@ -180,19 +180,19 @@ func (k *Checker) newestWhole() {
 			continue
 		}
 		value, _ := n.Get(newest)
-		if err := k.recorded(n, strings.TrimPrefix(newest, ".kv-sync/"+site+"/index/"), value, true); err != nil {
-			k.violation(11, "at the end the newest record is %s, and %v", newest, err)
+		if err := c.recorded(n, strings.TrimPrefix(newest, ".kv-sync/"+site+"/index/"), value, true); err != nil {
+			c.violation(11, "at the end the newest record is %s, and %v", newest, err)
 		}
 	}
 }
 
 // deletedAsset checks a deletion in a namespace of the layout kv-assets.
-func (k *Checker) deletedAsset(by, site string, n *model.Namespace, key string) {
+func (c *Checker) deletedAsset(by, site string, n *model.Namespace, key string) {
 	actor, kind := actor(by)
 	if actor != site {
-		k.violation(9, "%s changes %s", by, key)
+		c.violation(9, "%s changes %s", by, key)
 	}
-	kept := k.retained(k.past(site), k.looked[by])
+	kept := c.retained(c.past(site), c.looked[by])
 	rest, own := strings.CutPrefix(key, ".kv-sync/"+site+"/")
 	if own && kind != Delete {
 		letter, name, _ := strings.Cut(rest, "/")
@@ -200,12 +200,12 @@ func (k *Checker) deletedAsset(by, site string, n *model.Namespace, key string) 
 			letter = "b" // their keys tell their age in the same way
 		}
 		if at, ok := written(letter + "/" + name); !ok || time.Since(at) < kept.grace {
-			k.violation(4, "%s deletes %s, which is young", by, key)
+			c.violation(4, "%s deletes %s, which is young", by, key)
 		}
 	}
 	for _, w := range kept.views {
 		if w.keys[key] {
-			k.violation(1, "%s deletes %s, which the retained version %s needs", by, key, w.id)
+			c.violation(1, "%s deletes %s, which the retained version %s needs", by, key, w.id)
 			return
 		}
 	}
@@ -227,12 +227,12 @@ func (k *Checker) deletedAsset(by, site string, n *model.Namespace, key string) 
 			named = true
 			at, _ := written("b/" + name)
 			if _, there := n.Get(record); there && kind != Delete && time.Since(at) < kept.grace {
-				k.violation(4, "%s deletes %s, which the young record %s names", by, key, record)
+				c.violation(4, "%s deletes %s, which the young record %s names", by, key, record)
 				return
 			}
 		}
 	}
 	if !named {
-		k.violation(9, "%s deletes %s, which no record names", by, key)
+		c.violation(9, "%s deletes %s, which no record names", by, key)
 	}
 }

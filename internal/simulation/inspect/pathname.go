@@ -49,7 +49,7 @@ func pathnamesOf(n *model.Namespace, site string) *pathnames {
 
 // putPathname checks a write of the layout pathname: the manifest names only files that are there,
 // and notes those that are being written.
-func (k *Checker) putPathname(by string, n *model.Namespace, of owner, rest string, before []model.Write) {
+func (c *Checker) putPathname(by string, n *model.Namespace, of owner, rest string, before []model.Write) {
 	value, _ := n.Get(of.site + "/" + rest)
 	if len(before) > 0 && string(before[len(before)-1].Value) == string(value) {
 		return // it is written again
@@ -58,42 +58,42 @@ func (k *Checker) putPathname(by string, n *model.Namespace, of owner, rest stri
 	path, file := strings.CutPrefix(rest, "assets")
 	switch {
 	case m == nil:
-		k.violation(1, "%s writes %s, and there is no manifest that can be read", by, rest)
+		c.violation(1, "%s writes %s, and there is no manifest that can be read", by, rest)
 		return
 	case file:
 		if !slices.Contains(m.unsettled, path) {
-			k.violation(6, "%s writes %s, and the manifest does not note it", by, path)
+			c.violation(6, "%s writes %s, and the manifest does not note it", by, path)
 		}
 		return
 	}
-	k.places[of.site] = n.ID
+	c.places[of.site] = n.ID
 	for path, etag := range m.etags {
 		value, ok := n.Get(of.site + "/assets" + path)
 		if !ok || !slices.Contains(m.unsettled, path) && !hashes(value, etag) {
-			k.violation(1, "%s writes a manifest that names %s, which is not there, or has other contents", by, path)
+			c.violation(1, "%s writes a manifest that names %s, which is not there, or has other contents", by, path)
 		}
 	}
 }
 
 // deletedPathname checks a deletion in the layout pathname.
-func (k *Checker) deletedPathname(by string, n *model.Namespace, of owner, rest string) {
+func (c *Checker) deletedPathname(by string, n *model.Namespace, of owner, rest string) {
 	m := pathnamesOf(n, of.site)
 	path, file := strings.CutPrefix(rest, "assets")
 	_, kind := actor(by)
 	switch {
 	case kind == Delete && file && m != nil:
-		k.violation(2, "%s deletes %s, and the manifest is there", by, path)
+		c.violation(2, "%s deletes %s, and the manifest is there", by, path)
 	case kind == Delete:
 	case !file:
-		k.violation(9, "%s deletes the manifest", by)
+		c.violation(9, "%s deletes the manifest", by)
 	case m == nil || m.etags[path] != "" || !slices.Contains(m.unsettled, path):
-		k.violation(1, "%s deletes %s, which the manifest names, or does not note", by, path)
+		c.violation(1, "%s deletes %s, which the manifest names, or does not note", by, path)
 	}
 }
 
 // livePathnames is what is live of a project in the layout pathname.
-func (k *Checker) livePathnames(site string) (out Live, ok bool) {
-	n := k.cloud.Namespace(k.places[site])
+func (c *Checker) livePathnames(site string) (out Live, ok bool) {
+	n := c.cloud.Namespace(c.places[site])
 	if n == nil {
 		return out, false
 	}
@@ -110,8 +110,8 @@ func (k *Checker) livePathnames(site string) (out Live, ok bool) {
 
 // visitPathnames has a visitor in a location ask for each file of a project. The location may have
 // read the manifest sooner or later than a file; after some minutes it has not.
-func (k *Checker) visitPathnames(l *model.Location, site string) {
-	n := k.cloud.Namespace(k.places[site])
+func (c *Checker) visitPathnames(l *model.Location, site string) {
+	n := c.cloud.Namespace(c.places[site])
 	b, ok := l.Get(n, site+"/manifest")
 	if !ok {
 		return
@@ -122,9 +122,9 @@ func (k *Checker) visitPathnames(l *model.Location, site string) {
 	}
 	for path := range m.etags {
 		key := site + "/assets" + path
-		if _, ok := l.Get(n, key); !ok && !k.damaged[key] &&
+		if _, ok := l.Get(n, key); !ok && !c.damaged[key] &&
 			time.Since(n.Changed(key)) > 2*(model.SeenWithin+model.CachedFor) {
-			k.violation(2, "in %s %s has been missing for minutes", l.Name, key)
+			c.violation(2, "in %s %s has been missing for minutes", l.Name, key)
 		}
 	}
 }

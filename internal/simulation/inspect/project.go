@@ -9,9 +9,9 @@ import (
 )
 
 // switched checks what is written as a project's pointer: a switch, or a deletion.
-func (k *Checker) switched(by string, n *model.Namespace, key string, value []byte, before []model.Write) {
+func (c *Checker) switched(by string, n *model.Namespace, key string, value []byte, before []model.Write) {
 	of, _ := split(key)
-	k.projects[of.site] = n.ID
+	c.projects[of.site] = n.ID
 	var old *pointer
 	if len(before) > 0 {
 		last := before[len(before)-1]
@@ -22,35 +22,35 @@ func (k *Checker) switched(by string, n *model.Namespace, key string, value []by
 	}
 	p, err := readPointer(value)
 	if err != nil {
-		k.violation(1, "%s writes %s: %v", by, key, err)
+		c.violation(1, "%s writes %s: %v", by, key, err)
 		return
 	}
 	if p.Deleted != "" {
-		k.tombstone(by, n, of.site, old, p)
+		c.tombstone(by, n, of.site, old, p)
 		return
 	}
 	if _, kind := actor(by); kind == Delete {
-		k.violation(9, "%s makes a version live", by)
+		c.violation(9, "%s makes a version live", by)
 	}
 	if old != nil && p.Incarnation != old.Incarnation {
-		k.violation(9, "%s makes incarnation %q live, want %q", by, p.Incarnation, old.Incarnation)
+		c.violation(9, "%s makes incarnation %q live, want %q", by, p.Incarnation, old.Incarnation)
 	}
 	of.incarnation = p.Incarnation
-	w := k.projectView(n, of, p.Activations[0].Version, p.Version)
+	w := c.projectView(n, of, p.Activations[0].Version, p.Version)
 	if w == nil {
 		return
 	}
-	k.lives(by, of.site, w)
+	c.lives(by, of.site, w)
 	if old == nil || old.Deleted != "" {
 		return
 	}
 	if time.Since(before[len(before)-1].At) > model.SeenWithin && !p.follows(old) {
-		k.violation(5, "%s forgets what was active before", by)
+		c.violation(5, "%s forgets what was active before", by)
 	}
-	base := k.projectView(n, of, old.Activations[0].Version, old.Version)
+	base := c.projectView(n, of, old.Activations[0].Version, old.Version)
 	rollback := strings.HasPrefix(p.Activations[0].Message, "Rollback to ")
 	if base != nil && w.code == "" && base.code == "" && !rollback { // code gets every request
-		k.reachable(by, base, w)
+		c.reachable(by, base, w)
 	}
 }
 
@@ -65,45 +65,45 @@ func (p *pointer) follows(old *pointer) bool {
 }
 
 // tombstone checks a deletion: the next project of this id has keys that none before had.
-func (k *Checker) tombstone(by string, n *model.Namespace, site string, old, p *pointer) {
+func (c *Checker) tombstone(by string, n *model.Namespace, site string, old, p *pointer) {
 	if _, kind := actor(by); kind != Delete {
-		k.violation(9, "%s deletes %s", by, site)
+		c.violation(9, "%s deletes %s", by, site)
 	}
 	if old != nil && old.Deleted == "" && p.Incarnation <= old.Incarnation {
-		k.violation(9, "%s: incarnation %s follows %s", by, p.Incarnation, old.Incarnation)
+		c.violation(9, "%s: incarnation %s follows %s", by, p.Incarnation, old.Incarnation)
 	}
 	for _, key := range n.KeysAt(site+"@", time.Now()) {
 		if of, _ := split(key); of.incarnation >= p.Incarnation {
-			k.violation(9, "%s: the next incarnation is %s, and there is %s", by, p.Incarnation, key)
+			c.violation(9, "%s: the next incarnation is %s, and there is %s", by, p.Incarnation, key)
 		}
 	}
 }
 
 // projectView reads a version of a project, or returns nil.
-func (k *Checker) projectView(n *model.Namespace, of owner, id string, version []byte) *view {
+func (c *Checker) projectView(n *model.Namespace, of owner, id string, version []byte) *view {
 	key := of.id() + "/b/" + id
-	if w, ok := k.seen[n.ID+key]; ok {
+	if w, ok := c.seen[n.ID+key]; ok {
 		return w
 	}
 	v, err := readProjectVersion(version, of)
 	var w *view
 	if err == nil {
 		served, _ := n.Get(of.id() + "/b/" + v.Served)
-		if w, err = k.read(id, n, v.Says, served); err == nil {
+		if w, err = c.read(id, n, v.Says, served); err == nil {
 			w.code, w.keys[key], w.keys[of.id()+"/b/"+v.Served] = v.Main, true, true
 			w.servedKey = of.id() + "/b/" + v.Served
 		}
 	}
 	if err != nil {
-		k.violation(1, "version %s of %s: %v", id, of.id(), err)
+		c.violation(1, "version %s of %s: %v", id, of.id(), err)
 	}
-	k.seen[n.ID+key] = w
+	c.seen[n.ID+key] = w
 	return w
 }
 
 // project is what the pointer says, centrally; nil if there is none that can be read.
-func (k *Checker) project(site string) (*model.Namespace, *pointer) {
-	n := k.cloud.Namespace(k.projects[site])
+func (c *Checker) project(site string) (*model.Namespace, *pointer) {
+	n := c.cloud.Namespace(c.projects[site])
 	if n == nil {
 		return nil, nil
 	}
@@ -119,15 +119,15 @@ func (k *Checker) project(site string) (*model.Namespace, *pointer) {
 }
 
 // projectPast is what was live of a project, oldest first.
-func (k *Checker) projectPast(site string) (all []activation) {
-	n, p := k.project(site)
+func (c *Checker) projectPast(site string) (all []activation) {
+	n, p := c.project(site)
 	if p == nil || p.Deleted != "" {
 		return nil
 	}
 	of := owner{site, p.Incarnation}
 	for _, a := range slices.Backward(p.Activations) {
 		version, _ := n.Get(of.id() + "/b/" + a.Version)
-		if w := k.projectView(n, of, a.Version, version); w != nil {
+		if w := c.projectView(n, of, a.Version, version); w != nil {
 			all = append(all, activation{id: a.ID, at: a.Time, message: a.Message, views: []*view{w}})
 		}
 	}
@@ -135,15 +135,15 @@ func (k *Checker) projectPast(site string) (all []activation) {
 }
 
 // deletedBy checks what a run deletes that deletes a site or a project.
-func (k *Checker) deletedBy(by string, n *model.Namespace, key string) {
+func (c *Checker) deletedBy(by string, n *model.Namespace, key string) {
 	of, rest := split(key)
-	if _, p := k.project(of.site); rest == "current" || p != nil && of.incarnation > p.Incarnation ||
+	if _, p := c.project(of.site); rest == "current" || p != nil && of.incarnation > p.Incarnation ||
 		p != nil && p.Deleted != "" && of.incarnation == p.Incarnation {
-		k.violation(9, "%s deletes %s, which is of the next project", by, key)
+		c.violation(9, "%s deletes %s, which is of the next project", by, key)
 	}
-	for _, w := range k.retained(k.past(of.site), time.Time{}).views {
+	for _, w := range c.retained(c.past(of.site), time.Time{}).views {
 		if w.keys[key] && w.namespace == n {
-			k.violation(1, "%s deletes %s, which version %s needs", by, key, w.id)
+			c.violation(1, "%s deletes %s, which version %s needs", by, key, w.id)
 			return
 		}
 	}
@@ -159,10 +159,10 @@ type loaded struct {
 }
 
 // visitProject has a visitor in a location ask a loader for each file of a project.
-func (k *Checker) visitProject(l *model.Location, site string) {
-	n, now := k.project(site)
+func (c *Checker) visitProject(l *model.Location, site string) {
+	n, now := c.project(site)
 	isolate := l.Name + " " + site
-	at, ok := k.isolates[isolate]
+	at, ok := c.isolates[isolate]
 	if !ok || !time.Now().Before(at.until) {
 		b, ok := l.Get(n, site+"/current")
 		if !ok {
@@ -173,7 +173,7 @@ func (k *Checker) visitProject(l *model.Location, site string) {
 			return // it was checked when it was written
 		}
 		at = loaded{p, time.Now().Add(loaderTime)}
-		k.isolates[isolate] = at
+		c.isolates[isolate] = at
 	}
 	p := at.pointer
 	if p.Deleted != "" {
@@ -183,24 +183,24 @@ func (k *Checker) visitProject(l *model.Location, site string) {
 		return // it was deleted, which is not seen here yet
 	}
 	of := owner{site, p.Incarnation}
-	if w := k.projectView(n, of, p.Activations[0].Version, p.Version); w != nil {
-		k.fetch(l, w, w.servedKey, "its assets")
+	if w := c.projectView(n, of, p.Activations[0].Version, p.Version); w != nil {
+		c.fetch(l, w, w.servedKey, "its assets")
 		if w.code != "" {
-			k.fetch(l, w, of.id()+"/b/"+w.id, "its code")
+			c.fetch(l, w, of.id()+"/b/"+w.id, "its code")
 		}
-		k.visit(l, w)
+		c.visit(l, w)
 	}
 }
 
 // liveProject is what is live of a project.
-func (k *Checker) liveProject(site string) (out Live) {
-	n, p := k.project(site)
+func (c *Checker) liveProject(site string) (out Live) {
+	n, p := c.project(site)
 	if p == nil || p.Deleted != "" {
 		return out
 	}
 	a := p.Activations[0]
 	out.Exists, out.Version = true, a.Version
-	w := k.projectView(n, owner{site, p.Incarnation}, a.Version, p.Version)
+	w := c.projectView(n, owner{site, p.Incarnation}, a.Version, p.Version)
 	if w == nil {
 		return out
 	}
@@ -210,9 +210,9 @@ func (k *Checker) liveProject(site string) (out Live) {
 
 // Left are the keys of a site or of a project, without its pointer and without those of the
 // incarnation that is live or comes next.
-func (k *Checker) Left(site string) (all []string) {
-	_, p := k.project(site)
-	for _, n := range k.cloud.Namespaces() {
+func (c *Checker) Left(site string) (all []string) {
+	_, p := c.project(site)
+	for _, n := range c.cloud.Namespaces() {
 		for _, key := range n.KeysAt(site, time.Now()) {
 			of, rest := split(key)
 			if of.site == site && rest != "current" && (p == nil || of.incarnation < p.Incarnation) {

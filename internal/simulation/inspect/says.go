@@ -25,11 +25,11 @@ type says struct {
 }
 
 // readSays returns the metadata of a version. It is nil for a version of another tool.
-func (k *Checker) readSays(v *model.Version) *says {
-	s, known := k.said[v]
+func (c *Checker) readSays(v *model.Version) *says {
+	s, known := c.said[v]
 	if !known {
 		s = decodeSays(v)
-		k.said[v] = s
+		c.said[v] = s
 	}
 	return s
 }

@@ -10,7 +10,7 @@ import (
 
 // tabs checks that files of the deployments before, which open tabs may still ask for, stay
 // reachable in one that is deployed over them, as long as they are retained.
-func (k *Checker) tabs(by string, s *model.Script, d *model.Deployment) {
+func (c *Checker) tabs(by string, s *model.Script, d *model.Deployment) {
 	if !keepsTabs(d) || len(d.Shares) != 1 || d.Message == "" {
 		return
 	}
@@ -18,17 +18,17 @@ func (k *Checker) tabs(by string, s *model.Script, d *model.Deployment) {
 	if slices.ContainsFunc(before, func(b *model.Deployment) bool { return b.Shares[0].Version == d.Main() }) {
 		return // it was made live before
 	}
-	next := k.view(s.Version(d.Main()))
+	next := c.view(s.Version(d.Main()))
 	if next != nil && next.says.Index != "" {
 		return // the layout kv-assets keeps no removed file reachable
 	}
-	kept := k.retained(k.past(s.Name), k.looked[by]).views
+	kept := c.retained(c.past(s.Name), c.looked[by]).views
 	for base := over(before, d); next != nil && base != nil; base = over(before, base) {
-		old := k.view(s.Version(base.Main()))
+		old := c.view(s.Version(base.Main()))
 		if old == nil || !slices.Contains(kept, old) {
 			return
 		}
-		k.reachable(by, old, next)
+		c.reachable(by, old, next)
 		if !keepsTabs(base) {
 			return
 		}
@@ -52,18 +52,18 @@ func over(all []*model.Deployment, d *model.Deployment) *model.Deployment {
 }
 
 // reachable checks that a version serves the files of an earlier one, which open tabs ask for.
-func (k *Checker) reachable(by string, old, next *view) {
+func (c *Checker) reachable(by string, old, next *view) {
 	for _, a := range old.stored.assets {
 		if _, ok := next.served.find(a.path); !ok {
-			k.violation(12, "%s removes %s of version %s, and it is not reachable for open tabs", by, a.path, old.id)
+			c.violation(12, "%s removes %s of version %s, and it is not reachable for open tabs", by, a.path, old.id)
 		}
 	}
 }
 
 // isRetained reports whether a retained version of the site has a file of this one.
-func (k *Checker) isRetained(w *view, a asset) bool {
+func (c *Checker) isRetained(w *view, a asset) bool {
 	site, _ := split(w.says.Site + "/")
 	key := w.says.Site + "/b/" + a.ref
-	kept := k.retained(k.past(site.site), time.Time{}).views
+	kept := c.retained(c.past(site.site), time.Time{}).views
 	return slices.ContainsFunc(kept, func(r *view) bool { return r.keys[key] })
 }

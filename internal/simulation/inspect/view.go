@@ -28,30 +28,30 @@ type view struct {
 }
 
 // view reads a version. It is nil for one of another tool, and for one that cannot be read.
-func (k *Checker) view(v *model.Version) *view {
-	if w, ok := k.seen[v]; ok {
+func (c *Checker) view(v *model.Version) *view {
+	if w, ok := c.seen[v]; ok {
 		return w
 	}
-	s := k.readSays(v)
+	s := c.readSays(v)
 	if s == nil {
 		return nil
 	}
 	var w *view
 	var err error
-	if n := k.cloud.Namespace(s.Namespace); s.Index != "" && n != nil {
+	if n := c.cloud.Namespace(s.Namespace); s.Index != "" && n != nil {
 		w, err = indexedView(v, n, s)
 	} else {
-		w, err = k.read(v.ID, n, s, v.Modules["kv-sync-manifest.bin"])
+		w, err = c.read(v.ID, n, s, v.Modules["kv-sync-manifest.bin"])
 	}
 	if err != nil {
-		k.violation(1, "version %s: %v", v.ID, err)
+		c.violation(1, "version %s: %v", v.ID, err)
 	}
-	k.seen[v] = w
+	c.seen[v] = w
 	return w
 }
 
 // read reads what a version names. served is its served manifest.
-func (k *Checker) read(id string, n *model.Namespace, s *says, served []byte) (*view, error) {
+func (c *Checker) read(id string, n *model.Namespace, s *says, served []byte) (*view, error) {
 	w := &view{id: id, says: s, namespace: n, keys: make(map[string]bool),
 		chunks: make(map[string]*chunkIndex)}
 	if n == nil {
@@ -91,12 +91,12 @@ func (k *Checker) read(id string, n *model.Namespace, s *says, served []byte) (*
 }
 
 // readChunks reads the chunk index of a file that is in chunks.
-func (w *view) readChunks(a asset) error {
+func (v *view) readChunks(a asset) error {
 	if !a.chunked {
 		return nil
 	}
-	key := w.says.Site + "/b/" + a.ref
-	b, ok := w.namespace.Get(key)
+	key := v.says.Site + "/b/" + a.ref
+	b, ok := v.namespace.Get(key)
 	if !ok {
 		return fmt.Errorf("the chunk index %s is not there", key)
 	}
@@ -107,22 +107,22 @@ func (w *view) readChunks(a asset) error {
 	if err != nil {
 		return fmt.Errorf("the chunk index %s: %w", key, err)
 	}
-	w.chunks[a.ref] = x
+	v.chunks[a.ref] = x
 	return nil
 }
 
 // compare checks that both encodings name the same files.
-func (w *view) compare() error {
-	s := w.says
-	if w.stored.site != s.Site || w.served.site != s.Site {
+func (v *view) compare() error {
+	s := v.says
+	if v.stored.site != s.Site || v.served.site != s.Site {
 		return errors.New("its manifest is of another site")
 	}
-	all := append(append([]asset(nil), w.stored.assets...), w.stored.retired...)
-	if len(all) != len(w.served.entries) {
-		return fmt.Errorf("it stores %d files and serves %d", len(all), len(w.served.entries))
+	all := append(append([]asset(nil), v.stored.assets...), v.stored.retired...)
+	if len(all) != len(v.served.entries) {
+		return fmt.Errorf("it stores %d files and serves %d", len(all), len(v.served.entries))
 	}
 	for _, a := range all {
-		if b, ok := w.served.find(a.path); !ok || b != a {
+		if b, ok := v.served.find(a.path); !ok || b != a {
 			return fmt.Errorf("it stores %+v and serves %+v", a, b)
 		}
 	}
@@ -138,11 +138,11 @@ type activation struct {
 }
 
 // past is what was live of a site or a project, oldest first.
-func (k *Checker) past(site string) (all []activation) {
+func (c *Checker) past(site string) (all []activation) {
 	if strings.HasPrefix(site, projects) {
-		return k.projectPast(site)
+		return c.projectPast(site)
 	}
-	s := k.cloud.Script(site)
+	s := c.cloud.Script(site)
 	if s == nil {
 		return nil
 	}
@@ -150,7 +150,7 @@ func (k *Checker) past(site string) (all []activation) {
 		a := activation{id: d.ID, at: d.Created, message: d.Message}
 		for _, share := range d.Shares {
 			if v := s.Version(share.Version); v != nil {
-				if w := k.view(v); w != nil {
+				if w := c.view(v); w != nil {
 					a.views = append(a.views, w)
 				}
 			}
@@ -169,12 +169,12 @@ type retention struct {
 // retained are the versions of the active deployment, of the last ones, and of all that
 // were active within the grace period. What another tool made live after a look does not count;
 // without a look, nothing that it made live does: it may be a version that was not retained.
-func (k *Checker) retained(past []activation, looked time.Time) retention {
+func (c *Checker) retained(past []activation, looked time.Time) retention {
 	const minGrace = 10 * time.Minute
 	out := retention{grace: minGrace}
 	keep, ids, gone := 1, make(map[string]bool), make(map[string]bool)
 	for i, a := range slices.Backward(past) {
-		if k.chosen[a.id] && !looked.IsZero() && a.at.After(looked) {
+		if c.chosen[a.id] && !looked.IsZero() && a.at.After(looked) {
 			continue
 		}
 		for _, w := range a.views {
@@ -186,7 +186,7 @@ func (k *Checker) retained(past []activation, looked time.Time) retention {
 			}
 			ids[id] = true
 			keep, out.grace = max(keep, w.says.Retain), max(out.grace, time.Duration(w.says.Grace)*time.Second)
-			if k.chosen[a.id] && looked.IsZero() {
+			if c.chosen[a.id] && looked.IsZero() {
 				gone[id] = true
 			}
 			if !gone[id] {

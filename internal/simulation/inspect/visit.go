@@ -13,59 +13,59 @@ import (
 
 // Visit requests every file of the live deployment in each location. A file that
 // is not there is a 503, which is right only as long as a location may not have seen it.
-func (k *Checker) Visit() {
-	for _, s := range k.cloud.Scripts() {
-		for i, l := range k.locations {
+func (c *Checker) Visit() {
+	for _, s := range c.cloud.Scripts() {
+		for i, l := range c.locations {
 			d := l.Active(s)
-			if d == nil || k.chosen[d.ID] {
+			if d == nil || c.chosen[d.ID] {
 				continue
 			}
-			if w := k.view(s.Version(d.Shares[i%len(d.Shares)].Version)); w != nil {
-				k.visit(l, w)
+			if w := c.view(s.Version(d.Shares[i%len(d.Shares)].Version)); w != nil {
+				c.visit(l, w)
 			}
 		}
 	}
-	for _, project := range slices.Sorted(maps.Keys(k.projects)) {
-		for _, l := range k.locations {
-			k.visitProject(l, project)
+	for _, project := range slices.Sorted(maps.Keys(c.projects)) {
+		for _, l := range c.locations {
+			c.visitProject(l, project)
 		}
 	}
-	for _, project := range slices.Sorted(maps.Keys(k.places)) {
-		for _, l := range k.locations {
-			k.visitPathnames(l, project)
+	for _, project := range slices.Sorted(maps.Keys(c.places)) {
+		for _, l := range c.locations {
+			c.visitPathnames(l, project)
 		}
 	}
 }
 
-func (k *Checker) visit(l *model.Location, w *view) {
+func (c *Checker) visit(l *model.Location, w *view) {
 	for _, a := range w.stored.assets {
-		if wrong := k.get(l, w, a); wrong != "" {
-			k.violation(2, "in %s version %s %s", l.Name, w.id, wrong)
+		if wrong := c.get(l, w, a); wrong != "" {
+			c.violation(2, "in %s version %s %s", l.Name, w.id, wrong)
 		}
 	}
 	for _, a := range w.stored.retired { // who has an old tab open asks for it
-		if wrong := k.get(l, w, a); wrong != "" && k.isRetained(w, a) {
-			k.violation(12, "in %s version %s %s, which open tabs need", l.Name, w.id, wrong)
+		if wrong := c.get(l, w, a); wrong != "" && c.isRetained(w, a) {
+			c.violation(12, "in %s version %s %s, which open tabs need", l.Name, w.id, wrong)
 		}
 	}
 }
 
 // get asks for a file: its value, or its chunks. It says what is wrong with the answer, or "".
-func (k *Checker) get(l *model.Location, w *view, a asset) string {
+func (c *Checker) get(l *model.Location, w *view, a asset) string {
 	x := w.chunks[a.ref]
 	if x == nil {
-		return k.getValue(l, w, a.path, a.ref, a.size)
+		return c.getValue(l, w, a.path, a.ref, a.size)
 	}
 	for i, ref := range x.chunks {
-		if wrong := k.getValue(l, w, a.path, ref, x.bytes(i)); wrong != "" {
+		if wrong := c.getValue(l, w, a.path, ref, x.bytes(i)); wrong != "" {
 			return wrong
 		}
 	}
 	return ""
 }
 
-func (k *Checker) getValue(l *model.Location, w *view, path, ref string, size uint64) string {
-	value, wrong := k.look(l, w, w.key(ref))
+func (c *Checker) getValue(l *model.Location, w *view, path, ref string, size uint64) string {
+	value, wrong := c.look(l, w, w.key(ref))
 	if value != nil && uint64(len(value)) != size { // its hash was checked when it was written
 		return fmt.Sprintf("serves %d bytes for %s", len(value), path)
 	}
@@ -76,20 +76,20 @@ func (k *Checker) getValue(l *model.Location, w *view, path, ref string, size ui
 }
 
 // fetch has a location read a key of a version, which must be there once the location sees it.
-func (k *Checker) fetch(l *model.Location, w *view, key, what string) {
-	if _, wrong := k.look(l, w, key); wrong {
-		k.violation(2, "in %s version %s answers 503 for %s", l.Name, w.id, what)
+func (c *Checker) fetch(l *model.Location, w *view, key, what string) {
+	if _, wrong := c.look(l, w, key); wrong {
+		c.violation(2, "in %s version %s answers 503 for %s", l.Name, w.id, what)
 	}
 }
 
 // look has a location read a key. wrong is set if it finds nothing, and should.
-func (k *Checker) look(l *model.Location, w *view, key string) (value []byte, wrong bool) {
+func (c *Checker) look(l *model.Location, w *view, key string) (value []byte, wrong bool) {
 	value, ok := l.Get(w.namespace, key)
 	if ok {
 		return value, false
 	}
 	at, written := w.namespace.FirstWritten(key)
-	return nil, !k.damaged[key] && (!written || time.Since(at) > model.SeenWithin+model.CachedFor)
+	return nil, !c.damaged[key] && (!written || time.Since(at) > model.SeenWithin+model.CachedFor)
 }
 
 // Live describes what is live of a site.
@@ -108,22 +108,22 @@ type Live struct {
 }
 
 // Live reads what is live of a site or a project.
-func (k *Checker) Live(site string) (out Live) {
-	if out, ok := k.livePathnames(site); ok {
+func (c *Checker) Live(site string) (out Live) {
+	if out, ok := c.livePathnames(site); ok {
 		return out
 	}
 	if strings.HasPrefix(site, projects) {
-		return k.liveProject(site)
+		return c.liveProject(site)
 	}
-	s := k.cloud.Script(site)
+	s := c.cloud.Script(site)
 	d := s.Active()
 	if d == nil {
 		return out
 	}
 	v := s.Version(d.Main())
 	out.Exists, out.Version, out.Secrets = true, v.ID, v.Secrets
-	w := k.view(v)
-	if out.Foreign = k.readSays(v) == nil; out.Foreign || w == nil {
+	w := c.view(v)
+	if out.Foreign = c.readSays(v) == nil; out.Foreign || w == nil {
 		return out
 	}
 	var says message
@@ -149,4 +149,4 @@ func (l *Live) describe(w *view, m message) {
 }
 
 // WasLive reports whether a deployment of the site was ever live.
-func (k *Checker) WasLive(site, deployment string) bool { return k.lived[site+" "+deployment] }
+func (c *Checker) WasLive(site, deployment string) bool { return c.lived[site+" "+deployment] }
