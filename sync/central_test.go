@@ -29,8 +29,8 @@ type central struct {
 	listed      int // how many activations the API lists
 
 	waiting []*request
-	// meddle may replace what a request does. It is nil without faults.
-	meddle func(actor, kind string, do func() error) error
+	// intercept may replace what a request does. It is nil without faults.
+	intercept func(actor, kind string, do func() error) error
 }
 
 type centralVersion struct {
@@ -129,8 +129,8 @@ func (a *centralAccount) request(ctx context.Context, kind string, do func() err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.meddle != nil {
-		return a.meddle(a.actor, kind, do)
+	if a.intercept != nil {
+		return a.intercept(a.actor, kind, do)
 	}
 	return do()
 }

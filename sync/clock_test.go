@@ -186,7 +186,7 @@ func TestShortestGrace(t *testing.T) {
 // The keys of the layout of the Rust crate show their age, too.
 func TestKVAssetsWithAWrongClock(t *testing.T) {
 	t.Parallel()
-	r := newRack()
+	r := newAssetsAccount()
 	before := len(r.values)
 	e, err := kvsync.New(site.Config{Site: "rusty", Account: r, Layout: "kv-assets",
 		Now: func() time.Time { return r.now().Add(48 * time.Hour) }})

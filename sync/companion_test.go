@@ -289,7 +289,7 @@ func TestCompanionOfAnotherDeploy(t *testing.T) {
 }
 
 func TestCompanionsName(t *testing.T) {
-	c := site.Config{Site: strings.Repeat("a", overlay.MaxSite), Account: blindAccount{},
+	c := site.Config{Site: strings.Repeat("a", overlay.MaxSite), Account: noListAccount{},
 		Serving: manifest.Serving{Overlay: true}}
 	if n := len(overlay.CompanionName(c.Site)); n != 63 {
 		t.Errorf("the longest companion's name has %d characters", n)

@@ -610,8 +610,8 @@ func TestFileChangesMeanwhile(t *testing.T) {
 	w := start(t)
 	h := history(one, two)
 	w.mustDeploy(h[0])
-	liar := &lying{memory: h[1]}
-	_, err := w.engine().Deploy(t.Context(), liar, script, plan.Options{})
+	changing := &changed{h[1], reads("xyz")}
+	_, err := w.engine().Deploy(t.Context(), changing, script, plan.Options{})
 	if !errors.Is(err, manifest.ErrChanged) {
 		t.Errorf("got %v", err)
 	}

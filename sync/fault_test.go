@@ -18,15 +18,15 @@ import (
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
-// blow is a fault of one request: the process dies before or after the request is carried out, or
+// requestFault is a fault of one request: the process dies before or after the request is carried out, or
 // the network fails and the process continues.
-type blow struct {
+type requestFault struct {
 	name string
 	dies bool
 	kind platform.FaultKind
 }
 
-var blows = []blow{
+var requestFaults = []requestFault{
 	{"killed before it", true, platform.FaultDrop},
 	{"killed after it", true, platform.FaultLoseReply},
 	{"dropped", false, platform.FaultDrop},
@@ -118,15 +118,15 @@ func TestEveryRequestCanFail(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, b := range blows {
+			for _, b := range requestFaults {
 				for k := int64(1); ; k++ {
 					w := start(t)
 					w.config.Account = w.connect(1) // no second try: each failure reaches the engine
 					if tc.before != nil {
 						tc.before(w)
 					}
-					struck := w.strike(b, k, tc.run)
-					if !struck {
+					injected := w.runWithFault(b, k, tc.run)
+					if !injected {
 						if k < 4 {
 							t.Fatalf("%s: only %d requests", b.name, k-1)
 						}
@@ -148,16 +148,16 @@ func TestEveryRequestCanFail(t *testing.T) {
 	}
 }
 
-// strike runs and injects the fault into the k-th request. It reports whether there was such a
+// runWithFault runs and injects the fault into the k-th request. It reports whether there was such a
 // request.
-func (w *world) strike(b blow, k int64, run func(context.Context, *kvsync.Engine) error) bool {
+func (w *world) runWithFault(b requestFault, k int64, run func(context.Context, *kvsync.Engine) error) bool {
 	ctx, kill := context.WithCancel(w.t.Context())
 	defer kill()
 	w.p.Server.ResetRequests()
-	var struck atomic.Bool
+	var injected atomic.Bool
 	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
 		if r.Seq == k {
-			struck.Store(true)
+			injected.Store(true)
 		}
 		switch {
 		case r.Seq == k && b.dies:
@@ -173,7 +173,7 @@ func (w *world) strike(b blow, k int64, run func(context.Context, *kvsync.Engine
 	_ = run(ctx, w.engine()) // what it says is another test's matter
 	w.p.Server.WaitIdle()    // what the dead have sent may still be carried out
 	w.p.Server.SetFault(nil)
-	return struck.Load()
+	return injected.Load()
 }
 
 // If it is not known whether the switch happened, the run says so and does not prune.

@@ -452,24 +452,32 @@ func (w *world) fault(kind string, f platform.Fault) {
 	})
 }
 
-// lying is a source whose files differ from its listing.
-type lying struct{ *memory }
+// changed is a source whose files have other bytes than its listing says.
+type changed struct {
+	*memory
+	open func() io.Reader
+}
 
-func (l *lying) Files(ctx context.Context, base *manifest.Manifest) (*manifest.Listing, error) {
-	listing, err := l.memory.Files(ctx, base)
+func (c *changed) Files(ctx context.Context, base *manifest.Manifest) (*manifest.Listing, error) {
+	listing, err := c.memory.Files(ctx, base)
 	for i := range listing.Files {
-		listing.Files[i].Open = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("xyz")), nil }
+		listing.Files[i].Open = func() (io.ReadCloser, error) { return io.NopCloser(c.open()), nil }
 	}
 	return listing, err
 }
 
-// blindAccount lists no keys, as a store that has lost its index.
-type blindAccount struct{ cloud.Account }
+// reads returns what opens a file with these bytes.
+func reads(body string) func() io.Reader {
+	return func() io.Reader { return strings.NewReader(body) }
+}
 
-func (b blindAccount) Store(id string) cloud.Store { return blindStore{b.Account.Store(id)} }
+// noListAccount lists no keys, as a store that has lost its index.
+type noListAccount struct{ cloud.Account }
 
-type blindStore struct{ cloud.Store }
+func (b noListAccount) Store(id string) cloud.Store { return noListStore{b.Account.Store(id)} }
 
-func (blindStore) List(context.Context, string, string) ([]cloud.KeyInfo, string, error) {
+type noListStore struct{ cloud.Store }
+
+func (noListStore) List(context.Context, string, string) ([]cloud.KeyInfo, string, error) {
 	return nil, "", nil
 }

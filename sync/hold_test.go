@@ -81,13 +81,13 @@ func (c *central) edit(times int) {
 
 // holdReads runs f and returns its requests for records of holds.
 func (c *central) holdReads(f func()) (kinds []string) {
-	c.meddle = func(_, kind string, do func() error) error {
+	c.intercept = func(_, kind string, do func() error) error {
 		if op, key, _ := strings.Cut(kind, " "); strings.HasPrefix(key, "blog/h/") {
 			kinds = append(kinds, op)
 		}
 		return do()
 	}
-	defer func() { c.meddle = nil }()
+	defer func() { c.intercept = nil }()
 	f()
 	return kinds
 }

@@ -116,7 +116,7 @@ func TestKVAssetsDeployCanFailAnywhere(t *testing.T) {
 			if before != nil {
 				src, old = h[1], one
 			}
-			for _, b := range blows {
+			for _, b := range requestFaults {
 				for k := int64(1); ; k++ {
 					w := startAssets(t)
 					w.config.Account = w.connect(1)
@@ -127,7 +127,7 @@ func TestKVAssetsDeployCanFailAnywhere(t *testing.T) {
 						_, err := w.deployAssets(ctx, e, src, plan.Options{})
 						return err
 					}
-					if !w.strike(b, k, run) {
+					if !w.runWithFault(b, k, run) {
 						if k < 6 {
 							t.Fatalf("%s: only %d requests", b.name, k-1)
 						}

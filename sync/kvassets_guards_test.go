@@ -18,7 +18,7 @@ import (
 // A record that holds another index is not trusted: everything that it names is uploaded again.
 func TestKVAssetsDamagedRecord(t *testing.T) {
 	t.Parallel()
-	r := newRack()
+	r := newAssetsAccount()
 	records := func() []string {
 		return slices.DeleteFunc(slices.Collect(maps.Keys(r.values)),
 			func(key string) bool { return !strings.HasPrefix(key, ".kv-sync/rusty/index/") })
@@ -42,7 +42,7 @@ func TestKVAssetsDamagedRecord(t *testing.T) {
 func TestKVAssetsPruneKeepsYoungIndexes(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
-	r := newRack()
+	r := newAssetsAccount()
 	r.now = func() time.Time { return now }
 	r.sync(t, files{"/a.txt": "a", "/b.txt": "b"}, kvassets.Options{})
 	now = now.Add(5 * time.Hour)

@@ -22,7 +22,7 @@ import (
 func TestKVAssetsPrune(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
-	r := newRack()
+	r := newAssetsAccount()
 	r.now = func() time.Time { return now }
 	prune := func(opt layout.PruneOptions) (*layout.Pruned, error) {
 		t.Helper()
@@ -98,7 +98,7 @@ func TestKVAssetsPrune(t *testing.T) {
 func TestKVAssetsPruneOfOurWorker(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
-	r := newRack()
+	r := newAssetsAccount()
 	r.now = func() time.Time { return now }
 	var index [][]byte
 	for i := range 4 {
@@ -131,7 +131,7 @@ func TestKVAssetsPruneOfOurWorker(t *testing.T) {
 func TestKVAssetsPruneKeepsUploads(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
-	r := newRack()
+	r := newAssetsAccount()
 	r.now = func() time.Time { return now }
 	first := r.sync(t, files{"/a.txt": "a"}, kvassets.Options{})
 	r.publish(first.Index)
@@ -152,7 +152,7 @@ func TestKVAssetsPruneKeepsUploads(t *testing.T) {
 // The eight zero bytes of an empty index are in every program, so they prove nothing.
 func TestKVAssetsPruneIgnoresEmptyIndexInCode(t *testing.T) {
 	t.Parallel()
-	r := newRack()
+	r := newAssetsAccount()
 	r.sync(t, files{}, kvassets.Options{AllowShrink: true})
 	r.sync(t, files{"/a.txt": "a"}, kvassets.Options{})
 	r.publish(make([]byte, 16))
@@ -167,7 +167,7 @@ func TestKVAssetsPruneIgnoresEmptyIndexInCode(t *testing.T) {
 func TestKVAssetsPruneEmpty(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
-	r := newRack()
+	r := newAssetsAccount()
 	r.now = func() time.Time { return now }
 	r.sync(t, files{"/a.txt": "a"}, kvassets.Options{})
 	for range 3 {
@@ -187,7 +187,7 @@ func TestKVAssetsPruneEmpty(t *testing.T) {
 func TestKVAssetsPruneUnreadable(t *testing.T) {
 	t.Parallel()
 	for _, damage := range []string{"value", "another value", "key", "class", "other site"} {
-		r := newRack()
+		r := newAssetsAccount()
 		res := r.sync(t, files{"/a.txt": "a"}, kvassets.Options{})
 		r.publish(res.Index)
 		r.values["old.0123456789.txt"] = "of the Rust kv-sync"
@@ -225,7 +225,7 @@ func TestKVAssetsPruneUnreadable(t *testing.T) {
 // nothing else.
 func TestKVAssetsPruneUnrecorded(t *testing.T) {
 	t.Parallel()
-	r := newRack()
+	r := newAssetsAccount()
 	res := r.sync(t, files{"/a.txt": "a"}, kvassets.Options{})
 	r.publish(res.Index)
 	p, err := r.engine(t).Prune(t.Context(), layout.PruneOptions{Retain: 2, Grace: time.Hour, Code: r.worker,

@@ -22,15 +22,15 @@ import (
 	"github.com/kv-sync/kv-sync/sync/site"
 )
 
-// rack is a namespace in the layout kv-assets with the Worker that contains its index.
-type rack struct {
-	*shelf
-	worker *rackWorker
+// assetsAccount is a namespace in the layout kv-assets with the Worker that contains its index.
+type assetsAccount struct {
+	*faultyStore
+	worker *codeWorker
 	now    func() time.Time
 }
 
-// rackWorker is a Worker of which only the code is read.
-type rackWorker struct {
+// codeWorker is a Worker of which only the code is read.
+type codeWorker struct {
 	cloud.Workers
 	code   []byte // nil: there is no Worker
 	meta   []cloud.Binding
@@ -38,7 +38,7 @@ type rackWorker struct {
 	asked  func()
 }
 
-func (w *rackWorker) Activations(context.Context) ([]cloud.Activation, error) {
+func (w *codeWorker) Activations(context.Context) ([]cloud.Activation, error) {
 	if w.asked != nil {
 		w.asked()
 	}
@@ -48,36 +48,37 @@ func (w *rackWorker) Activations(context.Context) ([]cloud.Activation, error) {
 	return []cloud.Activation{{ID: fmt.Sprint(w.active), Versions: []cloud.Share{{Version: "v", Percent: 100}}}}, nil
 }
 
-func (w *rackWorker) Version(context.Context, string) (cloud.Version, error) {
+func (w *codeWorker) Version(context.Context, string) (cloud.Version, error) {
 	return cloud.Version{ID: "v", Bindings: w.meta}, nil
 }
 
-func (w *rackWorker) Code(context.Context) ([]byte, error) { return w.code, nil }
+func (w *codeWorker) Code(context.Context) ([]byte, error) { return w.code, nil }
 
-func (r rack) FindNamespace(context.Context, string) (string, error)   { return "ns", nil }
-func (r rack) CreateNamespace(context.Context, string) (string, error) { return "ns", nil }
-func (r rack) Time() (time.Time, bool)                                 { return r.now(), true }
-func (r rack) Store(string) cloud.Store                                { return r.shelf }
-func (r rack) Workers(string) cloud.Workers                            { return r.worker }
+func (a assetsAccount) FindNamespace(context.Context, string) (string, error)   { return "ns", nil }
+func (a assetsAccount) CreateNamespace(context.Context, string) (string, error) { return "ns", nil }
+func (a assetsAccount) Time() (time.Time, bool)                                 { return a.now(), true }
+func (a assetsAccount) Store(string) cloud.Store                                { return a.faultyStore }
+func (a assetsAccount) Workers(string) cloud.Workers                            { return a.worker }
 
 // publish makes the index part of the active Worker, as include_bytes! does.
-func (r rack) publish(index []byte) {
-	r.worker.code = slices.Concat([]byte("\x00asm\x01\x00\x00\x00"), index, []byte("more data"))
-	r.worker.active++
+func (a assetsAccount) publish(index []byte) {
+	a.worker.code = slices.Concat([]byte("\x00asm\x01\x00\x00\x00"), index, []byte("more data"))
+	a.worker.active++
 }
 
 // foreign are keys that kv-sync must not touch. Some have the form of its own keys.
 var foreign = map[string]string{"config": "theirs", "a.0123456789.txt": "theirs", "img/logo.abc.png": "theirs",
 	"dir/": "theirs"}
 
-func newRack() rack {
-	return rack{&shelf{values: maps.Clone(foreign), befall: func() accident { return none }}, &rackWorker{}, time.Now}
+func newAssetsAccount() assetsAccount {
+	store := &faultyStore{values: maps.Clone(foreign), fault: func() storeFault { return none }}
+	return assetsAccount{store, &codeWorker{}, time.Now}
 }
 
-func (r rack) engine(t *testing.T) *kvsync.Engine {
+func (a assetsAccount) engine(t *testing.T) *kvsync.Engine {
 	t.Helper()
-	r.last = map[string]time.Time{}
-	e, err := kvsync.New(site.Config{Site: "rusty", Account: r, Retain: 2, Grace: time.Hour, Now: r.now,
+	a.last = map[string]time.Time{}
+	e, err := kvsync.New(site.Config{Site: "rusty", Account: a, Retain: 2, Grace: time.Hour, Now: a.now,
 		Layout: "kv-assets"})
 	if err != nil {
 		t.Fatal(err)
@@ -85,48 +86,48 @@ func (r rack) engine(t *testing.T) *kvsync.Engine {
 	return e
 }
 
-func (r rack) sync(t *testing.T, f files, opt kvassets.Options) *kvassets.Result {
+func (a assetsAccount) sync(t *testing.T, f files, opt kvassets.Options) *kvassets.Result {
 	t.Helper()
-	res, err := kvassets.Sync(t.Context(), r.engine(t).Client(), &memory{files: f, time: time.Unix(1_600_000_000, 0)}, opt)
+	res, err := kvassets.Sync(t.Context(), a.engine(t).Client(), &memory{files: f, time: time.Unix(1_600_000_000, 0)}, opt)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.wantWhole(t, res.Index)
+	a.wantWhole(t, res.Index)
 	return res
 }
 
 // wantWhole fails unless every file that the index names exists under its key.
-func (r rack) wantWhole(t *testing.T, encoded []byte) {
+func (a assetsAccount) wantWhole(t *testing.T, encoded []byte) {
 	t.Helper()
 	index, err := kvassets.DecodeIndex(encoded)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	for _, e := range index {
 		h := kvassets.NewHasher()
-		value, there := r.values[e.Key]
+		value, there := a.values[e.Key]
 		_, _ = h.Write([]byte(value))
 		if key := kvassets.Key(e.Path, h.Sum()); !there || key != e.Key || e.Size != uint64(len(value)) {
-			t.Errorf("%s: under %s lies %q (%v)", e.Path, e.Key, value, there)
+			t.Errorf("%s: under %s is %q (%v)", e.Path, e.Key, value, there)
 		}
 	}
 }
 
 // wantForeign fails if a foreign key has changed.
-func (r rack) wantForeign(t *testing.T) {
+func (a assetsAccount) wantForeign(t *testing.T) {
 	t.Helper()
 	for key, value := range foreign {
-		if r.values[key] != value {
-			t.Errorf("%s is %q", key, r.values[key])
+		if a.values[key] != value {
+			t.Errorf("%s is %q", key, a.values[key])
 		}
 	}
 }
 
 // stored returns the keys of files, without records and foreign keys.
-func (r rack) stored() (keys []string) {
-	for _, key := range slices.Sorted(maps.Keys(r.values)) {
+func (a assetsAccount) stored() (keys []string) {
+	for _, key := range slices.Sorted(maps.Keys(a.values)) {
 		if _, theirs := foreign[key]; !theirs && !strings.HasPrefix(key, ".kv-sync/") {
 			keys = append(keys, key)
 		}
@@ -136,7 +137,7 @@ func (r rack) stored() (keys []string) {
 
 func TestKVAssetsSync(t *testing.T) {
 	t.Parallel()
-	r := newRack()
+	r := newAssetsAccount()
 	first := r.sync(t, files{"/hello.txt": "hello\n", "/docs/a.tar.gz": "x"}, kvassets.Options{})
 	if first.Uploaded != 2 || first.Title != "__rusty-workers_sites_assets" || first.Obsolete != 0 {
 		t.Errorf("%+v", first)
@@ -160,7 +161,7 @@ func TestKVAssetsSync(t *testing.T) {
 // What is already in the namespace is trusted only if a record names it.
 func TestKVAssetsBelievesRecordsAlone(t *testing.T) {
 	t.Parallel()
-	r := newRack()
+	r := newAssetsAccount()
 	r.values["hello.ff6cec21dc.txt"] = "damaged"
 	if res := r.sync(t, files{"/hello.txt": "hello\n"}, kvassets.Options{}); res.Uploaded != 1 {
 		t.Errorf("uploaded %d", res.Uploaded)
@@ -172,12 +173,12 @@ func TestKVAssetsBelievesRecordsAlone(t *testing.T) {
 func TestKVAssetsKeepsTimes(t *testing.T) {
 	t.Parallel()
 	for _, kept := range []string{"record", "file"} {
-		r := newRack()
+		r := newAssetsAccount()
 		f := files{"/a.txt": "a", "/b.txt": "b"}
 		first := r.sync(t, f, kvassets.Options{})
 		opt := kvassets.Options{}
 		if kept == "file" {
-			r = newRack()
+			r = newAssetsAccount()
 			opt.Local = first.Index
 		}
 		f["/b.txt"] = "B"
@@ -198,7 +199,7 @@ func TestKVAssetsKeepsTimes(t *testing.T) {
 
 func TestKVAssetsRefuses(t *testing.T) {
 	t.Parallel()
-	r := newRack()
+	r := newAssetsAccount()
 	r.sync(t, files{"/n.txt": "1506075", "/o.txt": "o", "/p.txt": "p"}, kvassets.Options{})
 	for name, c := range map[string]struct {
 		files files
@@ -242,7 +243,7 @@ func TestKVAssetsRefuses(t *testing.T) {
 func TestKVAssetsOrder(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
-	r := newRack()
+	r := newAssetsAccount()
 	r.now = func() time.Time { return now }
 	for i := range 16 {
 		f := files{"/a.txt": fmt.Sprint(i)}
@@ -263,13 +264,13 @@ func FuzzKVAssets(f *testing.F) {
 	f.Fuzz(func(t *testing.T, seed uint64) {
 		synctest.Test(t, func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 0))
-			r := newRack()
+			r := newAssetsAccount()
 			calm := false
-			r.befall = func() accident {
+			r.fault = func() storeFault {
 				if calm || rnd.IntN(4) > 0 {
 					return none
 				}
-				return accident(1 + rnd.IntN(int(deadAfter)))
+				return storeFault(1 + rnd.IntN(int(deadAfter)))
 			}
 			var done [][]byte // what the last two syncs returned, and what is published
 			var published []byte

@@ -3,7 +3,6 @@ package kvsync_test
 import (
 	"context"
 	"errors"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -168,7 +167,7 @@ func TestLargeFileIsReadOnce(t *testing.T) {
 // The live site is completely old or completely new, and the next run finishes.
 func TestLargeFilesFail(t *testing.T) {
 	h := history(files{"/film.mp4": reel("ay"), "/a": "a"}, files{"/film.mp4": reel("az"), "/a": "b"})
-	for _, b := range []blow{
+	for _, b := range []requestFault{
 		{"killed before it", true, platform.FaultDrop},
 		{"killed after it", true, platform.FaultLoseReply},
 		{"reply lost", false, platform.FaultLoseReply},
@@ -179,7 +178,7 @@ func TestLargeFilesFail(t *testing.T) {
 				w := start(t)
 				w.config.Account = w.connect(1)
 				w.mustDeploy(h[0])
-				if !w.strikeWrite(b, k, func(ctx context.Context, e *kvsync.Engine) {
+				if !w.runWithWriteFault(b, k, func(ctx context.Context, e *kvsync.Engine) {
 					_,
 						_ = e.Deploy(ctx, h[1], script, plan.Options{})
 				}) {
@@ -198,8 +197,8 @@ func TestLargeFilesFail(t *testing.T) {
 	}
 }
 
-// strikeWrite is strike at the k-th write to KV.
-func (w *world) strikeWrite(b blow, k int, run func(context.Context, *kvsync.Engine)) bool {
+// runWithWriteFault is runWithFault at the k-th write to KV.
+func (w *world) runWithWriteFault(b requestFault, k int, run func(context.Context, *kvsync.Engine)) bool {
 	ctx, kill := context.WithCancel(w.t.Context())
 	defer kill()
 	var mu sync.Mutex
@@ -228,20 +227,6 @@ func (w *world) strikeWrite(b blow, k int, run func(context.Context, *kvsync.Eng
 	return writes >= k
 }
 
-// turning is a source whose large file differs from its listing.
-type turning struct {
-	*memory
-	body string
-}
-
-func (t *turning) Files(ctx context.Context, base *manifest.Manifest) (*manifest.Listing, error) {
-	l, err := t.memory.Files(ctx, base)
-	for i := range l.Files {
-		l.Files[i].Open = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(t.body)), nil }
-	}
-	return l, err
-}
-
 func TestLargeFileThatChanges(t *testing.T) {
 	for name, body := range map[string]string{
 		"shorter": reel("ay")[:len(reel("ay"))-1], "one chunk": reel("ay")[:chunkSize], "longer": reel("ay") + "!",
@@ -252,7 +237,7 @@ func TestLargeFileThatChanges(t *testing.T) {
 			w := start(t)
 			h := history(one, files{"/film.mp4": reel("ay")})
 			w.mustDeploy(h[0])
-			_, err := w.engine().Deploy(t.Context(), &turning{h[1], body}, script, plan.Options{AllowShrink: true})
+			_, err := w.engine().Deploy(t.Context(), &changed{h[1], reads(body)}, script, plan.Options{AllowShrink: true})
 			if !errors.Is(err, manifest.ErrChanged) || !strings.Contains(err.Error(), "/film.mp4") {
 				t.Errorf("it says %v", err)
 			}

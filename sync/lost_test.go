@@ -17,11 +17,11 @@ import (
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
-// A mishap is a fault of the request that switches. strike may call now, which carries the request
+// switchFault is a fault of the request that switches. inject may call now, which carries the request
 // out. It returns the error that the run gets.
-type mishap struct {
+type switchFault struct {
 	name   string
-	strike func(m *mishaps, now func() error) error
+	inject func(m *faultState, now func() error) error
 	// times is how often it happens; 0 is once.
 	times int
 	// known is set if the run can find out the result of the switch, and then switches. Without
@@ -29,8 +29,8 @@ type mishap struct {
 	known, refused bool
 }
 
-// mishaps is the state of the mishaps of one run.
-type mishaps struct {
+// faultState is the state of the faults of one run.
+type faultState struct {
 	cancel context.CancelFunc
 	later  []func()
 }
@@ -41,7 +41,7 @@ var (
 )
 
 // after carries the request out after some time.
-func (m *mishaps) after(c *central, d time.Duration, now func() error) {
+func (m *faultState) after(c *central, d time.Duration, now func() error) {
 	m.later = append(m.later, func() {
 		time.Sleep(d)
 		c.mu.Lock()
@@ -51,52 +51,52 @@ func (m *mishaps) after(c *central, d time.Duration, now func() error) {
 	go m.later[len(m.later)-1]()
 }
 
-func mishapsOf(c *central) []mishap {
-	lateBy := func(d time.Duration) func(*mishaps, func() error) error {
-		return func(m *mishaps, now func() error) error { m.after(c, d, now); return errBroken }
+func switchFaults(c *central) []switchFault {
+	lateBy := func(d time.Duration) func(*faultState, func() error) error {
+		return func(m *faultState, now func() error) error { m.after(c, d, now); return errBroken }
 	}
-	return []mishap{
-		{name: "no mishap", known: true, strike: func(_ *mishaps, now func() error) error { return now() }},
-		{name: "never arrived", known: true, strike: func(*mishaps, func() error) error { return errBroken }},
-		{name: "never arrives", times: 9, strike: func(*mishaps, func() error) error { return errBroken }},
-		{name: "carried out, answer lost", known: true, strike: func(_ *mishaps, now func() error) error {
+	return []switchFault{
+		{name: "no fault", known: true, inject: func(_ *faultState, now func() error) error { return now() }},
+		{name: "never arrived", known: true, inject: func(*faultState, func() error) error { return errBroken }},
+		{name: "never arrives", times: 9, inject: func(*faultState, func() error) error { return errBroken }},
+		{name: "carried out, answer lost", known: true, inject: func(_ *faultState, now func() error) error {
 			_ = now()
 			return errBroken
 		}},
-		{name: "carried out after 300 ms", known: true, strike: lateBy(300 * time.Millisecond)},
-		{name: "carried out after 2 s", known: true, strike: lateBy(2 * time.Second)},
-		{name: "carried out after 7 s", known: true, strike: lateBy(7 * time.Second)},
-		{name: "carried out after a minute", known: true, strike: lateBy(time.Minute)},
-		{name: "refused", refused: true, times: 9, strike: func(*mishaps, func() error) error { return errRefuse }},
-		{name: "refused and carried out", known: true, strike: func(_ *mishaps, now func() error) error {
+		{name: "carried out after 300 ms", known: true, inject: lateBy(300 * time.Millisecond)},
+		{name: "carried out after 2 s", known: true, inject: lateBy(2 * time.Second)},
+		{name: "carried out after 7 s", known: true, inject: lateBy(7 * time.Second)},
+		{name: "carried out after a minute", known: true, inject: lateBy(time.Minute)},
+		{name: "refused", refused: true, times: 9, inject: func(*faultState, func() error) error { return errRefuse }},
+		{name: "refused and carried out", known: true, inject: func(_ *faultState, now func() error) error {
 			_ = now()
 			return errRefuse
 		}},
-		{name: "confirmed and not carried out", times: 9, strike: func(*mishaps, func() error) error { return nil }},
-		{name: "confirmed and carried out after 2 s", known: true, strike: func(m *mishaps, now func() error) error {
+		{name: "confirmed and not carried out", times: 9, inject: func(*faultState, func() error) error { return nil }},
+		{name: "confirmed and carried out after 2 s", known: true, inject: func(m *faultState, now func() error) error {
 			m.after(c, 2*time.Second, now)
 			return nil
 		}},
-		{name: "cancelled before it, carried out", known: true, strike: func(m *mishaps, now func() error) error {
+		{name: "cancelled before it, carried out", known: true, inject: func(m *faultState, now func() error) error {
 			m.cancel()
 			return now()
 		}},
-		{name: "cancelled, carried out, answer lost", known: true, strike: func(m *mishaps, now func() error) error {
+		{name: "cancelled, carried out, answer lost", known: true, inject: func(m *faultState, now func() error) error {
 			_ = now()
 			m.cancel()
 			return errBroken
 		}},
-		{name: "cancelled, carried out after 1 s", known: true, strike: func(m *mishaps, now func() error) error {
+		{name: "cancelled, carried out after 1 s", known: true, inject: func(m *faultState, now func() error) error {
 			m.cancel()
 			m.after(c, time.Second, now)
 			return errBroken
 		}},
-		{name: "cancelled, carried out after 5 s", strike: func(m *mishaps, now func() error) error {
+		{name: "cancelled, carried out after 5 s", inject: func(m *faultState, now func() error) error {
 			m.cancel()
 			m.after(c, 5*time.Second, now)
 			return errBroken
 		}},
-		{name: "cancelled, never arrived", strike: func(m *mishaps, _ func() error) error {
+		{name: "cancelled, never arrived", inject: func(m *faultState, _ func() error) error {
 			m.cancel()
 			return errBroken
 		}},
@@ -135,9 +135,9 @@ var lostRuns = []lostRun{
 func TestLostSwitch(t *testing.T) {
 	defer kvsync.SetLooks(settle.Pauses...)()
 	for _, r := range lostRuns {
-		for i, m := range mishapsOf(nil) {
+		for i, m := range switchFaults(nil) {
 			t.Run(r.name+"/"+m.name, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) { r.strike(t, i) })
+				synctest.Test(t, func(t *testing.T) { r.test(t, i) })
 			})
 		}
 	}
@@ -147,26 +147,26 @@ func TestLostSwitch(t *testing.T) {
 // switch, the newer commit is live in the end, or the run says what is live.
 func TestLostRestore(t *testing.T) {
 	defer kvsync.SetLooks(settle.Pauses...)()
-	for i, m := range mishapsOf(nil) {
-		t.Run(m.name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { strikeRestore(t, i) }) })
+	for i, m := range switchFaults(nil) {
+		t.Run(m.name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { testLostRestore(t, i) }) })
 	}
 }
 
-func strikeRestore(t *testing.T, which int) {
+func testLostRestore(t *testing.T, which int) {
 	c := newCentral()
-	m := mishapsOf(c)[which]
+	m := switchFaults(c)[which]
 	h := history(one, two, three)
 	if err := c.deploy(t.Context(), h[0]); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	all := &mishaps{cancel: cancel}
+	all := &faultState{cancel: cancel}
 	activations, left := 0, max(m.times, 1)
 	if m.times > 1 {
 		left = 99
 	}
-	c.meddle = func(_, kind string, do func() error) error {
+	c.intercept = func(_, kind string, do func() error) error {
 		if kind != "activate" {
 			return do()
 		}
@@ -183,11 +183,11 @@ func strikeRestore(t *testing.T, which int) {
 			return do()
 		}
 		left--
-		return m.strike(all, do)
+		return m.inject(all, do)
 	}
 	err := c.deploy(ctx, h[1])
 	c.mu.Lock()
-	c.meddle = nil
+	c.intercept = nil
 	c.mu.Unlock()
 	live, unknown := c.commit(t) == h[2].commit, errors.Is(err, cloud.ErrUnknown)
 	if !live && !unknown || err == nil {
@@ -199,10 +199,10 @@ func strikeRestore(t *testing.T, which int) {
 	time.Sleep(2 * time.Minute) // what is late happens
 }
 
-// strike runs with a mishap.
-func (r lostRun) strike(t *testing.T, which int) {
+// test runs with one of the faults.
+func (r lostRun) test(t *testing.T, which int) {
 	c := newCentral()
-	m := mishapsOf(c)[which]
+	m := switchFaults(c)[which]
 	h := history(one, two, three, three)
 	notes := &cache{}
 	engine := func() *kvsync.Engine {
@@ -220,14 +220,14 @@ func (r lostRun) strike(t *testing.T, which int) {
 	before := len(c.activations)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	all := &mishaps{cancel: cancel}
+	all := &faultState{cancel: cancel}
 	left := max(m.times, 1)
-	c.meddle = func(_, kind string, do func() error) error {
+	c.intercept = func(_, kind string, do func() error) error {
 		if left == 0 || kind != "activate" && kind != "put script" {
 			return do()
 		}
 		left--
-		return m.strike(all, do)
+		return m.inject(all, do)
 	}
 	_, err := r.run(ctx, engine(), h)
 	live := len(c.activations) > before && c.commit(t) == h[r.want].commit
@@ -272,7 +272,7 @@ func TestTimesOfALostSwitch(t *testing.T) {
 				}
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
-				c.meddle = func(_, kind string, do func() error) error {
+				c.intercept = func(_, kind string, do func() error) error {
 					if kind != "activate" {
 						return do()
 					}
@@ -334,12 +334,12 @@ func TestRepeatedRollback(t *testing.T) {
 				}
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
-				c.meddle = func(_, kind string, do func() error) error {
+				c.intercept = func(_, kind string, do func() error) error {
 					if kind != "activate" {
 						return do()
 					}
 					cancel()
-					(&mishaps{}).after(c, 5*time.Second, do)
+					(&faultState{}).after(c, 5*time.Second, do)
 					return errBroken
 				}
 				if _, err := e.Rollback(ctx, kvsync.RollbackOptions{}); !errors.Is(err, cloud.ErrUnknown) {
@@ -347,7 +347,7 @@ func TestRepeatedRollback(t *testing.T) {
 				}
 				time.Sleep(later)
 				c.mu.Lock()
-				c.meddle = nil
+				c.intercept = nil
 				c.mu.Unlock()
 				if _, err := e.Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil || c.commit(t) != h[want].commit {
 					t.Errorf("got %v, and %s is live", err, c.commit(t))
@@ -383,7 +383,7 @@ func TestEmptyListAfterASwitch(t *testing.T) {
 			if err := c.deploy(t.Context(), h[0]); err != nil {
 				t.Fatal(err)
 			}
-			c.meddle = func(_, kind string, do func() error) error {
+			c.intercept = func(_, kind string, do func() error) error {
 				if kind != "activate" {
 					return do()
 				}
@@ -404,7 +404,7 @@ func TestEmptyListAfterASwitch(t *testing.T) {
 // restores another deployment is awaited like any other.
 func TestLookAfterARace(t *testing.T) {
 	defer kvsync.SetLooks(settle.Pauses...)()
-	for name, strike := range map[string]func(c *central, kind string, n int, do func() error) error{
+	for name, inject := range map[string]func(c *central, kind string, n int, do func() error) error{
 		"one look fails": func(_ *central, kind string, n int, do func() error) error {
 			if kind == "look" && n == 1 {
 				return errors.New("no answer")
@@ -413,7 +413,7 @@ func TestLookAfterARace(t *testing.T) {
 		},
 		"the restore is 5 s late": func(c *central, kind string, n int, do func() error) error {
 			if kind == "activate" && n == 2 {
-				(&mishaps{}).after(c, 5*time.Second, do)
+				(&faultState{}).after(c, 5*time.Second, do)
 				return errBroken
 			}
 			return do()
@@ -426,7 +426,7 @@ func TestLookAfterARace(t *testing.T) {
 					t.Fatal(err)
 				}
 				counts, newest := map[string]int{}, false
-				c.meddle = func(_, kind string, do func() error) error {
+				c.intercept = func(_, kind string, do func() error) error {
 					if kind == "activate" && !newest { // the newest commit, in the moment before
 						newest = true
 						c.mu.Unlock()
@@ -439,7 +439,7 @@ func TestLookAfterARace(t *testing.T) {
 					if counts[kind]++; !newest {
 						return do()
 					}
-					return strike(c, kind, counts[kind], do)
+					return inject(c, kind, counts[kind], do)
 				}
 				err := c.deploy(t.Context(), h[1])
 				before := len(c.activations)

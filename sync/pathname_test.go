@@ -34,13 +34,13 @@ func FuzzPathnameDeploys(f *testing.F) {
 	f.Fuzz(func(t *testing.T, seed uint64) {
 		synctest.Test(t, func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 0))
-			s := newShelf()
+			s := newFaultyStore()
 			calm := false
-			s.befall = func() accident {
+			s.fault = func() storeFault {
 				if calm || rnd.IntN(4) > 0 {
 					return none
 				}
-				return accident(1 + rnd.IntN(int(deadAfter)))
+				return storeFault(1 + rnd.IntN(int(deadAfter)))
 			}
 			for round := range 8 {
 				tree := randomTree(rnd)
@@ -88,10 +88,10 @@ func TestPathnameDeployCanFailAnywhere(t *testing.T) {
 	before := files{"/same": "same", "/changed": "old", "/removed": "removed"}
 	after := files{"/same": "same", "/changed": "new", "/added": "added", "/added too": "added"}
 	for what := refused; what <= deadAfter; what++ {
-		for strike := 1; strike <= 5; strike++ {
+		for failing := 1; failing <= 5; failing++ {
 			for _, next := range []files{after, before, {"/other": "other"}} {
 				synctest.Test(t, func(t *testing.T) {
-					s := newShelf()
+					s := newFaultyStore()
 					deploy := func(tree files) error {
 						_, err := s.engine(t).Deploy(t.Context(), &memory{files: tree}, cloud.Worker{}, plan.Options{AllowShrink: true})
 						return err
@@ -100,27 +100,27 @@ func TestPathnameDeployCanFailAnywhere(t *testing.T) {
 						t.Fatal(err)
 					}
 					n := 0
-					s.befall = func() accident {
-						if n++; n == strike {
+					s.fault = func() storeFault {
+						if n++; n == failing {
 							return what
 						}
 						return none
 					}
 					// five writes: announce, write, name, remove, settle
-					if err := deploy(after); (err == nil) != (what == someLeft) || n < strike {
-						t.Fatalf("accident %d at write %d of %d: %v", what, strike, n, err)
+					if err := deploy(after); (err == nil) != (what == someLeft) || n < failing {
+						t.Fatalf("fault %d at write %d of %d: %v", what, failing, n, err)
 					}
 					if _, stays := s.values["project/shop/assets/removed"]; !stays &&
 						strings.Contains(s.values["project/shop/manifest"], `"/removed":`) {
 						t.Error("a removed file is gone before the manifest without it is confirmed")
 					}
-					s.befall, s.dead = func() accident { return none }, false
+					s.fault, s.dead = func() storeFault { return none }, false
 					if err := deploy(next); err != nil {
 						t.Fatal(err)
 					}
 					s.wantProject(t, next)
 					if len(s.broken) > 0 {
-						t.Errorf("accident %d at write %d: %q", what, strike, s.broken)
+						t.Errorf("fault %d at write %d: %q", what, failing, s.broken)
 					}
 				})
 			}
@@ -133,8 +133,8 @@ func TestPathnameGuards(t *testing.T) {
 	for i := range 10 {
 		many[fmt.Sprintf("/%d", i)] = "x"
 	}
-	shelfWith := func(t *testing.T, tree files) *shelf {
-		s := newShelf()
+	storeWith := func(t *testing.T, tree files) *faultyStore {
+		s := newFaultyStore()
 		synctest.Test(t, func(t *testing.T) {
 			if _, err := s.engine(t).Deploy(t.Context(), &memory{files: tree}, cloud.Worker{}, plan.Options{}); err != nil {
 				t.Fatal(err)
@@ -142,7 +142,7 @@ func TestPathnameGuards(t *testing.T) {
 		})
 		return s
 	}
-	try := func(t *testing.T, s *shelf, tree files, opt plan.Options) (err error) {
+	try := func(t *testing.T, s *faultyStore, tree files, opt plan.Options) (err error) {
 		synctest.Test(t, func(t *testing.T) {
 			s.writes = 0
 			if _, err = s.engine(t).Deploy(t.Context(), &memory{files: tree}, cloud.Worker{}, opt); err != nil && s.writes > 0 {
@@ -152,7 +152,7 @@ func TestPathnameGuards(t *testing.T) {
 		return err
 	}
 	t.Run("shrink", func(t *testing.T) {
-		s := shelfWith(t, many)
+		s := storeWith(t, many)
 		wantShrink(t, try(t, s, files{"/0": "x"}, plan.Options{}), many, files{"/0": "x"})
 		wantShrink(t, try(t, s, files{}, plan.Options{}), many, files{})
 		s.wantProject(t, many)
@@ -164,7 +164,7 @@ func TestPathnameGuards(t *testing.T) {
 	t.Run("foreign manifest", func(t *testing.T) {
 		for _, foreign := range []string{"", "null", "[]", "<html>", `{"/a":1}`, `{"index.html":{"etag":"x"}}`,
 			`{"kv-sync":{"unsettled":["a"]}}`, `"x"`} {
-			s := shelfWith(t, many)
+			s := storeWith(t, many)
 			s.values["project/shop/manifest"] = foreign
 			err := try(t, s, many, plan.Options{})
 			wantCase(t, err, guard.Foreign, finding.CaseForeignManifest)
@@ -184,7 +184,7 @@ func TestPathnameGuards(t *testing.T) {
 		for _, theirs := range []string{
 			`{"/0":{"contentType":"text/plain","etag":"0732d858"},"/1":{"etag":"00ff"},"/gone":{}}`, "{}",
 		} {
-			s := newShelf()
+			s := newFaultyStore()
 			s.values["project/shop/manifest"], s.values["project/shop/assets/gone"] = theirs, "gone"
 			if err := try(t, s, many, plan.Options{}); err != nil {
 				t.Fatal(err)
@@ -198,7 +198,7 @@ func TestPathnameGuards(t *testing.T) {
 		}
 	})
 	t.Run("what is unsettled is not believed", func(t *testing.T) {
-		s := shelfWith(t, many)
+		s := storeWith(t, many)
 		s.values["project/shop/assets/4"] = "?"
 		s.values["project/shop/manifest"] = strings.Replace(s.values["project/shop/manifest"], "{",
 			`{"kv-sync":{"unsettled":["/4"]},`, 1)
@@ -215,7 +215,7 @@ func TestPathnameGuards(t *testing.T) {
 		s.wantProject(t, many)
 	})
 	t.Run("repair", func(t *testing.T) {
-		s := shelfWith(t, many)
+		s := storeWith(t, many)
 		delete(s.values, "project/shop/assets/3")
 		s.values["project/shop/assets/4"], s.values["project/shop/assets/stray"] = "damaged", "stray"
 		if err := try(t, s, many, plan.Options{Repair: true}); err != nil {
@@ -225,13 +225,13 @@ func TestPathnameGuards(t *testing.T) {
 	})
 	t.Run("strays outlive no run that died", func(t *testing.T) {
 		for manifest, opt := range map[string]plan.Options{"<html>": {TakeOver: true}, "": {Repair: true}} {
-			s := shelfWith(t, many)
+			s := storeWith(t, many)
 			if manifest != "" {
 				s.values["project/shop/manifest"] = manifest
 			}
 			s.values["project/shop/assets/stray"] = "stray"
 			requests := 0
-			s.befall = func() accident { // the files are written, the manifest is not
+			s.fault = func() storeFault { // the files are written, the manifest is not
 				if requests++; requests == 2 {
 					return deadAfter
 				}
@@ -241,7 +241,7 @@ func TestPathnameGuards(t *testing.T) {
 				pathname.ErrUnfinished) {
 				t.Fatal(err)
 			}
-			s.befall, s.dead = func() accident { return none }, false
+			s.fault, s.dead = func() storeFault { return none }, false
 			if err := try(t, s, many, plan.Options{}); err != nil {
 				t.Fatal(err)
 			}
@@ -250,7 +250,7 @@ func TestPathnameGuards(t *testing.T) {
 	})
 	t.Run("limits", func(t *testing.T) {
 		longest := "/" + strings.Repeat("ü", (512-len("project/shop/assets/"))/2)
-		err := try(t, newShelf(), files{longest: "x", longest + "x": "x", "/large": strings.Repeat("x", 25<<20+1),
+		err := try(t, newFaultyStore(), files{longest: "x", longest + "x": "x", "/large": strings.Repeat("x", 25<<20+1),
 			"/\xff": "x"}, plan.Options{})
 		var refused *manifest.RefusedError
 		if !errors.As(err, &refused) || len(refused.Problems) != 3 {
@@ -261,23 +261,23 @@ func TestPathnameGuards(t *testing.T) {
 				t.Errorf("problem %d is %s, want %q", i, p, want)
 			}
 		}
-		s := newShelf()
+		s := newFaultyStore()
 		if err := try(t, s, files{longest: "x"}, plan.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		s.wantProject(t, files{longest: "x"})
 	})
 	t.Run("site", func(t *testing.T) {
-		_, err := kvsync.New(site.Config{Site: "blog", Layout: "pathname", Account: shelves{newShelf()}})
+		_, err := kvsync.New(site.Config{Site: "blog", Layout: "pathname", Account: faultyAccount{newFaultyStore()}})
 		wantGuard(t, err, guard.Layout)
 		for _, id := range []string{"", "..", "a/b", "A", "shop2/", strings.Repeat("a", 64)} {
-			if _, err := kvsync.New(site.Config{Project: id, Account: shelves{newShelf()}}); err == nil {
+			if _, err := kvsync.New(site.Config{Project: id, Account: faultyAccount{newFaultyStore()}}); err == nil {
 				t.Errorf("%q passes for a project's id", id)
 			}
 		}
 	})
 	t.Run("commands", func(t *testing.T) {
-		e := newShelf().engine(t)
+		e := newFaultyStore().engine(t)
 		for command, run := range map[string]func() error{
 			"rollback": func() error { _, err := e.Rollback(t.Context(), kvsync.RollbackOptions{}); return err },
 			"history":  func() error { _, err := e.History(t.Context()); return err },
@@ -301,16 +301,16 @@ func TestPathnameGuards(t *testing.T) {
 // them, a run does not repeat them forever.
 func TestPathnameDeleteGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newShelf()
+		s := newFaultyStore()
 		if _, err := s.engine(t).Deploy(t.Context(), &memory{files: files{"/a": "a", "/b": "b", "/c": "c", "/d": "d"}},
 			cloud.Worker{}, plan.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		account := shelves{s}
+		account := faultyAccount{s}
 		sent := map[string]bool{}
-		e, err := kvsync.New(site.Config{Project: "shop", Layout: "pathname", Account: undeleting{account, sent},
+		e, err := kvsync.New(site.Config{Project: "shop", Layout: "pathname", Account: notDeleting{account, sent},
 			Namespace: "ns"})
 		if err != nil {
 			t.Fatal(err)
@@ -326,21 +326,21 @@ func TestPathnameDeleteGivesUp(t *testing.T) {
 	})
 }
 
-// undeleting is an account that reports each key as not deleted, and also reports a key of somebody
+// notDeleting is an account that reports each key as not deleted, and also reports a key of somebody
 // else. It records what was to be deleted.
-type undeleting struct {
-	shelves
+type notDeleting struct {
+	faultyAccount
 	sent map[string]bool
 }
 
-func (u undeleting) Store(string) cloud.Store { return undeletingStore{u.shelf, u.sent} }
+func (u notDeleting) Store(string) cloud.Store { return notDeletingStore{u.faultyStore, u.sent} }
 
-type undeletingStore struct {
-	*shelf
+type notDeletingStore struct {
+	*faultyStore
 	sent map[string]bool
 }
 
-func (u undeletingStore) DeleteBulk(_ context.Context, keys []string) ([]string, error) {
+func (u notDeletingStore) DeleteBulk(_ context.Context, keys []string) ([]string, error) {
 	for _, k := range keys {
 		u.sent[k] = true
 	}
@@ -352,7 +352,7 @@ func TestPathnameManifestTooLarge(t *testing.T) {
 	for i := range 50_000 {
 		many[fmt.Sprintf("/%0430d", i)] = "x"
 	}
-	s := newShelf()
+	s := newFaultyStore()
 	before := maps.Clone(s.values)
 	_, err := s.engine(t).Deploy(t.Context(), &memory{files: many}, cloud.Worker{}, plan.Options{})
 	wantGuard(t, err, guard.Layout)
@@ -363,7 +363,7 @@ func TestPathnameManifestTooLarge(t *testing.T) {
 
 func TestPathnameContentTypeAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newShelf()
+		s := newFaultyStore()
 		tree := files{"/a": "a", "/b": "b"}
 		if _, err := s.engine(t).Deploy(t.Context(), &memory{files: tree}, cloud.Worker{}, plan.Options{}); err != nil {
 			t.Fatal(err)
@@ -382,14 +382,14 @@ func TestPathnameContentTypeAlone(t *testing.T) {
 // The plan says what will change, that there is no switch, and which settings have no effect.
 func TestPathnamePlan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newShelf()
+		s := newFaultyStore()
 		if _, err := s.engine(t).Deploy(t.Context(), &memory{files: files{"/same": "s", "/changed": "1", "/removed": "r"}},
 			cloud.Worker{}, plan.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		before := maps.Clone(s.values)
-		e, err := kvsync.New(site.Config{Project: "shop", Layout: "pathname", Account: shelves{s}, NamespaceTitle: "mine",
-			Serving: manifest.Serving{NotFound: "none"}})
+		e, err := kvsync.New(site.Config{Project: "shop", Layout: "pathname", Account: faultyAccount{s},
+			NamespaceTitle: "mine", Serving: manifest.Serving{NotFound: "none"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -490,7 +490,7 @@ func FuzzPathnameManifest(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, manifest []byte) {
 		synctest.Test(t, func(t *testing.T) {
-			s := newShelf()
+			s := newFaultyStore()
 			s.values["project/shop/manifest"] = string(manifest)
 			tree := files{"/a": "a"}
 			_, err := s.engine(t).Deploy(t.Context(), &memory{files: tree}, cloud.Worker{}, plan.Options{AllowShrink: true})

@@ -387,14 +387,14 @@ func TestProjectEveryRequestCanFail(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, b := range blows {
+			for _, b := range requestFaults {
 				for k := int64(1); ; k++ {
 					w := startProject(t)
 					w.config.Account = w.connect(1)
 					for _, src := range tc.before {
 						w.mustDeploy(src)
 					}
-					if !w.strike(b, k, tc.run) {
+					if !w.runWithFault(b, k, tc.run) {
 						if k < 4 {
 							t.Fatalf("%s: only %d requests", b.name, k-1)
 						}

@@ -10,17 +10,17 @@ import (
 	"github.com/kv-sync/kv-sync/sync/layout"
 )
 
-// undeleting is a KV that accepts a bulk delete and does nothing. It reports keys as not deleted
+// notDeleting is a KV that accepts a bulk delete and does nothing. It reports keys as not deleted
 // that it was not asked to delete.
-type undeleting struct {
+type notDeleting struct {
 	memoryKV
 	others []string
 	sent   map[string]bool
 }
 
-func (u undeleting) Store(string) cloud.Store { return u }
+func (u notDeleting) Store(string) cloud.Store { return u }
 
-func (u undeleting) DeleteBulk(_ context.Context, names []string) ([]string, error) {
+func (u notDeleting) DeleteBulk(_ context.Context, names []string) ([]string, error) {
 	for _, name := range names {
 		u.sent[name] = true
 	}
@@ -32,7 +32,7 @@ func (u undeleting) DeleteBulk(_ context.Context, names []string) ([]string, err
 func TestPruneSendsItsOwnKeysAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kv := deployedTimes(t, 7)
-		others := undeleting{kv, []string{"project/shop2/b/theirs", "project/shop/current"}, map[string]bool{}}
+		others := notDeleting{kv, []string{"project/shop2/b/theirs", "project/shop/current"}, map[string]bool{}}
 		pruned, err := shopLater(t, others, 100*time.Hour).Prune(t.Context(), layout.PruneOptions{})
 		if err == nil || pruned.Deleted != 0 || len(others.sent) == 0 {
 			t.Fatalf("%+v, %v, sent %v", pruned, err, others.sent)

@@ -172,7 +172,7 @@ func TestPruneListsToTheEnd(t *testing.T) {
 // An empty listing while a deployment is live is not trusted.
 func TestPruneEmptyListing(t *testing.T) {
 	w, contents := aged(t, 3)
-	w.config.Account = blindAccount{w.config.Account}
+	w.config.Account = noListAccount{w.config.Account}
 	_, err := w.later().Prune(t.Context(), layout.PruneOptions{})
 	wantGuard(t, err, guard.Unread)
 	w.wantSite(contents[2])

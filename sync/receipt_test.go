@@ -301,7 +301,7 @@ func TestUploadAheadRefuses(t *testing.T) {
 		}, src: c[2], guard: guard.Foreign},
 		"a repair":       {src: c[2], opt: plan.Options{Repair: true}, says: "repairs or forgets"},
 		"to forget":      {src: c[2], opt: plan.Options{Forget: true}, says: "repairs or forgets"},
-		"changing files": {src: &lying{c[2]}, says: "changed while"},
+		"changing files": {src: &changed{c[2], reads("xyz")}, says: "changed while"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -442,7 +442,7 @@ func TestEveryRequestOfAnUploadAheadCanFail(t *testing.T) {
 		_, err := e.Deploy(ctx, c[1], script, plan.Options{})
 		return err
 	}
-	partial := blow{"half of it not written", false, platform.FaultPartial}
+	partial := requestFault{"half of it not written", false, platform.FaultPartial}
 	for name, tc := range map[string]struct {
 		first, after bool
 		run          func(context.Context, *kvsync.Engine) error
@@ -451,7 +451,7 @@ func TestEveryRequestOfAnUploadAheadCanFail(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, b := range append(slices.Clip(blows), partial) {
+			for _, b := range append(slices.Clip(requestFaults), partial) {
 				for k := int64(1); ; k++ {
 					w := start(t)
 					w.config.Account = w.connect(1)
@@ -466,7 +466,7 @@ func TestEveryRequestOfAnUploadAheadCanFail(t *testing.T) {
 					if tc.after {
 						w.uploadAhead(c[1], len(big))
 					}
-					if !w.strike(b, k, tc.run) {
+					if !w.runWithFault(b, k, tc.run) {
 						if k < 6 {
 							t.Fatalf("%s: only %d requests", b.name, k-1)
 						}

@@ -59,11 +59,11 @@ func (s *searched) deployed(n int) {
 
 // beforeSwitch runs f once, while a request to switch is on its way.
 func (s *searched) beforeSwitch(f func()) {
-	s.world.meddle = func(_, kind string, do func() error) error {
+	s.world.intercept = func(_, kind string, do func() error) error {
 		if !strings.HasPrefix(kind, "activate") {
 			return do()
 		}
-		s.world.meddle = nil
+		s.world.intercept = nil
 		s.world.mu.Unlock()
 		f()
 		s.world.mu.Lock()
@@ -151,11 +151,11 @@ func TestSuspendedRollback(t *testing.T) {
 			}
 			return e
 		}
-		s.world.meddle = func(_, kind string, do func() error) error {
+		s.world.intercept = func(_, kind string, do func() error) error {
 			if err := do(); err != nil || !strings.HasPrefix(kind, "kv.put blog/h/") {
 				return err
 			}
-			s.world.meddle = nil
+			s.world.intercept = nil
 			s.world.mu.Unlock()
 			time.Sleep(13 * time.Hour)
 			s.world.mu.Lock()
@@ -189,7 +189,7 @@ func TestKilledAfterTheSwitch(t *testing.T) {
 			if err := s.deploy(2); err != nil {
 				t.Error(err)
 			}
-			s.world.meddle = func(_, kind string, do func() error) error {
+			s.world.intercept = func(_, kind string, do func() error) error {
 				if kind == "activate" {
 					return do()
 				}
@@ -200,7 +200,7 @@ func TestKilledAfterTheSwitch(t *testing.T) {
 		if _, err := s.at().Deploy(ctx, s.commits[1], script, plan.Options{}); err != nil && !errors.Is(err, errKilled) {
 			t.Log(err)
 		}
-		s.world.meddle = nil
+		s.world.intercept = nil
 		if live := s.liveCommit(); live != 1 {
 			t.Fatalf("commit %d is live before the repetition", live)
 		}

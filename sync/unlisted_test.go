@@ -57,13 +57,13 @@ func (s shortList) deploy(src *memory) {
 // neverLive is a run that ends before its switch.
 func (s shortList) neverLive(order []string) {
 	s.t.Helper()
-	s.world.meddle = func(_, kind string, do func() error) error {
+	s.world.intercept = func(_, kind string, do func() error) error {
 		if kind == "activate" {
 			return cloud.ErrUnsent
 		}
 		return do()
 	}
-	defer func() { s.world.meddle = nil }()
+	defer func() { s.world.intercept = nil }()
 	commit := commitID(99)
 	dead := &memory{files: files{"/index.html": "dead", "/about.html": "about"}, commit: commit,
 		order: append(slices.Clone(order), commit)}
@@ -196,7 +196,7 @@ func TestRollbackWithoutRecords(t *testing.T) {
 		}
 		s.world.edit(1) // only the versions say what this is, so all deployments are read
 		broken := errors.New("KV does not answer")
-		s.world.meddle = func(_, kind string, do func() error) error {
+		s.world.intercept = func(_, kind string, do func() error) error {
 			if strings.HasPrefix(kind, "kv.list blog/d/") {
 				return broken
 			}

@@ -30,7 +30,7 @@ func TestRollbackAsksForWhatTheListingLacks(t *testing.T) {
 	h := history(one, two)
 	w.mustDeploy(h[0])
 	w.mustDeploy(h[1])
-	w.config.Account = blindAccount{w.connect(1)} // lists nothing
+	w.config.Account = noListAccount{w.connect(1)} // lists nothing
 	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
 		if r.Kind == "kv.values.get" && strings.Contains(r.Path, "%2Fb%2F") {
 			return platform.Fault{Kind: platform.FaultStatus, Status: 403}
@@ -78,32 +78,18 @@ func (e endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// opening is a source whose files have other bytes than their listing says.
-type opening struct {
-	*memory
-	open func() io.Reader
-}
-
-func (o *opening) Files(ctx context.Context, base *manifest.Manifest) (*manifest.Listing, error) {
-	l, err := o.memory.Files(ctx, base)
-	for i := range l.Files {
-		l.Files[i].Open = func() (io.ReadCloser, error) { return io.NopCloser(o.open()), nil }
-	}
-	return l, err
-}
-
 // A file without a known hash must have the listed size. So half of a file does not go live, and a
 // file that grows needs no more memory.
 func TestUnhashedFileThatChanges(t *testing.T) {
 	t.Parallel()
 	var read int64
 	for name, open := range map[string]func() io.Reader{
-		"shrinks": func() io.Reader { return strings.NewReader("hal") },
+		"shrinks": reads("hal"),
 		"grows":   func() io.Reader { return endless{&read} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := start(t)
-			src := &opening{&memory{files: files{"/index.html": "whole"}}, open}
+			src := &changed{&memory{files: files{"/index.html": "whole"}}, open}
 			if _, err := w.engine().Deploy(t.Context(), src, script, plan.Options{}); !errors.Is(err, manifest.ErrChanged) {
 				t.Errorf("it says %v", err)
 			}
@@ -138,22 +124,22 @@ func TestCachedManifestIsHashed(t *testing.T) {
 	}
 }
 
-// hiccup is a KV whose first read of each key with one of the parts returns the page of a proxy.
-type hiccup struct {
+// flakyAccount is a KV whose first read of each key with one of the parts returns the page of a proxy.
+type flakyAccount struct {
 	cloud.Account
 	parts []string
 	seen  map[string]bool
 	mu    *sync.Mutex
 }
 
-func (h hiccup) Store(id string) cloud.Store { return hiccupStore{h.Account.Store(id), h} }
+func (h flakyAccount) Store(id string) cloud.Store { return flakyStore{h.Account.Store(id), h} }
 
-type hiccupStore struct {
+type flakyStore struct {
 	cloud.Store
-	h hiccup
+	h flakyAccount
 }
 
-func (s hiccupStore) Get(ctx context.Context, key string) ([]byte, error) {
+func (s flakyStore) Get(ctx context.Context, key string) ([]byte, error) {
 	s.h.mu.Lock()
 	defer s.h.mu.Unlock()
 	for _, part := range s.h.parts {
@@ -167,7 +153,7 @@ func (s hiccupStore) Get(ctx context.Context, key string) ([]byte, error) {
 
 // busy makes the first read of each key with one of the parts return the page of a proxy.
 func (w *world) busy(parts ...string) {
-	w.config.Account = hiccup{w.account, parts, map[string]bool{}, new(sync.Mutex)}
+	w.config.Account = flakyAccount{w.account, parts, map[string]bool{}, new(sync.Mutex)}
 }
 
 // One page of a proxy instead of a value does not stop a deploy, a rollback, a prune or a verify,
@@ -225,8 +211,8 @@ func TestOneBadReadInOtherLayouts(t *testing.T) {
 		t.Errorf("verify: %+v, %v", v, err)
 	}
 
-	s := newShelf()
-	s.befall, s.last = func() accident { return none }, map[string]time.Time{}
+	s := newFaultyStore()
+	s.fault, s.last = func() storeFault { return none }, map[string]time.Time{}
 	project := func(account cloud.Account, src *memory) {
 		t.Helper()
 		e, err := kvsync.New(site.Config{Project: "shop", Layout: "pathname", Account: account, Namespace: "ns"})
@@ -237,8 +223,8 @@ func TestOneBadReadInOtherLayouts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	project(shelves{s}, h[0])
-	project(hiccup{shelves{s}, []string{"/manifest"}, map[string]bool{}, new(sync.Mutex)}, h[1])
+	project(faultyAccount{s}, h[0])
+	project(flakyAccount{faultyAccount{s}, []string{"/manifest"}, map[string]bool{}, new(sync.Mutex)}, h[1])
 	s.wantProject(t, after)
 }
 

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// blows are what happens to a run at each of its requests.
-var blows = []blow{
+// faults are what happens to a run at each of its requests.
+var faults = []fault{
 	{name: "SIGKILL", signals: []syscall.Signal{syscall.SIGKILL}},
 	{name: "SIGINT", signals: []syscall.Signal{syscall.SIGINT}},
 	{name: "SIGTERM", signals: []syscall.Signal{syscall.SIGTERM}},
@@ -24,25 +24,27 @@ var blows = []blow{
 }
 
 // killed reports whether the process ends without a chance to tidy up.
-func (b blow) killed() bool { return slices.Contains(b.signals, syscall.SIGKILL) || len(b.signals) > 1 }
+func (f fault) killed() bool {
+	return slices.Contains(f.signals, syscall.SIGKILL) || len(f.signals) > 1
+}
 
 // impatient makes a run give up after a second without an answer.
 var impatient = []string{"KV_SYNC_TIMEOUT=1s", "INPUT_TIMEOUT=1s"}
 
-// TestEveryRequest strikes each request of each scenario.
+// TestEveryRequest injects each fault into each request of each scenario.
 func TestEveryRequest(t *testing.T) {
 	for i, sc := range selected(often) {
 		t.Run(sc.name, func(t *testing.T) {
 			t.Parallel()
 			e := newExperiment(t, sc)
 			count := 0
-			for j, hit := range e.strikes() {
-				name := sc.name + ": " + hit.String()
+			for j, in := range e.injections() {
+				name := sc.name + ": " + in.String()
 				if *only == "" && (i*11+j)%*every != 0 || !strings.HasPrefix(name, *only) {
 					continue
 				}
 				count++
-				e.try(name, hit)
+				e.try(name, in)
 			}
 			t.Logf("%d requests, %d runs killed or cut off, the longest took %s; exit codes %v", len(e.requests), count,
 				e.longest.Round(time.Millisecond), e.codes)
@@ -86,48 +88,48 @@ func newExperiment(t *testing.T, sc scenario) *experiment {
 	out := e.do(e.run, nil)
 	e.requests, e.after = out.requests, sc.visible(e.stage)
 	if wrong := e.complete(); out.code != 0 || wrong != "" {
-		t.Fatalf("without a strike: exit code %d, %s\n%s", out.code, wrong, out.text)
+		t.Fatalf("without a fault: exit code %d, %s\n%s", out.code, wrong, out.text)
 	}
 	return e
 }
 
-func (e *experiment) strikes() (list []strike) {
+func (e *experiment) injections() (list []injection) {
 	for i, request := range e.requests {
-		for _, b := range blows {
-			list = append(list, strike{i + 1, false, b})
+		for _, f := range faults {
+			list = append(list, injection{i + 1, false, f})
 			if !strings.HasPrefix(request, "GET ") {
-				list = append(list, strike{i + 1, true, b})
+				list = append(list, injection{i + 1, true, f})
 			}
 		}
 	}
 	return list
 }
 
-// try strikes a run, and runs it again.
-func (e *experiment) try(name string, hit strike) {
+// try injects a fault into a run, and runs it again.
+func (e *experiment) try(name string, in injection) {
 	e.Helper()
 	e.restore()
-	struck := e.run
-	if hit.lasting {
-		struck.env = append(slices.Clone(struck.env), impatient...)
+	run := e.run
+	if in.lasting {
+		run.env = append(slices.Clone(run.env), impatient...)
 	}
 	begun := time.Now()
-	out := e.do(struck, &hit)
+	out := e.do(run, &in)
 	e.longest = max(e.longest, time.Since(begun))
 	e.codes[out.code]++
-	wrong := append(e.judge(hit, out, e.expected(hit)), e.damage()...)
-	wrong = append(wrong, e.traces(hit.killed())...)
-	e.heal(name, out, wrong, hit.killed())
+	wrong := append(e.judge(in, out, e.expected(in)), e.damage()...)
+	wrong = append(wrong, e.traces(in.killed())...)
+	e.repeat(name, out, wrong, in.killed())
 }
 
-// heal runs again, and reports what was and is wrong. If killed, the first run could not tidy up.
-func (e *experiment) heal(name string, out outcome, wrong []string, killed bool) {
+// repeat runs again, and reports what was and is wrong. If killed, the first run could not tidy up.
+func (e *experiment) repeat(name string, out outcome, wrong []string, killed bool) {
 	e.Helper()
-	healed := outcome{}
+	again := outcome{}
 	if out.code != 0 || e.pushed || strings.Contains(out.text, "run again") {
-		healed = e.do(e.run, nil)
-		if healed.code != 0 && !e.finished(healed) {
-			wrong = append(wrong, fmt.Sprintf("the next run has exit code %d", healed.code))
+		again = e.do(e.run, nil)
+		if again.code != 0 && !e.finished(again) {
+			wrong = append(wrong, fmt.Sprintf("the next run has exit code %d", again.code))
 		}
 	}
 	if now := e.visible(e.stage); !slices.Equal(now, e.after) {
@@ -138,12 +140,12 @@ func (e *experiment) heal(name string, out outcome, wrong []string, killed bool)
 	}
 	wrong = append(wrong, e.damage()...)
 	wrong = append(wrong, e.traces(killed)...)
-	if tells(out) || tells(healed) {
+	if printsToken(out) || printsToken(again) {
 		wrong = append(wrong, "the output contains the token")
 	}
 	if len(wrong) > 0 {
 		e.Errorf("%s\n%s\nexit code %d\n%s\nthe next run: exit code %d\n%s\nreplay it: go test ./internal/crashtest -run "+
-			"'^%s$' -case '%s'", name, strings.Join(wrong, "\n"), out.code, out.text, healed.code, healed.text,
+			"'^%s$' -case '%s'", name, strings.Join(wrong, "\n"), out.code, out.text, again.code, again.text,
 			strings.Split(e.Name(), "/")[0], name)
 	}
 }
@@ -154,8 +156,8 @@ func (e *experiment) damage() []string {
 	return slices.DeleteFunc(e.stored(), func(p string) bool { return slices.Contains(e.known, p) })
 }
 
-// tells reports whether a run has printed the token, other than to have GitHub mask it.
-func tells(o outcome) bool {
+// printsToken reports whether a run has printed the token, other than to have GitHub mask it.
+func printsToken(o outcome) bool {
 	return strings.Contains(strings.ReplaceAll(o.text, "::add-mask::"+token+"\n", ""), token)
 }
 
@@ -176,8 +178,8 @@ var (
 	saysNew = regexp.MustCompile(`(?m)^Live: |[Ii]t is offline`)
 )
 
-// judge returns what is wrong with the end of a run that was struck. codes are its possible exit codes.
-func (e *experiment) judge(hit strike, out outcome, codes []int) (wrong []string) {
+// judge returns what is wrong with the end of a run with a fault. codes are its possible exit codes.
+func (e *experiment) judge(in injection, out outcome, codes []int) (wrong []string) {
 	now := e.visible(e.stage)
 	old, renewed := true, true
 	for i, part := range now {
@@ -193,7 +195,7 @@ func (e *experiment) judge(hit strike, out outcome, codes []int) (wrong []string
 	case e.pushed:
 	case out.code == 0 && !renewed:
 		wrong = append(wrong, "the run succeeded, and people do not see the result")
-	case out.code > 0 && out.code != 7 && !old && !e.several && len(hit.signals) < 2:
+	case out.code > 0 && out.code != 7 && !old && !e.several && len(in.signals) < 2:
 		wrong = append(wrong, "the run failed, and people see its result")
 	}
 	if saysOld.MatchString(out.text) && !old && (!e.several || strings.HasPrefix(e.name, "delete")) {
@@ -205,20 +207,20 @@ func (e *experiment) judge(hit strike, out outcome, codes []int) (wrong []string
 	return wrong
 }
 
-// expected are the exit codes of a run that was struck.
-func (e *experiment) expected(hit strike) []int {
+// expected are the exit codes of a run with a fault.
+func (e *experiment) expected(in injection) []int {
 	switch {
-	case slices.Contains(hit.signals, syscall.SIGKILL):
+	case slices.Contains(in.signals, syscall.SIGKILL):
 		return []int{-1}
 	case e.pushed:
 		return []int{-1, 0, 1, 130}
-	case e.bare && len(hit.signals) > 0:
+	case e.bare && len(in.signals) > 0:
 		return []int{0, 130}
-	case e.bare && hit.lasting:
+	case e.bare && in.lasting:
 		return []int{0, 2}
-	case len(hit.signals) > 0:
+	case len(in.signals) > 0:
 		return []int{0, 7, 130}
-	case hit.lasting:
+	case in.lasting:
 		return []int{0, 5, 7}
 	}
 	return []int{0}

@@ -38,7 +38,7 @@ func (e *experiment) tryOn(name string, blocks int) {
 	e.Helper()
 	e.restore()
 	out := e.do(limited(e.run, blocks), nil)
-	wrong := e.judge(strike{}, out, []int{0, 1, 2})
+	wrong := e.judge(injection{}, out, []int{0, 1, 2})
 	wrong = append(wrong, e.damage()...)
-	e.heal(name, out, wrong, false)
+	e.repeat(name, out, wrong, false)
 }

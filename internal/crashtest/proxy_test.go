@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// blow is what happens to a run at a request.
-type blow struct {
+// fault is what happens to a run at a request.
+type fault struct {
 	name string
 	// signals are sent to the process group, one after the other.
 	signals []syscall.Signal
@@ -42,19 +42,19 @@ const (
 // moment is how long the proxy waits for a client to give up.
 const moment = 2 * time.Second
 
-// strike is a blow at a request.
-type strike struct {
+// injection is a fault at a request.
+type injection struct {
 	at    int // from 1
 	after bool
-	blow
+	fault
 }
 
-func (s strike) String() string {
+func (in injection) String() string {
 	when := "before"
-	if s.after {
+	if in.after {
 		when = "after"
 	}
-	return fmt.Sprintf("%s %s request %d is carried out", s.name, when, s.at)
+	return fmt.Sprintf("%s %s request %d is carried out", in.name, when, in.at)
 }
 
 // proxy is between a command and the platform.
@@ -63,13 +63,13 @@ type proxy struct {
 
 	restart func() // ends and starts the platform
 
-	mu     sync.Mutex
-	to     string // the platform
-	seen   []string
-	strike *strike
-	group  int       // the process group of the run, 0 before it is known
-	known  sync.Cond // of group
-	open   sync.WaitGroup
+	mu       sync.Mutex
+	to       string // the platform
+	seen     []string
+	injected *injection
+	group    int       // the process group of the run, 0 before it is known
+	known    sync.Cond // of group
+	open     sync.WaitGroup
 }
 
 func newProxy(t *testing.T) *proxy {
@@ -81,13 +81,13 @@ func newProxy(t *testing.T) *proxy {
 }
 
 // expect begins a run whose requests are numbered from 1.
-func (p *proxy) expect(s *strike) {
+func (p *proxy) expect(in *injection) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.seen, p.strike, p.group = nil, s, 0
+	p.seen, p.injected, p.group = nil, in, 0
 }
 
-// watch says which process group the strike signals.
+// watch says which process group gets the signals.
 func (p *proxy) watch(group int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -95,27 +95,27 @@ func (p *proxy) watch(group int) {
 	p.known.Broadcast()
 }
 
-// finish ends the run: no strike is left. It waits until all requests have ended, and returns them.
+// finish ends the run: later requests have no fault. It waits until all requests have ended, and returns them.
 func (p *proxy) finish() []string {
 	p.CloseClientConnections()
 	p.open.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.strike = nil
+	p.injected = nil
 	return slices.Clone(p.seen)
 }
 
-// count numbers a request, and returns the strike if it is struck. first says that the strike
-// begins with it.
-func (p *proxy) count(r *http.Request) (s *strike, first bool) {
+// count numbers a request, and returns its injection, or nil. first says that the request is the
+// first one with this fault.
+func (p *proxy) count(r *http.Request) (in *injection, first bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.seen = append(p.seen, r.Method+" "+r.URL.Path)
 	n := len(p.seen)
-	if p.strike == nil || n < p.strike.at || n > p.strike.at && !p.strike.lasting {
+	if p.injected == nil || n < p.injected.at || n > p.injected.at && !p.injected.lasting {
 		return nil, false
 	}
-	return p.strike, n == p.strike.at
+	return p.injected, n == p.injected.at
 }
 
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -125,19 +125,19 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the client has gone
 	}
-	s, first := p.count(r)
-	if s == nil {
+	in, first := p.count(r)
+	if in == nil {
 		p.forward(r, body).send(w)
 		return
 	}
 	var answer *reply
-	if s.after && first {
+	if in.after && first {
 		answer = p.forward(r, body)
 	}
 	if first {
-		p.signal(s.signals)
+		p.signal(in.signals)
 	}
-	switch s.end {
+	switch in.end {
 	case cut:
 		closeConnection(w)
 	case restarted:

@@ -16,7 +16,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/pull/pulltest"
 )
 
-// scenario is a run that is struck.
+// scenario is a run into which faults are injected.
 type scenario struct {
 	name    string
 	prepare func(*stage)

@@ -139,8 +139,8 @@ func (s *stage) env() []string {
 	return env
 }
 
-// do runs a command in the work tree. A strike hits one of its requests.
-func (s *stage) do(r run, hit *strike) outcome {
+// do runs a command in the work tree. in is the fault in one of its requests, or nil.
+func (s *stage) do(r run, in *injection) outcome {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), hangLimit)
 	defer cancel()
@@ -150,7 +150,7 @@ func (s *stage) do(r run, hit *strike) outcome {
 	cmd.WaitDelay = 10 * time.Second
 	var text bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &text, &text
-	s.proxy.expect(hit)
+	s.proxy.expect(in)
 	s.must(cmd.Start())
 	s.proxy.watch(cmd.Process.Pid)
 	err := cmd.Wait()

@@ -19,8 +19,8 @@ type Actor struct {
 	// Tries is how often it may plan, at least 1. A deployer that was killed may be started again
 	// as often.
 	Tries uint8
-	// Mortal: it may be killed before each of its steps.
-	Mortal bool
+	// Killable: it may be killed before each of its steps.
+	Killable bool
 }
 
 // Cast says who takes part in a search, and what may happen.

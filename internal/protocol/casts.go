@@ -30,13 +30,13 @@ var Casts = []*Cast{
 		Actors: append(deployers(2, 2), Actor{Part: Rollback})},
 	{Name: "killed", About: "two deployers that may be killed at any step and are started again",
 		History: []uint8{1}, Contents: apart, List: maxActivations, Retain: 2, Whole: true,
-		Actors: mortal(deployers(3, 2, 3))},
+		Actors: killable(deployers(3, 2, 3))},
 	{Name: "prune", About: "an upload ahead, its deployer and a prune, each suspended for any time",
 		History: []uint8{1}, Contents: shared, List: maxActivations, Retain: 1, Ticks: 3,
 		Actors: append(deployers(2, 2), Actor{Part: Ahead, Commit: 2, Tries: 1}, Actor{Part: Pruner})},
 	{Name: "prune, and killed", About: "the same; the deployer may be killed, and more time passes", Long: true,
 		History: []uint8{1}, Contents: shared, List: maxActivations, Retain: 1, Ticks: 4,
-		Actors: append(mortal(deployers(2, 2)), Actor{Part: Ahead, Commit: 2, Tries: 1}, Actor{Part: Pruner})},
+		Actors: append(killable(deployers(2, 2)), Actor{Part: Ahead, Commit: 2, Tries: 1}, Actor{Part: Pruner})},
 	{Name: "content returns", About: "a deployer whose commit has a file of an earlier one, and two prunes",
 		History: []uint8{1, 2}, Contents: returning, List: maxActivations, Retain: 1, Ticks: 3,
 		Actors: append(deployers(2, 3), Actor{Part: Pruner}, Actor{Part: Pruner})},
@@ -48,10 +48,10 @@ var Casts = []*Cast{
 		Actors: append(deployers(1, 4), Actor{Part: Rollback}, Actor{Part: Pruner})},
 	{Name: "everything", About: "a rollback, a deployer that may be killed and plans twice, and a prune", Long: true,
 		History: []uint8{1, 2, 3}, Contents: apart, List: maxActivations, Retain: 2, Ticks: 3,
-		Actors: append(mortal(deployers(2, 4)), Actor{Part: Rollback}, Actor{Part: Pruner})},
+		Actors: append(killable(deployers(2, 4)), Actor{Part: Rollback}, Actor{Part: Pruner})},
 	{Name: "late rollback", About: "a rollback to a deployment that is kept only for its age, and two prunes",
 		History: []uint8{1, 2}, Contents: shared, List: maxActivations, Retain: 1, Ticks: 4, Recent: true,
-		Actors: []Actor{{Part: Rollback, Mortal: true}, {Part: Pruner}, {Part: Pruner}}},
+		Actors: []Actor{{Part: Rollback, Killable: true}, {Part: Pruner}, {Part: Pruner}}},
 	{Name: "choice", About: "two prunes, while a person makes an earlier, complete deployment live with another tool",
 		History: []uint8{1, 2, 3}, Contents: shared, List: maxActivations, Retain: 1, Ticks: 3,
 		Actors: []Actor{{Part: Person}, {Part: Pruner}, {Part: Pruner}}},
@@ -65,10 +65,10 @@ func deployers(tries uint8, commits ...uint8) (out []Actor) {
 	return out
 }
 
-// mortal returns actors that may be killed.
-func mortal(actors []Actor) []Actor {
+// killable returns actors that may be killed.
+func killable(actors []Actor) []Actor {
 	for i := range actors {
-		actors[i].Mortal = true
+		actors[i].Killable = true
 	}
 	return actors
 }

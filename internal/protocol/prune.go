@@ -26,9 +26,9 @@ func (m *machine) prune(s *state, i uint8, emit emitter) {
 			p.distrust = true // it has looked; the request is on its way for any time
 			emit(action{i, asks, 0}, t)
 		default:
-			t.keys &^= a.doomed
+			t.keys &^= a.toDelete
 			for d := range t.runs {
-				if a.doomedRuns&(1<<d) != 0 {
+				if a.recordsToDelete&(1<<d) != 0 {
 					t.runs[d].record = false
 				}
 			}
@@ -60,12 +60,12 @@ func (m *machine) mark(s *state, i uint8, emit emitter, outdated bool) {
 		if !r.begun || r.age < limit || outdated && r.age == 0 {
 			continue
 		}
-		a.doomed |= s.keys.from(d) &^ rooted
+		a.toDelete |= s.keys.from(d) &^ rooted
 		if kept&(1<<d) == 0 && r.record {
-			a.doomedRuns |= 1 << d
+			a.recordsToDelete |= 1 << d
 		}
 	}
-	if a.target = 0; a.doomed == 0 && a.doomedRuns == 0 {
+	if a.target = 0; a.toDelete == 0 && a.recordsToDelete == 0 {
 		a.end(succeeded)
 	} else {
 		a.step = atDelete

@@ -139,8 +139,8 @@ type actor struct {
 	written           keySet
 	distrust          bool // it uses no receipt
 	target, hold      uint8
-	doomed            keySet // what a prune deletes
-	doomedRuns        uint8  // the runs whose records it deletes
+	toDelete          keySet // what a prune deletes
+	recordsToDelete   uint8  // the runs whose records it deletes
 }
 
 func (a *actor) ended() bool { return a.step == atEnd }

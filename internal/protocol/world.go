@@ -117,7 +117,7 @@ func (m *machine) activationOf(s *state, i uint8) activation {
 // kill makes the death of an actor, and its next life.
 func (m *machine) kill(s *state, i uint8, emit emitter) {
 	who := m.Actors[i]
-	if !who.Mortal {
+	if !who.Killable {
 		return
 	}
 	t := *s

@@ -24,25 +24,25 @@ type pathnameManifest map[string]struct {
 	Unsettled   []string `json:"unsettled"`
 }
 
-// accident is a fault of one request to a shelf.
-type accident int
+// storeFault is a fault of one request to a store.
+type storeFault int
 
 const (
-	none       accident = iota
-	refused             // nothing of it is carried out
-	halfDone            // some of its keys are, and the reply is lost
-	replyLost           // all of it is, and the reply is lost
-	someLeft            // some keys are left out, and the reply says so
-	deadBefore          // nothing of it is carried out, nor of any later one
-	deadAfter           // it is carried out, and nothing later is
+	none       storeFault = iota
+	refused               // nothing of it is carried out
+	halfDone              // some of its keys are, and the reply is lost
+	replyLost             // all of it is, and the reply is lost
+	someLeft              // some keys are left out, and the reply says so
+	deadBefore            // nothing of it is carried out, nor of any later one
+	deadAfter             // it is carried out, and nothing later is
 )
 
-// shelf is a namespace in memory whose requests can fail. After each write it checks that the
+// faultyStore is a namespace in memory whose requests can fail. After each write it checks that the
 // manifest is true.
-type shelf struct {
+type faultyStore struct {
 	mu     sync.Mutex
 	values map[string]string
-	befall func() accident
+	fault  func() storeFault
 	dead   bool
 	reads  int
 	writes int
@@ -50,17 +50,17 @@ type shelf struct {
 	broken []string
 }
 
-var errShelf = errors.New("an accident")
+var errInjected = errors.New("an injected fault")
 
 // act carries out a request with these keys, as far as its fault permits.
-func (s *shelf) act(keys []string, do func(key string)) (left []string, err error) {
+func (s *faultyStore) act(keys []string, do func(key string)) (left []string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.writes++
 	if s.dead {
-		return nil, errShelf
+		return nil, errInjected
 	}
-	what := s.befall()
+	what := s.fault()
 	s.dead = what == deadBefore || what == deadAfter
 	for i, key := range keys {
 		if what == refused || what == deadBefore || what == halfDone && i%2 == 0 {
@@ -80,13 +80,13 @@ func (s *shelf) act(keys []string, do func(key string)) (left []string, err erro
 	if what == none || what == someLeft {
 		return left, nil
 	}
-	return nil, errShelf
+	return nil, errInjected
 }
 
 // check checks that everything the manifest names exists, and has the named hash unless it is
 // unsettled. An unsettled file must have a new ETag, so that no cache takes an old copy for the
 // file that is being written.
-func (s *shelf) check() {
+func (s *faultyStore) check() {
 	var m pathnameManifest
 	_ = json.Unmarshal([]byte(s.values["project/shop/manifest"]), &m) // absent at first
 	etags := map[string]int{}
@@ -107,7 +107,7 @@ func (s *shelf) check() {
 	}
 }
 
-func (s *shelf) PutBulk(_ context.Context, body []byte, _ int) ([]string, error) {
+func (s *faultyStore) PutBulk(_ context.Context, body []byte, _ int) ([]string, error) {
 	var pairs []struct {
 		Key   string
 		Value []byte
@@ -124,16 +124,16 @@ func (s *shelf) PutBulk(_ context.Context, body []byte, _ int) ([]string, error)
 	return s.act(keys, func(key string) { s.values[key] = values[key] })
 }
 
-func (s *shelf) Put(_ context.Context, key string, value []byte) error {
+func (s *faultyStore) Put(_ context.Context, key string, value []byte) error {
 	_, err := s.act([]string{key}, func(key string) { s.values[key] = string(value) })
 	return err
 }
 
-func (s *shelf) DeleteBulk(_ context.Context, keys []string) ([]string, error) {
+func (s *faultyStore) DeleteBulk(_ context.Context, keys []string) ([]string, error) {
 	return s.act(keys, func(key string) { delete(s.values, key) })
 }
 
-func (s *shelf) Get(_ context.Context, key string) ([]byte, error) {
+func (s *faultyStore) Get(_ context.Context, key string) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reads++
@@ -143,7 +143,7 @@ func (s *shelf) Get(_ context.Context, key string) ([]byte, error) {
 	return nil, cloud.ErrNotFound
 }
 
-func (s *shelf) List(_ context.Context, prefix, _ string) (page []cloud.KeyInfo, next string, err error) {
+func (s *faultyStore) List(_ context.Context, prefix, _ string) (page []cloud.KeyInfo, next string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reads++
@@ -155,14 +155,14 @@ func (s *shelf) List(_ context.Context, prefix, _ string) (page []cloud.KeyInfo,
 	return page, "", nil
 }
 
-// shelves is an account with one namespace.
-type shelves struct{ *shelf }
+// faultyAccount is an account with one namespace.
+type faultyAccount struct{ *faultyStore }
 
-func (s shelves) Time() (time.Time, bool)                                 { return time.Now(), true }
-func (s shelves) FindNamespace(context.Context, string) (string, error)   { return "ns", nil }
-func (s shelves) CreateNamespace(context.Context, string) (string, error) { return "ns", nil }
-func (s shelves) Store(string) cloud.Store                                { return s.shelf }
-func (s shelves) Workers(string) cloud.Workers                            { return nil }
+func (s faultyAccount) Time() (time.Time, bool)                                 { return time.Now(), true }
+func (s faultyAccount) FindNamespace(context.Context, string) (string, error)   { return "ns", nil }
+func (s faultyAccount) CreateNamespace(context.Context, string) (string, error) { return "ns", nil }
+func (s faultyAccount) Store(string) cloud.Store                                { return s.faultyStore }
+func (s faultyAccount) Workers(string) cloud.Workers                            { return nil }
 
 // neighbours are keys that a deploy of the project "shop" must not touch.
 var neighbours = map[string]string{
@@ -171,13 +171,13 @@ var neighbours = map[string]string{
 	"blog/b/x": "blob",
 }
 
-func newShelf() *shelf {
-	return &shelf{values: maps.Clone(neighbours), befall: func() accident { return none }}
+func newFaultyStore() *faultyStore {
+	return &faultyStore{values: maps.Clone(neighbours), fault: func() storeFault { return none }}
 }
 
-func (s *shelf) engine(t *testing.T) *kvsync.Engine {
+func (s *faultyStore) engine(t *testing.T) *kvsync.Engine {
 	s.last = map[string]time.Time{}
-	e, err := kvsync.New(site.Config{Project: "shop", Layout: "pathname", Account: shelves{s}, Namespace: "ns"})
+	e, err := kvsync.New(site.Config{Project: "shop", Layout: "pathname", Account: faultyAccount{s}, Namespace: "ns"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +185,7 @@ func (s *shelf) engine(t *testing.T) *kvsync.Engine {
 }
 
 // wantProject fails unless the project has exactly these files and no other key was changed.
-func (s *shelf) wantProject(t *testing.T, want files) {
+func (s *faultyStore) wantProject(t *testing.T, want files) {
 	t.Helper()
 	values := maps.Clone(neighbours)
 	wanted := pathnameManifest{}
