@@ -22,9 +22,9 @@ func (b *Boundary) Open(path string) (*os.File, error) { return b.open(path, fal
 
 // open opens a regular file. Only credentials allows one whose name says that it has credentials.
 func (b *Boundary) open(path string, credentials bool) (*os.File, error) {
-	base, rel, err := b.locate(path)
+	base, rel, err := b.find(path)
 	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: notExistOr(path, err)}
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
 	if !credentials && Secret(filepath.Base(filepath.Join(base, rel))) {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: ErrCredentials}
@@ -36,14 +36,15 @@ func (b *Boundary) open(path string, credentials bool) (*os.File, error) {
 	return f, nil
 }
 
-// notExistOr returns fs.ErrNotExist if the path does not exist, and err otherwise. All paths in a
-// bare repository are git's own, so a caller that looks for a configuration file there needs to
-// know whether the file exists.
-func notExistOr(path string, err error) error {
-	if _, missing := os.Lstat(path); errors.Is(missing, fs.ErrNotExist) {
-		return fs.ErrNotExist
+// find locates a path that has to exist. For one that does not exist the error is fs.ErrNotExist, also
+// if it may not be read: all paths in a bare repository are git's own, and a caller that looks for a
+// configuration file there needs to know whether the file exists. Callers look for many files that do
+// not exist, so this is the first question: locate looks at each folder of the path.
+func (b *Boundary) find(path string) (base, rel string, err error) {
+	if _, err := os.Lstat(filepath.Clean(path)); errors.Is(err, fs.ErrNotExist) {
+		return "", "", fs.ErrNotExist
 	}
-	return err
+	return b.locate(path)
 }
 
 // cause returns the cause of a [fs.PathError] without its path, which is only the last part
@@ -184,9 +185,9 @@ func (b *Boundary) read(path string, limit int64, credentials bool) ([]byte, err
 // Stat describes the file or folder that a path leads to. For a path that does not exist the
 // error is [fs.ErrNotExist].
 func (b *Boundary) Stat(path string) (fs.FileInfo, error) {
-	base, rel, err := b.locate(path)
+	base, rel, err := b.find(path)
 	if err != nil {
-		return nil, &fs.PathError{Op: "stat", Path: path, Err: notExistOr(path, err)}
+		return nil, &fs.PathError{Op: "stat", Path: path, Err: err}
 	}
 	at := filepath.Join(base, rel)
 	info, err := os.Lstat(at)

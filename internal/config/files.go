@@ -21,9 +21,12 @@ func (f files) inCommit(file string) (name string, ok bool) {
 	if f.commit == nil {
 		return "", false
 	}
+	dir, name := filepath.Split(file)
+	if dir = filepath.Clean(dir); dir == f.root && name != "" {
+		return name, filepath.IsLocal(name)
+	}
 	// Only the symlinks of the folder are resolved: the file itself may differ on the disk.
-	file = filepath.Join(realpath.Resolve(filepath.Dir(file)), filepath.Base(file))
-	rel, err := filepath.Rel(realpath.Resolve(f.root), file)
+	rel, err := filepath.Rel(realpath.Resolve(f.root), filepath.Join(realpath.Resolve(dir), name))
 	return filepath.ToSlash(rel), err == nil && filepath.IsLocal(rel)
 }
 
@@ -71,8 +74,16 @@ func (f files) isFile(file string) bool { return f.has(file, fs.FileMode.IsRegul
 func (f files) isDir(file string) bool  { return f.has(file, fs.FileMode.IsDir) }
 
 func (f files) has(file string, kind func(fs.FileMode) bool) bool {
-	info, committed, err := f.stat(file)
-	return err == nil && (committed || f.commit == nil) && kind(info.Mode())
+	stat := f.disk.Stat
+	if f.commit != nil {
+		name, ok := f.inCommit(file)
+		if !ok {
+			return false
+		}
+		stat = func(string) (fs.FileInfo, error) { return fs.Stat(f.commit, name) }
+	}
+	info, err := stat(file)
+	return err == nil && kind(info.Mode())
 }
 
 // readSmall reads an optional file. It returns nil if the file cannot be used.
