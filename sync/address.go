@@ -13,7 +13,8 @@ import (
 // run on this machine switch the address on. Without the note the engine leaves the address
 // off, because the owner of the site may have switched it off.
 
-// Address returns the address of the live site under workers.dev, "" if it has none. It only reads.
+// Address returns the address of the live site under workers.dev, "" if it has none. It asks
+// whether the address is enabled, because others may have disabled it. It only reads.
 func (e *Engine) Address(ctx context.Context) (string, error) {
 	l, err := e.client.ReadLive(ctx)
 	switch {
@@ -21,10 +22,8 @@ func (e *Engine) Address(ctx context.Context) (string, error) {
 		return "", err
 	case !l.Exists():
 		return "", notDeployed(e.client.Site)
-	case l.Meta != nil && l.Meta.URL != "":
-		return l.Meta.URL, nil
 	}
-	return e.client.Target.URL(ctx)
+	return e.client.LiveAddress(ctx)
 }
 
 // addressNote is the name of the note.
@@ -66,22 +65,26 @@ func (e *Engine) enableAddress(ctx context.Context) error {
 	return err
 }
 
-// finishAddress switches on the address of a first or interrupted deployment, and
-// returns notices about it.
-func (e *Engine) finishAddress(ctx context.Context, l *version.Live, begun <-chan error) (notices []manifest.Problem) {
+// finishAddress switches on the address of a first or interrupted deployment. It adds the address
+// to the result, and a notice if the address was off.
+func (e *Engine) finishAddress(ctx context.Context, l *version.Live, recorded string, begun <-chan error, res *Result) {
 	var err error
 	switch {
+	case e.client.OffWorkersDev:
+		return
 	case begun != nil: // the address is being switched on already, in parallel
 		err = <-begun
-	case l.Exists() && !e.firstInterrupted(l), e.client.OffWorkersDev:
-		return nil
+	case l.Exists() && !e.firstInterrupted(l):
+		res.URL, res.Unchecked = recorded, recorded != ""
+		return
 	default:
 		if err = e.enableAddress(ctx); err == nil && l.Exists() {
-			return []manifest.Problem{manifest.ProblemOf("", finding.CaseAddressOn, finding.Facts{})}
+			res.Notices = append(res.Notices, manifest.ProblemOf("", finding.CaseAddressOn, finding.Facts{}))
 		}
 	}
 	if err != nil {
-		return []manifest.Problem{manifest.ProblemOf("", finding.CaseAddressOff, finding.Facts{Cause: err})}
+		res.Notices = append(res.Notices, manifest.ProblemOf("", finding.CaseAddressOff, finding.Facts{Cause: err}))
+		return
 	}
-	return nil
+	res.URL = recorded
 }

@@ -332,6 +332,8 @@ func (w *centralWorkers) URL(context.Context) (string, error) {
 	return "https://blog.example.workers.dev", nil
 }
 
+func (w *centralWorkers) URLEnabled(context.Context) (bool, error) { return true, nil }
+
 func (w *centralWorkers) EnableURL(ctx context.Context) error {
 	return w.request(ctx, "address", func() error { return nil })
 }

@@ -26,8 +26,12 @@ type Result struct {
 	Commit                              string
 	// Hold is the commit that a rollback holds back, or "".
 	Hold string
-	URL  string
-	Plan *plan.Plan
+	// URL is the address under workers.dev, "" if the site has none.
+	URL string
+	// Unchecked is set if an earlier deployment recorded the URL. Somebody may have switched the
+	// address off since. Only [Engine.Address] asks, so that a deploy needs no request for it.
+	Unchecked bool
+	Plan      *plan.Plan
 	// Switched is false if nothing changed.
 	Switched bool
 	// Uploaded counts blobs.
@@ -142,10 +146,10 @@ func (e *Engine) unchanged(ctx context.Context, l *version.Live, d *layout.Draft
 		return &Result{Commit: d.Origin.Commit, Plan: d.Shown()}
 	}
 	res := &Result{
-		Notices:    e.finishAddress(ctx, l, nil),
 		Deployment: l.Meta.Deployment, Version: l.Version.ID, PreviousDeployment: l.Meta.Deployment,
-		PreviousVersion: l.Version.ID, Commit: l.Commit(), URL: l.Meta.URL, Plan: d.Shown(),
+		PreviousVersion: l.Version.ID, Commit: l.Commit(), Plan: d.Shown(),
 	}
+	e.finishAddress(ctx, l, l.Meta.URL, nil, res)
 	if d.Reactivate {
 		res.Commit, res.Switched = d.Origin.Commit, true
 	}
@@ -159,7 +163,7 @@ func (e *Engine) finish(ctx context.Context, l *version.Live, d *layout.Draft, r
 		return e.unchanged(ctx, l, d)
 	}
 	res := &Result{
-		Deployment: rel.ID, Version: rel.Version, Commit: rel.Meta.Commit, URL: rel.Meta.URL, Plan: d.Shown(), Switched: true,
+		Deployment: rel.ID, Version: rel.Version, Commit: rel.Meta.Commit, Plan: d.Shown(), Switched: true,
 		Uploaded: d.Blobs,
 	}
 	if l.Exists() {
@@ -168,10 +172,10 @@ func (e *Engine) finish(ctx context.Context, l *version.Live, d *layout.Draft, r
 	if l.Meta != nil {
 		res.PreviousDeployment = l.Meta.Deployment
 	}
-	if res.URL == "" && !e.client.OffWorkersDev {
+	if rel.Meta.URL == "" && !e.client.OffWorkersDev {
 		res.Notices = append(res.Notices, manifest.ProblemOf("", finding.CaseNoSubdomain, finding.Facts{}))
 	}
-	res.Notices = append(res.Notices, e.finishAddress(ctx, l, rel.Enabled)...)
+	e.finishAddress(ctx, l, rel.Meta.URL, rel.Enabled, res)
 	if !d.First && d.WorkerChanged {
 		if err := e.patchSettings(ctx, d.Worker); err != nil {
 			res.Notices = append(res.Notices, manifest.ProblemOf("", finding.CaseSettingsDropped, finding.Facts{Cause: err}))

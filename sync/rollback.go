@@ -63,8 +63,9 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	if opt.To == "" && !opt.DryRun {
 		if done := e.rolledBack(past); done != "" {
 			live := past.Live()
-			return &Result{Deployment: live.ID, Version: live.Version, Commit: live.Commit, URL: live.Meta.URL, Hold: live.Hold,
-				Notices: []manifest.Problem{manifest.ProblemOf("", done, finding.Facts{})}}, nil
+			url := e.client.Recorded(live.Meta)
+			return &Result{Deployment: live.ID, Version: live.Version, Commit: live.Commit, Hold: live.Hold,
+				URL: url, Unchecked: url != "", Notices: []manifest.Problem{manifest.ProblemOf("", done, finding.Facts{})}}, nil
 		}
 	}
 	target, err := e.findTarget(past, opt.To)
@@ -77,7 +78,9 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 		}
 	}
 	live := past.Live()
-	res := &Result{Deployment: target.ID, Version: target.Version, Commit: target.Commit, URL: target.Meta.URL}
+	res := &Result{Deployment: target.ID, Version: target.Version, Commit: target.Commit,
+		URL: e.client.Recorded(target.Meta)}
+	res.Unchecked = res.URL != ""
 	if live != nil && target.ID == live.ID && live.Percent == 100 {
 		res.PreviousDeployment, res.PreviousVersion = live.ID, live.Version
 		return res, nil

@@ -199,7 +199,7 @@ func headline(r *app.Report) string {
 	case r.NoChange:
 		return fmt.Sprintf("%s: nothing to do, %s.", r.Site, live(r))
 	case r.Command == modeRollback:
-		return fmt.Sprintf("%s is back at deployment %s%s. %s", r.Site, r.Deployment, ofCommit(r.Commit), r.URL)
+		return fmt.Sprintf("%s is back at deployment %s%s. %s", r.Site, r.Deployment, ofCommit(r.Commit), address(r))
 	case r.DryRun:
 		return fmt.Sprintf("%s: a plan; nothing was written.", r.Site)
 	case r.Deployment == "":
@@ -207,7 +207,15 @@ func headline(r *app.Report) string {
 	case r.URL == "":
 		return fmt.Sprintf("%s is live as deployment %s.", r.Site, r.Deployment)
 	}
-	return fmt.Sprintf("%s is live as deployment %s. %s", r.Site, r.Deployment, r.URL)
+	return fmt.Sprintf("%s is live as deployment %s. %s", r.Site, r.Deployment, address(r))
+}
+
+// address returns the address of the site, and whether it may have been switched off since.
+func address(r *app.Report) string {
+	if r.Unchecked {
+		return r.URL + " (last known address)"
+	}
+	return r.URL
 }
 
 // live says what is live. The pathname layout has no deployments.

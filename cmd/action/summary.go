@@ -84,7 +84,11 @@ func facts(b *strings.Builder, r *app.Report) {
 	}
 	b.WriteString("\n| | |\n|---|---|\n")
 	if link := linkTo(r.URL); link != "" {
-		fmt.Fprintf(b, "| Address | %s |\n", link)
+		name := "Address"
+		if r.Unchecked {
+			name = "Last known address"
+		}
+		fmt.Fprintf(b, "| %s | %s |\n", name, link)
 	}
 	for _, row := range rows {
 		if row.value != "" {

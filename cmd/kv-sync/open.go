@@ -19,15 +19,13 @@ type openCommand struct{ siteFlags }
 // terminal, and neither CI is set nor JSON is printed.
 func (c *openCommand) Run(ctx context.Context, s streams) error {
 	return managing("open", c.siteFlags).on(ctx, s, func(se *session) error {
-		address, err := se.site.Address(ctx)
+		address, err := se.address(ctx)
 		if err != nil {
 			return err
 		}
 		interactive := !se.flags.JSON && s.getenv("CI") == "" && term.IsTerminal(s.out)
-		if se.served() {
-			if address = se.platform.URL(ctx, se.site.Name); se.platform.Mine() && !interactive {
-				return guard.Stop(guard.Target, advice.CaseNotServed, finding.Facts{Name: se.site.Name, What: address})
-			}
+		if se.served() && se.platform.Mine() && !interactive {
+			return guard.Stop(guard.Target, advice.CaseNotServed, finding.Facts{Name: se.site.Name, What: address})
 		}
 		se.console.Address(address)
 		if !interactive {
@@ -38,6 +36,18 @@ func (c *openCommand) Run(ctx context.Context, s streams) error {
 		}
 		return se.serve(ctx, s)
 	})
+}
+
+// address returns the address of the live site. The local platform serves each site, even one whose
+// address under workers.dev is off.
+func (se *session) address(ctx context.Context) (string, error) {
+	address, err := se.site.Address(ctx)
+	if se.served() {
+		if own := se.platform.URL(ctx, se.site.Name); own != "" {
+			address, err = own, nil
+		}
+	}
+	return address, err
 }
 
 // browse opens an address in the user's browser.

@@ -179,7 +179,7 @@ func (se *session) brief(list []manifest.Problem) (short []manifest.Problem) {
 // locate replaces the site's address under workers.dev with the local one.
 func (se *session) locate(ctx context.Context, res *kvsync.Result) {
 	if se.served() {
-		res.URL = se.platform.URL(ctx, se.site.Name)
+		res.URL, res.Unchecked = se.platform.URL(ctx, se.site.Name), false
 	}
 }
 

@@ -60,6 +60,9 @@ type Report struct {
 	Verify  *kvsync.Verification `json:"verify,omitempty"`
 	Error   *Failure             `json:"error,omitempty"`
 
+	// Unchecked is that of the result that gave the URL: see [kvsync.Result].
+	Unchecked bool `json:"-"`
+
 	place advice.Place
 }
 
@@ -112,7 +115,7 @@ func (r *Report) AddResult(res *kvsync.Result) {
 	}
 	r.Deployment, r.VersionID = res.Deployment, res.Version
 	r.PreviousDeployment, r.PreviousVersionID = res.PreviousDeployment, res.PreviousVersion
-	r.Commit, r.URL = res.Commit, res.URL
+	r.Commit, r.URL, r.Unchecked = res.Commit, res.URL, res.Unchecked
 	r.Uploaded, r.Pruned = res.Uploaded, res.Pruned
 	r.NoChange = !res.Switched && !r.DryRun
 	r.note(res.Notices)
@@ -134,7 +137,9 @@ func (r *Report) addLive(l site.Live) {
 		return
 	}
 	r.Deployment, r.VersionID = cmp.Or(r.Deployment, l.Deployment), cmp.Or(r.VersionID, l.Version)
-	r.URL = cmp.Or(r.URL, l.URL)
+	if r.URL == "" && l.URL != "" {
+		r.URL, r.Unchecked = l.URL, true
+	}
 	if r.Plan == nil { // else the commit is that of the plan
 		r.Commit = cmp.Or(r.Commit, l.Commit)
 	}

@@ -151,8 +151,17 @@ func TestWorkersOnThePlatform(t *testing.T) {
 	if tag, err := w.MigrationTag(ctx); tag != "" || err != nil {
 		t.Fatal(tag, err)
 	}
+	if on, err := w.URLEnabled(ctx); on || err != nil {
+		t.Fatal("on before it was enabled", err)
+	}
 	if err := w.EnableURL(ctx); err != nil {
 		t.Fatal(err)
+	}
+	if on, err := w.URLEnabled(ctx); !on || err != nil {
+		t.Fatal("off after it was enabled", err)
+	}
+	if on, err := a.Workers("nobody").URLEnabled(ctx); on || err != nil {
+		t.Fatal("the address of no script is on", err)
 	}
 	if got, err := w.URL(ctx); err != nil || got == "" {
 		t.Fatal(got, err)

@@ -285,8 +285,8 @@ func (s *Script) EnableURL(ctx context.Context) error {
 // account has no subdomain.
 func (s *Script) URL(ctx context.Context) (string, error) {
 	if s.account.local {
-		if at, err := s.localURL(ctx); at != "" || err != nil {
-			return at, err
+		if own, err := s.subdomain(ctx); err != nil || loopback.URL(own.URL) {
+			return own.URL, err
 		}
 	}
 	var account struct{ Subdomain string }
@@ -307,28 +307,36 @@ func (s *Script) URL(ctx context.Context) (string, error) {
 	return fmt.Sprintf("https://%s.%s.workers.dev", s.name, account.Subdomain), nil
 }
 
-// localURL returns the address at which the local platform serves the script, or "" if the API
-// does not report a local address. Cloudflare's API does not.
-func (s *Script) localURL(ctx context.Context) (string, error) {
-	var script struct{ URL string }
+// URLEnabled reports whether the script is reachable under workers.dev.
+func (s *Script) URLEnabled(ctx context.Context) (bool, error) {
+	own, err := s.subdomain(ctx)
+	return own.Enabled, err
+}
+
+// subdomain is what the API says of the address of one script. Only an API on this machine reports
+// a URL. It is the address at which the local platform serves the script.
+type subdomain struct {
+	Enabled bool
+	URL     string
+}
+
+// subdomain returns a zero value if there is no script.
+func (s *Script) subdomain(ctx context.Context) (own subdomain, err error) {
 	c := &call{what: fmt.Sprintf("read the address of Worker %q", s.name), needs: scriptsEdit}
-	c.read = into(&script, func() bool { return true })
-	err := s.do(ctx, c, func(name string, o ...option.RequestOption) error {
+	c.read = into(&own, func() bool { return true })
+	err = s.do(ctx, c, func(name string, o ...option.RequestOption) error {
 		var p workers.ScriptSubdomainGetParams
 		p.AccountID.Value = s.account.id
 		_, err := s.scripts.Subdomain.Get(ctx, name, p, o...)
 		return err
 	})
+	if err == nil {
+		return own, nil
+	}
 	if errors.Is(err, cloud.ErrNotFound) {
-		return "", nil
+		err = nil
 	}
-	if err != nil {
-		return "", err
-	}
-	if loopback.URL(script.URL) {
-		return script.URL, nil
-	}
-	return "", nil
+	return subdomain{}, err
 }
 
 // do makes a call on this script.

@@ -24,9 +24,7 @@ func (c *Console) Result(res *kvsync.Result, st app.Stats, rollback string) {
 		t.line("%s %s, in %s (%s)", t.with(green, "Live:"), deploymentText(res.Deployment, res.Commit),
 			humanize.Seconds(st.Duration), statsText(st))
 	}
-	if res.URL != "" {
-		t.line("      %s", t.with(bold, Visible(res.URL)))
-	}
+	t.address(res)
 	if res.Pruned > 0 {
 		t.line("Pruned %s that nothing needed any more.", humanize.Count(res.Pruned, "key"))
 	}
@@ -72,15 +70,23 @@ func (c *Console) Rollback(res *kvsync.Result, st app.Stats, dry bool) {
 		t.line("Would go back from %s to %s.", from, target)
 	default:
 		t.line("%s %s again, in %s (%s)", t.with(green, "Live:"), target, humanize.Seconds(st.Duration), statsText(st))
-		if res.URL != "" {
-			t.line("      %s", t.with(bold, Visible(res.URL)))
-		}
+		t.address(res)
 		if res.Hold != "" {
 			t.line("%s", heldText(res.Hold))
 		}
 	}
 	t.problems(res.Notices)
 	c.print(t.String())
+}
+
+// address prints the address of the site, if it has one.
+func (t *page) address(res *kvsync.Result) {
+	switch {
+	case res.Unchecked:
+		t.line("      %s %s", t.with(bold, Visible(res.URL)), t.with(faint, "(last known address)"))
+	case res.URL != "":
+		t.line("      %s", t.with(bold, Visible(res.URL)))
+	}
 }
 
 func deploymentText(id, commit string) string {

@@ -42,6 +42,8 @@ func TestResult(t *testing.T) {
 			"\nLive: commit aaaaaaaaaaaa, in 0.00 s (0 requests, 0 B sent)\n"},
 		{"nothing to do", result(kvsync.Result{Deployment: "d1", URL: "https://x.dev", PreviousDeployment: "d0"}, cost, "x"),
 			"      https://x.dev\n"},
+		{"an address that others may have switched off", result(kvsync.Result{URL: "https://x.dev", Unchecked: true}, cost, ""),
+			"      https://x.dev (last known address)\n"},
 		{"a removed file, which the plan named", result(kvsync.Result{Switched: true, Deployment: "d", Plan: &removed},
 			app.Stats{}, ""),
 			"\nLive: deployment d, in 0.00 s (0 requests, 0 B sent)\n"},
@@ -73,10 +75,13 @@ func TestRollback(t *testing.T) {
 		URL:    "https://x.dev", Notices: []manifest.Problem{{Reason: "n"}}}
 	const again = "Live: commit aaaaaaaaaaaa as deployment d1 again, in 1.2 s (7 requests, 1.5 kB sent)\n      " +
 		"https://x.dev\n"
-	held, sameCommit, same := back, back, back
+	held, sameCommit, same, unchecked := back, back, back, back
+	unchecked.Unchecked = true
 	held.Hold, sameCommit.Hold, same.PreviousVersion = strings.Repeat("b", 40), "20260102-030405-0a1b2c3d", "v1"
 	check(t, []output{
 		{"back", rollback(back, false), again + "Note: n\n"},
+		{"an address that others may have switched off", rollback(unchecked, false),
+			strings.TrimSuffix(again, "\n") + " (last known address)\nNote: n\n"},
 		{"a held commit", rollback(held, false), again +
 			"Commit bbbbbbbbbbbb is held back until a newer one changes what it deploys, or --release is given.\nNote: n\n"},
 		{"a held deployment", rollback(sameCommit, false), again +

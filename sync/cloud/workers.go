@@ -34,6 +34,8 @@ type Workers interface {
 	// URL returns the address under workers.dev that the script has or would have, or
 	// "" if the account has no subdomain.
 	URL(ctx context.Context) (string, error)
+	// URLEnabled reports whether the script is reachable under workers.dev.
+	URLEnabled(ctx context.Context) (bool, error)
 	// EnableURL makes the script reachable under workers.dev.
 	EnableURL(ctx context.Context) error
 	// Delete deletes the script with its versions and Durable Objects. It returns nil

@@ -369,6 +369,9 @@ func (w *Workers) PatchSettings(context.Context, map[string]json.RawMessage) err
 // URL implements [cloud.Workers]: a project has the address that its loader gives it.
 func (w *Workers) URL(context.Context) (string, error) { return "", nil }
 
+// URLEnabled implements [cloud.Workers].
+func (p *Workers) URLEnabled(context.Context) (bool, error) { return false, nil }
+
 // EnableURL implements [cloud.Workers].
 func (w *Workers) EnableURL(context.Context) error { return nil }
 

@@ -114,6 +114,15 @@ func (c *Client) Quiet() *Client {
 	return &quiet
 }
 
+// Recorded returns the workers.dev address that a version records, "" for a site whose
+// configuration says that it has none.
+func (c *Client) Recorded(m *version.Meta) string {
+	if c.OffWorkersDev {
+		return ""
+	}
+	return m.URL
+}
+
 // Address returns the workers.dev address of the site, or "".
 func (c *Client) Address(ctx context.Context, l *version.Live) (string, error) {
 	switch {

@@ -19,6 +19,20 @@ type Live struct {
 // sends no request.
 func (c *Client) Live() Live { return c.last }
 
+// LiveAddress asks for the workers.dev address of the live script. It is "" if the address is
+// disabled. [Client.Live] returns it from then on.
+func (c *Client) LiveAddress(ctx context.Context) (string, error) {
+	enabled, err := c.Target.URLEnabled(ctx)
+	if err != nil {
+		return "", err
+	}
+	c.last.URL = ""
+	if enabled {
+		c.last.URL, err = c.Target.URL(ctx)
+	}
+	return c.last.URL, err
+}
+
 // ForgetLive makes [Client.Live] zero, after a deletion.
 func (c *Client) ForgetLive() { c.last = Live{} }
 
@@ -26,7 +40,7 @@ func (c *Client) ForgetLive() { c.last = Live{} }
 func (c *Client) setLast(version string, m *version.Meta, commit string) {
 	c.last = Live{Version: version}
 	if m != nil {
-		c.last.Deployment, c.last.Commit, c.last.URL = m.Deployment, commit, m.URL
+		c.last.Deployment, c.last.Commit, c.last.URL = m.Deployment, commit, c.Recorded(m)
 	}
 }
 
