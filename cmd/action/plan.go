@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/app/advice"
@@ -40,16 +41,29 @@ func (c *console) plan(p *plan.Plan) {
 
 // files prints the first files of the groups.
 func (c *console) files(groups []planview.Group) {
-	left := loggedPaths
-	for _, g := range groups {
-		for _, f := range g.Files[:min(len(g.Files), max(left, 0))] {
+	shown, more := limited(loggedPaths, groups, filesOf)
+	for _, g := range shown {
+		for _, f := range g.Files {
 			c.say("  %s %s", g.Mark, strings.TrimSpace(f.Path+"  "+f.Sizes()))
 		}
-		left -= len(g.Files)
 	}
-	if left < 0 {
-		c.say("  and %d more", -left)
+	if more > 0 {
+		c.say("  and %d more", more)
 	}
+}
+
+func filesOf(g *planview.Group) *[]planview.File { return &g.Files }
+
+// limited returns the groups with the first items, at most limit in all, and how many more there are.
+func limited[G, I any](limit int, groups []G, items func(*G) *[]I) (first []G, more int) {
+	first = slices.Clone(groups)
+	for i := range first {
+		list := items(&first[i])
+		n := min(len(*list), limit)
+		limit, more = limit-n, more+len(*list)-n
+		*list = (*list)[:n]
+	}
+	return first, more
 }
 
 // planMarkdown writes the changes of a plan as Markdown. dry reports whether the plan was not
@@ -80,19 +94,18 @@ func filesTable(b *strings.Builder, groups []planview.Group) {
 		return
 	}
 	b.WriteString("\n| | File | Size | Before |\n|---|---|--:|--:|\n")
-	left := summaryRows
-	for _, g := range groups {
-		for _, f := range g.Files[:min(len(g.Files), max(left, 0))] {
+	shown, more := limited(summaryRows, groups, filesOf)
+	for _, g := range shown {
+		for _, f := range g.Files {
 			now, before := f.Size, f.Before
 			if g.Mark == planview.Remove {
 				now, before = "", f.Size
 			}
 			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", g.Mark.Word(), escape(f.Path), now, before)
 		}
-		left -= len(g.Files)
 	}
-	if left < 0 {
-		fmt.Fprintf(b, "\nAnd %d more.\n", -left)
+	if more > 0 {
+		fmt.Fprintf(b, "\nAnd %d more.\n", more)
 	}
 }
 

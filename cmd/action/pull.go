@@ -34,17 +34,15 @@ func (s step) pull(ctx context.Context, c *console, site *app.Site, rep *app.Rep
 	if errors.As(err, &stopped) && stopped.Guard == guard.Conflict {
 		err = nil
 	}
-	left := loggedPaths
-	for _, g := range listed(pullview.Of(pulled, rep.DryRun)) {
+	shown, more := limited(loggedPaths, listed(pullview.Of(pulled, rep.DryRun)), editsOf)
+	for _, g := range shown {
 		for _, e := range g.Edits {
-			if left--; left >= 0 {
-				e.Time = e.Time.UTC()
-				c.say("  %s %s  %s", g.Mark, e.Path, pullview.About(e, minute))
-			}
+			e.Time = e.Time.UTC()
+			c.say("  %s %s  %s", g.Mark, e.Path, pullview.About(e, minute))
 		}
 	}
-	if left < 0 {
-		c.say("  and %d more", -left)
+	if more > 0 {
+		c.say("  and %d more", more)
 	}
 	for i, e := range pulled.Conflicts {
 		if i == maxFileAnnotations {
@@ -84,6 +82,8 @@ func listed(v *pullview.View) []pullview.Group {
 	return append(append([]pullview.Group{v.Conflicts}, v.Pulled...), v.Kept)
 }
 
+func editsOf(g *pullview.Group) *[]pull.Edit { return &g.Edits }
+
 // pullHeadline returns the outcome of a pull and the number of conflicts.
 func pullHeadline(r *app.Report) string {
 	text := pullview.Of(r.Pull, r.DryRun).Outcome
@@ -95,20 +95,19 @@ func pullHeadline(r *app.Report) string {
 
 // pullTable lists the edits for the job summary.
 func pullTable(b *strings.Builder, v *pullview.View) {
-	rows := 0
-	for _, g := range listed(v) {
+	var rows strings.Builder
+	shown, more := limited(summaryRows, listed(v), editsOf)
+	for _, g := range shown {
 		for _, e := range g.Edits {
-			if rows++; rows == 1 {
-				b.WriteString("\n| | Page | When | Who | Why |\n|---|---|---|---|---|\n")
-			}
-			if rows <= summaryRows {
-				fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", g.Word, escape(e.Path), e.Time.UTC().Format(minute),
-					escape(e.Author), escape(cmp.Or(e.Reason, e.Message)))
-			}
+			fmt.Fprintf(&rows, "| %s | %s | %s | %s | %s |\n", g.Word, escape(e.Path), e.Time.UTC().Format(minute),
+				escape(e.Author), escape(cmp.Or(e.Reason, e.Message)))
 		}
 	}
-	if rows > summaryRows {
-		fmt.Fprintf(b, "\nThe log has %d more.\n", rows-summaryRows)
+	if rows.Len() > 0 {
+		b.WriteString("\n| | Page | When | Who | Why |\n|---|---|---|---|---|\n" + rows.String())
+	}
+	if more > 0 {
+		fmt.Fprintf(b, "\nThe log has %d more.\n", more)
 	}
 	if c := v.Conflicts.Edits; len(c) > 0 {
 		fmt.Fprintf(b, "\nFor a conflict, %s\n", escape(howToResolve(c[0])))
