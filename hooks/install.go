@@ -45,7 +45,7 @@ func Install(ctx context.Context, r *Repository, k Kind, o Options) (*Status, er
 	if err != nil {
 		return nil, fmt.Errorf("install the hook: %w", err)
 	}
-	o.keep(saved)
+	o.Default(saved)
 	if err := o.complete(k); err != nil {
 		return nil, fmt.Errorf("install the hook: %w", err)
 	}

@@ -97,11 +97,11 @@ func (r *Repository) saved(ctx context.Context, k Kind) (s Settings, err error) 
 	return s, nil
 }
 
-// keep sets the settings that are "" to their saved values.
-func (s *Settings) keep(saved Settings) {
-	old := saved.each()
+// Default sets the settings that are "" to other values, such as the installed ones.
+func (s *Settings) Default(to Settings) {
+	others := to.each()
 	for i, each := range s.each() {
-		*each.value = cmp.Or(*each.value, *old[i].value)
+		*each.value = cmp.Or(*each.value, *others[i].value)
 	}
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"reflect"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -73,13 +72,3 @@ type siteFlags struct {
 
 // siteFlagsOf returns the flags of a command about a site.
 func siteFlagsOf(command string) siteFlags { return siteFlags{flags: flagsOf(command)} }
-
-var plainWord = regexp.MustCompile(`^[\w./:@^~=-]+$`)
-
-// word quotes a value for a shell if necessary.
-func word(value string) string {
-	if plainWord.MatchString(value) {
-		return value
-	}
-	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
-}

@@ -11,7 +11,8 @@ import (
 
 	"github.com/kv-sync/kv-sync/hooks"
 	"github.com/kv-sync/kv-sync/internal/app"
-	"github.com/kv-sync/kv-sync/internal/app/advice"
+	"github.com/kv-sync/kv-sync/internal/hooksite"
+	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/internal/term"
 )
 
@@ -30,6 +31,12 @@ type hookFlags struct {
 	Branch  string `help:"The branch that is deployed." placeholder:"NAME"`
 	Remote  string `help:"The remote that the site is deployed from." placeholder:"NAME|URL"`
 	EnvFile string `help:"A file with CLOUDFLARE_API_TOKEN that only its user can read." placeholder:"FILE"`
+}
+
+// settings returns the flags as settings.
+func (f hookFlags) settings() hooks.Settings {
+	return hooks.Settings{Mode: hooks.Mode(f.PrePush), Name: f.Name, Dir: f.Dir, Branch: f.Branch, Remote: f.Remote,
+		EnvFile: f.EnvFile}
 }
 
 type hookInstallCommand struct {
@@ -233,7 +240,7 @@ func printHook(ctx context.Context, s streams, r *hooks.Repository, status *hook
 			fmt.Fprintf(s.out, "Remote:    %s\n", term.Visible(shown))
 		} else if others, err := r.Instead(ctx, branch); err == nil && len(others) > 0 {
 			fmt.Fprintf(s.out, "           It does not exist here, so no push is deployed. To deploy %s, install again\n"+
-				"           with --branch %s\n", term.Visible(others[0]), word(others[0]))
+				"           with --branch %s\n", term.Visible(others[0]), options.Quote(others[0]))
 		}
 	}
 	switch {
@@ -270,24 +277,24 @@ func printAccount(s streams, set hooks.Settings) {
 
 // indented returns the text of an error, whose lines are indented below the first one.
 func indented(err error) string {
-	return strings.ReplaceAll(term.Lines(explained{err}.Error()), "\n", "\n           ")
+	return strings.ReplaceAll(term.Lines(term.Explained{Err: err}.Error()), "\n", "\n           ")
 }
 
 // pushesOf returns the branch and the remote whose pushes the hook handles.
 func pushesOf(
 	ctx context.Context, s streams, r *hooks.Repository, status *hooks.Status,
 ) (branch, remote string, err error) {
-	h := &hookRun{s: s, r: r, kind: status.Kind, set: status.Settings}
-	defer h.close()
+	h := &hooksite.Hook{Repository: r, Kind: status.Kind, Settings: status.Settings, Err: s.err, Getenv: s.getenv}
+	defer h.Close()
 	if status.Kind == hooks.PostReceiveHook {
-		site, err := h.received(ctx, r)
+		site, err := h.Received(ctx, r)
 		if err != nil {
 			return "", "", err
 		}
 		branch, err := r.Deployed(ctx, site.Branch)
 		return branch, "", err
 	}
-	site, err := h.pushed(ctx, r)
+	site, err := h.Pushed(ctx, r)
 	if err != nil {
 		return "", "", err
 	}
@@ -305,20 +312,3 @@ func repository(ctx context.Context) (*hooks.Repository, error) {
 	}
 	return r, err // git's message, for example about another owner, has its own fix
 }
-
-// explained is an error with the text and the fix that a command prints.
-type explained struct{ error }
-
-func (e explained) Error() string {
-	f := app.Explain(advice.Terminal, e.error)
-	text := f.Message
-	for _, p := range f.Problems {
-		text += "\n  " + p.String()
-	}
-	if f.Fix != "" {
-		text += "; " + f.Fix
-	}
-	return text
-}
-
-func (e explained) Unwrap() error { return e.error }

@@ -16,6 +16,7 @@ import (
 	"github.com/kv-sync/kv-sync/hooks"
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/app/advice"
+	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/internal/term"
 )
 
@@ -180,7 +181,7 @@ func misspelled(args []string, err error) error {
 	case flagInstead[first] != "" && strings.Contains(err.Error(), "unexpected argument"):
 		fix = "use a flag: kv-sync " + first + " " + flagInstead[first]
 	case first == "dev" && len(args) > 1 && strings.Contains(err.Error(), "unexpected argument"):
-		fix = "to show a folder on this machine: kv-sync watch " + word(args[1])
+		fix = "to show a folder on this machine: kv-sync watch " + options.Quote(args[1])
 	case isCommand(first):
 		fix = "kv-sync help " + first + " lists its flags"
 	case at > 0:

@@ -189,12 +189,12 @@ func (se *session) served() bool { return se.platform != nil && se.site.Settings
 
 // commandLine returns another command for the same site, as a user would type it.
 func (se *session) commandLine(command string, more ...options.Group) string {
-	return "kv-sync " + command + se.naming().Flags + se.values.Typed(word, more...)
+	return "kv-sync " + command + se.naming().Flags + se.values.Typed(more...)
 }
 
 // naming returns how a user names the site.
 func (se *session) naming() app.Naming {
-	n := app.Naming{Flags: se.values.Typed(word, options.GroupSite)}
+	n := app.Naming{Flags: se.values.Typed(options.GroupSite)}
 	if se.flags.Local {
 		n.Flags += " --local"
 		n.Platform, _ = filepath.Abs(".") // "" is not shown

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/options"
 )
 
 // synonym is a word that people type in place of a command, because another tool has a command of
@@ -128,7 +129,7 @@ func accountText(getenv func(string) string) string {
 func refuseUnknown(first string, err error) error {
 	fix := "kv-sync help lists the commands"
 	if info, statErr := os.Stat(first); statErr == nil && info.IsDir() {
-		fix = "to publish that folder: kv-sync deploy " + word(first)
+		fix = "to publish that folder: kv-sync deploy " + options.Quote(first)
 	}
 	text := fmt.Sprintf("there is no command %q", first)
 	if _, nearest, ok := strings.Cut(err.Error(), ", did you mean "); ok {

@@ -45,7 +45,7 @@ func (c *watchCommand) Run(ctx context.Context, s streams) (err error) {
 		console: term.New(s.out, s.err, s.getenv), said: map[string]bool{},
 		at:      local.Options{CacheDir: cache, Project: ".", Addr: fmt.Sprintf("127.0.0.1:%d", c.Port), Log: s.err},
 		options: values.Engine(),
-		shared:  app.NewShared(), named: values.Typed(word, options.GroupSite),
+		shared:  app.NewShared(), named: values.Typed(options.GroupSite),
 	}
 	w.in = app.Inputs{
 		Shared: w.shared, CacheDir: cache, Getenv: withoutAccount(s.getenv), Log: w.console.Log(c.Verbose),

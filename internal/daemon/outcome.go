@@ -42,7 +42,7 @@ func (w *siteWorker) failure(err error) *app.Failure {
 	if w.site.Project != "" {
 		flags = options.Values{options.Project: w.site.Project}
 	}
-	of := app.Naming{Flags: flags.Typed(func(name string) string { return name }, options.GroupSite)}
+	of := app.Naming{Flags: flags.Typed(options.GroupSite)}
 	return app.Explain(advice.Daemon, of.OfSite(err))
 }
 

@@ -19,6 +19,7 @@ package options
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -200,9 +201,8 @@ func (v Values) BySetting() map[string]string {
 	return out
 }
 
-// Typed returns the flags of the groups as a person would type them, each after a
-// space. quote quotes a value for a shell.
-func (v Values) Typed(quote func(string) string, groups ...Group) string {
+// Typed returns the flags of the groups as a person would type them in a shell, each after a space.
+func (v Values) Typed(groups ...Group) string {
 	var b strings.Builder
 	for _, o := range table {
 		if v[o] == "" || o.Flag == "" || !slices.Contains(groups, o.Group) {
@@ -210,10 +210,20 @@ func (v Values) Typed(quote func(string) string, groups ...Group) string {
 		}
 		b.WriteString(" --" + o.Flag)
 		if !o.Switch {
-			b.WriteString(" " + quote(v[o]))
+			b.WriteString(" " + Quote(v[o]))
 		}
 	}
 	return b.String()
+}
+
+var plainWord = regexp.MustCompile(`^[\w./:@^~=-]+$`)
+
+// Quote quotes a value for a shell if necessary.
+func Quote(value string) string {
+	if plainWord.MatchString(value) {
+		return value
+	}
+	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
 }
 
 // Names describes what the value of a waiver must name.

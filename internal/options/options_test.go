@@ -60,12 +60,11 @@ func TestAllowed(t *testing.T) {
 func TestValues(t *testing.T) {
 	given := options.Values{options.Name: "a b", options.Commit: "HEAD", options.Repair: "true", options.Mode: "plan",
 		options.Config: "", options.Token: "t"}
-	quote := func(s string) string { return "<" + s + ">" }
 	for want, groups := range map[string][]options.Group{
-		"": {options.GroupGuards}, " --name <a b>": {options.GroupSite},
-		" --commit <HEAD> --repair": {options.GroupSource, options.GroupOnce},
+		"": {options.GroupGuards}, " --name 'a b'": {options.GroupSite},
+		" --commit HEAD --repair": {options.GroupSource, options.GroupOnce},
 	} {
-		if got := given.Typed(quote, groups...); got != want {
+		if got := given.Typed(groups...); got != want {
 			t.Errorf("typed %q, want %q", got, want)
 		}
 	}
