@@ -203,6 +203,20 @@ func TestNoRepository(t *testing.T) {
 	}
 }
 
+// git's answers are lines, so a path with a line break cannot be read from them. The error says
+// what to do.
+func TestLineBreakInThePath(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a\nb", "work")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Skip("this system has no such names")
+	}
+	newWorld(t).git(dir, "init", "-q")
+	if _, err := hooks.Find(t.Context(), dir); err == nil ||
+		!strings.Contains(err.Error(), "contains a line break; rename that folder") {
+		t.Errorf("%v", err)
+	}
+}
+
 // git runs no hook with an empty core.hooksPath, or one that is a file.
 func TestHooksPathWithoutHooks(t *testing.T) {
 	w := newWorld(t)

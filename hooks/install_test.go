@@ -182,7 +182,7 @@ func TestEditedScript(t *testing.T) {
 	}
 	// A script of another release, or for another binary, is not an edited one.
 	for _, text := range []string{
-		strings.Replace(string(ours), " 5, written", " 4, written", 1) + "more\n",
+		strings.Replace(string(ours), " 6, written", " 5, written", 1) + "more\n",
 		strings.Replace(string(ours), "installed='", "installed='/it'\\''s", 1),
 	} {
 		write(t, hook, text, 0o755)

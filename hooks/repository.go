@@ -47,7 +47,8 @@ func Find(ctx context.Context, dir string) (*Repository, error) {
 	}
 	lines := strings.Split(out, "\n")
 	if len(lines) != 4 {
-		return nil, fmt.Errorf("find the git repository: git rev-parse answered %.200q", out)
+		return nil, fmt.Errorf("find the git repository: the path of %q contains a line break; "+
+			"rename that folder, because kv-sync installs no hook below it", out)
 	}
 	r := &Repository{Bare: lines[1] == "true", GitDir: filepath.FromSlash(lines[2])}
 	// Git may return a path relative to its working directory.

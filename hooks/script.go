@@ -30,11 +30,15 @@ func (k Kind) edited(script []byte) bool {
 //
 // The script may be in a folder of several repositories, or be copied with one, so it
 // checks whether it is enabled in the current repository.
-const scriptBody = ` 5, written by "kv-sync hook install".
+const scriptBody = ` 6, written by "kv-sync hook install".
 # "kv-sync hook uninstall" removes it and puts back the hook that was here.
 # @bypass
 
-@signalslines=$(cat; echo .)
+@signalslines=$(
+	# The shell itself reads them where PATH has no cat.
+	cat 2>/dev/null || while IFS= read -r line; do printf '%s\n' "$line"; done
+	echo .
+)
 case $0 in */*) hooks=${0%/*} ;; *) hooks=. ;; esac
 hooks=$(CDPATH='' cd -P -- "$hooks" && pwd -P) || exit
 kept=$hooks.before-kv-sync

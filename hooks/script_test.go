@@ -69,7 +69,7 @@ func busybox(t *testing.T) string {
 func TestScriptInEveryShell(t *testing.T) {
 	const lines = "refs/heads/ma\\nin %s $x `y` 0 refs/heads/main 0\r\nHEAD^{/it's \"it\"} 1 refs/heads/x 0\r\n"
 	// The binary records its arguments and input, then exits with the given code.
-	const binary = "#!/bin/sh\n{ for a; do printf '<%s>' \"$a\"; done; printf '\\n'; cat; } >\"$OUT\"\necho nothing of " +
+	const binary = "#!/bin/sh\nPATH=/usr/bin:/bin\n{ for a; do printf '<%s>' \"$a\"; done; printf '\\n'; cat; } >\"$OUT\"\necho nothing of " +
 		"this on stdout\nexit ${CODE-0}\n"
 	for name, shell := range shells(t) {
 		t.Run(name, func(t *testing.T) {
@@ -141,6 +141,22 @@ func TestScriptInEveryShell(t *testing.T) {
 			}
 			if got, _, code := run("BEFORE=7"); got != "" || code != 7 {
 				t.Errorf("after a former hook that failed: %q, %d", got, code)
+			}
+			// git puts its own folder on an empty PATH, and no other tool is there.
+			git, err := exec.LookPath("git")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.MkdirAll(filepath.Join(root, "only-git"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(git, filepath.Join(root, "only-git", "git")); err != nil {
+				t.Fatal(err)
+			}
+			write(t, kept(hook), "#!/bin/sh\nIFS= read -r line && printf '%s\\n' \"$line\" >&2\n", 0o755)
+			if got, stderr, code := run("PATH=" + filepath.Join(root, "only-git")); got != called || code != 0 ||
+				!strings.HasPrefix(lines, strings.SplitAfter(stderr, "\n")[0]) {
+				t.Errorf("without cat on PATH: %q, %q, %d", got, stderr, code)
 			}
 			// Who gives kv-sync up gets the former hook back.
 			if err := os.Remove(filepath.Join(root, "plain", "kv-sync.exe")); err != nil {

@@ -153,7 +153,13 @@ func (s *Site) pullWorkTree(ctx context.Context, overlay *overlay.Snapshot, o Pu
 		tree.Hide(hidden)
 		o.discarded = func(p manifest.Pulled) map[string]bool { return s.discarded(ctx, dir, p) }
 	}
-	return pull.AsOwner(clone.Nearest(dir), func() error { return pullInto(ctx, overlay, tree, o, out) })
+	work := func() error { return pullInto(ctx, overlay, tree, o, out) }
+	return pull.AsOwner(clone.Nearest(dir), func() error {
+		if o.DryRun {
+			return work()
+		}
+		return tree.Exclusive(ctx, work)
+	})
 }
 
 // checkIgnored reports whether git ignores the whole folder. It refuses such a folder unless the
@@ -195,19 +201,23 @@ func (s *Site) pullBranch(ctx context.Context, overlay *overlay.Snapshot, o Pull
 	out.Folder = filepath.ToSlash(out.Folder)
 	tree, err := pull.OpenBranch(top, out.Folder, o.Branch)
 	if err != nil {
-		return usage(err)
+		return partial(usage(err))
 	}
-	return tree.AsOwner(func() error {
-		err := pullInto(ctx, overlay, tree, o, out)
-		if errors.Is(err, pull.ErrPartial) {
-			return &UsageError{Err: err, Fix: "pull without --branch and commit by hand"}
-		}
-		if err != nil || o.DryRun {
+	return partial(tree.AsOwner(func() error {
+		if err := pullInto(ctx, overlay, tree, o, out); err != nil || o.DryRun {
 			return err
 		}
 		out.Commit, err = tree.Commit(pull.Describe(out.Report), time.Now())
 		return err
-	})
+	}))
+}
+
+// partial adds what to do to an error about a partial clone.
+func partial(err error) error {
+	if errors.Is(err, pull.ErrPartial) {
+		return &UsageError{Err: err, Fix: "pull without --branch and commit by hand"}
+	}
+	return err
 }
 
 // pullDir returns the absolute path of the folder with the site's files in git.
@@ -227,7 +237,9 @@ func (s *Site) saveConflicts(ctx context.Context, overlay *overlay.Snapshot, dir
 		return err
 	}
 	defer tree.Close()
-	return pull.AsOwner(clone.Nearest(dir), func() error { return pull.Save(ctx, out.Conflicts, overlay, tree) })
+	return pull.AsOwner(clone.Nearest(dir), func() error {
+		return tree.Exclusive(ctx, func() error { return pull.Save(ctx, out.Conflicts, overlay, tree) })
+	})
 }
 
 // conflicts returns the guard's error for a pull with conflicts, otherwise nil.

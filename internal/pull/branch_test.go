@@ -259,4 +259,9 @@ func TestBranchOfAPartialClone(t *testing.T) {
 	if r, err := Pull(t.Context(), entries, from, b, options); !errors.Is(err, ErrPartial) {
 		t.Errorf("%+v, %v", r, err)
 	}
+	treeless := filepath.Join(t.TempDir(), "treeless")
+	runGit(t, top, "clone", "-q", "--no-checkout", "--filter=tree:0", "file://"+top, treeless)
+	if _, err := OpenBranch(treeless, "site", "edits"); !errors.Is(err, ErrPartial) {
+		t.Errorf("a clone without folders: %v", err)
+	}
 }

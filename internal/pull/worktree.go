@@ -26,6 +26,8 @@ type WorkTree struct {
 	hidden map[string]string
 	// listed has the names in the folders that were read.
 	listed map[string]names
+	// exclusive says that Exclusive runs.
+	exclusive bool
 }
 
 // OpenWorkTree opens a folder. If the folder does not exist, the first Put creates it. The caller
@@ -87,7 +89,7 @@ func (t *WorkTree) names(dir string) (names, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range list {
+	for _, name := range t.removeUnfinished(dir, list) {
 		n.add(name)
 	}
 	t.listed[dir] = n
@@ -207,7 +209,7 @@ func (t *WorkTree) Put(pathname string, write func(io.Writer) error) (err error)
 	if before != nil {
 		mode = before.Mode().Perm()
 	}
-	temporary := filepath.Join(dir, ".kv-sync-"+rand.Text())
+	temporary := filepath.Join(dir, unfinished+rand.Text())
 	f, err := t.root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err
