@@ -49,6 +49,8 @@ var foreignFlags = []foreignFlag{
 	{"--account --account-id", "", "set the variable CLOUDFLARE_ACCOUNT_ID"},
 	{"--open", "deploy watch", "leave it out, and run kv-sync open"},
 	{"--port -p", "", "kv-sync dev and kv-sync watch take --port PORT; no other command listens on this machine"},
+	{"--local -l", "hook", "a hook is about the site at Cloudflare: leave it out. kv-sync watch shows each save on this " +
+		"machine, and kv-sync deploy --local, in a hook of your own, what is pushed"},
 	{"--local -l", "", "kv-sync dev and kv-sync watch always run on this machine; the commands for a site take --local"},
 	{"--previous", "rollback", "leave it out: kv-sync rollback makes the deployment before the live one live again"},
 	{"-n", "deploy rollback prune pull delete", "name the site with --name NAME; --dry-run only says what would be done"},

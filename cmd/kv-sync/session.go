@@ -121,6 +121,9 @@ func (t task) open(ctx context.Context, s streams, se *session) (err error) {
 	if se.site, err = app.Open(ctx, in); err != nil {
 		return err
 	}
+	if s.getenv("CI") == "" && !t.sourceless { // a job builds what it deploys
+		se.console.Builds(se.site.Settings().ToolCommand())
+	}
 	if se.platform != nil && !t.sourceless {
 		se.site.Notices = append(se.site.Notices, notModelled(ctx, se.platform, se.site)...)
 	}

@@ -74,7 +74,7 @@ func newLoader(in Inputs) (*loader, error) {
 			Retain: site.DefaultRetain, Grace: site.DefaultGrace, origins: map[string]origin{},
 		},
 	}
-	l.s.buildCommand = l.buildCommand
+	l.s.buildCommand, l.s.toolCommand = l.buildCommand, l.toolCommand
 	l.s.clientRouter = func() string { return buildtool.ClientRouter(projectFiles{l}) }
 	if in.CommitRoot != "" {
 		if l.files.root, err = filepath.Abs(in.CommitRoot); err != nil {

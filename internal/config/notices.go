@@ -9,6 +9,15 @@ import (
 // BuildCommand names the command that builds the project, for messages.
 func (s *Settings) BuildCommand() string { return s.buildCommand() }
 
+// ToolCommand names the command of the build tool that the project uses. It is "" if none is
+// recognised, or if kv-sync runs the build.
+func (s *Settings) ToolCommand() string {
+	if s.Build.Line != "" {
+		return ""
+	}
+	return s.toolCommand()
+}
+
 // NameNotice returns a notice with the name of a site for which no name is configured. It is only
 // useful for the first deploy.
 func (s *Settings) NameNotice() manifest.Problem {

@@ -94,9 +94,9 @@ type Settings struct {
 	Variables Variables
 	Files     []string // the configuration files that were read, relative to Root
 
-	origins      map[string]origin
-	buildCommand func() string // reads the project when it is called
-	clientRouter func() string // the same
+	origins map[string]origin
+	// These read the project when they are called.
+	buildCommand, toolCommand, clientRouter func() string
 }
 
 // Where returns the origin of a setting, for messages: "--name", "KV_SYNC_NAME",

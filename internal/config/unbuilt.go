@@ -39,10 +39,15 @@ func (l *loader) buildTool() *buildtool.Tool { return buildtool.Of(projectFiles{
 
 // buildCommand names the command of the project's build.
 func (l *loader) buildCommand() string {
-	if tool := l.buildTool(); tool != nil && tool.Command != "" {
+	return cmp.Or(l.toolCommand(), buildtool.Command(projectFiles{l}), "the build of the project")
+}
+
+// toolCommand is the command of the build tool, "" if none is recognised.
+func (l *loader) toolCommand() string {
+	if tool := l.buildTool(); tool != nil {
 		return tool.Command
 	}
-	return cmp.Or(buildtool.Command(projectFiles{l}), "the build of the project")
+	return ""
 }
 
 // buildFirst is the fix for what the build tool has not written.

@@ -49,7 +49,7 @@ type View struct {
 	Site string
 	// Origin names the commit or the folder that the site is made from.
 	Origin string
-	// NoChange is the only sentence of a plan that changes nothing; the fields below are
+	// NoChange is the only text of a plan that changes nothing; the fields below are
 	// then empty. It is "" for other plans.
 	NoChange string
 	// Files are the added, changed and removed files, in this order, without empty groups.
@@ -109,6 +109,8 @@ type Reader struct {
 	// Forget says how to make removed files unreachable at once, in words for the output: it names
 	// a flag, an input or a command.
 	Forget string
+	// Build is the command that builds the published folder, "" if none is known or kv-sync runs it.
+	Build string
 	// Whole reports whether notes name all files, and not only the first ones.
 	Whole bool
 }
@@ -124,7 +126,7 @@ func (r Reader) list(paths []string) string {
 func (r Reader) View(p *plan.Plan) *View {
 	v := &View{Site: p.Site, Origin: origin(p.Origin), plan: p}
 	if p.NoChange {
-		v.NoChange = noChange(p)
+		v.NoChange = noChange(p) + r.rebuild(p)
 		return v
 	}
 	v.Files = groups(p)
@@ -152,6 +154,16 @@ func noChange(p *plan.Plan) string {
 		return "No change: these are the files that are live."
 	}
 	return "No change: this is what deployment " + p.Live + " serves."
+}
+
+// rebuild follows [noChange] if something outside the folder differs from what is live: the commit,
+// or a file that is not committed. Then a build may have been forgotten. The times of files do not
+// tell, because a checkout, a cache and many build tools set them.
+func (r Reader) rebuild(p *plan.Plan) string {
+	if r.Build == "" || p.Origin.Kind != "folder" || !p.Reactivate && !p.Origin.Dirty {
+		return ""
+	}
+	return " kv-sync runs no build: if the site should have changed, run " + r.Build + " first."
 }
 
 func groups(p *plan.Plan) []Group {

@@ -51,6 +51,16 @@ func TestOf(t *testing.T) {
 			plan.Plan{Site: "tides", Origin: folder, Layout: "kv-assets"},
 			View{Others: []Line{{None, "no file differs; its build decides whether the code does"}}},
 		},
+		"a folder whose commit changed, and that a build writes": {
+			plan.Plan{Site: "tides", Origin: folder, Live: "d1", NoChange: true, Reactivate: true},
+			View{NoChange: "No change: this is what deployment d1 serves. kv-sync runs no build: if the site should have " +
+				"changed, run npm run build first."},
+		},
+		"a folder that a build writes, in a dirty work tree": {
+			plan.Plan{Site: "tides", Origin: manifest.Origin{Kind: "folder", Dirty: true}, Live: "d1", NoChange: true},
+			View{NoChange: "No change: this is what deployment d1 serves. kv-sync runs no build: if the site should have " +
+				"changed, run npm run build first."},
+		},
 		"notices and notes": {
 			plan.Plan{Site: "tides", Origin: folder, Removed: files, Writes: 1001,
 				Notices: []manifest.Problem{{Path: "lib", Reason: "a submodule is not published"}},
@@ -77,7 +87,7 @@ func TestOf(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.want.Site, c.want.Origin = "tides", "from this folder"
-			got := Reader{Place: advice.Terminal, Forget: "do"}.View(&c.plan)
+			got := Reader{Place: advice.Terminal, Forget: "do", Build: "npm run build"}.View(&c.plan)
 			if d := cmp.Diff(&c.want, got, cmpopts.IgnoreUnexported(View{})); d != "" {
 				t.Error(d)
 			}

@@ -24,6 +24,7 @@ type Console struct {
 	bars     bool // err is a terminal that can redraw
 	all      bool // lists are printed whole
 	flags    string
+	build    string
 
 	mu       sync.Mutex
 	progress *mpb.Progress // nil while no bar is drawn
@@ -46,6 +47,9 @@ func (c *Console) ListAll() { c.all = true }
 
 // Suggest sets the flags that select the site, each after a space, for the commands in advice.
 func (c *Console) Suggest(flags string) { c.flags = flags }
+
+// Builds sets the command that builds the published folder, for [planview.Reader].
+func (c *Console) Builds(command string) { c.build = command }
 
 // IsTerminal reports whether a stream is a terminal.
 func IsTerminal(stream any) bool {

@@ -18,7 +18,7 @@ func (c *Console) Plan(p *plan.Plan) {
 }
 
 func (c *Console) view(p *plan.Plan) *planview.View {
-	return planview.Reader{Place: advice.Terminal, Forget: forget, Flags: c.flags, Whole: c.all}.View(p)
+	return planview.Reader{Place: advice.Terminal, Forget: forget, Flags: c.flags, Build: c.build, Whole: c.all}.View(p)
 }
 
 func (p *page) planText(v *planview.View) string {
