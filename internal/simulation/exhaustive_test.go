@@ -14,7 +14,7 @@ var (
 	named = flag.String("scenario", "", "only the scenarios whose names have this in them")
 	fault = flag.String("fault", "", "only the faults whose names have this in them")
 	goOn  = flag.Bool("go-on", false, "go on after a violation")
-	crash = flag.Int("crash", 20, "kill the recovery, too, of each n-th injection that is tried")
+	crash = flag.Int("crash", 60, "kill the recovery, too, of each n-th injection that is tried")
 )
 
 // before runs f in the world in which a scenario's run begins.
