@@ -6,6 +6,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/version"
+	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
 // A first deployment is two calls: the script, then its address. If the run ends
@@ -56,7 +57,7 @@ func (e *Engine) firstInterrupted(l *version.Live) bool {
 // enableAddress switches the address on, even if ctx is cancelled, because the site is already
 // live.
 func (e *Engine) enableAddress(ctx context.Context) error {
-	ctx, cancel := detached(ctx)
+	ctx, cancel := wait.Detached(ctx, wait.Finish)
 	defer cancel()
 	err := e.client.Target.EnableURL(ctx)
 	if err == nil && e.client.Cache != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/settle"
 	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/version"
+	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
 // Result is the result of a run.
@@ -107,7 +108,7 @@ func (e *Engine) unlessDeleted(ctx context.Context, existed bool, err error) err
 	if !existed || !shows || e.client.Target.InKV() {
 		return err
 	}
-	look, cancel := detached(ctx)
+	look, cancel := wait.Detached(ctx, wait.Finish)
 	defer cancel()
 	if _, state := e.client.Target.Activations(look); !errors.Is(state, cloud.ErrNotFound) {
 		return err

@@ -3,20 +3,11 @@ package kvsync
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
-	"log/slog"
-	"regexp"
-	"time"
 
-	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/layout"
-	"github.com/kv-sync/kv-sync/sync/manifest"
-	"github.com/kv-sync/kv-sync/sync/overlay"
 	"github.com/kv-sync/kv-sync/sync/project"
 	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/upload"
-	"github.com/kv-sync/kv-sync/sync/version"
 )
 
 // Engine deploys one site. Only one call may run at a time.
@@ -25,69 +16,19 @@ type Engine struct {
 	layout layout.Deployer
 }
 
-// siteID matches the valid names of sites and projects.
-var siteID = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
-
 // New checks the configuration and fills in its defaults. It sends nothing.
 func New(c site.Config) (*Engine, error) {
-	const idRule = "use 1 to 63 of a-z, 0-9, - and _, beginning with a letter or digit"
-	switch {
-	case c.Project != "" && c.Site != "":
-		return nil, fmt.Errorf("site %.80q and project %.80q are both set: give only one of them", c.Site, c.Project)
-	case c.Project != "" && !siteID.MatchString(c.Project):
-		return nil, fmt.Errorf("project id %.80q: %s", c.Project, idRule)
-	case c.Project != "":
-		c.Site, c.OffWorkersDev = manifest.ProjectPrefix+"/"+c.Project, true
-		// The cache would belong to the version of the loader, not to that of the project.
-		c.Serving.EdgeCache = 0
-	case !siteID.MatchString(c.Site):
-		return nil, fmt.Errorf("site name %.80q: %s", c.Site, idRule)
-	case c.Serving.Overlay && len(c.Site) > overlay.MaxSite:
-		return nil, fmt.Errorf("site name %q is too long: with an overlay it may have %d characters, because the "+
-			"companion is called %s; use a shorter name",
-			c.Site, overlay.MaxSite, overlay.CompanionName(c.Site))
-	case c.Site == manifest.ProjectPrefix:
-		return nil, fmt.Errorf("site name %q is reserved: the keys of projects begin with it; use another name", c.Site)
-	}
-	if c.Account == nil {
-		return nil, errors.New("no account to deploy to")
-	}
-	if c.Retain < 0 || c.Grace < 0 || c.Parallel < 0 || c.Memory < 0 || c.PruneCap < 0 {
-		return nil, errors.New("retain, grace, parallel, memory and the prune cap cannot be negative")
-	}
-	if c.Grace != 0 && c.Grace < version.MinGrace {
-		return nil, fmt.Errorf("a grace period of %s is too short: it may take more than a minute until a write is "+
-			"visible, so %s is the minimum", c.Grace, version.MinGrace)
+	if err := c.Check(); err != nil {
+		return nil, err
 	}
 	kind, err := LayoutNamed(c.Layout)
 	if err != nil {
 		return nil, err
 	}
+	c = c.WithDefaults()
 	c.NamespaceTitle = cmp.Or(c.NamespaceTitle, kind.Title(c.Site))
-	c.Retain = cmp.Or(c.Retain, site.DefaultRetain)
-	c.Grace = cmp.Or(c.Grace, site.DefaultGrace)
-	c.Parallel = cmp.Or(c.Parallel, 8)
-	c.Memory = max(cmp.Or(c.Memory, 64<<20), 36<<20)
-	c.PruneCap = min(cmp.Or(c.PruneCap, cloud.MaxBulkPairs), cloud.MaxBulkPairs)
-	c.Limits = c.Limits.WithDefaults()
-	if c.Budget == nil {
-		c.Budget = upload.NewBudget()
-	}
-	if c.Progress == nil {
-		c.Progress = func(site.Progress) {}
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
 	e := &Engine{client: &site.Client{Config: c}}
-	if c.Project == "" {
-		e.client.Target = script{c.Account.Workers(c.Site), c.Site}
-	} else {
-		e.client.Target = projectTarget{e.newProject()}
-	}
+	e.client.Target = e.newTarget()
 	if e.layout, err = kind.Of(e.client); err != nil {
 		return nil, err
 	}
@@ -95,6 +36,14 @@ func New(c site.Config) (*Engine, error) {
 		e.client.Target = inPlace{e.client.Target, kind.Root}
 	}
 	return e, nil
+}
+
+// newTarget returns what a deploy switches: a script, or a project.
+func (e *Engine) newTarget() site.Target {
+	if e.client.Project == "" {
+		return script{e.client.Account.Workers(e.client.Site), e.client.Site}
+	}
+	return projectTarget{e.newProject()}
 }
 
 func (e *Engine) newProject() *project.Workers {
@@ -120,9 +69,3 @@ func (e *Engine) Live() site.Live { return e.client.Live() }
 // Prefetch starts to read what is live, for the next Deploy or Plan. The caller can build the
 // Worker at the same time. stop cancels the read and waits until it has ended.
 func (e *Engine) Prefetch(ctx context.Context) (stop func()) { return e.client.Prefetch(ctx) }
-
-// detached returns a context with the values of ctx that does not end when ctx is cancelled. It
-// ends 30 seconds after the call. It is for work that a finished switch requires.
-func detached(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-}

@@ -17,6 +17,9 @@ type TimedAccount struct {
 // Time implements [cloud.Account].
 func (a TimedAccount) Time() (time.Time, bool) { return a.Clock(), true }
 
+// Settled is the maximum age of a plan that is used without a look.
+const Settled = settled
+
 func init() { looks = []time.Duration{0, time.Millisecond, time.Millisecond} }
 
 // Send makes the call of a switch.

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
@@ -36,8 +35,7 @@ func TestOlderCommitIsRefused(t *testing.T) {
 	w.wantSite(one)
 }
 
-// settled is how long a look at what is active counts for a commit.
-const settled = 10 * time.Second
+const settled = kvsync.Settled
 
 // If somebody else deploys between the plan and the switch, the plan is made again against what is
 // then live.

@@ -265,9 +265,8 @@ func entryOfPast(p *version.Past) settle.Entry {
 // looks are the pauses between looks for a switch whose answer was lost.
 var looks = settle.Pauses // shorter in tests
 
-// patience is the time that a switch may take after ctx was cancelled. GitHub's runner kills
-// a job 10 s after it has interrupted it.
-var patience = 6 * time.Second // shorter in tests
+// patience is the time that a switch may take after ctx was cancelled.
+var patience = wait.Answer // shorter in tests
 
 // send makes the call of a switch. A cancellation does not end the call at once,
 // because then its result would be unknown.

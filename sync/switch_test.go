@@ -79,16 +79,12 @@ func TestSwitchThoughInterrupted(t *testing.T) {
 	w.config.Account = w.connect(1)
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
-	lost := false
 	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
-		switch {
-		case r.Kind == "workers.deployments.create":
-			lost = true
-			return platform.Fault{Kind: platform.FaultLoseReply}
-		case lost: // it asks what is active
-			interrupt()
+		if r.Kind != "workers.deployments.create" {
+			return platform.Fault{}
 		}
-		return platform.Fault{}
+		interrupt() // before the run asks what is active
+		return platform.Fault{Kind: platform.FaultLoseReply}
 	})
 	res, err := w.engine().Deploy(ctx, h[1], script, plan.Options{})
 	if err != nil || !res.Switched {

@@ -17,6 +17,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/humanize"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/overlay"
+	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
 // Subject is what is deleted.
@@ -182,9 +183,6 @@ func (p *Plan) Execute(ctx context.Context) error {
 	return nil
 }
 
-// lookTime limits the check whether a deletion happened.
-const lookTime = 5 * time.Second
-
 // takeOffline deletes the script or the project. After an error it checks whether the deletion
 // happened, because the answer may have been lost, or the run cancelled. If the check fails, the
 // outcome is unknown. For a project it is also unknown while KV still shows it, for up to a minute.
@@ -193,7 +191,7 @@ func (p *Plan) takeOffline(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	look, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
+	look, cancel := wait.Detached(ctx, wait.Confirm)
 	defer cancel()
 	_, state := p.subject.Workers.Activations(look)
 	switch {

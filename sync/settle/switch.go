@@ -57,8 +57,7 @@ type Switch struct {
 var Pauses = []time.Duration{0, 250 * time.Millisecond, 500 * time.Millisecond, time.Second, 1500 * time.Millisecond,
 	2 * time.Second, 2500 * time.Millisecond}
 
-// pausesCancelled is the number of looks after a cancellation: GitHub's runner kills a job
-// 10 s after it has interrupted it.
+// pausesCancelled is the number of looks after a cancellation, for which [wait.Answer] leaves time.
 const pausesCancelled = 4
 
 const (
@@ -66,8 +65,6 @@ const (
 	sends = 3
 	// rounds limits how many times another activation is made live again.
 	rounds = 10
-	// lookTime limits each look, and each activation that is made again.
-	lookTime = 30 * time.Second
 )
 
 // Settle sends the switch and waits until its result is known. If the live activation is
@@ -303,7 +300,7 @@ func (s *Switch) describe(ctx context.Context, a cloud.Activation, beneath Entry
 // look lists the activations since the plan, oldest first. It includes those of earlier
 // looks, because the API lists only a few.
 func (s *Switch) look(ctx context.Context) ([]Entry, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
+	ctx, cancel := wait.Detached(ctx, wait.Finish)
 	defer cancel()
 	now, err := s.Target.Activations(ctx)
 	if s.gone = errors.Is(err, cloud.ErrNotFound); s.gone {
@@ -368,7 +365,7 @@ func (s *Switch) resolve(ctx context.Context, since []Entry) error {
 }
 
 func (s *Switch) judge(ctx context.Context, since []Entry) (Verdict, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
+	ctx, cancel := wait.Detached(ctx, wait.Finish)
 	defer cancel()
 	return Judge(ctx, s.base, since, s.Compare)
 }
@@ -382,7 +379,7 @@ func repeatable(err error) bool {
 // force it does so even if that brings back an older value of a secret, because the order
 // of two commits does not depend on a secret.
 func (s *Switch) restore(ctx context.Context, best Entry, force bool) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
+	ctx, cancel := wait.Detached(ctx, wait.Finish)
 	defer cancel()
 	s.restored = best.Key()
 	return s.Target.Activate(ctx, best.Versions, s.Again(best), force)

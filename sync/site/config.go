@@ -1,6 +1,7 @@
 package site
 
 import (
+	"cmp"
 	"log/slog"
 	"time"
 
@@ -82,6 +83,31 @@ type Config struct {
 	// Now is this machine's clock (default time.Now). It is only used to check it
 	// against the time at the API, which is used for everything else.
 	Now func() time.Time
+}
+
+// WithDefaults returns a checked configuration with the default of each zero value, but without a
+// title of the namespace: its default depends on the layout.
+func (c Config) WithDefaults() Config {
+	if c.Project != "" {
+		c.Site, c.OffWorkersDev = manifest.ProjectPrefix+"/"+c.Project, true
+		// The cache would belong to the version of the loader, not to that of the project.
+		c.Serving.EdgeCache = 0
+	}
+	c.Retain = cmp.Or(c.Retain, DefaultRetain)
+	c.Grace = cmp.Or(c.Grace, DefaultGrace)
+	c.Parallel = cmp.Or(c.Parallel, 8)
+	c.Memory = max(cmp.Or(c.Memory, 64<<20), 36<<20)
+	c.PruneCap = min(cmp.Or(c.PruneCap, cloud.MaxBulkPairs), cloud.MaxBulkPairs)
+	c.Limits = c.Limits.WithDefaults()
+	c.Budget = cmp.Or(c.Budget, upload.NewBudget())
+	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
+	if c.Progress == nil {
+		c.Progress = func(Progress) {}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
 }
 
 // Cache keeps values between runs, and may drop any of them. Its values are not trusted:
