@@ -54,7 +54,7 @@ func Bundle(ctx context.Context, options Options) (*Result, error) {
 		return nil, err
 	}
 	var r *Result
-	if o.NoBundle {
+	if o.NoBundle && o.Main != "" { // the default Worker is bundled
 		r, err = collect(ctx, o, rules)
 	} else {
 		r, err = build(ctx, o, rules)
@@ -79,9 +79,6 @@ func Bundle(ctx context.Context, options Options) (*Result, error) {
 // readable or not JavaScript.
 func checkMain(o *project) error {
 	if o.Main == "" {
-		if o.NoBundle {
-			return refuse(o.displayMain(), "no_bundle is set, but no Worker is named", `set "main", or remove "no_bundle"`)
-		}
 		return nil
 	}
 	if !filepath.IsAbs(o.Main) {

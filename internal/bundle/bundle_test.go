@@ -1,6 +1,7 @@
 package bundle_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"maps"
@@ -319,6 +320,13 @@ func TestNoBundle(t *testing.T) {
 		"snippets/a.js": "application/javascript+module"}
 	if d := cmp.Diff(want, got); d != "" || r.Main != "shim.mjs" || !r.ServesSite {
 		t.Errorf("main %s, serves %v, modules (-want +got):\n%s", r.Main, r.ServesSite, d)
+	}
+
+	// Without a main file there is nothing to send unchanged, and the default Worker is used.
+	plain := mustBundle(t, bundle.Options{Root: o.Root})
+	if r := mustBundle(t, bundle.Options{Root: o.Root, NoBundle: true, Rules: o.Rules}); !r.ServesSite ||
+		len(r.Modules) != len(plain.Modules) || !bytes.Equal(r.Modules[0].Content, plain.Modules[0].Content) {
+		t.Errorf("without a main file: serves %v, %d modules", r.ServesSite, len(r.Modules))
 	}
 
 	for reason, change := range map[string]map[string]string{

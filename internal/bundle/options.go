@@ -21,7 +21,8 @@ type Options struct {
 	// Rules select imported files that become separate modules. They come before wrangler's
 	// default rules for text, data and WebAssembly.
 	Rules []Rule
-	// NoBundle sends Main unchanged, with the files below BaseDir that Rules match.
+	// NoBundle sends Main unchanged, with the files below BaseDir that Rules match. Without Main it
+	// has no effect.
 	NoBundle bool
 	// BaseDir is the folder to which module names are relative if NoBundle is set; "" is
 	// the folder of Main.
