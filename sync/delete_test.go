@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -552,19 +553,22 @@ func TestDeployThatLosesAgainstADelete(t *testing.T) {
 		rival := *w
 		rival.account = w.connect(0)
 		rival.config.Account = rival.account
-		n := 0
+		var n atomic.Int64
+		deleted := make(chan struct{})
 		w.p.Server.SetFault(func(platform.RequestInfo) platform.Fault {
-			if n++; n == at {
+			if n.Add(1) == int64(at) {
 				w.p.Server.SetFault(nil)
 				rival.mustDelete()
+				close(deleted)
 			}
 			return platform.Fault{}
 		})
 		_, err = w.deploy(h[1], plan.Options{})
 		w.p.Server.SetFault(nil)
-		if n < at {
+		if n.Load() < int64(at) {
 			return
 		}
+		<-deleted // the deploy may end before, because it sends requests side by side
 		_, gone := w.account.Workers("blog").Activations(t.Context())
 		switch {
 		case err == nil && gone == nil:
