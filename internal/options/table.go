@@ -45,11 +45,11 @@ var (
 	})
 	Projects = declare(Option{
 		Flag: "projects", Input: "projects", Commands: deployCommands, Switch: true, Default: "false",
-		Help: "Every project of the folder projects/, each by what its own folder holds. " +
+		Help: "Every project of the folder projects/, each with the configuration in its own folder. " +
 			"A hundred unchanged ones cost one request.",
-		Doc: "every project of the folder `projects/`, each by what its own folder holds. " +
-			"A hundred that did not change cost one request, and are only counted in the output; " +
-			"if one fails, the others continue. The exit code is that of the first that failed, but 7 if it is any one's",
+		Doc: "every project of the folder `projects/`, each with the configuration in its own folder. " +
+			"A hundred that did not change cost one request, and the output only counts them. " +
+			"If one fails, the others continue. The exit code is 7 if a project has 7, else that of the first failure",
 	})
 	Config = declare(Option{
 		Flag: "config", Input: "config", Setting: "config", Variables: []string{"KV_SYNC_CONFIG"}, Commands: anyCommands,
@@ -140,7 +140,7 @@ var (
 		Engine: func(o *plan.Options) *bool { return &o.PublishIgnored },
 		Help:   "Publish files that git ignores, which an earlier kv-sync left out of this site.",
 		Doc: "the live deployment was made by a kv-sync that left out the files that git ignores, and this one " +
-			"would publish them. It is asked once; `gitignore = true` always leaves them out",
+			"would publish them. Needed once; `gitignore = true` always leaves them out",
 	})
 )
 
@@ -149,7 +149,7 @@ var (
 	To = declare(Option{
 		Flag: "to", Input: "to", Commands: []string{"rollback"}, Placeholder: "ID|COMMIT",
 		Help:      "Where a rollback goes: a deployment, a version or a commit, 7 characters of it at least.",
-		Doc:       "where a rollback goes: the id of a deployment or a version, or a commit, its first 7 characters at least",
+		Doc:       "where a rollback goes: the id of a deployment or a version, or at least the first 7 characters of a commit",
 		Otherwise: "the deployment before the live one",
 	})
 	Branch = declare(Option{
@@ -231,9 +231,9 @@ var (
 		Engine: func(o *plan.Options) *bool { return &o.Forget },
 		Help: "Keep nothing reachable that this deployment does not have: " +
 			"for a file that should never have been published.",
-		Doc: "(no guard) removed files are not kept reachable for open tabs: for one that should never have been " +
-			"published. Without it the plan lists those that are (`retired` in `--json`, all of them) and those that " +
-			"[code guards](workers.md#removed-files) (`guarded`)",
+		Doc: "(no guard) do not keep removed files reachable for open tabs, for example a file that should never have " +
+			"been published. Without this option the plan lists the files that stay reachable (all of them are in " +
+			"`retired` of `--json`) and those that [code guards](workers.md#removed-files) (`guarded`)",
 	})
 	Repair = declare(Option{
 		Flag: "repair", Input: "repair", Commands: append([]string{"watch"}, deployCommands...), Switch: true,
