@@ -136,11 +136,12 @@ var reads = []*Fault{
 }
 
 // misread has a read of a key that is written once fail, however old the key is. The pointer of a
-// project is written again and again: a read of it shows at worst what was there a minute ago.
+// project and the record of an overlay are written again and again: a read of them shows at worst
+// what was there a minute ago. But a read of the record may also find nothing.
 func misread(name string, v model.View) *Fault {
 	return &Fault{Name: name, Persistent: true, Fatal: true, appliesTo: reading, inject: func(e *Execution) {
 		view := v
-		if strings.HasSuffix(e.Call.Object, "/current") {
+		if strings.HasSuffix(e.Call.Object, "/current") || v.Before && strings.HasSuffix(e.Call.Object, "/o/record") {
 			view = outdated()
 		}
 		e.Answer(e.Apply(view))

@@ -15,6 +15,7 @@ var (
 		"deploy in kv-assets, call 7, kv.values.put: paused for longer than the grace period",
 		"prune in kv-assets, call 3, kv.keys.list: list of keys has each twice",
 		"project deleted in pathname, call 4, kv.namespaces.list: not sent, and each later call",
+		"deploy without the overlay, call 3, kv.values.get: read finds nothing",
 		"project deleted, call 8, kv.values.put: reply lost, and each later call",
 	}
 	killingSeeds = []uint64{}

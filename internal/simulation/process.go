@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
+	"github.com/kv-sync/kv-sync/internal/simulation/worktree"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/guard"
@@ -53,6 +54,7 @@ type Process struct {
 type machine struct {
 	mu    sync.Mutex
 	cache map[string][]byte
+	tree  *worktree.Tree // the work tree, or nil
 }
 
 // Start starts a process on a machine, in its turn.

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -43,7 +44,7 @@ func (r *Race) Calls(w *World) (calls []Seen) {
 // None does for a first deploy of a site between its first upload and its switch, nor for a deploy
 // of a project between its last look and its switch, if a deletion overtakes it there.
 func (r *Race) Promised(calls []Seen, n int) bool {
-	if !strings.Contains(r.Slow.Actor, "/deploy") {
+	if !strings.Contains(r.Slow.Actor, "/deploy") || !strings.HasSuffix(r.Fast.Actor, inspect.Delete) {
 		return true
 	}
 	uploads := func(c Seen) bool { return c.Kind == "kv.bulk.put" }
@@ -115,6 +116,35 @@ func Races() (all []*Race) {
 			&Race{name + ": first deploy overtaken by what is left of a deletion", gone, deploy(h[1]), remove, again},
 			&Race{name + ": what is left of a deletion overtaken by a first deploy", gone, remove, deploy(h[1]), again},
 		)
+	}
+	return append(all, editRaces()...)
+}
+
+// editRaces are runs during which people write at run time.
+func editRaces() (all []*Race) {
+	h := wikiHistory()
+	edited := sequence(deployedTo(wiki, h[0], h[1]), wrote(edits...))
+	again := deployTo(wiki, h[3], plan.Options{Repair: true, AllowShrink: true})
+	fast := Racer{wiki + "/" + inspect.Writer, func(ctx context.Context, p *Process) error {
+		err := writes(write{path: "/about.html", body: "edited meanwhile"}, write{path: "/note.html"},
+			write{path: "/index.html", body: h[2].Files["/index.html"]}, write{path: "/new.html", body: "new"})(ctx, p)
+		if errors.Is(err, errNoOverlay) {
+			return nil // it is not acknowledged
+		}
+		return err
+	}}
+	for _, r := range []struct {
+		name string
+		slow Racer
+	}{
+		{"deploy", Racer{wiki + "/deploy", deployTo(wiki, h[2], anySize)}},
+		{"deploy of pulled edits", Racer{wiki + "/deploy", deployPulled(h[3], false)}},
+		{"rollback", Racer{wiki + "/rollback", rollbackOf(wiki, noOptions)}},
+		{"prune", Racer{wiki + "/prune", pruneOf(wiki)}},
+		{"pull", Racer{wiki + "/pull", func(ctx context.Context, p *Process) error { return p.pull(ctx) }}},
+		{"deletion", Racer{wiki + "/" + inspect.Delete, remove(wiki)}},
+	} {
+		all = append(all, &Race{"wiki: " + r.name + " overtaken by edits", sequence(edited, pulls(h[1])), r.slow, fast, again})
 	}
 	return all
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/simulation/inspect"
+	"github.com/kv-sync/kv-sync/internal/simulation/worktree"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -84,6 +85,9 @@ func (ps *Projects) Play() {
 	if ps.random.IntN(3) == 0 {
 		ps.start(blog+"/deploy", "neighbour", nil, ps.later(deployTo(blog, ps.commit(blog), anySize)))
 	}
+	if first == wiki {
+		ps.editors()
+	}
 	ps.Run()
 	ps.Inject = nil
 	for _, name := range ps.names {
@@ -94,7 +98,40 @@ func (ps *Projects) Play() {
 		}
 	}
 	ps.Pass(5 * time.Minute)
+	ps.Pass(time.Second) // visitors see all of it
 	ps.Check.End()
+}
+
+// editors write at run time while the site changes.
+func (ps *Projects) editors() {
+	h := ps.history[wiki]
+	paths := []string{"/about.html", "/note.html", "/sometimes.html", "/page-03.html", "/index.html"}
+	for range 1 + ps.random.IntN(3) {
+		var all []write
+		for range 1 + ps.random.IntN(4) {
+			path := paths[ps.random.IntN(len(paths))]
+			body := fmt.Sprint("edit ", ps.random.IntN(3))
+			switch ps.random.IntN(4) {
+			case 0: // what a commit has
+				body = h[ps.random.IntN(len(h))].Files[path]
+			case 1:
+				body = ""
+			}
+			all = append(all, write{path: path, body: body})
+		}
+		ps.start(fmt.Sprint(wiki, "/", inspect.Writer, " ", len(ps.runs)), "writer", nil, ps.later(writes(all...)))
+	}
+}
+
+// pulled is a deploy of a commit after a pull into the same clone. git has changed the files since.
+func pulled(c *Commit) func(context.Context, *Process) error {
+	return func(ctx context.Context, p *Process) error {
+		p.machine.tree = worktree.New(c.Files)
+		if err := p.pull(ctx); err != nil {
+			return err
+		}
+		return deployPulled(c, false)(ctx, p)
+	}
 }
 
 func (ps *Projects) add(format string, args ...any) {
@@ -144,7 +181,11 @@ func (ps *Projects) step(name string) {
 
 func (ps *Projects) deploys(name string, c *Commit) {
 	place := func(commit string) int { return slices.Index(c.Order, commit) }
-	ps.changes(name, "deploy", deployTo(name, c, anySize), func(before, now inspect.Live) string {
+	run := deployTo(name, c, anySize)
+	if name == wiki && ps.random.IntN(3) == 0 {
+		run = pulled(c)
+	}
+	ps.changes(name, "deploy", run, func(before, now inspect.Live) string {
 		n := place(c.ID)
 		switch {
 		case before.Exists && now.Deployment == before.Deployment: // nothing changed

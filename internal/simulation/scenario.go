@@ -75,8 +75,11 @@ func settingsOf(name string) site.Config {
 		return c
 	}
 	c := site.Config{Site: name, Retain: 3, Grace: grace}
-	if name == rusty {
+	switch name {
+	case rusty:
 		c.Layout = kvassets.Layout.Name
+	case wiki:
+		c.Serving.Overlay, c.Rights.Write = true, true
 	}
 	return c
 }
@@ -88,6 +91,8 @@ func workerOf(name string) cloud.Worker {
 		return compiled
 	case plain:
 		return cloud.Worker{}
+	case wiki:
+		return overlaid("one")
 	}
 	return worker
 }

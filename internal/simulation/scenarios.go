@@ -33,7 +33,7 @@ func deploys(name string, before func(*World), c *Commit) *Scenario {
 func Scenarios() []*Scenario {
 	h := history()
 	return slices.Concat(siteScenarios(h), rollbacks(h), aheadScenarios(h), codeScenarios(h), folderScenarios(h),
-		chunkScenarios(), projectScenarios(), deleteScenarios(), kvAssetsScenarios(), pathnameScenarios())
+		chunkScenarios(), projectScenarios(), deleteScenarios(), kvAssetsScenarios(), pathnameScenarios(), overlayScenarios())
 }
 
 // siteScenarios are those of a site in the default layout.

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/simulation/durable"
 	"github.com/kv-sync/kv-sync/internal/simulation/inspect"
 	"github.com/kv-sync/kv-sync/internal/simulation/model"
 )
@@ -31,6 +32,7 @@ type World struct {
 	parked    []*Call
 	processes []*Process
 	machines  map[string]*machine
+	objects   durable.Host
 }
 
 // NewWorld returns an empty account, whose events happen in an order that the seed decides.
@@ -58,7 +60,11 @@ func (w *World) Run() {
 		if !w.alive() {
 			return
 		}
+		w.objects.Alarms(w.Cloud, inspect.Writer, func(by, key string) { w.log("%s publishes %s", by, key) })
 		c, due := w.next()
+		if at := w.objects.Next(w.Cloud); due.IsZero() || !at.IsZero() && at.Before(due) {
+			due = at
+		}
 		if c == nil {
 			w.rest(due)
 			continue
@@ -190,4 +196,5 @@ func (w *World) step(c *Call) {
 		f.inject(e)
 	}
 	w.Check.Visit()
+	w.reports()
 }

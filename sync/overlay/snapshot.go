@@ -41,6 +41,23 @@ func Read(ctx context.Context, s cloud.Store, site string) (*Snapshot, error) {
 	return o, nil
 }
 
+// ReadListed is Read for a caller that must not miss an edit. A read may fail to find a record that
+// exists, so it also lists the record's key then: a second request, if nothing was written.
+func ReadListed(ctx context.Context, s cloud.Store, site string) (*Snapshot, error) {
+	o, err := Read(ctx, s, site)
+	if err != nil || o.Revision > 0 {
+		return o, err
+	}
+	key := manifest.Keys(site).OverlayRecord()
+	err = cloud.EachKey(ctx, s, key, func(k cloud.KeyInfo) error {
+		if k.Name == key {
+			return fmt.Errorf("%w: KV lists it, and a read does not find it", ErrRecord)
+		}
+		return nil
+	})
+	return o, err
+}
+
 // Copy writes an entry's content to w, one chunk at a time. It returns an error that
 // wraps [manifest.ErrDamaged] if the bytes are not those that were written.
 func (s *Snapshot) Copy(ctx context.Context, entry *Entry, w io.Writer) error {

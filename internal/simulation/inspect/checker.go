@@ -13,7 +13,7 @@ import (
 // Checker checks each change of a cloud. Who changes something is called "site/what": a run of
 // kv-sync for that site, of the kind "what". It implements [model.Observer].
 type Checker struct {
-	// Violations are what broke a promise, each with the promise's number in front.
+	// Violations are what broke a promise, each once, with the promise's number in front.
 	Violations []string
 
 	cloud     *model.Cloud
@@ -27,6 +27,7 @@ type Checker struct {
 	projects  map[string]string        // the namespace of each project, by its name
 	places    map[string]string        // the same of those in the layout pathname
 	isolates  map[string]loaded        // of loaders, by location and project
+	edits     *overlays
 }
 
 var _ model.Observer = (*Checker)(nil)
@@ -37,7 +38,7 @@ func New(cloud *model.Cloud, seed uint64) *Checker {
 		damaged: make(map[string]bool),
 		chosen:  make(map[string]bool), looked: make(map[string]time.Time), projects: make(map[string]string),
 		places: make(map[string]string),
-		lived:  make(map[string]bool), isolates: make(map[string]loaded)}
+		lived:  make(map[string]bool), isolates: make(map[string]loaded), edits: newOverlays()}
 	for _, name := range []string{"Vienna", "Tokyo", "Lima"} {
 		c.locations = append(c.locations, &model.Location{Name: name, Seed: seed})
 	}
@@ -50,7 +51,7 @@ func (c *Checker) Clone(cloud *model.Cloud) *Checker {
 	out := &Checker{Violations: slices.Clone(c.Violations), cloud: cloud, damaged: maps.Clone(c.damaged),
 		chosen: maps.Clone(c.chosen), looked: maps.Clone(c.looked), seen: make(map[any]*view, len(c.seen)),
 		said: maps.Clone(c.said), lived: maps.Clone(c.lived), projects: maps.Clone(c.projects), places: maps.Clone(c.places),
-		isolates: maps.Clone(c.isolates)}
+		isolates: maps.Clone(c.isolates), edits: c.edits.clone()}
 	for key, w := range c.seen {
 		if w != nil {
 			next := *w
@@ -67,7 +68,10 @@ func (c *Checker) Clone(cloud *model.Cloud) *Checker {
 }
 
 func (c *Checker) violation(promise int, format string, args ...any) {
-	c.Violations = append(c.Violations, fmt.Sprintf("promise %d: ", promise)+fmt.Sprintf(format, args...))
+	text := fmt.Sprintf("promise %d: ", promise) + fmt.Sprintf(format, args...)
+	if !slices.Contains(c.Violations, text) {
+		c.Violations = append(c.Violations, text)
+	}
 }
 
 // Kinds of actors that have rights of their own.
@@ -191,15 +195,31 @@ func (c *Checker) Activated(by string, s *model.Script, d *model.Deployment) {
 		c.chosen[d.ID] = true
 		return
 	}
+	if site+companion == s.Name {
+		return
+	}
 	if site != s.Name {
 		c.violation(9, "%s activates a version of %s", by, s.Name)
 	}
 	for _, share := range d.Shares {
 		if w := c.view(s.Version(share.Version)); w != nil {
+			c.adopts(by, s.Name, w, c.plannedOn(s, d))
 			c.lives(by, s.Name, w)
 		}
 	}
 	c.tabs(by, s, d)
+}
+
+// companion is what the name of the script with a site's overlay ends in.
+const companion = "-overlay"
+
+// plannedOn is what was live when an activation was planned, or nil.
+func (c *Checker) plannedOn(s *model.Script, d *model.Deployment) *view {
+	base := over(s.Deployments, d)
+	if base == nil {
+		return nil
+	}
+	return c.view(s.Version(base.Main()))
 }
 
 // Looked says that somebody lists the deployments. Who deletes keys cannot know what another

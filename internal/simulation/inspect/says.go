@@ -22,6 +22,7 @@ type says struct {
 	Retain     int
 	Grace      int64
 	Repository struct{ Name string }
+	Companion  string // the site whose companion it is
 }
 
 // readSays returns the metadata of a version. It is nil for a version of another tool.
@@ -40,7 +41,7 @@ func decodeSays(v *model.Version) *says {
 		return nil
 	}
 	var s says
-	if json.Unmarshal(b["json"], &s) != nil {
+	if json.Unmarshal(b["json"], &s) != nil || s.Companion != "" {
 		return nil
 	}
 	return &s

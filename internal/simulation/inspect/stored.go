@@ -18,6 +18,8 @@ type asset struct {
 	typ     string
 	chunked bool
 	retired bool
+	// tombstone is set if the overlay has deleted the page.
+	tombstone bool
 }
 
 // maxValue is the size of the largest value of Workers KV. A larger file is in chunks.

@@ -54,7 +54,7 @@ func over(all []*model.Deployment, d *model.Deployment) *model.Deployment {
 // reachable checks that a version serves the files of an earlier one, which open tabs ask for.
 func (c *Checker) reachable(by string, old, next *view) {
 	for _, a := range old.stored.assets {
-		if _, ok := next.served.find(a.path); !ok {
+		if _, ok := next.served.find(a.path); !ok && !c.isDeleted(next.says.Site, a.path) {
 			c.violation(12, "%s removes %s of version %s, and it is not reachable for open tabs", by, a.path, old.id)
 		}
 	}

@@ -70,7 +70,7 @@ func (c *Checker) read(id string, n *model.Namespace, s *says, served []byte) (*
 	if w.stored, err = readStored(b); err != nil {
 		return nil, fmt.Errorf("%s: %w", key, err)
 	}
-	if w.served, err = readServed(served); err != nil {
+	if w.served, err = readServed(served, false); err != nil {
 		return nil, fmt.Errorf("what it serves: %w", err)
 	}
 	for _, a := range w.stored.assets {

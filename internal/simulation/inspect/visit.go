@@ -22,6 +22,7 @@ func (c *Checker) Visit() {
 			}
 			if w := c.view(s.Version(d.Shares[i%len(d.Shares)].Version)); w != nil {
 				c.visit(l, w)
+				c.visitEdits(l, s.Name, w)
 			}
 		}
 	}

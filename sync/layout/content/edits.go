@@ -53,7 +53,7 @@ const overlayPlace = "edits made at run time"
 // checkEdits refuses to switch an overlay off, or to leave its namespace, while it has
 // edits that the new deployment does not have.
 func (c *Content) checkEdits(ctx context.Context, l *version.Live, d *contentDraft) error {
-	o, err := overlay.Read(ctx, c.Account.Store(l.Meta.Namespace), c.ID())
+	o, err := overlay.ReadListed(ctx, c.Account.Store(l.Meta.Namespace), c.ID())
 	if errors.Is(err, overlay.ErrRecord) {
 		return guard.Stop(guard.Overlay, finding.CaseEditsUnread, finding.Facts{Site: c.Site, Cause: err})
 	} else if err != nil {
