@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/simulation/source"
 	"github.com/kv-sync/kv-sync/sync/guard"
 )
 
@@ -24,7 +25,7 @@ type Actors struct {
 type run struct {
 	*Process
 	what   string
-	commit *Commit // that it deploys, or nil
+	commit *source.Commit // that it deploys, or nil
 	begun  time.Time
 	run    func(context.Context, *Process) error
 	// target is what a rollback made live.
@@ -38,7 +39,7 @@ func newActors(seed uint64) *Actors {
 func (a *Actors) world() *World { return a.World }
 
 // start starts a process after a while.
-func (a *Actors) start(name, what string, c *Commit, f func(context.Context, *Process) error) *run {
+func (a *Actors) start(name, what string, c *source.Commit, f func(context.Context, *Process) error) *run {
 	wait := rand2(a.random, 200*time.Millisecond)
 	if a.random.IntN(4) == 0 {
 		wait = rand2(a.random, 3*time.Minute)

@@ -145,7 +145,7 @@ func (in Injection) Try(w *World) Outcome {
 	}
 	w.Run()
 	wrong := append(in.reported(w, p, before), untrue(p, time.Since(begun))...)
-	if p.Err != nil && in.harmless() && (!in.sleeps() || !in.Scenario.Yields) {
+	if p.Err != nil && in.harmless() && (!in.Scenario.Yields || !in.sleeps() && !in.Fault.outdated()) {
 		wrong = append(wrong, fmt.Sprintf("one such fault ends the run: %v", p.Err))
 	}
 	if took := time.Since(begun); took > in.longest() && !in.sleeps() {

@@ -28,6 +28,9 @@ type Fault struct {
 // AppliesTo reports whether it can be injected into calls of this kind.
 func (f *Fault) AppliesTo(kind string) bool { return f.appliesTo == nil || f.appliesTo(kind) }
 
+// outdated reports whether it shows what was there a minute ago.
+func (f *Fault) outdated() bool { return strings.HasSuffix(f.Name, " outdated") }
+
 // late reports whether it carries a call out some time after the run believes that it has.
 func (f *Fault) late() bool {
 	return strings.HasPrefix(f.Name, "duplicated") || strings.HasPrefix(f.Name, "carried out 5 s late")

@@ -124,6 +124,8 @@ var reads = []*Fault{
 	misread("read of the value before", model.View{Before: true}),
 	misread("read finds nothing", model.View{Nothing: true}),
 	stale("read outdated", reading),
+	lacks("first", func(i int) bool { return i%2 == 0 }),
+	lacks("second", func(i int) bool { return i%2 == 1 }),
 	{Name: "live version not found", Persistent: true, Fatal: true,
 		appliesTo: func(kind string) bool { return kind == "workers.versions.get" },
 		inject: func(e *Execution) {
@@ -146,6 +148,12 @@ func misread(name string, v model.View) *Fault {
 		}
 		e.Answer(e.Apply(view))
 	}}
+}
+
+// lacks has a bulk read not find half of its keys.
+func lacks(which string, is func(i int) bool) *Fault {
+	bulk := func(kind string) bool { return kind == "kv.bulk.get" }
+	return fatal(viewed("bulk read lacks the "+which+" of each two keys", bulk, model.View{Lacks: is}))
 }
 
 func reading(kind string) bool { return kind == "kv.values.get" || kind == "kv.bulk.get" }

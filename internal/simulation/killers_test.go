@@ -15,6 +15,12 @@ var (
 		"deploy in kv-assets, call 7, kv.values.put: paused for longer than the grace period",
 		"prune in kv-assets, call 3, kv.keys.list: list of keys has each twice",
 		"project deleted in pathname, call 4, kv.namespaces.list: not sent, and each later call",
+		"prune after a rollback and changes of a secret, call 12, kv.keys.list: list of keys empty",
+		"prune after a rollback and changes of a secret, call 13, kv.bulk.get: bulk read lacks the first of each two keys",
+		"prune after a rollback and changes of a secret, call 13, kv.bulk.get: bulk read lacks the second of each two keys",
+		"prune after two rollbacks with a short list, call 3, kv.keys.list: list of keys cut in half",
+		"prune of what an earlier release deployed, call 17, kv.bulk.get: bulk read lacks the first of each two keys",
+		"prune right after a deploy and changes of a secret, call 12, kv.keys.list: list of keys outdated",
 		"deploy without the overlay, call 3, kv.values.get: read finds nothing",
 		"project deleted, call 8, kv.values.put: reply lost, and each later call",
 	}

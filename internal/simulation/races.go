@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/simulation/inspect"
+	"github.com/kv-sync/kv-sync/internal/simulation/source"
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
@@ -99,8 +100,8 @@ func (r *Race) Try(w *World, n int, after time.Duration) string {
 // Races are the runs that overtake each other.
 func Races() (all []*Race) {
 	for _, site := range []string{blog, mall} {
-		h := Repository("example.com/ada/"+site, pages(500, "/old.html"), many(501), pages(502))
-		deploy := func(c *Commit) Racer {
+		h := source.Repository("example.com/ada/"+site, pages(500, "/old.html"), many(501), pages(502))
+		deploy := func(c *source.Commit) Racer {
 			return Racer{site + "/deploy", deployTo(site, c, plan.Options{AllowShrink: true})}
 		}
 		remove := Racer{site + "/" + inspect.Delete, remove(site)}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/simulation/inspect"
 	"github.com/kv-sync/kv-sync/internal/simulation/model"
+	"github.com/kv-sync/kv-sync/internal/simulation/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/plan"
@@ -20,26 +21,26 @@ import (
 // faults: all of it decided by one seed.
 type Schedule struct {
 	*Actors
-	history []*Commit
-	foreign []*Commit // of another repository
+	history []*source.Commit
+	foreign []*source.Commit // of another repository
 	// secrets are the values that another tool has set, oldest first.
 	secrets []string
 	others  int // how often another tool has deployed
 	// written are the keys that a Worker has written at run time, and got an answer for.
 	written []string
-	shop    []*Commit // of another site in the same namespace
+	shop    []*source.Commit // of another site in the same namespace
 }
 
 // NewSchedule prepares the account: a site with three deployments, the last one two days ago.
 func NewSchedule(seed uint64) *Schedule {
 	s := &Schedule{Actors: newActors(seed)}
-	var contents []Files
+	var contents []source.Files
 	for i := range 10 {
 		contents = append(contents, s.contents(i))
 	}
-	s.history = Repository("example.com/ada/blog", contents...)
-	s.foreign = Repository("example.com/eve/other", pages(100), pages(101))
-	s.shop = Repository("example.com/ada/shop", pages(200), pages(201), many(202), pages(203), pages(204))
+	s.history = source.Repository("example.com/ada/blog", contents...)
+	s.foreign = source.Repository("example.com/eve/other", pages(100), pages(101))
+	s.shop = source.Repository("example.com/ada/shop", pages(200), pages(201), many(202), pages(203), pages(204))
 	s.Cloud.Listed = []int{10, 100}[s.random.IntN(2)]
 	s.start3()
 	return s
@@ -134,7 +135,7 @@ func (s *Schedule) cast() {
 	}
 }
 
-func (s *Schedule) deployer(name string, c *Commit) {
+func (s *Schedule) deployer(name string, c *source.Commit) {
 	s.start(blog+"/"+name, "deploy", c, deploy(c, anySize))
 }
 
@@ -239,7 +240,7 @@ func (s *Schedule) Wrong() string {
 // order checks that the newest commit is live whose run says that it is.
 func (s *Schedule) order(live inspect.Live) (wrong []string) {
 	place := func(commit string) int {
-		return slices.IndexFunc(s.history, func(c *Commit) bool { return c.ID == commit })
+		return slices.IndexFunc(s.history, func(c *source.Commit) bool { return c.ID == commit })
 	}
 	now, held := place(live.Commit), place(live.Hold) // whoever rolled back may be dead
 	for _, r := range s.runs {

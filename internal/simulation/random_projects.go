@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/simulation/inspect"
+	"github.com/kv-sync/kv-sync/internal/simulation/source"
 	"github.com/kv-sync/kv-sync/internal/simulation/worktree"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
@@ -18,7 +19,7 @@ import (
 type Projects struct {
 	*Actors
 	names   []string
-	history map[string][]*Commit
+	history map[string][]*source.Commit
 	next    map[string]int  // how many commits of a project were deployed
 	last    map[string]*run // that changes what is live of a project
 	wrong   []string
@@ -26,14 +27,14 @@ type Projects struct {
 
 // NewProjects prepares the account: projects, or other sites, with deployments, and a site.
 func NewProjects(seed uint64, names ...string) *Projects {
-	s := &Projects{Actors: newActors(seed), names: names, history: make(map[string][]*Commit), next: make(map[string]int),
+	s := &Projects{Actors: newActors(seed), names: names, history: make(map[string][]*source.Commit), next: make(map[string]int),
 		last: make(map[string]*run)}
 	for i, name := range append(names, blog) {
-		var contents []Files
+		var contents []source.Files
 		for edition := range 10 {
 			contents = append(contents, s.contents(10*i+edition))
 		}
-		s.history[name] = Repository("example.com/ada/"+name, contents...)
+		s.history[name] = source.Repository("example.com/ada/"+name, contents...)
 		for range 1 + s.random.IntN(3) {
 			s.Must(name+"/deploy before", "ci", deployTo(name, s.commit(name), anySize))
 			s.Pass(time.Hour)
@@ -44,7 +45,7 @@ func NewProjects(seed uint64, names ...string) *Projects {
 }
 
 // contents are the files of the i-th commit.
-func (a *Actors) contents(i int) Files {
+func (a *Actors) contents(i int) source.Files {
 	edition := i - a.random.IntN(2)
 	f := pages(edition)
 	if a.random.IntN(4) == 0 {
@@ -57,7 +58,7 @@ func (a *Actors) contents(i int) Files {
 }
 
 // commit is the next one of a project's repository.
-func (ps *Projects) commit(name string) *Commit {
+func (ps *Projects) commit(name string) *source.Commit {
 	h := ps.history[name]
 	ps.next[name]++
 	return h[min(ps.next[name], len(h))-1]
@@ -124,7 +125,7 @@ func (ps *Projects) editors() {
 }
 
 // pulled is a deploy of a commit after a pull into the same clone. git has changed the files since.
-func pulled(c *Commit) func(context.Context, *Process) error {
+func pulled(c *source.Commit) func(context.Context, *Process) error {
 	return func(ctx context.Context, p *Process) error {
 		p.machine.tree = worktree.New(c.Files)
 		if err := p.pull(ctx); err != nil {
@@ -179,7 +180,7 @@ func (ps *Projects) step(name string) {
 	}
 }
 
-func (ps *Projects) deploys(name string, c *Commit) {
+func (ps *Projects) deploys(name string, c *source.Commit) {
 	place := func(commit string) int { return slices.Index(c.Order, commit) }
 	run := deployTo(name, c, anySize)
 	if name == wiki && ps.random.IntN(3) == 0 {
@@ -194,7 +195,7 @@ func (ps *Projects) deploys(name string, c *Commit) {
 		case before.Hold != "" && n <= place(before.Hold):
 			return fmt.Sprintf("promise 5: commit %d is live, and %d is held back", n, place(before.Hold))
 		}
-		return c.differs(now)
+		return c.Differs(now)
 	})
 }
 

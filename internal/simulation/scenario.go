@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/simulation/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
@@ -29,7 +30,7 @@ type Scenario struct {
 	Run    func(context.Context, *Process) error
 	// Once is set if a repetition after a success has another effect, such as a second rollback.
 	Once bool
-	// Yields is set if the run may end because another one pruned meanwhile.
+	// Yields is set if the run may end because another one pruned meanwhile, or a minute ago.
 	Yields bool
 	// Skips is a fault against which docs/safety.md promises nothing, or "".
 	Skips string
@@ -97,12 +98,12 @@ func workerOf(name string) cloud.Worker {
 	return worker
 }
 
-func deploy(c *Commit, opt plan.Options) func(context.Context, *Process) error {
+func deploy(c *source.Commit, opt plan.Options) func(context.Context, *Process) error {
 	return deployTo(blog, c, opt)
 }
 
-func deployTo(name string, c *Commit, opt plan.Options) func(context.Context, *Process) error {
-	return deployOf(name, source{c}, workerOf(name), opt)
+func deployTo(name string, c *source.Commit, opt plan.Options) func(context.Context, *Process) error {
+	return deployOf(name, source.Of(c), workerOf(name), opt)
 }
 
 // deployOf deploys a source with the code of a Worker.
@@ -186,18 +187,18 @@ func verify(ctx context.Context, p *Process) error {
 	return err
 }
 
-func upload(c *Commit) func(context.Context, *Process) error { return uploadOf(blog, c) }
+func upload(c *source.Commit) func(context.Context, *Process) error { return uploadOf(blog, c) }
 
-func uploadOf(name string, c *Commit) func(context.Context, *Process) error {
+func uploadOf(name string, c *source.Commit) func(context.Context, *Process) error {
 	return func(ctx context.Context, p *Process) error {
-		_, err := p.Engine(settingsOf(name)).UploadAhead(ctx, source{c}, worker, plan.Options{})
+		_, err := p.Engine(settingsOf(name)).UploadAhead(ctx, source.Of(c), worker, plan.Options{})
 		return err
 	}
 }
 
 // pages makes a site's files. Those of each edition differ in the index.
-func pages(edition int, more ...string) Files {
-	f := Files{"/index.html": fmt.Sprint("edition ", edition), "/about.html": "about", "/style.css": "body {}"}
+func pages(edition int, more ...string) source.Files {
+	f := source.Files{"/index.html": fmt.Sprint("edition ", edition), "/about.html": "about", "/style.css": "body {}"}
 	for _, name := range more {
 		f[name] = "this is " + name
 	}
@@ -206,7 +207,7 @@ func pages(edition int, more ...string) Files {
 
 // many are more files than a deploy writes beside its manifest, so that they are worth an
 // upload ahead.
-func many(edition int) Files {
+func many(edition int) source.Files {
 	f := pages(edition)
 	for i := range 12 {
 		f[fmt.Sprintf("/page-%02d.html", i)] = fmt.Sprint("page ", i, " of edition ", edition)
@@ -215,9 +216,9 @@ func many(edition int) Files {
 }
 
 // deployed has the commits deployed one after the other, an hour apart.
-func deployed(commits ...*Commit) func(*World) { return deployedTo(blog, commits...) }
+func deployed(commits ...*source.Commit) func(*World) { return deployedTo(blog, commits...) }
 
-func deployedTo(name string, commits ...*Commit) func(*World) {
+func deployedTo(name string, commits ...*source.Commit) func(*World) {
 	return func(w *World) {
 		for _, c := range commits {
 			w.Must(name+"/deploy before", "ci", deployTo(name, c, plan.Options{}))
@@ -232,15 +233,15 @@ func (w *World) Pass(d time.Duration) {
 }
 
 // wants is what must be live: a commit with its files.
-func wants(c *Commit) func(*World) string { return wantsAt(blog, c) }
+func wants(c *source.Commit) func(*World) string { return wantsAt(blog, c) }
 
-func wantsAt(name string, c *Commit) func(*World) string {
+func wantsAt(name string, c *source.Commit) func(*World) string {
 	return func(w *World) string {
 		live := w.Check.Live(name)
 		if live.Commit != c.ID {
 			return fmt.Sprintf("commit %.12s is live, want %.12s", live.Commit, c.ID)
 		}
-		return c.differs(live)
+		return c.Differs(live)
 	}
 }
 

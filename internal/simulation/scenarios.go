@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/simulation/inspect"
+	"github.com/kv-sync/kv-sync/internal/simulation/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
@@ -16,16 +17,16 @@ import (
 var noOptions kvsync.RollbackOptions
 
 // history is the repository of the scenarios' site.
-func history() []*Commit {
+func history() []*source.Commit {
 	moved := pages(4)
 	delete(moved, "/about.html")
 	moved["/who.html"] = pages(4)["/about.html"]
-	return Repository("example.com/ada/blog", pages(0, "/old.html"), pages(1, "/old.html"), pages(2, "/old.html"),
+	return source.Repository("example.com/ada/blog", pages(0, "/old.html"), pages(1, "/old.html"), pages(2, "/old.html"),
 		pages(2, "/old.html"), pages(3), moved, many(5), many(6))
 }
 
 // deploys is a scenario of one deploy.
-func deploys(name string, before func(*World), c *Commit) *Scenario {
+func deploys(name string, before func(*World), c *source.Commit) *Scenario {
 	return &Scenario{Name: name, Actor: blog + "/deploy", Before: before, Run: deploy(c, plan.Options{}), After: wants(c)}
 }
 
@@ -37,7 +38,7 @@ func Scenarios() []*Scenario {
 }
 
 // siteScenarios are those of a site in the default layout.
-func siteScenarios(h []*Commit) []*Scenario {
+func siteScenarios(h []*source.Commit) []*Scenario {
 	return []*Scenario{
 		deploys("first deploy", func(*World) {}, h[0]),
 		deploys("first deploy beside another site", besides(shop), h[0]),
@@ -59,21 +60,31 @@ func siteScenarios(h []*Commit) []*Scenario {
 			After: wants(h[6])},
 		{Name: "prune after changes of a secret", Actor: blog + "/prune", Before: func(w *World) {
 			deployed(h[0], h[1], h[2], h[4], h[5])(w)
-			changeSecrets(w, 12)
+			secretsChanged(w)
 			w.Pass(48 * time.Hour)
-		}, Run: prune, After: wants(h[5])},
+		}, Run: prune, After: wants(h[5]), Yields: true},
+		{Name: "prune after a rollback and changes of a secret", Actor: blog + "/prune",
+			Before: sequence(rolledBack(h), deployed(h[6]), secretsChanged, passed(48*time.Hour)), Run: prune, After: wants(h[6]),
+			Yields: true},
+		{Name: "prune after two rollbacks with a short list", Actor: blog + "/prune",
+			Before: sequence(rolledBack(h), deployed(h[6]), func(w *World) {
+				w.Must(blog+"/rollback", "laptop", rollback(kvsync.RollbackOptions{To: h[5].ID}))
+				w.Cloud.Listed = 1
+			}, passed(48*time.Hour)), Run: prune, After: wants(h[5]), Yields: true},
+		{Name: "prune right after a deploy and changes of a secret", Actor: blog + "/prune",
+			Before: sequence(rolledBack(h), passed(48*time.Hour), diesAt(blog, h[6], "kv.keys.list"), secretsChanged), Run: prune, After: wants(h[6]), Yields: true},
 		{Name: "prune of what an earlier release deployed", Actor: blog + "/prune", Before: func(w *World) {
 			deployed(h[0], h[1], h[2], h[4], h[5])(w)
 			forgetPast(w)
-			changeSecrets(w, 12)
+			secretsChanged(w)
 			w.Pass(48 * time.Hour)
-		}, Run: prune, After: wants(h[5])},
+		}, Run: prune, After: wants(h[5]), Yields: true},
 		{Name: "verify", Actor: blog + "/verify", Before: aged(h[0], h[1], h[2], h[4]), Run: verify, After: wants(h[4])},
 	}
 }
 
 // aheadScenarios are uploads before a deploy, and deploys after them.
-func aheadScenarios(h []*Commit) []*Scenario {
+func aheadScenarios(h []*source.Commit) []*Scenario {
 	return []*Scenario{
 		{Name: "upload ahead", Actor: blog + "/upload", Before: deployed(h[0], h[6]), Run: upload(h[7]), After: wants(h[6])},
 		deploys("deploy after an upload ahead", func(w *World) {
@@ -101,7 +112,19 @@ func aheadScenarios(h []*Commit) []*Scenario {
 	}
 }
 
-// changeSecrets has another tool change a secret so often that Cloudflare lists nothing else.
+// rolledBack has commits deployed, and goes back to the first one.
+func rolledBack(h []*source.Commit) func(*World) {
+	return func(w *World) {
+		deployed(h[0], h[1], h[2], h[4], h[5])(w)
+		w.Must(blog+"/rollback", "laptop", rollback(kvsync.RollbackOptions{To: h[0].ID}))
+		w.Pass(time.Hour)
+	}
+}
+
+// secretsChanged has another tool change a secret so often that Cloudflare lists nothing else.
+func secretsChanged(w *World) { changeSecrets(w, 12) }
+
+// changeSecrets has another tool change a secret this number of times.
 func changeSecrets(w *World, times int) {
 	w.Must(blog+"/"+inspect.Other, "ci", func(_ context.Context, p *Process) error {
 		for i := range times {
@@ -135,8 +158,8 @@ func forgetPast(w *World) {
 	})
 }
 
-func rollbacks(h []*Commit) []*Scenario {
-	holds := func(target, held *Commit) func(*World) string {
+func rollbacks(h []*source.Commit) []*Scenario {
+	holds := func(target, held *source.Commit) func(*World) string {
 		return func(w *World) string {
 			if live := w.Check.Live(blog); live.Hold != held.ID || !live.Rollback {
 				return fmt.Sprintf("it holds back %q", live.Hold)
@@ -153,7 +176,7 @@ func rollbacks(h []*Commit) []*Scenario {
 }
 
 // aged has the commits deployed two days ago, so that a prune is due.
-func aged(commits ...*Commit) func(*World) {
+func aged(commits ...*source.Commit) func(*World) {
 	return func(w *World) {
 		deployed(commits...)(w)
 		w.Pass(48 * time.Hour)
@@ -161,7 +184,7 @@ func aged(commits ...*Commit) func(*World) {
 }
 
 // damaged has the commits deployed, and then a file of the last one deleted by another tool.
-func damaged(commits ...*Commit) func(*World) {
+func damaged(commits ...*source.Commit) func(*World) {
 	return func(w *World) {
 		deployed(commits...)(w)
 		w.Must(blog+"/"+inspect.Other, "ci", func(_ context.Context, p *Process) error {

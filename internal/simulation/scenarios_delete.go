@@ -3,6 +3,7 @@ package simulation
 import (
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/simulation/source"
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
@@ -11,7 +12,7 @@ import (
 func deleteScenarios() []*Scenario {
 	h := history()
 	others := besides("blog2", "blo", "project/blog", mall)
-	deploys := func(name string, before func(*World), c *Commit) *Scenario {
+	deploys := func(name string, before func(*World), c *source.Commit) *Scenario {
 		return &Scenario{Name: name, Actor: blog + "/deploy", Before: before,
 			Run: deployTo(blog, c, plan.Options{AllowShrink: true}), After: wants(c)}
 	}

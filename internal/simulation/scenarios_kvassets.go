@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/simulation/inspect"
+	"github.com/kv-sync/kv-sync/internal/simulation/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/plan"
@@ -26,17 +27,17 @@ var compiled = cloud.Worker{Build: &cloud.Build{Make: func(_ context.Context, in
 // kvAssetsScenarios are those of a site in the layout kv-assets. Another tool has keys beside its
 // files.
 func kvAssetsScenarios() []*Scenario {
-	h := Repository("example.com/ada/rusty", pages(600, "/old.html"), pages(601, "/old.html"), pages(602, "/old.html"),
+	h := source.Repository("example.com/ada/rusty", pages(600, "/old.html"), pages(601, "/old.html"), pages(602, "/old.html"),
 		pages(603), many(604), pages(600, "/old.html"))
 	scenario := func(what, kind string, before func(*World), run func(context.Context, *Process) error,
-		live *Commit) *Scenario {
+		live *source.Commit) *Scenario {
 		return &Scenario{Name: what + " in kv-assets", Actor: rusty + "/" + kind, Before: before, Run: run,
 			After: wantsAt(rusty, live)}
 	}
-	deploys := func(what string, before func(*World), c *Commit) *Scenario {
+	deploys := func(what string, before func(*World), c *source.Commit) *Scenario {
 		return scenario(what, "deploy", before, deployTo(rusty, c, anySize), c)
 	}
-	aged := func(commits ...*Commit) func(*World) {
+	aged := func(commits ...*source.Commit) func(*World) {
 		return sequence(deployedTo(rusty, commits...), strangers, passed(48*time.Hour))
 	}
 	back := scenario("rollback", "rollback", deployedTo(rusty, h[0], h[1], h[2]), rollbackOf(rusty, noOptions), h[1])

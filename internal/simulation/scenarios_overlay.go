@@ -2,14 +2,13 @@ package simulation
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/pull"
 	"github.com/kv-sync/kv-sync/internal/simulation/inspect"
+	"github.com/kv-sync/kv-sync/internal/simulation/source"
 	"github.com/kv-sync/kv-sync/internal/simulation/worktree"
 	"github.com/kv-sync/kv-sync/sync/guard"
-	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
@@ -20,14 +19,14 @@ var edits = []write{{path: "/about.html", body: "about, edited"}, {path: "/note.
 
 // wikiHistory is the repository of the site with an overlay. The third commit has what two edits
 // wrote, the fourth changes one of these pages again.
-func wikiHistory() []*Commit {
+func wikiHistory() []*source.Commit {
 	written := pages(802)
 	for _, e := range edits[:2] {
 		written[e.path] = e.body
 	}
 	later := pages(803)
 	later[edits[0].path], later[edits[1].path] = "about, edited and changed", edits[1].body
-	return Repository("example.com/ada/wiki", pages(800, "/old.html"), pages(801, "/old.html"), written, later)
+	return source.Repository("example.com/ada/wiki", pages(800, "/old.html"), pages(801, "/old.html"), written, later)
 }
 
 // overlayScenarios are runs of a site to which people write at run time.
@@ -35,7 +34,7 @@ func overlayScenarios() []*Scenario {
 	h := wikiHistory()
 	edited := sequence(deployedTo(wiki, h[0]), wrote(edits...))
 	pulled := sequence(edited, pulls(h[0]))
-	scenario := func(name, kind string, before func(*World), run func(context.Context, *Process) error, live *Commit,
+	scenario := func(name, kind string, before func(*World), run func(context.Context, *Process) error, live *source.Commit,
 		kept ...write) *Scenario {
 		return &Scenario{Name: name, Actor: wiki + "/" + kind, Before: before, Run: run, After: func(w *World) string {
 			if wrong := wantsAt(wiki, live)(w); wrong != "" {
@@ -44,11 +43,11 @@ func overlayScenarios() []*Scenario {
 			return w.lost(wiki, kept...)
 		}}
 	}
-	deploys := func(name string, before func(*World), c *Commit, kept ...write) *Scenario {
+	deploys := func(name string, before func(*World), c *source.Commit, kept ...write) *Scenario {
 		return scenario(name, "deploy", before, deployTo(wiki, c, anySize), c, kept...)
 	}
 	newer := func(ctx context.Context, p *Process) error {
-		return deployOf(wiki, source{h[1]}, overlaid("two"), plan.Options{})(ctx, p)
+		return deployOf(wiki, source.Of(h[1]), overlaid("two"), plan.Options{})(ctx, p)
 	}
 	back := scenario("rollback beside edits", "rollback", sequence(deployedTo(wiki, h[0], h[1]), wrote(edits...)),
 		rollbackOf(wiki, noOptions), h[0], edits...)
@@ -85,11 +84,11 @@ func wrote(all ...write) func(*World) {
 }
 
 // withoutOverlay deploys with a configuration that has the overlay off.
-func withoutOverlay(c *Commit, opt plan.Options) func(context.Context, *Process) error {
+func withoutOverlay(c *source.Commit, opt plan.Options) func(context.Context, *Process) error {
 	return func(ctx context.Context, p *Process) error {
 		off := settingsOf(wiki)
 		off.Serving.Overlay, off.Rights.Write = false, false
-		_, err := p.Engine(off).Deploy(ctx, source{c}, worker, opt)
+		_, err := p.Engine(off).Deploy(ctx, source.Of(c), worker, opt)
 		return err
 	}
 }
@@ -112,7 +111,7 @@ func (p *Process) pull(ctx context.Context) error {
 }
 
 // pulls pulls into the work tree of the machine "ci", which has the files of a commit.
-func pulls(c *Commit) func(*World) {
+func pulls(c *source.Commit) func(*World) {
 	return func(w *World) {
 		w.machine("ci").tree = worktree.New(c.Files)
 		w.Must(wiki+"/pull before", "ci", func(ctx context.Context, p *Process) error { return p.pull(ctx) })
@@ -121,7 +120,7 @@ func pulls(c *Commit) func(*World) {
 
 // pullsEdits is a scenario of a pull. Each edit is in the work tree after it, and those that a file
 // can represent are in the record.
-func pullsEdits(name string, before func(*World), c *Commit) *Scenario {
+func pullsEdits(name string, before func(*World), c *source.Commit) *Scenario {
 	begin := func(w *World) {
 		before(w)
 		if w.machine("ci").tree == nil {
@@ -161,43 +160,17 @@ func (w *World) partly() string {
 
 // deployPulled deploys a commit with the record of the work tree, or a folder whose pulled files
 // were discarded, with the record that was left.
-func deployPulled(c *Commit, discarded bool) func(context.Context, *Process) error {
+func deployPulled(c *source.Commit, discarded bool) func(context.Context, *Process) error {
 	return func(ctx context.Context, p *Process) error {
-		s := pulledSource{source: source{c}, record: p.machine.tree.Pulled}
+		s := source.Pulled{Source: source.Of(c), Record: p.machine.tree.Pulled}
 		if discarded {
-			s.discarded = p.machine.tree.Discard(c.Files)
+			s.Discarded = p.machine.tree.Discard(c.Files)
 		}
-		for path, n := range s.record.Writes {
-			if !s.discarded[path] {
+		for path, n := range s.Record.Writes {
+			if !s.Discarded[path] {
 				p.world.Check.InGit(c.ID, path, n.String())
 			}
 		}
 		return deployOf(wiki, s, workerOf(wiki), anySize)(ctx, p)
 	}
-}
-
-// pulledSource is a commit that lists edits as pulled.
-type pulledSource struct {
-	source
-
-	record    manifest.Pulled
-	discarded map[string]bool
-}
-
-// Origin implements [manifest.Source]. The record is one of the files of the tree.
-func (s pulledSource) Origin(ctx context.Context) (manifest.Origin, error) {
-	o, err := s.source.Origin(ctx)
-	o.ID = fmt.Sprintf("%s:%s", o.ID, inspect.HashOf(string(manifest.FormatPulled(s.record)))[:8])
-	return o, err
-}
-
-// Files implements [manifest.Source].
-func (s pulledSource) Files(ctx context.Context, base *manifest.Manifest) (*manifest.Listing, error) {
-	l, err := s.source.Files(ctx, base)
-	if err != nil {
-		return nil, err
-	}
-	l.Origin, err = s.Origin(ctx)
-	l.Pulled, l.Discarded = s.record.Writes, s.discarded
-	return l, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/kv-sync/kv-sync/internal/simulation/source"
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
 
@@ -13,14 +14,14 @@ const plain = "project/plain"
 // pathnameScenarios are those of a project in the layout pathname, which has no switch: a run that
 // ends says which files are live, and one that fails may leave some files new and others not.
 func pathnameScenarios() []*Scenario {
-	h := Repository("example.com/ada/plain", pages(700, "/old.html"), pages(701, "/old.html"), pages(702), many(703))
+	h := source.Repository("example.com/ada/plain", pages(700, "/old.html"), pages(701, "/old.html"), pages(702), many(703))
 	others := besides(mall, "project/plain2", blog)
-	scenario := func(name string, before func(*World), c *Commit, opt plan.Options) *Scenario {
+	scenario := func(name string, before func(*World), c *source.Commit, opt plan.Options) *Scenario {
 		opt.AllowShrink = true
 		return &Scenario{Name: name + " in pathname", Actor: plain + "/deploy", Before: before, Run: deployTo(plain, c, opt),
-			Rewrites: true, After: func(w *World) string { return c.differs(w.Check.Live(plain)) }}
+			Rewrites: true, After: func(w *World) string { return c.Differs(w.Check.Live(plain)) }}
 	}
-	deploys := func(name string, before func(*World), c *Commit) *Scenario {
+	deploys := func(name string, before func(*World), c *source.Commit) *Scenario {
 		return scenario(name, before, c, plan.Options{})
 	}
 	again := deploys("project made again", sequence(deployedTo(plain, h[0]), deleted(plain)), h[1])
@@ -44,7 +45,7 @@ func pathnameScenarios() []*Scenario {
 }
 
 // diesAt has a deploy die at its first call of a kind.
-func diesAt(name string, c *Commit, kind string) func(*World) {
+func diesAt(name string, c *source.Commit, kind string) func(*World) {
 	return func(w *World) {
 		w.Inject = func(c *Call) *Fault {
 			if c.Kind == kind {

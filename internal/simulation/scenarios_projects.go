@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/simulation/inspect"
+	"github.com/kv-sync/kv-sync/internal/simulation/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/plan"
@@ -22,13 +23,13 @@ const (
 
 // projectScenarios are those of a Dynamic Worker's project.
 func projectScenarios() []*Scenario {
-	h := Repository("example.com/ada/mall", pages(300, "/old.html"), pages(301, "/old.html"), pages(302, "/old.html"),
+	h := source.Repository("example.com/ada/mall", pages(300, "/old.html"), pages(301, "/old.html"), pages(302, "/old.html"),
 		pages(303), many(304))
-	deploys := func(name string, before func(*World), c *Commit) *Scenario {
+	deploys := func(name string, before func(*World), c *source.Commit) *Scenario {
 		return &Scenario{Name: name, Actor: mall + "/deploy", Before: before, Run: deployTo(mall, c, plan.Options{}),
 			After: wantsAt(mall, c)}
 	}
-	aged := func(commits ...*Commit) func(*World) {
+	aged := func(commits ...*source.Commit) func(*World) {
 		return sequence(deployedTo(mall, commits...), passed(48*time.Hour))
 	}
 	first := besides(blog, mall2, mal)
@@ -69,7 +70,7 @@ func passed(d time.Duration) func(*World) { return func(w *World) { w.Pass(d) } 
 func besides(names ...string) func(*World) {
 	return func(w *World) {
 		for i, name := range names {
-			deployedTo(name, Repository("example.com/ada/"+name, pages(400+i))...)(w)
+			deployedTo(name, source.Repository("example.com/ada/"+name, pages(400+i))...)(w)
 		}
 	}
 }

@@ -22,6 +22,8 @@ type View struct {
 	Before bool
 	// Nothing: reads of a key find nothing.
 	Nothing bool
+	// Lacks reports whether a bulk read finds nothing for its i-th key.
+	Lacks func(i int) bool
 	// Skips reports whether a bulk call leaves its i-th key out, and says so.
 	Skips func(i int) bool
 	// List changes a listing of keys or deployments of n entries: it returns the places of

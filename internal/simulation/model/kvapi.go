@@ -95,9 +95,9 @@ func (n *Namespace) bulkGet(r *Request, _ []string, v View) *Reply {
 		return failure(http.StatusBadRequest, 10026, err.Error())
 	}
 	values := make(map[string]any)
-	for _, key := range in.Keys {
+	for i, key := range in.Keys {
 		values[key] = nil
-		if value, ok := v.value(n, key); ok {
+		if value, ok := v.value(n, key); ok && (v.Lacks == nil || !v.Lacks(i)) {
 			values[key] = map[string]any{"value": string(value), "metadata": nil}
 		}
 	}

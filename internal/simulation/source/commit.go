@@ -1,4 +1,4 @@
-package simulation
+package source
 
 import (
 	"context"
@@ -11,14 +11,13 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/simulation/inspect"
-	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Files are contents by pathname.
 type Files map[string]string
 
-// Commit is a commit of a repository. It implements [manifest.Source].
+// Commit is a commit of a repository.
 type Commit struct {
 	ID    string
 	Files Files
@@ -48,8 +47,8 @@ func hash(f Files) hashed {
 	return out
 }
 
-// differs says how the files that are live differ from these, or is "".
-func (h hashed) differs(live inspect.Live) string {
+// Differs says how the files that are live differ from these, or is "".
+func (h hashed) Differs(live inspect.Live) string {
 	for path, want := range h.hashes {
 		if live.Files[path] != want {
 			return "of " + path + " the wrong content is live, or none"
@@ -135,18 +134,14 @@ func (c *Commit) Compare(_ context.Context, active, next string) (manifest.Relat
 // Remember implements [manifest.Source].
 func (*Commit) Remember([]manifest.Asset) {}
 
-// source is a commit as the engine reads it.
-type source struct{ *Commit }
+// Source is a commit as the engine reads it. It implements [manifest.Source].
+type Source struct{ *Commit }
+
+// Of is a commit as a source.
+func Of(c *Commit) Source { return Source{c} }
 
 // Files implements [manifest.Source].
-func (s source) Files(ctx context.Context, base *manifest.Manifest) (*manifest.Listing, error) {
+func (s Source) Files(ctx context.Context, base *manifest.Manifest) (*manifest.Listing, error) {
 	o, err := s.Origin(ctx)
 	return &manifest.Listing{Origin: o, Files: s.list(base)}, err
-}
-
-// worker is code that gets no request before the site does.
-var worker = cloud.Worker{
-	Main: "main.js", CompatibilityDate: "2026-11-01", Routing: &manifest.Routing{},
-	Modules: []cloud.Module{{Name: "main.js", Type: "application/javascript+module",
-		Content: []byte("export default { fetch() { return new Response('ok') } }")}},
 }

@@ -8,11 +8,19 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/simulation/inspect"
+	"github.com/kv-sync/kv-sync/internal/simulation/source"
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
 )
+
+// worker is code that gets no request before the site does.
+var worker = cloud.Worker{
+	Main: "main.js", CompatibilityDate: "2026-11-01", Routing: &manifest.Routing{},
+	Modules: []cloud.Module{{Name: "main.js", Type: "application/javascript+module",
+		Content: []byte("export default { fetch() { return new Response('ok') } }")}},
+}
 
 // coded is a Worker with code of its own, which gets some requests before the site does. Each
 // tag is a migration.
@@ -31,11 +39,11 @@ func coded(edition string, tags ...string) cloud.Worker {
 func codeOf(edition string) string { return "export default { edition: '" + edition + "' }" }
 
 // codeScenarios are runs in which the code of a Worker changes, or is another tool's.
-func codeScenarios(h []*Commit) []*Scenario {
-	run := func(c *Commit, w cloud.Worker) func(context.Context, *Process) error {
-		return deployOf(blog, source{c}, w, plan.Options{})
+func codeScenarios(h []*source.Commit) []*Scenario {
+	run := func(c *source.Commit, w cloud.Worker) func(context.Context, *Process) error {
+		return deployOf(blog, source.Of(c), w, plan.Options{})
 	}
-	after := func(c *Commit, edition string, migrations ...string) func(*World) string {
+	after := func(c *source.Commit, edition string, migrations ...string) func(*World) string {
 		return func(w *World) string { return answersAs(w, c, edition, migrations) }
 	}
 	had := func(w cloud.Worker) func(*World) {
@@ -63,7 +71,7 @@ func codeScenarios(h []*Commit) []*Scenario {
 
 // answersAs says whether something other than the commit with this code is live, and
 // whether a migration was not applied once.
-func answersAs(w *World, c *Commit, edition string, migrations []string) string {
+func answersAs(w *World, c *source.Commit, edition string, migrations []string) string {
 	s := w.Cloud.Script(blog)
 	if s.Active() == nil {
 		return "nothing is live"
@@ -78,7 +86,7 @@ func answersAs(w *World, c *Commit, edition string, migrations []string) string 
 }
 
 // overtaken has the commits deployed, and then another tool.
-func overtaken(commits ...*Commit) func(*World) {
+func overtaken(commits ...*source.Commit) func(*World) {
 	return func(w *World) {
 		deployed(commits...)(w)
 		w.Must(blog+"/"+inspect.Other, "laptop", func(_ context.Context, p *Process) error {
