@@ -46,6 +46,27 @@ func (w *world) later() *kvsync.Engine {
 	return e
 }
 
+// A prune reads the records of all deployments with one request.
+func TestPruneReadsRecordsTogether(t *testing.T) {
+	w, _ := aged(t, 5)
+	w.config.Retain = 5
+	kinds := w.counted(func() {
+		if _, err := w.later().Prune(t.Context(), layout.PruneOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	records := 0
+	for _, r := range w.p.Server.Requests() {
+		if strings.Contains(r.Path, "/values/blog%2Fd%2F") || strings.Contains(r.Path, "/values/blog/d/") {
+			records++
+		}
+	}
+	bulk := len(slices.DeleteFunc(kinds, func(kind string) bool { return kind != "kv.bulk.get" }))
+	if records != 0 || bulk != 1 {
+		t.Errorf("%d reads of a record and %d bulk reads", records, bulk)
+	}
+}
+
 func TestPruneDeletesWhatNoRootReaches(t *testing.T) {
 	w, contents := aged(t, 5)
 	all := w.keys("blog/")

@@ -48,7 +48,8 @@ type Decoded[T any] struct {
 const manyAtOnce = 8
 
 // ReadMany reads small text values like [ReadAs]. If the store is a [BulkReader], it reads
-// many with one request. A key that does not exist is not in the result.
+// many with one request, unless their values are too large for that. A key that does not exist is
+// not in the result.
 func ReadMany[T any](ctx context.Context, s Store, keys []string,
 	decode func([]byte) (T, error)) (map[string]Decoded[T], error) {
 	var mu sync.Mutex
@@ -78,6 +79,14 @@ func ReadMany[T any](ctx context.Context, s Store, keys []string,
 	for some := range slices.Chunk(keys, MaxBulkReads) {
 		g.Go(func() error {
 			values, err := bulk.GetBulk(ctx, some)
+			if errors.Is(err, ErrRefused) { // the values may have too many bytes for one answer
+				for _, key := range some {
+					if err := one(key); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
 			if err != nil {
 				return err
 			}

@@ -3,6 +3,7 @@ package cloud
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 )
 
@@ -49,5 +50,33 @@ func TestReadAs(t *testing.T) {
 			len(a.values) != c.left {
 			t.Errorf("%q: got %q, %v, %d answers left", c.values, v, err, len(a.values))
 		}
+	}
+}
+
+// narrow is a store whose bulk reads are refused, because their values are too large.
+type narrow struct {
+	Store
+	reads int
+}
+
+func (n *narrow) Get(_ context.Context, key string) ([]byte, error) {
+	n.reads++
+	if key == "none" {
+		return nil, ErrNotFound
+	}
+	return []byte("value of " + key), nil
+}
+
+func (*narrow) GetBulk(context.Context, []string) (map[string][]byte, error) {
+	return nil, fmt.Errorf("413: %w", ErrRefused)
+}
+
+// Values that are too large for one answer are read one after the other.
+func TestReadManyLargeValues(t *testing.T) {
+	t.Parallel()
+	n := &narrow{}
+	got, err := ReadMany(t.Context(), n, []string{"a", "none", "b"}, func(b []byte) (string, error) { return string(b), nil })
+	if err != nil || len(got) != 2 || got["a"].Value != "value of a" || got["b"].Value != "value of b" || n.reads != 3 {
+		t.Errorf("%v, %v, %d reads", got, err, n.reads)
 	}
 }

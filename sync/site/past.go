@@ -253,17 +253,12 @@ func (r *pastReader) extend(ctx context.Context) (unread, err error) {
 	return unread, r.read(ctx, listed)
 }
 
-// recorded returns the activations that the records name, some of them several times.
+// recorded returns the activations that the records name, some of them several times. unread is the
+// error of a record that may name more, or nil.
 func (r *pastReader) recorded(ctx context.Context, live *version.Meta) (out []cloud.Activation, unread, err error) {
 	below := r.look.Records(live)
 	store := r.Account.Store(live.Namespace)
-	var keys []string
-	err = cloud.EachKey(ctx, store, below, func(k cloud.KeyInfo) error {
-		if _, ok := manifest.DeploymentTime(strings.TrimPrefix(k.Name, below)); ok {
-			keys = append(keys, k.Name)
-		}
-		return nil
-	})
+	keys, unread, err := r.listRecords(ctx, store, below, live)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -271,8 +266,12 @@ func (r *pastReader) recorded(ctx context.Context, live *version.Meta) (out []cl
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the records of deployments: %w", err)
 	}
-	for key, record := range read {
-		if record.Err == nil {
+	for _, key := range keys {
+		record, exists := read[key]
+		switch {
+		case !exists: // it is listed, so it may exist
+			record.Err = cloud.ErrNotFound
+		case record.Err == nil:
 			record.Err = record.Value.Check(r.ID(), strings.TrimPrefix(key, below))
 		}
 		if record.Err != nil {
@@ -284,6 +283,28 @@ func (r *pastReader) recorded(ctx context.Context, live *version.Meta) (out []cl
 		}
 	}
 	return out, unread, nil
+}
+
+// listRecords lists the keys of the records below a prefix. A listing may be outdated or not whole,
+// so the live deployment's record is always in the result. unread is set if a listing lacks it that
+// should have it.
+func (r *pastReader) listRecords(ctx context.Context, store cloud.Store, below string,
+	live *version.Meta) (keys []string, unread, err error) {
+	err = cloud.EachKey(ctx, store, below, func(k cloud.KeyInfo) error {
+		if _, ok := manifest.DeploymentTime(strings.TrimPrefix(k.Name, below)); ok {
+			keys = append(keys, k.Name)
+		}
+		return nil
+	})
+	key := below + live.Deployment
+	if made, ours := manifest.DeploymentTime(live.Deployment); ours && err == nil && !slices.Contains(keys, key) {
+		keys = append(keys, key)
+		if r.Time().Sub(made) > version.MinGrace {
+			unread = fmt.Errorf("the listing of the records of %s lacks that of the live deployment %s, so it is not whole",
+				r.Site, live.Deployment)
+		}
+	}
+	return keys, unread, err
 }
 
 // MetaOf returns the metadata of a version. It is nil, without an error, for a version of

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/guard"
@@ -251,25 +249,31 @@ func (c *Content) targets(held map[string]time.Time, there map[string]bool, know
 	return ids
 }
 
-// readRecords reads the records of deployments.
+// readRecords reads the records of deployments. All of them must exist.
 func (c *Content) readRecords(ctx context.Context, namespace string, ids []string) ([]version.Record, error) {
-	out := make([]version.Record, len(ids))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(c.Parallel)
-	for i, id := range ids {
-		g.Go(func() error {
-			r, err := cloud.ReadAs(ctx, c.Account.Store(namespace), c.Keys().Record(id), version.DecodeRecord)
-			if err == nil {
-				err = r.Check(c.ID(), id)
-			}
-			if err != nil {
-				return fmt.Errorf("nothing was deleted: read the record of deployment %s: %w", id, err)
-			}
-			out[i] = *r
-			return nil
-		})
+	var keys []string
+	for _, id := range ids {
+		keys = append(keys, c.Keys().Record(id))
 	}
-	return out, g.Wait()
+	read, err := cloud.ReadMany(ctx, c.Account.Store(namespace), keys, version.DecodeRecord)
+	if err != nil {
+		return nil, fmt.Errorf("nothing was deleted: read the records of deployments: %w", err)
+	}
+	out := make([]version.Record, len(ids))
+	for i, id := range ids {
+		r, exists := read[keys[i]]
+		switch {
+		case !exists:
+			r.Err = cloud.ErrNotFound
+		case r.Err == nil:
+			r.Err = r.Value.Check(c.ID(), id)
+		}
+		if r.Err != nil {
+			return nil, fmt.Errorf("nothing was deleted: read the record of deployment %s: %w", id, r.Err)
+		}
+		out[i] = *r.Value
+	}
+	return out, nil
 }
 
 // partition divides the listed keys into those to keep and those to delete.
