@@ -8,9 +8,9 @@
 //	make mutation                                  # all that were not killed before
 //	go run ./mutation -only 'source/.*dotfile'     # those whose ID matches
 //	go run ./mutation -again                       # also those that were killed before
-//	go run ./mutation -file '^sync/' -by './internal/simulation:^Test(EveryFault|Schedules)$'
+//	go run ./mutation -file '^sync/' -by './internal/simulation:^Test(EveryFault|Schedules)$ -every 40'
 //
-// With -by another test runs in place of those of the rows. The command then lists which
+// With -by another test runs in place of those of the rows, with the flags after it. The command then lists which
 // mutations that test does not notice, and counts by file those that it does. These results are
 // in artefacts/mutations-by.jsonl.
 //

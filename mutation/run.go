@@ -71,6 +71,7 @@ var failedTest = regexp.MustCompile(`(?m)^\s*--- FAIL: |^panic: `)
 func (r *runner) test(ctx context.Context, test, overlay, file string, mutant []byte) (passed bool, err error) {
 	var out []byte
 	if strings.HasPrefix(test, "./") {
+		test, flags, _ := strings.Cut(test, " ")
 		pkg, run, _ := strings.Cut(test, ":")
 		args := []string{"test", "-vet=off", "-failfast", "-timeout=10m", pkg}
 		if run != "" {
@@ -79,7 +80,7 @@ func (r *runner) test(ctx context.Context, test, overlay, file string, mutant []
 		if overlay != "" {
 			args = append(args, "-count=1") // Go would reuse a result although a program that the test builds has changed
 		}
-		out, err = r.golang(ctx, overlay, args...)
+		out, err = r.golang(ctx, overlay, append(args, strings.Fields(flags)...)...)
 		if err == nil && strings.Contains(string(out), "no tests to run") {
 			return false, fmt.Errorf("%s has no such test", test)
 		}
