@@ -44,6 +44,7 @@ func TestLedger(t *testing.T) {
 		"workers.scripts.put",          // upload and switch in one
 		"workers.deployments.list",     // did somebody else deploy at the same moment?
 		"workers.script-subdomain.set",
+		"kv.bulk.delete", // the note that it is not set
 	}
 	put := slices.Index(first, "workers.scripts.put")
 	if last := len(first) - 1 - slices.Index(reversed(first), "kv.bulk.put"); put < last {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/simulation/inspect"
 	"github.com/kv-sync/kv-sync/internal/simulation/source"
 	"github.com/kv-sync/kv-sync/sync/guard"
 )
@@ -108,7 +109,7 @@ func (a *Actors) fault() func(*Call) *Fault {
 			return nil
 		}
 		f := Faults[a.random.IntN(len(Faults))]
-		if f.Alone || !f.AppliesTo(c.Kind) {
+		if f.Alone || !f.AppliesTo(c.Kind) || f.late() && inspect.Site(c.process.Name) == plain {
 			return nil
 		}
 		second[c.process] = !second[c.process]

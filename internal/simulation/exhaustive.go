@@ -158,6 +158,9 @@ func (in Injection) Try(w *World) Outcome {
 	}
 	w.Pass(5 * time.Minute)
 	w.Check.End()
+	if s := w.Cloud.Script(site); s != nil && !s.Enabled {
+		done.add("promise 6: after the recovery the site has no address")
+	}
 	if is := in.Scenario.After(w); is != "" {
 		done.add("promise 6: after the recovery " + is)
 	}
@@ -182,7 +185,11 @@ func (in Injection) recover(w *World, done Outcome) Outcome {
 		w.Run()
 		w.Inject = nil
 	}
-	again := w.Do(in.Scenario.Actor+" again", "ci", in.Scenario.Run)
+	machine := []string{"ci", "the next job"}[in.Call%2]
+	if w.machine("ci").tree != nil || in.Scenario.Once {
+		machine = "ci" // which has the work tree, or the note of an interrupted rollback
+	}
+	again := w.Do(in.Scenario.Actor+" again", machine, in.Scenario.Run)
 	if again.Err != nil {
 		done.add(fmt.Sprintf("promise 6: run again, it says %v", again.Err))
 	}

@@ -31,6 +31,7 @@ var schedules = []struct {
 	{"sites", 1, func(seed uint64) schedule { return NewSchedule(seed) }},
 	{"projects", 0.3, func(seed uint64) schedule { return NewProjects(seed, mall, mall2) }},
 	{"overlay", 0.2, func(seed uint64) schedule { return NewProjects(seed, wiki) }},
+	{"pathname", 0.2, func(seed uint64) schedule { return NewProjects(seed, plain, "project/plain2") }},
 	{"kv-assets", 0.1, func(seed uint64) schedule { return NewProjects(seed, rusty) }},
 }
 

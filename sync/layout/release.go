@@ -78,6 +78,10 @@ func (r *Run) Describe(l *version.Live, d *Draft, serves Served, url string) (*R
 		return nil, fmt.Errorf("encode the record: %w", err)
 	}
 	out.Values = []*upload.Item{upload.Value("the record", serves.Keeper.RecordKey(out.ID), record)}
+	if !l.Exists() && !c.OffWorkersDev {
+		note := upload.Value("the note of its address", serves.Keeper.AddressNote(), []byte(out.ID))
+		out.Values = append(out.Values, note)
+	}
 	if hold := l.CarriedHold(o); hold != "" && !c.Target.InKV() {
 		b, err := r.carriedHold(l, out.ID, hold).Encode()
 		if err != nil {

@@ -61,6 +61,10 @@ func (k Keys) HeldFor(key string) (deployment string) {
 // Receipt is the key of the receipt of a commit.
 func (k Keys) Receipt(commit string) string { return string(k) + "/r/" + commit }
 
+// AddressNote is the key of the note that the address of a first deployment is not on yet. No commit
+// has that name.
+func (k Keys) AddressNote() string { return k.Receipt("address") }
+
 // Current is the key of a project's pointer.
 func (k Keys) Current() string { return string(k) + "/current" }
 

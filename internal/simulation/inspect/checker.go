@@ -166,7 +166,7 @@ func (c *Checker) Deleted(by string, n *model.Namespace, key string) {
 		c.deletedBy(by, n, key)
 		return
 	}
-	if strings.HasPrefix(rest, "o/") {
+	if strings.HasPrefix(rest, "o/") || rest == addressNote {
 		return
 	}
 	past := c.past(of.site)
@@ -209,6 +209,10 @@ func (c *Checker) Activated(by string, s *model.Script, d *model.Deployment) {
 	}
 	c.tabs(by, s, d)
 }
+
+// addressNote is the key of the note that the address of a first deployment is not on yet, without
+// what the keys of its site begin with.
+const addressNote = "r/address"
 
 // companion is what the name of the script with a site's overlay ends in.
 const companion = "-overlay"

@@ -41,6 +41,9 @@ func (c *Content) RecordKey(deployment string) string {
 // Holds begins the keys of the records of a deployment's holds.
 func (c *Content) Holds(deployment string) string { return c.Keys().Holds(deployment) }
 
+// AddressNote implements [layout.Keeper].
+func (c *Content) AddressNote() string { return c.Keys().AddressNote() }
+
 // Prefix implements [layout.Keeper].
 func (c *Content) Prefix() string { return c.Keys().Prefix() }
 
