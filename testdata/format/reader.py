@@ -100,6 +100,10 @@ class Site:
         return record
 
     def receipt(self, commit):
+        if commit == "address":
+            note = self.value("r/address").decode()
+            require(re.fullmatch(DEPLOYMENT, note), "the note of an address names no deployment")
+            return None
         line, rest = self.value("r/" + commit).split(b"\n", 1)
         found = read_json("a receipt", line)
         require((found["site"], found["commit"]) == (self.id, commit), "another receipt")
@@ -156,7 +160,7 @@ class Site:
     def read(self, version):
         """All of the site."""
         found = {"id": self.id, "live": version and attempt(f"{self.id} live", self.live, version)}
-        kinds = {"deployments": ("d", DEPLOYMENT, self.deployment), "receipts": ("r", "[0-9a-f]{40,64}", self.receipt),
+        kinds = {"deployments": ("d", DEPLOYMENT, self.deployment), "receipts": ("r", "[0-9a-f]{40,64}|address", self.receipt),
                  "holds": ("h", f"{DEPLOYMENT}[.][0-9a-f]{{16}}", self.hold), "unnamed": ("m", REF, self.manifest)}
         for member, (letter, form, read) in kinds.items():
             names = attempt(self.id, self.names, letter, form) or []
