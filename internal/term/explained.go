@@ -5,12 +5,12 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 )
 
-// Explained is an error with the text and the fix that a command prints.
+// Explained is an error with the text and the fix that a git hook prints.
 type Explained struct{ Err error }
 
 // Error implements error.
 func (e Explained) Error() string {
-	f := app.Explain(advice.Terminal, e.Err)
+	f := app.Explain(advice.Hook, e.Err)
 	text := f.Message
 	for _, p := range f.Problems {
 		text += "\n  " + p.String()

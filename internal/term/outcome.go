@@ -156,8 +156,8 @@ func (c *Console) History(list []version.Deployment, rollback string) {
 			id = "(of another tool)       "
 		}
 		from := cmp.Or(planview.Commit(d.Commit), d.Source)
-		if d.Record != nil && d.Record.Subject != "" {
-			from += " " + planview.Cut(d.Record.Subject, 50)
+		if subject, _ := d.Described(); subject != "" {
+			from += " " + planview.Cut(subject, 50)
 		}
 		row := fmt.Sprintf("%s %s  %s  %s%s", mark, Visible(id), d.Time.Local().Format(minute), Visible(from),
 			t.with(faint, remarks(d)))

@@ -117,6 +117,9 @@ func TestHistory(t *testing.T) {
 	upload := func(d *version.Deployment) {
 		d.Source, d.Record = "upload", &version.Record{Subject: "New prices", Actor: "ada"}
 	}
+	made := func(d *version.Deployment) {
+		d.Commit, d.Record = commitA, &version.Record{Commit: commitA, Subject: "First"}
+	}
 	commit := func(d *version.Deployment) { d.Source, d.Commit = "commit", strings.Repeat("c", 40) }
 	for name, c := range map[string]struct {
 		list []version.Deployment
@@ -129,6 +132,9 @@ func TestHistory(t *testing.T) {
 		"for a part of the visitors": {[]version.Deployment{of("d1",
 			func(d *version.Deployment) { d.Live, d.Percent = true, 25 })},
 			"● d1  2026-01-02 03:04  folder  [25 % of visitors]\n● live\n"},
+		"of a commit, and again of a newer commit with the same files": {[]version.Deployment{of("d1",
+			func(d *version.Deployment) { live(d); made(d); d.Commit = strings.Repeat("c", 40) }), of("d1", made)},
+			"● d1  2026-01-02 03:04  cccccccccccc\n  d1  2026-01-02 03:04  aaaaaaaaaaaa First\n● live\n"},
 		"a rollback": {[]version.Deployment{of("d1", func(d *version.Deployment) {
 			d.Live, d.Rollback, d.Hold = true, true, commitA
 		})},

@@ -50,6 +50,16 @@ type Deployment struct {
 // Foreign reports whether another tool made it.
 func (d *Deployment) Foreign() bool { return d.ID == "" && !d.Missing }
 
+// Described returns the subject and the author of its commit, "" if they are not known. The record
+// has those of the commit that was uploaded. A deployment that was activated again, for a newer
+// commit, has another one.
+func (d *Deployment) Described() (subject, author string) {
+	if d.Record == nil || d.Record.Commit != "" && d.Record.Commit != d.Commit {
+		return "", ""
+	}
+	return d.Record.Subject, d.Record.Author
+}
+
 // Named reports whether the text names the deployment: its id, its commit or the id of its
 // version, or at least the first 7 characters of one of these.
 func (d *Deployment) Named(to string) bool {

@@ -21,6 +21,7 @@ const (
 	Workflow              // the person edits a workflow, and can start it by hand
 	Daemon                // the person uses the daemon's page, or edits its configuration
 	Watch                 // the person saves files, and each save is deployed
+	Hook                  // the person pushes, and has installed a hook with flags
 )
 
 // remedy says what to do in each place; "" means that nothing has to be done.
@@ -46,6 +47,9 @@ func (p Place) Remedy(g guard.ID) string { return guardRemedies[g].in(p) }
 func (r remedy) in(p Place) string {
 	if p == Watch {
 		return strings.NewReplacer(againSame, "save the file", again, "save the file").Replace(r[Terminal])
+	}
+	if p == Hook {
+		return r[Terminal]
 	}
 	return r[p]
 }

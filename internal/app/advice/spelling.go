@@ -2,6 +2,7 @@ package advice
 
 import (
 	"regexp"
+	"slices"
 
 	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/sync/manifest"
@@ -13,10 +14,14 @@ var flagText = regexp.MustCompile(`kv-sync [a-z]+[^;,]*|--([a-z][a-z-]*)`)
 // ofDaemon are the settings of a site in the daemon's configuration, by the flag with the same meaning.
 var ofDaemon = map[string]string{"dir": "dir", "name": "name", "project": "project", "commit": "branch"}
 
+// ofHook are the flags that kv-sync hook install has, too.
+var ofHook = []string{"dir", "name", "branch", "remote"}
+
 // Spell replaces the flags of the command in a text about the configuration by what has the same
-// meaning in the place: inputs, or settings of the daemon. Flags of other tools stay.
+// meaning in the place: inputs, settings of the daemon, or flags of the hook's installation. Flags of
+// other tools stay.
 func (p Place) Spell(text string) string {
-	if p != Workflow && p != Daemon {
+	if p == Terminal || p == Watch {
 		return text
 	}
 	return flagText.ReplaceAllStringFunc(text, func(found string) string {
@@ -49,6 +54,10 @@ func CompleteAll(list []manifest.Problem, flags string) []manifest.Problem {
 func (p Place) spelled(flag string) string {
 	o := options.OfFlag(flag)
 	switch {
+	case p == Hook && slices.Contains(ofHook, flag):
+		return "kv-sync hook install --" + flag
+	case p == Hook:
+		return "--" + flag
 	case o == nil:
 		return "--" + flag
 	case p == Workflow && o.Input != "":

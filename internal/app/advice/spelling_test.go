@@ -18,6 +18,10 @@ func TestComplete(t *testing.T) {
 
 // A message names what a person can give in the place. It names a flag only if there is nothing else.
 func TestSpell(t *testing.T) {
+	ofHooks := map[string]string{
+		"give --name":  "give kv-sync hook install --name",
+		"give --dir .": "give kv-sync hook install --dir .",
+	}
 	for text, want := range map[string][2]string{
 		"give --name":  {"give the input name", "give the daemon's setting name"},
 		"give --dir .": {"give the input directory .", "give the daemon's setting dir ."},
@@ -35,6 +39,9 @@ func TestSpell(t *testing.T) {
 		}
 		if got := Daemon.Spell(text); got != want[1] {
 			t.Errorf("%q becomes %q for the daemon, want %q", text, got, want[1])
+		}
+		if got, want := Hook.Spell(text), ofHooks[text]; want != "" && got != want || want == "" && got != text {
+			t.Errorf("%q becomes %q in a hook", text, got)
 		}
 		if got := Terminal.Spell(text); got != text {
 			t.Errorf("%q becomes %q at a terminal", text, got)

@@ -180,7 +180,8 @@ func viewDeployment(d version.Deployment, of *daemon.Run, now time.Time) deploym
 	v := deploymentView{ID: visible(cmp.Or(d.ID, d.Version), maxName), When: at(d.Time, now),
 		Commit: viewCommit(d.Commit, "", ""), Mark: "past"}
 	if r := d.Record; r != nil {
-		v.Commit = viewCommit(d.Commit, r.Subject, r.Author)
+		subject, author := d.Described()
+		v.Commit = viewCommit(d.Commit, subject, author)
 		v.By, v.Changes = r.Actor, changes(r.Added, r.Changed, r.Removed)
 	}
 	if of != nil {
