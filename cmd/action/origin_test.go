@@ -32,8 +32,8 @@ type place struct {
 	unordered bool
 	// unpushed is set if a commit that was never pushed cannot be recognised.
 	unpushed bool
-	// not maps the columns that do not apply to this row to the reasons.
-	not map[string]string
+	// skipped has the columns that do not apply to this row, with the reasons.
+	skipped map[string]string
 }
 
 // cell is a cell of the table. It runs the deploys of a column from the place of a row, with its
@@ -326,7 +326,7 @@ func TestOrderOfEveryOrigin(t *testing.T) {
 			t.Parallel()
 			for j, column := range columns {
 				t.Run(column.name, func(t *testing.T) {
-					if why := row.not[column.name]; why != "" {
+					if why := row.skipped[column.name]; why != "" {
 						t.Log("left out: " + why)
 						return
 					}

@@ -48,7 +48,7 @@ var places = []place{
 		c.filled(filepath.Join(c.at(filepath.Join(w, "site"), b), "public"), b)
 		return c.action(w, b.commit, map[string]string{"directory": "site/public"}, nil)
 	}},
-	{name: "checkout with path, as a commit", not: committedRow, deploy: func(c *cell, b build) outcome {
+	{name: "checkout with path, as a commit", skipped: committedRow, deploy: func(c *cell, b build) outcome {
 		w := c.dir(c.t.TempDir(), "workspace")
 		c.at(filepath.Join(w, "site"), b)
 		return c.action(w, b.commit, map[string]string{"directory": "site/public", "source": "commit"}, nil)
@@ -85,13 +85,13 @@ var places = []place{
 		c.git(folder, "commit", "-q", "-m", "the built site")
 		return c.action(w, b.commit, map[string]string{"directory": "dist"}, nil)
 	}},
-	{name: "project in a home directory of dotfiles", command: true, not: laptopRow,
+	{name: "project in a home directory of dotfiles", command: true, skipped: laptopRow,
 		deploy: func(c *cell, b build) outcome {
 			root := c.whole(filepath.Join(c.dotfiles(), "project"), b)
 			c.filled(filepath.Join(root, "dist"), b)
 			return c.kvSync(root, "dist")
 		}},
-	{name: "clone of a fork", command: true, not: laptopRow, deploy: func(c *cell, b build) outcome {
+	{name: "clone of a fork", command: true, skipped: laptopRow, deploy: func(c *cell, b build) outcome {
 		root := c.whole(filepath.Join(c.t.TempDir(), "clone"), b)
 		c.filled(filepath.Join(root, "public"), b)
 		if b.nth == 0 { // the first deploy is from the original repository
@@ -157,7 +157,7 @@ var places = []place{
 		return c.action(w, b.commit, map[string]string{"directory": "dist", "github-token": ""}, nil)
 	}},
 	{name: "shallow clone without GitHub", unordered: true,
-		not: map[string]string{"run again after a rollback": noSecondDeploy,
+		skipped: map[string]string{"run again after a rollback": noSecondDeploy,
 			"revert, then the reverted commit": "the order of the revert is not known"},
 		deploy: func(c *cell, b build) outcome {
 			c.depth = 1
@@ -166,7 +166,7 @@ var places = []place{
 			return c.action(w, b.commit, map[string]string{"directory": "dist", "github-token": ""}, nil)
 		}},
 	{name: "artifact without GitHub", unordered: true,
-		not: map[string]string{"run again after a rollback": noSecondDeploy,
+		skipped: map[string]string{"run again after a rollback": noSecondDeploy,
 			"revert, then the reverted commit": "the order of the revert is not known"},
 		deploy: func(c *cell, b build) outcome {
 			w := c.dir(c.t.TempDir(), "workspace")

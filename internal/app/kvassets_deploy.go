@@ -49,7 +49,7 @@ func (s *Site) mayBuild() error {
 	case s.publishesIndex():
 		return &UsageError{
 			Err: errors.New("the index is in the folder that is published, so it would contain itself"),
-			Fix: `name another place for it, as "index"`,
+			Fix: `set "index" to a path outside of that folder`,
 		}
 	case line != "" && s.in.Commit != "":
 		return refuse(advice.CaseBuildsCommit, finding.Facts{})
@@ -65,7 +65,7 @@ func (s *Site) confineIndex(index string) error {
 	if err := s.boundary.Check(s.pathOf(index)); err != nil {
 		return &UsageError{
 			Err: fmt.Errorf("the index %s may not be used: %w", index, err),
-			Fix: `name a place inside, as "index"`,
+			Fix: `set "index" to a path inside`,
 		}
 	}
 	return nil

@@ -69,7 +69,7 @@ type Options struct {
 	// Outage is shared by the accounts of one run; nil creates one for the account.
 	Outage *Outage
 	// Jitter returns a duration from 0 to less than its argument, which is added to the pause
-	// before a request is sent again. Nil chooses at random; a simulation repeats what it chose.
+	// before a request is sent again. Nil chooses at random; a simulation passes a function, to repeat a run.
 	Jitter func(most time.Duration) time.Duration `json:"-"`
 }
 

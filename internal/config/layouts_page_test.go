@@ -1,6 +1,6 @@
 package config
 
-// pageLayouts are projects in which the page tells whether it is the site.
+// pageLayouts are projects whose page decides whether its folder is the site.
 var pageLayouts = map[string]layout{
 	"pages without a first one": {
 		files: "about.html style.css",

@@ -5,13 +5,13 @@ import (
 	"testing"
 )
 
-// A single-page application is told of the setting that it needs, and nothing else is.
+// Only a single-page application without the setting gets a notice about it.
 func TestSinglePage(t *testing.T) {
 	t.Parallel()
 	const page, router = "<h1>", `{"dependencies": {"vue-router": "5"}}`
 	for name, tt := range map[string]struct {
 		files map[string]string
-		told  bool
+		noted bool
 	}{
 		"an application": {map[string]string{"package.json": router, "dist/index.html": page, "dist/a/b.js": ""}, true},
 		"no router":      {map[string]string{"package.json": "{}", "dist/index.html": page}, false},
@@ -32,9 +32,9 @@ func TestSinglePage(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		told := s.SinglePage()
-		if (len(told) == 1) != tt.told || tt.told && !strings.Contains(told[0].Reason, "vue-router") {
-			t.Errorf("%s: %v", name, told)
+		notices := s.SinglePage()
+		if (len(notices) == 1) != tt.noted || tt.noted && !strings.Contains(notices[0].Reason, "vue-router") {
+			t.Errorf("%s: %v", name, notices)
 		}
 	}
 }

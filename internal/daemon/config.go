@@ -102,7 +102,7 @@ type Site struct {
 	Secrets []config.Secret
 }
 
-// Interval is a time between two polls, or a timeout. Zero is never, or none.
+// Interval is a time between two polls, or a timeout. Zero means no polls, or no timeout.
 type Interval time.Duration
 
 // UnmarshalText reads "90s", "5m" or "0".

@@ -9,7 +9,7 @@ import (
 )
 
 // nameResources names the resources for which the configuration has no id or name yet. Two Workers
-// whose configurations give a database the same name have it in common. A KV namespace needs no
+// whose configurations give a database the same name share it. A KV namespace needs no
 // name: a deploy creates it.
 func nameResources(set *config.Settings) {
 	set.Worker.Bindings = slices.Clone(set.Worker.Bindings)
@@ -24,7 +24,7 @@ func nameResources(set *config.Settings) {
 	}
 }
 
-// inName replaces what the name of a bucket cannot contain.
+// inName replaces characters that the name of a bucket cannot contain.
 func inName(r rune) rune {
 	if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
 		return r

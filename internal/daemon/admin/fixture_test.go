@@ -31,8 +31,8 @@ type fake struct {
 	// request.
 	requests []string
 	err      error
-	// unread is returned by Deployments.
-	unread error
+	// listErr is returned by Deployments.
+	listErr error
 }
 
 func (f *fake) Statuses() []daemon.Status {
@@ -56,7 +56,7 @@ func (f *fake) Deployments(ctx context.Context, name string) ([]version.Deployme
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return append([]version.Deployment(nil), f.lists[name]...), f.unread
+	return append([]version.Deployment(nil), f.lists[name]...), f.listErr
 }
 
 func (f *fake) Rollback(ctx context.Context, name, deployment, actor string) error {
@@ -104,7 +104,7 @@ func (f *fake) changed() string {
 	return strings.Join(f.requests, "\n")
 }
 
-// clock is a clock that only moves by turn.
+// clock is a clock that only advance moves.
 type clock struct {
 	mu sync.Mutex
 	at time.Time
@@ -116,7 +116,7 @@ func (c *clock) now() time.Time {
 	return c.at
 }
 
-func (c *clock) turn(d time.Duration) {
+func (c *clock) advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.at = c.at.Add(d)

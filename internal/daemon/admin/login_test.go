@@ -25,7 +25,7 @@ func TestLogin(t *testing.T) {
 		}
 		a.text = strings.NewReplacer(` value="`+try[0]+`"`, ` value=""`, " autofocus", "").Replace(a.text)
 		texts = append(texts, a.text)
-		s.clock.turn(admin.AttemptsWithin)
+		s.clock.advance(admin.AttemptsWithin)
 	}
 	for _, text := range texts[1:] {
 		if text != texts[0] {
@@ -96,9 +96,9 @@ func TestAttempts(t *testing.T) {
 	}
 	s.tryLogin(user, password, from("2001:db8::ffff:1")).is(t, http.StatusTooManyRequests)
 	s.tryLogin(user, password, from("2001:db8:0:1::1")).is(t, http.StatusSeeOther)
-	s.clock.turn(admin.AttemptsWithin - 1)
+	s.clock.advance(admin.AttemptsWithin - 1)
 	s.tryLogin(user, password, from("192.0.2.1")).is(t, http.StatusTooManyRequests)
-	s.clock.turn(1)
+	s.clock.advance(1)
 	s.tryLogin(user, password, from("192.0.2.1")).is(t, http.StatusSeeOther)
 }
 

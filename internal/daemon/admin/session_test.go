@@ -50,17 +50,17 @@ func TestSessions(t *testing.T) {
 		t.Error("the valid cookie is refused")
 	}
 	// A session ends after some time without a request.
-	s.clock.turn(admin.IdleFor - 1)
+	s.clock.advance(admin.IdleFor - 1)
 	s.get("/").is(t, http.StatusOK)
-	s.clock.turn(admin.IdleFor)
+	s.clock.advance(admin.IdleFor)
 	s.get("/").is(t, http.StatusSeeOther)
 	// It also ends at the end of its lifetime.
 	s.logIn()
 	for d := time.Duration(0); d < admin.LastsFor-time.Hour; d += time.Hour {
-		s.clock.turn(time.Hour)
+		s.clock.advance(time.Hour)
 		s.get("/").is(t, http.StatusOK)
 	}
-	s.clock.turn(time.Hour)
+	s.clock.advance(time.Hour)
 	s.get("/").is(t, http.StatusSeeOther)
 }
 
@@ -70,9 +70,9 @@ func TestSessionsAreBounded(t *testing.T) {
 	s.logIn()
 	s.http = s.browser()
 	second := s.http
-	s.clock.turn(time.Second)
+	s.clock.advance(time.Second)
 	s.logIn()
-	s.clock.turn(time.Second)
+	s.clock.advance(time.Second)
 	s.http = first
 	s.get("/").is(t, http.StatusOK) // more recently than the second
 	for range admin.MaxSessions - 1 {

@@ -161,7 +161,7 @@ func TestWarningsOfABuild(t *testing.T) {
 func TestUnreachableAccount(t *testing.T) {
 	s := serve(t, tides())
 	s.logIn()
-	s.sites.unread = errors.New("list the deployments of tides: the network is down")
+	s.sites.listErr = errors.New("list the deployments of tides: the network is down")
 	page := s.get("/sites/tides").is(t, http.StatusOK)
 	page.says(t, "The deployments cannot be listed: list the deployments of tides: the network is down", "Broken",
 		"Poll now")

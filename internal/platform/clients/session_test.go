@@ -55,8 +55,8 @@ func (p *project) startSession() *session {
 	return s
 }
 
-// readCommands reads what wrangler has, and the arguments in testdata for commands that want more than
-// a value for each required argument.
+// readCommands reads which commands wrangler has, and the arguments in testdata. A command has such
+// arguments if a value for each required argument is not enough.
 func (s *session) readCommands() {
 	s.Helper()
 	var list []struct {

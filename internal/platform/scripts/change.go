@@ -39,14 +39,14 @@ func (sc *Script) changed(r *http.Request, trigger string) *Version {
 	return &v
 }
 
-// deployChange deploys a copy of the newest version that change has modified. It refuses if
-// the newest version is not the deployed one. result returns the result of the response.
-func (s *Store) deployChange(c *api.Call, otherwise undeployed, change func(*Script, *Version) *api.Error,
+// deployChange deploys a copy of the newest version that change has modified. If the
+// newest version is not the deployed one, it returns the refusal. result returns the result of the response.
+func (s *Store) deployChange(c *api.Call, refusal undeployed, change func(*Script, *Version) *api.Error,
 	result func(*Script, *Version) any) *api.Error {
 	var answer any
 	apiErr := s.withScript(c, func(sc *Script) *api.Error {
 		if !sc.latestIsDeployed() {
-			return api.Failure(http.StatusBadRequest, otherwise.code, "%s", otherwise.message)
+			return api.Failure(http.StatusBadRequest, refusal.code, "%s", refusal.message)
 		}
 		v := sc.changed(c.R, "secret")
 		if apiErr := change(sc, v); apiErr != nil {

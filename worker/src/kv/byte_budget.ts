@@ -50,7 +50,7 @@ const maxSilence = 15_000;
 
 /**
  * Limits the reserved bytes and the number of waiting requests. Requests get bytes in the order of their arrival. Only
- * a request of a project that already has its share is passed over.
+ * a request of a project that already has its share is skipped.
  *
  * In Workers a request cannot await a promise of another request, so a waiting request polls. If a client disconnects,
  * the runtime ends its request without running `finally`. The bytes of such a request become free because its heartbeat

@@ -34,7 +34,7 @@ test("the least recently used blobs are removed first, and a crawler removes non
   for (let page = 0; page < 10_000; page++) assert.equal(cache.admits(`blog/b/crawled-${page}`, 1), false);
   keep(cache, "blog", "d", 30 * KiB);
   assert.equal(kept(cache, "blog", "abcd"), "acd");
-  // A key is forgotten after as many other ones.
+  // The cache forgets a key after 1,024 other keys.
   cache.admits("blog/b/e", 1);
   for (let page = 0; page < 1024; page++) cache.admits(`blog/b/again-${page}`, 1);
   assert.equal(cache.admits("blog/b/e", 1), false);
