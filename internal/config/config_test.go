@@ -50,7 +50,7 @@ func mustLoad(t *testing.T, in Inputs) (*Settings, []manifest.Problem) {
 
 // withoutOrigins is an option of cmp that ignores where settings come from.
 var withoutOrigins = cmp.FilterPath(func(p cmp.Path) bool {
-	return slices.Contains([]string{"origins", "buildCommand", "clientRouter", "Code.Boundary"}, p.String())
+	return slices.Contains([]string{"origins", "buildCommand", "toolCommand", "clientRouter", "Code.Boundary"}, p.String())
 }, cmp.Ignore())
 
 // reported loads a configuration. It returns the settings, or the problems of the error, and
