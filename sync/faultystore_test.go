@@ -158,11 +158,11 @@ func (s *faultyStore) List(_ context.Context, prefix, _ string) (page []cloud.Ke
 // faultyAccount is an account with one namespace.
 type faultyAccount struct{ *faultyStore }
 
-func (s faultyAccount) Time() (time.Time, bool)                                 { return time.Now(), true }
-func (s faultyAccount) FindNamespace(context.Context, string) (string, error)   { return "ns", nil }
-func (s faultyAccount) CreateNamespace(context.Context, string) (string, error) { return "ns", nil }
-func (s faultyAccount) Store(string) cloud.Store                                { return s.faultyStore }
-func (s faultyAccount) Workers(string) cloud.Workers                            { return nil }
+func (f faultyAccount) Time() (time.Time, bool)                                 { return time.Now(), true }
+func (f faultyAccount) FindNamespace(context.Context, string) (string, error)   { return "ns", nil }
+func (f faultyAccount) CreateNamespace(context.Context, string) (string, error) { return "ns", nil }
+func (f faultyAccount) Store(string) cloud.Store                                { return f.faultyStore }
+func (f faultyAccount) Workers(string) cloud.Workers                            { return nil }
 
 // neighbours are keys that a deploy of the project "shop" must not touch.
 var neighbours = map[string]string{

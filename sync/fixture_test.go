@@ -474,7 +474,7 @@ func reads(body string) func() io.Reader {
 // noListAccount lists no keys, as a store that has lost its index.
 type noListAccount struct{ cloud.Account }
 
-func (b noListAccount) Store(id string) cloud.Store { return noListStore{b.Account.Store(id)} }
+func (n noListAccount) Store(id string) cloud.Store { return noListStore{n.Account.Store(id)} }
 
 type noListStore struct{ cloud.Store }
 

@@ -41,14 +41,14 @@ var (
 )
 
 // after carries the request out after some time.
-func (m *faultState) after(c *central, d time.Duration, now func() error) {
-	m.later = append(m.later, func() {
+func (f *faultState) after(c *central, d time.Duration, now func() error) {
+	f.later = append(f.later, func() {
 		time.Sleep(d)
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		_ = now()
 	})
-	go m.later[len(m.later)-1]()
+	go f.later[len(f.later)-1]()
 }
 
 func switchFaults(c *central) []switchFault {

@@ -333,16 +333,16 @@ type notDeleting struct {
 	sent map[string]bool
 }
 
-func (u notDeleting) Store(string) cloud.Store { return notDeletingStore{u.faultyStore, u.sent} }
+func (n notDeleting) Store(string) cloud.Store { return notDeletingStore{n.faultyStore, n.sent} }
 
 type notDeletingStore struct {
 	*faultyStore
 	sent map[string]bool
 }
 
-func (u notDeletingStore) DeleteBulk(_ context.Context, keys []string) ([]string, error) {
+func (n notDeletingStore) DeleteBulk(_ context.Context, keys []string) ([]string, error) {
 	for _, k := range keys {
-		u.sent[k] = true
+		n.sent[k] = true
 	}
 	return append(slices.Clone(keys), "project/shop2/manifest"), nil
 }

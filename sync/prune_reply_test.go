@@ -18,13 +18,13 @@ type notDeleting struct {
 	sent   map[string]bool
 }
 
-func (u notDeleting) Store(string) cloud.Store { return u }
+func (n notDeleting) Store(string) cloud.Store { return n }
 
-func (u notDeleting) DeleteBulk(_ context.Context, names []string) ([]string, error) {
+func (n notDeleting) DeleteBulk(_ context.Context, names []string) ([]string, error) {
 	for _, name := range names {
-		u.sent[name] = true
+		n.sent[name] = true
 	}
-	return append(u.others, names...), nil
+	return append(n.others, names...), nil
 }
 
 // Promises 4 and 9: whatever keys the answer to a delete names, prune only ever sends keys that it

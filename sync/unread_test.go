@@ -132,7 +132,7 @@ type flakyAccount struct {
 	mu    *sync.Mutex
 }
 
-func (h flakyAccount) Store(id string) cloud.Store { return flakyStore{h.Account.Store(id), h} }
+func (f flakyAccount) Store(id string) cloud.Store { return flakyStore{f.Account.Store(id), f} }
 
 type flakyStore struct {
 	cloud.Store

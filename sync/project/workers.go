@@ -370,7 +370,7 @@ func (w *Workers) PatchSettings(context.Context, map[string]json.RawMessage) err
 func (w *Workers) URL(context.Context) (string, error) { return "", nil }
 
 // URLEnabled implements [cloud.Workers].
-func (p *Workers) URLEnabled(context.Context) (bool, error) { return false, nil }
+func (w *Workers) URLEnabled(context.Context) (bool, error) { return false, nil }
 
 // EnableURL implements [cloud.Workers].
 func (w *Workers) EnableURL(context.Context) error { return nil }

@@ -111,8 +111,8 @@ func (c *Checker) adopts(by, site string, w, base *view) {
 }
 
 // serves reports whether the files of a version are what a write makes of a pathname.
-func (w *view) serves(e edit) bool {
-	a, ok := w.served.find(e.path)
+func (v *view) serves(e edit) bool {
+	a, ok := v.served.find(e.path)
 	if e.hash == "" {
 		return !ok
 	}
