@@ -52,7 +52,7 @@ func TestScripts(t *testing.T) {
 			"written":  written, "wrangler": runWrangler, "publish": publish, "many": many, "age": age, "awaitfile": awaitFile,
 			"shows":       shows,
 			"showsheader": showsHeader, "kvkeys": kvKeys, "sitekeys": siteKeys, "spoil": spoil, "kvput": kvPut,
-			"reads": reads, "visit": visit,
+			"reads": reads, "visit": visit, "follow": follow, "pipeline": pipeline,
 		},
 	})
 }
