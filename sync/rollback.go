@@ -134,7 +134,8 @@ func (e *Engine) rollTo(ctx context.Context, past *version.Past, target *version
 		return layout.ErrStale
 	}
 	says := version.Message{Deployment: target.ID, Rollback: true, Commit: target.Commit, Hold: hold,
-		Over: version.ActiveID(past.Activations), Actor: e.client.Actor, Run: e.client.Run}
+		Over: version.ActiveID(past.Activations), Has: version.Contained(past.Activations),
+		Actor: e.client.Actor, Run: e.client.Run}
 	s := e.newSwitch(past.Activations, entryOfPast(past), opt.Compare)
 	e.activates(s, target.Version, says.Text(""), opt.Force)
 	e.noteRollback(says)

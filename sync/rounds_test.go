@@ -165,6 +165,10 @@ func (r *round) story() string {
 	return out.String()
 }
 
+// hard are seeds with more activations within one race than the API lists, by the number of
+// deployers. A run then knows only from messages what others contain.
+var hard = map[int][]uint64{5: {578, 1708, 1962, 2492, 2780, 4370, 5152}}
+
 // Promise 5: if several commits are deployed at the same time, the newest is live in the end, or
 // its run says that it is not. A prune, a rollback and changes of secrets run at the same time, and
 // the requests are carried out in any order.
@@ -174,7 +178,11 @@ func TestNewestOfSeveralDeployers(t *testing.T) {
 	for _, deployers := range []int{3, 5} {
 		t.Run(fmt.Sprint(deployers), func(t *testing.T) {
 			newest := 0
+			seeds := slices.Clone(hard[deployers])
 			for seed := range uint64(rounds) {
+				seeds = append(seeds, seed)
+			}
+			for _, seed := range seeds {
 				synctest.Test(t, func(t *testing.T) {
 					r := newRound(t, deployers)
 					r.world.listed = []int{10, 100}[seed%2]
@@ -188,7 +196,7 @@ func TestNewestOfSeveralDeployers(t *testing.T) {
 					}
 				})
 			}
-			t.Logf("the newest commit was live at the end of %d of %d rounds", newest, rounds)
+			t.Logf("the newest commit was live at the end of %d of %d rounds", newest, len(seeds))
 		})
 	}
 }

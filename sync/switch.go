@@ -73,7 +73,8 @@ func (e *Engine) reactivate(ctx context.Context, l *version.Live, d *layout.Draf
 	if err := e.lookAgain(ctx, l.Activations, l.At); err != nil {
 		return err
 	}
-	says := version.Message{Deployment: l.Meta.Deployment, Commit: d.Origin.Commit, Over: version.ActiveID(l.Activations)}
+	says := version.Message{Deployment: l.Meta.Deployment, Commit: d.Origin.Commit,
+		Over: version.ActiveID(l.Activations), Has: version.Contained(l.Activations)}
 	s := e.newSwitch(l.Activations, entryOf(l), compare)
 	e.activates(s, l.Version.ID, says.Text(d.Origin.Subject), false)
 	return e.settle(ctx, s, says.Deployment)
@@ -126,9 +127,12 @@ func baseEntry(list []cloud.Activation) settle.Entry {
 		return settle.Entry{}
 	}
 	says := version.ReadMessage(list[0].Message)
-	x := settle.Entry{Activation: list[0], Over: says.Over, Same: says.Again, Choice: true}
-	if x.Edit = says.Deployment == ""; x.Edit && len(list) > 1 {
-		x.Over = list[1].ID
+	x := settle.Entry{Activation: list[0], Over: says.Over, Same: says.Again, Choice: true, Has: version.Changes(list)}
+	if x.Edit = says.Deployment == ""; x.Edit {
+		x.Change = version.ChangeMark(cmp.Or(says.Again, x.ID))
+		if len(list) > 1 {
+			x.Over = list[1].ID
+		}
 	}
 	return x
 }
@@ -140,7 +144,7 @@ func messageAgain(x settle.Entry) string {
 	if says := version.ReadMessage(x.Message); says.Deployment != "" || says.Again != "" {
 		return x.Message
 	}
-	return version.Again(x.ID, x.Message)
+	return version.Again(x.ID, x.Has, x.Message)
 }
 
 // settle makes the switch and finds its result.
@@ -208,11 +212,13 @@ func (e *Engine) describeActivation(ctx context.Context, a cloud.Activation,
 	beneath settle.Entry) (settle.Entry, error) {
 	says := version.ReadMessage(a.Message)
 	x := settle.Entry{Activation: a, Over: says.Over, Deployment: says.Deployment, Commit: says.Commit,
-		Rollback: says.Rollback}
+		Rollback: says.Rollback, Has: says.Changes()}
 	if version.IsCommit(says.Hold) {
 		x.Hold = says.Hold
 	}
-	x.Same = says.Again
+	if x.Same = says.Again; says.Deployment == "" {
+		x.Change = version.ChangeMark(cmp.Or(says.Again, a.ID))
+	}
 	if says.Commit != "" || says.Deployment != "" && says.Over != "" {
 		return x, nil
 	}

@@ -108,7 +108,7 @@ func (r *Run) carriedHold(l *version.Live, deployment, hold string) *version.Hol
 // that settings of a refused or a preview version cannot reach production.
 func (r *Run) Version(l *version.Live, w cloud.Worker, o manifest.Origin, meta version.Meta) (cloud.Upload, error) {
 	says := version.Message{Deployment: meta.Deployment, Commit: o.Commit, Hold: l.CarriedHold(o),
-		Over: version.ActiveID(l.Activations)}
+		Over: version.ActiveID(l.Activations), Has: version.Contained(l.Activations)}
 	u := cloud.Upload{Worker: w, Message: says.Text(o.Subject), Tag: meta.Deployment}
 	mine := map[string]bool{cloud.BindingMeta: true, cloud.BindingBlobs: true}
 	companion := w.Companion != nil

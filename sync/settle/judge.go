@@ -1,6 +1,7 @@
 package settle
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -31,6 +32,10 @@ type Entry struct {
 	// Late is set if more was activated since its plan than the API lists. Its version may lack a
 	// secret that was changed in between.
 	Late bool
+	// Has are marks of the changes by other tools that the activation is known to contain. Change is
+	// the mark of its own change, if another tool made it.
+	Has    []string
+	Change string
 	// Same is set if this activation repeats an earlier one and its message does not show
 	// that. It is the id of the earlier one.
 	Same string
@@ -85,7 +90,7 @@ type Verdict struct {
 // base, oldest first.
 func Judge(ctx context.Context, base Entry, since []Entry, compare Compare) (Verdict, error) {
 	v := Verdict{Best: base}
-	h := history{keys: make(map[string]string), has: make(map[string][]string)}
+	h := history{keys: make(map[string]string), has: make(map[string][]string), changes: make(map[string]string)}
 	h.add(base)
 	for _, x := range since {
 		over, known := h.add(x)
@@ -112,8 +117,9 @@ func Judge(ctx context.Context, base Entry, since []Entry, compare Compare) (Ver
 			v.replace(x)
 		}
 	}
+	v.Best.Has = h.has[v.Best.Key()]
 	v.Lost = slices.ContainsFunc(since, func(x Entry) bool {
-		return x.Edit && !slices.Contains(h.has[v.Best.Key()], x.Key())
+		return x.Edit && !slices.Contains(h.has[v.Best.Key()], h.changes[x.Key()])
 	})
 	return v, nil
 }
@@ -127,8 +133,10 @@ func (v *Verdict) replace(x Entry) {
 // history says which earlier activations each activation knew of.
 type history struct {
 	keys map[string]string // by the activation's id
-	// has lists, by key, the changes by other tools that each activation contains.
+	// has lists, by key, the marks of the changes by other tools that each activation contains.
 	has map[string][]string
+	// changes has, by key, the mark of each change.
+	changes map[string]string
 }
 
 // add returns the key of the activation on which x was planned.
@@ -139,9 +147,15 @@ func (h *history) add(x Entry) (over string, known bool) {
 	if _, again := h.has[key]; again {
 		return over, known
 	}
-	h.has[key] = slices.Clone(h.has[over])
+	h.has[key] = nil
 	if x.Edit || x.Choice {
-		h.has[key] = append(h.has[key], key)
+		h.changes[key] = cmp.Or(x.Change, key)
+		h.has[key] = []string{h.changes[key]}
+	}
+	for _, change := range slices.Concat(x.Has, h.has[over]) {
+		if !slices.Contains(h.has[key], change) {
+			h.has[key] = append(h.has[key], change)
+		}
 	}
 	return over, known
 }

@@ -2,6 +2,7 @@ package settle_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -75,6 +76,27 @@ func TestJudge(t *testing.T) {
 		v, err := settle.Judge(t.Context(), base, since, byLetter)
 		if err != nil || v.Best.ID != want {
 			t.Errorf("%s: %q wins, %v; want %q", log, v.Best.ID, err, want)
+		}
+	}
+}
+
+// A message names the changes by other tools that its activation contains. They count also if the
+// activation on which it was planned is not listed.
+func TestJudgeByMarks(t *testing.T) {
+	for has, want := range map[string]string{"": "a", "other": "a", "change": "b/unlisted"} {
+		base, since := entries("a b/unlisted")
+		base.Has, since[0].Has = []string{"change"}, []string{has}
+		v, err := settle.Judge(t.Context(), base, since, byLetter)
+		if err != nil || v.Best.ID != want || !slices.Contains(v.Best.Has, "change") {
+			t.Errorf("with %q: %q wins with %q, %v; want %q", has, v.Best.ID, v.Best.Has, err, want)
+		}
+	}
+	for has, lost := range map[string]bool{"": true, "change": false} {
+		base, since := entries("c Ea/unlisted d/unlisted")
+		since[0].Change, since[1].Has = "change", []string{has}
+		v, err := settle.Judge(t.Context(), base, since, byLetter)
+		if err != nil || v.Best.ID != "d/unlisted" || v.Lost != lost {
+			t.Errorf("with %q: %q wins, %v, lost: %t", has, v.Best.ID, err, v.Lost)
 		}
 	}
 }

@@ -230,6 +230,13 @@ func (s *Switch) read(ctx context.Context) (err error) {
 		}
 		s.since = append(s.since, beneath)
 	}
+	if own := slices.IndexFunc(s.since, isOwn); s.gap && own > 0 {
+		// The runs before saw more than is listed now, so what they left live was right then, also if
+		// it is a changed secret: a newer commit after it replaces it.
+		s.base, s.since = s.since[own-1], s.since[own:]
+		s.base.Late = true
+		s.base.Edit = false
+	}
 	return nil
 }
 

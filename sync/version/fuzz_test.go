@@ -123,6 +123,7 @@ func FuzzReadMeta(f *testing.F) {
 func FuzzReadMessage(f *testing.F) {
 	for _, m := range []Message{
 		{Deployment: testDeployment, Commit: testCommit, First: true},
+		{Deployment: testDeployment, Commit: testCommit, Over: "x", Has: ChangeMark("y") + "," + ChangeMark("z")},
 		{Deployment: testDeployment, Hold: otherCommit, Over: "x"},
 		{Deployment: testDeployment, Rollback: true, Commit: testCommit, Hold: otherCommit, Over: "x", Actor: "ada",
 			Run: "8"},
@@ -130,7 +131,7 @@ func FuzzReadMessage(f *testing.F) {
 	} {
 		f.Add(m.Text("Fix the menu kv-sync-hold:" + otherCommit))
 	}
-	f.Add(Again("x", "by hand"))
+	f.Add(Again("x", []string{ChangeMark("y")}, "by hand"))
 	f.Add("kv-sync " + testDeployment + ")")
 	f.Fuzz(func(t *testing.T, text string) {
 		m := ReadMessage(text)

@@ -12,11 +12,11 @@ import (
 // next run. It names the deployment, the activation on which it was planned, the commit
 // for which it was activated, and what is held back:
 //
-//	1f3c5d7e9a0b Fix the menu kv-sync-over:ID kv-sync-commit:ID (kv-sync DEPLOYMENT)
+//	1f3c5d7e9a0b Fix the menu kv-sync-over:ID kv-sync-has:MARKS kv-sync-commit:ID (kv-sync DEPLOYMENT)
 //	Rollback to DEPLOYMENT (1f3c5d7e9a0b) kv-sync-actor:NAME kv-sync-run:ID kv-sync-over:ID kv-sync-commit:ID
 //	  kv-sync-hold:ID
 //	kv-sync-over:ID kv-sync-hold:ID (kv-sync DEPLOYMENT)
-//	kv-sync-again:ID the message of another tool
+//	kv-sync-again:ID kv-sync-has:MARKS the message of another tool
 //
 // The last one is the message of a repetition: a run had replaced an activation of another
 // tool, and made it live again.
@@ -29,6 +29,7 @@ const (
 	runMark        = "kv-sync-run:"
 	overMark       = "kv-sync-over:"
 	againMark      = "kv-sync-again:"
+	hasMark        = "kv-sync-has:"
 	commitMark     = "kv-sync-commit:"
 	holdMark       = "kv-sync-hold:"
 	idMark         = "(kv-sync "
@@ -51,6 +52,10 @@ type Message struct {
 	// deployment and in the messages of an older kv-sync. First: it is a first deployment.
 	Over  string
 	First bool
+	// Has are the [ChangeMark] of the changes by other tools that the activation contains, separated
+	// by commas. Another run may not see them: Cloudflare lists only about ten activations. It is ""
+	// if there are none, and in the messages of an older kv-sync.
+	Has string
 	// Again is the id of the activation of another tool that was made live again, or "".
 	Again string
 	// Actor is the person who rolled back, in one word. It is "" if that is not known,
@@ -62,13 +67,24 @@ type Message struct {
 }
 
 // Again returns the message with which a run makes an activation of another tool live
-// again.
-func Again(id, message string) string { return againMark + id + " " + message }
+// again. has are the marks of the changes that it contains.
+func Again(id string, has []string, message string) string {
+	m := Message{Has: strings.Join(has[:min(len(has), mostChanges)], ",")}
+	return againMark + id + m.has() + " " + message
+}
+
+// has returns the mark of Has after a space, or "".
+func (m Message) has() string {
+	if m.Has == "" {
+		return ""
+	}
+	return " " + hasMark + m.Has
+}
 
 // marks returns the words of the message that kv-sync reads. The first is always the mark
 // of Over, so that text before it cannot be read as a mark.
 func (m Message) marks() string {
-	marks := overMark + cmp.Or(m.Over, overNothing)
+	marks := overMark + cmp.Or(m.Over, overNothing) + m.has()
 	if m.Commit != "" {
 		marks += " " + commitMark + m.Commit
 	}
@@ -117,8 +133,13 @@ func markedWord(mark, name string) string {
 // another tool.
 func ReadMessage(m string) Message {
 	if rest, ok := strings.CutPrefix(m, againMark); ok {
-		id, _, _ := strings.Cut(rest, " ")
-		return Message{Again: id}
+		id, rest, _ := strings.Cut(rest, " ")
+		word, _, _ := strings.Cut(rest, " ")
+		has, ok := strings.CutPrefix(word, hasMark)
+		if !ok || !isChanges(has) {
+			has = ""
+		}
+		return Message{Again: id, Has: has}
 	}
 	if rest, ok := strings.CutPrefix(m, rollbackPrefix); ok {
 		fields := strings.Fields(rest)
@@ -177,6 +198,7 @@ func readMarks(fields []string) (a Message) {
 	}
 	a.Hold = last(holdMark, isHold)
 	a.Commit = last(commitMark, IsCommit)
+	a.Has = last(hasMark, isChanges)
 	if a.Over = last(overMark, isActivation); a.Over == overNothing {
 		a.Over, a.First = "", true
 	}

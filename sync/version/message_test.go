@@ -19,6 +19,7 @@ func TestMessages(t *testing.T) {
 	released := Message{Deployment: testDeployment, Commit: testCommit, Over: over}
 	of := released.Text
 	first := Message{Deployment: testDeployment, Commit: testCommit, First: true}
+	changed := Message{Deployment: testDeployment, Commit: testCommit, Over: over, Has: "0123abcd,89efcdab"}
 	folder := Message{Deployment: testDeployment, Over: over}
 	folderHeld := Message{Deployment: testDeployment, Hold: otherCommit, Over: over}
 	rolled := Message{Deployment: testDeployment, Rollback: true, Commit: testCommit, Hold: otherCommit, Over: over,
@@ -33,12 +34,15 @@ func TestMessages(t *testing.T) {
 		message string
 		want    Message
 	}{
-		"a commit":           {of("Fix the menu"), released},
-		"no subject":         {of(""), released},
-		"a first deployment": {first.Text("Begin"), first},
-		"a folder":           {folder.Text(""), folder},
-		"a folder, held":     {folderHeld.Text(""), folderHeld},
-		"a forged commit":    {of("x kv-sync-commit:" + otherCommit), released},
+		"a commit":            {of("Fix the menu"), released},
+		"no subject":          {of(""), released},
+		"a first deployment":  {first.Text("Begin"), first},
+		"changes of others":   {changed.Text("Fix the menu"), changed},
+		"a repetition":        {Again("x", []string{"0123abcd"}, "by hand"), Message{Again: "x", Has: "0123abcd"}},
+		"a simple repetition": {Again("x", nil, "by kv-sync-has:0123abcd"), Message{Again: "x"}},
+		"a folder":            {folder.Text(""), folder},
+		"a folder, held":      {folderHeld.Text(""), folderHeld},
+		"a forged commit":     {of("x kv-sync-commit:" + otherCommit), released},
 		"a forged hold": {of("x kv-sync-commit:" + testCommit + " kv-sync-hold:" + heldDeployment),
 			released},
 		"a forged base":                     {first.Text("x kv-sync-over:" + over), first},
@@ -78,11 +82,12 @@ func TestMessages(t *testing.T) {
 func TestMessagesAreShort(t *testing.T) {
 	held := strings.TrimSuffix(strings.Repeat(heldDeployment+",", MostHeld), ",")
 	over := strings.Repeat("f", 64)
+	has := strings.TrimSuffix(strings.Repeat("0123abcd,", mostChanges), ",")
 	for _, m := range []string{
-		Message{Deployment: testDeployment, Commit: strings.Repeat("a", 64), Over: over}.Text(
+		Message{Deployment: testDeployment, Commit: strings.Repeat("a", 64), Over: over, Has: has}.Text(
 			strings.Repeat("\u65e5", 200)),
 		Message{Deployment: testDeployment, Commit: strings.Repeat("a", 64), Rollback: true, Hold: held,
-			Over: over, Actor: strings.Repeat("b", 100), Run: strings.Repeat("c", 100)}.Text(""),
+			Over: over, Has: has, Actor: strings.Repeat("b", 100), Run: strings.Repeat("c", 100)}.Text(""),
 	} {
 		if len(m) > 1000 {
 			t.Errorf("%d bytes: %s", len(m), m)

@@ -277,10 +277,10 @@ def kv_assets_key(path, data):
     return folder + slash + (f"{stem}.{checksum}.{extension}" if stem else f"{name}.{checksum}")
 
 
-MARKS = r"(?:kv-sync-over:(?P<over>\S+) ?)?(?:kv-sync-commit:(?P<commit>\S+) ?)?(?:kv-sync-hold:(?P<hold>\S+) ?)?"
+MARKS = r"(?:kv-sync-over:(?P<over>\S+) ?)?(?:kv-sync-has:(?P<has>\S+) ?)?(?:kv-sync-commit:(?P<commit>\S+) ?)?(?:kv-sync-hold:(?P<hold>\S+) ?)?"
 MESSAGES = [
     rf"Rollback to (?P<rollback>{DEPLOYMENT}) ?(?:\([0-9a-f]{{12}}\) )?(?:kv-sync-actor:(?P<actor>\S+) )?{MARKS}",
-    r"kv-sync-again:(?P<again>\S+) .*",
+    r"kv-sync-again:(?P<again>\S+) (?:kv-sync-has:(?P<has>\S+) )?.*",
     rf"kv-sync (?P<deployment>{DEPLOYMENT})",
     rf"(?:[0-9a-f]{{12}} .*?)?{MARKS}\(kv-sync (?P<deployment>{DEPLOYMENT})\)",
 ]
