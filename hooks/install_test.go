@@ -205,6 +205,21 @@ func TestHuskyIsRefused(t *testing.T) {
 	equal(t, "refusing", snapshot(t, filepath.Join(w.work, ".husky")), before)
 }
 
+// An install that was killed while it wrote the script leaves an unfinished file. The next one
+// removes it, and nothing else.
+func TestRestOfAKilledInstall(t *testing.T) {
+	w := newWorld(t)
+	dir := filepath.Join(w.work, ".git", "hooks")
+	write(t, filepath.Join(dir, ".new-mine"), "a person's", 0o644)
+	before := snapshot(t, dir)
+	write(t, filepath.Join(dir, ".new-123456"), "#!/bin/sh\n# kv-", 0o600)
+	w.install(hooks.Options{})
+	if _, err := hooks.Uninstall(t.Context(), w.find(), hooks.PrePushHook); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "after it", snapshot(t, dir), before)
+}
+
 // Two installs at once, as of the packages of one repository, would both move a hook: the
 // second one kv-sync's script over the former hook.
 func TestOneInstallAtATime(t *testing.T) {

@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
+	"github.com/kv-sync/kv-sync/internal/atomicfile"
 	"github.com/kv-sync/kv-sync/internal/filelock"
 	"github.com/kv-sync/kv-sync/internal/realpath"
 )
@@ -35,8 +38,19 @@ func (r *Repository) lockHooks(ctx context.Context) (unlock func(), err error) {
 			return nil, fmt.Errorf("lock %s: %w", folder, err)
 		}
 		locks = append(locks, lock)
+		removeUnfinished(folder)
 	}
 	return unlock, nil
+}
+
+// removeUnfinished removes the files that a killed install left in a folder whose lock is held.
+func removeUnfinished(folder string) {
+	list, _ := os.ReadDir(folder) // a folder that cannot be read is reported later
+	for _, e := range list {
+		if number, ok := strings.CutPrefix(e.Name(), atomicfile.TempPrefix); ok && strings.Trim(number, "0123456789") == "" {
+			_ = os.Remove(filepath.Join(folder, e.Name()))
+		}
+	}
 }
 
 // existing returns a folder by its real path, or the nearest folder above that exists.

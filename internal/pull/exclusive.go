@@ -26,7 +26,7 @@ func (t *WorkTree) Exclusive(ctx context.Context, work func() error) error {
 		return fmt.Errorf("wait for another pull into %s: %w", t.dir, err)
 	}
 	defer lock.Close()
-	t.exclusive = true
+	t.exclusive, t.listed = true, map[string]names{} // another pull may have changed the folder
 	defer func() { t.exclusive = false }()
 	return work()
 }

@@ -53,6 +53,9 @@ func TestRestOfAKilledPull(t *testing.T) {
 		t.Errorf("a dry run: %v, and the folder has %s", err, snapshot(t, dir))
 	}
 	tree := openTree(t, dir)
+	if _, _, err := tree.Find("/sub/page.html"); err != nil { // a look at what git ignores comes before the lock
+		t.Fatal(err)
+	}
 	err := tree.Exclusive(t.Context(), func() error {
 		_, err := Pull(t.Context(), entries, contentMap{"/sub/page.html": "new"}, tree, options)
 		return err
