@@ -67,17 +67,20 @@ func (k Kind) section() string { return "kv-sync." + string(k) }
 // enabled. The user's global configuration counts as well, so that a hook in a shared
 // folder can be enabled for all repositories.
 func (r *Repository) Settings(ctx context.Context, k Kind) (Settings, error) {
-	var s Settings
-	values, err := r.config(ctx, "", k.section()+".")
+	return r.settingsIn(ctx, k, "")
+}
+
+// saved returns the settings in the repository's own configuration.
+func (r *Repository) saved(ctx context.Context, k Kind) (Settings, error) {
+	return r.settingsIn(ctx, k, "--local")
+}
+
+// settingsIn reads the settings from git's configuration. scope is a flag of git config, or "".
+func (r *Repository) settingsIn(ctx context.Context, k Kind, scope string) (s Settings, err error) {
+	values, err := r.config(ctx, scope, k.section()+".")
 	if err != nil {
 		return s, fmt.Errorf("read the settings of the %s hook: %w", k, err)
 	}
-	s.read(values)
-	return s, nil
-}
-
-// read sets the settings from git's configuration.
-func (s *Settings) read(values []configured) {
 	for _, each := range s.each() {
 		for _, v := range values {
 			if v.name == each.name {
@@ -85,15 +88,6 @@ func (s *Settings) read(values []configured) {
 			}
 		}
 	}
-}
-
-// saved returns the settings in the repository's own configuration.
-func (r *Repository) saved(ctx context.Context, k Kind) (s Settings, err error) {
-	values, err := r.config(ctx, "--local", k.section()+".")
-	if err != nil {
-		return s, fmt.Errorf("read the settings of the %s hook: %w", k, err)
-	}
-	s.read(values)
 	return s, nil
 }
 

@@ -20,9 +20,7 @@ func (e *Engine) History(ctx context.Context) ([]version.Deployment, error) {
 		return nil, err
 	}
 	p, err := e.past(ctx)
-	if errors.Is(err, cloud.ErrNotFound) {
-		return nil, notDeployed(e.client.Site)
-	} else if err != nil {
+	if err != nil {
 		return nil, err
 	}
 	return p.Deployments, e.describe(ctx, p)
@@ -30,7 +28,17 @@ func (e *Engine) History(ctx context.Context) ([]version.Deployment, error) {
 
 // past returns the deployments that Cloudflare lists, and the retained ones.
 func (e *Engine) past(ctx context.Context) (*version.Past, error) {
-	return e.client.Past(ctx, site.Lookup{Otherwise: e.client.Policy(), Records: e.records})
+	return e.lookUp(ctx, site.Lookup{Records: e.records})
+}
+
+// lookUp returns deployments. If there are none, the error is that of a site that is not deployed.
+func (e *Engine) lookUp(ctx context.Context, l site.Lookup) (*version.Past, error) {
+	l.Otherwise = e.client.Policy()
+	past, err := e.client.Past(ctx, l)
+	if errors.Is(err, cloud.ErrNotFound) {
+		return nil, notDeployed(e.client.Site)
+	}
+	return past, err
 }
 
 // allPast returns all deployments. If KV does not answer, it returns those that the API lists, and
@@ -40,7 +48,7 @@ func (e *Engine) allPast(ctx context.Context) (*version.Past, error) {
 	if err == nil {
 		return past, nil
 	}
-	listed, failed := e.client.Past(ctx, site.Lookup{Otherwise: e.client.Policy()})
+	listed, failed := e.lookUp(ctx, site.Lookup{})
 	if failed != nil {
 		return nil, err
 	}

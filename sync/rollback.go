@@ -54,10 +54,8 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	if err := e.layout.Lacks(layout.CommandRollback); err != nil {
 		return nil, err
 	}
-	past, err := e.client.Past(ctx, site.Lookup{Otherwise: e.client.Policy(), Newest: downTo(opt.To)})
-	if errors.Is(err, cloud.ErrNotFound) {
-		return nil, notDeployed(e.client.Site)
-	} else if err != nil {
+	past, err := e.lookUp(ctx, site.Lookup{Newest: downTo(opt.To)})
+	if err != nil {
 		return nil, err
 	}
 	if opt.To == "" && !opt.DryRun {

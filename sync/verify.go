@@ -2,10 +2,8 @@ package kvsync
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
-	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
@@ -40,9 +38,7 @@ func (e *Engine) Verify(ctx context.Context, readData bool) (*Verification, erro
 		return nil, err
 	}
 	past, err := e.past(ctx)
-	if errors.Is(err, cloud.ErrNotFound) {
-		return nil, notDeployed(e.client.Site)
-	} else if err != nil {
+	if err != nil {
 		return nil, err
 	}
 	v := &verification{layout.NewVerifier(e.client, readData), e, &Verification{}}

@@ -128,7 +128,6 @@ type mount struct {
 
 // servers are the daemon's listeners. Each serves its own handler only.
 type servers struct {
-	log  *slog.Logger
 	list []*http.Server
 	open []net.Listener
 	done sync.WaitGroup
@@ -138,7 +137,7 @@ type servers struct {
 
 // listen opens all addresses or none.
 func listen(ctx context.Context, mounts []mount, log *slog.Logger) (*servers, error) {
-	s := &servers{log: log}
+	s := &servers{}
 	for _, m := range mounts {
 		if m.address == "" {
 			continue

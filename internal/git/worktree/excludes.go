@@ -16,8 +16,12 @@ const maxIgnoreFile = 8 << 20
 // core.excludesFile, then info/exclude, whose patterns override it. Both are overridden by
 // .gitignore files. A file that cannot be read does not count.
 func (r *Repository) Excludes(ctx context.Context) []string {
-	var texts []string
-	for _, file := range []string{r.excludesFile(ctx), filepath.Join(r.CommonDir, "info", "exclude")} {
+	return textsOf(r.excludesFile(ctx), filepath.Join(r.CommonDir, "info", "exclude"))
+}
+
+// textsOf reads files of patterns. A file that cannot be read does not count.
+func textsOf(files ...string) (texts []string) {
+	for _, file := range files {
 		info, err := os.Stat(file)
 		if err != nil || !info.Mode().IsRegular() || info.Size() > maxIgnoreFile {
 			continue

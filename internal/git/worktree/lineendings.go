@@ -31,17 +31,7 @@ func (r *Repository) UserConversion(ctx context.Context) UserConversion {
 	if name, ok := strings.CutPrefix(own, "~/"); ok {
 		own = atHome(name)
 	}
-	for _, file := range []string{
-		"/etc/gitattributes", under(r.Top, own), filepath.Join(r.CommonDir, "info", "attributes"),
-	} {
-		info, err := os.Stat(file)
-		if err != nil || !info.Mode().IsRegular() || info.Size() > maxIgnoreFile {
-			continue
-		}
-		if text, err := os.ReadFile(file); err == nil {
-			u.Attributes = append(u.Attributes, string(text))
-		}
-	}
+	u.Attributes = textsOf("/etc/gitattributes", under(r.Top, own), filepath.Join(r.CommonDir, "info", "attributes"))
 	return u
 }
 

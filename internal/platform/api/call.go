@@ -44,6 +44,14 @@ type Call struct {
 // Reply sends a result.
 func (c *Call) Reply(result any) *Error { return c.ReplyWith(result, nil) }
 
+// ReplyUnless sends a result unless there is an error.
+func (c *Call) ReplyUnless(apiErr *Error, result any) *Error {
+	if apiErr != nil {
+		return apiErr
+	}
+	return c.Reply(result)
+}
+
 // ReplyWith sends a result with its result_info.
 func (c *Call) ReplyWith(result, info any) *Error {
 	WriteJSON(c.W, http.StatusOK, envelope{Success: true, Errors: []Message{}, Messages: []Message{}, Result: result,

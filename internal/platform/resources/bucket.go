@@ -74,10 +74,7 @@ func (s *Store) bucketCreate(c *api.Call) *api.Error {
 		r.Buckets = append(r.Buckets, b)
 		return nil
 	})
-	if apiErr != nil {
-		return apiErr
-	}
-	return c.Reply(b)
+	return c.ReplyUnless(apiErr, b)
 }
 
 func (s *Store) bucketGet(c *api.Call) *api.Error {
@@ -102,10 +99,7 @@ func (s *Store) bucketUpdate(c *api.Call) *api.Error {
 		r.Buckets[slices.Index(r.Buckets, old)] = &changed
 		return nil
 	})
-	if apiErr != nil {
-		return apiErr
-	}
-	return c.Reply(changed)
+	return c.ReplyUnless(apiErr, changed)
 }
 
 func (s *Store) bucketDelete(c *api.Call) *api.Error {
@@ -117,8 +111,5 @@ func (s *Store) bucketDelete(c *api.Call) *api.Error {
 		r.Buckets = without(r.Buckets, old)
 		return nil
 	})
-	if apiErr != nil {
-		return apiErr
-	}
-	return c.Reply(map[string]any{})
+	return c.ReplyUnless(apiErr, map[string]any{})
 }

@@ -112,10 +112,7 @@ func (s *Store) consumerCreate(c *api.Call) *api.Error {
 		added.QueueName = q.Name
 		return []*consumer{added}, nil
 	})
-	if apiErr != nil {
-		return apiErr
-	}
-	return c.Reply(added)
+	return c.ReplyUnless(apiErr, added)
 }
 
 func (s *Store) consumerUpdate(c *api.Call) *api.Error {
@@ -133,10 +130,7 @@ func (s *Store) consumerUpdate(c *api.Call) *api.Error {
 		consumers[slices.Index(consumers, old)] = changed
 		return consumers, nil
 	})
-	if apiErr != nil {
-		return apiErr
-	}
-	return c.Reply(changed)
+	return c.ReplyUnless(apiErr, changed)
 }
 
 func (s *Store) consumerDelete(c *api.Call) *api.Error {
@@ -147,8 +141,5 @@ func (s *Store) consumerDelete(c *api.Call) *api.Error {
 		}
 		return without(q.Consumers, old), nil
 	})
-	if apiErr != nil {
-		return apiErr
-	}
-	return c.Reply(map[string]any{})
+	return c.ReplyUnless(apiErr, map[string]any{})
 }

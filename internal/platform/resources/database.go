@@ -64,10 +64,7 @@ func (s *Store) databaseCreate(c *api.Call) *api.Error {
 		r.Databases = append(r.Databases, d)
 		return nil
 	})
-	if apiErr != nil {
-		return apiErr
-	}
-	return c.Reply(d)
+	return c.ReplyUnless(apiErr, d)
 }
 
 func (s *Store) databaseGet(c *api.Call) *api.Error {
@@ -89,8 +86,5 @@ func (s *Store) databaseDelete(c *api.Call) *api.Error {
 		r.Databases = without(r.Databases, old)
 		return nil
 	})
-	if apiErr != nil {
-		return apiErr
-	}
-	return c.Reply(map[string]any{})
+	return c.ReplyUnless(apiErr, map[string]any{})
 }

@@ -167,8 +167,5 @@ func (s *Store) queueDelete(c *api.Call) *api.Error {
 		r.Queues = without(r.Queues, old)
 		return nil
 	})
-	if apiErr != nil {
-		return apiErr
-	}
-	return c.Reply(map[string]any{})
+	return c.ReplyUnless(apiErr, map[string]any{})
 }

@@ -53,10 +53,7 @@ func (s *Store) cronsPut(c *api.Call) *api.Error {
 		t.Crons[script] = crons
 		return nil
 	})
-	if apiErr != nil {
-		return apiErr
-	}
-	return c.Reply(map[string]any{"schedules": api.OrEmpty(crons)})
+	return c.ReplyUnless(apiErr, map[string]any{"schedules": api.OrEmpty(crons)})
 }
 
 // check refuses a text that is not a schedule of five fields. It does not check their ranges.

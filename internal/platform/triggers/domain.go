@@ -159,10 +159,7 @@ func (s *Store) scriptDomainsPut(c *api.Call) *api.Error {
 		}
 		return nil
 	})
-	if apiErr != nil {
-		return apiErr
-	}
-	return c.Reply(domains)
+	return c.ReplyUnless(apiErr, domains)
 }
 
 // domainsList returns the domains that match the query.
@@ -223,10 +220,7 @@ func (s *Store) domainDetach(c *api.Call) *api.Error {
 		t.Domains = slices.DeleteFunc(t.Domains, func(d *domain) bool { return d == found })
 		return nil
 	})
-	if apiErr != nil {
-		return apiErr
-	}
-	return c.Reply(map[string]any{})
+	return c.ReplyUnless(apiErr, map[string]any{})
 }
 
 var errNoDomain = api.Failure(http.StatusNotFound, 100114, "The domain does not exist.")

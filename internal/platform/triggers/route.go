@@ -94,10 +94,7 @@ func (s *Store) scriptRoutesPut(c *api.Call) *api.Error {
 		t.Routes = changed.Routes
 		return nil
 	})
-	if apiErr != nil {
-		return apiErr
-	}
-	return c.Reply(patterns)
+	return c.ReplyUnless(apiErr, patterns)
 }
 
 // routesList returns the routes of a zone.
