@@ -59,6 +59,8 @@ var failures = []*Fault{
 	answers("HTML with status 200", status(200)),
 	appliedThen("HTML with status 200, carried out", status(200)),
 	fatal(answers("success: false with status 200", model.Failure(200, 10001, "it did not work"))),
+	fatal(switching(appliedThen("refused, carried out", model.Failure(400, 10001, "it did not work")))),
+	fatal(switching(answers("confirmed, not carried out", model.Confirmation()))),
 	fatal(answers("expired token", model.Failure(401, 10000, "Authentication error"))),
 	viewed("unsuccessful_keys", func(kind string) bool { return kind == "kv.bulk.put" || kind == "kv.bulk.delete" },
 		model.View{Skips: func(i int) bool { return i%2 == 0 }}),
@@ -183,6 +185,12 @@ func wrongLists(of, kind string) []*Fault {
 		fatal(viewed("list "+of+" cut in half", lists, model.View{List: half})),
 		fatal(viewed("list "+of+" empty", lists, model.View{List: none})),
 	}
+}
+
+// switching has a fault apply only to the activation of a version.
+func switching(f *Fault) *Fault {
+	f.appliesTo = func(kind string) bool { return kind == "workers.deployments.create" }
+	return f
 }
 
 func fatal(f *Fault) *Fault {

@@ -32,7 +32,7 @@ type Scenario struct {
 	Once bool
 	// Yields is set if the run may end because another one pruned meanwhile, or a minute ago.
 	Yields bool
-	// Skips is a fault against which docs/safety.md promises nothing, or "".
+	// Skips begins the names of faults against which docs/safety.md promises nothing, or is "".
 	Skips string
 	// Rewrites is set if the run writes a key several times. A late write would replace a newer one.
 	Rewrites bool

@@ -33,7 +33,7 @@ func deploys(name string, before func(*World), c *source.Commit) *Scenario {
 // Scenarios are the runs into which each fault is injected.
 func Scenarios() []*Scenario {
 	h := history()
-	return slices.Concat(siteScenarios(h), rollbacks(h), aheadScenarios(h), codeScenarios(h), folderScenarios(h),
+	return slices.Concat(siteScenarios(h), rollbacks(h), orderScenarios(h), aheadScenarios(h), codeScenarios(h), folderScenarios(h),
 		chunkScenarios(), projectScenarios(), deleteScenarios(), kvAssetsScenarios(), pathnameScenarios(), overlayScenarios())
 }
 

@@ -85,6 +85,9 @@ func failure(status, code int, message string) *Reply {
 // Failure is the answer of the API to a request that it refuses.
 func Failure(status, code int, message string) *Reply { return failure(status, code, message) }
 
+// Confirmation is the answer of the API to a request that it has carried out.
+func Confirmation() *Reply { return success(map[string]string{"id": "confirmed"}, nil) }
+
 func encode(status int, e envelope) *Reply {
 	b, err := json.Marshal(e)
 	if err != nil {
