@@ -2,11 +2,11 @@ package simulation
 
 import (
 	"context"
+	"time"
 
 	"github.com/kv-sync/kv-sync/internal/simulation/inspect"
 	"github.com/kv-sync/kv-sync/internal/simulation/model"
 	"github.com/kv-sync/kv-sync/internal/simulation/source"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/plan"
@@ -23,7 +23,8 @@ func (unordered) Compare(context.Context, string, string) (manifest.Relation, er
 // orderScenarios are deploys that a guard refuses because of what is live, and one that it lets pass.
 func orderScenarios(h []*source.Commit) []*Scenario {
 	live := deployed(h[0], h[1], h[2])
-	back := sequence(live, func(w *World) { w.Must(blog+"/rollback", "laptop", rollback(kvsync.RollbackOptions{})) })
+	back := sequence(live, func(w *World) { w.Must(blog+"/rollback", "laptop", rollback(noOptions)) }, passed(time.Hour))
+	unlisted := sequence(back, activatedAgain, passed(time.Hour))
 	stranger := source.Repository("example.com/eve/other", pages(50))[0]
 	deploy := func(src manifest.Source, opt plan.Options) func(context.Context, *Process) error {
 		return deployOf(blog, src, worker, opt)
@@ -46,9 +47,9 @@ func orderScenarios(h []*source.Commit) []*Scenario {
 		refuses("commit of unknown order after a rollback", guard.Order, back, deploy(unordered{source.Of(h[4])},
 			plan.Options{}), h[1]),
 		refuses("content that is held back", guard.Held, back, deploy(source.Of(h[3]), plan.Options{}), h[1]),
-		short(refuses("commit that is held back, and a short list", guard.Held, sequence(back, activatedAgain),
+		short(refuses("commit that is held back, and a short list", guard.Held, unlisted,
 			deploy(source.Of(h[2]), plan.Options{}), h[1])),
-		short(refuses("content that is held back, and a short list", guard.Held, sequence(back, activatedAgain),
+		short(refuses("content that is held back, and a short list", guard.Held, unlisted,
 			deploy(source.Of(h[3]), plan.Options{}), h[1])),
 		{Name: "code over content that is held back", Actor: blog + "/deploy", Before: back,
 			Run: deployOf(blog, source.Of(h[3]), coded("two"), plan.Options{}), After: wants(h[3])},
