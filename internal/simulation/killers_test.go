@@ -6,6 +6,9 @@ import "testing"
 // other tests do not find.
 var (
 	killingInjections = []string{
+		"deploy, call 6, workers.deployments.create: refused, carried out",
+		"newer commit without a change, call 3, workers.deployments.create: confirmed, not carried out",
+		"deploy, call 7, workers.deployments.list: list of deployments empty",
 		"deploy, call 3, kv.bulk.put: paused for longer than the grace period",
 		"first deploy, call 7, workers.scripts.put: request lost",
 		"prune of what an earlier release deployed, call 15, kv.keys.list: list of keys has each twice",
