@@ -25,6 +25,7 @@ func orderScenarios(h []*source.Commit) []*Scenario {
 	live := deployed(h[0], h[1], h[2])
 	back := sequence(live, func(w *World) { w.Must(blog+"/rollback", "laptop", rollback(noOptions)) }, passed(time.Hour))
 	unlisted := sequence(back, activatedAgain, passed(time.Hour))
+	rebuilt := source.Of(h[2].Rebuilt(pages(51)))
 	stranger := source.Repository("example.com/eve/other", pages(50))[0]
 	deploy := func(src manifest.Source, opt plan.Options) func(context.Context, *Process) error {
 		return deployOf(blog, src, worker, opt)
@@ -41,14 +42,14 @@ func orderScenarios(h []*source.Commit) []*Scenario {
 		refuses("older commit", guard.Older, live, deploy(source.Of(h[1]), plan.Options{}), h[2]),
 		refuses("commit of unknown order", guard.Order, live, deploy(unordered{source.Of(h[4])}, plan.Options{}), h[2]),
 		refuses("commit of another repository", guard.Repository, live, deploy(source.Of(stranger), plan.Options{}), h[2]),
-		refuses("commit that is held back", guard.Held, back, deploy(source.Of(h[2]), plan.Options{}), h[1]),
-		refuses("commit that is held back --any-order", guard.Held, back, deploy(source.Of(h[2]),
+		refuses("commit that is held back", guard.Held, back, deploy(rebuilt, plan.Options{}), h[1]),
+		refuses("commit that is held back --any-order", guard.Held, back, deploy(rebuilt,
 			plan.Options{AnyOrder: true}), h[1]),
 		refuses("commit of unknown order after a rollback", guard.Order, back, deploy(unordered{source.Of(h[4])},
 			plan.Options{}), h[1]),
 		refuses("content that is held back", guard.Held, back, deploy(source.Of(h[3]), plan.Options{}), h[1]),
 		short(refuses("commit that is held back, and a short list", guard.Held, unlisted,
-			deploy(source.Of(h[2]), plan.Options{}), h[1])),
+			deploy(rebuilt, plan.Options{}), h[1])),
 		short(refuses("content that is held back, and a short list", guard.Held, unlisted,
 			deploy(source.Of(h[3]), plan.Options{}), h[1])),
 		{Name: "code over content that is held back", Actor: blog + "/deploy", Before: back,

@@ -47,6 +47,13 @@ func hash(f Files) hashed {
 	return out
 }
 
+// Rebuilt is another build of the commit, with other files.
+func (c *Commit) Rebuilt(f Files) *Commit {
+	out := *c
+	out.Files, out.hashed = f, hash(f)
+	return &out
+}
+
 // Differs says how the files that are live differ from these, or is "".
 func (h hashed) Differs(live inspect.Live) string {
 	for path, want := range h.hashes {
