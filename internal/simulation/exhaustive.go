@@ -58,7 +58,9 @@ func (s *Scenario) Calls(w *World) (calls []Seen) {
 // injectionsAt are the faults that can be injected into a call.
 func injectionsAt(s *Scenario, n int, c Seen) (all []Injection) {
 	for _, f := range Faults {
-		if !f.AppliesTo(c.Kind) || s.Skips != "" && strings.HasPrefix(f.Name, s.Skips) || s.Rewrites && f.late() && strings.HasPrefix(c.Kind, "kv.") {
+		skipped := s.Skips != "" && strings.HasPrefix(f.Name, s.Skips) ||
+			s.Rewrites && f.late() && strings.HasPrefix(c.Kind, "kv.")
+		if !f.AppliesTo(c.Kind) || skipped {
 			continue
 		}
 		all = append(all, Injection{Scenario: s, Call: n, Kind: c.Kind, Object: c.Object, Fault: f})
