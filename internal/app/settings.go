@@ -144,6 +144,6 @@ func (s *Site) progress(p site.Progress) {
 func (s *Site) noteName(p *plan.Plan) {
 	if p != nil && p.First && s.settings.Derived && !s.named {
 		s.named = true
-		s.Notices = append(s.Notices, s.settings.NameNotice())
+		s.Notices = append(s.Notices, s.settings.NameNotice(s.lastName().Other()))
 	}
 }

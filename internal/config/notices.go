@@ -19,8 +19,15 @@ func (s *Settings) ToolCommand() string {
 }
 
 // NameNotice returns a notice with the name of a site for which no name is configured. It is only
-// useful for the first deploy.
-func (s *Settings) NameNotice() manifest.Problem {
+// useful for the first deploy. before is another site that was deployed from the same folder, or "".
+func (s *Settings) NameNotice(before string) manifest.Problem {
+	if before != "" {
+		return manifest.Problem{
+			Reason: fmt.Sprintf("this is a new site, which is called %q, after %s; this folder was last deployed as %q, "+
+				"which this deploy does not change", s.Name, s.Where("name"), before),
+			Fix: fmt.Sprintf("to deploy to that one, give --name %s, or write name = %q into %s", before, before, ProjectFile),
+		}
+	}
 	return manifest.Problem{
 		Reason: fmt.Sprintf("the site is called %q, after %s", s.Name, s.Where("name")),
 		Fix:    fmt.Sprintf("to fix the name, write name = %q into %s", s.Name, ProjectFile),

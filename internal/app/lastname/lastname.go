@@ -41,6 +41,19 @@ func (n Note) Put() {
 	}
 }
 
+// Other returns the stored name if the site has another one, which no configuration sets. Otherwise it
+// returns "".
+func (n Note) Other() string {
+	if n.file == "" || !n.set.Derived {
+		return ""
+	}
+	text, err := os.ReadFile(n.file)
+	if name := string(text); err == nil && name != n.set.Name && config.ValidName(name) {
+		return name
+	}
+	return ""
+}
+
 // Explain adds the stored name to the error for a site that is not deployed, if no name was given.
 func (n Note) Explain(err error) error {
 	var stopped *guard.Error
@@ -52,8 +65,7 @@ func (n Note) Explain(err error) error {
 	default:
 		return err
 	}
-	text, readErr := os.ReadFile(n.file)
-	if name := string(text); readErr == nil && name != n.set.Name && config.ValidName(name) {
+	if name := n.Other(); name != "" {
 		return guard.Stop(guard.Target, advice.CaseOtherName, finding.Facts{Site: n.set.Name, Name: name})
 	}
 	if dir := config.ProjectAbove(n.set.Root); dir != "" {
