@@ -27,7 +27,7 @@ var (
 		"deploy without the overlay, call 3, kv.values.get: read finds nothing",
 		"project deleted, call 8, kv.values.put: reply lost, and each later call",
 	}
-	killingSeeds = []uint64{}
+	killingSeeds = []uint64{149}
 )
 
 // Promises 1 to 11: what has found a defect once finds it again.

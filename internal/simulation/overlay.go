@@ -21,7 +21,8 @@ const wiki = "wiki"
 func overlaid(edition string) cloud.Worker {
 	w := worker
 	w.Companion = &cloud.Worker{Main: "overlay.js", CompatibilityDate: "2026-11-01",
-		Modules: []cloud.Module{{Name: "overlay.js", Type: "application/javascript+module", Content: []byte(codeOf(edition))}}}
+		Modules: []cloud.Module{{Name: "overlay.js", Type: "application/javascript+module",
+			Content: []byte(codeOf(edition))}}}
 	return w
 }
 

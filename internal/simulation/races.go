@@ -145,7 +145,8 @@ func editRaces() (all []*Race) {
 		{"pull", Racer{wiki + "/pull", func(ctx context.Context, p *Process) error { return p.pull(ctx) }}},
 		{"deletion", Racer{wiki + "/" + inspect.Delete, remove(wiki)}},
 	} {
-		all = append(all, &Race{"wiki: " + r.name + " overtaken by edits", sequence(edited, pulls(h[1])), r.slow, fast, again})
+		all = append(all, &Race{"wiki: " + r.name + " overtaken by edits", sequence(edited, pulls(h[1])), r.slow, fast,
+			again})
 	}
 	return all
 }

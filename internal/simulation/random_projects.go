@@ -27,7 +27,8 @@ type Projects struct {
 
 // NewProjects prepares the account: projects, or other sites, with deployments, and a site.
 func NewProjects(seed uint64, names ...string) *Projects {
-	s := &Projects{Actors: newActors(seed), names: names, history: make(map[string][]*source.Commit), next: make(map[string]int),
+	s := &Projects{Actors: newActors(seed), names: names, history: make(map[string][]*source.Commit),
+		next: make(map[string]int),
 		last: make(map[string]*run)}
 	for i, name := range append(names, blog) {
 		var contents []source.Files

@@ -34,7 +34,8 @@ func deploys(name string, before func(*World), c *source.Commit) *Scenario {
 func Scenarios() []*Scenario {
 	h := history()
 	return slices.Concat(siteScenarios(h), rollbacks(h), orderScenarios(h), aheadScenarios(h), codeScenarios(h),
-		folderScenarios(h), chunkScenarios(), projectScenarios(), deleteScenarios(), kvAssetsScenarios(), pathnameScenarios(), overlayScenarios())
+		folderScenarios(h), chunkScenarios(), projectScenarios(), deleteScenarios(), kvAssetsScenarios(),
+		pathnameScenarios(), overlayScenarios())
 }
 
 // siteScenarios are those of a site in the default layout.
@@ -73,7 +74,7 @@ func siteScenarios(h []*source.Commit) []*Scenario {
 			}, passed(48*time.Hour)), Run: prune, After: wants(h[5]), Yields: true},
 		{Name: "prune right after a deploy and changes of a secret", Actor: blog + "/prune",
 			Before: sequence(rolledBack(h), passed(48*time.Hour), diesAt(blog, h[6], "kv.keys.list"), secretsChanged),
-			Run: prune, After: wants(h[6]), Yields: true},
+			Run:    prune, After: wants(h[6]), Yields: true},
 		{Name: "prune of what an earlier release deployed", Actor: blog + "/prune", Before: func(w *World) {
 			deployed(h[0], h[1], h[2], h[4], h[5])(w)
 			forgetPast(w)

@@ -27,7 +27,8 @@ var compiled = cloud.Worker{Build: &cloud.Build{Make: func(_ context.Context, in
 // kvAssetsScenarios are those of a site in the layout kv-assets. Another tool has keys beside its
 // files.
 func kvAssetsScenarios() []*Scenario {
-	h := source.Repository("example.com/ada/rusty", pages(600, "/old.html"), pages(601, "/old.html"), pages(602, "/old.html"),
+	h := source.Repository("example.com/ada/rusty", pages(600, "/old.html"), pages(601, "/old.html"),
+		pages(602, "/old.html"),
 		pages(603), many(604), pages(600, "/old.html"))
 	scenario := func(what, kind string, before func(*World), run func(context.Context, *Process) error,
 		live *source.Commit) *Scenario {

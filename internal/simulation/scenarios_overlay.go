@@ -34,8 +34,8 @@ func overlayScenarios() []*Scenario {
 	h := wikiHistory()
 	edited := sequence(deployedTo(wiki, h[0]), wrote(edits...))
 	pulled := sequence(edited, pulls(h[0]))
-	scenario := func(name, kind string, before func(*World), run func(context.Context, *Process) error, live *source.Commit,
-		kept ...write) *Scenario {
+	scenario := func(name, kind string, before func(*World), run func(context.Context, *Process) error,
+		live *source.Commit, kept ...write) *Scenario {
 		return &Scenario{Name: name, Actor: wiki + "/" + kind, Before: before, Run: run, After: func(w *World) string {
 			if wrong := wantsAt(wiki, live)(w); wrong != "" {
 				return wrong
@@ -128,7 +128,8 @@ func pullsEdits(name string, before func(*World), c *source.Commit) *Scenario {
 		}
 	}
 	return &Scenario{Name: name, Actor: wiki + "/pull", Before: begin,
-		Run: func(ctx context.Context, p *Process) error { return p.pull(ctx) }, Claims: func(w *World) string { return w.partly() },
+		Run:    func(ctx context.Context, p *Process) error { return p.pull(ctx) },
+		Claims: func(w *World) string { return w.partly() },
 		After: func(w *World) string {
 			tree := w.machine("ci").tree
 			for path, e := range w.object(wiki).Entries() {

@@ -14,7 +14,8 @@ const plain = "project/plain"
 // pathnameScenarios are those of a project in the layout pathname, which has no switch: a run that
 // ends says which files are live, and one that fails may leave some files new and others not.
 func pathnameScenarios() []*Scenario {
-	h := source.Repository("example.com/ada/plain", pages(700, "/old.html"), pages(701, "/old.html"), pages(702), many(703))
+	h := source.Repository("example.com/ada/plain", pages(700, "/old.html"), pages(701, "/old.html"), pages(702),
+		many(703))
 	others := besides(mall, "project/plain2", blog)
 	scenario := func(name string, before func(*World), c *source.Commit, opt plan.Options) *Scenario {
 		opt.AllowShrink = true

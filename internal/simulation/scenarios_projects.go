@@ -23,7 +23,8 @@ const (
 
 // projectScenarios are those of a Dynamic Worker's project.
 func projectScenarios() []*Scenario {
-	h := source.Repository("example.com/ada/mall", pages(300, "/old.html"), pages(301, "/old.html"), pages(302, "/old.html"),
+	h := source.Repository("example.com/ada/mall", pages(300, "/old.html"), pages(301, "/old.html"),
+		pages(302, "/old.html"),
 		pages(303), many(304))
 	deploys := func(name string, before func(*World), c *source.Commit) *Scenario {
 		return &Scenario{Name: name, Actor: mall + "/deploy", Before: before, Run: deployTo(mall, c, plan.Options{}),
