@@ -10,7 +10,7 @@ import (
 )
 
 var (
-	every = flag.Int("every", 40, "try each n-th case only, of some scenarios; 1 is all of all scenarios")
+	every = flag.Int("every", 80, "try each n-th case only, of some scenarios; 1 is all of all scenarios")
 	only  = flag.String("case", "", "only the cases whose names begin with this")
 )
 
@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	command, action = filepath.Join(dir, "kv-sync"), filepath.Join(dir, "action")
-	build := exec.Command("go", "build", "-o", dir+"/", "../../cmd/kv-sync", "../../cmd/action")
+	build := exec.Command("go", "build", "-ldflags", "-s -w", "-o", dir+"/", "../../cmd/kv-sync", "../../cmd/action")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
