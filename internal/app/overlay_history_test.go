@@ -108,7 +108,7 @@ const hangLimit = 2 * time.Minute
 const (
 	wikiWriters = 50
 	wikiPaths   = 20
-	wikiOps     = 10_000
+	wikiOps     = 4_000
 	wikiKills   = 5
 )
 
