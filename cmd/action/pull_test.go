@@ -166,7 +166,7 @@ esac
 			cmd := exec.CommandContext(t.Context(), "bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step[2])
 			cmd.Dir, cmd.SysProcAttr = workspace, as(t, workspace)
 			cmd.Env = append(os.Environ(), "PATH="+hub+":"+os.Getenv("PATH"), "HUB="+hub, "GITHUB_OUTPUT="+file,
-				"BRANCH="+branch[1], "GH_TOKEN=x",
+				"BRANCH="+branch[1], "GH_TOKEN=x", "GIT_TEMPLATE_DIR=",
 				"GITHUB_REF_NAME=main", "HOME="+hub, "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
 			for _, m := range regexp.MustCompile(`(\w+): \$\{\{ steps\.(\w+)\.outputs\.([\w-]+) \}\}`).FindAllStringSubmatch(
 				step[1], -1) {
