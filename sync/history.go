@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/site"
@@ -39,6 +41,10 @@ func (e *Engine) lookUp(ctx context.Context, l site.Lookup) (*version.Past, erro
 		return nil, notDeployed(e.client.Site)
 	}
 	return past, err
+}
+
+func notDeployed(site string) *guard.Error {
+	return guard.Stop(guard.Target, finding.CaseNotDeployed, finding.Facts{Site: site})
 }
 
 // allPast returns all deployments. If KV does not answer, it returns those that the API lists, and

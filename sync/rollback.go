@@ -117,10 +117,6 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	return res, nil
 }
 
-func notDeployed(site string) *guard.Error {
-	return guard.Stop(guard.Target, finding.CaseNotDeployed, finding.Facts{Site: site})
-}
-
 func (e *Engine) rollTo(ctx context.Context, past *version.Past, target *version.Deployment, hold string,
 	opt RollbackOptions) error {
 	// A rollback may run without a repository and then cannot compare commits. So it does not rely

@@ -151,7 +151,7 @@ func (l *loader) detectTop() {
 // rulesOfHosts says what to do about rules in the configuration of other hosts, or returns "".
 func (l *loader) rulesOfHosts(names []string) (text string) {
 	for _, name := range names {
-		if host := buildtool.HostOf(projectFiles{l}, name); host != nil && host.Rules {
+		if _, rules := buildtool.OtherHost(projectFiles{l}, name); rules {
 			text += "; the rules of " + name + " are not applied: write them into _redirects and _headers"
 		}
 	}
@@ -178,6 +178,7 @@ func (l *loader) lookAtTop() (about []string, other string, err error) {
 	}
 	err = fs.WalkDir(top, ".", func(name string, e fs.DirEntry, err error) error {
 		base := path.Base(name)
+		otherHost, _ := buildtool.OtherHost(projectFiles{l}, base)
 		switch {
 		case err != nil:
 			return err
@@ -187,7 +188,7 @@ func (l *loader) lookAtTop() (about []string, other string, err error) {
 				return fs.SkipDir
 			}
 		case e.IsDir():
-		case name == base && (aboutNames.MatchString(base) || buildtool.HostOf(projectFiles{l}, base) != nil):
+		case name == base && (aboutNames.MatchString(base) || otherHost):
 			about = append(about, base)
 		case !l.browserLoads(name):
 			other = name

@@ -41,7 +41,6 @@ type Process struct {
 	cmd  *exec.Cmd
 	out  *output
 	done chan struct{}
-	err  error // the result of cmd.Wait, valid after done is closed
 }
 
 // ConfigError is returned by Start if workerd refuses the configuration or a Worker throws an
@@ -131,7 +130,7 @@ func (p *Process) spawn() error {
 		}
 		stopGuard := startGuard(p.cmd.Process.Pid)
 		started <- nil
-		p.err = p.cmd.Wait()
+		_ = p.cmd.Wait() // the exit code says nothing that the output does not
 		stopGuard()
 		close(p.done)
 	}()

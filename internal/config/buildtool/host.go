@@ -8,17 +8,10 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// Host is the configuration of another host that publishes the folder as it is.
-type Host struct {
-	// File is the name of the configuration.
-	File string
-	// Rules reports whether it has redirects, headers or the like, which only that host reads.
-	Rules bool
-}
-
-// HostOf reads the configuration of another host, netlify.toml or vercel.json. It returns nil if the name
-// is another one, or if the configuration names a build, functions or another folder.
-func HostOf(files Files, name string) *Host {
+// OtherHost reports whether a file is the configuration of another host that publishes the folder as
+// it is: netlify.toml or vercel.json without a build, functions or another folder. rules reports
+// whether it has redirects, headers or the like, which only that host reads.
+func OtherHost(files Files, name string) (ok, rules bool) {
 	var (
 		sections map[string]any
 		err      error
@@ -32,19 +25,18 @@ func HostOf(files Files, name string) *Host {
 		err = json.Unmarshal(files.Read(name), &sections)
 		is = plainOnVercel
 	default:
-		return nil
+		return false, false
 	}
 	if err != nil {
-		return nil
+		return false, false
 	}
-	host := &Host{File: name}
 	for key, value := range sections {
 		if !is(key, value) {
-			return nil
+			return false, false
 		}
-		host.Rules = host.Rules || slices.Contains(servingRules, key)
+		rules = rules || slices.Contains(servingRules, key)
 	}
-	return host
+	return true, rules
 }
 
 // servingRules are the sections of both files that say how files are served.

@@ -84,8 +84,6 @@ type Result struct {
 	// run created it.
 	Namespace, Title string
 	Created          bool
-	// Origin describes the source.
-	Origin manifest.Origin
 	// Files is the number of files in the index, Uploaded the number of keys that
 	// were written, Bytes their size.
 	Files, Uploaded int
@@ -135,7 +133,7 @@ func Sync(ctx context.Context, c *site.Client, src manifest.Source,
 	next.KeepTimes(before, opt.Local)
 	res := &Result{
 		Index: EncodeIndex(next.Index), Namespace: namespace, Title: e.titleOf(), Created: namespace == "",
-		Origin: listing.Origin, Files: len(next.Index), Obsolete: before.Obsolete(next), Notices: kvAssetsNotices(listing),
+		Files: len(next.Index), Obsolete: before.Obsolete(next), Notices: kvAssetsNotices(listing),
 	}
 	if err := e.guardIndexShrink(listing, before, next, opt); err != nil {
 		return nil, err
