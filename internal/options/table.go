@@ -149,7 +149,7 @@ var (
 	To = declare(Option{
 		Flag: "to", Input: "to", Commands: []string{"rollback"}, Placeholder: "ID|COMMIT",
 		Help:      "Where a rollback goes: a deployment, a version or a commit, 7 characters of it at least.",
-		Doc:       "where a rollback goes: the id of a deployment or a version, or at least the first 7 characters of a commit",
+		Doc:       "where a rollback goes: the id of a deployment or a version, or at least 7 characters of a commit",
 		Otherwise: "the deployment before the live one",
 	})
 	Branch = declare(Option{

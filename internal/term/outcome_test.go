@@ -42,7 +42,7 @@ func TestResult(t *testing.T) {
 			"\nLive: commit aaaaaaaaaaaa, in 0.00 s (0 requests, 0 B sent)\n"},
 		{"nothing to do", result(kvsync.Result{Deployment: "d1", URL: "https://x.dev", PreviousDeployment: "d0"}, cost, "x"),
 			"      https://x.dev\n"},
-		{"an address that others may have switched off", result(kvsync.Result{URL: "https://x.dev", Unchecked: true}, cost, ""),
+		{"an address that may be off", result(kvsync.Result{URL: "https://x.dev", Unchecked: true}, cost, ""),
 			"      https://x.dev (last known address)\n"},
 		{"a removed file, which the plan named", result(kvsync.Result{Switched: true, Deployment: "d", Plan: &removed},
 			app.Stats{}, ""),
