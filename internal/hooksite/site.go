@@ -75,7 +75,8 @@ func reachable(set *config.Settings) bool {
 // open opens the site of a commit, or of the work tree for "".
 func (h *Hook) open(ctx context.Context, commit string, with func(*app.Inputs)) (*app.Site, error) {
 	in := app.Inputs{
-		Root: cmp.Or(h.Repository.Top, h.Repository.GitDir), Name: h.Settings.Name, Directory: h.Settings.Dir, Commit: commit, Getenv: h.getenv,
+		Root: cmp.Or(h.Repository.Top, h.Repository.GitDir), Name: h.Settings.Name, Directory: h.Settings.Dir,
+		Commit: commit, Getenv: h.getenv,
 		Offline: true, // a check needs no account; plan, upload and deploy run only if reachable found one
 		Log:     term.New(h.Err, h.Err, h.Getenv).Log(false),
 	}
