@@ -44,6 +44,7 @@ type Branch struct {
 // repository's root. If the branch does not exist, Commit creates it from HEAD. OpenBranch
 // refuses a branch that is checked out, because its work tree would seem to revert the commit.
 func OpenBranch(top, dir, branch string) (*Branch, error) {
+	branch = strings.TrimPrefix(branch, "refs/heads/") // as CI systems name a branch
 	b := &Branch{name: plumbing.NewBranchReferenceName(branch)}
 	if err := b.name.Validate(); err != nil {
 		return nil, fmt.Errorf("branch %q: %w", branch, err)
@@ -103,36 +104,6 @@ func (b *Branch) openRepository(top string) error {
 
 // AsOwner calls [AsOwner] for the repository's folder.
 func (b *Branch) AsOwner(work func() error) error { return AsOwner(b.shared, work) }
-
-// checkFree returns an error if the branch is checked out in any work tree of the repository.
-// It also returns an error if the branch's name conflicts with another branch's. For example,
-// edits and edits/x conflict: git stores a branch in a file, and edits/x needs a folder edits.
-func (b *Branch) checkFree() error {
-	linked, err := filepath.Glob(filepath.Join(b.shared, "worktrees", "*", "HEAD"))
-	if err != nil {
-		return fmt.Errorf("list the work trees: %w", err)
-	}
-	for _, head := range append(linked, filepath.Join(b.shared, "HEAD")) {
-		text, err := os.ReadFile(head) //nolint:gosec // the repository's own
-		if err == nil && strings.TrimSpace(string(text)) == "ref: "+b.name.String() {
-			return fmt.Errorf("branch %s is checked out; "+
-				"pull into the work tree and commit, or name another branch", b.name.Short())
-		}
-	}
-	refs, err := b.repo.References()
-	if err != nil {
-		return fmt.Errorf("list the branches: %w", err)
-	}
-	defer refs.Close()
-	return refs.ForEach(func(r *plumbing.Reference) error {
-		have, want := r.Name().String()+"/", b.name.String()+"/"
-		if have != want && (strings.HasPrefix(have, want) || strings.HasPrefix(want, have)) {
-			return fmt.Errorf("there cannot be a branch %s beside %s; name another branch",
-				b.name.Short(), r.Name().Short())
-		}
-		return nil
-	})
-}
 
 func (b *Branch) openTip() error {
 	tip, err := b.repo.Reference(b.name, true)
@@ -354,7 +325,7 @@ func (b *Branch) Commit(message Message, now time.Time) (string, error) {
 		return "", fmt.Errorf("write the commit: %w", err)
 	}
 	if err := b.move(id); err != nil {
-		return "", fmt.Errorf("move branch %s: %w; another process moved it; run again", b.name.Short(), err)
+		return "", fmt.Errorf("move branch %s, which another process may have moved: %w; run again", b.name.Short(), err)
 	}
 	return id.String(), nil
 }

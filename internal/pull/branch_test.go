@@ -265,3 +265,55 @@ func TestBranchOfAPartialClone(t *testing.T) {
 		t.Errorf("a clone without folders: %v", err)
 	}
 }
+
+// A branch that git is rebasing or bisecting is refused: git would move it back at the end.
+func TestBranchInARebase(t *testing.T) {
+	top := repository(t)
+	runGit(t, top, "branch", "edits")
+	runGit(t, top, "checkout", "-q", "--detach")
+	for file, content := range map[string]string{
+		"rebase-merge/head-name": "refs/heads/edits\n", "rebase-apply/head-name": "refs/heads/edits\n",
+		"BISECT_START": "edits\n",
+	} {
+		name := filepath.Join(top, ".git", file)
+		write(t, name, content)
+		if _, err := OpenBranch(top, "site", "edits"); err == nil || !strings.Contains(err.Error(), "edits is in a rebase") {
+			t.Errorf("%s: %v", file, err)
+		}
+		if _, err := OpenBranch(top, "site", "other"); err != nil {
+			t.Errorf("%s: another branch: %v", file, err)
+		}
+		if err := os.Remove(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A git command that runs, or was killed, has an empty lock file beside a branch. It is no branch,
+// and another branch can be pulled into.
+func TestBranchBesideALock(t *testing.T) {
+	top := repository(t)
+	for _, name := range []string{"busy.lock", "other/busy.lock"} {
+		write(t, filepath.Join(top, ".git", "refs", "heads", name), "")
+	}
+	if _, err := OpenBranch(top, "site", "other"); err != nil {
+		t.Errorf("a branch that git is making a folder for: %v", err)
+	}
+	if commit := pullOn(t, top, "refs/heads/edits"); runGit(t, top, "rev-parse", "edits") != commit {
+		t.Errorf("the commit %s is not on the branch", commit)
+	}
+}
+
+// Names of branches conflict also where git has packed them.
+func TestBranchBesideAnother(t *testing.T) {
+	top := repository(t)
+	runGit(t, top, "branch", "edits/one")
+	for range 2 {
+		for _, name := range []string{"edits", "edits/one/more"} {
+			if _, err := OpenBranch(top, "site", name); err == nil || !strings.Contains(err.Error(), "beside edits/one;") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		runGit(t, top, "pack-refs", "--all")
+	}
+}
