@@ -258,15 +258,29 @@ func say(to io.Writer, format string, args ...any) {
 }
 
 // sameSite reports whether two commits have the same site. A commit that the clone
-// does not have is different.
+// does not have is different, and so is one whose site is behind a symlink.
 func (r *Repository) sameSite(ctx context.Context, site *Site, before, after string) bool {
 	args := []string{"diff-tree", "-r", "--quiet", before, after}
-	if site.Directory != "" && site.Directory != "." {
+	part := site.Directory != "" && site.Directory != "."
+	if part {
 		args = append(args, "--", ":(top,literal)"+filepath.ToSlash(site.Directory))
 		for _, s := range site.Settings {
 			args = append(args, ":(top,literal)"+filepath.ToSlash(s))
 		}
 	}
 	_, err := r.git(ctx, args...)
-	return err == nil
+	return err == nil && !(part && r.linked(ctx, after, filepath.ToSlash(site.Directory)))
+}
+
+// linked reports whether a folder of a commit is a symlink, or is below one. It is true if git
+// cannot list the folder.
+func (r *Repository) linked(ctx context.Context, commit, folder string) bool {
+	args := []string{"ls-tree", "--full-tree", commit}
+	for i, c := range folder + "/" {
+		if c == '/' {
+			args = append(args, folder[:i])
+		}
+	}
+	list, err := r.git(ctx, args...)
+	return err != nil || strings.Contains("\n"+list, "\n120000 ")
 }

@@ -87,6 +87,23 @@ func TestPushWithoutAssetsIsNotChecked(t *testing.T) {
 	}
 }
 
+// The site's folder may be a symlink. A change of what it leads to is a change of the site, although
+// git shows no difference of the folder itself.
+func TestSiteBehindASymlink(t *testing.T) {
+	w := newWorld(t)
+	w.install(hooks.Options{})
+	w.commit(map[string]string{"real/index.html": "one"})
+	w.git(w.work, "rm", "-r", "-q", "public")
+	if err := os.Symlink("real", filepath.Join(w.work, "public")); err != nil {
+		t.Fatal(err)
+	}
+	w.git(w.work, "add", "-A")
+	w.git(w.work, "commit", "-q", "-m", "link")
+	w.pushes(true)
+	w.commit(map[string]string{"real/key.pem": secret})
+	w.pushes(false)
+}
+
 func TestNothingElseBlocksAPush(t *testing.T) {
 	w := newWorld(t)
 	gone := filepath.Join(t.TempDir(), "kv-sync")

@@ -100,6 +100,13 @@ func (p Profile) keeps(name string) bool {
 	return true
 }
 
+// tracesToStderr reports whether a variable has git trace to standard error, where kv-sync reads
+// git's messages.
+func tracesToStderr(name, value string) bool {
+	return strings.HasPrefix(name, "GIT_TRACE") &&
+		slices.Contains([]string{"1", "2", "true", "yes", "on"}, strings.ToLower(value))
+}
+
 // environ is the environment of git.
 func (o Options) environ() []string {
 	from := o.Environ
@@ -112,7 +119,7 @@ func (o Options) environ() []string {
 		name, value, _ := strings.Cut(pair, "=")
 		secret := slices.ContainsFunc(o.Secrets, func(s string) bool { return strings.Contains(value, s) })
 		switch {
-		case secret || !o.Profile.keeps(name) || sets(fixed, name) || sets(o.Set, name):
+		case secret || !o.Profile.keeps(name) || tracesToStderr(name, value) || sets(fixed, name) || sets(o.Set, name):
 		case name == "GIT_CONFIG_COUNT" && len(o.Config) > 0:
 			given, _ = strconv.Atoi(value)
 		case slices.Contains(paths, name):

@@ -67,6 +67,16 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
+// A trace on standard error would be read as git's reason for a failure.
+func TestTracesAreNotReadAsMessages(t *testing.T) {
+	for value, kept := range map[string]bool{"1": false, "true": false, "2": false, "0": true, "/tmp/trace": true} {
+		pair := "GIT_TRACE=" + value
+		if got := slices.Contains(Options{Environ: []string{pair}}.environ(), pair); got != kept {
+			t.Errorf("%s: kept %t, want %t", pair, got, kept)
+		}
+	}
+}
+
 // Relative paths in kept variables are made absolute, because git may start in another directory.
 func TestInheritedPathsAreAbsolute(t *testing.T) {
 	here, err := filepath.Abs(".")
