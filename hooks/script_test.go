@@ -69,7 +69,8 @@ func busybox(t *testing.T) string {
 func TestScriptInEveryShell(t *testing.T) {
 	const lines = "refs/heads/ma\\nin %s $x `y` 0 refs/heads/main 0\r\nHEAD^{/it's \"it\"} 1 refs/heads/x 0\r\n"
 	// The binary records its arguments and input, then exits with the given code.
-	const binary = "#!/bin/sh\nPATH=/usr/bin:/bin\n{ for a; do printf '<%s>' \"$a\"; done; printf '\\n'; cat; } >\"$OUT\"\necho nothing of " +
+	const binary = "#!/bin/sh\nPATH=/usr/bin:/bin\n" +
+		"{ for a; do printf '<%s>' \"$a\"; done; printf '\\n'; cat; } >\"$OUT\"\necho nothing of " +
 		"this on stdout\nexit ${CODE-0}\n"
 	for name, shell := range shells(t) {
 		t.Run(name, func(t *testing.T) {

@@ -82,7 +82,8 @@ func TestExclusive(t *testing.T) {
 		return nil
 	})
 	ran := false
-	if err := errors.Join(err, second.Exclusive(t.Context(), func() error { ran = true; return nil })); err != nil || !ran {
+	err = errors.Join(err, second.Exclusive(t.Context(), func() error { ran = true; return nil }))
+	if err != nil || !ran {
 		t.Errorf("one after the other: %t, %v", ran, err)
 	}
 	missing := openTree(t, filepath.Join(dir, "missing"))
