@@ -17,7 +17,8 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { build } from "esbuild";
-import { encodeManifest, sha256Hex } from "./encode";
+import { type Description, encodeManifest, sha256Hex } from "./encode";
+import { encodeRoot, inParts } from "./encode_parts";
 import { bundle, workerdBinary } from "./platform";
 
 const sizes = (process.env["FILES"] ?? "10,1000,10000,100000").split(",").map(Number);
@@ -29,8 +30,8 @@ const requestsToWarmUp = 4000;
 const page = Buffer.alloc(4096, "x");
 /** The number of files of the measured site. */
 let current = 0;
-/** The KV values of the measured projects. */
-const projects = new Map<string, Buffer>();
+/** The KV values of the measured projects, and the parts of manifests. */
+const values = new Map<string, Buffer>();
 const nonce = "0123456789abcdef";
 const hash = sha256Hex(page);
 const here = "../bench/serving";
@@ -69,6 +70,7 @@ const contenders: Contender[] = (
     { name: "from memory", pathnameOf: stem, service: () => worker("memory.js") },
     { name: "kv-sync", pathnameOf: stem, service: (files, folder) => kvSync(files, folder, 0) },
     { name: "kv-sync, kept in memory", pathnameOf: stem, service: (files, folder) => kvSync(files, folder) },
+    { name: "kv-sync in parts", pathnameOf: stem, service: kvSyncInParts },
     { name: "kv-asset-handler", pathnameOf: same, service: kvAssetHandler, grows: true },
     {
       name: "worker-bundler recipe",
@@ -101,7 +103,7 @@ function worker(main: string, bindings = "", modules = ""): string {
     bindings = [(name = "KV", kvNamespace = "kv")${bindings && `, ${bindings}`}])`;
 }
 
-function manifest(site: string, files: number, memory?: number): Buffer {
+function manifest(site: string, files: number, memory?: number): Description {
   const entries = Array.from({ length: files }, (_, i) => ({
     path: path(i),
     hash,
@@ -110,25 +112,32 @@ function manifest(site: string, files: number, memory?: number): Buffer {
     modified: 1_700_000_000,
     type: "text/html; charset=utf-8",
   }));
-  return encodeManifest({ site, entries, memory_cache: memory });
+  return { site, entries, memory_cache: memory };
 }
 
 /** All files have the same content, so without `memory` each response but the first two comes from memory. */
 function kvSync(files: number, folder: string, memory?: number): string {
-  const name = `${files}-${memory ?? "kept"}.bin`;
-  writeFileSync(join(folder, name), manifest("bench", files, memory));
-  return worker(
-    "kv_sync.js",
-    `(name = "KV_SYNC_BLOBS", kvNamespace = "kv")`,
-    `, (name = "kv-sync-manifest.bin", data = embed "${name}")`,
-  );
+  return siteWorker(folder, `${files}-${memory ?? "kept"}.bin`, encodeManifest(manifest("bench", files, memory)));
+}
+
+/** The parts of up to 80,000 files are kept in memory. */
+function kvSyncInParts(files: number, folder: string): string {
+  const { bytes, parts } = encodeRoot(inParts(manifest("parted", files), 512, false));
+  for (const [key, part] of parts) values.set(key, part);
+  return siteWorker(folder, `${files}-root.bin`, bytes);
+}
+
+function siteWorker(folder: string, name: string, manifest: Buffer): string {
+  writeFileSync(join(folder, name), manifest);
+  const modules = `, (name = "kv-sync-manifest.bin", data = embed "${name}")`;
+  return worker("kv_sync.js", `(name = "KV_SYNC_BLOBS", kvNamespace = "kv")`, modules);
 }
 
 /** Adds the KV values of a project, and returns the service of its loader. */
 function project(id: string, files: number, js?: string): string {
-  const served = manifest(`project/${id}`, files);
+  const served = encodeManifest(manifest(`project/${id}`, files));
   const ref = `${sha256Hex(served)}.${nonce}`;
-  projects.set(`project/${id}/b/${ref}`, served);
+  values.set(`project/${id}/b/${ref}`, served);
   const version = {
     format: 1,
     project: id,
@@ -148,7 +157,7 @@ function project(id: string, files: number, js?: string): string {
     },
   };
   const activations = [{ id: "1", time: "2026-11-21T00:00:00Z", version: ref, message: "kv-sync 1" }];
-  projects.set(`project/${id}/current`, Buffer.from(JSON.stringify({ format: 1, activations, version })));
+  values.set(`project/${id}/current`, Buffer.from(JSON.stringify({ format: 1, activations, version })));
   return worker(
     "loader.js",
     `${loader}, (name = "KV_SYNC_BLOBS", kvNamespace = "kv"), (name = "PROJECT", text = "${id}")`,
@@ -181,7 +190,7 @@ function staticAssets(files: number, folder: string): string {
 function startKV(): Promise<http.Server> {
   let manifest = { files: 0, json: "" };
   const server = http.createServer((request, response) => {
-    const value = projects.get(decodeURIComponent(new URL(request.url!, "http://kv").pathname.slice(1)));
+    const value = values.get(decodeURIComponent(new URL(request.url!, "http://kv").pathname.slice(1)));
     if (value) return response.writeHead(200, { "content-length": value.length }).end(value);
     if (request.url!.includes("no%2Fsuch")) return response.writeHead(404).end();
     if (!request.url!.includes("manifest")) return response.writeHead(200, { "content-length": page.length }).end(page);

@@ -50,31 +50,7 @@ export function encodeManifest(description: Description): Buffer<ArrayBuffer> {
   const entries = byPath
     .map((entry) => encodeEntry(entry, nonces.indexOf(entry.nonce), Math.max(types.indexOf(entry.type), 0)))
     .sort((a, b) => Buffer.compare(a.subarray(0, 16), b.subarray(0, 16)));
-  const meta = Buffer.from(
-    JSON.stringify({
-      site: description.site,
-      types,
-      html_handling: description.html_handling || undefined,
-      not_found_handling: description.not_found_handling || undefined,
-      redirects: description.redirects?.length
-        ? description.redirects.map(({ from, to, status }) => ({ from, to, status }))
-        : undefined,
-      headers: description.headers?.length
-        ? description.headers.map(({ path, set, unset }) => ({
-            path,
-            set: set?.length ? set : undefined,
-            unset: unset?.length ? unset : undefined,
-          }))
-        : undefined,
-      edge_cache: description.edge_cache || undefined,
-      memory_cache: description.memory_cache,
-      cache_status: description.cache_status || undefined,
-      overlay: description.overlay || undefined,
-      adopted: description.adopted,
-      revision: description.revision,
-      own_headers: description.own_headers,
-    }),
-  );
+  const meta = Buffer.from(JSON.stringify(metaOf(description, types)));
 
   const header = Buffer.alloc(64);
   const nonceOffset = 64 + entries.length * 64;
@@ -90,6 +66,33 @@ export function encodeManifest(description: Description): Buffer<ArrayBuffer> {
   header.writeUInt32LE(meta.length, 28);
   header.writeUInt32LE(metaOffset + meta.length, 32);
   return Buffer.concat([header, ...entries, ...nonces.map((nonce) => Buffer.from(nonce, "hex")), meta]);
+}
+
+/** Returns the meta section of a manifest. */
+export function metaOf(description: Description, types: string[]) {
+  return {
+    site: description.site,
+    types,
+    html_handling: description.html_handling || undefined,
+    not_found_handling: description.not_found_handling || undefined,
+    redirects: description.redirects?.length
+      ? description.redirects.map(({ from, to, status }) => ({ from, to, status }))
+      : undefined,
+    headers: description.headers?.length
+      ? description.headers.map(({ path, set, unset }) => ({
+          path,
+          set: set?.length ? set : undefined,
+          unset: unset?.length ? unset : undefined,
+        }))
+      : undefined,
+    edge_cache: description.edge_cache || undefined,
+    memory_cache: description.memory_cache,
+    cache_status: description.cache_status || undefined,
+    overlay: description.overlay || undefined,
+    adopted: description.adopted,
+    revision: description.revision,
+    own_headers: description.own_headers,
+  };
 }
 
 function encodeEntry(entry: EntryDescription, nonce: number, type: number): Buffer {

@@ -61,9 +61,14 @@ const config :Workerd.Config = (services = [(name = "main", worker = (
   }
 });
 
+/** The Go side writes these files. */
+const partFolder = "../testdata/parts";
+
 function readVectors(): Vectors {
   const served = vectorsIn(vectorFolder);
   const overlay = vectorsIn(overlayFolder);
+  const parted = readdirSync(partFolder).filter((name) => /^[0-9a-f]{64}\.[0-9a-f]{16}$/.test(name));
+  const base64 = (name: string) => readFileSync(join(partFolder, name)).toString("base64");
   return {
     manifests: { ...served.described("", ".bin"), ...served.described("chunked", ".bin") },
     refused: served.named("refused", ".bin"),
@@ -71,6 +76,11 @@ function readVectors(): Vectors {
     refusedIndexes: served.named("chunked/refused", ".index"),
     overlays: overlay.described("", ".bin"),
     refusedOverlays: overlay.named("refused", ".bin"),
+    parted: {
+      root: base64("root.bin"),
+      parts: Object.fromEntries(parted.map((name) => [name, base64(name)])),
+      lookups: readFileSync(join(partFolder, "lookups.json"), "utf8"),
+    },
     stored: vectorsIn("../testdata/stored").named("", ".bin"),
     mutated: readFileSync("../testdata/stored/mutated.json", "utf8"),
     routings: readFileSync("../testdata/routing/cases.json", "utf8"),

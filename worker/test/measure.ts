@@ -25,6 +25,7 @@ try {
     bundle: true,
     format: "esm",
     target: "es2024",
+    external: ["cloudflare:*", "node:*"],
   });
   for (const count of [10, 100_000]) {
     writeFileSync(join(folder, `${count}.bin`), manifestOf(count));
@@ -32,7 +33,8 @@ try {
   writeFileSync(
     join(folder, "config.capnp"),
     `using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (services = [(name = "main", worker = (compatibilityDate = "2026-01-01",
+const config :Workerd.Config = (services = [(name = "main", worker = (
+  compatibilityDate = "2026-01-01", compatibilityFlags = ["nodejs_compat"],
   modules = [(name = "main.js", esModule = embed "main.js")],
   bindings = [(name = "FEW", data = embed "10.bin"), (name = "MANY", data = embed "100000.bin")]))]);\n`,
   );

@@ -13,6 +13,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { build, type StdinOptions } from "esbuild";
 import { encodeListing, encodeManifest, sha256Hex } from "./encode";
+import { encodeRoot, inParts } from "./encode_parts";
 import { KVServer } from "./kv_server";
 import { blobKey, chunk, describe, nonce, type Site } from "./test_site";
 
@@ -154,7 +155,7 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
       // resolveDir is worker/, so that imports of the package resolve.
       await bundle({ contents: site.worker, resolveDir: ".", loader: "ts" }, join(this.#folder, main));
     }
-    const manifest = encodeManifest(describe(site));
+    const manifest = this.#manifest(site);
     site.damage?.(manifest);
     writeFileSync(join(this.#folder, `${site.name}.bin`), manifest);
     for (const content of Object.values({ ...site.files, ...site.retired })) {
@@ -175,6 +176,14 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
         (name = "KV_SYNC_BLOBS", kvNamespace = "kv"),
         (name = "KV_SYNC", json = ${stamp})${overlayBindings(site)}
       ]))`;
+  }
+
+  /** Encodes the manifest of a site. If it is in parts, also stores the parts. */
+  #manifest(site: Site): Buffer {
+    if (site.perPart === undefined) return encodeManifest(describe(site));
+    const { bytes, parts } = encodeRoot(inParts(describe(site), site.perPart));
+    for (const [key, part] of parts) this.kv.values.set(key, part);
+    return bytes;
   }
 
   /** The stamp of the version. For a site with an overlay, it also stores the stored manifest. */

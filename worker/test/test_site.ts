@@ -34,6 +34,8 @@ export interface Site {
   worker?: string;
   /** The capabilities and the token for writes at run time. The overlay is in the Worker "companion". */
   edits?: { write?: boolean; rules?: boolean; token?: string };
+  /** The number of entries in each part of its manifest; without it, the manifest is whole. */
+  perPart?: number | undefined;
   /** Damages the manifest after it was encoded. */
   damage?: (manifest: Buffer) => void;
 }

@@ -2,7 +2,7 @@
 // reads the project's assets, and also writes them if its props allow it.
 
 import { WorkerEntrypoint } from "cloudflare:workers";
-import { Manifest, ManifestError } from "../format/manifest";
+import { ManifestError } from "../format/manifest";
 import { describeThrown } from "../format/one_line";
 import type { OverlayNamespace } from "../format/overlay_entry";
 import { isIncarnation, isProjectId, isRef, ProjectKeys } from "../format/project_keys";
@@ -27,6 +27,7 @@ import type {
 import type { Env as SiteEnv } from "../serve/assets";
 import { preventEdgeCaching } from "../serve/caching";
 import { failure } from "../serve/failure";
+import { openDeployed } from "../serve/parted";
 import { Site } from "../serve/site";
 import { type AssetBindingProps, readProject } from "./project";
 import { ProjectError, readCurrent, readVersion } from "./version";
@@ -41,6 +42,9 @@ const caches = new WeakMap<KVNamespace, Cached>();
 
 /** The memory for cached manifests, which have 64 bytes per file. An isolate has 128 MiB in total. */
 const sitesBudget = 20 << 20;
+
+/** The memory of one project for parts of its manifest. It counts in the memory for manifests. */
+const partsBudget = 2 << 20;
 
 /** The memory for blobs. A project may use a quarter of it. */
 const blobsBudget = { capacity: 4 << 20, share: 1 / 4 };
@@ -211,7 +215,7 @@ export async function openSite(kv: KVNamespace, keys: ProjectKeys, ref: string):
 
   const blob = await readBlob(kv, key);
   if (!blob) return null;
-  const manifest = new Manifest(await new Response(blob).arrayBuffer());
+  const manifest = openDeployed(await new Response(blob).arrayBuffer(), partsBudget);
   // A customer may upload a file with the bytes of a manifest, and so choose its site.
   if (manifest.meta.site !== keys.site)
     throw new ManifestError(`project ${keys.projectId}: the manifest ${ref} belongs to another site`);

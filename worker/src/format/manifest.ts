@@ -101,13 +101,7 @@ export class Manifest {
 
   /** The meta section. It is parsed once, at the first access. */
   get meta(): Meta {
-    if (this.#meta === undefined) {
-      try {
-        this.#meta = parseMeta(this.#metaBytes, this.#layer);
-      } catch (cause) {
-        throw new ManifestError("kv-sync manifest: damaged meta section; deploy again", { cause });
-      }
-    }
+    this.#meta ??= openMeta(this.#metaBytes, this.#layer);
     return this.#meta;
   }
 
@@ -195,11 +189,21 @@ export class Manifest {
   }
 }
 
+/** Parses a meta section. Throws a ManifestError if it is damaged. */
+export function openMeta(bytes: Uint8Array, layer: Layer = "deployed"): Meta {
+  try {
+    return parseMeta(bytes, layer);
+  } catch (cause) {
+    throw new ManifestError("kv-sync manifest: damaged meta section; deploy again", { cause });
+  }
+}
+
 function section(view: DataView, name: string, offset: number, length: number): number {
   if (offset < headerBytes || offset + length > view.byteLength) refuse(`the ${name} are out of bounds`);
   return offset;
 }
 
-function refuse(reason: string): never {
+/** Throws a ManifestError. */
+export function refuse(reason: string): never {
   throw new ManifestError(`kv-sync manifest: ${reason}; deploy again with one version of kv-sync`);
 }

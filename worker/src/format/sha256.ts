@@ -20,13 +20,18 @@ const words = new DataView(padded.buffer);
 const schedule = new Int32Array(64);
 const state = new Uint32Array(8);
 const encoder = new TextEncoder();
+/** The text whose hash `state` is. */
+let hashed: string | undefined;
 
 /**
  * Returns the SHA-256 of a text in UTF-8, as eight big-endian words. The text may have up to maxTextLength units. The
- * result is valid only until the next call: the function reuses its memory, so that a look-up allocates nothing.
+ * result is valid only until the next call: the function reuses its memory, so that a look-up allocates nothing. The
+ * same text again, for a look-up in another manifest, costs nothing.
  */
 export function sha256(text: string): Uint32Array {
+  if (text === hashed) return state;
   if (text.length > maxTextLength) throw new RangeError(`sha256: ${text.length} UTF-16 units exceed the limit`);
+  hashed = text;
   const length = encode(text);
   const end = (length + 9 + 63) & ~63;
   for (let i = length; i < end; i++) padded[i] = 0;

@@ -1,6 +1,6 @@
 /** A cache that removes the least recently used values when their bytes exceed its budget. */
-export class LRU<T> {
-  readonly #entries = new Map<string, { value: T; bytes: number }>();
+export class LRU<T, K = string> {
+  readonly #entries = new Map<K, { value: T; bytes: number }>();
   readonly #budget: number;
   #bytes = 0;
 
@@ -13,7 +13,7 @@ export class LRU<T> {
     return this.#bytes;
   }
 
-  get(key: string): T | undefined {
+  get(key: K): T | undefined {
     const entry = this.#entries.get(key);
     if (!entry) return undefined;
     // A Map iterates in the order of insertion.
@@ -23,7 +23,7 @@ export class LRU<T> {
   }
 
   /** Adds a value. The newest value is kept even if it alone exceeds the budget. */
-  set(key: string, value: T, bytes: number): void {
+  set(key: K, value: T, bytes: number): void {
     this.#drop(key);
     this.#entries.set(key, { value, bytes });
     this.#bytes += bytes;
@@ -36,7 +36,7 @@ export class LRU<T> {
     if (oldest !== undefined) this.#drop(oldest);
   }
 
-  #drop(key: string): void {
+  #drop(key: K): void {
     this.#bytes -= this.#entries.get(key)?.bytes ?? 0;
     this.#entries.delete(key);
   }

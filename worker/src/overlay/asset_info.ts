@@ -2,7 +2,7 @@
 
 import type { Asset } from "../format/manifest";
 import type { OverlayEntry } from "../format/overlay_entry";
-import type { StoredAsset } from "../format/stored";
+import type { DeployedFile } from "./deployed_list";
 
 /** One asset, without its body. */
 export interface AssetInfo {
@@ -55,7 +55,7 @@ export function assetOf(site: string, { nonce, content, time }: OverlayEntry): A
   };
 }
 
-/** Describes an asset of a stored manifest. */
-export function infoOfStored(asset: StoredAsset): AssetInfo {
+/** Describes a deployed asset. */
+export function infoOfDeployed(asset: DeployedFile): AssetInfo {
   return infoOf(asset.path, { ...asset, layer: "deployed", headers: undefined });
 }

@@ -3,7 +3,8 @@
 import { comparePaths } from "../format/compare_paths";
 import type { OverlayEntry } from "../format/overlay_entry";
 import type { StoredAsset } from "../format/stored";
-import { type AssetInfo, assetOf, infoOf, infoOfStored } from "./asset_info";
+import { type AssetInfo, assetOf, infoOf, infoOfDeployed } from "./asset_info";
+import type { DeployedFile } from "./deployed_list";
 
 /** One page of a listing. */
 export interface AssetList {
@@ -21,33 +22,33 @@ export type ReadPage = (after: string) => Promise<{ entries: OverlayEntry[]; nex
  */
 export async function mergeLists(
   site: string,
-  deployed: Iterable<StoredAsset>,
+  deployed: AsyncIterable<DeployedFile>,
   readPage: ReadPage,
   { after, limit }: { after: string; limit: number },
 ): Promise<AssetList> {
   const assets: AssetInfo[] = [];
-  const deployedAssets = deployed[Symbol.iterator]();
-  let current = deployedAssets.next();
+  const deployedAssets = deployed[Symbol.asyncIterator]();
+  let current = await deployedAssets.next();
   for (let from: string | undefined = after; from !== undefined; ) {
     const { entries, next } = await readPage(from);
     from = next;
     for (const entry of entries) {
-      for (; !current.done && comparePaths(current.value.path, entry.path) < 0; current = deployedAssets.next()) {
-        if (assets.push(infoOfStored(current.value)) > limit) return page(assets, limit);
+      for (; !current.done && comparePaths(current.value.path, entry.path) < 0; current = await deployedAssets.next()) {
+        if (assets.push(infoOfDeployed(current.value)) > limit) return page(assets, limit);
       }
-      if (!current.done && current.value.path === entry.path) current = deployedAssets.next();
+      if (!current.done && current.value.path === entry.path) current = await deployedAssets.next();
       const asset = assetOf(site, entry);
       if (asset && assets.push(infoOf(entry.path, asset)) > limit) return page(assets, limit);
     }
     // The overlay may have entries after `from`, so deployed assets after it must wait for the next page of entries.
     if (from !== undefined) {
-      for (; !current.done && comparePaths(current.value.path, from) <= 0; current = deployedAssets.next()) {
-        if (assets.push(infoOfStored(current.value)) > limit) return page(assets, limit);
+      for (; !current.done && comparePaths(current.value.path, from) <= 0; current = await deployedAssets.next()) {
+        if (assets.push(infoOfDeployed(current.value)) > limit) return page(assets, limit);
       }
     }
   }
-  for (; !current.done; current = deployedAssets.next()) {
-    if (assets.push(infoOfStored(current.value)) > limit) return page(assets, limit);
+  for (; !current.done; current = await deployedAssets.next()) {
+    if (assets.push(infoOfDeployed(current.value)) > limit) return page(assets, limit);
   }
   return { assets };
 }
@@ -59,7 +60,11 @@ function page(assets: AssetInfo[], limit: number): AssetList {
 }
 
 /** Yields the assets of a sorted list that have a prefix and come after a path. */
-export function* assetsWithin(assets: StoredAsset[], prefix: string, after: string): Generator<StoredAsset> {
+export async function* assetsWithin(
+  assets: StoredAsset[],
+  prefix: string,
+  after: string,
+): AsyncGenerator<DeployedFile> {
   let low = 0;
   let high = assets.length;
   const isBefore = ({ path }: StoredAsset) => comparePaths(path, prefix) < 0 || comparePaths(path, after) <= 0;

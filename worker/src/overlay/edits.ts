@@ -5,6 +5,7 @@
 //
 // A write is not visible before its commit.
 
+import { comparePaths } from "../format/compare_paths";
 import type { Asset } from "../format/manifest";
 import { describeThrown } from "../format/one_line";
 import type { Condition, OverlayChange, OverlayEntry } from "../format/overlay_entry";
@@ -18,6 +19,7 @@ import { preventEdgeCaching } from "../serve/caching";
 import { failure } from "../serve/failure";
 import type { Site } from "../serve/site";
 import { type AssetInfo, assetOf, infoOf } from "./asset_info";
+import { listFiles } from "./deployed_list";
 import { cancelBodies, type NewFile, storeFiles } from "./edit_bodies";
 import {
   type Authorship,
@@ -55,7 +57,7 @@ import type {
 export interface EditTarget {
   site: Site;
   env: Env;
-  /** Returns the deployed assets, sorted by path, bytewise. */
+  /** Returns the deployed assets of a whole manifest, sorted by path, bytewise. */
   listing(): Promise<StoredAsset[]>;
 }
 
@@ -66,6 +68,9 @@ interface CheckedChange {
   /** The file to store; undefined for a deletion. */
   file: NewFile | undefined;
 }
+
+/** The deployed asset of each path, and whether the path has a retired one. */
+type DeployedAt = Map<string, { asset: Asset | null; retired: boolean }>;
 
 /** A result that also has the previous content hash of each path; null for no content. */
 export type DetailedResult = PublishResult & { before?: (string | null)[] };
@@ -155,9 +160,14 @@ export class Edits implements ReadWriteAssets {
     }
     if (!Number.isInteger(limit) || limit < 1 || limit > limits.changes)
       throw new EditError(400, `list: the limit must be a number from 1 to ${limits.changes}`);
-    const { site } = this.#target;
-    const deployed = assetsWithin(await this.#listing(), prefix, cursor);
-    return mergeLists(site.meta.site, deployed, (after) => this.#page(prefix, after, limit), { after: cursor, limit });
+    return this.#withLoggedErrors("list", async () => {
+      const { site, env, listing } = this.#target;
+      const deployed = site.ordered
+        ? listFiles(site.ordered, env.KV_SYNC_BLOBS, prefix, cursor)
+        : assetsWithin(await listing(), prefix, cursor);
+      const readPage = (after: string) => this.#page(prefix, after, limit);
+      return mergeLists(site.meta.site, deployed, readPage, { after: cursor, limit });
+    });
   }
 
   /** Like publish, but the result also has the previous content hashes. */
@@ -185,7 +195,8 @@ export class Edits implements ReadWriteAssets {
     const { env, site } = this.#target;
     const { meta } = site;
     await this.#overlay.reportAdopted();
-    const failed = await this.#checkConditions(changes);
+    const deployed = await this.#deployedAt(changes.map(({ path }) => path));
+    const failed = await this.#checkConditions(changes, deployed);
     if (failed) {
       await cancelBodies(
         changes.map(({ file }) => file?.body),
@@ -202,17 +213,11 @@ export class Edits implements ReadWriteAssets {
       const next = file ? stored.next().value! : { nonce: newNonce(), content: undefined, notices: [] };
       const { nonce, content } = next;
       notices.push(...next.notices);
-      return {
-        path,
-        nonce,
-        content,
-        deployed: this.#deployedHash(path),
-        ...(site.deployed.hasRetired(path) && { retired: true }),
-        onlyIf: condition,
-      };
+      const { asset, retired } = deployed.get(path)!;
+      return { path, nonce, content, deployed: asset?.hash ?? null, ...(retired && { retired }), onlyIf: condition };
     });
     const result = await this.#overlay.commit(committed, by);
-    if (!result.ok) return this.#failure(changes, result.failed, result.current);
+    if (!result.ok) return this.#failure(result.failed, changes[result.failed]!.path, result.current, deployed);
     return {
       ok: true,
       assets: changes.map(({ path }, i) => this.#infoAt(path, result.entries[i]!)),
@@ -222,21 +227,22 @@ export class Edits implements ReadWriteAssets {
   }
 
   /** Checks the conditions before any body is read. Returns the first failure, or undefined. */
-  async #checkConditions(changes: CheckedChange[]): Promise<DetailedResult | undefined> {
+  async #checkConditions(changes: CheckedChange[], deployed: DeployedAt): Promise<DetailedResult | undefined> {
     const conditional = changes.filter(({ condition }) => condition);
     if (conditional.length === 0) return undefined;
     const entries = await this.#overlay.look(conditional.map(({ path }) => path));
     for (const [i, { path, condition }] of conditional.entries()) {
       const entry = entries[i]!;
-      const hash = entry ? (entry.content?.hash ?? null) : this.#deployedHash(path);
-      if (!conditionHolds(condition, hash)) return this.#failure(changes, changes.indexOf(conditional[i]!), entry);
+      const hash = (entry ? entry.content?.hash : deployed.get(path)!.asset?.hash) ?? null;
+      if (!conditionHolds(condition, hash))
+        return this.#failure(changes.indexOf(conditional[i]!), path, entry, deployed);
     }
     return undefined;
   }
 
-  #failure(changes: CheckedChange[], failed: number, entry: OverlayEntry | null): DetailedResult {
-    const { path } = changes[failed]!;
-    const current = entry ? this.#infoAt(path, entry) : this.#deployedInfo(path);
+  #failure(failed: number, path: string, entry: OverlayEntry | null, deployed: DeployedAt): DetailedResult {
+    const { asset } = deployed.get(path)!;
+    const current = entry ? this.#infoAt(path, entry) : asset && infoOf(path, asset);
     return { ok: false, failed, path, current };
   }
 
@@ -246,13 +252,17 @@ export class Edits implements ReadWriteAssets {
     return asset && infoOf(path, asset);
   }
 
-  #deployedInfo(path: string): AssetInfo | null {
-    const asset = this.#target.site.deployed.assetAt(path);
-    return asset && infoOf(path, asset);
-  }
-
-  #deployedHash(path: string): string | null {
-    return this.#target.site.deployed.assetAt(path)?.hash ?? null;
+  /** Returns what the deployed manifest has at these paths. It may have to read parts of the manifest. */
+  #deployedAt(paths: string[]): Promise<DeployedAt> {
+    const { site, env } = this.#target;
+    return this.#withLoggedErrors("find", async () => {
+      const found: DeployedAt = new Map();
+      // In this order each part is read once.
+      for (const path of paths.toSorted(comparePaths)) {
+        found.set(path, await site.deployed.lookUp(path, env.KV_SYNC_BLOBS));
+      }
+      return found;
+    });
   }
 
   #checkMayWrite(): void {
@@ -309,11 +319,18 @@ export class Edits implements ReadWriteAssets {
   /** Finds the asset at a path. Only the Durable Object has all committed writes, and the rule files. */
   async #find(path: string): Promise<Asset | null> {
     const { site, env } = this.#target;
-    if (!site.meta.overlay) return site.deployed.assetAt(path);
+    if (!site.meta.overlay) return this.#findDeployed(path);
     if (!this.#capabilities.write && !isRuleFile(path))
-      return this.#withLoggedErrors("read", async () => (await site.view(env)).assetAt(path));
+      return this.#withLoggedErrors(
+        "read",
+        async () => (await (await site.view(env)).lookUp(path, env.KV_SYNC_BLOBS)).asset,
+      );
     const [entry] = await this.#overlay.look([path]);
-    return entry ? assetOf(site.meta.site, entry) : site.deployed.assetAt(path);
+    return entry ? assetOf(site.meta.site, entry) : this.#findDeployed(path);
+  }
+
+  async #findDeployed(path: string): Promise<Asset | null> {
+    return (await this.#deployedAt([path])).get(path)!.asset;
   }
 
   async #read(path: string, asset: Asset): Promise<ReadableStream> {
@@ -324,10 +341,6 @@ export class Edits implements ReadWriteAssets {
       if (body) return body;
     }
     throw new EditError(503, `${printable(path)} is not visible in KV at this location yet; try again in a minute`);
-  }
-
-  #listing(): Promise<StoredAsset[]> {
-    return this.#withLoggedErrors("list", () => this.#target.listing());
   }
 
   async #page(

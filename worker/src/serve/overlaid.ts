@@ -1,28 +1,19 @@
 // Combines the two layers of a site: the deployed manifest, and the overlay above it.
 
-import { type Asset, type Manifest, maxPathname } from "../format/manifest";
+import type { Asset, Manifest } from "../format/manifest";
 import type { Meta } from "../format/meta";
-import { sha256 } from "../format/sha256";
-
-/** The assets of a site: a deployed manifest, alone or with an overlay. */
-export interface Layers {
-  readonly meta: Meta;
-  /** Returns the index of the asset with this decoded pathname, or -1. */
-  find(pathname: string): number;
-  /** Whether the asset at an index is retired. */
-  isRetired(index: number): boolean;
-  /** Returns the asset at an index. Throws a ManifestError for an entry that cannot be served. */
-  asset(index: number): Asset;
-}
+import type { Deployed, Layers } from "./layers";
+import type { HeldParts } from "./parts";
 
 /** A deployed manifest with an overlay. Creating it reads no entries, so the cost does not grow with the site. */
 export class Overlaid implements Layers {
   readonly meta: Meta;
   readonly #overlay: Manifest;
-  readonly #deployed: Manifest;
+  readonly #deployed: Deployed;
+  readonly findRetired: Layers["findRetired"];
 
   /** Throws a ManifestError if a meta section is damaged. */
-  constructor(overlay: Manifest, deployed: Manifest) {
+  constructor(overlay: Manifest, deployed: Deployed) {
     const { redirects, headers } = overlay.meta;
     this.meta = {
       ...deployed.meta,
@@ -31,13 +22,14 @@ export class Overlaid implements Layers {
     };
     this.#overlay = overlay;
     this.#deployed = deployed;
+    const { findRetired } = deployed;
+    if (findRetired)
+      this.findRetired = (pathname, held) => (this.#written(pathname) < 0 ? findRetired(pathname, held) : -1);
   }
 
-  find(pathname: string): number {
-    if (pathname.length > maxPathname) return -1;
-    const wanted = sha256(pathname); // one hash for the look-ups in both layers
-    const index = this.#overlay.search(wanted);
-    if (index < 0 || this.#isAdopted(pathname, index)) return this.#deployed.search(wanted);
+  find(pathname: string, held?: HeldParts): number {
+    const index = this.#written(pathname);
+    if (index < 0) return this.#deployed.find(pathname, held);
     return this.#overlay.isTombstone(index) ? -1 : this.#deployed.size + index;
   }
 
@@ -45,9 +37,9 @@ export class Overlaid implements Layers {
     return index < this.#deployed.size && this.#deployed.isRetired(index);
   }
 
-  asset(index: number): Asset {
+  asset(index: number, held?: HeldParts): Asset {
     const { size } = this.#deployed;
-    return index < size ? this.#deployed.asset(index) : this.#overlay.asset(index - size);
+    return index < size ? this.#deployed.asset(index, held) : this.#overlay.asset(index - size);
   }
 
   /**
@@ -59,6 +51,12 @@ export class Overlaid implements Layers {
       const index = this.#overlay.find(path);
       return index >= 0 && this.#isAdopted(path, index) ? [{ path, nonce }] : [];
     });
+  }
+
+  /** Returns the index in the overlay of the write that overrides the deployed manifest, or -1. */
+  #written(pathname: string): number {
+    const index = this.#overlay.find(pathname);
+    return index >= 0 && this.#isAdopted(pathname, index) ? -1 : index;
   }
 
   #isAdopted(pathname: string, index: number): boolean {

@@ -1,25 +1,27 @@
 import { waitUntil } from "cloudflare:workers";
-import { Manifest } from "../format/manifest";
+import type { Manifest } from "../format/manifest";
 import type { Meta } from "../format/meta";
 import { describeThrown } from "../format/one_line";
-import { BlobCache } from "../kv/blob_cache";
+import { BlobCache, defaultCapacity } from "../kv/blob_cache";
 import type { Assets, Env } from "./assets";
 import { preventEdgeCaching } from "./caching";
 import { failed } from "./failure";
+import type { Deployed, Layers, Ordered } from "./layers";
 import { LiveOverlay, openOverlay } from "./live_overlay";
-import { type Layers, Overlaid } from "./overlaid";
+import { Overlaid } from "./overlaid";
+import { openDeployed } from "./parted";
 import { type Scope, View } from "./view";
 
 /** A site: a deployed manifest and, if the manifest says so, an overlay. */
 export class Site implements Assets {
-  readonly #manifest: Manifest;
+  readonly #manifest: Deployed;
   #blobs: BlobCache | undefined;
   #deployed: View | undefined;
   #live: LiveOverlay | undefined;
   #overlaid: { overlay: Manifest; view: View } | undefined;
 
-  /** Without `blobs`, the site has a cache of its own, with the capacity in its manifest. */
-  constructor(manifest: Manifest, blobs?: BlobCache) {
+  /** Without `blobs`, the site has a cache of its own, with the capacity in its manifest that parts do not use. */
+  constructor(manifest: Deployed, blobs?: BlobCache) {
     this.#manifest = manifest;
     this.#blobs = blobs;
   }
@@ -62,6 +64,11 @@ export class Site implements Assets {
     return this.#manifest.meta;
   }
 
+  /** The deployed files with their paths, or undefined for a whole manifest. */
+  get ordered(): Ordered | undefined {
+    return this.#manifest.ordered;
+  }
+
   /** The site without its overlay. Throws a ManifestError if the meta section is damaged. */
   get deployed(): View {
     this.#deployed ??= this.#open(this.#manifest);
@@ -69,7 +76,8 @@ export class Site implements Assets {
   }
 
   #open(layers: Layers): View {
-    this.#blobs ??= new BlobCache({ capacity: this.#manifest.meta.memoryCache });
+    const { meta, partMemory = 0 } = this.#manifest;
+    this.#blobs ??= new BlobCache({ capacity: (meta.memoryCache ?? defaultCapacity) - partMemory });
     return new View(layers, this.#blobs);
   }
 
@@ -127,5 +135,5 @@ function reportAdopted(layers: Overlaid, env: Env): void {
  * the version before any visitor sees it.
  */
 export function createAssets(manifest: ArrayBuffer): Assets {
-  return new Site(new Manifest(manifest));
+  return new Site(openDeployed(manifest));
 }

@@ -18,7 +18,9 @@ import { isNotModified } from "./conditional";
 import { EdgeCache } from "./edge_cache";
 import { failed, failure } from "./failure";
 import { httpDate } from "./http_date";
-import type { Layers } from "./overlaid";
+import type { Layers } from "./layers";
+import { Lookups } from "./lookups";
+import { type HeldParts, withParts } from "./parts";
 import { type Range, requestedRanges } from "./range";
 import { Target } from "./target";
 
@@ -63,16 +65,17 @@ export class View implements Assets {
     }
   }
 
-  /** Returns the asset at exactly this decoded pathname, or null. Throws a ManifestError if its entry is invalid. */
-  assetAt(pathname: string): Asset | null {
-    const index = this.#layers.find(pathname);
-    return index < 0 || this.#layers.isRetired(index) ? null : this.#layers.asset(index);
-  }
-
-  /** Whether there is a retired asset at this decoded pathname. */
-  hasRetired(pathname: string): boolean {
-    const index = this.#layers.find(pathname);
-    return index >= 0 && this.#layers.isRetired(index);
+  /**
+   * Returns the asset at exactly this decoded pathname, or null, and then whether there is a retired one. Throws a
+   * ManifestError if the entry is invalid, and a PartUnavailableError if a part of the manifest cannot be read.
+   */
+  async lookUp(pathname: string, kv: KVNamespace): Promise<{ asset: Asset | null; retired: boolean }> {
+    return withParts(kv, (held) => {
+      const lookups = new Lookups(this.#layers, held);
+      const index = lookups.current(pathname);
+      if (index >= 0) return { asset: this.#layers.asset(index, held), retired: false };
+      return { asset: null, retired: lookups.retained(pathname) >= 0 };
+    });
   }
 
   /** Returns the bytes of an asset, or null if they are not in KV. Throws if KV fails. */
@@ -97,7 +100,16 @@ export class View implements Assets {
   /**
    * Answers a request. Returns null if this part of the site has nothing at the pathname. Unexpected errors are thrown.
    */
-  answer(request: Request, env: Env, scope?: Scope): Promise<Response> | Response | null {
+  answer(request: Request, env: Env, scope?: Scope): Promise<Response | null> | Response | null {
+    return withParts(env.KV_SYNC_BLOBS, (held) => this.#answer(request, env, scope, held));
+  }
+
+  #answer(
+    request: Request,
+    env: Env,
+    scope: Scope | undefined,
+    held: HeldParts | undefined,
+  ): Promise<Response> | Response | null {
     const target = Target.parse(request.url);
     if (!target) return failure(400); // an invalid Host
     const { redirects, edge } = this.#rules;
@@ -109,7 +121,8 @@ export class View implements Assets {
     const pathname = redirection ? redirection.pathname : target.pathname;
     const decoded = decodePathname(pathname);
     // A redirect with the status 200 takes precedence over code, even if its target has no asset.
-    const resolution = this.#resolve(decoded, redirection ? "all" : (scope ?? "all"));
+    const lookups = new Lookups(this.#layers, held);
+    const resolution = this.#resolve(decoded, redirection ? "all" : (scope ?? "all"), lookups);
     if (!resolution) return scope === undefined || redirection ? this.#bodiless(target, 404, {}) : null;
     const { method } = request;
     if (method !== "GET" && method !== "HEAD") {
@@ -121,12 +134,12 @@ export class View implements Assets {
       return this.#bodiless(target, 307, { Location: canonical + target.url.search });
     }
     // The asset is immutable only at the pathname that has its hash. Other pathnames may get another asset later.
-    const asset = this.#layers.asset(resolution.asset);
+    const asset = this.#layers.asset(resolution.asset, held);
     const contentHashed =
       !redirection &&
       asset.layer === "deployed" &&
       isContentHashed(decoded) &&
-      this.#layers.find(decoded) === resolution.asset;
+      lookups.found(decoded) === resolution.asset;
     return this.#serve(request, target, env, { asset, status: resolution.status, contentHashed });
   }
 
@@ -134,33 +147,19 @@ export class View implements Assets {
    * Resolves a pathname. An asset of this deployment takes precedence over a retired one, even if html_handling has to
    * redirect to it. A retired asset takes precedence over not_found_handling.
    */
-  #resolve(pathname: string, scope: Scope): { asset: number; status: 200 | 404 } | { redirect: string } | undefined {
-    const layers = this.#layers;
-    const { htmlHandling, notFoundHandling } = layers.meta;
-    // Resolving looks up the same pathnames several times, so the results are cached.
-    const lookedUp: string[] = [];
-    const found: number[] = [];
-    const findAny = (path: string): number => {
-      const known = lookedUp.indexOf(path);
-      if (known >= 0) return found[known]!;
-      const index = layers.find(path);
-      lookedUp.push(path);
-      found.push(index);
-      return index;
-    };
-    let sawRetired = false;
-    const findCurrent = (path: string): number => {
-      const index = findAny(path);
-      if (index < 0 || !layers.isRetired(index)) return index;
-      sawRetired = true;
-      return -1;
-    };
-
+  #resolve(
+    pathname: string,
+    scope: Scope,
+    lookups: Lookups,
+  ): { asset: number; status: 200 | 404 } | { redirect: string } | undefined {
+    const { htmlHandling, notFoundHandling } = this.#layers.meta;
     const resolution =
-      resolvePathname(pathname, htmlHandling, findCurrent) ??
-      (sawRetired && scope !== "current" ? resolvePathname(pathname, htmlHandling, findAny) : undefined);
+      resolvePathname(pathname, htmlHandling, lookups.current) ??
+      (scope !== "current" && lookups.mayBeRetired
+        ? resolvePathname(pathname, htmlHandling, lookups.retained)
+        : undefined);
     if (resolution) return "redirect" in resolution ? resolution : { asset: resolution.asset, status: 200 };
-    return scope === "all" ? resolveNotFound(pathname, notFoundHandling, findCurrent) : undefined;
+    return scope === "all" ? resolveNotFound(pathname, notFoundHandling, lookups.current) : undefined;
   }
 
   #serve(request: Request, target: Target, env: Env, found: Found): Promise<Response> | Response {

@@ -14,6 +14,8 @@ export interface Vectors {
   overlays: Record<string, { json: string; bin: string }>;
   /** Invalid overlay manifests by name, in base64. */
   refusedOverlays: Record<string, string>;
+  /** A manifest in parts: the root, its parts by "hash.nonce", in base64, and what a reader finds, as JSON. */
+  parted: { root: string; parts: Record<string, string>; lookups: string };
   /** Stored manifests by name, in base64. */
   stored: Record<string, string>;
   /** What Go makes of damaged stored manifests, as JSON. */

@@ -7,6 +7,9 @@ import { deployedManifest, overlayEntry, site } from "../../serve/test/layers";
 import { EditError } from "../edit_error";
 import { OverlayClient } from "../overlay_client";
 
+/** A whole manifest needs no reads of KV. */
+const noKV = {} as KVNamespace;
+
 /** A client with a fake Durable Object. */
 function client(object: Record<string, (...args: never[]) => Promise<unknown>>): OverlayClient {
   return new OverlayClient(new Site(deployedManifest()), {
@@ -33,7 +36,7 @@ test("a late reply with an older revision does not replace a newer one", async (
   await overlay.view();
   resolveFirst(manifest(1));
   await lateView;
-  assert.ok((await overlay.view()).assetAt("/written/2"));
+  assert.ok((await (await overlay.view()).lookUp("/written/2", noKV)).asset);
   assert.deepEqual(known, [undefined, undefined, 2]);
 });
 

@@ -23,6 +23,7 @@ const files = {
 const sites: Site[] = [
   {
     name: "blog",
+    perPart: 2,
     files,
     retired: { "/old.txt": "old" },
     overlay: true,

@@ -107,7 +107,8 @@ test("the memory of a site includes its overlay", async () => {
   assert.equal(opened.bytes, manifest.bytes);
   const overlay = encodeOverlay(site, 1, [overlayEntry("/n", "1")]).buffer;
   fake.value = overlay;
-  assert.equal((await opened.view({ KV_SYNC_BLOBS: fake.kv })).assetAt("/n")!.layer, "overlay");
+  const view = await opened.view({ KV_SYNC_BLOBS: fake.kv });
+  assert.equal((await view.lookUp("/n", fake.kv)).asset!.layer, "overlay");
   assert.equal(opened.bytes, manifest.bytes + overlay.byteLength);
 });
 
@@ -122,12 +123,17 @@ test("a site has a view without overlay, one with the overlay in KV, and one wit
       encodeOverlay(site, 2, [overlayEntry("/a", "2"), overlayEntry("/b", "b"), overlayEntry("/old", "3")]).buffer,
     ),
   ];
-  const digits = (view: View) =>
-    ["/a", "/b", "/old", "/older", "/none"].map((path) => view.assetAt(path)?.hash[0] ?? null);
-  assert.deepEqual([opened.deployed, shown, given].map(digits), [
-    ["d", "d", null, null, null],
-    ["1", "d", null, null, null],
-    ["2", "d", "3", null, null],
+  const found = (view: View) =>
+    Promise.all(
+      ["/a", "/b", "/old", "/older", "/none"].map(async (path) => {
+        const { asset, retired } = await view.lookUp(path, fake.kv);
+        return asset?.hash[0] ?? (retired ? "retired" : null);
+      }),
+    );
+  assert.deepEqual(await Promise.all([opened.deployed, shown, given].map(found)), [
+    ["d", "d", "retired", "retired", null],
+    ["1", "d", "retired", "retired", null],
+    ["2", "d", "3", "retired", null],
   ]);
   assert.equal(await opened.view(env), shown, "a view is created once for each revision");
   assert.throws(() => opened.withOverlay(encodeOverlay("other", 1, []).buffer), ManifestError);
@@ -136,7 +142,7 @@ test("a site has a view without overlay, one with the overlay in KV, and one wit
   fake.value = await new Response("written").arrayBuffer();
   const answer = await given.fetch(new Request("https://example.com/a", { method: "HEAD" }), env);
   assert.deepEqual([answer.status, answer.headers.get("location")], [301, "/deployed"]);
-  await given.read(given.assetAt("/a")!, fake.kv);
+  await given.read((await given.lookUp("/a", fake.kv)).asset!, fake.kv);
   assert.equal((fake.reads.at(-1) as string[])[0], `blog/o/b/${hash("2")}.${nonce("2")}`);
 
   const plain = new Site(deployedManifest({ serving: { html_handling: "", not_found_handling: "", overlay: false } }));
