@@ -269,7 +269,7 @@ func (r *Repository) sameSite(ctx context.Context, site *Site, before, after str
 		}
 	}
 	_, err := r.git(ctx, args...)
-	return err == nil && !(part && r.linked(ctx, after, filepath.ToSlash(site.Directory)))
+	return err == nil && (!part || !r.linked(ctx, after, filepath.ToSlash(site.Directory)))
 }
 
 // linked reports whether a folder of a commit is a symlink, or is below one. It is true if git

@@ -32,7 +32,8 @@ const maxAlive = 0.02
 func main() {
 	only := flag.String("only", "", "try only the mutations whose ID matches this regular `expression`")
 	file := flag.String("file", "", "try only the mutations of files that match this regular `expression`")
-	by := flag.String("by", "", "run this `test`, with its flags, in place of those of the rows, and list what it does not notice")
+	by := flag.String("by", "",
+		"run this `test`, with its flags, in place of those of the rows, and list what it does not notice")
 	again := flag.Bool("again", false, "try also the mutations that were killed before")
 	journal := flag.String("journal", "", "the file of the results (default artefacts/mutations.jsonl)")
 	flag.Parse()

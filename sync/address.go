@@ -2,9 +2,7 @@ package kvsync
 
 import (
 	"context"
-	"errors"
 
-	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/version"
@@ -12,10 +10,9 @@ import (
 )
 
 // A first deployment is two calls: the script, then its address. If the run ends
-// between them, the site has no workers.dev address. A note makes the next run switch the address
-// on: one in the cache of this machine, and one in KV for other machines, such as that of the next
-// job. Without a note the engine leaves the address off, because the owner of the site may have
-// switched it off.
+// between them, the site has no workers.dev address. A note in the cache makes the next
+// run on this machine switch the address on. Without the note the engine leaves the address
+// off, because the owner of the site may have switched it off.
 
 // Address returns the address of the live site under workers.dev, "" if it has none. It asks
 // whether the address is enabled, because others may have disabled it. It only reads.
@@ -47,55 +44,42 @@ func (e *Engine) noteFirstDeployment(deployment string) {
 	}
 }
 
-// firstInterrupted reports whether the live deployment is a first one whose address was not
-// confirmed. A run that deploys the same again reads the note in KV if the cache knows nothing. If
-// the read fails, a later run looks again.
-func (e *Engine) firstInterrupted(ctx context.Context, l *version.Live, same bool) bool {
+// firstInterrupted reports whether the live deployment is a first one whose address was
+// not confirmed. It sends nothing.
+func (e *Engine) firstInterrupted(l *version.Live) bool {
 	if e.client.Cache == nil || e.client.OffWorkersDev || l.Meta == nil {
 		return false
 	}
 	id, ok := e.client.Cache.Get(e.addressNote())
-	if ok || !same || !l.Message().First {
-		return ok && string(id) == l.Meta.Deployment
-	}
-	id, err := e.client.Account.Store(l.Meta.Namespace).Get(ctx, e.layoutOf(l.Meta).AddressNote())
-	if errors.Is(err, cloud.ErrNotFound) {
-		e.client.Cache.Put(e.addressNote(), nil)
-	}
-	return err == nil && string(id) == l.Meta.Deployment
+	return ok && string(id) == l.Meta.Deployment
 }
 
 // enableAddress switches the address on, even if ctx is cancelled, because the site is already
-// live. It removes the notes. If one stays in KV, the address is switched on again at worst.
-func (e *Engine) enableAddress(ctx context.Context, live *version.Meta) error {
+// live.
+func (e *Engine) enableAddress(ctx context.Context) error {
 	ctx, cancel := wait.Detached(ctx, wait.Finish)
 	defer cancel()
-	if err := e.client.Target.EnableURL(ctx); err != nil {
-		return err
-	}
-	if e.client.Cache != nil {
+	err := e.client.Target.EnableURL(ctx)
+	if err == nil && e.client.Cache != nil {
 		e.client.Cache.Put(e.addressNote(), nil)
 	}
-	note := []string{e.layoutOf(live).AddressNote()}
-	_, _ = e.client.Account.Store(live.Namespace).DeleteBulk(ctx, note) // see above
-	return nil
+	return err
 }
 
 // finishAddress switches on the address of a first or interrupted deployment. It adds the address
 // to the result, and a notice if the address was off.
-func (e *Engine) finishAddress(ctx context.Context, l *version.Live, live *version.Meta, begun <-chan error,
-	res *Result) {
+func (e *Engine) finishAddress(ctx context.Context, l *version.Live, recorded string, begun <-chan error, res *Result) {
 	var err error
 	switch {
 	case e.client.OffWorkersDev:
 		return
 	case begun != nil: // the address is being switched on already, in parallel
 		err = <-begun
-	case l.Exists() && !e.firstInterrupted(ctx, l, live == l.Meta):
-		res.URL, res.Unchecked = live.URL, live.URL != ""
+	case l.Exists() && !e.firstInterrupted(l):
+		res.URL, res.Unchecked = recorded, recorded != ""
 		return
 	default:
-		if err = e.enableAddress(ctx, live); err == nil && l.Exists() {
+		if err = e.enableAddress(ctx); err == nil && l.Exists() {
 			res.Notices = append(res.Notices, manifest.ProblemOf("", finding.CaseAddressOn, finding.Facts{}))
 		}
 	}
@@ -103,5 +87,5 @@ func (e *Engine) finishAddress(ctx context.Context, l *version.Live, live *versi
 		res.Notices = append(res.Notices, manifest.ProblemOf("", finding.CaseAddressOff, finding.Facts{Cause: err}))
 		return
 	}
-	res.URL = live.URL
+	res.URL = recorded
 }

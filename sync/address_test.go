@@ -40,30 +40,6 @@ func TestAddressOfAnInterruptedFirstDeployment(t *testing.T) {
 	}
 }
 
-// If a run ends between the script and its address, the next run of the same commit on another machine
-// enables the address, too. The note is removed then, and no later run asks for it.
-func TestAddressOfAFirstDeploymentOnAnotherMachine(t *testing.T) {
-	h := history(one)
-	w := start(t)
-	w.config.Cache = &cache{}
-	w.fault(setSubdomain, platform.Fault{Kind: platform.FaultStatus, Status: http.StatusForbidden})
-	w.mustDeploy(h[0])
-	w.p.Server.SetFault(nil)
-	for i, want := range []int{1, 0, 0} {
-		w.config.Cache = &cache{}
-		got := w.counted(func() { w.mustDeploy(h[0]) })
-		if n := len(slices.DeleteFunc(got, func(kind string) bool { return kind != setSubdomain })); n != want {
-			t.Errorf("job %d switched the address on %d times, want %d", i+2, n, want)
-		}
-	}
-	if got := w.counted(func() { w.mustDeploy(h[0]) }); len(got) != 2 {
-		t.Errorf("the next run on the same machine sent %v", got)
-	}
-	if left := w.keys("blog/r/"); len(left) > 0 {
-		t.Errorf("left is %v", left)
-	}
-}
-
 func mention(res *kvsync.Result, text string) bool {
 	return slices.ContainsFunc(res.Notices, func(n manifest.Problem) bool { return strings.Contains(n.Reason, text) })
 }

@@ -150,7 +150,7 @@ func (e *Engine) unchanged(ctx context.Context, l *version.Live, d *layout.Draft
 		Deployment: l.Meta.Deployment, Version: l.Version.ID, PreviousDeployment: l.Meta.Deployment,
 		PreviousVersion: l.Version.ID, Commit: l.Commit(), Plan: d.Shown(),
 	}
-	e.finishAddress(ctx, l, l.Meta, nil, res)
+	e.finishAddress(ctx, l, l.Meta.URL, nil, res)
 	if d.Reactivate {
 		res.Commit, res.Switched = d.Origin.Commit, true
 	}
@@ -176,7 +176,7 @@ func (e *Engine) finish(ctx context.Context, l *version.Live, d *layout.Draft, r
 	if rel.Meta.URL == "" && !e.client.OffWorkersDev {
 		res.Notices = append(res.Notices, manifest.ProblemOf("", finding.CaseNoSubdomain, finding.Facts{}))
 	}
-	e.finishAddress(ctx, l, &rel.Meta, rel.Enabled, res)
+	e.finishAddress(ctx, l, rel.Meta.URL, rel.Enabled, res)
 	if !d.First && d.WorkerChanged {
 		if err := e.patchSettings(ctx, d.Worker); err != nil {
 			res.Notices = append(res.Notices, manifest.ProblemOf("", finding.CaseSettingsDropped, finding.Facts{Cause: err}))

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -44,7 +45,6 @@ func TestLedger(t *testing.T) {
 		"workers.scripts.put",          // upload and switch in one
 		"workers.deployments.list",     // did somebody else deploy at the same moment?
 		"workers.script-subdomain.set",
-		"kv.bulk.delete", // the note that it is not set
 	}
 	put := slices.Index(first, "workers.scripts.put")
 	if last := len(first) - 1 - slices.Index(reversed(first), "kv.bulk.put"); put < last {
@@ -94,10 +94,21 @@ func reversed(s []string) []string {
 }
 
 // cache is a Cache in memory.
-type cache struct{ m map[string][]byte }
+type cache struct {
+	mu sync.Mutex
+	m  map[string][]byte
+}
 
-func (c *cache) Get(name string) ([]byte, bool) { b, ok := c.m[name]; return b, ok }
+func (c *cache) Get(name string) ([]byte, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	b, ok := c.m[name]
+	return b, ok
+}
+
 func (c *cache) Put(name string, b []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.m == nil {
 		c.m = make(map[string][]byte)
 	}

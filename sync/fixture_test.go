@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -91,7 +92,17 @@ func (m *memory) isCommit() bool { return m.commit != "" && !m.built }
 func (m *memory) Files(ctx context.Context, base *manifest.Manifest) (*manifest.Listing, error) {
 	o, err := m.Origin(ctx)
 	l := &manifest.Listing{Origin: o, Pulled: m.pulled, Ignored: m.ignored}
+	var changed []string
+	if m.isCommit() {
+		l.Dirs = m.dirs()
+		if base != nil {
+			changed, _, _ = m.Changed(ctx, base.Origin, base.Dirs) // it never fails
+		}
+	}
 	for _, path := range slices.Sorted(maps.Keys(m.files)) {
+		if base != nil && base.Unread > 0 && base.At(path) == nil && !slices.Contains(changed, dirOf(path)) {
+			continue
+		}
 		body := m.files[path]
 		a := manifest.Asset{Path: path, Size: int64(len(body)), ContentType: "text/plain; charset=utf-8",
 			Modified: m.time.Unix()}
@@ -111,6 +122,42 @@ func (m *memory) Files(ctx context.Context, base *manifest.Manifest) (*manifest.
 		l.Origin.ID = manifest.FolderID(l)
 	}
 	return l, err
+}
+
+// dirs are the directories of the commit. The tree of each depends on all files below it.
+func (m *memory) dirs() (dirs []manifest.Dir) {
+	below := map[string][]string{"/": nil}
+	for _, path := range slices.Sorted(maps.Keys(m.files)) {
+		for dir := dirOf(path); ; dir = dirOf(dir) {
+			below[dir] = append(below[dir], path+" "+hashOf(m.files[path]).String())
+			if dir == "/" {
+				break
+			}
+		}
+	}
+	for _, dir := range slices.Sorted(maps.Keys(below)) {
+		tree := manifest.HashOf([]byte(strings.Join(below[dir], "\n"))).String()[:40]
+		dirs = append(dirs, manifest.Dir{Path: dir, Tree: tree})
+	}
+	return dirs
+}
+
+func dirOf(name string) string { return path.Dir(name) }
+
+// Changed implements [manifest.Source].
+func (m *memory) Changed(_ context.Context, _ manifest.Origin, live []manifest.Dir) (changed []string, ok bool,
+	err error) {
+	trees := map[string]string{}
+	for _, d := range live {
+		trees[d.Path] = d.Tree
+	}
+	for _, d := range m.dirs() {
+		if trees[d.Path] != d.Tree {
+			changed = append(changed, d.Path)
+		}
+		delete(trees, d.Path)
+	}
+	return slices.AppendSeq(changed, maps.Keys(trees)), m.isCommit(), nil
 }
 
 func (m *memory) Compare(_ context.Context, active, next string) (manifest.Relation, error) {
@@ -293,15 +340,21 @@ func (w *world) metaOf(id string) *version.Meta {
 func (w *world) manifest() *manifest.Manifest {
 	w.t.Helper()
 	m := w.live()
-	b, err := w.store().Get(w.t.Context(), "blog/m/"+m.Manifest)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	manifest, err := manifest.DecodeStored(b)
+	manifest, err := w.engine().Client().Manifest(w.t.Context(), m)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return manifest
+}
+
+// manifestKey is the key of the manifest of a version, or of its root.
+func (w *world) manifestKey(m *version.Meta) string {
+	w.t.Helper()
+	key, _, _, err := manifest.Keys(w.config.Site).Named(m.Manifest)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return key
 }
 
 func (w *world) store() cloud.Store { return w.account.Store(w.live().Namespace) }

@@ -203,7 +203,7 @@ func TestForgottenWithoutAList(t *testing.T) {
 	h = history(leaked, many, clean)
 	w.mustDeploy(h[0])
 	w.mustDeploy(h[1])
-	w.drop("blog/m/" + w.live().Manifest)
+	w.drop(w.manifestKey(w.live()))
 	if res, err = w.deploy(h[2], plan.Options{Forget: true, Repair: true, AllowShrink: true}); err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package kvsync_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -215,7 +214,7 @@ func TestLostManifest(t *testing.T) {
 	w := start(t)
 	h := history(one, two)
 	w.mustDeploy(h[0])
-	w.drop("blog/m/" + w.live().Manifest)
+	w.drop(w.manifestKey(w.live()))
 	_, err := w.deploy(h[1], plan.Options{})
 	wantGuard(t, err, guard.Damaged)
 	if _, err := w.deploy(h[1], plan.Options{Repair: true}); err != nil {
@@ -268,28 +267,6 @@ func TestMigrationTagForgotten(t *testing.T) {
 		if _, err := w.engine().Deploy(t.Context(), h[i], wk, plan.Options{}); err != nil {
 			t.Fatal(i, err)
 		}
-	}
-}
-
-// The number of requests is the same for 10,000 files: manifest, record and blob share one bulk
-// write.
-func TestLedgerOfALargeSite(t *testing.T) {
-	w := start(t)
-	big := files{}
-	for i := range 10000 {
-		big[fmt.Sprintf("/posts/%04d/page-%02d.html", i/20, i%20)] = fmt.Sprint(i)
-	}
-	h := history(big, big)
-	w.mustDeploy(h[0])
-	next := files{}
-	for k, v := range big {
-		next[k] = v
-	}
-	next["/posts/0000/page-00.html"] = "new"
-	h[1].files = next
-	got := w.counted(func() { w.mustDeploy(h[1]) })
-	if len(got) > 7 {
-		t.Errorf("%d requests: %v", len(got), got)
 	}
 }
 

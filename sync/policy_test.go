@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -187,8 +188,8 @@ func TestRetainIsRaised(t *testing.T) {
 		t.Errorf("verify: %+v, %v", v, err)
 	}
 	// What no earlier prune may have deleted is still required.
-	for _, key := range w.keys("blog/m/") {
-		if !strings.HasSuffix(w.live().Manifest, strings.TrimPrefix(key, "blog/m/")) {
+	for _, key := range slices.Concat(w.keys("blog/m/"), w.keys("blog/t/")) {
+		if key != w.manifestKey(w.live()) {
 			w.drop(key)
 		}
 	}

@@ -328,6 +328,10 @@ type listed struct {
 	k  manifest.Keys
 }
 
+func (*listed) Changed(context.Context, manifest.Origin, []manifest.Dir) ([]string, bool, error) {
+	return nil, false, nil
+}
+
 func (l *listed) Origin(context.Context) (manifest.Origin, error) {
 	return manifest.Origin{Kind: "folder"}, nil
 }

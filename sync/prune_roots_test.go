@@ -83,7 +83,7 @@ func TestPruneStopsOverAListedManifest(t *testing.T) {
 	}
 	before := w.metaOf(acts[1].Versions[0].Version)
 	// Only the record names it: Cloudflare's list is shorter than what is retained.
-	w.config.Account = behind{short{w.account, 1}, []string{"blog/m/" + before.Manifest}}
+	w.config.Account = behind{short{w.account, 1}, []string{w.manifestKey(before)}}
 	w.wantKept(w.later(), "")
 }
 

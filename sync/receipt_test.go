@@ -175,7 +175,7 @@ func TestUploadAheadSwitchesNothing(t *testing.T) {
 	if left := time.Until(w.expiration(receipt)); left < 12*time.Hour-time.Minute || left > 12*time.Hour {
 		t.Errorf("the receipt expires in %s, want half the grace period", left)
 	}
-	if w.config.Grace = 10 * time.Minute; !w.expiration("blog/m/" + w.live().Manifest).IsZero() {
+	if w.config.Grace = 10 * time.Minute; !w.expiration(w.manifestKey(w.live())).IsZero() {
 		t.Error("the manifest expires")
 	}
 	w.uploadAhead(&memory{files: many(all, "third"), commit: commitID(2), order: c[1].order}, all)

@@ -43,16 +43,16 @@ func TestManifestIsWhatItsNameSays(t *testing.T) {
 	w := start(t)
 	h := history(one, two, three)
 	w.mustDeploy(h[0])
-	stale, err := w.store().Get(t.Context(), "blog/m/"+w.live().Manifest)
+	stale, err := w.store().Get(t.Context(), w.manifestKey(w.live()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.mustDeploy(h[1])
-	right, err := w.store().Get(t.Context(), "blog/m/"+w.live().Manifest)
+	right, err := w.store().Get(t.Context(), w.manifestKey(w.live()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.store().Put(t.Context(), "blog/m/"+w.live().Manifest, stale); err != nil {
+	if err := w.store().Put(t.Context(), w.manifestKey(w.live()), stale); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.deploy(h[2], plan.Options{}); err == nil {
@@ -61,7 +61,7 @@ func TestManifestIsWhatItsNameSays(t *testing.T) {
 	if got, err := w.later().Prune(t.Context(), layout.PruneOptions{}); err == nil {
 		t.Errorf("prune took another deployment's manifest for a root: %+v", got)
 	}
-	if err := w.store().Put(t.Context(), "blog/m/"+w.live().Manifest, right); err != nil {
+	if err := w.store().Put(t.Context(), w.manifestKey(w.live()), right); err != nil {
 		t.Fatal(err)
 	}
 	// A cache is not trusted either.
@@ -120,11 +120,11 @@ func TestWhatAVersionSays(t *testing.T) {
 	other.config.Site = "other"
 	other.mustDeploy(history(one)[0])
 	ref := other.live().Manifest
-	b, err := other.store().Get(t.Context(), "other/m/"+ref)
+	b, err := other.store().Get(t.Context(), other.manifestKey(other.live()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := other.store().Put(t.Context(), "blog/m/"+ref, b); err != nil {
+	if err := other.store().Put(t.Context(), w.manifestKey(other.live()), b); err != nil {
 		t.Fatal(err)
 	}
 	w.announce("json", "json", says(func(m *version.Meta) { m.Manifest = ref }))
@@ -205,7 +205,7 @@ func TestAnotherNamespace(t *testing.T) {
 	w.mustDeploy(h[2])
 	// What lies in a namespace that was left cannot keep this one from being pruned.
 	if _, err := w.account.Store(before.Namespace).DeleteBulk(t.Context(),
-		[]string{"blog/m/" + before.Manifest}); err != nil {
+		[]string{w.manifestKey(before)}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.later().Prune(t.Context(), layout.PruneOptions{}); err != nil {

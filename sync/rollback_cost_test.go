@@ -117,7 +117,7 @@ func TestRollbackWithoutTheLiveManifest(t *testing.T) {
 		}
 	}
 	w.mustDeploy(h[1])
-	w.drop("blog/m/" + w.live().Manifest)
+	w.drop(w.manifestKey(w.live()))
 	if _, err := w.back(kvsync.RollbackOptions{DryRun: true}); err != nil {
 		t.Error(err)
 	}

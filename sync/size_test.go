@@ -41,7 +41,7 @@ func TestTooLargeIsRefusedByThePlan(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			w := start(t)
-			w.config.Limits = tt.limits
+			w.config.Limits, w.config.WholeEntries = tt.limits, 1<<20
 			folder, commit := &memory{files: tt.files}, &memory{files: tt.files, commit: commitID(1)}
 			commands := map[string]func() error{
 				"plan": func() error {

@@ -61,7 +61,7 @@ func (e *Engine) activate(ctx context.Context, l *version.Live, rel *layout.Prep
 		err := e.client.Target.PutScript(ctx, rel.Upload)
 		if err == nil && !l.Exists() && !e.client.OffWorkersDev {
 			rel.Enabled = make(chan error, 1)
-			go func() { rel.Enabled <- e.enableAddress(ctx, &rel.Meta) }()
+			go func() { rel.Enabled <- e.enableAddress(ctx) }()
 		}
 		return err
 	}

@@ -110,7 +110,7 @@ func TestCachedManifestIsHashed(t *testing.T) {
 	w := start(t)
 	h := history(files{"/a": "1", "/b": "b"}, files{"/a": "2", "/b": "b"}, files{"/a": "1", "/b": "b", "/c": "c"})
 	w.mustDeploy(h[0])
-	stale, err := w.store().Get(t.Context(), "blog/m/"+w.live().Manifest)
+	stale, err := w.store().Get(t.Context(), w.manifestKey(w.live()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,9 +234,9 @@ func TestRollbackToADamagedManifest(t *testing.T) {
 	w := start(t)
 	h := history(one, two)
 	w.mustDeploy(h[0])
-	ref := w.live().Manifest
+	key := w.manifestKey(w.live())
 	w.mustDeploy(h[1])
-	w.put("/m/"+ref, []byte("damaged"))
+	w.put(strings.TrimPrefix(key, "blog"), []byte("damaged"))
 	w.config.Cache = nil
 	_, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{})
 	wantCase(t, err, guard.Missing, finding.CaseBlobsUnread)

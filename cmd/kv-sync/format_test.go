@@ -17,6 +17,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/formattest"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/parts"
 )
 
 // asset is an asset as the reader prints it.
@@ -60,14 +61,23 @@ func compare(dump *formattest.Stored, out *readerOutput) error {
 	got, want := map[string]assetLists{}, map[string]assetLists{}
 	for _, site := range out.Sites {
 		for name, lists := range site.Manifests {
-			got[site.ID+"/m/"+name] = lists
+			if !strings.HasPrefix(name, "t/") {
+				name = "m/" + name
+			}
+			got[site.ID+"/"+name] = lists
 		}
 	}
 	for key, value := range dump.Keys {
-		if !strings.Contains(key, "/m/") {
+		var m *manifest.Manifest
+		var err error
+		switch site, _, inParts := strings.Cut(key, "/t/"); {
+		case inParts:
+			m, err = decodeRoot(dump, site, value)
+		case strings.Contains(key, "/m/"):
+			m, err = manifest.DecodeStored(value)
+		default:
 			continue
 		}
-		m, err := manifest.DecodeStored(value)
 		if err != nil {
 			return fmt.Errorf("decode %s: %w", key, err)
 		}
@@ -77,6 +87,27 @@ func compare(dump *formattest.Stored, out *readerOutput) error {
 		return fmt.Errorf("the engine and the reader differ (-engine +reader):\n%s", d)
 	}
 	return nil
+}
+
+// decodeRoot decodes a manifest in parts as the engine does.
+func decodeRoot(dump *formattest.Stored, site string, value []byte) (*manifest.Manifest, error) {
+	root, err := parts.Decode(value)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := parts.Open(root, func(refs []manifest.Ref, decode func(i int, value []byte) error) error {
+		for i, ref := range refs {
+			if err := decode(i, dump.Keys[manifest.Keys(site).Part(ref)]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = tree.ReadAll()
+	return tree.Manifest(), err
 }
 
 func listsOf(m *manifest.Manifest) (lists assetLists) {

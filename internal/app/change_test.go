@@ -73,8 +73,12 @@ func TestCostOfAPlanDependsOnTheChange(t *testing.T) {
 				}
 				c.allocations, c.bytes = min(c.allocations, allocations), min(c.bytes, bytes)
 			}
-			if c.requests != tc.requests {
-				t.Errorf("%d files: %s: %d requests, want %d", files, tc.name, c.requests, tc.requests)
+			want := tc.requests
+			if files == large && tc.cache != cached {
+				want += 3 // of a manifest in parts: the directories, and the files of one
+			}
+			if c.requests != want {
+				t.Errorf("%d files: %s: %d requests, want %d", files, tc.name, c.requests, want)
 			}
 			if costs[tc.name] == nil {
 				costs[tc.name] = map[int]cost{}
@@ -90,8 +94,8 @@ func TestCostOfAPlanDependsOnTheChange(t *testing.T) {
 		most := fmt.Sprintf("%s: each further file takes", name)
 		switch name {
 		case "a page":
-			if allocations > 1.5 || bytes > 560 {
-				t.Errorf("%s %.2f allocations and %.0f bytes, at most 1.5 and 560 are allowed", most, allocations, bytes)
+			if allocations > 0.3 || bytes > 200 {
+				t.Errorf("%s %.2f allocations and %.0f bytes, at most 0.3 and 200 are allowed", most, allocations, bytes)
 			}
 		case "no asset", "no change":
 			if allocations > 0.1 || bytes > 50 {

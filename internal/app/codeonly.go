@@ -16,6 +16,11 @@ func (c codeOnly) Origin(ctx context.Context) (manifest.Origin, error) {
 	return o, err
 }
 
+// Changed implements [manifest.Source].
+func (codeOnly) Changed(context.Context, manifest.Origin, []manifest.Dir) ([]string, bool, error) {
+	return nil, false, nil
+}
+
 // Files implements [manifest.Source].
 func (c codeOnly) Files(ctx context.Context, _ *manifest.Manifest) (*manifest.Listing, error) {
 	o, err := c.Origin(ctx)

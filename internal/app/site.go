@@ -15,6 +15,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/boundary"
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
 	"github.com/kv-sync/kv-sync/internal/config"
+	"github.com/kv-sync/kv-sync/internal/manifestcache"
 	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
@@ -121,7 +122,10 @@ func (s *Site) reach() (*kvsync.Engine, error) {
 	if s.in.Shared != nil {
 		c.Account = sharedAccount{account, s.in.Shared, s.settings.BaseURL + " " + s.settings.Account}
 	}
-	c.Cache, c.Log = newManifestCache(s.in.CacheDir), s.in.Log
+	c.Log = s.in.Log
+	if cache := manifestcache.New(s.in.CacheDir); cache != nil {
+		c.Cache = cache
+	}
 	engine, err := kvsync.New(c)
 	if err != nil {
 		return nil, usage(err)

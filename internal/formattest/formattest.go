@@ -147,6 +147,9 @@ func (s *Stored) DropUnfinished() {
 			continue
 		}
 		name := m[1] + "/m/" + gjson.GetBytes(value, "manifest").String()
+		if root := m[1] + "/" + gjson.GetBytes(value, "manifest").String(); s.Keys[root] != nil {
+			name = root
+		}
 		if s.activated[m[2]] || bytes.Contains(projects, []byte(m[2])) {
 			kept[name] = true
 			continue

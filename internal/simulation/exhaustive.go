@@ -160,9 +160,6 @@ func (in Injection) Try(w *World) Outcome {
 	}
 	w.Pass(5 * time.Minute)
 	w.Check.End()
-	if s := w.Cloud.Script(site); s != nil && !s.Enabled {
-		done.add("promise 6: after the recovery the site has no address")
-	}
 	if is := in.Scenario.After(w); is != "" {
 		done.add("promise 6: after the recovery " + is)
 	}

@@ -57,14 +57,15 @@ func TestEveryFault(t *testing.T) {
 	all := injections(t)
 	count, crashes := 0, 0
 	for i, s := range all {
-		if *only == "" && (i%*every != 0 || !mine(i / *every)) || !strings.HasPrefix(*only, s.String()) && *only != "" {
+		if *only == "" && !sampled(s, i) || !strings.HasPrefix(*only, s.String()) && *only != "" {
 			continue
 		}
 		if count++; !*goOn && t.Failed() {
 			return
 		}
 		out := try(t, s)
-		if i%(*every**crash) > 0 || s.Scenario.Heavy && i%20 > 0 {
+		sparse := s.Scenario.Sparse && *every > 1 && i%2000 > 0
+		if sparse || i%(*every**crash) > 0 || s.Scenario.Heavy && i%20 > 0 {
 			continue
 		}
 		for s.Crash = 1; s.Crash <= out.Recovery; s.Crash++ {
@@ -73,6 +74,15 @@ func TestEveryFault(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d injections, and %d with a crash in the recovery", count, len(all), crashes)
+}
+
+// sampled reports whether the i-th injection is in this slice.
+func sampled(in Injection, i int) bool {
+	nth := *every
+	if in.Scenario.Sparse && nth > 1 {
+		nth *= 10
+	}
+	return i%nth == 0 && mine(i/nth)
 }
 
 func try(t *testing.T, in Injection) (out Outcome) {

@@ -24,6 +24,9 @@ type Race struct {
 	Again func(context.Context, *Process) error
 }
 
+// sparse reports whether each fifth call is overtaken, unless all are asked for with -every 1.
+func (r *Race) sparse() bool { return inspect.Site(r.Slow.Actor) == vast }
+
 // Racer is a run of a race.
 type Racer struct {
 	Actor string
@@ -148,7 +151,7 @@ func editRaces() (all []*Race) {
 		all = append(all, &Race{"wiki: " + r.name + " overtaken by edits", sequence(edited, pulls(h[1])), r.slow, fast,
 			again})
 	}
-	return all
+	return append(all, partsRaces()...)
 }
 
 // dies has a deletion die once the site is offline.

@@ -21,6 +21,9 @@ func TestRaces(t *testing.T) {
 			var calls []Seen
 			inWorld(t, 1, func(w *World) { calls = r.Calls(w) })
 			for n := 1; n <= len(calls); n++ {
+				if r.sparse() && *every > 1 && *raceAt == 0 && n%5 != 0 {
+					continue
+				}
 				if r.Promised(calls, n) && (*raceAt == 0 || n == *raceAt) {
 					overtake(t, r, n, 0)
 					overtake(t, r, n, 20*time.Second) // a plan of that age is not switched to without a look

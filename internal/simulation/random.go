@@ -21,6 +21,7 @@ import (
 // faults: all of it decided by one seed.
 type Schedule struct {
 	*Actors
+	site    string
 	history []*source.Commit
 	foreign []*source.Commit // of another repository
 	// secrets are the values that another tool has set, oldest first.
@@ -32,11 +33,15 @@ type Schedule struct {
 }
 
 // NewSchedule prepares the account: a site with three deployments, the last one two days ago.
-func NewSchedule(seed uint64) *Schedule {
-	s := &Schedule{Actors: newActors(seed)}
+func NewSchedule(seed uint64, site string) *Schedule {
+	s := &Schedule{Actors: newActors(seed), site: site}
 	var contents []source.Files
 	for i := range 10 {
-		contents = append(contents, s.contents(i))
+		f := s.contents(i)
+		if site == vast && s.random.IntN(2) == 0 {
+			f = source.Diary(f, i, s.random.IntN(source.Entries))
+		}
+		contents = append(contents, f)
 	}
 	s.history = source.Repository("example.com/ada/blog", contents...)
 	s.foreign = source.Repository("example.com/eve/other", pages(100), pages(101))
@@ -49,7 +54,7 @@ func NewSchedule(seed uint64) *Schedule {
 // start3 makes the first deployments.
 func (s *Schedule) start3() {
 	for _, c := range s.history[:3] {
-		s.Must(blog+"/deploy before", "ci", deploy(c, anySize))
+		s.Must(s.site+"/deploy before", "ci", deployTo(s.site, c, anySize))
 		s.Pass(time.Hour)
 	}
 	for _, c := range s.shop[:4] {
@@ -60,13 +65,13 @@ func (s *Schedule) start3() {
 }
 
 func (s *Schedule) setSecret(value string) {
-	s.Do(blog+"/"+inspect.Other, "laptop", func(_ context.Context, p *Process) error { s.secret(p, value); return nil })
+	s.Do(s.site+"/"+inspect.Other, "laptop", func(_ context.Context, p *Process) error { s.secret(p, value); return nil })
 }
 
 // secret changes a secret as another tool does.
 func (s *Schedule) secret(p *Process, value string) {
 	p.Act("secret", value, func() string {
-		if !s.Cloud.Script(blog).SetSecret(p.Name, "KEY", value) {
+		if !s.Cloud.Script(s.site).SetSecret(p.Name, "KEY", value) {
 			return "refused: the newest version is not active"
 		}
 		s.secrets = append(s.secrets, value)
@@ -99,7 +104,7 @@ func (s *Schedule) toldReplaced() bool {
 // late reports whether what is live was activated by a request that was carried out after its
 // process had ended, which says that it does not know.
 func (s *Schedule) late() bool {
-	d := s.Cloud.Script(blog).Active()
+	d := s.Cloud.Script(s.site).Active()
 	return slices.ContainsFunc(s.processes, func(p *Process) bool {
 		return p.Name == d.By && unknown(p.Err) && d.Created.After(p.end)
 	})
@@ -116,9 +121,9 @@ func (s *Schedule) cast() {
 		one   int // of so many schedules
 		start func()
 	}{
-		{3, func() { s.start(blog+"/prune", "prune", nil, prune) }},
+		{3, func() { s.start(s.site+"/prune", "prune", nil, pruneOf(s.site)) }},
 		{3, s.rollback},
-		{4, func() { s.start(blog+"/upload", "upload", nil, upload(s.history[8])) }},
+		{4, func() { s.start(s.site+"/upload", "upload", nil, uploadOf(s.site, s.history[8])) }},
 		{4, func() { s.deployer("deploy stranger", s.foreign[0]) }},
 		{3, s.secretKeeper},
 		{6, s.otherTool},
@@ -136,26 +141,26 @@ func (s *Schedule) cast() {
 }
 
 func (s *Schedule) deployer(name string, c *source.Commit) {
-	s.start(blog+"/"+name, "deploy", c, deploy(c, anySize))
+	s.start(s.site+"/"+name, "deploy", c, deployTo(s.site, c, anySize))
 }
 
 func (s *Schedule) rollback() {
 	var r *run
-	r = s.start(blog+"/rollback", "rollback", nil, func(ctx context.Context, p *Process) error {
-		res, err := p.Engine(settings()).Rollback(ctx, kvsync.RollbackOptions{Compare: s.history[0].Compare})
+	r = s.start(s.site+"/rollback", "rollback", nil, func(ctx context.Context, p *Process) error {
+		res, err := p.Engine(settingsOf(s.site)).Rollback(ctx, kvsync.RollbackOptions{Compare: s.history[0].Compare})
 		if err != nil {
 			return err
 		}
 		s.mu.Lock()
 		r.held = res.Hold
 		s.mu.Unlock()
-		return p.keeps(blog, res)
+		return p.keeps(s.site, res)
 	})
 }
 
 func (s *Schedule) secretKeeper() {
 	n := 1 + s.random.IntN(2)
-	s.start(blog+"/"+inspect.Other+" secret", "secret", nil, func(_ context.Context, p *Process) error {
+	s.start(s.site+"/"+inspect.Other+" secret", "secret", nil, func(_ context.Context, p *Process) error {
 		for i := range n {
 			s.secret(p, fmt.Sprint("secret ", i))
 		}
@@ -164,10 +169,10 @@ func (s *Schedule) secretKeeper() {
 }
 
 func (s *Schedule) otherTool() {
-	s.start(blog+"/"+inspect.Other+" tool", "other", nil, func(_ context.Context, p *Process) error {
+	s.start(s.site+"/"+inspect.Other+" tool", "other", nil, func(_ context.Context, p *Process) error {
 		p.Act("deploys", "other.js", func() string {
 			s.others++
-			return s.Cloud.Script(blog).DeployOther(p.Name, "export default {}").ID
+			return s.Cloud.Script(s.site).DeployOther(p.Name, "export default {}").ID
 		})
 		return nil
 	})
@@ -176,17 +181,17 @@ func (s *Schedule) otherTool() {
 // splitter splits the traffic between the two newest versions of kv-sync, as a person does
 // in the dashboard.
 func (s *Schedule) splitter() {
-	s.start(blog+"/"+inspect.Other+" split", "split", nil, func(_ context.Context, p *Process) error {
-		p.Act("splits", "", func() string { return s.Cloud.Script(blog).Split(p.Name) })
+	s.start(s.site+"/"+inspect.Other+" split", "split", nil, func(_ context.Context, p *Process) error {
+		p.Act("splits", "", func() string { return s.Cloud.Script(s.site).Split(p.Name) })
 		return nil
 	})
 }
 
 // dashboard makes the first version live again, whether it is retained or not.
 func (s *Schedule) dashboard() {
-	s.start(blog+"/"+inspect.Other+" dashboard", "split", nil, func(_ context.Context, p *Process) error {
+	s.start(s.site+"/"+inspect.Other+" dashboard", "split", nil, func(_ context.Context, p *Process) error {
 		p.Act("rolls back", "", func() string {
-			script := s.Cloud.Script(blog)
+			script := s.Cloud.Script(s.site)
 			return script.Activate(p.Name, []model.Share{{Version: script.Versions[0].ID, Percent: 100}}, "").ID
 		})
 		return nil
@@ -199,10 +204,11 @@ const shop = "blog2"
 // writer writes at run time, as the Durable Object of an overlay does.
 func (s *Schedule) writer() {
 	n := 1 + s.random.IntN(3)
-	s.start(blog+"/"+inspect.Writer, "writer", nil, func(_ context.Context, p *Process) error {
+	s.start(s.site+"/"+inspect.Writer, "writer", nil, func(_ context.Context, p *Process) error {
 		for i := range n {
 			hash := fmt.Sprintf("%x", sha256.Sum256([]byte{byte(i)}))
-			for _, key := range []string{blog + "/o/b/" + hash + ".386d438000000000", blog + "/o/current", blog + "/o/record"} {
+			for _, rest := range []string{"b/" + hash + ".386d438000000000", "current", "record"} {
+				key := s.site + "/o/" + rest
 				p.Act("writes", key, func() string {
 					s.Cloud.Namespaces()[0].Put(p.Name, key, []byte{byte(i)}, 0)
 					s.written = append(s.written, key)
@@ -217,7 +223,7 @@ func (s *Schedule) writer() {
 // Wrong says which promise was broken, or is "".
 func (s *Schedule) Wrong() string {
 	wrong := slices.Clone(s.Check.Violations)
-	live := s.Check.Live(blog)
+	live := s.Check.Live(s.site)
 	add := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	if s.others > 0 && !live.Foreign && !live.Rollback && !s.split() && !s.toldReplaced() {
 		add("another tool has deployed, and version %s of kv-sync is live", live.Version)
@@ -268,7 +274,7 @@ func (s *Schedule) split() bool {
 // it is not.
 func (s *Schedule) secretLost(live inspect.Live) []string {
 	// Of a race the API lists only the newest activations.
-	short := len(s.Cloud.Script(blog).Deployments) > s.Cloud.Listed
+	short := len(s.Cloud.Script(s.site).Deployments) > s.Cloud.Listed
 	value, there := live.Secrets["KEY"]
 	switch {
 	case short || s.split():

@@ -28,7 +28,8 @@ var schedules = []struct {
 	share float64
 	of    func(seed uint64) schedule
 }{
-	{"sites", 1, func(seed uint64) schedule { return NewSchedule(seed) }},
+	{"sites", 1, func(seed uint64) schedule { return NewSchedule(seed, blog) }},
+	{"parts", 0.1, func(seed uint64) schedule { return NewSchedule(seed, vast) }},
 	{"projects", 0.3, func(seed uint64) schedule { return NewProjects(seed, mall, mall2) }},
 	{"overlay", 0.2, func(seed uint64) schedule { return NewProjects(seed, wiki) }},
 	{"pathname", 0.2, func(seed uint64) schedule { return NewProjects(seed, plain, "project/plain2") }},

@@ -42,6 +42,8 @@ type Scenario struct {
 	Claims func(*World) string
 	// Heavy is set if a run takes so much time that the recovery of a twentieth is killed at most.
 	Heavy bool
+	// Sparse is set if a slice of all injections has each tenth of its own only.
+	Sparse bool
 
 	before *Snapshot
 }
@@ -63,10 +65,7 @@ const blog = "blog"
 // grace is the grace period of all sites.
 const grace = 24 * time.Hour
 
-// settings are those of the site in all scenarios.
-func settings() site.Config { return settingsOf(blog) }
-
-// settingsOf are those of a site, or of "project/" and a project's id.
+// settingsOf are those of a site in all scenarios, or of "project/" and a project's id.
 func settingsOf(name string) site.Config {
 	if id, ok := strings.CutPrefix(name, "project/"); ok {
 		c := site.Config{Project: id, Retain: 3, Grace: grace}
@@ -79,6 +78,8 @@ func settingsOf(name string) site.Config {
 	switch name {
 	case rusty:
 		c.Layout = kvassets.Layout.Name
+	case vast:
+		c.WholeEntries = mostWhole
 	case wiki:
 		c.Serving.Overlay, c.Rights.Write = true, true
 	}
@@ -178,13 +179,17 @@ func pruneOf(name string) func(context.Context, *Process) error {
 	}
 }
 
-// verify reads all that is retained. It fails if something is missing.
-func verify(ctx context.Context, p *Process) error {
-	found, err := p.Engine(settings()).Verify(ctx, true)
-	if err == nil && !found.Whole() {
-		err = fmt.Errorf("it says that something is missing: %+v", found.Deployments)
+func verify(ctx context.Context, p *Process) error { return verifyOf(blog)(ctx, p) }
+
+// verifyOf reads all that is retained of a site. It fails if something is missing.
+func verifyOf(name string) func(context.Context, *Process) error {
+	return func(ctx context.Context, p *Process) error {
+		found, err := p.Engine(settingsOf(name)).Verify(ctx, true)
+		if err == nil && !found.Whole() {
+			err = fmt.Errorf("it says that something is missing: %+v", found.Deployments)
+		}
+		return err
 	}
-	return err
 }
 
 func upload(c *source.Commit) func(context.Context, *Process) error { return uploadOf(blog, c) }

@@ -34,7 +34,7 @@ func deploys(name string, before func(*World), c *source.Commit) *Scenario {
 func Scenarios() []*Scenario {
 	h := history()
 	return slices.Concat(siteScenarios(h), rollbacks(h), orderScenarios(h), aheadScenarios(h), codeScenarios(h),
-		folderScenarios(h), chunkScenarios(), projectScenarios(), deleteScenarios(), kvAssetsScenarios(),
+		folderScenarios(h), chunkScenarios(), partsScenarios(), projectScenarios(), deleteScenarios(), kvAssetsScenarios(),
 		pathnameScenarios(), overlayScenarios())
 }
 
@@ -77,7 +77,7 @@ func siteScenarios(h []*source.Commit) []*Scenario {
 			Run:    prune, After: wants(h[6]), Yields: true},
 		{Name: "prune of what an earlier release deployed", Actor: blog + "/prune", Before: func(w *World) {
 			deployed(h[0], h[1], h[2], h[4], h[5])(w)
-			forgetPast(w)
+			forgetPast(w, blog)
 			secretsChanged(w)
 			w.Pass(48 * time.Hour)
 		}, Run: prune, After: wants(h[5]), Yields: true},
@@ -124,14 +124,14 @@ func rolledBack(h []*source.Commit) func(*World) {
 }
 
 // secretsChanged has another tool change a secret so often that Cloudflare lists nothing else.
-func secretsChanged(w *World) { changeSecrets(w, 12) }
+func secretsChanged(w *World) { changeSecrets(w, blog, 12) }
 
 // changeSecrets has another tool change a secret this number of times.
-func changeSecrets(w *World, times int) {
-	w.Must(blog+"/"+inspect.Other, "ci", func(_ context.Context, p *Process) error {
+func changeSecrets(w *World, site string, times int) {
+	w.Must(site+"/"+inspect.Other, "ci", func(_ context.Context, p *Process) error {
 		for i := range times {
 			p.Act("secret", fmt.Sprint(i), func() string {
-				return fmt.Sprint(w.Cloud.Script(blog).SetSecret(p.Name, "KEY", fmt.Sprint(i)))
+				return fmt.Sprint(w.Cloud.Script(site).SetSecret(p.Name, "KEY", fmt.Sprint(i)))
 			})
 		}
 		return nil
@@ -140,10 +140,10 @@ func changeSecrets(w *World, times int) {
 
 // forgetPast makes the records of deployments as earlier releases wrote them: they did not say
 // what was active before.
-func forgetPast(w *World) {
-	w.Must(blog+"/"+inspect.Other, "ci", func(_ context.Context, p *Process) error {
+func forgetPast(w *World, site string) {
+	w.Must(site+"/"+inspect.Other, "ci", func(_ context.Context, p *Process) error {
 		n := w.Cloud.Namespaces()[0]
-		for _, key := range n.KeysAt(blog+"/d/", time.Now()) {
+		for _, key := range n.KeysAt(site+"/d/", time.Now()) {
 			p.Act("rewrites", key, func() string {
 				value, _ := n.Get(key)
 				record := make(map[string]json.RawMessage)

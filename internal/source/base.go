@@ -19,7 +19,7 @@ type base struct {
 
 func newBase(m *manifest.Manifest, origin manifest.Origin) *base {
 	b := &base{Live: rules.NewLive(m)}
-	if m != nil && m.Origin.Kind == KindCommit && m.Origin.Rules == origin.Rules && m.Origin.Dir == origin.Dir {
+	if m != nil && reusable(m.Origin, origin) {
 		b.dirs = m.Dirs
 	}
 	return b

@@ -1,6 +1,7 @@
 package structure
 
 import (
+	"fmt"
 	"go/ast"
 	"reflect"
 	"regexp"
@@ -21,9 +22,10 @@ var writers = map[string]string{
 	"a redirect":            "sync/manifest.Redirect",
 	"a header rule":         "sync/manifest.HeaderRule",
 	"the head":              "sync/manifest.storedHead",
-	"origin":                "sync/manifest.storedOrigin",
+	"origin":                "sync/manifest.StoredOrigin",
 	"serving":               "sync/manifest.Serving",
 	"routing":               "sync/manifest.Routing",
+	"the root's meta":       "sync/parts.head",
 	"a receipt":             "sync/layout/content.receiptLine",
 	"KV_SYNC":               "sync/version.Meta",
 	"repository":            "sync/manifest.Repository",
@@ -103,12 +105,15 @@ func structTypes(t *testing.T) map[string]*ast.StructType {
 }
 
 // members lists the members that a struct is encoded with, with a "?" after those that can be left
-// out. Embedded structs are of the same package.
+// out. Embedded structs are of the same package, or of another one below sync.
 func members(structs map[string]*ast.StructType, name string) (out []string) {
 	for _, field := range structs[name].Fields.List {
 		if embedded, ok := field.Type.(*ast.Ident); ok && len(field.Names) == 0 {
 			out = append(out, members(structs, name[:strings.LastIndex(name, ".")+1]+embedded.Name)...)
 			continue
+		}
+		if embedded, ok := field.Type.(*ast.SelectorExpr); ok && len(field.Names) == 0 {
+			out = append(out, members(structs, fmt.Sprintf("sync/%s.%s", embedded.X, embedded.Sel))...)
 		}
 		if field.Tag == nil {
 			continue

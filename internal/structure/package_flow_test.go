@@ -12,6 +12,7 @@ var packages = []string{
 	"sync/finding",
 	"sync/wait",
 	"sync/manifest",
+	"sync/parts",
 	"sync/cloud",
 	"sync/settle",
 	"sync/upload",

@@ -75,7 +75,8 @@ func (*narrow) GetBulk(context.Context, []string) (map[string][]byte, error) {
 func TestReadManyLargeValues(t *testing.T) {
 	t.Parallel()
 	n := &narrow{}
-	got, err := ReadMany(t.Context(), n, []string{"a", "none", "b"}, func(b []byte) (string, error) { return string(b), nil })
+	got, err := ReadMany(t.Context(), n, []string{"a", "none", "b"},
+		func(b []byte) (string, error) { return string(b), nil })
 	if err != nil || len(got) != 2 || got["a"].Value != "value of a" || got["b"].Value != "value of b" || n.reads != 3 {
 		t.Errorf("%v, %v, %d reads", got, err, n.reads)
 	}

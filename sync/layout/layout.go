@@ -55,8 +55,6 @@ type Keeper interface {
 	RecordKey(deployment string) string
 	// Holds is the prefix of the keys of the records of a deployment's holds.
 	Holds(deployment string) string
-	// AddressNote is the key of the note that the address of a first deployment is not on yet.
-	AddressNote() string
 	// Check refuses if something that a deployment serves is missing. Whatever the live
 	// deployment serves, too, is assumed to exist; live is nil if it is not ours. The
 	// notices say what visitors will miss.

@@ -22,7 +22,6 @@ type Release struct {
 	Meta   version.Meta
 	Upload cloud.Upload
 	Values []*upload.Item // the stored manifest and the records
-	Stored []byte
 	// Started is the earliest time at which a blob of the deployment may have been
 	// written by this run.
 	Started time.Time
@@ -32,6 +31,9 @@ type Release struct {
 // index.
 type Served struct {
 	Manifest, Index string
+	// Next is that of [version.Meta]. InParts is set if Manifest is a root.
+	Next    string
+	InParts bool
 	// Keeper is the layout, for the keys of the records.
 	Keeper Keeper
 }
@@ -42,11 +44,15 @@ func (r *Run) Describe(l *version.Live, d *Draft, serves Served, url string) (*R
 	out := &Release{ID: manifest.DeploymentID(r.Nonce), Started: d.started(r)}
 	o := d.Manifest.Origin
 	out.Meta = version.Meta{
-		Format: version.Format, Site: c.ID(), Deployment: out.ID, Manifest: serves.Manifest, Index: serves.Index,
+		Format: version.FormatWhole, Site: c.ID(), Deployment: out.ID, Manifest: serves.Manifest, Next: serves.Next,
+		Index:  serves.Index,
 		Source: o.ID,
 		Worker: d.Hash,
-		Commit: o.Commit, Namespace: r.Namespace, URL: url, Pruned: c.Time().Unix(), Files: len(d.Manifest.Assets),
+		Commit: o.Commit, Namespace: r.Namespace, URL: url, Pruned: c.Time().Unix(), Files: d.Manifest.Len(),
 		Overlay: c.OverlayOf(d.Worker), Forgets: d.Forgot != nil, Repository: o.Repository, Policy: c.Policy(),
+	}
+	if serves.InParts {
+		out.Meta.Format = version.Format
 	}
 	if l.Meta != nil {
 		out.Meta.Migration = l.Meta.Migration
@@ -61,12 +67,13 @@ func (r *Run) Describe(l *version.Live, d *Draft, serves Served, url string) (*R
 		out.Meta.Migration = d.Worker.Migrations[n-1].Tag
 	}
 	described := version.Record{
-		Format: version.RecordFormat, Deployment: out.ID, Site: c.ID(), Manifest: serves.Manifest, Index: serves.Index,
+		Format: version.RecordFormat, Deployment: out.ID, Site: c.ID(),
+		Manifest: serves.Manifest, Next: serves.Next, Index: serves.Index,
 		Source: o.ID,
 		Commit: o.Commit,
 		Branch: o.Branch, Subject: o.Subject, Author: o.Author, Dirty: o.Dirty, Repository: o.Repository, Actor: c.Actor,
 		Time:     c.Time().UTC().Truncate(time.Second),
-		Previous: d.Live, Files: len(d.Manifest.Assets), Added: len(d.Added), Changed: len(d.Changed),
+		Previous: d.Live, Files: d.Manifest.Len(), Added: len(d.Added), Changed: len(d.Changed),
 		Removed: len(d.Removed), Unchanged: d.Unchanged, Policy: c.Policy(),
 		Forgot: d.Forgot,
 	}
@@ -78,10 +85,6 @@ func (r *Run) Describe(l *version.Live, d *Draft, serves Served, url string) (*R
 		return nil, fmt.Errorf("encode the record: %w", err)
 	}
 	out.Values = []*upload.Item{upload.Value("the record", serves.Keeper.RecordKey(out.ID), record)}
-	if !l.Exists() && !c.OffWorkersDev {
-		note := upload.Value("the note of its address", serves.Keeper.AddressNote(), []byte(out.ID))
-		out.Values = append(out.Values, note)
-	}
 	if hold := l.CarriedHold(o); hold != "" && !c.Target.InKV() {
 		b, err := r.carriedHold(l, out.ID, hold).Encode()
 		if err != nil {

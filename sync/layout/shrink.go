@@ -17,13 +17,13 @@ func (d *Draft) CheckShrink(base *manifest.Manifest, opt plan.Options) error {
 	if opt.AllowShrink {
 		return nil
 	}
-	if len(d.Manifest.Assets) == 0 && d.Origin.ID != manifest.NoFiles {
+	if d.Manifest.Len() == 0 && d.Origin.ID != manifest.NoFiles {
 		return d.HoldsNothing()
 	}
 	if base == nil {
 		return nil
 	}
-	return CheckLeft(len(d.Manifest.Assets), len(base.Assets), d.Removed)
+	return CheckLeft(d.Manifest.Len(), base.Len(), d.Removed)
 }
 
 // CheckIgnored refuses files that git ignores, if the rules of the live deployment left

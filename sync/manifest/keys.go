@@ -10,6 +10,8 @@ import (
 //
 //	{site}/b/{hash}.{nonce}   a blob
 //	{site}/m/{hash}.{nonce}   a stored manifest
+//	{site}/t/{hash}.{nonce}   the root of a manifest in parts
+//	{site}/p/{hash}.{nonce}   a part of one
 //	{site}/d/{deployment}     a deployment record
 //	{site}/h/{deployment}.{nonce} what is held back while the deployment is live
 //
@@ -45,6 +47,34 @@ func (k Keys) Blobs() string { return string(k) + "/b/" }
 // Manifest is the key of a stored manifest.
 func (k Keys) Manifest(r Ref) string { return string(k) + "/m/" + r.String() }
 
+// Part is the key of a part of a manifest.
+func (k Keys) Part(r Ref) string { return k.Parts() + r.String() }
+
+// Parts is the prefix of the keys of all parts.
+func (k Keys) Parts() string { return string(k) + "/p/" }
+
+// Root is the key of the root of a manifest in parts.
+func (k Keys) Root(r Ref) string { return string(k) + "/" + RootName(r) }
+
+// rootPrefix begins the name of a root, and the rest of its key.
+const rootPrefix = "t/"
+
+// RootName is the name of a root in a version. The name of a whole manifest is its reference.
+func RootName(r Ref) string { return rootPrefix + r.String() }
+
+// Named returns the key and the reference of the manifest that a version names, and whether it is
+// a root.
+func (k Keys) Named(name string) (key string, ref Ref, root bool, err error) {
+	text, root := strings.CutPrefix(name, rootPrefix)
+	if ref, err = ParseRef(text); err != nil {
+		return "", ref, root, err
+	}
+	if root {
+		return k.Root(ref), ref, true, nil
+	}
+	return k.Manifest(ref), ref, false, nil
+}
+
 // Record is the key of a deployment's record.
 func (k Keys) Record(id string) string { return string(k) + "/d/" + id }
 
@@ -60,10 +90,6 @@ func (k Keys) HeldFor(key string) (deployment string) {
 
 // Receipt is the key of the receipt of a commit.
 func (k Keys) Receipt(commit string) string { return string(k) + "/r/" + commit }
-
-// AddressNote is the key of the note that the address of a first deployment is not on yet. No commit
-// has that name.
-func (k Keys) AddressNote() string { return k.Receipt("address") }
 
 // Current is the key of a project's pointer.
 func (k Keys) Current() string { return string(k) + "/current" }
@@ -106,13 +132,15 @@ const (
 	KeyUnknown  KeyClass = 0 // not a key of this site that this release writes
 	KeyBlob     KeyClass = 'b'
 	KeyManifest KeyClass = 'm'
+	KeyRoot     KeyClass = 't'
+	KeyPart     KeyClass = 'p'
 	KeyRecord   KeyClass = 'd'
 	KeyHold     KeyClass = 'h'
 	KeyOther    KeyClass = 'o' // known, and never deleted by prune
 )
 
-// Parse returns the class of a key, the reference in the key of a blob or a manifest, and
-// when the key was written.
+// Parse returns the class of a key, the reference in the key of a blob, a manifest, a root or a
+// part, and when the key was written.
 func (k Keys) Parse(name string) (class KeyClass, ref Ref, written time.Time) {
 	rest, ok := strings.CutPrefix(name, k.Prefix())
 	if ok && k.other(rest) {
@@ -122,7 +150,7 @@ func (k Keys) Parse(name string) (class KeyClass, ref Ref, written time.Time) {
 		return KeyUnknown, Ref{}, time.Time{}
 	}
 	switch class = KeyClass(rest[0]); class {
-	case KeyBlob, KeyManifest:
+	case KeyBlob, KeyManifest, KeyRoot, KeyPart:
 		r, err := ParseRef(rest[2:])
 		if err != nil {
 			return KeyUnknown, Ref{}, time.Time{}

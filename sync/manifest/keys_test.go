@@ -12,7 +12,7 @@ func TestKeysOfOthersHaveNoClass(t *testing.T) {
 			t.Errorf("%s is of the class %c", name, class)
 		}
 	}
-	for _, class := range []KeyClass{KeyBlob, KeyManifest} {
+	for _, class := range []KeyClass{KeyBlob, KeyManifest, KeyRoot, KeyPart} {
 		name := "blog/" + string(class) + "/" + ref.String()
 		if got, _, _ := Keys("blog").Parse(name); got != class {
 			t.Errorf("%s is of the class %d", name, got)

@@ -13,6 +13,9 @@ type Manifest struct {
 	Origin Origin
 	// Assets is sorted by Path, bytewise, without duplicates.
 	Assets []Asset
+	// Unread is the number of further assets, which were not read. Nothing but their number is
+	// known, and they are the same as in the live manifest.
+	Unread int
 	// Dirs is sorted by Path; empty for a folder.
 	Dirs []Dir
 	// Retired lists assets of retained earlier deployments that this one does not have.
@@ -29,6 +32,9 @@ type Manifest struct {
 	// are none.
 	Adopted map[string]Nonce
 }
+
+// Len is the number of assets, with those that were not read.
+func (m *Manifest) Len() int { return len(m.Assets) + m.Unread }
 
 // At returns the asset at a pathname, or nil.
 func (m *Manifest) At(path string) *Asset {

@@ -14,9 +14,16 @@ type Source interface {
 
 	// Files lists every file to be served, sorted by Path. base is the live manifest,
 	// or nil. A source does not read a directory or a file that is unchanged since
-	// base. Without a base it may leave hashes zero. If files must not be published, it
-	// returns a *RefusedError that lists all of them.
+	// base. Files that base counts as unread are not listed: see Changed. Without a base it
+	// may leave hashes zero. If files must not be published, it returns a *RefusedError that
+	// lists all of them.
 	Files(ctx context.Context, base *Manifest) (*Listing, error)
+
+	// Changed returns the directories whose own files may differ from those of the live manifest,
+	// which has that origin and the directories dirs: a directory with an unknown tree is one of
+	// them, and so is one that does not exist any more. It lists no files. If ok is false, any file
+	// may differ, or Files needs all of the live manifest.
+	Changed(ctx context.Context, live Origin, dirs []Dir) (changed []string, ok bool, err error)
 
 	// Compare returns the relation of the commit next to the commit active. Both are
 	// hexadecimal commit ids. RelationUnknown is not an error: the source cannot

@@ -23,7 +23,7 @@ const (
 // storedHead is the part of a stored manifest that does not grow with the site.
 type storedHead struct {
 	Site      string       `json:"site"`
-	Origin    storedOrigin `json:"origin"`
+	Origin    StoredOrigin `json:"origin"`
 	Types     []string     `json:"types"`
 	Serving   Serving      `json:"serving"`
 	Routing   *Routing     `json:"routing,omitempty"`
@@ -31,17 +31,6 @@ type storedHead struct {
 	Headers   []HeaderRule `json:"headers,omitempty"`
 
 	Adopted map[string]Nonce `json:"adopted,omitempty"`
-}
-
-// storedOrigin is the part of an Origin that the next plan needs.
-type storedOrigin struct {
-	Kind   string `json:"kind"`
-	ID     string `json:"id"`
-	Rules  string `json:"rules"`
-	Dir    string `json:"dir,omitempty"`
-	Commit string `json:"commit,omitempty"`
-	// Edition is 0 in manifests of earlier releases.
-	Edition int `json:"edition,omitempty"`
 }
 
 // EncodeStored writes the stored encoding of m.
@@ -112,7 +101,7 @@ func (m *Manifest) storedHead(types []string) ([]byte, error) {
 	head, err := json.Marshal(storedHead{
 		Site: m.Site, Types: types, Serving: m.Serving, Routing: m.Routing,
 		Redirects: m.Redirects, Headers: m.Headers, Adopted: m.Adopted,
-		Origin: storedOrigin{m.Origin.Kind, m.Origin.ID, m.Origin.Rules, m.Origin.Dir, m.Origin.Commit, m.Origin.Edition},
+		Origin: m.Origin.Stored(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode manifest: %w", err)

@@ -106,11 +106,10 @@ func (r *storedReader) manifest() *Manifest {
 		}
 	}
 	r.types = head.Types
-	o := head.Origin
 	m := &Manifest{
 		Site: head.Site, Serving: head.Serving, Routing: head.Routing,
 		Redirects: head.Redirects, Headers: head.Headers,
-		Origin: Origin{Kind: o.Kind, ID: o.ID, Rules: o.Rules, Dir: o.Dir, Commit: o.Commit, Edition: o.Edition},
+		Origin: head.Origin.Origin(),
 	}
 	if len(head.Adopted) > 0 {
 		m.Adopted = head.Adopted

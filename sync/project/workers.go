@@ -16,8 +16,7 @@ import (
 )
 
 const (
-	// Format is the format version of the versions, and of a pointer without an
-	// incarnation.
+	// Format is that of the versions, and of a pointer without an incarnation.
 	Format = 1
 	// IncarnatedFormat is the format version of a pointer with an incarnation. Earlier
 	// releases do not know incarnations and must not read it: they would look for the
@@ -389,12 +388,12 @@ func (w *Workers) store(ctx context.Context) (cloud.Store, error) {
 	known := w.namespace
 	w.mu.Unlock()
 	if known == "" {
-		found, err := w.FindNamespace(ctx)
-		if err != nil {
+		var err error
+		if known, err = w.FindNamespace(ctx); err != nil {
 			return nil, err
 		}
 		w.mu.Lock()
-		w.namespace, known = found, found
+		w.namespace = known
 		w.mu.Unlock()
 	}
 	return w.Account.Store(known), nil

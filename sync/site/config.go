@@ -18,6 +18,10 @@ const (
 	DefaultGrace  = 24 * time.Hour
 )
 
+// DefaultWholeEntries is the most files, with the retired ones, of a manifest that is stored whole.
+// A deploy then sends at most about 250 KB of manifests.
+const DefaultWholeEntries = 1500
+
 // Config configures a deploy and every other command. Zero values take the defaults.
 type Config struct {
 	// Site is the site's id and the script's name. Every key begins with it. For a
@@ -63,6 +67,9 @@ type Config struct {
 	// PruneCap is how many keys one prune deletes at most (default 10,000, one
 	// bulk delete).
 	PruneCap int
+	// WholeEntries is the most entries of a manifest that is not divided into parts (default
+	// DefaultWholeEntries).
+	WholeEntries int
 	// Limits are Cloudflare's limits; an account may have others by agreement.
 	Limits Limits
 	// Actor is the person who deploys, for the record; may be "".
@@ -95,6 +102,7 @@ func (c Config) WithDefaults() Config {
 	}
 	c.Retain = cmp.Or(c.Retain, DefaultRetain)
 	c.Grace = cmp.Or(c.Grace, DefaultGrace)
+	c.WholeEntries = cmp.Or(c.WholeEntries, DefaultWholeEntries)
 	c.Parallel = cmp.Or(c.Parallel, 8)
 	c.Memory = max(cmp.Or(c.Memory, 64<<20), 36<<20)
 	c.PruneCap = min(cmp.Or(c.PruneCap, cloud.MaxBulkPairs), cloud.MaxBulkPairs)

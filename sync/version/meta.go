@@ -17,8 +17,11 @@ type Meta struct {
 	Format     int    `json:"format"`
 	Site       string `json:"site"`
 	Deployment string `json:"deployment"`
-	// Manifest is the [manifest.Ref] of the stored manifest, "" if there is an Index.
+	// Manifest is the name of the stored manifest (see [manifest.Keys.Named]), "" if there is an Index.
 	Manifest string `json:"manifest"`
+	// Next is the name of a root of the same files, with which a later deployment may begin; "" if
+	// there is none.
+	Next string `json:"next,omitempty"`
 	// Source is the [manifest.Origin].ID of the deployment, and Worker the hash of its modules,
 	// bindings and settings. A deploy with the same Source and Worker changes nothing.
 	Source string `json:"source"`
@@ -57,8 +60,12 @@ type Meta struct {
 	Keeps []manifest.Ref `json:"-"`
 }
 
-// Format is the format of a [Meta].
-const Format = 1
+// The formats of a [Meta]. A release that reads Format also reads FormatWhole.
+const (
+	FormatWhole = 1
+	// Format is that of a version whose manifest is in parts.
+	Format = 2
+)
 
 // Kind returns the [manifest.Origin].Kind of the deployment.
 func (m *Meta) Kind() string {

@@ -16,7 +16,8 @@ type Record struct {
 	Deployment string `json:"deployment"`
 	Site       string `json:"site"`
 	Manifest   string `json:"manifest"`
-	// Index is the Index of [Meta].
+	// Next and Index are those of [Meta].
+	Next    string    `json:"next,omitempty"`
 	Index   string    `json:"index,omitempty"`
 	Source  string    `json:"source"`
 	Commit  string    `json:"commit,omitempty"`

@@ -19,8 +19,8 @@ import re
 import sys
 
 from values import (
-    DEPLOYMENT, MAX_VALUE, attempt, chunk_index, kv_assets_key, kv_assets_record, message, page, path_hash, pathname,
-    problems, read_json, require, served_manifest, sha256, stored_manifest,
+    DEPLOYMENT, KINDS, MAX_VALUE, attempt, chunk_index, kv_assets_key, kv_assets_record, message, page, part, path_hash,
+    pathname, problems, read_json, require, root, served_manifest, sha256, stored_manifest,
 )
 
 ID = "[a-z0-9][a-z0-9_-]{0,62}"
@@ -69,14 +69,22 @@ class Site:
         require(sha256(data) == name[:64] or chunk_index(data)["hash"] == name[:64], "it does not hash to its key")
 
     def manifest(self, name):
-        """A stored manifest, with the bytes of its assets checked."""
+        """A stored manifest, or one in parts, with the bytes of its assets checked."""
         if name not in self.manifests:
-            found = stored_manifest(self.blob("m/" + name))
+            if name.startswith("t/"):
+                found = root(self.blob(name), lambda part: self.value("p/" + part))
+            else:
+                found = stored_manifest(self.blob("m/" + name))
             require(found["head"]["site"] == self.id, "manifest of another site")
             for asset in found["assets"]:
                 attempt(f"{self.id} {asset['path']}", self.content, asset)
             self.manifests[name] = found
         return self.manifests[name]
+
+    def part(self, name):
+        """A part, which hashes to its key."""
+        data = self.value("p/" + name)
+        require(data[6] in KINDS.values() and part(data, data[6])[0] == name[:64], "it does not hash to its key")
 
     def record(self, what, key):
         """A record of this site, whose deployment is in its key."""
@@ -100,10 +108,6 @@ class Site:
         return record
 
     def receipt(self, commit):
-        if commit == "address":
-            note = self.value("r/address").decode()
-            require(re.fullmatch(DEPLOYMENT, note), "the note of an address names no deployment")
-            return None
         line, rest = self.value("r/" + commit).split(b"\n", 1)
         found = read_json("a receipt", line)
         require((found["site"], found["commit"]) == (self.id, commit), "another receipt")
@@ -116,11 +120,18 @@ class Site:
     def live(self, version):
         """What the live version says, and whether what it serves is its manifest."""
         meta = page.object("KV_SYNC", version["meta"])
-        require(meta["format"] == 1 and meta["site"] == self.id, "KV_SYNC of another site or format")
+        in_parts = meta["manifest"].startswith("t/")
+        require(meta["format"] == 1 + in_parts and meta["site"] == self.id, "KV_SYNC of another site or format")
         page.object("repository", meta.get("repository", {}))
         page.object("overlay", meta.get("overlay", {}))
-        if meta["manifest"]:
+        if in_parts:
+            self.manifest(meta["manifest"])
+            require(self.blob(meta["manifest"]) == version["served"], "the module is not the root")
+        elif meta["manifest"]:
             self.serves(self.manifest(meta["manifest"]), *served_manifest(version["served"]))
+        if "next" in meta:
+            now, after = self.manifest(meta["manifest"]), self.manifest(meta["next"])
+            require(all(now[k] == after[k] for k in ("assets", "directories")), "the next root has other files")
         return {"meta": meta, "message": message(version["message"])}
 
     def serves(self, stored, meta, served):
@@ -160,19 +171,21 @@ class Site:
     def read(self, version):
         """All of the site."""
         found = {"id": self.id, "live": version and attempt(f"{self.id} live", self.live, version)}
-        kinds = {"deployments": ("d", DEPLOYMENT, self.deployment), "receipts": ("r", "[0-9a-f]{40,64}|address", self.receipt),
-                 "holds": ("h", f"{DEPLOYMENT}[.][0-9a-f]{{16}}", self.hold), "unnamed": ("m", REF, self.manifest)}
+        kinds = {"deployments": ("d", DEPLOYMENT, self.deployment), "receipts": ("r", "[0-9a-f]{40,64}", self.receipt),
+                 "holds": ("h", f"{DEPLOYMENT}[.][0-9a-f]{{16}}", self.hold), "unnamed": ("m", REF, self.manifest), "roots": ("t", REF, lambda name: self.manifest("t/" + name)),
+                 "parts": ("p", REF, self.part)}
         for member, (letter, form, read) in kinds.items():
             names = attempt(self.id, self.names, letter, form) or []
             found[member] = {name: attempt(f"{self.id}/{letter}/{name}", read, name) for name in names}
-        del found["unnamed"]
+        for member in ("unnamed", "roots", "parts"):
+            del found[member]
         found["manifests"] = self.manifests
         for name in attempt(self.id, self.names, "b", REF) or []:
             attempt(f"{self.id}/b/{name}", self.named, name)
         if "o/record" in self.keys:
             found["overlay"] = attempt(f"{self.id} overlay", self.overlay)
         for key in self.keys:
-            if not re.match("[bdhmor]/", key):
+            if not re.match("[bdhmoprt]/", key):
                 problems.append(f"{self.id}/{key} belongs to a newer kv-sync")
         return found
 
@@ -262,7 +275,7 @@ def main():
         (rf"project/({ID})/current", lambda id: Project(id, keys).read(None)),
         (rf"project/({ID})/manifest", lambda id: read_pathname(id, keys)),
         (rf"[.]kv-sync/({ID})/.*", lambda id: KVAssets(id, keys).read(dump["live"].get(id))),
-        (rf"(?!project/)({ID})/[bmdhro]/.*", lambda id: Site(id, keys).read(dump["live"].get(id))),
+        (rf"(?!project/)({ID})/[bmdhropt]/.*", lambda id: Site(id, keys).read(dump["live"].get(id))),
     ]
     for key in keys:
         for form, read in forms:

@@ -204,6 +204,97 @@ def served_manifest(data, overlay=False):
     return meta, found
 
 
+KINDS = {"files": 1, "directories": 2, "retired": 3}
+TAILS = {1: "<8sI", 2: "", 3: "<8sIII"}
+GONE = 8
+
+
+def path_order(path):
+    """The key by which the paths of parts are sorted."""
+    directory, _, name = path.rpartition("/")
+    return directory.encode(), name.encode()
+
+
+def in_order(paths):
+    keys = [path_order(path) for path in paths]
+    require(keys == sorted(keys) and len(keys) == len(set(keys)), "paths out of order")
+
+
+def part(data, kind):
+    """The hash of a part, or of a difference, and its entries."""
+    require(data[:4] == b"KVSP", "not a part")
+    version, its_kind, flags, n, id_size, types_size, size, zero = struct.unpack("<HBBIIIIQ", data[4:32])
+    require(version == 1 and its_kind == kind and flags < 2 and zero == 0, f"version {version}, kind {its_kind}")
+    require(size == len(data) and id_size in (0, 20, 32), "length of the part, or of its object ids")
+    require(sha256(data[:-32]) == data[-32:].hex(), "the check of the part")
+    read, tail = Bytes(data[32:-32]), struct.calcsize(TAILS[kind])
+    ends = read.unpack(f"<{n}I")
+    records = [read.take(2 if kind == KINDS["directories"] else 40) for _ in range(n)]
+    ids = [read.take(id_size) for _ in range(n)]
+    paths, types = read.take(ends[-1] if n else 0), read.take(types_size)
+    tails = [read.take(tail) for _ in range(n)]
+    read.end()
+    types = json.loads(types) if kind != KINDS["directories"] else require(not types, "types of directories")
+    entries, start = [], 0
+    for end, record, id, rest in zip(ends, records, ids, tails):
+        require(start <= end, "a path ends before it begins")
+        found, (bits,) = {"path": pathname(paths[start:end].decode())}, struct.unpack("<H", record[-2:])
+        start = end
+        require(bits in (0, 1, GONE), f"flags {bits}")
+        if bits == GONE:
+            require(not any(record[:-2] + id + rest), "content of an entry that is gone")
+            entries.append(found | {"gone": True})
+            continue
+        found["object"] = id.hex() if any(id) else ""
+        if kind != KINDS["directories"]:
+            content, found["size"], at = struct.unpack("<32sIH", record[:-2])
+            nonce, *times = struct.unpack(TAILS[kind], rest)
+            found |= {"hash": content.hex(), "nonce": nonce.hex(), "type": types[at]}
+            found |= dict(zip(("modified", "until", "last"), times))
+            require((found["size"] > MAX_VALUE) == (bits == 1), "flag and size disagree")
+        entries.append(found)
+    require(flags == any(entry.get("size", 0) > MAX_VALUE for entry in entries), "flags of the part")
+    in_order([entry["path"] for entry in entries])
+    return sha256(data[: len(data) - 32 - n * tail]), entries
+
+
+def root(data, value):
+    """A manifest in parts, in the form of a stored one. value reads the part of a name."""
+    require(data[:4] == b"KVSR", "not a root")
+    version, flags, meta_size, size = struct.unpack("<HHII", data[4:16])
+    require(version == 1 and flags == 0 and size == len(data), f"version {version}, flags {flags}, {size} bytes")
+    read, lists = Bytes(data[64:]), {}
+    for (what, kind), at in zip(KINDS.items(), (16, 32, 48)):
+        links, paths_size, difference_size, count = struct.unpack("<4I", data[at : at + 16])
+        links = [read.unpack("<II32s8s") for _ in range(links)]
+        paths, start, entries = read.take(paths_size), 0, {}
+        difference = read.take(difference_size)
+        for end, n, content, nonce in links:
+            first, start = paths[start:end].decode(), end
+            its_hash, below = part(value(f"{content.hex()}.{nonce.hex()}"), kind)
+            require(its_hash == content.hex() and len(below) == n, "the part of another link")
+            require(n and below[0]["path"] == first, "the first path of a part")
+            require(not any("gone" in entry for entry in below), "an entry of a part that is gone")
+            entries.update((entry["path"], entry) for entry in below)
+        require(start == paths_size, "first paths")
+        in_order(entries)
+        for entry in part(difference, kind)[1] if difference else []:
+            entries[entry["path"]] = entry
+        found = [entry for entry in entries.values() if "gone" not in entry]
+        require(len(found) == count, f"{len(found)} entries, not {count}")
+        lists[what] = sorted(found, key=lambda entry: entry["path"].encode())
+    require(read.at + meta_size == len(read.data), "sections")
+    meta = rules(page.object("the root's meta", json.loads(read.take(meta_size))))
+    page.object("origin", meta["origin"])
+    page.object("routing", meta.get("routing", {}))
+    known = {entry["path"] for entry in lists["directories"]}
+    require(all((e["path"].rpartition("/")[0] or "/") in known for e in lists["files"]), "a directory is missing")
+    for entry in lists["retired"]:
+        entry["left"] = entry["last"] - meta["number"]
+    trees = [entry for entry in lists["directories"] if entry["object"]]
+    return {"head": meta, "assets": lists["files"], "directories": trees, "retired": lists["retired"]}
+
+
 def chunk_index(data):
     read = Bytes(data)
     require(read.take(4) == b"KVSC", "not a chunk index")

@@ -102,7 +102,7 @@ func (c *Checker) Put(by string, n *model.Namespace, key string, value []byte, b
 	c.may(by, key)
 	letter, name, _ := strings.Cut(rest, "/")
 	switch letter {
-	case "b", "m":
+	case "b", "m", "t", "p":
 		if hash, _, _ := strings.Cut(name, "."); !hashes(value, hash) {
 			c.violation(1, "%s writes %s, which does not hash to its key", by, key)
 		}
@@ -166,7 +166,7 @@ func (c *Checker) Deleted(by string, n *model.Namespace, key string) {
 		c.deletedBy(by, n, key)
 		return
 	}
-	if strings.HasPrefix(rest, "o/") || rest == addressNote {
+	if strings.HasPrefix(rest, "o/") {
 		return
 	}
 	past := c.past(of.site)
@@ -185,6 +185,10 @@ func (c *Checker) Deleted(by string, n *model.Namespace, key string) {
 			c.violation(1, "%s deletes %s, which the retained version %s needs", by, key, w.id)
 			return
 		}
+		if w.nextKeys[key] && w.namespace == n {
+			c.violation(1, "%s deletes %s, with which the deploy after version %s may begin", by, key, w.id)
+			return
+		}
 	}
 }
 
@@ -201,6 +205,12 @@ func (c *Checker) Activated(by string, s *model.Script, d *model.Deployment) {
 	if site != s.Name {
 		c.violation(9, "%s activates a version of %s", by, s.Name)
 	}
+	if again, ok := strings.CutPrefix(d.Message, "kv-sync-again:"); ok {
+		if of, _, _ := strings.Cut(again, " "); c.chosen[of] {
+			c.chosen[d.ID] = true // it restores what another tool has chosen
+			return
+		}
+	}
 	for _, share := range d.Shares {
 		if w := c.view(s.Version(share.Version)); w != nil {
 			c.adopts(by, s.Name, w, c.plannedOn(s, d))
@@ -208,11 +218,8 @@ func (c *Checker) Activated(by string, s *model.Script, d *model.Deployment) {
 		}
 	}
 	c.tabs(by, s, d)
+	c.follows(by, s, d)
 }
-
-// addressNote is the key of the note that the address of a first deployment is not on yet, without
-// what the keys of its site begin with.
-const addressNote = "r/address"
 
 // companion is what the name of the script with a site's overlay ends in.
 const companion = "-overlay"
@@ -238,7 +245,7 @@ func (c *Checker) lives(by, site string, w *view) {
 
 // whole checks that all is there that a version needs.
 func (c *Checker) whole(what string, w *view) {
-	for key := range w.keys {
+	for _, key := range slices.Sorted(maps.Keys(w.keys)) {
 		if _, ok := w.namespace.Get(key); !ok {
 			c.violation(1, "%s, and %s is not there", what, key)
 			return

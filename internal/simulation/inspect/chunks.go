@@ -80,10 +80,14 @@ func HashOf(body string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// hashes reports whether a value has the hash, as a blob or as a chunk index.
+// hashes reports whether a value has the hash, as a blob, as a part or as a chunk index.
 func hashes(value []byte, hash string) bool {
 	if sum := sha256.Sum256(value); hex.EncodeToString(sum[:]) == hash {
 		return true
+	}
+	if isPart(value) {
+		p, err := readPart(value)
+		return err == nil && p.hash == hash
 	}
 	x, err := readChunkIndex(value)
 	return err == nil && x.hash == hash

@@ -124,7 +124,6 @@ func (c *Checker) putAsset(by string, n *model.Namespace, key string, value []by
 		if !strings.Contains("/"+key, "."+checksum(value)) {
 			c.violation(1, "%s writes %s, which does not have the checksum of its contents", by, key)
 		}
-	case rest == addressNote:
 	case letter == "d" || letter == "h":
 		c.once(by, key, value, before)
 	case letter == "index" || letter == "upload":
@@ -195,7 +194,7 @@ func (c *Checker) deletedAsset(by, site string, n *model.Namespace, key string) 
 	}
 	kept := c.retained(c.past(site), c.looked[by])
 	rest, own := strings.CutPrefix(key, ".kv-sync/"+site+"/")
-	if own && kind != Delete && rest != addressNote {
+	if own && kind != Delete {
 		letter, name, _ := strings.Cut(rest, "/")
 		if letter == "index" || letter == "upload" {
 			letter = "b" // their keys tell their age in the same way

@@ -16,6 +16,8 @@ type says struct {
 	Site       string
 	Deployment string
 	Manifest   string
+	Next       string
+	Source     string
 	Index      string
 	Commit     string
 	Namespace  string
@@ -77,7 +79,7 @@ func readMessage(text string) (m message) {
 func written(rest string) (at time.Time, ok bool) {
 	letter, name, _ := strings.Cut(rest, "/")
 	switch letter {
-	case "b", "m", "h":
+	case "b", "m", "h", "t", "p":
 		_, nonce, _ := strings.Cut(name, ".")
 		b, err := hex.DecodeString(nonce)
 		if err != nil || len(b) != 8 {

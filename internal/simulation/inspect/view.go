@@ -23,6 +23,12 @@ type view struct {
 	chunks map[string]*chunkIndex
 	// keys are those that it needs: its files, its manifest and its record.
 	keys map[string]bool
+	// root is its manifest if that is in parts, and partOf the key of the part of each path.
+	root   *root
+	partOf map[string]string
+	// next is the root with which a later deploy may begin, and nextKeys are its keys.
+	next     *root
+	nextKeys map[string]bool
 	// servedKey is the key of a project's served manifest, code the name of its main module.
 	servedKey, code string
 }
@@ -57,21 +63,12 @@ func (c *Checker) read(id string, n *model.Namespace, s *says, served []byte) (*
 	if n == nil {
 		return nil, fmt.Errorf("there is no namespace %q", s.Namespace)
 	}
-	key := s.Site + "/m/" + s.Manifest
-	w.keys[key], w.keys[s.Site+"/d/"+s.Deployment] = true, true
-	b, ok := w.namespace.Get(key)
-	if !ok {
-		return nil, fmt.Errorf("%s is not there", key)
+	w.keys[s.Site+"/d/"+s.Deployment] = true
+	if err := w.readManifest(served); err != nil {
+		return nil, err
 	}
-	if sum := sha256.Sum256(b); hex.EncodeToString(sum[:]) != s.Manifest[:64] {
-		return nil, fmt.Errorf("%s does not hash to its key", key)
-	}
-	var err error
-	if w.stored, err = readStored(b); err != nil {
-		return nil, fmt.Errorf("%s: %w", key, err)
-	}
-	if w.served, err = readServed(served, false); err != nil {
-		return nil, fmt.Errorf("what it serves: %w", err)
+	if err := w.readNext(); err != nil {
+		return nil, fmt.Errorf("its next root: %w", err)
 	}
 	for _, a := range w.stored.assets {
 		w.keys[s.Site+"/b/"+a.ref] = true
@@ -88,6 +85,33 @@ func (c *Checker) read(id string, n *model.Namespace, s *says, served []byte) (*
 		_ = w.readChunks(a) // it need not be there any more
 	}
 	return w, w.compare()
+}
+
+// readManifest reads the manifest of a version, whole or in parts. served is the module.
+func (w *view) readManifest(served []byte) (err error) {
+	s := w.says
+	if strings.HasPrefix(s.Manifest, rootPrefix) {
+		return w.readRoot(served)
+	}
+	if s.Format != 1 {
+		return fmt.Errorf("it has the format %d, and a whole manifest", s.Format)
+	}
+	key := s.Site + "/m/" + s.Manifest
+	w.keys[key] = true
+	b, ok := w.namespace.Get(key)
+	if !ok {
+		return fmt.Errorf("%s is not there", key)
+	}
+	if sum := sha256.Sum256(b); hex.EncodeToString(sum[:]) != s.Manifest[:64] {
+		return fmt.Errorf("%s does not hash to its key", key)
+	}
+	if w.stored, err = readStored(b); err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	if w.served, err = readServed(served, false); err != nil {
+		return fmt.Errorf("what it serves: %w", err)
+	}
+	return nil
 }
 
 // readChunks reads the chunk index of a file that is in chunks.

@@ -53,6 +53,15 @@ func (c *Checker) visit(l *model.Location, w *view) {
 
 // get asks for a file: its value, or its chunks. It says what is wrong with the answer, or "".
 func (c *Checker) get(l *model.Location, w *view, a asset) string {
+	if part := w.partOf[a.path]; part != "" {
+		value, wrong := c.look(l, w, part)
+		switch {
+		case wrong:
+			return "answers 503 for " + a.path + ", whose part is not there"
+		case value == nil:
+			return "" // the visitor gets a 503, which is right
+		}
+	}
 	x := w.chunks[a.ref]
 	if x == nil {
 		return c.getValue(l, w, a.path, a.ref, a.size)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -34,17 +35,36 @@ type hashed struct {
 	ids    map[string]string // in git, by pathname
 	hashes map[string]string // by which the checker knows them, by pathname
 	tree   string            // of all of them
+	dirs   []manifest.Dir    // each with the tree of all below it
 }
 
 func hash(f Files) hashed {
 	out := hashed{ids: make(map[string]string, len(f)), hashes: make(map[string]string, len(f))}
 	tree := sha256.New()
-	for _, path := range slices.Sorted(maps.Keys(f)) {
-		out.ids[path], out.hashes[path] = oid(f[path]), inspect.HashOf(f[path])
-		fmt.Fprintf(tree, "%q %s\n", path, out.ids[path])
+	for _, name := range slices.Sorted(maps.Keys(f)) {
+		out.ids[name], out.hashes[name] = oid(f[name]), inspect.HashOf(f[name])
+		fmt.Fprintf(tree, "%q %s\n", name, out.ids[name])
 	}
 	out.tree = fmt.Sprintf("%.40x", tree.Sum(nil))
+	out.dirs = trees(out.ids)
 	return out
+}
+
+// trees are the directories of files, of which it has the ids in git.
+func trees(ids map[string]string) (dirs []manifest.Dir) {
+	below := map[string][]string{"/": nil}
+	for _, name := range slices.Sorted(maps.Keys(ids)) {
+		for dir := path.Dir(name); ; dir = path.Dir(dir) {
+			below[dir] = append(below[dir], name+" "+ids[name])
+			if dir == "/" {
+				break
+			}
+		}
+	}
+	for _, dir := range slices.Sorted(maps.Keys(below)) {
+		dirs = append(dirs, manifest.Dir{Path: dir, Tree: oid(strings.Join(below[dir], "\n"))})
+	}
+	return dirs
 }
 
 // Rebuilt is another build of the commit, with other files.
@@ -92,8 +112,8 @@ func (c *Commit) Origin(context.Context) (manifest.Origin, error) {
 // oid is a file's id in git.
 func oid(body string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte("blob "+body)))[:40] }
 
-// Files implements [manifest.Source]. As a commit does, it gives a file's hash only where the
-// base has the same file.
+// list lists the files. As a commit does, it gives a file's hash only where the base has the same file,
+// and it leaves out those that the base counts as unread.
 func (c *Commit) list(base *manifest.Manifest) []manifest.File {
 	known := make(map[string]manifest.Hash)
 	if base != nil {
@@ -109,7 +129,33 @@ func (c *Commit) list(base *manifest.Manifest) []manifest.File {
 		a.OID = c.ids[a.Path]
 		a.Blob.Hash = known[a.OID]
 	}
-	return all
+	if base == nil || base.Unread == 0 {
+		return all
+	}
+	changed := c.changed(base.Dirs)
+	return slices.DeleteFunc(all, func(f manifest.File) bool {
+		return base.At(f.Path) == nil && !slices.Contains(changed, path.Dir(f.Path))
+	})
+}
+
+// changed are the directories whose trees differ from the live ones.
+func (c *Commit) changed(live []manifest.Dir) (dirs []string) {
+	trees := make(map[string]string, len(live))
+	for _, d := range live {
+		trees[d.Path] = d.Tree
+	}
+	for _, d := range c.dirs {
+		if trees[d.Path] != d.Tree {
+			dirs = append(dirs, d.Path)
+		}
+		delete(trees, d.Path)
+	}
+	return slices.AppendSeq(dirs, maps.Keys(trees))
+}
+
+// Changed implements [manifest.Source].
+func (c *Commit) Changed(_ context.Context, live manifest.Origin, dirs []manifest.Dir) ([]string, bool, error) {
+	return c.changed(dirs), live.Kind == "commit", nil
 }
 
 // listed are files as a source lists them, without their hashes.
@@ -150,5 +196,5 @@ func Of(c *Commit) Source { return Source{c} }
 // Files implements [manifest.Source].
 func (s Source) Files(ctx context.Context, base *manifest.Manifest) (*manifest.Listing, error) {
 	o, err := s.Origin(ctx)
-	return &manifest.Listing{Origin: o, Files: s.list(base)}, err
+	return &manifest.Listing{Origin: o, Files: s.list(base), Dirs: s.dirs}, err
 }

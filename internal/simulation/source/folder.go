@@ -38,6 +38,11 @@ func (f Folder) list(o manifest.Origin) *manifest.Listing {
 	return l
 }
 
+// Changed implements [manifest.Source].
+func (Folder) Changed(context.Context, manifest.Origin, []manifest.Dir) ([]string, bool, error) {
+	return nil, false, nil
+}
+
 // Compare implements [manifest.Source].
 func (Folder) Compare(context.Context, string, string) (manifest.Relation, error) {
 	return manifest.RelationUnknown, nil

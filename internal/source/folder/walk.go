@@ -380,3 +380,8 @@ func (w *folderWalk) linked(rel, at string, info fs.FileInfo) {
 		w.found = append(w.found, found{rel: rel, open: at, stamp: stampOf(info), mtime: info.ModTime()})
 	}
 }
+
+// Changed implements [manifest.Source]. A folder has to be listed to find changes.
+func (*Folder) Changed(context.Context, manifest.Origin, []manifest.Dir) ([]string, bool, error) {
+	return nil, false, nil
+}

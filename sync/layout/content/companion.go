@@ -17,7 +17,7 @@ import (
 
 // companionMeta describes the site's companion in a namespace.
 func (c *Content) companionMeta(w cloud.Worker, namespace string) overlay.CompanionMeta {
-	return overlay.CompanionMeta{Format: version.Format, Companion: c.Site, Namespace: namespace,
+	return overlay.CompanionMeta{Format: version.FormatWhole, Companion: c.Site, Namespace: namespace,
 		CompanionCode: c.OverlayOf(w).CompanionCode}
 }
 

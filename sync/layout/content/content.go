@@ -7,6 +7,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/overlay"
+	"github.com/kv-sync/kv-sync/sync/parts"
 	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
@@ -41,9 +42,6 @@ func (c *Content) RecordKey(deployment string) string {
 // Holds begins the keys of the records of a deployment's holds.
 func (c *Content) Holds(deployment string) string { return c.Keys().Holds(deployment) }
 
-// AddressNote implements [layout.Keeper].
-func (c *Content) AddressNote() string { return c.Keys().AddressNote() }
-
 // Prefix implements [layout.Keeper].
 func (c *Content) Prefix() string { return c.Keys().Prefix() }
 
@@ -58,5 +56,9 @@ type contentDraft struct {
 	discarded map[string]bool           // of pulled, those whose files were discarded
 	replaced  []manifest.Asset          // chunked live assets that changed or were removed
 	companion *companionUpload
+	// tree is the manifest in parts whose parts the new one may name; nil if there is none.
+	tree      *parts.Tree
+	liveFiles int // the files that are live and that the new manifest may name
+	encoded   *encoded
 	edits     overlay.Edits
 }

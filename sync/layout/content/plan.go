@@ -14,6 +14,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/overlay"
 	"github.com/kv-sync/kv-sync/sync/plan"
+	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
@@ -46,10 +47,11 @@ func (c *Content) Plan(ctx context.Context, l *version.Live, draft *layout.Draft
 		return d, nil
 	}
 	namespace := c.FindNamespace(ctx, layout.OfLayout(l, c))
-	listing, base, err := c.list(ctx, l, r, origin, mayBeUnchanged)
+	listing, stored, err := c.list(ctx, l, r, origin, mayBeUnchanged)
 	if err != nil {
 		return nil, err
 	}
+	base := stored.Manifest
 	if d.Namespace, err = namespace(); err != nil {
 		return nil, err
 	}
@@ -69,6 +71,9 @@ func (c *Content) Plan(ctx context.Context, l *version.Live, draft *layout.Draft
 	d.Notices = slices.Concat(notices, listing.Notices, order)
 	d.PruneDue = c.Owns(l.Meta) && c.PruneDue(time.Unix(l.Meta.Pruned, 0))
 	carry, reachable := c.usable(l, base, opt)
+	if carry != nil {
+		d.tree, d.liveFiles = stored.Tree, len(carry.Assets)
+	}
 	r.MoveTo(d.Namespace, c.Keys())
 	d.compare(c, listing, base, carry, r)
 	d.Kept = keptByBrowsers(d.Changed, base)
@@ -79,12 +84,7 @@ func (c *Content) Plan(ctx context.Context, l *version.Live, draft *layout.Draft
 	if err := d.check(ctx, base); err != nil {
 		return nil, err
 	}
-	if d.Origin.IsCommit() && d.Namespace != "" && d.worthReceipt() && !opt.Always() && !r.IgnoreReceipt {
-		if there := c.readReceipt(ctx, l, d); there != nil {
-			d.useReceipt(there, r.Nonce)
-			d.count(c, carry)
-		}
-	}
+	c.useAhead(ctx, l, d, carry)
 	if err := c.planOverlay(ctx, l, d, base, opt); err != nil {
 		return nil, err
 	}
@@ -98,19 +98,39 @@ func (c *Content) Plan(ctx context.Context, l *version.Live, draft *layout.Draft
 	return d, err
 }
 
+// useAhead replaces uploads of the plan by what was uploaded ahead.
+func (c *Content) useAhead(ctx context.Context, l *version.Live, d *contentDraft, carry *manifest.Manifest) {
+	if !d.Origin.IsCommit() || d.Namespace == "" || !d.worthReceipt() || d.r.Options.Always() || d.r.IgnoreReceipt {
+		return
+	}
+	if there := c.readReceipt(ctx, l, d); there != nil {
+		d.useReceipt(there, d.r.Nonce)
+		d.count(c, carry)
+	}
+}
+
 // usable returns the live manifest twice: as far as the new one may name its blobs, and as far as
 // open tabs may ask for its removed files. It is nil where there is no such use.
 func (c *Content) usable(l *version.Live, base *manifest.Manifest,
 	opt plan.Options) (carry, reachable *manifest.Manifest) {
-	switch {
-	case l.Meta != nil && c.Namespace != "" && c.Namespace != l.Meta.Namespace:
+	if c.moves(l) {
 		return nil, nil // a new namespace has no live blob
-	case opt.Repair:
-		return nil, base // a repair trusts no live blob
-	case l.Displaced() != "" && l.Displaced() != l.Meta.Deployment:
-		return nil, base // another tool made it live again, and it may not have been retained
+	}
+	if !trusted(l, opt) {
+		return nil, base
 	}
 	return base, base
+}
+
+// moves reports whether the site gets another namespace.
+func (c *Content) moves(l *version.Live) bool {
+	return l.Meta != nil && c.Namespace != "" && c.Namespace != l.Meta.Namespace
+}
+
+// trusted reports whether the blobs of the live version exist. A repair trusts none, and what another
+// tool made live again may not have been retained.
+func trusted(l *version.Live, opt plan.Options) bool {
+	return !opt.Repair && (l.Displaced() == "" || l.Displaced() == l.Meta.Deployment)
 }
 
 // check refuses what a person has to allow, and bindings that would have no resource.
@@ -128,33 +148,45 @@ func (d *contentDraft) check(ctx context.Context, base *manifest.Manifest) error
 // changes, and that needs no manifest. A commit has the id of its tree: its walk uses
 // the live manifest to read only what changed.
 func (c *Content) list(ctx context.Context, l *version.Live, r *layout.Run, o manifest.Origin,
-	mayStay bool) (listing *manifest.Listing, base *manifest.Manifest, err error) {
+	mayStay bool) (listing *manifest.Listing, base site.Stored, err error) {
 	e, src := c.Client, r.Source
 	if !c.Owns(l.Meta) { // another layout has nothing to reuse
 		listing, err = src.Files(ctx, nil)
-		return listing, nil, err
+		return listing, base, err
 	}
 	if o.Kind == "folder" {
 		if listing, err = src.Files(ctx, &manifest.Manifest{}); err != nil {
-			return nil, nil, err
+			return nil, base, err
 		}
 		if mayStay && listing.Origin.ID == l.Meta.Source {
-			return listing, nil, nil
+			return listing, base, nil
 		}
 	}
-	base, err = e.Manifest(ctx, l.Meta)
+	var changes manifest.Source
+	if !c.readsAll(l, r.Options) {
+		changes = src
+	}
+	live, err := e.Base(ctx, l.Meta, changes)
 	switch damaged := errors.Is(err, cloud.ErrNotFound) || errors.Is(err, manifest.ErrDamaged); {
 	case damaged && r.Options.Repair:
-		base = &manifest.Manifest{}
+		base.Manifest = &manifest.Manifest{}
 	case damaged:
-		return nil, nil, guard.Stop(guard.Damaged, finding.CaseDamaged, finding.Facts{Deployment: l.Meta.Deployment})
+		return nil, base, guard.Stop(guard.Damaged, finding.CaseDamaged, finding.Facts{Deployment: l.Meta.Deployment})
 	case err != nil:
-		return nil, nil, err
+		return nil, base, err
+	default:
+		base = *live
 	}
 	if o.Kind != "folder" {
-		listing, err = src.Files(ctx, base)
+		listing, err = src.Files(ctx, base.Manifest)
 	}
 	return listing, base, err
+}
+
+// readsAll reports whether the plan needs the whole live manifest: what is not live any more, or is
+// removed permanently, has to be compared with all of it.
+func (c *Content) readsAll(l *version.Live, opt plan.Options) bool {
+	return opt.Always() || l.Message().Rollback || c.moves(l) || !trusted(l, opt) || c.Serving.Overlay
 }
 
 // compare fills in the plan and the new manifest. It reuses blobs of the live manifest
@@ -206,6 +238,10 @@ func (d *contentDraft) compare(e *Content, l *manifest.Listing, base, carry *man
 	for _, a := range before {
 		d.Removed = append(d.Removed, plan.Change{Path: a.Path, Size: a.Size})
 	}
+	if base != nil {
+		m.Unread = base.Unread
+		d.Unchanged += base.Unread
+	}
 	d.Manifest = m
 }
 
@@ -235,8 +271,9 @@ func (d *contentDraft) count(e *Content, carry *manifest.Manifest) {
 	if carry != nil && slices.ContainsFunc(d.Uploads, func(f manifest.File) bool { return f.Chunked() }) {
 		d.replaced = replacedChunked(carry, d.Manifest)
 	}
-	d.AtMost = len(d.replaced) > 0
-	d.Writes = d.Blobs + 2 // the stored manifest and the record
+	inParts, exact := d.partWrites()
+	d.AtMost = len(d.replaced) > 0 || !exact
+	d.Writes = d.Blobs + 2 + inParts // the stored manifest and the record
 	if e.Target.InKV() {
 		d.Writes += 3 // the served manifest, the version and the pointer
 	}

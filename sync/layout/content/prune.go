@@ -129,7 +129,8 @@ func (c *Content) roots(ctx context.Context, past *version.Past, namespace strin
 	for _, r := range recorded {
 		rooted[k.Holds(r.Deployment)] = true
 		if _, known := found[r.Manifest]; !known {
-			found[r.Manifest] = root{&version.Meta{Deployment: r.Deployment, Manifest: r.Manifest, Namespace: namespace}, true}
+			m := &version.Meta{Deployment: r.Deployment, Manifest: r.Manifest, Next: r.Next, Namespace: namespace}
+			found[r.Manifest] = root{m, true}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(found)) { // a simulation repeats the order of the requests
@@ -151,17 +152,23 @@ const listedWithin = version.MinGrace
 func (c *Content) markRoot(ctx context.Context, r root, there, rooted map[string]bool,
 	blobs *site.Blobs) error {
 	e, k := c.Client, c.Keys()
-	stored, err := e.Manifest(ctx, r.Meta)
-	if ref, bad := manifest.ParseRef(r.Manifest); r.uncertain && errors.Is(err, cloud.ErrNotFound) &&
-		bad == nil && !there[k.Manifest(ref)] {
-		return nil
+	stored, err := e.Stored(ctx, r.Meta)
+	if r.uncertain && errors.Is(err, cloud.ErrNotFound) {
+		gone, err := c.isGone(ctx, r, there)
+		if gone || err != nil {
+			return err
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("nothing was deleted: %w", err)
 	}
-	if ref, bad := manifest.ParseRef(r.Manifest); bad == nil && !there[k.Manifest(ref)] &&
-		c.Time().Sub(ref.Nonce.Time()) > listedWithin {
-		return guard.Stop(guard.Unread, finding.CasePrunePartial, finding.Facts{Site: c.Site, Deployment: r.Deployment})
+	for _, key := range stored.Keys {
+		if _, _, written := k.Parse(key); !there[key] && c.Time().Sub(written) > listedWithin {
+			return guard.Stop(guard.Unread, finding.CasePrunePartial, finding.Facts{Site: c.Site, Deployment: r.Deployment})
+		}
+	}
+	if err := c.markNext(ctx, r.Meta, there, rooted); err != nil {
+		return fmt.Errorf("nothing was deleted: %w", err)
 	}
 	if err := blobs.ReadIndexes(ctx, e.Account.Store(r.Namespace), stored.Assets); err != nil {
 		return fmt.Errorf("nothing was deleted: %w", err)
@@ -179,11 +186,43 @@ func (c *Content) markRoot(ctx context.Context, r root, there, rooted map[string
 	return nil
 }
 
-func markRooted(rooted map[string]bool, k manifest.Keys, m *version.Meta, stored *manifest.Manifest,
+// isGone reports whether a value of an uncertain root's manifest does not exist: the listing lacks it,
+// too.
+func (c *Content) isGone(ctx context.Context, r root, there map[string]bool) (bool, error) {
+	keys, err := c.Named(ctx, r.Namespace, r.Manifest)
+	if errors.Is(err, cloud.ErrNotFound) {
+		key, _, _, err := c.Keys().Named(r.Manifest)
+		return err == nil && !there[key], nil //nolint:nilerr // the caller has the error of the read
+	} else if err != nil {
+		return false, fmt.Errorf("nothing was deleted: %w", err)
+	}
+	return slices.ContainsFunc(keys, func(key string) bool { return !there[key] }), nil
+}
+
+// markNext marks the keys of the root with which the next deployment may begin. One that neither the
+// listing nor a read finds does not exist, and a deploy does without it.
+func (c *Content) markNext(ctx context.Context, m *version.Meta, there, rooted map[string]bool) error {
+	key, _, _, err := c.Keys().Named(m.Next)
+	if err != nil {
+		return nil //nolint:nilerr // the version names no root, or none that a deploy could use
+	}
+	keys, err := c.Named(ctx, m.Namespace, m.Next)
+	if errors.Is(err, cloud.ErrNotFound) && !there[key] {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		rooted[key] = true
+	}
+	return nil
+}
+
+func markRooted(rooted map[string]bool, k manifest.Keys, m *version.Meta, stored *site.Stored,
 	blobs *site.Blobs) {
 	rooted[k.Record(m.Deployment)] = true
-	if ref, err := manifest.ParseRef(m.Manifest); err == nil {
-		rooted[k.Manifest(ref)] = true
+	for _, key := range stored.Keys {
+		rooted[key] = true
 	}
 	for _, ref := range m.Keeps {
 		rooted[k.Blob(ref)] = true

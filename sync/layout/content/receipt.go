@@ -82,7 +82,7 @@ func (d *contentDraft) UploadAhead(ctx context.Context) (uploaded int, receipt b
 // writeReceipt writes the receipt of a plan after all its blobs were confirmed. KV
 // deletes it after the given time.
 func (c *Content) writeReceipt(ctx context.Context, s cloud.Store, d *contentDraft, valid time.Duration) error {
-	b, err := encodeReceipt(c.ID(), d)
+	b, err := encodeReceipt(c.ID(), d, d.ahead())
 	if err != nil {
 		return err
 	}
@@ -97,8 +97,24 @@ func (d *contentDraft) worthReceipt() bool {
 	return d.Blobs > ridesAlongBlobs || d.Bytes > ridesAlongBytes
 }
 
-func encodeReceipt(site string, d *contentDraft) ([]byte, error) {
-	stored, err := manifest.EncodeStored(d.Manifest)
+// ahead returns the manifest of the receipt. A large one has only the files whose blobs may be used: a
+// deploy knows all others from the live manifest.
+func (d *contentDraft) ahead() *manifest.Manifest {
+	if d.form() == formWhole {
+		return d.Manifest
+	}
+	m := *d.Manifest
+	m.Dirs, m.Retired, m.Assets = nil, nil, nil
+	for _, a := range d.Manifest.Assets {
+		if d.c.Fresh(d.l, a.Blob.Nonce.Time()) {
+			m.Assets = append(m.Assets, a)
+		}
+	}
+	return &m
+}
+
+func encodeReceipt(site string, d *contentDraft, m *manifest.Manifest) ([]byte, error) {
+	stored, err := manifest.EncodeStored(m)
 	if err != nil {
 		return nil, err
 	}

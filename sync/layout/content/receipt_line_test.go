@@ -31,7 +31,7 @@ func storedManifest(t testing.TB, name string) *manifest.Manifest {
 func receiptOf(t testing.TB, m *manifest.Manifest, live string) []byte {
 	t.Helper()
 	b, err := encodeReceipt(m.Site, &contentDraft{Draft: &layout.Draft{Manifest: m, Plan: plan.Plan{Origin: m.Origin,
-		Live: live}}})
+		Live: live}}}, m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestReceiptWithAnotherManifest(t *testing.T) {
 		other := storedManifest(t, "site")
 		change(other)
 		b, err := encodeReceipt("blog", &contentDraft{Draft: &layout.Draft{Manifest: other,
-			Plan: plan.Plan{Origin: m.Origin}}})
+			Plan: plan.Plan{Origin: m.Origin}}}, other)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,11 +5,20 @@ import (
 	"github.com/kv-sync/kv-sync/sync/guard"
 	"github.com/kv-sync/kv-sync/sync/humanize"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/parts"
 )
 
 // checkSize refuses a plan that is too large for Cloudflare, before anything is sent. Hashes
 // that the upload has yet to compute do not change the size.
 func (d *contentDraft) checkSize() error {
+	if d.form() != formParts {
+		return d.checkWhole()
+	}
+	return d.c.Target.Fits(d.Worker, parts.Bound(d.Manifest), d.c.Limits)
+}
+
+// checkWhole refuses a manifest that is too large to be stored and served whole.
+func (d *contentDraft) checkWhole() error {
 	m, limits := d.Manifest, d.c.Limits
 	if err := d.checkStored(); err != nil {
 		return err

@@ -3,6 +3,7 @@ package content
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
@@ -10,6 +11,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/humanize"
 	"github.com/kv-sync/kv-sync/sync/layout"
 	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/parts"
+	"github.com/kv-sync/kv-sync/sync/site"
 	"github.com/kv-sync/kv-sync/sync/version"
 )
 
@@ -21,7 +24,7 @@ func (c *Content) Verify(ctx context.Context, v *layout.Verifier, d *version.Dep
 	if err != nil {
 		return err
 	}
-	m, err := v.Manifest(ctx, d.Meta)
+	m, err := v.Stored(ctx, d.Meta)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -34,7 +37,7 @@ func (c *Content) Verify(ctx context.Context, v *layout.Verifier, d *version.Dep
 	if err := v.Blobs.ReadIndexes(ctx, s, m.Assets); err != nil {
 		return err
 	}
-	whole := d.Meta.WithKept(m)
+	whole := d.Meta.WithKept(m.Manifest)
 	missing, err := v.Blobs.Missing(ctx, s, whole, listed)
 	if err != nil {
 		return err
@@ -45,6 +48,10 @@ func (c *Content) Verify(ctx context.Context, v *layout.Verifier, d *version.Dep
 	out.Retained = out.Retained && (!d.Uncertain || len(missing) == 0)
 	if d.Retained {
 		markRooted(v.Rooted, v.Keys(), d.Meta, m, v.Blobs)
+		if err := c.markNext(ctx, d.Meta, listed, v.Rooted); err != nil {
+			out.Problem = err.Error()
+			return ctx.Err()
+		}
 		if v.ReadData {
 			if err := v.Blobs.Read(ctx, s, whole); err != nil {
 				return err
@@ -88,7 +95,7 @@ func (c *Content) Contents(ctx context.Context, m *version.Meta) (layout.Content
 // one does not have. A listing may be outdated, so keys that it lacks are requested one by
 // one.
 func (c *Content) checkBlobs(ctx context.Context, m, live *version.Meta) (*manifest.Manifest, error) {
-	stored, err := c.Manifest(ctx, m)
+	stored, now, err := c.unlike(ctx, m, live)
 	switch {
 	case errors.Is(err, cloud.ErrNotFound):
 		return nil, guard.Stop(guard.Missing, finding.CaseManifestMissing, finding.Facts{Deployment: m.Deployment})
@@ -98,10 +105,11 @@ func (c *Content) checkBlobs(ctx context.Context, m, live *version.Meta) (*manif
 		return nil, err
 	}
 	store := c.Account.Store(m.Namespace)
-	own := *stored
-	if own.Assets, err = c.without(ctx, stored.Assets, m, live); err != nil {
+	if err := c.checkParts(ctx, store, stored, now); err != nil {
 		return nil, err
 	}
+	own := *stored.Manifest
+	own.Assets = without(stored.Assets, now.Manifest)
 	blobs := c.Blobs(c.Keys())
 	if err := blobs.ReadIndexes(ctx, store, own.Assets); err != nil {
 		return nil, err
@@ -124,28 +132,57 @@ func (c *Content) checkBlobs(ctx context.Context, m, live *version.Meta) (*manif
 		facts := finding.Facts{Deployment: m.Deployment, What: humanize.Count(len(missing), "blob"), Path: missing[0].Path}
 		return nil, guard.Stop(guard.Missing, finding.CaseBlobsMissing, facts)
 	}
-	return stored, nil
+	return stored.Manifest, nil
 }
 
-// without are the assets of a deployment whose blobs the live one does not have: all of
-// them, if what it has cannot be read.
-func (c *Content) without(ctx context.Context, all []manifest.Asset, m, live *version.Meta) ([]manifest.Asset, error) {
+// checkParts refuses if the root or a part of a deployment does not exist, and the live deployment does not
+// have it. The manifest may be from the cache, but the site's Worker reads its parts from KV.
+func (c *Content) checkParts(ctx context.Context, store cloud.Store, target, live *site.Stored) error {
+	if target.Tree == nil {
+		return nil
+	}
+	own := slices.DeleteFunc(slices.Clone(target.Keys), func(key string) bool { return slices.Contains(live.Keys, key) })
+	whole, err := c.Exist(ctx, store, own)
+	if err == nil && !whole {
+		err = guard.Stop(guard.Missing, finding.CaseManifestMissing, finding.Facts{Deployment: target.Deployment})
+	}
+	return err
+}
+
+// unlike reads the manifest of a deployment and that of the live one, as far as they differ. The live one
+// has no files if it cannot be read, or if it is elsewhere.
+func (c *Content) unlike(ctx context.Context, m, live *version.Meta) (of, now *site.Stored, err error) {
+	now = &site.Stored{Manifest: &manifest.Manifest{}}
 	if !c.Owns(live) || live.Namespace != m.Namespace {
-		return all, nil
+		of, err = c.Stored(ctx, m)
+		return of, now, err
 	}
-	now, err := c.Manifest(ctx, live)
+	target, err := c.Open(ctx, m, m.Manifest)
 	if err != nil {
-		return all, ctx.Err()
+		return nil, nil, err
 	}
-	has := make(map[manifest.Ref]bool, len(now.Assets))
-	for _, a := range now.Assets {
+	if other, err := c.Open(ctx, live, live.Manifest); err == nil {
+		if err = target.ReadUnlike(other); err == nil {
+			return target, other, nil
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, nil, ctx.Err()
+	}
+	err = target.Read((*parts.Tree).ReadAll)
+	return target, now, err
+}
+
+// without are the assets whose blobs a manifest does not have.
+func without(assets []manifest.Asset, m *manifest.Manifest) (own []manifest.Asset) {
+	has := make(map[manifest.Ref]bool, len(m.Assets))
+	for _, a := range m.Assets {
 		has[a.Blob] = true
 	}
-	var own []manifest.Asset
-	for _, a := range all {
+	for _, a := range assets {
 		if !has[a.Blob] {
 			own = append(own, a)
 		}
 	}
-	return own, nil
+	return own
 }

@@ -60,8 +60,8 @@ func (d *contentDraft) Write(ctx context.Context) (*layout.Prepared, error) {
 		return nil, err
 	}
 	d.confirm(blobs, r)
-	if e.Cache != nil {
-		e.Cache.Put(rel.Meta.Manifest, rel.Stored)
+	for ref, v := range d.encoded.values {
+		e.Remember(ref, v.bytes)
 	}
 	return out, nil
 }
@@ -191,25 +191,19 @@ func (d *contentDraft) settle(read []*upload.Item, nonce manifest.Nonce) {
 	d.applyEdits()
 }
 
-// release puts the plan's manifest into a version, and makes its stored manifest and its
+// release puts the plan's manifest into a version, and makes its stored values and its
 // record. All hashes of the manifest are known.
 func (c *Content) release(l *version.Live, d *contentDraft, r *layout.Run, url string) (*layout.Release, error) {
-	e := c.Client
-	var stored, served []byte
-	var g errgroup.Group // side by side: nothing else runs between the plan and the first request
-	g.Go(func() (err error) { stored, err = manifest.EncodeStored(d.Manifest); return err })
-	g.Go(func() (err error) { served, err = manifest.EncodeServed(d.Manifest); return err })
-	if err := g.Wait(); err != nil {
+	var err error
+	if d.encoded, err = d.encode(r.Nonce); err != nil {
 		return nil, err
 	}
-	ref := manifest.Ref{Hash: manifest.HashOf(stored), Nonce: r.Nonce}
-	out, err := r.Describe(l, d.Draft, layout.Served{Manifest: ref.String(), Keeper: c}, url)
+	out, err := r.Describe(l, d.Draft, d.encoded.Served, url)
 	if err != nil {
 		return nil, err
 	}
-	out.Stored = stored
-	out.Values = append(out.Values, upload.Value("the manifest", e.Keys().Manifest(ref), stored))
-	module := cloud.Module{Name: cloud.ModuleManifest, Type: "application/octet-stream", Content: served}
+	out.Values = append(out.Values, d.encoded.items()...)
+	module := cloud.Module{Name: cloud.ModuleManifest, Type: "application/octet-stream", Content: d.encoded.module}
 	for _, m := range d.Worker.Modules {
 		if m.Name == cloud.ModuleManifest {
 			return nil, finding.New(finding.CaseModuleTaken, finding.Facts{Name: m.Name})

@@ -13,7 +13,6 @@ const Own = ".kv-sync/"
 //	.kv-sync/{name}/upload/{hash}.{nonce}   the same, before its files were written
 //	.kv-sync/{name}/d/{deployment}          the record of a deployment
 //	.kv-sync/{name}/h/{deployment}.{nonce}  what is held back while it is live
-//	.kv-sync/{name}/r/address               the note that the address of a first deployment is not on
 type Keys string
 
 // Prefix is the prefix of every key of the site.
@@ -34,6 +33,3 @@ func (k Keys) Deployment(id string) string { return k.Prefix() + "d/" + id }
 // Holds is the prefix of the keys of the records of a deployment's holds. A nonce
 // follows.
 func (k Keys) Holds(id string) string { return k.Prefix() + "h/" + id + "." }
-
-// AddressNote is the key of the note that the address of a first deployment is not on yet.
-func (k Keys) AddressNote() string { return k.Prefix() + "r/address" }

@@ -120,7 +120,7 @@ func (p *kvAssetsPrune) read(ctx context.Context) error {
 			p.holds[name] = h
 		} else if id, ok := strings.CutPrefix(name, p.keys.Deployment("")); ok && isDeployment(id) {
 			p.deployments = append(p.deployments, id)
-		} else if name != p.keys.AddressNote() {
+		} else {
 			own = append(own, name)
 		}
 	}

@@ -55,9 +55,6 @@ func (k *kvAssets) RecordKey(deployment string) string {
 // Holds begins the keys of the records of a deployment's holds.
 func (k *kvAssets) Holds(deployment string) string { return Keys(k.Site).Holds(deployment) }
 
-// AddressNote implements [layout.Keeper].
-func (k *kvAssets) AddressNote() string { return Keys(k.Site).AddressNote() }
-
 // Prefix is "", because the files of this layout are at the top of the namespace.
 func (k *kvAssets) Prefix() string { return "" }
 

@@ -1,4 +1,4 @@
-package app
+package manifestcache
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ func refOf(b []byte) string { return manifest.Ref{Hash: manifest.HashOf(b)}.Stri
 
 func TestCacheEvictsTheOldest(t *testing.T) {
 	dir := t.TempDir()
-	c := newManifestCache(dir)
+	c := New(dir)
 	first := []byte("first")
 	c.Put(refOf(first), first)
 	if got, ok := c.Get(refOf(first)); !ok || !bytes.Equal(got, first) {
@@ -29,7 +29,7 @@ func TestCacheEvictsTheOldest(t *testing.T) {
 	if err := os.Chtimes(filepath.Join(home, refOf(first)), old, old); err != nil {
 		t.Fatal(err)
 	}
-	for i := range 3 * maxCachedFiles {
+	for i := range maxCachedFiles + 2*evictEvery {
 		b := fmt.Appendf(nil, "value %d", i)
 		c.Put(refOf(b), b)
 	}
@@ -37,7 +37,7 @@ func TestCacheEvictsTheOldest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(entries) > maxCachedFiles {
+	if len(entries) > maxCachedFiles+evictEvery {
 		t.Errorf("%d files are kept, the bound is %d", len(entries), maxCachedFiles)
 	}
 	if _, ok := c.Get(refOf(first)); ok {
@@ -48,7 +48,7 @@ func TestCacheEvictsTheOldest(t *testing.T) {
 // The cache ignores names that are no references, because they become file names.
 func TestCacheNamesStayInside(t *testing.T) {
 	dir := t.TempDir()
-	c := newManifestCache(filepath.Join(dir, "cache"))
+	c := New(filepath.Join(dir, "cache"))
 	for _, name := range []string{"../escape", "", ".", "/etc/passwd", refOf(nil) + "/x"} {
 		c.Put(name, []byte("x"))
 		if _, ok := c.Get(name); ok {
@@ -61,7 +61,7 @@ func TestCacheNamesStayInside(t *testing.T) {
 }
 
 func TestNoCacheFolderIsNoCache(t *testing.T) {
-	if c := newManifestCache(""); c != nil {
+	if c := New(""); c != nil {
 		t.Errorf("got %v", c)
 	}
 }

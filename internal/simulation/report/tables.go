@@ -1,4 +1,5 @@
-package simulation
+// Package report writes the tables of docs/safety.md.
+package report
 
 import (
 	"fmt"
@@ -7,15 +8,22 @@ import (
 	"strings"
 )
 
-// Tables are the two tables of docs/safety.md: how many faults were injected into which scenario, and
-// which fault into which kind of call. broken counts the injections that broke a promise.
-func Tables(all []Injection, broken func(Injection) bool) string {
+// Injection is a fault that was injected into a call of a scenario.
+type Injection struct {
+	Scenario, Fault string
+	// Kind is the kind of the call.
+	Kind string
+	// Broken is set if it broke a promise.
+	Broken bool
+}
+
+// Tables are two tables: how many faults were injected into which scenario, and which fault into which
+// kind of call.
+func Tables(all []Injection) string {
 	scenarios, faults := &table{}, &table{}
-	for _, s := range all {
-		wrong := broken(s)
-		scenarios.count(s.Scenario.Name, s.Kind, wrong)
-		name := s.Fault.Name
-		faults.count(name, s.Kind, wrong)
+	for _, in := range all {
+		scenarios.count(in.Scenario, in.Kind, in.Broken)
+		faults.count(in.Fault, in.Kind, in.Broken)
 	}
 	return scenarios.text("scenario") + "\n" + faults.text("fault")
 }
